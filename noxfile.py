@@ -1,0 +1,313 @@
+"""Everything a contributor runs: `nox -l` lists it, `nox -s NAME` runs one, arguments follow `--`.
+
+Packages are found by looking (core/ and plugins/*), so a new plugin needs no edit here. Only `nox` itself and pip are
+needed; versions come from constraints.txt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv|venv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["tests", "lint", "types", "docs"]
+
+ROOT = Path(__file__).parent
+CONSTRAINTS = "constraints.txt"
+CORE = Path("core")
+PLUGINS = [
+    path.parent.relative_to(ROOT) for path in sorted(ROOT.glob("plugins/*/pyproject.toml")) if path.is_file()
+]
+PACKAGES = [CORE, *PLUGINS]
+
+# An extra that needs one of these is left out of the shared environment: gigabytes, or a runtime that damages another.
+HEAVY = {"torch", "transformers", "optimum", "optimum-onnx", "onnxruntime-gpu", "onnxruntime-genai"}
+# Distributions by which a plugin's own environment shows that it drags in another provider's world.
+SDKS = {
+    "aioboto3", "aiobotocore", "anthropic", "boto3", "botocore", "cohere", "databricks-sdk", "google-auth",
+    "google-cloud-aiplatform", "google-genai", "mistralai", "numpy", "onnx", "onnxruntime", "openai", "optimum",
+    "snowflake-connector-python", "snowflake-snowpark-python", "tokenizers", "torch", "transformers",
+}  # fmt: skip
+
+BUILD_BACKEND = ["hatchling", "editables"]
+LINTERS = ["ruff"]
+TYPE_CHECKERS = ["mypy", "types-jsonschema"]
+DOCS_TOOLS = ["mkdocs-material"]
+BUILD_TOOLS = ["build", "twine", "hatchling"]
+# The official SDK is an oracle: it drives our fake services, and reads what we send.
+TEST_TOOLS = ["coverage", "jsonschema", "openai"]
+DEMO_PROMPT = "What is the capital of Japan? Answer in one sentence."
+
+
+def project(package: Path) -> dict[str, Any]:
+    """Read the `[project]` table of a package."""
+    table: dict[str, Any] = tomllib.loads((ROOT / package / "pyproject.toml").read_text("utf-8"))["project"]
+    return table
+
+
+def normalised(requirement: str) -> str:
+    """Give the bare, normalised distribution name that a requirement begins with."""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    if match is None:
+        message = f"not a requirement: {requirement!r}"
+        raise ValueError(message)
+    return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+def light_extras(package: Path) -> list[str]:
+    """Name the extras of a package that the shared environment can hold."""
+    extras = project(package).get("optional-dependencies", {})
+    return [name for name, needs in extras.items() if not HEAVY & {normalised(need) for need in needs}]
+
+
+def with_extras(package: Path) -> str:
+    """Write a package as pip's argument, all its light extras asked for."""
+    extras = ",".join(light_extras(package))
+    return f"./{package}[{extras}]" if extras else f"./{package}"
+
+
+def siblings(package: Path) -> list[Path]:
+    """List a package and, recursively, the packages of this repository it depends on, itself last."""
+    by_name = {project(path)["name"]: path for path in PACKAGES}
+    found: list[Path] = []
+    for requirement in project(package).get("dependencies", []):
+        sibling = by_name.get(normalised(requirement))
+        if sibling is not None:
+            found += [path for path in siblings(sibling) if path not in found]
+    return [*found, package]
+
+
+def import_name(package: Path) -> str:
+    """Give the one package that a distribution puts on the import path."""
+    (source,) = (path for path in (ROOT / package / "src").iterdir() if (path / "__init__.py").exists())
+    return source.name
+
+
+def install(session: nox.Session, *what: str, constraint: str = CONSTRAINTS) -> None:
+    """Install quietly, at the pinned versions."""
+    session.install("--quiet", "--disable-pip-version-check", "--constraint", constraint, *what)
+
+
+def install_editable(session: nox.Session, *arguments: str) -> None:
+    """Install packages of this repository for development, the build backend once for all of them."""
+    install(session, *BUILD_BACKEND)
+    editables = [word for argument in arguments for word in ("--editable", argument)]
+    install(session, "--no-build-isolation", *editables)
+
+
+def distributions(session: nox.Session) -> set[str]:
+    """List what the environment of a session holds."""
+    listing = session.run("python", "-m", "pip", "list", "--format=json", silent=True) or "[]"
+    rows = json.loads(listing[listing.index("[") : listing.rindex("]") + 1])
+    return {normalised(row["name"]) for row in rows}
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Answer a question on this machine: no key, no account. Arguments replace the question."""
+    install_editable(session, f"./{CORE}[cli]", "./plugins/onnx[cpu,convert]")
+    session.run("jackfield", "chat", *(session.posargs or [DEMO_PROMPT]))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test, all packages in one environment. Arguments go to pytest."""
+    install_editable(session, *map(with_extras, PACKAGES))
+    install(session, *TEST_TOOLS)
+    folders = [str(path) for path in [*(package / "tests" for package in PACKAGES), Path("tests")]]
+    present = [folder for folder in folders if any((ROOT / folder).rglob("test_*.py"))]
+    session.run("python", "-m", "pytest", *(session.posargs or ["-q", *present]))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the fast tests under coverage and print what no test reaches."""
+    install_editable(session, *map(with_extras, PACKAGES))
+    install(session, *TEST_TOOLS)
+    names = ",".join(import_name(package) for package in PACKAGES)
+    session.run("coverage", "erase")
+    session.run(
+        "coverage", "run", f"--source={names}", "-m", "pytest", "-q", "-m", "not model", *session.posargs
+    )
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format; `nox -s lint -- --fix` repairs what can be repaired."""
+    install(session, *LINTERS)
+    if "--fix" in session.posargs:
+        session.run("ruff", "check", "--fix", ".")
+        session.run("ruff", "format", ".")
+        return
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types strictly: all sources, then the tests of the public types."""
+    install_editable(session, *map(with_extras, PACKAGES))
+    install(session, *TYPE_CHECKERS, *TEST_TOOLS)
+    sources = [str(package / "src" / import_name(package)) for package in PACKAGES]
+    session.run("mypy", *sources, *session.posargs)
+    # One run each: the folders hold modules of the same name.
+    for folder in [*(package / "tests" / "typing" for package in PACKAGES), Path("tests/typing")]:
+        if any((ROOT / folder).glob("*.py")):
+            session.run("mypy", str(folder), *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a broken link or a missing page is an error. `-- serve` shows it while you write."""
+    install_editable(session, *(f"./{package}" for package in PACKAGES))
+    install(session, *DOCS_TOOLS)
+    # The theme advertises on stderr unless it is told not to.
+    environment = {"NO_MKDOCS_2_WARNING": "1"}
+    if session.posargs:
+        session.run("mkdocs", *session.posargs, env=environment)
+    else:
+        session.run("mkdocs", "build", "--strict", "--quiet", "--site-dir", "site", env=environment)
+
+
+@nox.session(reuse_venv=False)
+@nox.parametrize("plugin", [nox.param(path, id=path.name) for path in PLUGINS])
+def alone(session: nox.Session, plugin: Path) -> None:
+    """Install one plugin and what it needs, nothing else: it imports, passes the kit, drags in no other's SDK."""
+    family = siblings(plugin)
+    install(session, *(f"./{path}" for path in family))
+    module = import_name(plugin)
+    session.run("python", "-W", "error", "-c", f"import {module}")
+    own = {normalised(need) for path in family for need in project(path).get("dependencies", [])}
+    foreign = (distributions(session) & SDKS) - own
+    if foreign:
+        session.error(
+            f"{plugin} drags in {', '.join(sorted(foreign))}, which its pyproject.toml does not name"
+        )
+    groups = project(plugin).get("entry-points", {})
+    if "jackfield.providers.v1" not in groups:
+        session.log(f"{plugin} provides no provider: the conformance kit has nothing to check")
+    elif (ROOT / CORE / "src/jackfield/testing/__main__.py").exists():
+        session.run("python", "-m", "jackfield.testing", module)
+    else:
+        session.warn("jackfield.testing is not there yet: imported only")
+
+
+@nox.session(reuse_venv=False)
+def build(session: nox.Session) -> None:
+    """Build each package's sdist and, from it, its wheel; install all wheels into a clean place and import them."""
+    install(session, *BUILD_TOOLS)
+    folder = ROOT / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    for package in PACKAGES:
+        session.run("python", "-m", "build", "--outdir", str(folder), str(package), silent=True)
+    session.run("twine", "check", "--strict", *map(str, sorted(folder.iterdir())))
+    wheels = sorted(folder.glob("*.whl"))
+    for wheel in wheels:
+        session.log(f"{wheel.name}: {wheel.stat().st_size / 1000:.0f} kB")
+        if not wheel.name.startswith("jackfield-0") and wheel.stat().st_size > 200_000:
+            session.error(f"{wheel.name} is over the budget of 200 kB")
+    clean = Path(session.create_tmp()) / "clean"
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    python = clean / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", CONSTRAINTS]
+    session.run(str(python), *quiet, *map(str, wheels), external=True)
+    imports = "; ".join(f"import {import_name(package)}" for package in PACKAGES)
+    # Outside the checkout, so that only what the wheels brought can be imported.
+    with session.chdir(session.create_tmp()):
+        session.run(str(python), "-W", "error", "-c", imports, external=True)
+
+
+@nox.session(reuse_venv=False)
+def lowest(session: nox.Session) -> None:
+    """Run the fast tests at the lowest version of every direct dependency that the packages claim to work with."""
+    floors: dict[str, str] = {}
+    extras = {"cli", "cpu", "convert", "numpy"}
+    for package in PACKAGES:
+        table = project(package)
+        optional = table.get("optional-dependencies", {})
+        needs = [
+            *table.get("dependencies", []),
+            *(n for name in extras & optional.keys() for n in optional[name]),
+        ]
+        for need in needs:
+            floor = re.search(r">=\s*([0-9][^,;\s]*)", need)
+            if floor is not None and not normalised(need).startswith("jackfield"):
+                key = normalised(need)
+                floors[key] = max(floors.get(key, "0"), floor[1], key=_release)
+    tools = {"pytest", "pytest-asyncio", "hypothesis", *map(normalised, BUILD_BACKEND)}
+    pins = [
+        line for line in (ROOT / CONSTRAINTS).read_text("utf-8").splitlines() if line.split("==")[0] in tools
+    ]
+    constraint = Path(session.create_tmp()) / "lowest.txt"
+    constraint.write_text(
+        "\n".join([*pins, *(f"{name}=={floor}" for name, floor in sorted(floors.items()))]), "utf-8"
+    )
+    install(session, *BUILD_BACKEND, constraint=str(constraint))
+    for package in PACKAGES:
+        wanted = ",".join(sorted((extras | {"testing"}) & set(light_extras(package))))
+        editable = f"./{package}[{wanted}]" if wanted else f"./{package}"
+        install(session, "--no-build-isolation", "--editable", editable, constraint=str(constraint))
+    folders = [
+        str(package / "tests") for package in PACKAGES if any((ROOT / package / "tests").rglob("test_*.py"))
+    ]
+    # Old releases may warn on a newer Python; that is not what this session asks.
+    arguments = session.posargs or ["-q", "-m", "not model", "-W", "default", *folders]
+    session.run("python", "-m", "pytest", *arguments)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the budgets of the design against a hand-written floor and, where they install, other libraries."""
+    scripts = sorted(path for path in ROOT.glob("bench/*.py") if not path.name.startswith("_"))
+    if not scripts:
+        session.skip("bench/ holds no scripts yet")
+    install_editable(session, *map(with_extras, PACKAGES))
+    peers = ROOT / "bench/requirements.txt"
+    if peers.exists():
+        # Peers pin what they like: they come without our constraints, and the versions used are printed.
+        session.install("--quiet", "--disable-pip-version-check", "--requirement", str(peers))
+    entry = ROOT / "bench/run.py"
+    for script in [entry] if entry.exists() else scripts:
+        session.run("python", str(script.relative_to(ROOT)), *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Resolve everything together again and rewrite constraints.txt."""
+    report = Path(session.create_tmp()) / "report.json"
+    tools = [
+        *BUILD_BACKEND,
+        *LINTERS,
+        *TYPE_CHECKERS,
+        *DOCS_TOOLS,
+        *BUILD_TOOLS,
+        *TEST_TOOLS,
+        "nox",
+        "virtualenv",
+    ]
+    dry_run = ["--quiet", "--dry-run", "--ignore-installed", "--report", str(report)]
+    session.run("python", "-m", "pip", "install", *dry_run, *map(with_extras, PACKAGES), *tools)
+    found = [entry["metadata"] for entry in json.loads(report.read_text("utf-8"))["install"]]
+    pins = {normalised(entry["name"]): entry["version"] for entry in found}
+    path = ROOT / CONSTRAINTS
+    head = [line for line in path.read_text("utf-8").splitlines() if line.startswith("#")]
+    lines = [
+        f"{name}=={version}" for name, version in sorted(pins.items()) if not name.startswith("jackfield")
+    ]
+    path.write_text("\n".join([*head, *lines]) + "\n", "utf-8")
