@@ -1,0 +1,85 @@
+"""What middlewares and observers see of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from ._capabilities import Kind, ModelRef
+from ._cost import Cost
+from ._replies import Attempt
+from ._requests import Request
+from ._usage import Usage
+
+__all__ = ["Call", "Outcome", "Timings"]
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One call of the mesh, before it is translated. Frozen: a middleware passes on `attrs.evolve(call, ...)`.
+
+    Attributes:
+        id: Unique in this process.
+        kind: The kind of request.
+        target: As the caller wrote it.
+        connection: The connection's name.
+        provider: Provider id.
+        model: The model.
+        request: What is asked.
+        stream: The caller reads a stream.
+        metadata: For middlewares, to talk to each other.
+    """
+
+    id: str
+    kind: Kind
+    target: str
+    connection: str
+    provider: str
+    model: ModelRef
+    request: Request = attrs.field(repr=False)
+    stream: bool = False
+    metadata: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Timings:
+    """Moments of a call, in seconds of `time.perf_counter()`; None if it did not come so far.
+
+    Attributes:
+        queued: The call was made.
+        sent: The last attempt began to send.
+        first_event: The first event was read.
+        finished: The call ended.
+    """
+
+    queued: float
+    sent: float | None = None
+    first_event: float | None = None
+    finished: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """How a call ended.
+
+    Attributes:
+        status: ok, error or cancelled.
+        error: The error, for status "error".
+        usage: What was used, also of a broken stream.
+        cost: What that cost.
+        attempts: Every attempt.
+        timings: When what happened.
+        model: The model that the service says answered.
+        finish_reasons: One per choice.
+    """
+
+    status: Literal["ok", "error", "cancelled"]
+    error: BaseException | None = None
+    usage: Usage = attrs.field(factory=Usage)
+    cost: Cost = attrs.field(factory=Cost)
+    attempts: tuple[Attempt, ...] = ()
+    timings: Timings | None = None
+    model: str | None = None
+    finish_reasons: tuple[str, ...] = ()

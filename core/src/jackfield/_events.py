@@ -1,0 +1,253 @@
+"""What can happen in an answer. Mutable and slotted: one is made for each piece of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from ._content import RawPart
+from ._usage import Usage
+
+__all__ = [
+    "Citation",
+    "CitationDelta",
+    "EmbeddingData",
+    "Event",
+    "Finish",
+    "FinishReason",
+    "LogprobsDelta",
+    "PartAdded",
+    "RawEvent",
+    "RefusalDelta",
+    "RerankScore",
+    "Started",
+    "TextDelta",
+    "ThinkingDelta",
+    "TokenLogprob",
+    "TokensCounted",
+    "ToolCallDelta",
+    "ToolCallEnd",
+    "ToolCallStart",
+    "UsageUpdate",
+]
+
+FinishReason: TypeAlias = Literal[
+    "stop", "length", "tool_calls", "content_filter", "refusal", "pause", "other"
+]
+
+
+@attrs.define
+class Started:
+    """The answer began; says what the service calls it and which model answers."""
+
+    id: str | None = None
+    model: str | None = None
+
+
+@attrs.define
+class TextDelta:
+    """A piece of text.
+
+    Attributes:
+        text: The piece.
+        choice: Which choice it belongs to.
+        block: A new number begins a new part; None goes on with the current text part.
+        provider_data: Opaque data of the part, by provider id; the last one given is kept.
+    """
+
+    text: str
+    choice: int = 0
+    block: int | None = None
+    provider_data: Mapping[str, Any] | None = None
+
+
+@attrs.define
+class RefusalDelta:
+    """A piece of the text in which a model declines."""
+
+    text: str
+    choice: int = 0
+
+
+@attrs.define
+class ThinkingDelta:
+    """A piece of thinking.
+
+    Attributes:
+        text: What may be read; "" where there is only data.
+        choice: Which choice it belongs to.
+        block: A new number begins a new part; None goes on with the current thinking part.
+        data: Opaque; mappings of one part are merged, the later value wins.
+    """
+
+    text: str
+    choice: int = 0
+    block: int | None = None
+    data: Mapping[str, Any] | None = None
+
+
+@attrs.define
+class ToolCallStart:
+    """A tool call began. `index` numbers the calls of one choice."""
+
+    index: int
+    id: str
+    name: str
+    choice: int = 0
+    provider_data: Mapping[str, Any] | None = None
+
+
+@attrs.define
+class ToolCallDelta:
+    """A piece of a tool call's arguments: JSON text."""
+
+    index: int
+    arguments: str
+    choice: int = 0
+
+
+@attrs.define
+class ToolCallEnd:
+    """A tool call's arguments are whole."""
+
+    index: int
+    choice: int = 0
+
+
+@attrs.frozen
+class Citation:
+    """Where a statement comes from.
+
+    Attributes:
+        text: The words of the answer or of the source that are cited, if told.
+        title: The source's title.
+        url: The source's address.
+        start: First character in the answer's text, if told.
+        end: One past the last.
+        source_id: A document's id or index, as told.
+        data: The whole citation as it came.
+    """
+
+    text: str | None = None
+    title: str | None = None
+    url: str | None = None
+    start: int | None = None
+    end: int | None = None
+    source_id: str | None = None
+    data: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+
+
+@attrs.define
+class CitationDelta:
+    """A citation of what was said."""
+
+    citation: Citation
+    choice: int = 0
+
+
+@attrs.frozen
+class TokenLogprob:
+    """One token's log probability and the alternatives to it."""
+
+    token: str
+    logprob: float
+    token_bytes: bytes | None = None
+    top: tuple[TokenLogprob, ...] = ()
+
+
+@attrs.define
+class LogprobsDelta:
+    """Log probabilities of the tokens said since the last."""
+
+    tokens: Sequence[TokenLogprob]
+    choice: int = 0
+
+
+@attrs.define
+class PartAdded:
+    """A whole part that came at once and has no neutral form; kept in the message."""
+
+    part: RawPart
+    choice: int = 0
+
+
+@attrs.define
+class UsageUpdate:
+    """Usage so far: running totals, never increments; the last value of each count stands."""
+
+    usage: Usage
+
+
+@attrs.define
+class Finish:
+    """A choice is finished. Once per choice.
+
+    Attributes:
+        reason: Ours.
+        choice: Which choice.
+        raw: The provider's own word.
+        detail: More that the provider says: the stop sequence, filter verdicts.
+    """
+
+    reason: FinishReason
+    choice: int = 0
+    raw: str | None = None
+    detail: Any = None
+
+
+@attrs.define
+class EmbeddingData:
+    """One embedding.
+
+    Attributes:
+        index: Position of its input in this wire's inputs.
+        vector: float32 values: a numpy array of shape (dimensions,) if numpy is installed, else `array("f")`.
+    """
+
+    index: int
+    vector: Any
+
+
+@attrs.define
+class RerankScore:
+    """How well one document fits the query."""
+
+    index: int
+    score: float
+
+
+@attrs.define
+class TokensCounted:
+    """The answer of a token-counting endpoint."""
+
+    input_tokens: int
+
+
+@attrs.define
+class RawEvent:
+    """Something that has no event of its own, kept as it came."""
+
+    kind: str
+    data: Any
+
+
+Event: TypeAlias = (
+    Started
+    | TextDelta
+    | RefusalDelta
+    | ThinkingDelta
+    | ToolCallStart
+    | ToolCallDelta
+    | ToolCallEnd
+    | CitationDelta
+    | LogprobsDelta
+    | PartAdded
+    | UsageUpdate
+    | Finish
+    | EmbeddingData
+    | RerankScore
+    | TokensCounted
+    | RawEvent
+)

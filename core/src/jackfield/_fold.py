@@ -1,0 +1,243 @@
+"""Fold the events of an answer into the answer. Streamed and whole answers go the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from . import _events as ev
+from ._content import Message, Part, RawPart, Text, Thinking, ToolCall
+from ._replies import Choice
+from ._usage import Usage
+
+__all__ = ["Folded", "fold"]
+
+
+@attrs.frozen
+class Folded:
+    """What a list of events amounts to.
+
+    Attributes:
+        id: The service's name for the answer.
+        model: The model that the service says answered.
+        choices: By index.
+        usage: The last totals.
+        finished: Every choice that began has its `Finish`.
+        raw: What had no event of its own.
+        vectors: Embeddings by index.
+        scores: `(index, score)` in the order they came.
+        counted: What a token-counting endpoint answered.
+    """
+
+    id: str | None
+    model: str | None
+    choices: tuple[Choice, ...]
+    usage: Usage
+    finished: bool
+    raw: tuple[ev.RawEvent, ...]
+    vectors: Mapping[int, Any]
+    scores: tuple[tuple[int, float], ...]
+    counted: int | None
+
+
+def fold(events: Iterable[ev.Event], *, provider: str | None = None, model: str | None = None) -> Folded:
+    """Fold events.
+
+    Args:
+        events: In the order they came.
+        provider: Tags thinking, so that it goes back to the same provider only.
+        model: Tags thinking; what the service reports wins.
+    """
+    state = _State(provider, model)
+    handlers = _HANDLERS
+    for event in events:
+        handlers[type(event)](state, event)
+    return state.folded()
+
+
+@attrs.define
+class _Run:
+    """Consecutive pieces that make one part."""
+
+    kind: type
+    block: int | None
+    pieces: list[str]
+    data: dict[str, Any] | None = None
+
+
+@attrs.define
+class _Call:
+    """A tool call in the making."""
+
+    id: str
+    name: str
+    pieces: list[str]
+    data: Mapping[str, Any] | None
+
+
+class _ChoiceState:
+    __slots__ = ("calls", "citations", "finish", "logprobs", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[_Run | _Call | RawPart] = []
+        self.calls: dict[int, _Call] = {}
+        self.citations: list[ev.Citation] = []
+        self.logprobs: list[ev.TokenLogprob] | None = None
+        self.finish: ev.Finish | None = None
+
+    def piece(self, kind: type, text: str, block: int | None, data: Mapping[str, Any] | None) -> None:
+        last = self.parts[-1] if self.parts else None
+        if not (isinstance(last, _Run) and last.kind is kind and block in (None, last.block)):
+            last = _Run(kind, block, [])
+            self.parts.append(last)
+        last.pieces.append(text)
+        if data:
+            last.data = {**(last.data or {}), **data}
+
+
+class _State:
+    def __init__(self, provider: str | None, model: str | None) -> None:
+        self.provider = provider
+        self.asked_model = model
+        self.id: str | None = None
+        self.model: str | None = None
+        self.choices: dict[int, _ChoiceState] = {}
+        self.usage = Usage()
+        self.raw: list[ev.RawEvent] = []
+        self.vectors: dict[int, Any] = {}
+        self.scores: list[tuple[int, float]] = []
+        self.counted: int | None = None
+
+    def choice(self, index: int) -> _ChoiceState:
+        state = self.choices.get(index)
+        if state is None:
+            state = self.choices[index] = _ChoiceState()
+        return state
+
+    def started(self, event: ev.Started) -> None:
+        self.id = self.id if event.id is None else event.id
+        self.model = self.model if event.model is None else event.model
+
+    def text(self, event: ev.TextDelta) -> None:
+        self.choice(event.choice).piece(ev.TextDelta, event.text, event.block, event.provider_data)
+
+    def refusal(self, event: ev.RefusalDelta) -> None:
+        self.choice(event.choice).piece(ev.RefusalDelta, event.text, None, None)
+
+    def thinking(self, event: ev.ThinkingDelta) -> None:
+        self.choice(event.choice).piece(ev.ThinkingDelta, event.text, event.block, event.data)
+
+    def call_start(self, event: ev.ToolCallStart) -> None:
+        choice = self.choice(event.choice)
+        call = _Call(event.id, event.name, [], event.provider_data)
+        choice.calls[event.index] = call
+        choice.parts.append(call)
+
+    def call_delta(self, event: ev.ToolCallDelta) -> None:
+        self.choice(event.choice).calls[event.index].pieces.append(event.arguments)
+
+    def ignore(self, event: ev.Event) -> None:
+        pass
+
+    def citation(self, event: ev.CitationDelta) -> None:
+        self.choice(event.choice).citations.append(event.citation)
+
+    def logprobs(self, event: ev.LogprobsDelta) -> None:
+        choice = self.choice(event.choice)
+        choice.logprobs = (choice.logprobs or []) + list(event.tokens)
+
+    def part(self, event: ev.PartAdded) -> None:
+        self.choice(event.choice).parts.append(event.part)
+
+    def used(self, event: ev.UsageUpdate) -> None:
+        self.usage = self.usage.updated(event.usage)
+
+    def finish(self, event: ev.Finish) -> None:
+        self.choice(event.choice).finish = event
+
+    def keep(self, event: ev.RawEvent) -> None:
+        self.raw.append(event)
+
+    def vector(self, event: ev.EmbeddingData) -> None:
+        self.vectors[event.index] = event.vector
+
+    def score(self, event: ev.RerankScore) -> None:
+        self.scores.append((event.index, event.score))
+
+    def count(self, event: ev.TokensCounted) -> None:
+        self.counted = event.input_tokens
+
+    def folded(self) -> Folded:
+        return Folded(
+            self.id,
+            self.model,
+            tuple(self._choice(index, self.choices[index]) for index in sorted(self.choices)),
+            self.usage,
+            all(choice.finish is not None for choice in self.choices.values()),
+            tuple(self.raw),
+            self.vectors,
+            tuple(self.scores),
+            self.counted,
+        )
+
+    def _choice(self, index: int, state: _ChoiceState) -> Choice:
+        finish = state.finish
+        return Choice(
+            index=index,
+            message=Message("assistant", tuple(self._part(part) for part in state.parts)),
+            finish_reason=None if finish is None else finish.reason,
+            finish_raw=None if finish is None else finish.raw,
+            finish_detail=None if finish is None else finish.detail,
+            logprobs=None if state.logprobs is None else tuple(state.logprobs),
+            citations=tuple(state.citations),
+        )
+
+    def _part(self, part: _Run | _Call | RawPart) -> Part:
+        if isinstance(part, RawPart):
+            return part
+        if isinstance(part, _Call):
+            arguments, raw = parse_arguments("".join(part.pieces))
+            return ToolCall(part.id, part.name, arguments, raw, part.data)
+        text = "".join(part.pieces)
+        if part.kind is ev.ThinkingDelta:
+            return Thinking(text, self.provider, self.model or self.asked_model, part.data)
+        return Text(text, refusal=part.kind is ev.RefusalDelta, provider_data=part.data)
+
+
+def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
+    """Read a tool call's arguments.
+
+    Returns:
+        The arguments, and None; or {} and the text itself if it is not a JSON object.
+    """
+    import orjson  # noqa: PLC0415 -- keeps `import jackfield` small
+
+    if not text.strip():
+        return {}, None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}, text
+    return (value, None) if isinstance(value, dict) else ({}, text)
+
+
+_HANDLERS: dict[type, Any] = {
+    ev.Started: _State.started,
+    ev.TextDelta: _State.text,
+    ev.RefusalDelta: _State.refusal,
+    ev.ThinkingDelta: _State.thinking,
+    ev.ToolCallStart: _State.call_start,
+    ev.ToolCallDelta: _State.call_delta,
+    ev.ToolCallEnd: _State.ignore,
+    ev.CitationDelta: _State.citation,
+    ev.LogprobsDelta: _State.logprobs,
+    ev.PartAdded: _State.part,
+    ev.UsageUpdate: _State.used,
+    ev.Finish: _State.finish,
+    ev.RawEvent: _State.keep,
+    ev.EmbeddingData: _State.vector,
+    ev.RerankScore: _State.score,
+    ev.TokensCounted: _State.count,
+}

@@ -1,0 +1,232 @@
+"""Put a caller's options on the wire by the model's rules, and report what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from ._capabilities import Capabilities, ParameterRule
+from ._errors import UnsupportedError
+from ._options import UNSET
+
+__all__ = ["ParameterNote", "ParameterReport", "ParameterWriter", "Translation"]
+
+Fate: TypeAlias = Literal["sent", "renamed", "defaulted", "clamped", "dropped", "emulated", "refused"]
+
+
+@attrs.frozen
+class ParameterNote:
+    """What became of one parameter.
+
+    Attributes:
+        name: Our name of it (`max_tokens`), or a place in the input (`messages[2]`, `thinking`).
+        fate: sent, renamed, defaulted, clamped, dropped, emulated or refused.
+        wire: Its name on the wire, a dotted path; None if it was not sent.
+        value: The value that was sent, or that was not.
+        why: The reason, for all fates but sent and renamed.
+    """
+
+    name: str
+    fate: Fate
+    wire: str | None = None
+    value: Any = attrs.field(default=None, repr=False)
+    why: str | None = None
+
+
+@attrs.frozen
+class ParameterReport:
+    """What became of every parameter of one attempt, in order."""
+
+    notes: tuple[ParameterNote, ...] = ()
+
+    def __iter__(self) -> Iterator[ParameterNote]:
+        return iter(self.notes)
+
+    def __len__(self) -> int:
+        return len(self.notes)
+
+    def __getitem__(self, name: str) -> ParameterNote:
+        for note in self.notes:
+            if note.name == name:
+                return note
+        raise KeyError(name)
+
+    def changed(self) -> tuple[ParameterNote, ...]:
+        """Give the notes that a caller should look at: all but sent and renamed."""
+        return tuple(note for note in self.notes if note.fate not in {"sent", "renamed"})
+
+
+@attrs.frozen
+class Translation:
+    """What `jackfield_translate` gives: exactly one wire and the report."""
+
+    wire: Any
+    report: ParameterReport = attrs.field(factory=ParameterReport)
+
+
+class ParameterWriter:
+    """Write options into a wire body.
+
+    A translator calls `put` for each option that its service knows and `finish` at the end, so that no
+    option can be forgotten: what was given and never put is refused or dropped.
+
+    Args:
+        given: The caller's options by name (`request.options.given()` or `request.given()`).
+        capabilities: The model's; its `parameters` rule what is sent.
+        policy: `unsupported` of the request: "error" or "drop".
+        body: The wire body that is written to.
+        model: Its id, for messages.
+    """
+
+    def __init__(
+        self,
+        given: Mapping[str, Any],
+        capabilities: Capabilities,
+        policy: Literal["error", "drop"],
+        body: dict[str, Any],
+        *,
+        model: str = "",
+    ) -> None:
+        self._given = dict(given)
+        self._rules = capabilities.parameters
+        self._policy = policy
+        self._model = model
+        self._notes: list[ParameterNote] = []
+        self.body = body
+
+    def take(self, name: str) -> Any:
+        """Give an option's value and count it as seen; `UNSET` if it was not given or is not allowed.
+
+        For options that need more than a plain copy; tell their fate with `note` or write them with `write`.
+
+        Raises:
+            UnsupportedError: The model cannot honour it, and the policy is "error".
+        """
+        value = self._given.pop(name, UNSET)
+        if value is UNSET:
+            return UNSET
+        rule = self._rules.get(name)
+        return value if rule is None else self._allowed(name, value, rule)
+
+    def put(self, name: str, wire: str | None = None, convert: Callable[[Any], Any] | None = None) -> Any:
+        """Copy an option to the body, if it was given.
+
+        Args:
+            name: Our name.
+            wire: The service's name, a dotted path into the body; None for the same name. A rule's wins.
+            convert: Makes the wire's value of ours.
+
+        Returns:
+            The value that was written, or `UNSET`.
+
+        Raises:
+            UnsupportedError: The model cannot honour it, and the policy is "error".
+        """
+        value = self.take(name)
+        if value is UNSET:
+            return UNSET
+        rule = self._rules.get(name)
+        path = (rule.wire if rule is not None else None) or wire or name
+        return self.write(name, path, value if convert is None else convert(value))
+
+    def write(self, name: str, path: str, value: Any) -> Any:
+        """Write a value to the body at a dotted path and note it as sent, or as renamed."""
+        _set_path(self.body, path, value)
+        if not (self._notes and self._notes[-1].name == name and self._notes[-1].fate == "clamped"):
+            self.note(name, "sent" if path == name else "renamed", wire=path, value=value)
+        return value
+
+    def default(self, name: str, wire: str, value: Any, why: str) -> None:
+        """Write a value that the service requires and the caller did not give."""
+        _set_path(self.body, wire, value)
+        self.note(name, "defaulted", wire=wire, value=value, why=why)
+
+    def refuse(self, name: str, why: str, value: Any = None) -> None:
+        """Say that something cannot be honoured: an error, or a note if the policy is "drop".
+
+        Raises:
+            UnsupportedError: The policy is "error".
+        """
+        if self._policy == "error":
+            raise UnsupportedError(
+                f"{self._model or 'the model'} cannot honour {name}: {why}; "
+                'leave it out, or pass unsupported="drop" to have it dropped and reported',
+                parameter=name,
+            )
+        self.note(name, "dropped", value=value, why=why)
+
+    def drop(self, name: str, why: str, value: Any = None) -> None:
+        """Note that something was left out whatever the policy says (foreign thinking, say)."""
+        self.note(name, "dropped", value=value, why=why)
+
+    def note(
+        self, name: str, fate: Fate, *, wire: str | None = None, value: Any = None, why: str | None = None
+    ) -> None:
+        """Add a line to the report."""
+        self._notes.append(ParameterNote(name, fate, wire, value, why))
+
+    def merge_extra(self, extra: Mapping[str, Mapping[str, Any]], *providers: str) -> None:
+        """Merge `extra` of these provider ids into the body, mappings deeply; other ids are left alone."""
+        for provider in providers:
+            for key, value in extra.get(provider, {}).items():
+                _merge(self.body, key, value)
+                self.note(f"extra.{provider}.{key}", "sent", wire=key, value=value)
+
+    def finish(self) -> ParameterReport:
+        """Refuse what was given and never taken, and give the report.
+
+        Raises:
+            UnsupportedError: Something is left, and the policy is "error".
+        """
+        for name in list(self._given):
+            value = self._given.pop(name)
+            rule = self._rules.get(name)
+            self.refuse(name, (rule and rule.why) or "the service has no such parameter", value)
+        return ParameterReport(tuple(self._notes))
+
+    def _allowed(self, name: str, value: Any, rule: ParameterRule) -> Any:
+        if rule.supported is False:
+            self.refuse(name, rule.why or "the model does not support it", value)
+            return UNSET
+        if rule.choices is not None and value not in rule.choices:
+            self.refuse(name, f"{value!r} is none of {', '.join(map(repr, rule.choices))}", value)
+            return UNSET
+        if rule.max_items is not None and len(value) > rule.max_items:
+            return self._clamp(
+                name, value, value[: rule.max_items], rule, f"at most {rule.max_items} entries"
+            )
+        if rule.minimum is not None and value < rule.minimum:
+            return self._clamp(name, value, rule.minimum, rule, f"at least {rule.minimum}")
+        if rule.maximum is not None and value > rule.maximum:
+            return self._clamp(name, value, rule.maximum, rule, f"at most {rule.maximum}")
+        return value
+
+    def _clamp(self, name: str, value: Any, nearest: Any, rule: ParameterRule, law: str) -> Any:
+        if self._policy == "error":
+            self.refuse(name, f"{value!r} is out of range: {law}", value)
+        if isinstance(value, int) and isinstance(nearest, float) and nearest.is_integer():
+            nearest = int(nearest)
+        self.note(
+            name, "clamped", wire=rule.wire or name, value=nearest, why=f"{value!r} is out of range: {law}"
+        )
+        return nearest
+
+
+def _set_path(body: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        body = body.setdefault(parent, {})
+    body[last] = value
+
+
+def _merge(body: dict[str, Any], key: str, value: Any) -> None:
+    present = body.get(key)
+    if isinstance(present, dict) and isinstance(value, Mapping):
+        merged = dict(present)
+        for inner, inner_value in value.items():
+            _merge(merged, inner, inner_value)
+        body[key] = merged
+    else:
+        body[key] = value

@@ -1,0 +1,122 @@
+"""Read messages that callers write as plain dicts, the way the OpenAI chat API shows them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ._content import Audio, Document, Image, Message, Part, RawPart, Role, Text, ToolCall, ToolResult
+from ._suggest import closest
+
+__all__ = ["message_from_dict"]
+
+_ROLES: Mapping[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+}
+_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal")
+
+
+def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
+    """Turn `{"role", "content"}` (and OpenAI's `tool_calls`, `tool_call_id`, `name`) into a `Message`.
+
+    Raises:
+        ValueError: A key or the role is unknown, or the content is of an unknown form.
+    """
+    role = _ROLES.get(entry.get("role", ""))
+    if role is None:
+        msg = f"{where} has the role {entry.get('role')!r}; want one of {', '.join(_ROLES)}"
+        raise ValueError(msg)
+    for key in entry:
+        if key not in _KEYS:
+            msg = f"{where} has the unknown key {key!r}{closest(key, _KEYS)}"
+            raise ValueError(msg)
+    content = entry.get("content")
+    if role == "tool":
+        result = ToolResult(entry["tool_call_id"], _result_content(content, where), name=entry.get("name"))
+        return Message("tool", (result,))
+    parts = list(_parts(content, where))
+    if entry.get("refusal"):
+        parts.append(Text(entry["refusal"], refusal=True))
+    parts.extend(_tool_call(call) for call in entry.get("tool_calls") or ())
+    return Message(role, tuple(parts), name=entry.get("name"))
+
+
+def _parts(content: Any, where: str) -> Sequence[Part]:
+    if content is None:
+        return ()
+    if isinstance(content, str):
+        return (Text(content),)
+    if isinstance(content, Sequence):
+        return [_part(part, f"{where}.content[{i}]") for i, part in enumerate(content)]
+    msg = f"{where}.content is a {type(content).__name__}; want a string or a list of parts"
+    raise ValueError(msg)
+
+
+def _result_content(content: Any, where: str) -> Any:
+    if content is None or isinstance(content, str):
+        return content or ""
+    return tuple(_parts(content, where))
+
+
+def _part(part: Any, where: str) -> Part:
+    if not isinstance(part, Mapping):
+        if isinstance(part, str):
+            return Text(part)
+        if isinstance(part, Text | Image | Audio | Document | ToolCall | ToolResult | RawPart):
+            return part
+        msg = f"{where} is a {type(part).__name__}; want a part or a dict with a type"
+        raise TypeError(msg)
+    kind = part.get("type")
+    if kind == "text":
+        return Text(part["text"])
+    if kind == "refusal":
+        return Text(part["refusal"], refusal=True)
+    if kind == "image_url":
+        image = part["image_url"]
+        url, detail = (image, None) if isinstance(image, str) else (image["url"], image.get("detail"))
+        data, media_type = _data_url(url, where)
+        return Image(data=data, url=None if data is not None else url, media_type=media_type, detail=detail)
+    if kind == "input_audio":
+        audio = part["input_audio"]
+        return Audio(data=_base64(audio["data"], where), media_type=f"audio/{audio['format']}")
+    if kind == "file" and "file_data" in part["file"]:
+        file = part["file"]
+        data, media_type = _data_url(file["file_data"], where)
+        return Document(data=data, media_type=media_type, name=file.get("filename"))
+    msg = f"{where} has the type {kind!r}; want text, image_url, input_audio, file or refusal (or a part object)"
+    raise ValueError(msg)
+
+
+def _data_url(url: str, where: str) -> tuple[bytes | None, str | None]:
+    if not url.startswith("data:"):
+        return None, None
+    head, comma, body = url.partition(",")
+    if not comma or not head.endswith(";base64"):
+        msg = f"{where} has a data: address that is not base64"
+        raise ValueError(msg)
+    return _base64(body, where), head.removeprefix("data:").removesuffix(";base64") or None
+
+
+def _base64(text: str, where: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        msg = f"{where} holds data that is not base64: {error}"
+        raise ValueError(msg) from error
+
+
+def _tool_call(call: Mapping[str, Any]) -> ToolCall:
+    from ._fold import parse_arguments  # noqa: PLC0415 -- _fold imports _replies, which imports _content
+
+    function = call["function"]
+    raw = function.get("arguments") or ""
+    if isinstance(raw, Mapping):
+        return ToolCall(call["id"], function["name"], dict(raw))
+    arguments, unparsed = parse_arguments(raw)
+    return ToolCall(call["id"], function["name"], arguments, unparsed)

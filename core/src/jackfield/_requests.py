@@ -1,0 +1,114 @@
+"""The requests that a plugin translates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from ._content import Message
+from ._options import UNSET, Maybe, Options
+
+__all__ = [
+    "ChatRequest",
+    "CompletionRequest",
+    "CountRequest",
+    "EmbedRequest",
+    "InputType",
+    "Request",
+    "RerankRequest",
+    "SummarizeRequest",
+    "Truncate",
+]
+
+InputType: TypeAlias = Literal["query", "document", "classification", "clustering", "similarity"]
+Truncate: TypeAlias = Literal["error", "start", "end"]
+
+
+@attrs.frozen
+class ChatRequest:
+    """A conversation to go on with."""
+
+    messages: tuple[Message, ...]
+    options: Options = attrs.field(factory=Options)
+    stream: bool = False
+
+
+@attrs.frozen
+class CompletionRequest:
+    """A text to go on with."""
+
+    prompt: str
+    options: Options = attrs.field(factory=Options)
+    stream: bool = False
+
+
+@attrs.frozen
+class SummarizeRequest:
+    """A text to sum up."""
+
+    text: str
+    options: Options = attrs.field(factory=Options)
+    stream: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class EmbedRequest:
+    """Texts to embed.
+
+    Attributes:
+        inputs: The texts of this wire; the core has already cut what is too many for one.
+        dimensions: Wished length (int) or `UNSET`.
+        input_type: An `InputType` or `UNSET`.
+        truncate: What happens to an input that is too long (a `Truncate`) or `UNSET`.
+        user: As in `Options`.
+        extra: As in `Options`.
+        unsupported: As in `Options`.
+        stream: Always False.
+    """
+
+    inputs: tuple[str, ...]
+    dimensions: Maybe = UNSET
+    input_type: Maybe = UNSET
+    truncate: Maybe = UNSET
+    user: Maybe = UNSET
+    extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    unsupported: Literal["error", "drop"] = "error"
+    stream: bool = False
+
+    def given(self) -> dict[str, Any]:
+        """Give the options that the caller gave, by name."""
+        names = ("dimensions", "input_type", "truncate", "user")
+        return {name: value for name in names if (value := getattr(self, name)) is not UNSET}
+
+
+@attrs.frozen(kw_only=True)
+class RerankRequest:
+    """Documents to order by how well they fit a query."""
+
+    query: str
+    documents: tuple[str, ...]
+    top_n: Maybe = UNSET
+    truncate: Maybe = UNSET
+    extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    unsupported: Literal["error", "drop"] = "error"
+    stream: bool = False
+
+    def given(self) -> dict[str, Any]:
+        """Give the options that the caller gave, by name."""
+        return {n: value for n in ("top_n", "truncate") if (value := getattr(self, n)) is not UNSET}
+
+
+@attrs.frozen
+class CountRequest:
+    """A conversation whose input tokens are to be counted."""
+
+    messages: tuple[Message, ...]
+    options: Options = attrs.field(factory=Options)
+    stream: bool = False
+
+
+Request: TypeAlias = (
+    ChatRequest | CompletionRequest | EmbedRequest | SummarizeRequest | RerankRequest | CountRequest
+)
