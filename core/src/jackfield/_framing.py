@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_CACHED_NAMES = 64  # a bound against a service that makes up names
 
 
 class SSEFramer:
@@ -43,29 +44,30 @@ class SSEFramer:
     because an answer of a model is never resumed by event id.
     """
 
-    __slots__ = ("_after_return", "_begun", "_pending")
+    __slots__ = ("_after_return", "_begun", "_names", "_pending")
 
     def __init__(self) -> None:
         # Pieces since the last blank line. A list, so that a huge event costs linear time.
         self._pending: list[bytes] = []
         self._after_return = False
         self._begun = False
+        self._names: dict[bytes, str] = {}
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Take the next bytes and give the events that they complete."""
         if self._after_return or b"\r" in chunk:
             chunk = self._to_newlines(chunk)
-        if not chunk:
-            return []
         pending = self._pending
-        if b"\n\n" not in chunk and not (pending and chunk.startswith(b"\n") and pending[-1].endswith(b"\n")):
-            pending.append(chunk)
+        end = chunk.rfind(b"\n\n") + 2
+        if end < 2 and not (pending and chunk[:1] == b"\n" and pending[-1][-1:] == b"\n"):
+            if chunk:
+                pending.append(chunk)
             return []
         if pending:
             pending.append(chunk)
             chunk = b"".join(pending)
             pending.clear()
-        end = chunk.rfind(b"\n\n") + 2
+            end = chunk.rfind(b"\n\n") + 2
         if end < len(chunk):
             pending.append(chunk[end:])
             chunk = chunk[:end]
@@ -95,42 +97,45 @@ class SSEFramer:
         if not self._begun:
             self._begun = True
             text = text.removeprefix(_BYTE_ORDER_MARK)
-        # By far the most common body is `data: {...}\n\n` over and over. One split gives all payloads, and
-        # one count of newlines proves that there was nothing else between them.
+        # Nearly all bodies have one shape over and over: `data: {...}`, or a name before it. One split gives all
+        # events, and one count of newlines proves that there was nothing else between them.
         if text.startswith(b"data: "):
             payloads = text[6:-2].split(b"\n\ndata: ")
             if text.count(b"\n") == 2 * len(payloads) and all(payloads):
                 return list(map(Frame, payloads))
-        frames = []
-        for block in text.split(b"\n\n"):
-            # The second most common shape, one name and one line of data, without splitting lines.
-            if block.startswith(b"event: "):
-                name, found, data = block[7:].partition(b"\ndata: ")
-                if found and name and b"\n" not in name and b"\n" not in data:
-                    frames.append(Frame(data, name.decode("utf-8", "replace")))
-                    continue
-            frame = _read_event(block)
-            if frame is not None:
-                frames.append(frame)
-        return frames
+        elif text.startswith(b"event: "):
+            blocks = text[7:-2].split(b"\n\nevent: ")
+            if text.count(b"\n") == 3 * len(blocks):
+                pairs = [block.partition(b"\ndata: ") for block in blocks]
+                if all(name and data for name, _, data in pairs):
+                    return [Frame(data, self._name(name)) for name, _, data in pairs]
+        return [frame for block in text.split(b"\n\n") if (frame := self._read_event(block)) is not None]
 
+    def _name(self, raw: bytes) -> str:
+        """Decode an event's name; a stream has few, so each is decoded once."""
+        name = self._names.get(raw)
+        if name is None:
+            name = raw.decode("utf-8", "replace")
+            if len(self._names) < _CACHED_NAMES:
+                self._names[raw] = name
+        return name
 
-def _read_event(block: bytes) -> Frame | None:
-    """Read the lines of one event; None where there is nothing to deliver."""
-    name = b""
-    data: list[bytes] = []
-    for line in block.split(b"\n"):
-        field, _, value = line.partition(b":")  # a comment has the empty field name
-        if field == b"data":
-            data.append(value[1:] if value.startswith(b" ") else value)
-        elif field == b"event":
-            name = value[1:] if value.startswith(b" ") else value
-    if not data:
-        return None
-    joined = b"\n".join(data)
-    if name:
-        return Frame(joined, name.decode("utf-8", "replace"))
-    return Frame(joined) if joined else None
+    def _read_event(self, block: bytes) -> Frame | None:
+        """Read the lines of one event; None where there is nothing to deliver."""
+        name = b""
+        data: list[bytes] = []
+        for line in block.split(b"\n"):
+            field, _, value = line.partition(b":")  # a comment has the empty field name
+            if field == b"data":
+                data.append(value.removeprefix(b" "))
+            elif field == b"event":
+                name = value.removeprefix(b" ")
+        if not data:
+            return None
+        joined = b"\n".join(data)
+        if name:
+            return Frame(joined, self._name(name))
+        return Frame(joined) if joined else None
 
 
 class JSONLinesFramer:

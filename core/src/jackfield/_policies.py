@@ -1,0 +1,41 @@
+"""How long, how often, how many: what a connection is held to."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["RetryPolicy", "TimeoutPolicy"]
+
+
+@attrs.frozen(kw_only=True)
+class TimeoutPolicy:
+    """Seconds that each phase of a call may take; None is no limit.
+
+    Attributes:
+        connect: Until a connection to the service stands (name, TCP, TLS).
+        first_event: From sending to the first event, for each attempt.
+        idle: Between two events of a stream.
+        total: The whole call: waiting in the queue, every attempt and the pauses between them.
+    """
+
+    connect: float | None = 10.0
+    first_event: float | None = 120.0
+    idle: float | None = 60.0
+    total: float | None = 600.0
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """When to try again.
+
+    Attributes:
+        attempts: Most attempts in all; 1 never tries again.
+        initial_delay: Seconds before the second attempt; doubled for each later one, with full jitter.
+        max_delay: Most seconds between two attempts, unless the service asks for more.
+        retry_after_cap: A service that asks for more than this many seconds is not asked again.
+    """
+
+    attempts: int = 3
+    initial_delay: float = 0.5
+    max_delay: float = 30.0
+    retry_after_cap: float = 120.0
