@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
+
+from ._content import Message
 
 __all__ = [
     "FEATURES",
@@ -114,6 +116,9 @@ class Capabilities:
         features: By name (see `FEATURES`); a feature that is absent is unknown.
         parameters: Rules by option name; an option that is absent is unknown and is sent as it is.
         limits: Sizes.
+        chat_prompt: For a model that only completes text: turns a conversation into the prompt that its
+            maker documents, and the stop sequences that belong to it.
+        chat_prompt_name: What that format is called, with its document.
         source: Where most of this comes from.
     """
 
@@ -122,6 +127,8 @@ class Capabilities:
     features: Mapping[str, Capability] = attrs.field(factory=dict)
     parameters: Mapping[str, ParameterRule] = attrs.field(factory=dict)
     limits: Limits = attrs.field(factory=Limits)
+    chat_prompt: Callable[[tuple[Message, ...]], tuple[str, tuple[str, ...]]] | None = None
+    chat_prompt_name: str | None = None
     source: str = "unknown"
 
     def feature(self, name: str) -> Capability:

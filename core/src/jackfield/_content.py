@@ -291,8 +291,8 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
     if isinstance(messages, str):
         return (Message("user", messages),)
     result: list[Message] = []
-    entry: object
-    for index, entry in enumerate(messages):
+    entries: Sequence[object] = messages
+    for index, entry in enumerate(entries):
         if isinstance(entry, Message):
             result.append(entry)
         elif isinstance(entry, ToolResult):

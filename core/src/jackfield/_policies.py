@@ -7,21 +7,31 @@ import attrs
 __all__ = ["RetryPolicy", "TimeoutPolicy"]
 
 
+_STREAM_FIRST_EVENT = 120.0
+
+
 @attrs.frozen(kw_only=True)
 class TimeoutPolicy:
     """Seconds that each phase of a call may take; None is no limit.
 
     Attributes:
         connect: Until a connection to the service stands (name, TCP, TLS).
-        first_event: From sending to the first event, for each attempt.
+        first_event: From sending to the first event, for each attempt. Not given, it is 120 s for streams and
+            unlimited for whole answers, whose first event comes when the model has said its last word.
         idle: Between two events of a stream.
         total: The whole call: waiting in the queue, every attempt and the pauses between them.
     """
 
     connect: float | None = 10.0
-    first_event: float | None = 120.0
+    first_event: float | None = None
     idle: float | None = 60.0
     total: float | None = 600.0
+
+    def until_first_event(self, *, stream: bool) -> float | None:
+        """Give the limit of the phase first_event for a streamed or a whole answer."""
+        if self.first_event is None and stream:
+            return _STREAM_FIRST_EVENT
+        return self.first_event
 
 
 @attrs.frozen(kw_only=True)

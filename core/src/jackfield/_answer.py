@@ -1,0 +1,246 @@
+"""One answer under way: send a wire, check the status, decode frames into events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from ._capabilities import ModelRef
+from ._contract import Decoder, Exchange, FailureInStream, Transport
+from ._errors import JackfieldError, MalformedResponseError, PluginError, ProviderError
+from ._events import Event
+from ._status import error_from_status
+from ._watchdog import Watchdog
+from ._wire import Failure, Frame, Head, Wire
+
+if TYPE_CHECKING:
+    from ._registry import Provider
+
+__all__ = ["Answer"]
+
+
+class Answer:
+    """Reads the answer to one wire.
+
+    Attributes:
+        events: All events so far.
+        body: The body of a whole answer, for `Reply.raw`; None for a stream.
+        head: Status and headers, once the answer began.
+        ended: The body was read to its clean end.
+    """
+
+    __slots__ = (
+        "_context", "_decoder", "_frames", "_model", "_provider", "_transport", "_watchdog", "_wire",
+        "body", "ended", "events", "head",
+    )  # fmt: skip
+
+    def __init__(
+        self, provider: Provider, model: ModelRef | None, wire: Wire, transport: Transport, watchdog: Watchdog
+    ) -> None:
+        self._provider = provider
+        self._model = model
+        self._wire = wire
+        self._transport = transport
+        self._watchdog = watchdog
+        self._context: AbstractAsyncContextManager[Exchange] | None = None
+        self._frames: AsyncIterator[Sequence[Frame]] | None = None
+        self._decoder: Decoder | None = None
+        self.events: list[Event] = []
+        self.body: bytes | None = None
+        self.head: Head | None = None
+        self.ended = False
+
+    async def begin(self, limit: float | None) -> None:
+        """Send, and read until there is a first event.
+
+        Args:
+            limit: Seconds of the phase first_event.
+
+        Raises:
+            JackfieldError: No connection, an error status, a broken answer. The upstream is closed.
+        """
+        try:
+            with self._watchdog("first_event", limit):
+                head = await self._open()
+                if head.status is not None and not 200 <= head.status < 300:
+                    raise await self._failure(head)
+                self._start(head)
+                while not self.events and not self.ended:
+                    await self._step()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def read_all(self, limit: float | None) -> None:
+        """Read to the end; for whole answers, after `begin`.
+
+        Raises:
+            JackfieldError: As `begin`.
+        """
+        try:
+            with self._watchdog("first_event", limit):
+                while not self.ended:
+                    await self._step()
+        finally:
+            await self.close()
+
+    async def read_more(self, idle: float | None) -> None:
+        """Read until there is at least one more event, or the end.
+
+        Args:
+            idle: Seconds of the phase idle.
+
+        Raises:
+            JackfieldError: The stream broke. Events that came before are in `events`.
+        """
+        before = len(self.events)
+        with self._watchdog("idle", idle):
+            while len(self.events) == before and not self.ended:
+                await self._step()
+
+    async def read_body(self, limit: float | None) -> tuple[Head, bytes]:
+        """Send and read the whole body without a decoder; for listings.
+
+        Raises:
+            JackfieldError: As `begin`.
+        """
+        try:
+            with self._watchdog("first_event", limit):
+                head = await self._open()
+                if head.status is not None and not 200 <= head.status < 300:
+                    raise await self._failure(head)
+                return head, await self._rest()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the upstream at once; may be called twice."""
+        context, self._context = self._context, None
+        frames, self._frames = self._frames, None
+        if context is None:
+            return
+        try:
+            aclose = getattr(frames, "aclose", None)
+            if aclose is not None and not self.ended:
+                await aclose()
+        finally:
+            await context.__aexit__(None, None, None)
+
+    async def _open(self) -> Head:
+        context = self._transport.exchange(self._wire)
+        try:
+            exchange = await context.__aenter__()
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise self._foreign(error) from error
+        self._context = context
+        self._frames = exchange.frames
+        self.head = exchange.head
+        return exchange.head
+
+    def _start(self, head: Head) -> None:
+        try:
+            self._decoder = self._provider.decoder(self._require_model(), self._wire)
+        except Exception as error:
+            raise PluginError(f"jackfield_decoder failed: {type(error).__name__}: {error}") from error
+        self._decode_with(lambda decoder: decoder.start(head))
+
+    def _require_model(self) -> ModelRef:
+        if self._model is None:  # only listings have none, and they are not decoded
+            raise PluginError("an answer without a model cannot be decoded")
+        return self._model
+
+    async def _step(self) -> None:
+        """Read and decode the frames of one network read, or the end."""
+        frames = self._frames
+        if frames is None:
+            self.ended = True
+            return
+        try:
+            batch = await frames.__anext__()
+        except StopAsyncIteration:
+            self.ended = True
+            self._decode_with(lambda decoder: decoder.finish())
+            return
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise self._foreign(error, in_stream=True) from error
+        decoder, events = self._decoder, self.events
+        if decoder is None:
+            return
+        if not self._wire.stream and len(batch) == 1 and isinstance(batch[0].data, bytes):
+            self.body = batch[0].data
+        feed = decoder.feed
+        try:
+            for frame in batch:
+                events += feed(frame)
+        except Exception as error:
+            raise self._decoding(error) from error
+
+    def _decode_with(self, step: _Step) -> None:
+        decoder = self._decoder
+        if decoder is None:
+            return
+        try:
+            self.events += step(decoder)
+        except Exception as error:
+            raise self._decoding(error) from error
+
+    def _decoding(self, error: Exception) -> BaseException:
+        """Say what an exception out of a decoder means."""
+        if isinstance(error, JackfieldError):
+            return error
+        if isinstance(error, FailureInStream):
+            return self._mapped(error.failure)
+        body = self.body
+        shown = f": it begins {body[:80]!r}" if body is not None else ""
+        return MalformedResponseError(
+            f"the answer is not what the service documents ({type(error).__name__}: {error}){shown}",
+            status=self.head.status if self.head else None,
+            headers=self.head.headers if self.head else None,
+            body=body,
+        )
+
+    async def _failure(self, head: Head) -> JackfieldError:
+        body = await self._rest()
+        return self._mapped(Failure(status=head.status, headers=head.headers, body=body))
+
+    async def _rest(self) -> bytes:
+        body = b""
+        if self._frames is not None:
+            try:
+                async for batch in self._frames:
+                    for frame in batch:
+                        body += frame.data
+            except JackfieldError:
+                if not body:  # half an explanation is better than none
+                    raise
+        self.ended = True
+        return body
+
+    def _foreign(self, error: Exception, *, in_stream: bool = False) -> JackfieldError:
+        """Map what an SDK or a third party's transport raised."""
+        return self._mapped(Failure(exception=error, in_stream=in_stream))
+
+    def _mapped(self, failure: Failure) -> JackfieldError:
+        try:
+            error = self._provider.error(self._model, failure)
+        except Exception as fault:
+            raise PluginError(f"jackfield_error failed: {type(fault).__name__}: {fault}") from fault
+        if error is not None:
+            return error
+        if failure.status is not None:
+            return error_from_status(failure)
+        if failure.exception is not None:
+            return ProviderError(f"{type(failure.exception).__name__}: {failure.exception}")
+        return error_from_status(failure)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    _Step: TypeAlias = Callable[[Decoder], list[Event]]

@@ -1,0 +1,88 @@
+"""Find the rates of a call, and what it cost."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ._cost import Cost, RateCard, compute_cost
+
+if TYPE_CHECKING:
+    from ._capabilities import ModelRef
+    from ._config import ConnectionConfig, ModelEntry
+    from ._contract import CostContext
+    from ._pricefile import PriceTable
+    from ._registry import Provider, Registry
+    from ._usage import Usage
+
+__all__ = ["Pricing"]
+
+_log = logging.getLogger("jackfield")
+
+
+@attrs.frozen
+class Pricing:
+    """Prices calls of one connection.
+
+    Rates are looked for in this order: declared on the model or the connection, the price file, the plugin,
+    an installed price extension. Unknown is never zero.
+    """
+
+    provider: Provider
+    config: ConnectionConfig
+    registry: Registry
+    table: PriceTable | None
+
+    def cost(self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext) -> Cost:
+        """Say what a call cost."""
+        card = self._declared(entry) or self._from_table(model, context)
+        if card is None:
+            answer = self._from_plugin(model, usage, context)
+            if isinstance(answer, Cost):
+                return answer
+            card = answer or self.registry.price(model, context)
+        return compute_cost(_with_seconds(usage, card, context), card)
+
+    def card(self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext) -> RateCard | None:
+        """Give the rates alone, for listings and estimates."""
+        card = self._declared(entry) or self._from_table(model, context)
+        if card is None:
+            answer = self._from_plugin(model, usage, context)
+            card = answer if isinstance(answer, RateCard) else self.registry.price(model, context)
+        return card
+
+    def _declared(self, entry: ModelEntry | None) -> RateCard | None:
+        price = entry.price if entry is not None else None
+        rate = (entry.rate if entry is not None else None) or self.config.rate
+        if price is None or rate is None:
+            return price or rate
+        return attrs.evolve(price, rates={**rate.rates, **price.rates})
+
+    def _from_table(self, model: ModelRef, context: CostContext) -> RateCard | None:
+        if self.table is None:
+            return None
+        for name in dict.fromkeys((model.id, model.known_as)):
+            card = self.table.rates(self.config.provider_id, name, context.when)
+            if card is not None:
+                return card
+        return None
+
+    def _from_plugin(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
+        try:
+            return self.provider.cost(model, usage, context)
+        except Exception:
+            # A bill that cannot be made must not cost the caller the answer.
+            _log.exception("jackfield_cost of %s failed; the cost is unknown", self.provider.info.id)
+            return None
+
+
+def _with_seconds(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
+    """Add the call's own seconds where a rate wants them and the provider counts none."""
+    if card is None or "second" not in card.rates or "second" in usage.units or context.duration is None:
+        return usage
+    from decimal import Decimal
+
+    seconds = Decimal(str(round(context.duration, 6)))
+    return attrs.evolve(usage, units={**usage.units, "second": seconds})

@@ -1,0 +1,265 @@
+"""The HTTP transport: aiohttp behind one method."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from ._auth import Prover, prover_for
+from ._contract import Exchange, HttpAccess
+from ._errors import (
+    ConfigurationError,
+    ConnectionFailedError,
+    MalformedResponseError,
+    StreamInterruptedError,
+    TimeoutError,
+)
+from ._framer import FramingError
+from ._framing import framer_for
+from ._secrets import Secret
+from ._wire import Frame, Head, Wire
+
+if TYPE_CHECKING:
+    import aiohttp
+    import yarl
+
+__all__ = ["HttpTransport"]
+
+_LONGEST_ERROR_BODY = 1 << 20
+_USER_AGENT = "jackfield"
+
+
+class HttpTransport:
+    """Carry wires over HTTP/1.1, with one pool of connections.
+
+    Bodies are serialised once and sent as they are; URLs are never re-quoted; redirects are not followed (a
+    redirected POST would lose its body and carry its key to another host). Never tries again by itself.
+
+    Args:
+        access: Where to and how to prove identity.
+        connect_timeout: Seconds for name, TCP and TLS.
+        proxy: Address of an HTTP proxy; None uses the environment's (`HTTPS_PROXY`) as aiohttp reads it.
+        ca_bundle: A PEM file of certificate authorities to trust instead of the system's.
+        headers: Sent with every request, over those of `access`; secrets among them are resolved at `open`.
+    """
+
+    def __init__(
+        self,
+        access: HttpAccess,
+        *,
+        connect_timeout: float | None = 10.0,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+    ) -> None:
+        self._base = access.base_url.rstrip("/")
+        self._access = access
+        self._connect_timeout = connect_timeout
+        self._proxy = proxy
+        self._ca_bundle = ca_bundle
+        self._extra_headers = headers or {}
+        self._headers: dict[str, str] = {}
+        self._prover: Prover = prover_for(access.auth)
+        self._named = {name: prover_for(auth) for name, auth in access.named_auth.items()}
+        self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, yarl.URL] = {}
+        self._header_secrets: list[str] = []
+
+    async def open(self) -> None:
+        """Resolve secrets and make the pool; nothing is sent.
+
+        Raises:
+            MissingCredentialError: A secret is not there.
+            ConfigurationError: The base address or the CA bundle is unusable.
+        """
+        if not self._base.startswith(("http://", "https://")):
+            raise ConfigurationError(f"base_url must begin with http:// or https://, got {self._base!r}")
+        # Secrets first: who has no key need not wait for an import to hear of it.
+        for prover in (self._prover, *self._named.values()):
+            await prover.open()
+        self._headers = {"User-Agent": _USER_AGENT, **self._access.headers}
+        for name, value in self._extra_headers.items():
+            if isinstance(value, Secret):
+                value = value.reveal()
+                self._header_secrets.append(value)
+            self._headers[name] = value
+        import aiohttp
+
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._tls()),
+            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=self._connect_timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=self._proxy is None,
+            auto_decompress=True,
+            read_bufsize=1 << 18,
+        )
+
+    def exchange(self, wire: Wire) -> _HttpExchange:
+        """Send a wire. Enter the result to get the `Exchange`; leave it to close the upstream.
+
+        Raises (on entering):
+            ConnectionFailedError: No connection, or it broke before the answer began.
+            TimeoutError: No connection in time (phase "connect").
+        """
+        return _HttpExchange(self, wire)
+
+    async def aclose(self) -> None:
+        """Close the pool. May be called twice."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def refresh_credentials(self, wire: Wire) -> bool:
+        """Fetch credentials anew after they were refused; False if there is nothing to fetch."""
+        prover = self._prover_of(wire)
+        if not prover.can_refresh:
+            return False
+        await prover.ready(refresh=True)
+        return True
+
+    def secrets(self) -> list[str]:
+        """Give every resolved secret, so that the core can keep it out of errors."""
+        provers = (self._prover, *self._named.values())
+        return [secret for prover in provers for secret in prover.secrets()] + self._header_secrets
+
+    def address(self, wire: Wire) -> str:
+        """Give the full address of a wire."""
+        path = wire.path
+        address = path if path.startswith(("http://", "https://")) else self._base + "/" + path.lstrip("/")
+        if wire.query:
+            address += ("&" if "?" in address else "?") + urlencode(wire.query, quote_via=quote, safe=":")
+        return address
+
+    def shown_headers(self, wire: Wire) -> dict[str, str]:
+        """Give the headers of a wire without resolving any secret, for `explain`."""
+        headers = {**self._access.headers, **{k: str(v) for k, v in self._extra_headers.items()}, **wire.headers}
+        if wire.body is not None and not isinstance(wire.body, bytes):
+            headers.setdefault("Content-Type", "application/json")
+        return headers
+
+    def _prover_of(self, wire: Wire) -> Prover:
+        return self._prover if wire.auth is None else self._named[wire.auth]
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        if self._ca_bundle is None:
+            return True
+        try:
+            return ssl.create_default_context(cafile=self._ca_bundle)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(f"ca_bundle {self._ca_bundle} cannot be used: {error}") from error
+
+    async def send(self, wire: Wire) -> aiohttp.ClientResponse:
+        """Send a wire and give aiohttp's response, its body unread."""
+        session = self._session
+        if session is None:
+            raise ConfigurationError("this transport is closed; use the mesh inside its `async with`")
+        address = self.address(wire)
+        body, headers = self._serialised(wire)
+        prover = self._prover_of(wire)
+        if prover.can_refresh:
+            await prover.ready(refresh=False)
+        headers.update(prover.headers(wire.method, address, headers, body))
+        url = self._urls.get(address)
+        if url is None:
+            url = self._parsed(address)
+        return await _connected(session, wire.method, url, body if wire.body is not None else None, headers, self._proxy)
+
+    def _serialised(self, wire: Wire) -> tuple[bytes, dict[str, str]]:
+        headers = {**self._headers, **wire.headers}
+        body = wire.body
+        if body is None:
+            return b"", headers
+        if isinstance(body, bytes):
+            return body, headers
+        import orjson
+
+        headers.setdefault("Content-Type", "application/json")
+        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS), headers
+
+    def _parsed(self, address: str) -> yarl.URL:
+        import yarl
+
+        url = yarl.URL(address, encoded=True)
+        if len(self._urls) < 1024:  # ids of guardrails, jobs and the like may stand in paths
+            self._urls[address] = url
+        return url
+
+
+async def _connected(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: yarl.URL,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    proxy: str | None,
+) -> aiohttp.ClientResponse:
+    import aiohttp
+
+    try:
+        return await session.request(
+            method, url, data=body, headers=headers, proxy=proxy, allow_redirects=False, raise_for_status=False
+        )
+    except aiohttp.ConnectionTimeoutError as error:
+        raise TimeoutError(f"no connection to {url.host} in time (timeout phase connect)", phase="connect") from error
+    except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
+        reason = str(error) or type(error).__name__
+        raise ConnectionFailedError(f"the connection to {url.host} failed: {reason}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"the request to {url.host} cannot be sent: {error}") from error
+
+
+class _HttpExchange:
+    """One request under way. Leaving it early closes its connection; leaving it at the end gives it back."""
+
+    __slots__ = ("_response", "_transport", "_wire")
+
+    def __init__(self, transport: HttpTransport, wire: Wire) -> None:
+        self._transport = transport
+        self._wire = wire
+        self._response: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> Exchange:
+        response = self._response = await self._transport.send(self._wire)
+        return Exchange(Head(response.status, response.headers), self._frames(response))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # `close` gives a connection back to the pool if its body was read to the end, else it cuts it.
+        if self._response is not None:
+            self._response.close()
+
+    async def _frames(self, response: aiohttp.ClientResponse) -> AsyncIterator[Sequence[Frame]]:
+        import aiohttp
+
+        content = response.content
+        try:
+            if not self._wire.stream or response.status >= 400:
+                yield [Frame(await (response.read() if response.status < 400 else _error_body(content)))]
+                return
+            framer = framer_for(response.headers.get("Content-Type"), self._wire.framing)
+            async for chunk in content.iter_any():
+                frames = framer.feed(chunk)
+                if frames:
+                    yield frames
+            frames = framer.close()
+            if frames:
+                yield frames
+        except FramingError as error:
+            raise MalformedResponseError(f"the answer does not keep to its framing: {error}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise StreamInterruptedError(f"the answer was cut: {reason}") from error
+
+
+async def _error_body(content: aiohttp.StreamReader) -> bytes:
+    """Read an error's body, as far as anybody would read it."""
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > _LONGEST_ERROR_BODY:
+            break
+    return bytes(body)

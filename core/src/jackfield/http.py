@@ -1,0 +1,24 @@
+"""HTTP for plugin authors: the transport and the framers."""
+
+from ._eventstream import AWSEventStreamFramer
+from ._framer import Framer, FramingError
+from ._framing import JSONLinesFramer, NestedFramer, SSEFramer, WholeFramer, framer_for
+from ._json_array import JSONArrayFramer
+from ._status import error_from_status, failure_message, retry_after_seconds
+from ._transport import HttpTransport
+
+__all__ = [
+    "AWSEventStreamFramer",
+    "Framer",
+    "FramingError",
+    "HttpTransport",
+    "JSONArrayFramer",
+    "JSONLinesFramer",
+    "NestedFramer",
+    "SSEFramer",
+    "WholeFramer",
+    "error_from_status",
+    "failure_message",
+    "framer_for",
+    "retry_after_seconds",
+]
