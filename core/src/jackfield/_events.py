@@ -40,10 +40,21 @@ FinishReason: TypeAlias = Literal[
 
 @attrs.define
 class Started:
-    """The answer began; says what the service calls it and which model answers."""
+    """The answer began; says what the service calls it and which model answers.
+
+    May come again when the service says more; what is None does not unsay anything.
+
+    Attributes:
+        id: The service's name for the answer.
+        model: The model that answers.
+        service_tier: The tier that is really used; it may decide the price.
+        region: Where it runs.
+    """
 
     id: str | None = None
     model: str | None = None
+    service_tier: str | None = None
+    region: str | None = None
 
 
 @attrs.define
@@ -175,9 +186,15 @@ class PartAdded:
 
 @attrs.define
 class UsageUpdate:
-    """Usage so far: running totals, never increments; the last value of each count stands."""
+    """Usage so far: running totals, never increments; the last value of each count stands.
+
+    Attributes:
+        usage: Ours.
+        raw: The service's own usage object, for `CostContext.raw_usage`.
+    """
 
     usage: Usage
+    raw: Any = None
 
 
 @attrs.define

@@ -29,6 +29,9 @@ class Folded:
         vectors: Embeddings by index.
         scores: `(index, score)` in the order they came.
         counted: What a token-counting endpoint answered.
+        service_tier: The tier that was used.
+        region: Where it ran.
+        raw_usage: The service's own usage object.
     """
 
     id: str | None
@@ -40,6 +43,9 @@ class Folded:
     vectors: Mapping[int, Any]
     scores: tuple[tuple[int, float], ...]
     counted: int | None
+    service_tier: str | None = None
+    region: str | None = None
+    raw_usage: Any = None
 
 
 def fold(events: Iterable[ev.Event], *, provider: str | None = None, model: str | None = None) -> Folded:
@@ -109,6 +115,9 @@ class _State:
         self.vectors: dict[int, Any] = {}
         self.scores: list[tuple[int, float]] = []
         self.counted: int | None = None
+        self.service_tier: str | None = None
+        self.region: str | None = None
+        self.raw_usage: Any = None
 
     def choice(self, index: int) -> _ChoiceState:
         state = self.choices.get(index)
@@ -119,6 +128,8 @@ class _State:
     def started(self, event: ev.Started) -> None:
         self.id = self.id if event.id is None else event.id
         self.model = self.model if event.model is None else event.model
+        self.service_tier = self.service_tier if event.service_tier is None else event.service_tier
+        self.region = self.region if event.region is None else event.region
 
     def text(self, event: ev.TextDelta) -> None:
         self.choice(event.choice).piece(ev.TextDelta, event.text, event.block, event.provider_data)
@@ -153,6 +164,7 @@ class _State:
 
     def used(self, event: ev.UsageUpdate) -> None:
         self.usage = self.usage.updated(event.usage)
+        self.raw_usage = event.raw or self.raw_usage
 
     def finish(self, event: ev.Finish) -> None:
         self.choice(event.choice).finish = event
@@ -180,6 +192,9 @@ class _State:
             self.vectors,
             tuple(self.scores),
             self.counted,
+            self.service_tier,
+            self.region,
+            self.raw_usage,
         )
 
     def _choice(self, index: int, state: _ChoiceState) -> Choice:

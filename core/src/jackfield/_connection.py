@@ -1,0 +1,251 @@
+"""A connection at work: its transport, its slots, its models."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ._answer import Answer
+from ._capabilities import Capabilities, Kind, ModelCard, ModelRef
+from ._contract import CostContext, HttpAccess, Transport
+from ._errors import ConfigurationError, JackfieldError, ModelNotAllowedError, PluginError
+from ._pricing import Pricing
+from ._suggest import closest
+from ._usage import Usage
+from ._watchdog import Watchdog
+from ._wire import Wire
+
+if TYPE_CHECKING:
+    from ._config import ConnectionConfig, ModelEntry
+    from ._pricefile import PriceTable
+    from ._registry import Provider, Registry
+
+__all__ = ["Connection", "Target"]
+
+_LISTING_PAGES = 100
+
+
+@attrs.frozen
+class Target:
+    """A model of a connection, as one kind of request sees it; made once and kept."""
+
+    model: ModelRef
+    capabilities: Capabilities
+    entry: ModelEntry | None
+
+
+class Connection:
+    """What a declared connection becomes inside an entered mesh."""
+
+    def __init__(self, config: ConnectionConfig, registry: Registry, prices: PriceTable | None) -> None:
+        self.config = config
+        self.name = config.name
+        self._registry = registry
+        self._prices = prices
+        self._transport: Transport | None = None
+        self._opening = asyncio.Lock()
+        self._targets: dict[tuple[str, Kind], Target] = {}
+        self._listing: list[ModelCard] | None = None
+        self.slots = asyncio.Semaphore(config.max_parallel) if config.max_parallel else None
+        self._pricing: Pricing | None = None
+
+    @property
+    def provider(self) -> Provider:
+        """The bound provider.
+
+        Raises:
+            JackfieldError: The plugin could not be loaded; the reason of then.
+        """
+        if self.config.failure is not None:
+            raise self.config.failure
+        if self.config.provider is None:
+            raise PluginError(f"the provider {self.config.provider_id} of connection {self.name} is not loaded")
+        return self.config.provider
+
+    @property
+    def pricing(self) -> Pricing:
+        """What prices this connection's calls."""
+        if self._pricing is None:
+            self._pricing = Pricing(self.provider, self.config, self._registry, self._prices)
+        return self._pricing
+
+    def target(self, model_id: str, kind: Kind) -> Target:
+        """Look a model up.
+
+        Raises:
+            ModelNotAllowedError: The allow-list does not name it.
+        """
+        target = self._targets.get((model_id, kind))
+        if target is None:
+            target = self._looked_up(model_id, kind)
+            if len(self._targets) < 4096:  # model ids may come from a program's users
+                self._targets[model_id, kind] = target
+        return target
+
+    def _looked_up(self, model_id: str, kind: Kind | None) -> Target:
+        from ._config import find_model, is_allowed, resolve_capabilities
+
+        config, provider = self.config, self.provider
+        if not is_allowed(config, model_id):
+            allowed = [entry.id for entry in config.models or ()]
+            hint = closest(model_id, allowed) if allowed else "; its list is empty"
+            raise ModelNotAllowedError(
+                f"connection {self.name} does not allow the model {model_id!r}{hint}",
+                connection=self.name,
+                provider=config.provider_id,
+                model=model_id,
+            )
+        entry = find_model(config, model_id)
+        model = ModelRef(
+            model_id,
+            self.name,
+            kind,
+            entry.underlying if entry is not None else None,
+            entry.raw if entry is not None else {},
+            config.settings,
+        )
+        return Target(model, resolve_capabilities(self._registry, provider, model, entry), entry)
+
+    def make_transport(self) -> Transport:
+        """Make the transport, unopened; no I/O.
+
+        Raises:
+            PluginError: The plugin gave something else.
+        """
+        config, provider = self.config, self.provider
+        try:
+            made: Any = provider.transport(config.settings)
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"jackfield_transport of {provider.info.id} failed: {type(error).__name__}: {error}"
+            ) from error
+        if isinstance(made, HttpAccess):
+            from ._transport import HttpTransport
+
+            return HttpTransport(
+                made,
+                connect_timeout=config.timeout.connect,
+                proxy=config.proxy,
+                ca_bundle=config.ca_bundle,
+                headers=config.headers,
+            )
+        if not isinstance(made, Transport):
+            raise PluginError(
+                f"jackfield_transport of {provider.info.id} gave a {type(made).__name__}; "
+                "it must give an HttpAccess or a Transport"
+            )
+        return made
+
+    async def opened(self) -> Transport:
+        """Give the open transport; the first caller opens it, others wait."""
+        transport = self._transport
+        if transport is not None:
+            return transport
+        async with self._opening:
+            if self._transport is None:
+                transport = self.make_transport()
+                try:
+                    await transport.open()
+                except JackfieldError:
+                    await transport.aclose()
+                    raise
+                except Exception as error:
+                    await transport.aclose()
+                    raise ConfigurationError(
+                        f"connection {self.name} cannot be opened: {type(error).__name__}: {error}"
+                    ) from error
+                self._transport = transport
+            return self._transport
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
+
+    def filled(self, error: JackfieldError, model_id: str | None = None) -> JackfieldError:
+        """Say in an error where it happened, and take every secret out of it."""
+        error.connection = error.connection or self.name
+        error.provider = error.provider or self.config.provider_id
+        error.model = error.model or model_id
+        secrets = getattr(self._transport, "secrets", None)
+        if callable(secrets):
+            _redact(error, [secret for secret in secrets() if len(secret) >= 4])
+        return error
+
+    async def models(self, *, refresh: bool = False) -> list[ModelCard]:
+        """List the models: the service's own listing where it has one, and those declared.
+
+        Raises:
+            JackfieldError: The listing failed.
+        """
+        if self._listing is None or refresh:
+            listed = {card.id: card for card in await self._discovered()}
+            for entry in self.config.models or ():
+                if not entry.id.endswith("*") and entry.id not in listed:
+                    listed[entry.id] = ModelCard(id=entry.id)
+            self._listing = [self._completed(card) for card in listed.values()]
+        return list(self._listing)
+
+    async def _discovered(self) -> list[ModelCard]:
+        listing = self.provider.discover(self.config.settings)
+        if listing is None:
+            return []
+        cards: list[ModelCard] = []
+        wire: Wire | None = listing.wire
+        watchdog = Watchdog(self.config.timeout.total)
+        try:
+            for _ in range(_LISTING_PAGES):
+                if wire is None:
+                    break
+                answer = Answer(self.provider, None, wire, await self.opened(), watchdog)
+                head, body = await answer.read_body(self.config.timeout.first_event)
+                page, wire = listing.parse(head, body)
+                cards.extend(page)
+        except JackfieldError as error:
+            raise self.filled(error)  # noqa: B904 -- the same error, filled
+        finally:
+            watchdog.stop()
+        return cards
+
+    def _completed(self, card: ModelCard) -> ModelCard:
+        """Add to a card what the plugin's table and the declaration know of the model."""
+        from ._config import is_allowed
+
+        allowed = is_allowed(self.config, card.id)
+        if not allowed:
+            return attrs.evolve(card, connection=self.name, allowed=False)
+        target = self._looked_up(card.id, None)
+        known = target.capabilities
+        capabilities = attrs.evolve(known, features={**known.features, **card.capabilities.features})
+        price = self.pricing.card(target.model, target.entry, Usage(), CostContext(when=time.time()))
+        return attrs.evolve(
+            card,
+            connection=self.name,
+            kinds=card.kinds or known.kinds,
+            capabilities=capabilities,
+            limits=_merged_limits(known.limits, card.limits),
+            price=price,
+            underlying=target.model.underlying,
+        )
+
+
+def _merged_limits(table: Any, listed: Any) -> Any:
+    """Take the listing's word over the table's, where it says anything."""
+    said = {k: v for k, v in attrs.asdict(listed).items() if v is not None}
+    return attrs.evolve(table, **said)
+
+
+def _redact(error: JackfieldError, secrets: list[str]) -> None:
+    for secret in secrets:
+        error.message = error.message.replace(secret, "***")
+        error.args = (error.message,)
+        if error.body:
+            error.body = error.body.replace(secret.encode(), b"***")
+        if error.headers and any(secret in value for value in error.headers.values()):
+            error.headers = {k: v.replace(secret, "***") for k, v in error.headers.items()}

@@ -1,0 +1,343 @@
+"""Carry out one call on one connection: translate, take a slot, try, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ._answer import Answer
+from ._calls import Call, Timings
+from ._contract import CostContext, Transport
+from ._cost import Cost
+from ._errors import AuthenticationError, JackfieldError
+from ._events import Event, UsageUpdate
+from ._fold import Folded, fold
+from ._options import UNSET
+from ._parameters import Translation
+from ._policies import TimeoutPolicy
+from ._replies import Attempt, EmbedReply, Ranking, Reply, RerankReply, TokenCount
+from ._requests import EmbedRequest, RerankRequest
+from ._retry import with_retries
+from ._stream import EventMap, MappedStream
+from ._translation import translate
+from ._watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from ._connection import Connection, Target
+
+__all__ = ["Execution", "LiveStream"]
+
+
+class Execution:
+    """One call on one connection.
+
+    Attributes:
+        attempts: Every attempt so far.
+        call: What is asked.
+    """
+
+    __slots__ = (
+        "_answer", "_connection", "_first_event_at", "_refreshed", "_sent_at", "_slot", "_target", "_timeout",
+        "_translation", "_watchdog", "attempts", "call", "queued_at",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, target: Target, call: Call, timeout: TimeoutPolicy) -> None:
+        self._connection = connection
+        self._target = target
+        self._timeout = timeout
+        self._watchdog = Watchdog(timeout.total)
+        self._translation: Translation | None = None
+        self._answer: Answer | None = None
+        self._slot = False
+        self._refreshed = False
+        self._sent_at: float | None = None
+        self._first_event_at: float | None = None
+        self.call = call
+        self.attempts: list[Attempt] = []
+        self.queued_at = time.perf_counter()
+
+    async def whole(self) -> Reply | EmbedReply | RerankReply | TokenCount:
+        """Carry the call out and give its whole answer.
+
+        Raises:
+            JackfieldError: It failed; says where, and knows every attempt.
+        """
+        try:
+            answer = await self._begun(self._whole_attempt)
+        finally:
+            self.release()
+        folded = fold(answer.events, provider=self.call.provider, model=self.call.model.id)
+        return self.reply(folded, answer.body, complete=True)
+
+    async def stream(self) -> LiveStream:
+        """Carry the call out until its first event and give the stream.
+
+        Raises:
+            JackfieldError: As `whole`.
+        """
+        try:
+            answer = await self._begun(self._stream_attempt)
+        except BaseException:
+            self.release()
+            raise
+        return LiveStream(self, answer, self._timeout.idle)
+
+    async def close(self) -> None:
+        """Close the upstream and give the slot back; may be called twice."""
+        try:
+            if self._answer is not None:
+                await self._answer.close()
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Give timer and slot back; may be called twice."""
+        self._watchdog.stop()
+        if self._slot:
+            self._slot = False
+            slots = self._connection.slots
+            if slots is not None:
+                slots.release()
+
+    def failed(self, error: JackfieldError, partial: Reply | None = None) -> JackfieldError:
+        """Say in an error where it happened, what had been tried, and what had come."""
+        error = self._connection.filled(error, self.call.model.id)
+        error.attempts = tuple(self.attempts)
+        if error.partial is None:
+            error.partial = partial
+        return error
+
+    async def _begun(self, attempt: Callable[[Transport, float | None], Any]) -> Answer:
+        connection, call, target = self._connection, self.call, self._target
+        try:
+            self._translation = translate(
+                connection.provider.translate, target.model, call.request, target.capabilities
+            )
+            if connection.slots is not None:
+                await self._take_slot()
+
+            async def once(waited: float) -> Answer:
+                return await self._recorded(attempt, waited)
+
+            return await with_retries(once, connection.config.retry, lambda: self._watchdog.remaining)
+        except JackfieldError as error:
+            raise self.failed(error)  # noqa: B904 -- the same error, filled
+
+    async def _take_slot(self) -> None:
+        slots = self._connection.slots
+        if slots is not None:
+            with self._watchdog("queue", None):
+                await slots.acquire()
+            self._slot = True
+
+    async def _recorded(self, attempt: Callable[[Transport, float | None], Any], waited: float) -> Answer:
+        """Make one attempt and write it down; once, with fresh credentials, if they were refused."""
+        began = time.perf_counter()
+        try:
+            transport = await self._open_transport()
+            self._sent_at = began = time.perf_counter()
+            answer: Answer = await attempt(transport, self._timeout.until_first_event(stream=self.call.stream))
+        except JackfieldError as error:
+            refreshed = await self._refresh(error)
+            self._note(began, waited, error, refreshed=refreshed)
+            if refreshed:
+                return await self._recorded(attempt, 0.0)
+            raise
+        self._first_event_at = time.perf_counter()
+        self._note(began, waited, None, status=answer.head.status if answer.head else None)
+        return answer
+
+    async def _open_transport(self) -> Transport:
+        with self._watchdog("total", None):
+            return await self._connection.opened()
+
+    async def _refresh(self, error: JackfieldError) -> bool:
+        """Fetch credentials anew if the service refused them, once a call."""
+        refused = error.refresh_credentials or (isinstance(error, AuthenticationError) and error.status == 401)
+        if not refused or self._refreshed or self._translation is None:
+            return False
+        self._refreshed = True
+        refresh = getattr(await self._connection.opened(), "refresh_credentials", None)
+        return bool(refresh is not None and await refresh(self._translation.wire))
+
+    def _note(
+        self,
+        began: float,
+        waited: float,
+        error: JackfieldError | None,
+        *,
+        status: int | None = None,
+        refreshed: bool = False,
+    ) -> None:
+        report = self._translation.report if self._translation is not None else None
+        self.attempts.append(
+            Attempt(
+                connection=self._connection.name,
+                model=self.call.model.id,
+                status=status if error is None else error.status,
+                error=None if error is None else type(error).__name__,
+                message=None if error is None else self._connection.filled(error).message,
+                retry_after=None if error is None else error.retry_after,
+                waited=waited,
+                duration=time.perf_counter() - began,
+                refreshed=refreshed,
+                **({} if report is None else {"parameters": report}),
+            )
+        )
+
+    def _new_answer(self, transport: Transport) -> Answer:
+        if self._translation is None:
+            msg = "an attempt was made before the translation"
+            raise RuntimeError(msg)
+        self._answer = Answer(
+            self._connection.provider, self._target.model, self._translation.wire, transport, self._watchdog
+        )
+        return self._answer
+
+    async def _whole_attempt(self, transport: Transport, limit: float | None) -> Answer:
+        answer = self._new_answer(transport)
+        await answer.begin(limit)
+        await answer.read_all(limit)
+        return answer
+
+    async def _stream_attempt(self, transport: Transport, limit: float | None) -> Answer:
+        answer = self._new_answer(transport)
+        await answer.begin(limit)
+        return answer
+
+    def timings(self) -> Timings:
+        """Say when what happened."""
+        return Timings(queued=self.queued_at, sent=self._sent_at, first_event=self._first_event_at)
+
+    def reply(self, folded: Folded, body: bytes | None, *, complete: bool) -> Any:
+        """Make the reply of what events amount to."""
+        call, request = self.call, self.call.request
+        common = {
+            "id": folded.id,
+            "model": folded.model or call.model.id,
+            "connection": call.connection,
+            "provider": call.provider,
+            "usage": folded.usage,
+            "parameters": self._translation.report if self._translation is not None else (),
+            "attempts": tuple(self.attempts),
+            "complete": complete,
+            "cost": self._coster(folded),
+            "raw": body if body is not None else folded.raw,
+        }
+        if isinstance(request, EmbedRequest):
+            vectors = folded.vectors
+            return EmbedReply(embeddings=[vectors[index] for index in sorted(vectors)], **common)
+        if isinstance(request, RerankRequest):
+            ranked = sorted((Ranking(index, score) for index, score in folded.scores), key=_best_first)
+            return RerankReply(results=tuple(ranked), **common)
+        if folded.counted is not None:
+            return TokenCount(input_tokens=folded.counted, exact=True, source="service")
+        options = getattr(request, "options", None)
+        schema = None if options is None or options.response_format is UNSET else options.response_format
+        return Reply(choices=folded.choices, schema=schema, **common)
+
+    def _coster(self, folded: Folded) -> Callable[[], Cost]:
+        """Give what computes the cost when somebody asks for it."""
+        context = CostContext(
+            when=time.time(),
+            kind=self.call.kind,
+            reported_model=folded.model,
+            service_tier=folded.service_tier,
+            region=folded.region,
+            duration=time.perf_counter() - (self._sent_at or self.queued_at),
+            raw_usage=folded.raw_usage,
+        )
+        pricing, target, usage = self._connection.pricing, self._target, folded.usage
+        return lambda: pricing.cost(target.model, target.entry, usage, context)
+
+
+def _best_first(ranking: Ranking) -> float:
+    return -ranking.score
+
+
+class LiveStream:
+    """A stream that has begun."""
+
+    __slots__ = ("_answer", "_closed", "_error", "_events", "_execution", "_idle", "_next", "_response")
+
+    def __init__(self, execution: Execution, answer: Answer, idle: float | None) -> None:
+        self._execution = execution
+        self._answer = answer
+        self._idle = idle
+        self._events = answer.events
+        self._next = 0
+        self._closed = False
+        self._error: JackfieldError | None = None
+        self._response: Reply | None = None
+
+    def __aiter__(self) -> LiveStream:
+        return self
+
+    async def __anext__(self) -> Event:
+        index = self._next
+        if index == len(self._events):
+            await self._more()
+        self._next = index + 1
+        return self._events[index]
+
+    async def _more(self) -> None:
+        """Wait until there is another event; raise at the end."""
+        if self._error is not None:
+            raise self._error
+        if self._closed or self._answer.ended:
+            await self.aclose()
+            raise StopAsyncIteration
+        before = len(self._events)
+        try:
+            await self._answer.read_more(self._idle)
+        except JackfieldError as error:
+            await self.aclose()
+            # What came in the same read, before the fault, is delivered first.
+            self._error = error
+            if len(self._events) == before:
+                raise self._failed(error)  # noqa: B904 -- the same error, filled
+            self._failed(error)
+        except BaseException:
+            await self.aclose()
+            raise
+        if len(self._events) == before:
+            await self.aclose()
+            raise StopAsyncIteration
+
+    def _failed(self, error: JackfieldError) -> JackfieldError:
+        return self._execution.failed(error, self._folded(self._events, complete=False))
+
+    @property
+    def response(self) -> Reply:
+        """The answer as far as it was read; usage also of what was not."""
+        if self._response is not None:
+            return self._response
+        complete = self._answer.ended and self._next == len(self._events) and self._error is None
+        events = self._events[: self._next]
+        events += [event for event in self._events[self._next :] if type(event) is UsageUpdate]
+        reply = self._folded(events, complete=complete)
+        if complete:
+            self._response = reply
+        return reply
+
+    def map(self, change: EventMap) -> MappedStream:
+        """Give a stream whose events are changed."""
+        return MappedStream(self, change, self._rebuilt)
+
+    def _rebuilt(self, response: Reply, events: list[Event]) -> Reply:
+        return attrs.evolve(self._folded(events, complete=response.complete), usage=response.usage)
+
+    def _folded(self, events: list[Event], *, complete: bool) -> Reply:
+        call = self._execution.call
+        folded = fold(events, provider=call.provider, model=call.model.id)
+        reply: Reply = self._execution.reply(folded, self._answer.body, complete=complete)
+        return reply
+
+    async def aclose(self) -> None:
+        """Close the upstream at once; may be called twice."""
+        if not self._closed:
+            self._closed = True
+            await self._execution.close()
