@@ -1,0 +1,366 @@
+"""A loaded chat or completion model, for asyncio programs: requests in, steps out."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import attrs
+from tokenizers import Tokenizer
+
+from jackfield_onnx import _folder
+from jackfield_onnx._decoder import KvDecoder
+from jackfield_onnx._errors import (
+    ContextOverflowError,
+    DamagedModelError,
+    DeviceUnavailableError,
+    LocalModelError,
+    RequestError,
+)
+from jackfield_onnx._runtime import SessionSettings, new_run_options
+from jackfield_onnx._sampling import Choice, Sampler, Sampling
+from jackfield_onnx._scheduler import FinishReason, Job, JobStep, Scheduler, Sink
+from jackfield_onnx._text import ChatTemplate, StopScanner, TokenText, Turn, encode
+
+_DEFAULT_MAX_CONTEXT = 4096
+
+
+@attrs.frozen(kw_only=True)
+class EngineSettings:
+    """Say how a model is loaded.
+
+    Args:
+        session: Where and how its graph runs.
+        max_context: Tokens of prompt and answer together, at most; the model's own limit counts too. KV buffers are
+            reserved for all of it, and a model's own limit may be many times what a program needs.
+        max_queue: Requests that may wait for their turn.
+    """
+
+    session: SessionSettings = attrs.field(factory=SessionSettings)
+    max_context: int = attrs.field(default=_DEFAULT_MAX_CONTEXT, validator=attrs.validators.ge(2))
+    max_queue: int = attrs.field(default=64, validator=attrs.validators.ge(0))
+
+
+@attrs.frozen(kw_only=True)
+class GenerateRequest:
+    """Ask for one answer. What is None takes the model's default.
+
+    Args:
+        prompt: A conversation, written by the model's chat template; or a text to continue, as it is.
+        max_tokens: Tokens to make at most; None leaves it to the context.
+        stop: Strings that end the answer and are left out of it.
+        temperature: See `Sampling`, like all that follow.
+    """
+
+    prompt: str | tuple[Turn, ...]
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = attrs.field(factory=dict)
+    seed: int | None = None
+    top_logprobs: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise RequestError(f"max_tokens must be 1 or more, not {self.max_tokens}", "max_tokens")
+        if "" in self.stop:
+            raise RequestError("a stop string must not be empty", "stop")
+
+
+@attrs.frozen
+class TokenDetail:
+    """A token with its text alone (a part of a character is U+FFFD), its log-probability, and the likeliest ones."""
+
+    token: int
+    text: str
+    logprob: float
+    top: tuple["TokenDetail", ...] = ()
+
+
+@attrs.define
+class Step:
+    """What an answer has grown by.
+
+    Args:
+        text: Whole characters, free of stop strings.
+        tokens: Ids of the tokens behind it, an end token included.
+        logprobs: One entry a token when the request asked for them.
+        finish: `stop` or `length` in the last step, else None.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    logprobs: tuple[TokenDetail, ...] | None = None
+    finish: FinishReason | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Usage:
+    """Count what an answer took so far.
+
+    Args:
+        prompt_tokens: Tokens read.
+        generated_tokens: Tokens made: the end token and those cut off by a stop string included.
+        queued_seconds: Time spent waiting for the model.
+        prompt_seconds: Time spent reading the prompt.
+        seconds: Time the model was busy, prompt included.
+    """
+
+    prompt_tokens: int
+    generated_tokens: int
+    queued_seconds: float
+    prompt_seconds: float
+    seconds: float
+
+
+class Generation:
+    """An answer that arrives in steps.
+
+    Use it as `async with engine.generate(request) as generation`, and iterate. Entering it puts the request into the
+    queue; leaving it, or cancelling the task that iterates, stops the model.
+    """
+
+    def __init__(self, engine: "Engine", request: GenerateRequest) -> None:
+        self._engine = engine
+        self._request = request
+        self._job: Job | None = None
+        self._arrived: asyncio.Queue[JobStep | LocalModelError] = asyncio.Queue()
+        self._ended = False
+
+    @property
+    def usage(self) -> Usage:
+        """What the answer took so far; final when it has ended."""
+        job = self._job
+        return Usage(
+            prompt_tokens=0 if job is None else len(job.prompt),
+            generated_tokens=0 if job is None else job.generated,
+            queued_seconds=0.0 if job is None else job.queued_seconds,
+            prompt_seconds=0.0 if job is None else job.prompt_seconds,
+            seconds=0.0 if job is None else job.seconds,
+        )
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+
+        def sink(item: JobStep | LocalModelError) -> None:
+            try:
+                loop.call_soon_threadsafe(self._arrived.put_nowait, item)
+            except RuntimeError:  # the loop was closed under us: nobody is left to read
+                self.cancel()
+
+        job = await asyncio.to_thread(self._engine.prepare, self._request, sink)
+        self._engine.submit(job)
+        self._job = job
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Step:
+        if self._job is None:
+            raise RuntimeError("enter the generation with `async with` before iterating over it")
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            item = await self._arrived.get()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        if isinstance(item, LocalModelError):
+            self._ended = True
+            raise item
+        self._ended = item.finish is not None
+        return self._engine.step(item, with_logprobs=self._request.top_logprobs is not None)
+
+    def cancel(self) -> None:
+        """Stop the model. Takes effect within one step, or within a few milliseconds while the prompt is read."""
+        self._ended = True
+        if self._job is not None:
+            self._job.cancel()
+
+
+class Engine:
+    """A loaded decoder model. Made by `load`; works from any event loop, one after another or at once.
+
+    Args:
+        description: What the model's folder says.
+        tokenizer: Its tokenizer.
+        template: Its chat template, or None when it has none.
+        scheduler: Runs it.
+        context: Tokens of prompt and answer together, at most.
+        device: Where it runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        description: _folder.DecoderDescription,
+        tokenizer: Tokenizer,
+        template: ChatTemplate | None,
+        scheduler: Scheduler,
+        context: int,
+        device: str,
+    ) -> None:
+        self.description = description
+        self.context = context
+        self.device = device
+        self._tokenizer = tokenizer
+        self._template = template
+        self._scheduler = scheduler
+
+    @classmethod
+    async def load(cls, folder: Path, settings: EngineSettings | None = None) -> Self:
+        """Load a model from its folder, off the event loop.
+
+        Raises:
+            DamagedModelError: When the folder is incomplete or malformed.
+            DeviceUnavailableError: When the model cannot run where it was told to.
+            RuntimeMissingError: When ONNX Runtime is not installed.
+        """
+        return await asyncio.to_thread(cls._load, folder, EngineSettings() if settings is None else settings)
+
+    @classmethod
+    def _load(cls, folder: Path, settings: EngineSettings) -> Self:
+        description = _folder.read_decoder(folder)
+        session = _cpu_only(settings.session, description.name)
+        context = min(settings.max_context, description.context_length)
+        decoder = KvDecoder(folder, description, context, session)
+        return cls(
+            description=description,
+            tokenizer=_read_tokenizer(folder),
+            template=_read_template(folder, description),
+            scheduler=Scheduler(decoder, description.name, settings.max_queue),
+            context=context,
+            device=decoder.device,
+        )
+
+    def generate(self, request: GenerateRequest) -> Generation:
+        """Ask for an answer; nothing happens until the result is entered with `async with`.
+
+        Entering raises ContextOverflowError, RequestError, QueueFullError or EngineClosedError.
+        """
+        return Generation(self, request)
+
+    async def count_tokens(self, prompt: str | tuple[Turn, ...]) -> int:
+        """Count the tokens of a prompt, exactly as `generate` would read it."""
+        return len(await asyncio.to_thread(self._encode, prompt))
+
+    async def aclose(self) -> None:
+        """Stop every answer with EngineClosedError, join the thread and release the memory. May be called twice."""
+        await asyncio.to_thread(self._scheduler.close)
+
+    def prepare(self, request: GenerateRequest, sink: Sink) -> Job:
+        """Turn a request into a job. Blocks for as long as it takes to tokenise the prompt.
+
+        Raises:
+            ContextOverflowError: When prompt and answer do not fit into the context.
+            RequestError: When the template or a parameter does not allow the request.
+        """
+        prompt = self._encode(request.prompt)
+        room = self.context - len(prompt)
+        if room < (request.max_tokens or 1):
+            raise ContextOverflowError(len(prompt), request.max_tokens, self.context, self.description.name)
+        if not prompt:
+            raise RequestError("the prompt is empty", "prompt", "Give at least one token of text.")
+        ends = self.description.end_token_ids
+        sampling = self._sampling(request)
+        return Job(
+            prompt=prompt,
+            max_tokens=request.max_tokens or room,
+            end_tokens=frozenset(ends),
+            sampler=Sampler(sampling, prompt, self.description.vocabulary, ends),
+            text=TokenText(self._tokenizer),
+            scanner=StopScanner(request.stop),
+            options=new_run_options(),
+            sink=sink,
+        )
+
+    def submit(self, job: Job) -> None:
+        """Queue a prepared job."""
+        self._scheduler.submit(job)
+
+    def step(self, item: JobStep, *, with_logprobs: bool) -> Step:
+        """Turn a scheduler's step into a caller's."""
+        details = tuple(self._detail(choice) for choice in item.choices) if with_logprobs else None
+        return Step(item.text, tuple(choice.token for choice in item.choices), details, item.finish)
+
+    def _detail(self, choice: Choice) -> TokenDetail:
+        top = tuple(TokenDetail(t.token, self._token_text(t.token), t.logprob) for t in choice.top)
+        # The sampler gives a log-probability whenever the request asked for any.
+        logprob = float("nan") if choice.logprob is None else choice.logprob
+        return TokenDetail(choice.token, self._token_text(choice.token), logprob, top)
+
+    def _token_text(self, token: int) -> str:
+        text: str = self._tokenizer.decode([token], skip_special_tokens=False)
+        return text
+
+    def _sampling(self, request: GenerateRequest) -> Sampling:
+        outside = [token for token in request.logit_bias if not 0 <= token < self.description.vocabulary]
+        if outside:
+            raise RequestError(f"token {outside[0]} is not in the vocabulary", "logit_bias")
+        default = self.description
+        return Sampling(
+            temperature=default.temperature if request.temperature is None else request.temperature,
+            top_p=default.top_p if request.top_p is None else request.top_p,
+            top_k=request.top_k,
+            repetition_penalty=(
+                default.repetition_penalty
+                if request.repetition_penalty is None
+                else request.repetition_penalty
+            ),
+            presence_penalty=request.presence_penalty,
+            frequency_penalty=request.frequency_penalty,
+            logit_bias=request.logit_bias,
+            seed=request.seed,
+            top_logprobs=request.top_logprobs,
+        )
+
+    def _encode(self, prompt: str | tuple[Turn, ...]) -> list[int]:
+        if isinstance(prompt, str):
+            return encode(self._tokenizer, prompt, markers=True)
+        if self._template is None:
+            raise RequestError(
+                "the model has no chat template", self.description.name, "Give the prompt as a text."
+            )
+        return encode(self._tokenizer, self._template.render(prompt), markers=False)
+
+
+def _cpu_only(settings: SessionSettings, name: str) -> SessionSettings:
+    if settings.device not in {"auto", "cpu"}:
+        raise DeviceUnavailableError(
+            "this graph was written for the CPU: its attention keeps KV buffers in float32, in main memory",
+            f"{name}, device={settings.device}",
+            'Declare device="cpu" or "auto".',
+        )
+    return attrs.evolve(settings, device="cpu")
+
+
+def _read_tokenizer(folder: Path) -> Tokenizer:
+    path = folder / _folder.TOKENIZER_FILE
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise DamagedModelError(
+            f"the tokenizer cannot be read: {error}", str(path), "Prepare the model again."
+        ) from error
+    return tokenizer
+
+
+def _read_template(folder: Path, description: _folder.DecoderDescription) -> ChatTemplate | None:
+    path = folder / _folder.TEMPLATE_FILE
+    if not path.exists():
+        return None
+    return ChatTemplate(
+        path.read_text(encoding="utf-8"), begin_token=description.begin_token, end_token=description.end_token
+    )

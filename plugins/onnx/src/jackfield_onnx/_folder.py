@@ -1,0 +1,110 @@
+"""What a prepared model folder says about itself: its `model.json`, read into values and checked."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import attrs
+
+from jackfield_onnx._errors import DamagedModelError
+
+GRAPH_FILE = "model.onnx"
+WEIGHTS_FILE = "model.onnx.data"
+TOKENIZER_FILE = "tokenizer.json"
+TEMPLATE_FILE = "chat_template.jinja"
+DESCRIPTION_FILE = "model.json"
+
+
+def _as_tuple(values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(values)
+
+
+@attrs.frozen(kw_only=True)
+class DecoderDescription:
+    """Describe a decoder folder: a graph with shared KV buffers and what its engine must know.
+
+    Args:
+        name: The model, as people know it.
+        layers: Transformer blocks, each with one pair of KV buffers.
+        kv_heads: Key-value heads of each block.
+        head_dim: Numbers in one head.
+        vocabulary: Rows of the logits.
+        context_length: Tokens the model was trained to see at once.
+        end_token_ids: Tokens that end an answer.
+        begin_token: Text of the token that begins a text, for templates; empty when there is none.
+        end_token: Text of the token that ends one.
+        temperature: Used when a request does not say; likewise `top_p` and `repetition_penalty`.
+        licence: As the model's author states it.
+    """
+
+    kind: Literal["decoder"] = "decoder"
+    name: str
+    layers: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    context_length: int
+    end_token_ids: tuple[int, ...] = attrs.field(converter=_as_tuple)
+    begin_token: str = ""
+    end_token: str = ""
+    temperature: float = 1.0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    licence: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class EncoderDescription:
+    """Describe an encoder folder: a graph that turns word pieces into one vector a text.
+
+    Args:
+        name: The model, as people know it.
+        dimensions: Numbers in a vector.
+        max_tokens: Word pieces the model reads, markers included.
+        licence: As the model's author states it.
+    """
+
+    kind: Literal["encoder"] = "encoder"
+    name: str
+    dimensions: int
+    max_tokens: int
+    licence: str = ""
+
+
+_Description = TypeVar("_Description", DecoderDescription, EncoderDescription)
+
+
+def write_description(folder: Path, description: DecoderDescription | EncoderDescription) -> None:
+    """Write a folder's `model.json`."""
+    text = json.dumps(attrs.asdict(description), indent=1, ensure_ascii=False)
+    (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_decoder(folder: Path) -> DecoderDescription:
+    """Read the description of a decoder folder.
+
+    Raises:
+        DamagedModelError: When it is missing, malformed or of another kind.
+    """
+    return _read(folder, DecoderDescription, "decoder")
+
+
+def read_encoder(folder: Path) -> EncoderDescription:
+    """Read the description of an encoder folder.
+
+    Raises:
+        DamagedModelError: When it is missing, malformed or of another kind.
+    """
+    return _read(folder, EncoderDescription, "encoder")
+
+
+def _read(folder: Path, shape: type[_Description], kind: str) -> _Description:
+    remedy = "Remove the model from the cache and prepare it again."
+    try:
+        body: Any = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        if body.get("kind") != kind:
+            raise DamagedModelError(f"this is not a {kind}: its kind is {body.get('kind')!r}", str(folder))
+        return shape(**body)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedModelError(f"{DESCRIPTION_FILE} cannot be read: {error}", str(folder), remedy) from error

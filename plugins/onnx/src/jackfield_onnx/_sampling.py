@@ -1,0 +1,200 @@
+"""Choose the next token from logits: pure functions, and the state of one request around them."""
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from jackfield_onnx._errors import RequestError
+
+Floats = npt.NDArray[np.float32]
+_Counts = npt.NDArray[np.int64]
+_GREEDY = 1e-5  # temperatures below this are greedy: dividing by them would overflow float32
+_FIRST_LOOK = 512  # tokens among which a nucleus is looked for before all are sorted
+
+
+@attrs.frozen(kw_only=True)
+class Sampling:
+    """Say how tokens are chosen.
+
+    Args:
+        temperature: 0 takes the most likely token always.
+        top_p: Keep the fewest tokens that together have this probability.
+        top_k: Keep this many tokens; None keeps all.
+        repetition_penalty: Divide (or, below zero, multiply) the logits of tokens seen in prompt or answer.
+        presence_penalty: Subtract from the logits of tokens in the answer.
+        frequency_penalty: Subtract for each time a token is in the answer.
+        logit_bias: Add to the logits of these tokens, before anything else.
+        seed: Makes the choice repeatable; None takes entropy from the system.
+        top_logprobs: Give log-probabilities: of the chosen token, and of this many others. None gives none.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = attrs.field(factory=dict)
+    seed: int | None = None
+    top_logprobs: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        limits = (
+            ("temperature", self.temperature >= 0, "0 or more"),
+            ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
+            ("top_k", self.top_k is None or self.top_k >= 1, "1 or more"),
+            ("repetition_penalty", self.repetition_penalty > 0, "above 0"),
+            ("seed", self.seed is None or self.seed >= 0, "0 or more"),
+            ("top_logprobs", self.top_logprobs is None or self.top_logprobs >= 0, "0 or more"),
+        )
+        for name, holds, rule in limits:
+            if not holds:
+                raise RequestError(f"{name} must be {rule}, not {getattr(self, name)}", name)
+
+
+@attrs.frozen
+class TokenLogprob:
+    """A token and the logarithm of its probability."""
+
+    token: int
+    logprob: float
+
+
+@attrs.frozen
+class Choice:
+    """A chosen token; its log-probability and the likeliest tokens' if they were asked for.
+
+    They describe the model's own distribution: penalties and temperature, being the caller's, do not enter.
+    """
+
+    token: int
+    logprob: float | None = None
+    top: tuple[TokenLogprob, ...] = ()
+
+
+class Sampler:
+    """Chooses one request's tokens, and remembers them for the penalties.
+
+    Args:
+        sampling: How to choose.
+        prompt: Tokens of the prompt, which the repetition penalty sees.
+        vocabulary: Number of logits.
+        end_tokens: Tokens that end an answer. The repetition penalty spares them: they stand in every chat prompt,
+            and to end is not to repeat oneself.
+    """
+
+    def __init__(
+        self, sampling: Sampling, prompt: Sequence[int], vocabulary: int, end_tokens: Sequence[int] = ()
+    ) -> None:
+        self._sampling = sampling
+        self._random = np.random.Generator(np.random.PCG64(sampling.seed))
+        self._counts: _Counts = np.zeros(vocabulary, np.int64)
+        self._seen = np.zeros(vocabulary, np.bool_)
+        self._seen[list(prompt)] = True
+        self._seen[list(end_tokens)] = False
+
+    def choose(self, logits: Floats) -> Choice:
+        """Choose the next token.
+
+        Args:
+            logits: One row [vocabulary]; it is not changed.
+        """
+        sampling = self._sampling
+        scores = self._penalised(logits)
+        if sampling.temperature < _GREEDY:
+            token = int(scores.argmax())
+        else:
+            kept, weights = keep_likely(scores, sampling.temperature, sampling.top_k, sampling.top_p)
+            token = int(kept[draw(weights, self._random.random())])
+        self._counts[token] += 1
+        self._seen[token] = True
+        if sampling.top_logprobs is None:
+            return Choice(token)
+        logprobs = log_softmax(logits)
+        top = most_likely(logprobs, sampling.top_logprobs)
+        return Choice(
+            token, float(logprobs[token]), tuple(TokenLogprob(int(t), float(logprobs[t])) for t in top)
+        )
+
+    def _penalised(self, logits: Floats) -> Floats:
+        sampling = self._sampling
+        scores = logits.copy()
+        for token, bias in sampling.logit_bias.items():
+            scores[token] += bias
+        if sampling.repetition_penalty != 1:
+            penalise_repetition(scores, self._seen, sampling.repetition_penalty)
+        if sampling.presence_penalty != 0 or sampling.frequency_penalty != 0:
+            penalise_counts(scores, self._counts, sampling.presence_penalty, sampling.frequency_penalty)
+        return scores
+
+
+def penalise_repetition(scores: Floats, seen: npt.NDArray[np.bool_], penalty: float) -> None:
+    """Make tokens that were seen less likely, in place (the rule of CTRL, Keskar et al. 2019)."""
+    at = np.flatnonzero(seen)
+    values = scores[at]
+    scores[at] = np.where(values > 0, values / penalty, values * penalty)
+
+
+def penalise_counts(scores: Floats, counts: _Counts, presence: float, frequency: float) -> None:
+    """Subtract penalties for tokens that the answer has already, in place."""
+    at = np.flatnonzero(counts)
+    scores[at] -= presence + frequency * counts[at].astype(np.float32)
+
+
+def keep_likely(
+    scores: Floats, temperature: float, top_k: int | None, top_p: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Apply temperature, then top-k, then top-p.
+
+    Returns:
+        The tokens kept, likeliest first, and their weights, which need not add up to one.
+    """
+    weights = np.exp((scores - scores.max()).astype(np.float64) / temperature)
+    if top_k is None and top_p >= 1:
+        return np.arange(len(weights)), weights
+    if top_k is not None:
+        kept = most_likely(scores, top_k)
+        total = weights[kept].sum()
+    else:
+        # A nucleus is small nearly always, and finding 512 largest of 50,000 is ten times cheaper than sorting all.
+        kept = most_likely(scores, _FIRST_LOOK)
+        total = weights.sum()
+        if weights[kept].sum() < top_p * total:
+            kept = most_likely(scores, len(scores))
+    before = np.cumsum(weights[kept]) - weights[kept]
+    # A token stays while those before it have not reached top_p; so the first one always stays.
+    kept = kept[: max(1, int(np.searchsorted(before, top_p * total)))]
+    return kept, weights[kept]
+
+
+def draw(weights: npt.NDArray[np.float64], uniform: float) -> int:
+    """Pick an index with a probability proportional to its weight.
+
+    Args:
+        weights: Not negative, not all zero.
+        uniform: A random number in [0, 1).
+    """
+    sums = np.cumsum(weights)
+    at = int(np.searchsorted(sums, uniform * sums[-1], side="right"))
+    return min(at, len(weights) - 1)
+
+
+def most_likely(scores: Floats, count: int) -> npt.NDArray[np.int64]:
+    """List the `count` tokens of the highest scores, highest first, equal ones by number."""
+    count = min(count, len(scores))
+    if count == 0:
+        return np.empty(0, np.int64)
+    if count == len(scores):
+        return np.argsort(-scores, kind="stable")
+    threshold = np.partition(scores, len(scores) - count)[len(scores) - count]
+    # All at the threshold are taken before the cut, so that ties do not depend on the partition's inner order.
+    at = np.flatnonzero(scores >= threshold)
+    return at[np.argsort(-scores[at], kind="stable")][:count]
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Turn logits into log-probabilities."""
+    shifted = logits - logits.max()
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float32)

@@ -1,0 +1,157 @@
+"""Text on its way into a model and out of it: prompts from templates, characters from tokens, stop strings."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import attrs
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+from jackfield_onnx._errors import RequestError
+
+
+@attrs.frozen
+class Turn:
+    """One message of a conversation, as a chat template sees it."""
+
+    role: str
+    content: str
+
+
+class ChatTemplate:
+    """A model's own way of writing a conversation as one text.
+
+    The template comes with the model and is a program, so it runs in Jinja's sandbox and cannot change what it is
+    given.
+
+    Args:
+        source: The Jinja template.
+        begin_token: Given to the template as `bos_token`.
+        end_token: Given to the template as `eos_token`.
+    """
+
+    def __init__(self, source: str, *, begin_token: str = "", end_token: str = "") -> None:
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        )
+        # What templates written for Hugging Face's transformers expect to find.
+        environment.filters["tojson"] = _to_json
+        environment.globals["raise_exception"] = _refuse
+        environment.globals["strftime_now"] = _now
+        self._tokens = {"bos_token": begin_token, "eos_token": end_token}
+        try:
+            self._template = environment.from_string(source)
+        except jinja2.TemplateError as error:
+            raise RequestError(f"the model's chat template cannot be compiled: {error}") from error
+
+    def render(self, turns: Sequence[Turn]) -> str:
+        """Write a conversation so that the model's answer comes next.
+
+        Raises:
+            RequestError: When the template refuses the conversation, such as an unknown role.
+        """
+        messages = [attrs.asdict(turn) for turn in turns]
+        try:
+            return self._template.render(messages=messages, add_generation_prompt=True, **self._tokens)
+        except jinja2.TemplateError as error:
+            raise RequestError(f"the model's chat template refused the messages: {error}") from error
+
+
+def _to_json(value: object, indent: int | None = None) -> str:
+    # Jinja's own escapes <, > and & for web pages; a model would see the escapes.
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise jinja2.TemplateError(message)
+
+
+def _now(form: str) -> str:
+    return dt.datetime.now().astimezone().strftime(form)
+
+
+class TokenText:
+    """Text of tokens as they come, in whole characters only.
+
+    A token may end within a character, and decoding it alone would lose both that character and the space before a
+    word; so the stream holds back what is not whole yet.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._stream = DecodeStream(skip_special_tokens=True)
+        self._tokens: list[int] = []
+        self._emitted = 0
+
+    def feed(self, token: int) -> str:
+        """Take one token and give the text that it makes certain, often none."""
+        self._tokens.append(token)
+        text: str = self._stream.step(self._tokenizer, token) or ""
+        self._emitted += len(text)
+        return text
+
+    def flush(self) -> str:
+        """Give what is still held at the end; a character cut in two becomes U+FFFD."""
+        whole: str = self._tokenizer.decode(self._tokens, skip_special_tokens=True)
+        return whole[self._emitted :]
+
+
+class StopScanner:
+    """Cuts a text at the first stop string, across the borders of its pieces.
+
+    It holds back only what could still become a stop string: nothing at all, most of the time.
+
+    Args:
+        stops: The strings, none of them empty.
+    """
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = stops
+        self._held = ""
+
+    def feed(self, text: str) -> tuple[str, str | None]:
+        """Take a piece.
+
+        Returns:
+            The text that may be shown, and the stop string that ended it, if one did.
+        """
+        if not self._stops:
+            return text, None
+        text = self._held + text
+        found = min(((at, stop) for stop in self._stops if (at := text.find(stop)) >= 0), default=None)
+        if found is not None:
+            self._held = ""
+            return text[: found[0]], found[1]
+        keep = max(_overlap(text, stop) for stop in self._stops)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep], None
+
+    def flush(self) -> str:
+        """Give what was held back, since nothing follows that could complete a stop string."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Measure the longest end of a text that begins a stop string without completing it."""
+    for length in range(min(len(text), len(stop) - 1), 0, -1):
+        if text.endswith(stop[:length]):
+            return length
+    return 0
+
+
+def encode(tokenizer: Tokenizer, text: str, *, markers: bool) -> list[int]:
+    """Turn a text into tokens.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        text: The text. Names of control tokens in it become control tokens.
+        markers: Add what the tokenizer puts around a text; a chat template has written it already.
+    """
+    encoding: Any = tokenizer.encode(text, add_special_tokens=markers)
+    ids: list[int] = encoding.ids
+    return ids
