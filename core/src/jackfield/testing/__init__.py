@@ -1,0 +1,43 @@
+"""Fakes for the tests of programs, and the conformance kit for the tests of plugins.
+
+Names load when they are first used: a program that wants a fake need not import the kit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._fake_answers import FakeAnswer
+    from ._fakes import FakeProvider
+    from ._guard import forbid_network, no_sockets
+
+_MODULE_BY_NAME = {
+    "FakeAnswer": "_fake_answers",
+    "FakeProvider": "_fakes",
+    "forbid_network": "_guard",
+    "no_sockets": "_guard",
+}
+
+__all__ = [
+    "FakeAnswer",
+    "FakeProvider",
+    "forbid_network",
+    "no_sockets",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_BY_NAME.get(name)
+    if module is None:
+        msg = f"module 'jackfield.testing' has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module
+
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULE_BY_NAME])
