@@ -8,20 +8,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._arguments import (
+        ChatOptions,
+        EmbedOptions,
+        RerankOptions,
+    )
     from ._calls import (
         Call,
         Outcome,
         Timings,
     )
     from ._capabilities import (
-        FEATURES,
         Capabilities,
         Capability,
+        FEATURES,
         Kind,
         Limits,
         ModelCard,
         ModelRef,
         ParameterRule,
+    )
+    from ._check import (
+        CheckResult,
     )
     from ._content import (
         Audio,
@@ -109,10 +117,17 @@ if TYPE_CHECKING:
     from ._hookspecs import (
         hookimpl,
     )
+    from ._mesh import (
+        Mesh,
+    )
+    from ._middleware import (
+        Handler,
+        Middleware,
+    )
     from ._options import (
-        UNSET,
         Options,
         Reasoning,
+        UNSET,
         Unset,
         UnsupportedPolicy,
     )
@@ -121,6 +136,19 @@ if TYPE_CHECKING:
         ParameterReport,
         ParameterWriter,
         Translation,
+    )
+    from ._plan import (
+        Plan,
+    )
+    from ._policies import (
+        RetryPolicy,
+        TimeoutPolicy,
+    )
+    from ._registry import (
+        CredentialKind,
+        PluginState,
+        Provider,
+        Registry,
     )
     from ._replies import (
         Attempt,
@@ -146,6 +174,11 @@ if TYPE_CHECKING:
         Secret,
         secret,
     )
+    from ._stream import (
+        EventMap,
+        Stream,
+        StreamSource,
+    )
     from ._usage import (
         Usage,
     )
@@ -166,7 +199,9 @@ _MODULE_BY_NAME = {
     "Call": "_calls",
     "Capabilities": "_capabilities",
     "Capability": "_capabilities",
+    "ChatOptions": "_arguments",
     "ChatRequest": "_requests",
+    "CheckResult": "_check",
     "Choice": "_replies",
     "Citation": "_events",
     "CitationDelta": "_events",
@@ -179,12 +214,15 @@ _MODULE_BY_NAME = {
     "CostContext": "_contract",
     "CostItem": "_cost",
     "CountRequest": "_requests",
+    "CredentialKind": "_registry",
     "Decoder": "_contract",
     "Document": "_content",
     "EmbeddingData": "_events",
+    "EmbedOptions": "_arguments",
     "EmbedReply": "_replies",
     "EmbedRequest": "_requests",
     "Event": "_events",
+    "EventMap": "_stream",
     "Exchange": "_contract",
     "Failure": "_wire",
     "FailureInStream": "_contract",
@@ -192,6 +230,7 @@ _MODULE_BY_NAME = {
     "Finish": "_events",
     "FinishReason": "_events",
     "Frame": "_wire",
+    "Handler": "_middleware",
     "Head": "_wire",
     "Headers": "_wire",
     "hookimpl": "_hookspecs",
@@ -205,7 +244,9 @@ _MODULE_BY_NAME = {
     "Listing": "_contract",
     "LogprobsDelta": "_events",
     "MalformedResponseError": "_errors",
+    "Mesh": "_mesh",
     "Message": "_content",
+    "Middleware": "_middleware",
     "MissingCredentialError": "_errors",
     "ModelCard": "_capabilities",
     "ModelNotAllowedError": "_errors",
@@ -222,7 +263,10 @@ _MODULE_BY_NAME = {
     "Part": "_content",
     "PartAdded": "_events",
     "PermissionDeniedError": "_errors",
+    "Plan": "_plan",
     "PluginError": "_errors",
+    "PluginState": "_registry",
+    "Provider": "_registry",
     "ProviderError": "_errors",
     "ProviderInfo": "_contract",
     "QuotaExceededError": "_errors",
@@ -234,11 +278,14 @@ _MODULE_BY_NAME = {
     "RawPart": "_content",
     "Reasoning": "_options",
     "RefusalDelta": "_events",
+    "Registry": "_registry",
     "Reply": "_replies",
     "Request": "_requests",
+    "RerankOptions": "_arguments",
     "RerankReply": "_replies",
     "RerankRequest": "_requests",
     "RerankScore": "_events",
+    "RetryPolicy": "_policies",
     "Role": "_content",
     "Secret": "_secrets",
     "secret": "_secrets",
@@ -246,13 +293,16 @@ _MODULE_BY_NAME = {
     "Signer": "_contract",
     "Started": "_events",
     "StaticHeader": "_contract",
+    "Stream": "_stream",
     "StreamInterruptedError": "_errors",
+    "StreamSource": "_stream",
     "SummarizeRequest": "_requests",
     "Text": "_content",
     "TextDelta": "_events",
     "Thinking": "_content",
     "ThinkingDelta": "_events",
     "TimeoutError": "_errors",
+    "TimeoutPolicy": "_policies",
     "Timings": "_calls",
     "Token": "_contract",
     "TokenCount": "_replies",
@@ -279,8 +329,6 @@ _MODULE_BY_NAME = {
 }
 
 __all__ = [
-    "FEATURES",
-    "UNSET",
     "Attempt",
     "Audio",
     "Auth",
@@ -289,7 +337,9 @@ __all__ = [
     "Call",
     "Capabilities",
     "Capability",
+    "ChatOptions",
     "ChatRequest",
+    "CheckResult",
     "Choice",
     "Citation",
     "CitationDelta",
@@ -302,20 +352,26 @@ __all__ = [
     "CostContext",
     "CostItem",
     "CountRequest",
+    "CredentialKind",
     "Decoder",
     "Document",
+    "EmbeddingData",
+    "EmbedOptions",
     "EmbedReply",
     "EmbedRequest",
-    "EmbeddingData",
     "Event",
+    "EventMap",
     "Exchange",
     "Failure",
     "FailureInStream",
+    "FEATURES",
     "Finish",
     "FinishReason",
     "Frame",
+    "Handler",
     "Head",
     "Headers",
+    "hookimpl",
     "HttpAccess",
     "Image",
     "InputType",
@@ -326,7 +382,9 @@ __all__ = [
     "Listing",
     "LogprobsDelta",
     "MalformedResponseError",
+    "Mesh",
     "Message",
+    "Middleware",
     "MissingCredentialError",
     "ModelCard",
     "ModelNotAllowedError",
@@ -343,7 +401,10 @@ __all__ = [
     "Part",
     "PartAdded",
     "PermissionDeniedError",
+    "Plan",
     "PluginError",
+    "PluginState",
+    "Provider",
     "ProviderError",
     "ProviderInfo",
     "QuotaExceededError",
@@ -355,24 +416,31 @@ __all__ = [
     "RawPart",
     "Reasoning",
     "RefusalDelta",
+    "Registry",
     "Reply",
     "Request",
+    "RerankOptions",
     "RerankReply",
     "RerankRequest",
     "RerankScore",
+    "RetryPolicy",
     "Role",
     "Secret",
+    "secret",
     "ServerError",
     "Signer",
     "Started",
     "StaticHeader",
+    "Stream",
     "StreamInterruptedError",
+    "StreamSource",
     "SummarizeRequest",
     "Text",
     "TextDelta",
     "Thinking",
     "ThinkingDelta",
     "TimeoutError",
+    "TimeoutPolicy",
     "Timings",
     "Token",
     "TokenCount",
@@ -389,14 +457,13 @@ __all__ = [
     "TransportError",
     "Truncate",
     "UnknownTargetError",
+    "UNSET",
     "Unset",
     "UnsupportedError",
     "UnsupportedPolicy",
     "Usage",
     "UsageUpdate",
     "Wire",
-    "hookimpl",
-    "secret",
 ]
 
 

@@ -125,7 +125,9 @@ class _Fetched(_Nothing):
             except JackfieldError:
                 raise
             except Exception as error:
-                raise MissingCredentialError(f"no token could be fetched: {type(error).__name__}: {error}") from error
+                raise MissingCredentialError(
+                    f"no token could be fetched: {type(error).__name__}: {error}"
+                ) from error
             self._token = token
             self._headers = {self._auth.header: self._auth.prefix + token.value}
 

@@ -62,7 +62,9 @@ class Connection:
         if self.config.failure is not None:
             raise self.config.failure
         if self.config.provider is None:
-            raise PluginError(f"the provider {self.config.provider_id} of connection {self.name} is not loaded")
+            raise PluginError(
+                f"the provider {self.config.provider_id} of connection {self.name} is not loaded"
+            )
         return self.config.provider
 
     @property

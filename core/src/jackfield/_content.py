@@ -286,7 +286,7 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
         TypeError: An entry is none of these.
         ValueError: A dict lacks a role, or has a key or role that is unknown.
     """
-    from ._plain import message_from_dict  # noqa: PLC0415 -- dicts are the rarer form
+    from ._plain import message_from_dict
 
     if isinstance(messages, str):
         return (Message("user", messages),)

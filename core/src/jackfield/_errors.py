@@ -183,7 +183,7 @@ class UnsupportedError(JackfieldError):
         parameter: The option's name, if it is about one.
     """
 
-    def __init__(self, message: str, *, parameter: str | None = None, **context: Any) -> None:  # noqa: ANN401
+    def __init__(self, message: str, *, parameter: str | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.parameter = parameter
 
@@ -259,7 +259,7 @@ class TimeoutError(TransportError, builtins.TimeoutError):  # noqa: A001 -- the 
 
     default_retryable = True
 
-    def __init__(self, message: str, *, phase: TimeoutPhase, **context: Any) -> None:  # noqa: ANN401
+    def __init__(self, message: str, *, phase: TimeoutPhase, **context: Any) -> None:
         super().__init__(message, **context)
         self.phase = phase
 

@@ -59,8 +59,8 @@ class Execution:
         self.attempts: list[Attempt] = []
         self.queued_at = time.perf_counter()
 
-    async def whole(self) -> Reply | EmbedReply | RerankReply | TokenCount:
-        """Carry the call out and give its whole answer.
+    async def whole(self) -> Any:
+        """Carry the call out and give its whole answer: the reply of its kind, or a `TokenCount`.
 
         Raises:
             JackfieldError: It failed; says where, and knows every attempt.
@@ -139,7 +139,9 @@ class Execution:
         try:
             transport = await self._open_transport()
             self._sent_at = began = time.perf_counter()
-            answer: Answer = await attempt(transport, self._timeout.until_first_event(stream=self.call.stream))
+            answer: Answer = await attempt(
+                transport, self._timeout.until_first_event(stream=self.call.stream)
+            )
         except JackfieldError as error:
             refreshed = await self._refresh(error)
             self._note(began, waited, error, refreshed=refreshed)
@@ -156,7 +158,9 @@ class Execution:
 
     async def _refresh(self, error: JackfieldError) -> bool:
         """Fetch credentials anew if the service refused them, once a call."""
-        refused = error.refresh_credentials or (isinstance(error, AuthenticationError) and error.status == 401)
+        refused = error.refresh_credentials or (
+            isinstance(error, AuthenticationError) and error.status == 401
+        )
         if not refused or self._refreshed or self._translation is None:
             return False
         self._refreshed = True
@@ -215,7 +219,7 @@ class Execution:
     def reply(self, folded: Folded, body: bytes | None, *, complete: bool) -> Any:
         """Make the reply of what events amount to."""
         call, request = self.call, self.call.request
-        common = {
+        common: dict[str, Any] = {
             "id": folded.id,
             "model": folded.model or call.model.id,
             "connection": call.connection,

@@ -227,7 +227,7 @@ def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
     Returns:
         The arguments, and None; or {} and the text itself if it is not a JSON object.
     """
-    import orjson  # noqa: PLC0415 -- keeps `import jackfield` small
+    import orjson
 
     if not text.strip():
         return {}, None

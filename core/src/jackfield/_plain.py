@@ -112,7 +112,7 @@ def _base64(text: str, where: str) -> bytes:
 
 
 def _tool_call(call: Mapping[str, Any]) -> ToolCall:
-    from ._fold import parse_arguments  # noqa: PLC0415 -- _fold imports _replies, which imports _content
+    from ._fold import parse_arguments
 
     function = call["function"]
     raw = function.get("arguments") or ""

@@ -45,7 +45,9 @@ class Pricing:
             card = answer or self.registry.price(model, context)
         return compute_cost(_with_seconds(usage, card, context), card)
 
-    def card(self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext) -> RateCard | None:
+    def card(
+        self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext
+    ) -> RateCard | None:
         """Give the rates alone, for listings and estimates."""
         card = self._declared(entry) or self._from_table(model, context)
         if card is None:

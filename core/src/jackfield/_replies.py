@@ -115,7 +115,7 @@ class _Answer:
     def raw(self) -> Any:
         """The answer as it came: a whole answer's JSON, or what a stream held that has no event of its own."""
         if isinstance(self._raw, bytes):
-            import orjson  # noqa: PLC0415 -- keeps `import jackfield` small
+            import orjson
 
             try:
                 self._raw = orjson.loads(self._raw)
@@ -193,7 +193,7 @@ class Reply(_Answer):
         """
         if self._schema is None:
             return None
-        import orjson  # noqa: PLC0415 -- keeps `import jackfield` small
+        import orjson
 
         if self.finish_reason == "refusal":
             return None

@@ -114,7 +114,7 @@ def _from_keyring(rest: str) -> str:
     if not slash:
         raise ConfigurationError(f"keyring:{rest} must be keyring:service/name")
     try:
-        import keyring  # noqa: PLC0415 -- an extra
+        import keyring
     except ImportError as error:
         raise MissingCredentialError(
             'keyring: references need the extra: pip install "jackfield[keyring]"'

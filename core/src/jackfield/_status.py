@@ -43,7 +43,9 @@ _SERVER_TIMEOUTS = frozenset({408, 504, 524})
 _LONGEST_MESSAGE = 500
 
 
-def error_from_status(failure: Failure, *, message: str | None = None, code: str | None = None) -> JackfieldError:
+def error_from_status(
+    failure: Failure, *, message: str | None = None, code: str | None = None
+) -> JackfieldError:
     """Make our error of a failure by its status alone.
 
     Args:
@@ -68,7 +70,9 @@ def error_from_status(failure: Failure, *, message: str | None = None, code: str
         return InvalidRequestError(text, retryable=True, **context)
     if status is not None and 300 <= status < 400:
         where = failure.headers.get("location", "somewhere else")
-        return InvalidRequestError(f"the service redirects to {where}; set base_url to the final address", **context)
+        return InvalidRequestError(
+            f"the service redirects to {where}; set base_url to the final address", **context
+        )
     if status is not None and status in _CLASS_BY_STATUS:
         return _CLASS_BY_STATUS[status](text, **context)
     if status is not None and status >= 500:
@@ -87,7 +91,9 @@ def failure_message(failure: Failure) -> str:
         return value
     text = failure.text().strip()
     if text.startswith("<"):
-        return f"the service answered with a page instead of data (status {failure.status}); is base_url right?"
+        return (
+            f"the service answered with a page instead of data (status {failure.status}); is base_url right?"
+        )
     if text:
         return text[:_LONGEST_MESSAGE]
     if failure.exception is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Protocol, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 from ._errors import ConfigurationError
 from ._events import Event
@@ -50,7 +50,7 @@ class Stream:
         self._start = start
         self._source: StreamSource | None = None
 
-    async def __aenter__(self) -> Stream:
+    async def __aenter__(self) -> Self:
         if self._source is not None:
             raise ConfigurationError("this stream was entered already; make a new one for a new call")
         self._source = await self._start()
@@ -104,7 +104,9 @@ class Stream:
 class MappedStream:
     """A stream whose events a middleware changes."""
 
-    def __init__(self, source: StreamSource, change: EventMap, rebuild: Callable[[Reply, list[Event]], Reply]) -> None:
+    def __init__(
+        self, source: StreamSource, change: EventMap, rebuild: Callable[[Reply, list[Event]], Reply]
+    ) -> None:
         self._source = source
         self._change = change
         self._rebuild = rebuild

@@ -9,7 +9,7 @@ __all__ = ["closest"]
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Give "; did you mean 'x'?", or the list of known names if none is close, as the end of a sentence."""
-    import difflib  # noqa: PLC0415 -- only mistakes need it
+    import difflib
 
     names = sorted(known)
     matches = difflib.get_close_matches(name, names, n=1, cutoff=0.6)

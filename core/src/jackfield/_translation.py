@@ -90,14 +90,17 @@ def _emulated(
     result, how = step(request, capabilities, model)
     if not result.options.emulate:
         raise UnsupportedError(
-            f"{model.id} serves {kind} only by emulation ({how}), which emulate=False forbids", parameter="emulate"
+            f"{model.id} serves {kind} only by emulation ({how}), which emulate=False forbids",
+            parameter="emulate",
         )
     notes.append(ParameterNote(kind, "emulated", why=how))
     emulated: Request = result
     return emulated
 
 
-def _chat_as_completion(request: Any, capabilities: Capabilities, model: ModelRef) -> tuple[CompletionRequest, str]:
+def _chat_as_completion(
+    request: Any, capabilities: Capabilities, model: ModelRef
+) -> tuple[CompletionRequest, str]:
     if capabilities.chat_prompt is None or "completion" not in capabilities.kinds:
         raise UnsupportedError(
             f"{model.id} does not chat, and no prompt format for conversations is documented for it; "
@@ -112,7 +115,7 @@ def _chat_as_completion(request: Any, capabilities: Capabilities, model: ModelRe
     given = () if options.stop is UNSET else options.stop
     # Stop sequences that belong to the format come first: a service that takes few must have those.
     merged = tuple(dict.fromkeys((*stops, *given)))
-    options = attrs.evolve(options, system=UNSET, stop=merged if merged else options.stop)
+    options = attrs.evolve(options, system=UNSET, stop=merged or options.stop)
     how = f"the conversation was written as one prompt ({capabilities.chat_prompt_name or 'the documented format'})"
     return CompletionRequest(prompt, options, request.stream), how
 
@@ -120,7 +123,8 @@ def _chat_as_completion(request: Any, capabilities: Capabilities, model: ModelRe
 def _completion_as_chat(request: Any, capabilities: Capabilities, model: ModelRef) -> tuple[ChatRequest, str]:
     if "chat" not in capabilities.kinds:
         raise UnsupportedError(
-            f"{model.id} does not complete text; it serves {', '.join(sorted(capabilities.kinds))}", parameter="prompt"
+            f"{model.id} does not complete text; it serves {', '.join(sorted(capabilities.kinds))}",
+            parameter="prompt",
         )
     return (
         ChatRequest((Message("user", request.prompt),), request.options, request.stream),
@@ -139,7 +143,9 @@ def _summary_as_chat(request: Any, capabilities: Capabilities, model: ModelRef) 
         head = SUMMARY_PROMPT if options.system is UNSET else options.system
         options = attrs.evolve(options, system=UNSET)
         how = "the text was put into a prompt under Jackfield's own summary prompt"
-        return CompletionRequest(f"{head}\n\nText:\n{request.text}\n\nSummary:\n", options, request.stream), how
+        return CompletionRequest(
+            f"{head}\n\nText:\n{request.text}\n\nSummary:\n", options, request.stream
+        ), how
     raise UnsupportedError(
         f"{model.id} does not summarize; it serves {', '.join(sorted(capabilities.kinds))}", parameter="text"
     )
@@ -160,7 +166,9 @@ def _without_the_impossible(
     if not lacking:
         return request
     if "streaming" in lacking and request.stream:
-        raise UnsupportedError(f"{model.id} cannot stream; use the call without streaming", parameter="stream")
+        raise UnsupportedError(
+            f"{model.id} cannot stream; use the call without streaming", parameter="stream"
+        )
     if not isinstance(request, ChatRequest | CompletionRequest | CountRequest):
         return request
     options = request.options
@@ -223,7 +231,12 @@ def _shown(
 
 
 def _shown_result(
-    result: ToolResult, lacking: set[str], where: str, options: Options, model: ModelRef, notes: list[ParameterNote]
+    result: ToolResult,
+    lacking: set[str],
+    where: str,
+    options: Options,
+    model: ModelRef,
+    notes: list[ParameterNote],
 ) -> ToolResult:
     if isinstance(result.content, str):
         return result

@@ -82,10 +82,10 @@ class HttpTransport:
             await prover.open()
         self._headers = {"User-Agent": _USER_AGENT, **self._access.headers}
         for name, value in self._extra_headers.items():
+            text = value.reveal() if isinstance(value, Secret) else value
             if isinstance(value, Secret):
-                value = value.reveal()
-                self._header_secrets.append(value)
-            self._headers[name] = value
+                self._header_secrets.append(text)
+            self._headers[name] = text
         import aiohttp
 
         self._session = aiohttp.ClientSession(
@@ -135,7 +135,11 @@ class HttpTransport:
 
     def shown_headers(self, wire: Wire) -> dict[str, str]:
         """Give the headers of a wire without resolving any secret, for `explain`."""
-        headers = {**self._access.headers, **{k: str(v) for k, v in self._extra_headers.items()}, **wire.headers}
+        headers = {
+            **self._access.headers,
+            **{k: str(v) for k, v in self._extra_headers.items()},
+            **wire.headers,
+        }
         if wire.body is not None and not isinstance(wire.body, bytes):
             headers.setdefault("Content-Type", "application/json")
         return headers
@@ -165,7 +169,9 @@ class HttpTransport:
         url = self._urls.get(address)
         if url is None:
             url = self._parsed(address)
-        return await _connected(session, wire.method, url, body if wire.body is not None else None, headers, self._proxy)
+        return await _connected(
+            session, wire.method, url, body if wire.body is not None else None, headers, self._proxy
+        )
 
     def _serialised(self, wire: Wire) -> tuple[bytes, dict[str, str]]:
         headers = {**self._headers, **wire.headers}
@@ -200,10 +206,18 @@ async def _connected(
 
     try:
         return await session.request(
-            method, url, data=body, headers=headers, proxy=proxy, allow_redirects=False, raise_for_status=False
+            method,
+            url,
+            data=body,
+            headers=headers,
+            proxy=proxy,
+            allow_redirects=False,
+            raise_for_status=False,
         )
     except aiohttp.ConnectionTimeoutError as error:
-        raise TimeoutError(f"no connection to {url.host} in time (timeout phase connect)", phase="connect") from error
+        raise TimeoutError(
+            f"no connection to {url.host} in time (timeout phase connect)", phase="connect"
+        ) from error
     except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
         reason = str(error) or type(error).__name__
         raise ConnectionFailedError(f"the connection to {url.host} failed: {reason}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Self
 
 from ._errors import TimeoutError, TimeoutPhase
 
@@ -30,7 +31,18 @@ class Watchdog:
             frames = await anext(exchange.frames)
     """
 
-    __slots__ = ("_before", "_ends_at", "_fired", "_limit", "_loop", "_phase", "_task", "_timer", "_total", "_total_at")
+    __slots__ = (
+        "_before",
+        "_ends_at",
+        "_fired",
+        "_limit",
+        "_loop",
+        "_phase",
+        "_task",
+        "_timer",
+        "_total",
+        "_total_at",
+    )
 
     def __init__(self, total: float | None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -55,7 +67,7 @@ class Watchdog:
         self._limit = limit
         return self
 
-    def __enter__(self) -> Watchdog:
+    def __enter__(self) -> Self:
         ends_at = self._total_at
         if self._limit is not None:
             own = self._loop.time() + self._limit
@@ -107,4 +119,6 @@ class Watchdog:
             phase, limit = "total", self._total
         elif limit is None:
             limit = self._total
-        return TimeoutError(f"{_SENTENCES[phase]} within {limit:g} seconds (timeout phase {phase})", phase=phase)
+        return TimeoutError(
+            f"{_SENTENCES[phase]} within {limit:g} seconds (timeout phase {phase})", phase=phase
+        )

@@ -128,7 +128,7 @@ class Failure:
             return self.data
         if not self.body:
             return None
-        import orjson  # noqa: PLC0415 -- only failures need it here; keeps `import jackfield` small
+        import orjson
 
         try:
             return orjson.loads(self.body)

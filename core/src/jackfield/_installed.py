@@ -1,0 +1,79 @@
+"""Which plugins are installed, by name: nothing is imported to know it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final, Literal, TypeAlias
+
+import attrs
+
+__all__ = ["GROUPS", "InstalledPlugin", "PluginKind", "read_entry_points"]
+
+PluginKind: TypeAlias = Literal["provider", "credentials", "middleware", "extension"]
+
+GROUPS: Final[dict[PluginKind, str]] = {
+    "provider": "jackfield.providers",
+    "credentials": "jackfield.credentials",
+    "middleware": "jackfield.middlewares",
+    "extension": "jackfield.extensions",
+}
+"""Groups of entry points; `.v` and the contract's version follow."""
+
+_KIND_BY_GROUP: Final = {group: kind for kind, group in GROUPS.items()}
+_GROUP: Final = re.compile(r"(jackfield\.[a-z]+)\.v(\d+)")
+
+
+@attrs.frozen(eq=False)
+class InstalledPlugin:
+    """A name under which something can be loaded.
+
+    Attributes:
+        name: The entry point's name.
+        kind: What it is for.
+        contract: The version of the contract that its group names.
+        load: Gives the plugin; imports it.
+        entry: The entry point; None for an object of a program.
+    """
+
+    name: str
+    kind: PluginKind
+    contract: int
+    load: Callable[[], object]
+    entry: EntryPoint | None = None
+
+    # Reading a distribution's metadata costs more than finding it, so both wait until they are asked for.
+
+    @property
+    def distribution(self) -> str | None:
+        """The distribution it comes from."""
+        return self.entry.dist.name if self.entry is not None and self.entry.dist is not None else None
+
+    @property
+    def version(self) -> str | None:
+        """That distribution's version."""
+        return self.entry.dist.version if self.entry is not None and self.entry.dist is not None else None
+
+    @property
+    def label(self) -> str:
+        """How messages call it: kind, name, distribution and version."""
+        what = "credentials" if self.kind == "credentials" else self.kind
+        label = f"the {what} plugin {self.name!r}"
+        return label if self.distribution is None else f"{label} ({self.distribution} {self.version})"
+
+
+def read_entry_points() -> tuple[InstalledPlugin, ...]:
+    """Read the names of all plugins, of every version of the contract."""
+    found = []
+    everything = entry_points()
+    for group in sorted(everything.groups):
+        match = _GROUP.fullmatch(group)
+        kind = _KIND_BY_GROUP.get(match[1]) if match else None
+        if match is None or kind is None:
+            continue
+        found += [
+            InstalledPlugin(entry.name, kind, int(match[2]), entry.load, entry)
+            for entry in everything.select(group=group)
+        ]
+    return tuple(found)

@@ -1,0 +1,408 @@
+"""The mesh: all connections behind one API."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+
+import attrs
+
+from . import _arguments as arguments
+from ._arguments import ChatOptions, EmbedOptions, RerankOptions
+from ._batches import cut, run_parts
+from ._calls import Call
+from ._capabilities import Kind, ModelCard
+from ._check import CheckResult, check_connection
+from ._connection import Connection
+from ._content import MessageLike
+from ._errors import ConfigurationError, JackfieldError, UnknownTargetError, UnsupportedError
+from ._execution import Execution
+from ._middleware import Handler, Middleware, chain
+from ._observers import observed, observed_stream
+from ._options import UnsupportedPolicy
+from ._plan import Plan, estimate_tokens, make_plan
+from ._policies import TimeoutPolicy
+from ._replies import EmbedReply, Reply, RerankReply, TokenCount
+from ._requests import EmbedRequest, Request, RerankRequest
+from ._stream import Stream, StreamSource
+from ._suggest import closest
+
+if TYPE_CHECKING:
+    from ._config import ConnectionConfig, MeshConfig
+    from ._registry import Registry
+
+__all__ = ["Mesh"]
+
+T = TypeVar("T")
+_call_numbers = itertools.count(1)
+
+
+class Mesh:
+    """All connections of a program behind one API.
+
+        async with Mesh.from_config("jackfield.toml") as mesh:
+            reply = await mesh.chat("openai:gpt-5-mini", "Why is the sky blue?")
+
+    Use it inside its `async with`; what it opens is closed there. A closed mesh may be entered again, also in
+    another event loop.
+
+    Args:
+        config: What `load_config` gives.
+        registry: The plugins.
+        middlewares: Put outside those that the configuration names, the first outermost.
+    """
+
+    def __init__(
+        self, config: MeshConfig, registry: Registry, *, middlewares: Sequence[Middleware] = ()
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._middlewares = tuple(middlewares)
+        self._open: dict[str, Connection] = {}
+        self._entered = False
+        self._handlers: dict[tuple[str, bool], Handler] = {}
+        self._built: dict[str, Middleware] = {}
+
+    @classmethod
+    def from_config(
+        cls,
+        source: str | Path | Mapping[str, Any] | None = None,
+        *,
+        middlewares: Sequence[Middleware] = (),
+        registry: Registry | None = None,
+    ) -> Mesh:
+        """Make a mesh of a configuration file, or of a mapping of the same shape.
+
+        Args:
+            source: None looks for `JACKFIELD_CONFIG`, `./jackfield.toml` and the user's configuration; with none
+                of them and `jackfield-onnx` installed, there is one connection, `local`.
+            middlewares: See the class.
+            registry: The plugins; None takes those that are installed.
+
+        Raises:
+            ConfigurationError: Everything that is wrong, of all connections together.
+        """
+        from ._config import load_config
+        from ._registry import Registry
+
+        plugins = registry if registry is not None else Registry.installed()
+        return cls(load_config(source, plugins), plugins, middlewares=middlewares)
+
+    @property
+    def connections(self) -> Mapping[str, ConnectionConfig]:
+        """What is declared, by name."""
+        return self._config.connections
+
+    @property
+    def aliases(self) -> Mapping[str, tuple[str, ...]]:
+        """Names that stand for targets, tried in order."""
+        return self._config.aliases
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise ConfigurationError("this mesh is open already; share it, or make another")
+        self._built = self._build_middlewares()
+        self._open = {
+            name: Connection(config, self._registry, self._config.prices)
+            for name, config in self._config.connections.items()
+        }
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered = False
+        connections, self._open, self._handlers = self._open, {}, {}
+        results = await asyncio.gather(
+            *(connection.aclose() for connection in connections.values()), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    # Calls
+
+    async def chat(
+        self, target: str, messages: str | Sequence[MessageLike], **options: Unpack[ChatOptions]
+    ) -> Reply:
+        """Go on with a conversation.
+
+        Args:
+            target: `"connection:model"` or an alias.
+            messages: A string (one user turn), or a list of `Message`, `ToolResult` and dicts.
+            options: See `ChatOptions`.
+
+        Raises:
+            JackfieldError: See the error tree in `jackfield`.
+        """
+        reply: Reply = await self._whole(
+            target, "chat", options, lambda o, p: arguments.chat_request(messages, o, p, stream=False)
+        )
+        return reply
+
+    def stream_chat(
+        self, target: str, messages: str | Sequence[MessageLike], **options: Unpack[ChatOptions]
+    ) -> Stream:
+        """Go on with a conversation, event by event. See `Stream`."""
+        return self._stream(
+            target, "chat", options, lambda o, p: arguments.chat_request(messages, o, p, stream=True)
+        )
+
+    async def complete(self, target: str, prompt: str, **options: Unpack[ChatOptions]) -> Reply:
+        """Go on with a text."""
+        reply: Reply = await self._whole(
+            target,
+            "completion",
+            options,
+            lambda o, p: arguments.completion_request(prompt, o, p, stream=False),
+        )
+        return reply
+
+    def stream_complete(self, target: str, prompt: str, **options: Unpack[ChatOptions]) -> Stream:
+        """Go on with a text, event by event."""
+        return self._stream(
+            target,
+            "completion",
+            options,
+            lambda o, p: arguments.completion_request(prompt, o, p, stream=True),
+        )
+
+    async def summarize(self, target: str, text: str, **options: Unpack[ChatOptions]) -> Reply:
+        """Sum a text up. A model without an endpoint for it is asked under `SUMMARY_PROMPT`, which is reported."""
+        reply: Reply = await self._whole(
+            target,
+            "summarization",
+            options,
+            lambda o, p: arguments.summarize_request(text, o, p, stream=False),
+        )
+        return reply
+
+    async def embed(
+        self, target: str, inputs: str | Sequence[str], **options: Unpack[EmbedOptions]
+    ) -> EmbedReply:
+        """Embed texts. More than one request may hold are cut into parts, at most four under way at once."""
+        reply: EmbedReply = await self._whole(
+            target, "embedding", options, lambda o, p: arguments.embed_request(inputs, o, p)
+        )
+        return reply
+
+    async def rerank(
+        self, target: str, query: str, documents: Sequence[str], **options: Unpack[RerankOptions]
+    ) -> RerankReply:
+        """Order documents by how well they fit a query, best first."""
+        reply: RerankReply = await self._whole(
+            target, "rerank", options, lambda o, p: arguments.rerank_request(query, documents, o, p)
+        )
+        return reply
+
+    async def count_tokens(
+        self, target: str, messages: str | Sequence[MessageLike], **options: Unpack[ChatOptions]
+    ) -> TokenCount:
+        """Count the input tokens of a conversation: by the service where it can, else an estimate that says so."""
+
+        async def count(connection: Connection, call: Call, timeout: TimeoutPolicy) -> TokenCount:
+            looked_up = connection.target(call.model.id, "chat")
+            if looked_up.capabilities.feature("count_tokens").value is not True:
+                return estimate_tokens(call.request)
+            try:
+                counted: TokenCount = await Execution(connection, looked_up, call, timeout).whole()
+            except UnsupportedError:
+                return estimate_tokens(call.request)
+            return counted
+
+        return await self._first_that_works(
+            target, "chat", options, lambda o, p: arguments.count_request(messages, o, p), count
+        )
+
+    def explain(self, target: str, messages: Any, *, kind: Kind = "chat", **options: Any) -> Plan:
+        """Say what a call would send, without any I/O. Of an alias, the first target is explained.
+
+        Args:
+            target: As in the call.
+            messages: As in the call: messages, a prompt, a text, or texts to embed.
+            kind: The kind of call.
+            options: As in the call; `stream=True` explains the streamed one.
+        """
+        stream = bool(options.pop("stream", False))
+        makers: dict[Kind, Any] = {
+            "chat": lambda o, p: arguments.chat_request(messages, o, p, stream=stream),
+            "completion": lambda o, p: arguments.completion_request(messages, o, p, stream=stream),
+            "summarization": lambda o, p: arguments.summarize_request(messages, o, p, stream=stream),
+            "embedding": lambda o, p: arguments.embed_request(messages, o, p),
+        }
+        connection, model_id = self._resolve(target)[0]
+        call, _ = self._call(target, connection, model_id, kind, options, makers[kind])
+        return make_plan(connection, connection.target(model_id, kind), call)
+
+    # Connections
+
+    async def models(self, connection: str | None = None, *, refresh: bool = False) -> list[ModelCard]:
+        """List models: of one connection, or of all that can be listed.
+
+        Raises:
+            JackfieldError: The one connection cannot be listed. With no argument, those that cannot are left out.
+        """
+        self._require_open()
+        if connection is not None:
+            return await self._connection(connection).models(refresh=refresh)
+        results = await asyncio.gather(
+            *(one.models(refresh=refresh) for one in self._open.values()), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, JackfieldError):
+                raise result
+        return [card for result in results if isinstance(result, list) for card in result]
+
+    async def check(self, connection: str) -> CheckResult:
+        """Make one real round trip and say how it went; never raises what the service answers."""
+        self._require_open()
+        return await check_connection(self._connection(connection), self.chat)
+
+    # Inside
+
+    async def _whole(self, target: str, kind: Kind, options: Any, make: _Make) -> Any:
+        return await self._first_that_works(target, kind, options, make, self._run_whole)
+
+    def _stream(self, target: str, kind: Kind, options: Any, make: _Make) -> Stream:
+        async def start() -> StreamSource:
+            source: StreamSource = await self._first_that_works(target, kind, options, make, self._run_stream)
+            return source
+
+        return Stream(start)
+
+    async def _first_that_works(self, target: str, kind: Kind, options: Any, make: _Make, run: _Run[T]) -> T:
+        """Try the targets of an alias in order; go on only after what may be retried."""
+        self._require_open()
+        candidates = self._resolve(target)
+        for last, (connection, model_id) in _with_last(candidates):
+            call, timeout = self._call(target, connection, model_id, kind, options, make)
+            try:
+                return await run(connection, call, timeout)
+            except JackfieldError as error:
+                if last or not error.is_retryable:
+                    raise
+        raise UnknownTargetError(f"the alias {target!r} names no target")
+
+    async def _run_whole(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
+        if not self._has_middlewares(connection) and not self._registry.has_observers:
+            return await self._innermost(connection, call, timeout)
+        handler = self._handler(connection, timeout)
+        return await observed(self._registry, call, handler)
+
+    async def _run_stream(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
+        if not self._has_middlewares(connection) and not self._registry.has_observers:
+            return await self._innermost(connection, call, timeout)
+        handler = self._handler(connection, timeout)
+        return await observed_stream(self._registry, call, handler)
+
+    async def _innermost(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
+        """Carry a call out, past all middlewares."""
+        target = connection.target(call.model.id, call.kind)
+        if call.stream:
+            return await Execution(connection, target, call, timeout).stream()
+        request = call.request
+        if isinstance(request, EmbedRequest | RerankRequest):
+            parts = cut(request, target.capabilities.limits)
+            if len(parts) > 1:
+
+                async def part(piece: Request) -> Any:
+                    return await Execution(
+                        connection, target, attrs.evolve(call, request=piece), timeout
+                    ).whole()
+
+                return await run_parts(request, parts, part)
+        return await Execution(connection, target, call, timeout).whole()
+
+    def _call(
+        self, target: str, connection: Connection, model_id: str, kind: Kind, options: Any, make: _Make
+    ) -> tuple[Call, TimeoutPolicy]:
+        looked_up = connection.target(model_id, kind)
+        given = dict(options)
+        timeout = arguments.take_timeout(given, connection.config.timeout)
+        entry = looked_up.entry
+        if entry is not None and entry.options:
+            given = {**entry.options, **given}
+        request = make(given, given.pop("unsupported", connection.config.unsupported))
+        call = Call(
+            id=f"{time.time_ns():x}-{next(_call_numbers)}",
+            kind=kind,
+            target=target,
+            connection=connection.name,
+            provider=connection.config.provider_id,
+            model=looked_up.model,
+            request=request,
+            stream=request.stream,
+        )
+        return call, timeout
+
+    def _resolve(self, target: str) -> list[tuple[Connection, str]]:
+        """Turn a target into connections and model ids.
+
+        Raises:
+            UnknownTargetError: There is no such alias or connection.
+        """
+        names = self._config.aliases.get(target, (target,))
+        return [self._split(name) for name in names]
+
+    def _split(self, target: str) -> tuple[Connection, str]:
+        name, colon, model_id = target.partition(":")
+        if not colon or not model_id:
+            known = (*self._config.aliases, *(f"{name}:..." for name in self._config.connections))
+            raise UnknownTargetError(
+                f'{target!r} is no alias and not of the form "connection:model"{closest(target, known)}'
+            )
+        return self._connection(name), model_id
+
+    def _connection(self, name: str) -> Connection:
+        connection = self._open.get(name)
+        if connection is None:
+            if name not in self._config.connections:
+                raise UnknownTargetError(
+                    f"there is no connection {name!r}{closest(name, self._config.connections)}"
+                )
+            # `explain` works outside `async with` too: it opens nothing.
+            connection = Connection(self._config.connections[name], self._registry, self._config.prices)
+        return connection
+
+    def _require_open(self) -> None:
+        if not self._entered:
+            raise ConfigurationError(
+                "use the mesh inside its block: `async with Mesh.from_config(...) as mesh:`"
+            )
+
+    def _has_middlewares(self, connection: Connection) -> bool:
+        return bool(self._middlewares or connection.config.middlewares)
+
+    def _handler(self, connection: Connection, timeout: TimeoutPolicy) -> Handler:
+        async def innermost(call: Call) -> Any:
+            return await self._innermost(connection, call, timeout)
+
+        named = [self._built[name] for name in connection.config.middlewares]
+        return chain([*self._middlewares, *named], innermost)
+
+    def _build_middlewares(self) -> dict[str, Middleware]:
+        """Make each middleware that a connection names, once."""
+        built: dict[str, Middleware] = {}
+        for config in self._config.connections.values():
+            for name in config.middlewares:
+                if name not in built:
+                    settings = self._config.middleware_settings.get(name, {})
+                    built[name] = self._registry.middleware(name)(settings)
+        return built
+
+
+def _with_last(items: Sequence[T]) -> list[tuple[bool, T]]:
+    return [(index == len(items) - 1, item) for index, item in enumerate(items)]
+
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    _Make: TypeAlias = Callable[[dict[str, Any], UnsupportedPolicy], Request]
+    _Run: TypeAlias = Callable[[Connection, Call, TimeoutPolicy], Awaitable[T]]

@@ -1,0 +1,160 @@
+"""What a call would do, without doing it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ._calls import Call
+from ._capabilities import Capabilities
+from ._content import Message, Text, ToolResult
+from ._contract import Bearer, CostContext, HttpAccess, Signer, StaticHeader
+from ._cost import Cost, compute_cost
+from ._errors import JackfieldError
+from ._options import UNSET
+from ._parameters import ParameterReport
+from ._replies import TokenCount
+from ._translation import translate
+from ._usage import Usage
+from ._wire import Wire
+
+if TYPE_CHECKING:
+    from ._connection import Connection, Target
+
+__all__ = ["Plan", "estimate_tokens", "make_plan"]
+
+_CHARACTERS_A_TOKEN = 4
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What `mesh.explain` gives.
+
+    Attributes:
+        connection: The connection's name.
+        provider: Provider id.
+        model: The model's id.
+        capabilities: What the model can do, each with its source.
+        wire: The exact request.
+        method: The HTTP method.
+        url: Where it would be sent; None for what is not HTTP.
+        headers: As they would be sent, secrets replaced by what they come from.
+        body: The body.
+        parameters: What would become of every parameter.
+        input_tokens: An estimate.
+        cost: An estimate: from no output to `max_tokens`. Its `amount` is the least.
+        most_cost: The estimate if all of `max_tokens` is used; None without `max_tokens`.
+    """
+
+    connection: str
+    provider: str
+    model: str
+    capabilities: Capabilities = attrs.field(repr=False)
+    wire: Wire
+    method: str
+    url: str | None
+    headers: Mapping[str, str]
+    body: Any
+    parameters: ParameterReport
+    input_tokens: TokenCount
+    cost: Cost
+    most_cost: Cost | None = None
+
+
+def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
+    """Translate a call and say what would be sent. No I/O, no secret resolved.
+
+    Raises:
+        JackfieldError: What the call itself would raise before anything is sent.
+    """
+    try:
+        translation = translate(
+            connection.provider.translate, target.model, call.request, target.capabilities
+        )
+    except JackfieldError as error:
+        raise connection.filled(error, target.model.id)  # noqa: B904 -- the same error, filled
+    wire: Wire = translation.wire
+    url, headers = _shown(connection, wire)
+    count = estimate_tokens(call.request)
+    least, most = _estimate(connection, target, call, count.input_tokens)
+    return Plan(
+        connection=connection.name,
+        provider=call.provider,
+        model=target.model.id,
+        capabilities=target.capabilities,
+        wire=wire,
+        method=wire.method,
+        url=url,
+        headers=headers,
+        body=wire.body,
+        parameters=translation.report,
+        input_tokens=count,
+        cost=least,
+        most_cost=most,
+    )
+
+
+def _shown(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[str, str]]:
+    from ._transport import HttpTransport
+
+    transport = connection.make_transport()
+    if not isinstance(transport, HttpTransport):
+        return None, dict(wire.headers)
+    access: Any = connection.provider.transport(connection.config.settings)
+    headers = transport.shown_headers(wire)
+    if isinstance(access, HttpAccess):
+        auth = access.auth if wire.auth is None else access.named_auth[wire.auth]
+        if isinstance(auth, StaticHeader) and auth.secret is not None:
+            headers[auth.name] = f"{auth.prefix}<{auth.secret.reference or 'secret'}>"
+        elif isinstance(auth, Bearer):
+            headers[auth.header] = f"{auth.prefix}<token>"
+        elif isinstance(auth, Signer):
+            headers["Authorization"] = f"<signature by {type(auth).__name__}>"
+    return transport.address(wire), headers
+
+
+def _estimate(
+    connection: Connection, target: Target, call: Call, input_tokens: int
+) -> tuple[Cost, Cost | None]:
+    context = CostContext(when=time.time(), kind=call.kind)
+    card = connection.pricing.card(target.model, target.entry, Usage(input_tokens=input_tokens), context)
+    least = compute_cost(Usage(input_tokens=input_tokens, output_tokens=0), card)
+    options = getattr(call.request, "options", None)
+    if options is None or options.max_tokens is UNSET:
+        return _partial(least), None
+    most = compute_cost(Usage(input_tokens=input_tokens, output_tokens=options.max_tokens), card)
+    return _partial(least), _partial(most)
+
+
+def _partial(cost: Cost) -> Cost:
+    """Call an estimate partial, which it is by nature."""
+    if cost.status != "complete":
+        return cost
+    return attrs.evolve(cost, status="partial", missing=("counts are estimated before the call",))
+
+
+def estimate_tokens(request: Any) -> TokenCount:
+    """Estimate the input tokens of a request as characters / 4."""
+    characters = sum(map(len, _texts(request)))
+    return TokenCount(
+        input_tokens=-(-characters // _CHARACTERS_A_TOKEN), exact=False, source="characters / 4"
+    )
+
+
+def _texts(request: Any) -> list[str]:
+    options = getattr(request, "options", None)
+    texts = [] if options is None or options.system is UNSET else [options.system]
+    for name in ("prompt", "text", "query"):
+        texts += [value] if isinstance(value := getattr(request, name, None), str) else []
+    texts += getattr(request, "inputs", ())
+    texts += getattr(request, "documents", ())
+    for message in getattr(request, "messages", ()):
+        texts += _message_texts(message)
+    return texts
+
+
+def _message_texts(message: Message) -> list[str]:
+    return [part.text for part in message.parts if isinstance(part, Text | ToolResult)]

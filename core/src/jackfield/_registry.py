@@ -1,0 +1,407 @@
+"""The registry: names of all plugins, code of those that are used."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+
+import attrs
+
+from ._calls import Call, Outcome
+from ._capabilities import ModelRef
+from ._contract import CostContext
+from ._cost import RateCard
+from ._errors import ConfigurationError, PluginError
+from ._extensions import Extensions, bind_extension
+from ._installed import GROUPS, InstalledPlugin, PluginKind, read_entry_points
+from ._provider import Provider, bind_provider
+from ._suggest import closest
+
+__all__ = ["CredentialKind", "PluginState", "Provider", "Registry"]
+
+logger = logging.getLogger("jackfield")
+
+ALLOW = "JACKFIELD_PLUGINS_ALLOW"
+BLOCK = "JACKFIELD_PLUGINS_BLOCK"
+
+State: TypeAlias = Literal["ready", "not loaded", "failed", "incompatible", "blocked", "duplicate"]
+T = TypeVar("T")
+
+
+@attrs.frozen
+class CredentialKind:
+    """A kind of `[credentials]`. What an entry point of `jackfield.credentials.v1` names.
+
+    Attributes:
+        settings: An attrs class; its fields are the keys of the table, besides `kind`.
+        factory: Makes what connections share from the settings. No I/O: secrets are still references.
+    """
+
+    settings: type
+    factory: Callable[[Any], object]
+
+
+@attrs.frozen(kw_only=True)
+class PluginState:
+    """One line of the list of plugins.
+
+    Attributes:
+        name: The entry point's name.
+        kind: provider, credentials, middleware or extension.
+        state: ready, not loaded, failed, incompatible, blocked or duplicate.
+        contract: The version of the contract that it is written for.
+        distribution: The distribution it comes from; None for an object of a program.
+        version: That distribution's version.
+        reason: Why it cannot be used, and what to do.
+    """
+
+    name: str
+    kind: PluginKind
+    state: State
+    contract: int
+    distribution: str | None = None
+    version: str | None = None
+    reason: str | None = None
+
+    @property
+    def group(self) -> str:
+        """Its group of entry points."""
+        return f"{GROUPS[self.kind]}.v{self.contract}"
+
+
+class Registry:
+    """Finds plugins by name, loads each when it is first used, and keeps the faults of one from the others.
+
+    Made by `Registry.installed()` or `Registry.of(...)`.
+
+    Attributes:
+        has_observers: Whether an extension may want to hear of calls; False spares the way there.
+    """
+
+    _entry_points: ClassVar[tuple[InstalledPlugin, ...] | None] = None
+    _by_lists: ClassVar[dict[tuple[str, str], Registry]] = {}
+
+    def __init__(
+        self,
+        plugins: Iterable[InstalledPlugin],
+        *,
+        allow: frozenset[str] | None = None,
+        block: frozenset[str] = frozenset(),
+    ) -> None:
+        from ._hookspecs import CONTRACT
+
+        self._contract = CONTRACT
+        self._allow = allow
+        self._block = block
+        self._named: dict[tuple[PluginKind, str], list[InstalledPlugin]] = {}
+        self._foreign: list[InstalledPlugin] = []
+        for plugin in plugins:
+            if plugin.contract == CONTRACT:
+                self._named.setdefault((plugin.kind, plugin.name), []).append(plugin)
+            else:
+                self._foreign.append(plugin)
+        self._ready: dict[tuple[PluginKind, str], Any] = {}
+        self._failed: dict[tuple[PluginKind, str], PluginError] = {}
+        self._extensions: Extensions | None = None
+        self.has_observers = bool(self._usable_names("extension"))
+
+    @classmethod
+    def installed(cls, *, refresh: bool = False) -> Registry:
+        """Give the registry of what is installed; one a process, as long as the environment says the same.
+
+        Args:
+            refresh: Read the installed distributions again.
+
+        Raises:
+            ConfigurationError: `JACKFIELD_PLUGINS_ALLOW` or `JACKFIELD_PLUGINS_BLOCK` names a plugin that
+                is not installed.
+        """
+        if refresh or cls._entry_points is None:
+            cls._entry_points = read_entry_points()
+            cls._by_lists.clear()
+        lists = (os.environ.get(ALLOW, ""), os.environ.get(BLOCK, ""))
+        registry = cls._by_lists.get(lists)
+        if registry is None:
+            names = {plugin.name for plugin in cls._entry_points if plugin.kind in {"provider", "extension"}}
+            allow, block = _name_list(ALLOW, names), _name_list(BLOCK, names)
+            registry = cls(cls._entry_points, allow=allow, block=block or frozenset())
+            cls._by_lists[lists] = registry
+        return registry
+
+    @classmethod
+    def of(
+        cls,
+        *plugins: object,
+        extensions: Iterable[object] = (),
+        middlewares: Mapping[str, Callable[..., Any]] | None = None,
+        credentials: Mapping[str, CredentialKind] | None = None,
+    ) -> Registry:
+        """Make a registry of objects, for tests and for programs that bring their own plugins.
+
+        Args:
+            plugins: Provider plugins: modules or objects.
+            extensions: Extension plugins.
+            middlewares: Factories by name.
+            credentials: Kinds of credentials by name.
+
+        Raises:
+            PluginError: A provider plugin cannot be bound.
+        """
+        from ._hookspecs import CONTRACT
+
+        def named(kind: PluginKind, name: str, plugin: object) -> InstalledPlugin:
+            return InstalledPlugin(name, kind, CONTRACT, lambda: plugin)
+
+        found = [
+            named("provider", bind_provider(plugin, f"the plugin {_called(plugin)}").info.id, plugin)
+            for plugin in plugins
+        ]
+        found += [
+            named("extension", f"{_called(plugin)}-{number}", plugin)
+            for number, plugin in enumerate(extensions, 1)
+        ]
+        found += [named("middleware", name, factory) for name, factory in (middlewares or {}).items()]
+        found += [named("credentials", name, kind) for name, kind in (credentials or {}).items()]
+        return cls(found)
+
+    def provider(self, id: str) -> Provider:
+        """Give a provider; imports its plugin at the first time.
+
+        Raises:
+            ConfigurationError: No installed plugin has this id.
+            PluginError: There is one, but it cannot be used.
+        """
+
+        def bound(plugin: object, installed: InstalledPlugin) -> Provider:
+            return bind_provider(
+                plugin,
+                installed.label,
+                name=installed.name,
+                distribution=installed.distribution,
+                version=installed.version,
+            )
+
+        return self._get("provider", id, bound)
+
+    def provider_ids(self) -> tuple[str, ...]:
+        """Give the ids of all installed providers, broken ones included, blocked ones not."""
+        return self._usable_names("provider")
+
+    def has_provider(self, id: str) -> bool:
+        """Say whether a plugin with this id is installed and not blocked."""
+        return ("provider", id) in self._named and not self._is_blocked("provider", id)
+
+    def credential_kind(self, name: str) -> CredentialKind:
+        """Give a kind of credentials; imports its plugin at the first time.
+
+        Raises:
+            ConfigurationError: No installed plugin has this kind.
+            PluginError: There is one, but it cannot be used.
+        """
+
+        def checked(plugin: object, installed: InstalledPlugin) -> CredentialKind:
+            if not isinstance(plugin, CredentialKind) or not attrs.has(plugin.settings):
+                raise PluginError(
+                    f"{installed.label} must be a CredentialKind with an attrs class as its settings, "
+                    f"not {type(plugin).__name__}"
+                )
+            return plugin
+
+        return self._get("credentials", name, checked)
+
+    def middleware(self, name: str) -> Callable[..., Any]:
+        """Give the factory of a middleware; imports its plugin at the first time.
+
+        Raises:
+            ConfigurationError: No installed plugin has this name.
+            PluginError: There is one, but it cannot be used.
+        """
+
+        def checked(plugin: object, installed: InstalledPlugin) -> Callable[..., Any]:
+            if not callable(plugin):
+                raise PluginError(
+                    f"{installed.label} must be a function of its settings that gives a middleware"
+                )
+            return plugin
+
+        return self._get("middleware", name, checked)
+
+    def price(self, model: ModelRef, context: CostContext) -> RateCard | None:
+        """Ask extensions for the rates of a model; the first answer wins."""
+        return self._loaded_extensions().price(model, context)
+
+    def call_started(self, call: Call) -> None:
+        """Tell extensions that a call began."""
+        self._loaded_extensions().call_started(call)
+
+    def call_finished(self, call: Call, outcome: Outcome) -> None:
+        """Tell extensions how a call ended."""
+        self._loaded_extensions().call_finished(call, outcome)
+
+    def commands(self, cli: Any) -> None:
+        """Let extensions add commands to the command line."""
+        self._loaded_extensions().commands(cli)
+
+    def plugins(self, *, load: bool = False) -> list[PluginState]:
+        """List every plugin with its state.
+
+        Args:
+            load: Load each that can be loaded, so that faults come to light.
+        """
+        if load:
+            self._load_all()
+        states = [self._state_of(plugin, key) for key, plugins in self._named.items() for plugin in plugins]
+        states += [
+            _line(plugin, "incompatible", self._incompatibility(plugin))
+            for plugin in self._foreign
+            if not self._speaks_our_contract_too(plugin)
+        ]
+        return sorted(states, key=lambda state: (list(GROUPS).index(state.kind), state.name, state.contract))
+
+    def _get(self, kind: PluginKind, name: str, make: Callable[[object, InstalledPlugin], T]) -> T:
+        key = (kind, name)
+        if key in self._ready:
+            ready: T = self._ready[key]
+            return ready
+        if key not in self._failed:
+            try:
+                installed = self._installed(kind, name)
+                made = make(_imported(installed), installed)
+            except PluginError as error:
+                self._failed[key] = error
+            else:
+                self._ready[key] = made
+                return made
+        # A new one each time: one exception raised in several places gathers all their tracebacks.
+        known = self._failed[key]
+        raise PluginError(known.message, provider=known.provider) from (known.__cause__ or known)
+
+    def _installed(self, kind: PluginKind, name: str) -> InstalledPlugin:
+        found = self._named.get((kind, name), [])
+        if not found:
+            foreign = [plugin for plugin in self._foreign if (plugin.kind, plugin.name) == (kind, name)]
+            if foreign:
+                raise PluginError(self._incompatibility(foreign[0]))
+            raise ConfigurationError(self._unknown(kind, name))
+        if self._is_blocked(kind, name):
+            raise PluginError(f"{found[0].label} is blocked by {self._blocked_by()}")
+        if len(found) > 1:
+            raise PluginError(_duplicate(found))
+        return found[0]
+
+    def _unknown(self, kind: PluginKind, name: str) -> str:
+        known = self._usable_names(kind)
+        what = "kind of credentials" if kind == "credentials" else kind
+        near = closest(name, known)
+        hint = near if near.startswith("; did you mean") else ""
+        installed = f"installed: {', '.join(known)}" if known else "none is installed"
+        message = f"no installed plugin gives the {what} {name!r}{hint} ({installed})"
+        return f"{message}; to add it: pip install jackfield-{name}" if kind == "provider" else message
+
+    def _usable_names(self, kind: PluginKind) -> tuple[str, ...]:
+        return tuple(sorted(name for k, name in self._named if k == kind and not self._is_blocked(k, name)))
+
+    def _is_blocked(self, kind: PluginKind, name: str) -> bool:
+        if kind not in {"provider", "extension"}:
+            return False
+        return name in self._block or (self._allow is not None and name not in self._allow)
+
+    def _blocked_by(self) -> str:
+        return " and ".join(
+            variable for variable, names in ((ALLOW, self._allow), (BLOCK, self._block)) if names
+        )
+
+    def _incompatibility(self, plugin: InstalledPlugin) -> str:
+        ours = self._contract
+        upgrade = "jackfield" if plugin.contract > ours else plugin.distribution or "the plugin"
+        return (
+            f"{plugin.label} is written for version {plugin.contract} of the contract, this jackfield speaks "
+            f"version {ours}; upgrade {upgrade} (pip install --upgrade {upgrade})"
+        )
+
+    def _speaks_our_contract_too(self, plugin: InstalledPlugin) -> bool:
+        ours = self._named.get((plugin.kind, plugin.name), [])
+        return any(other.distribution == plugin.distribution for other in ours)
+
+    def _loaded_extensions(self) -> Extensions:
+        if self._extensions is None:
+            loaded = []
+            for name in self._usable_names("extension"):
+                try:
+                    loaded.append((name, self._extension(name)))
+                except PluginError:
+                    logger.exception("an extension cannot be used; calls go on without it")
+            self._extensions = Extensions(loaded)
+            self.has_observers = self._extensions.has_observers
+        return self._extensions
+
+    def _extension(self, name: str) -> dict[str, Callable[..., Any]]:
+        return self._get("extension", name, lambda plugin, found: bind_extension(plugin, found.label))
+
+    def _load_all(self) -> None:
+        load: dict[PluginKind, Callable[[str], object]] = {
+            "provider": self.provider,
+            "credentials": self.credential_kind,
+            "middleware": self.middleware,
+            "extension": self._extension,
+        }
+        for kind, name in self._named:
+            try:
+                load[kind](name)
+            except PluginError:
+                pass  # kept in `_failed`; the list shows it
+
+    def _state_of(self, plugin: InstalledPlugin, key: tuple[PluginKind, str]) -> PluginState:
+        if self._is_blocked(*key):
+            return _line(plugin, "blocked", f"blocked by {self._blocked_by()}")
+        if len(self._named[key]) > 1:
+            return _line(plugin, "duplicate", _duplicate(self._named[key]))
+        if key in self._failed:
+            return _line(plugin, "failed", self._failed[key].message)
+        return _line(plugin, "ready" if key in self._ready else "not loaded", None)
+
+
+def _line(plugin: InstalledPlugin, state: State, reason: str | None) -> PluginState:
+    return PluginState(
+        name=plugin.name,
+        kind=plugin.kind,
+        state=state,
+        contract=plugin.contract,
+        distribution=plugin.distribution,
+        version=plugin.version,
+        reason=reason,
+    )
+
+
+def _imported(installed: InstalledPlugin) -> object:
+    try:
+        return installed.load()
+    except (Exception, SystemExit) as error:
+        upgrade = f"; reinstall or upgrade it: pip install --upgrade {installed.distribution}"
+        raise PluginError(
+            f"{installed.label} cannot be imported: {type(error).__name__}: {error}"
+            f"{upgrade if installed.distribution else ''}"
+        ) from error
+
+
+def _duplicate(found: list[InstalledPlugin]) -> str:
+    where = " and ".join(
+        f"{plugin.distribution} {plugin.version}" if plugin.distribution else "an object" for plugin in found
+    )
+    return f"{len(found)} plugins give the {found[0].kind} {found[0].name!r}: {where}; uninstall all but one"
+
+
+def _name_list(variable: str, known: set[str]) -> frozenset[str] | None:
+    names = frozenset(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())
+    for name in sorted(names - known):
+        raise ConfigurationError(
+            f"{variable} names the plugin {name!r}, which is not installed{closest(name, known)}"
+        )
+    return names or None
+
+
+def _called(plugin: object) -> str:
+    name = getattr(plugin, "__name__", None)
+    return name if isinstance(name, str) else type(plugin).__name__
