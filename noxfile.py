@@ -171,7 +171,6 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a broken link or a missing page is an error. `-- serve` shows it while you write."""
-    install_editable(session, *(f"./{package}" for package in PACKAGES))
     install(session, *DOCS_TOOLS)
     # The theme advertises on stderr unless it is told not to.
     environment = {"NO_MKDOCS_2_WARNING": "1"}
