@@ -13,7 +13,6 @@ from jackfield_onnx import _folder
 from jackfield_onnx._decoder import KvDecoder
 from jackfield_onnx._errors import (
     ContextOverflowError,
-    DamagedModelError,
     DeviceUnavailableError,
     LocalModelError,
     RequestError,
@@ -238,7 +237,7 @@ class Engine:
         decoder = KvDecoder(folder, description, context, session)
         return cls(
             description=description,
-            tokenizer=_read_tokenizer(folder),
+            tokenizer=_folder.read_tokenizer(folder),
             template=_read_template(folder, description),
             scheduler=Scheduler(decoder, description.name, settings.max_queue),
             context=context,
@@ -344,17 +343,6 @@ def _cpu_only(settings: SessionSettings, name: str) -> SessionSettings:
             'Declare device="cpu" or "auto".',
         )
     return attrs.evolve(settings, device="cpu")
-
-
-def _read_tokenizer(folder: Path) -> Tokenizer:
-    path = folder / _folder.TOKENIZER_FILE
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises plain Exception
-        raise DamagedModelError(
-            f"the tokenizer cannot be read: {error}", str(path), "Prepare the model again."
-        ) from error
-    return tokenizer
 
 
 def _read_template(folder: Path, description: _folder.DecoderDescription) -> ChatTemplate | None:

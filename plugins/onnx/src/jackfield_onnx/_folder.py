@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import attrs
+from tokenizers import Tokenizer
 
 from jackfield_onnx._errors import DamagedModelError
 
@@ -14,6 +15,8 @@ WEIGHTS_FILE = "model.onnx.data"
 TOKENIZER_FILE = "tokenizer.json"
 TEMPLATE_FILE = "chat_template.jinja"
 DESCRIPTION_FILE = "model.json"
+
+_REMEDY = "Remove the model from the cache and prepare it again."
 
 
 def _as_tuple(values: Iterable[int]) -> tuple[int, ...]:
@@ -99,12 +102,28 @@ def read_encoder(folder: Path) -> EncoderDescription:
     return _read(folder, EncoderDescription, "encoder")
 
 
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read a folder's tokenizer.
+
+    Raises:
+        DamagedModelError: When it is missing or malformed.
+    """
+    path = folder / TOKENIZER_FILE
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise DamagedModelError(f"the tokenizer cannot be read: {error}", str(path), _REMEDY) from error
+
+
 def _read(folder: Path, shape: type[_Description], kind: str) -> _Description:
-    remedy = "Remove the model from the cache and prepare it again."
     try:
         body: Any = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
         if body.get("kind") != kind:
-            raise DamagedModelError(f"this is not a {kind}: its kind is {body.get('kind')!r}", str(folder))
+            raise DamagedModelError(
+                f"this is not a {kind}: its kind is {body.get('kind')!r}", str(folder), _REMEDY
+            )
         return shape(**body)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise DamagedModelError(f"{DESCRIPTION_FILE} cannot be read: {error}", str(folder), remedy) from error
+        raise DamagedModelError(
+            f"{DESCRIPTION_FILE} cannot be read: {error}", str(folder), _REMEDY
+        ) from error

@@ -1,0 +1,45 @@
+"""A lock between processes, held through a file and given back by the system when its holder dies."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_POLL_SECONDS = 0.1
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock while the block runs.
+
+    The file stays behind: removing it would let two processes hold locks on two files of one name.
+
+    Args:
+        path: The lock's file.
+        waiting: Called ten times a second while somebody else holds it; it may raise to give up.
+    """
+    with path.open("ab") as file:
+        while not _try_lock(file.fileno()):
+            waiting()
+            time.sleep(_POLL_SECONDS)
+        yield  # closing the file gives the lock back

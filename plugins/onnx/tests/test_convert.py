@@ -1,0 +1,145 @@
+import json
+
+import numpy as np
+import pytest
+
+from jackfield_onnx._convert import _half_split, _quantise, convert_gguf
+from jackfield_onnx._decoder import KvDecoder
+from jackfield_onnx._errors import DamagedModelError, UnsupportedModelError
+from jackfield_onnx._folder import read_decoder, read_tokenizer
+from jackfield_onnx._runtime import SessionSettings, new_run_options
+
+PROMPT = [5, 17, 203, 44, 91, 17, 8, 120]
+
+
+def reference_logits(model, tokens):
+    """Compute the logits after each token in float64: llama as the papers have it, in plain numpy."""
+    weights = {name: value.astype(np.float64) for name, value in model.weights().items()}
+    length, size = len(tokens), model.head_dim
+
+    def norm(x, weight):
+        return x / np.sqrt((x * x).mean(-1, keepdims=True) + model.epsilon) * weight
+
+    inverse = 1.0 / model.rope_base ** (np.arange(0, size, 2) / size)
+    angles = np.outer(np.arange(length), inverse)
+    cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
+
+    def rotate(x):
+        first, second = x[..., : size // 2], x[..., size // 2 :]
+        return np.concatenate([first * cos - second * sin, second * cos + first * sin], -1)
+
+    hidden = weights["token_embd.weight"][tokens]
+    for layer in range(model.layers):
+        at = f"blk.{layer}."
+        x = norm(hidden, weights[at + "attn_norm.weight"])
+        q = rotate((x @ weights[at + "attn_q.weight"].T).reshape(length, model.heads, size))
+        k = rotate((x @ weights[at + "attn_k.weight"].T).reshape(length, model.kv_heads, size))
+        v = (x @ weights[at + "attn_v.weight"].T).reshape(length, model.kv_heads, size)
+        k, v = (np.repeat(side, model.heads // model.kv_heads, axis=1) for side in (k, v))
+        scores = np.einsum("qhd,khd->hqk", q, k) * size**-0.5
+        scores += np.triu(np.full((length, length), -np.inf), 1)
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+        scores /= scores.sum(-1, keepdims=True)
+        mixed = np.einsum("hqk,khd->qhd", scores, v).reshape(length, -1)
+        hidden = hidden + mixed @ weights[at + "attn_output.weight"].T
+        x = norm(hidden, weights[at + "ffn_norm.weight"])
+        gate = x @ weights[at + "ffn_gate.weight"].T
+        inner = gate / (1 + np.exp(-gate)) * (x @ weights[at + "ffn_up.weight"].T)
+        hidden = hidden + inner @ weights[at + "ffn_down.weight"].T
+    head = weights.get("output.weight", weights["token_embd.weight"])
+    return norm(hidden, weights["output_norm.weight"]) @ head.T
+
+
+def open_decoder(folder, context=64):
+    return KvDecoder(folder, read_decoder(folder), context, SessionSettings(device="cpu", threads=1))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_graph_computes_what_plain_numpy_computes(tmp_path, llama, tied):
+    model = llama(tied=tied)
+    folder = tmp_path / "made"
+    folder.mkdir()
+    convert_gguf(model.write(tmp_path / "m.gguf"), folder)
+    decoder = open_decoder(folder)
+
+    expected = reference_logits(model, PROMPT)
+    options = new_run_options()
+    for length in range(1, len(PROMPT) + 1):
+        found = decoder.forward(PROMPT[:length], 0, options)
+        error = np.linalg.norm(found - expected[length - 1]) / np.linalg.norm(expected[length - 1])
+        # Weights and activations are in 8 bits; an error of structure gives 1 and more.
+        assert error < 0.04
+
+
+def test_a_cached_step_equals_reading_everything_again(tiny_folder):
+    decoder, options = open_decoder(tiny_folder), new_run_options()
+
+    cached = [decoder.forward(PROMPT[:3], 0, options).copy()]
+    cached += [decoder.forward([PROMPT[at]], at, options).copy() for at in range(3, len(PROMPT))]
+    whole = [decoder.forward(PROMPT[:length], 0, options).copy() for length in range(3, len(PROMPT) + 1)]
+
+    np.testing.assert_allclose(cached, whole, atol=1e-4)
+
+
+def test_quantising_loses_less_than_half_a_step_per_number():
+    weight = np.random.default_rng(0).normal(size=(8, 64)).astype(np.float32)
+    weight[3] = 0
+
+    numbers, scales = _quantise(weight)
+
+    back = (numbers.astype(np.float32) - 128) * scales[..., None]
+    assert (np.abs(back.reshape(weight.shape) - weight) <= np.repeat(scales, 32, axis=1) * 0.501).all()
+
+
+def test_the_row_order_of_llama_cpp_is_undone():
+    rows = np.arange(8, dtype=np.float32).reshape(8, 1)
+    interleaved = rows[[0, 2, 1, 3, 4, 6, 5, 7]]  # two heads of four rows, halves in pairs
+
+    np.testing.assert_array_equal(_half_split(interleaved, 2), rows)
+
+
+def test_a_folder_holds_tokenizer_template_and_description(tiny, tiny_folder):
+    description = read_decoder(tiny_folder)
+    tokenizer = read_tokenizer(tiny_folder)
+
+    assert description.name == "tiny"
+    assert description.end_token_ids == (0, 2)
+    assert description.context_length == tiny.context
+    assert (tiny_folder / "chat_template.jinja").read_text() == tiny.metadata()["tokenizer.chat_template"]
+    assert tokenizer.encode("<|im_start|>hi").ids == [1, len(tiny.vocabulary()) - 1]
+    assert tokenizer.decode(tokenizer.encode("Grüße 🙂 12").ids) == "Grüße 🙂 12"
+    assert json.loads((tiny_folder / "model.json").read_text())["licence"] == "apache-2.0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"metadata": {"general.architecture": "gemma"}}, "gemma"),
+        ({"metadata": {"llama.rope.scaling.type": "linear"}}, "scaled"),
+        ({"metadata": {"llama.rope.dimension_count": 8}}, "part of each head"),
+        ({"metadata": {"tokenizer.ggml.pre": "qwen2"}}, "qwen2"),
+        ({"metadata": {"tokenizer.ggml.model": "llama"}}, "pre-tokenizer"),
+        ({"weights": {"blk.0.attn_q.bias": np.zeros(64, np.float32)}}, "attn_q.bias"),
+        ({"weights": {"rope_freqs.weight": np.zeros(8, np.float32)}}, "rope_freqs"),
+    ],
+)
+def test_what_the_graph_cannot_express_is_refused(tmp_path, tiny, changes, word):
+    source = tiny.write(tmp_path / "m.gguf", **changes)
+
+    with pytest.raises(UnsupportedModelError, match=word):
+        convert_gguf(source, tmp_path)
+
+
+def test_a_missing_tensor_is_damage(tmp_path, tiny):
+    source = tiny.write(tmp_path / "m.gguf", weights={"blk.1.ffn_up.weight": None})
+
+    with pytest.raises(DamagedModelError, match=r"blk\.1\.ffn_up"):
+        convert_gguf(source, tmp_path)
+
+
+def test_progress_counts_layers(tmp_path, tiny, tiny_gguf):
+    seen = []
+
+    convert_gguf(tiny_gguf, tmp_path, progress=lambda done, total: seen.append((done, total)))
+
+    assert seen == [(1, tiny.layers), (2, tiny.layers)]
