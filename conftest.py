@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
+
+from jackfield.testing import forbid_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture(autouse=True)
-def _no_socket_but_loopback() -> Iterator[None]:
-    """Forbid every connection that would leave this machine; tests/test_network_guard.py shows that it does."""
-    if find_spec("jackfield.testing._guard") is None:
-        yield
-        return
-    from jackfield.testing._guard import forbid_network  # noqa: PLC0415 -- not before the package under test
+def refused_connections() -> Iterator[list[str]]:
+    """Forbid every connection that would leave this machine, also where the code under test swallows the refusal.
 
-    with forbid_network():
-        yield
+    A test that means to be refused takes this fixture and clears the list.
+    """
+    with forbid_network() as refused:
+        yield refused
+    assert not refused, "a test may not use the network, and something hid that it tried"
