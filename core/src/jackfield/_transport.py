@@ -41,7 +41,7 @@ class HttpTransport:
     Args:
         access: Where to and how to prove identity.
         connect_timeout: Seconds for name, TCP and TLS.
-        proxy: Address of an HTTP proxy; None uses the environment's (`HTTPS_PROXY`) as aiohttp reads it.
+        proxy: Address of an HTTP proxy; None uses the environment's (`HTTPS_PROXY`, `NO_PROXY`).
         ca_bundle: A PEM file of certificate authorities to trust instead of the system's.
         headers: Sent with every request, over those of `access`; secrets among them are resolved at `open`.
     """
@@ -65,7 +65,7 @@ class HttpTransport:
         self._prover: Prover = prover_for(access.auth)
         self._named = {name: prover_for(auth) for name, auth in access.named_auth.items()}
         self._session: aiohttp.ClientSession | None = None
-        self._urls: dict[str, yarl.URL] = {}
+        self._routes: dict[str, tuple[yarl.URL, str | None]] = {}
         self._header_secrets: list[str] = []
 
     async def open(self) -> None:
@@ -92,7 +92,7 @@ class HttpTransport:
             connector=aiohttp.TCPConnector(limit=0, ssl=self._tls()),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=self._connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._proxy is None,
+            trust_env=False,  # would look the environment up in a thread, for every request
             auto_decompress=True,
             read_bufsize=1 << 18,
         )
@@ -166,12 +166,9 @@ class HttpTransport:
         if prover.can_refresh:
             await prover.ready(refresh=False)
         headers.update(prover.headers(wire.method, address, headers, body))
-        url = self._urls.get(address)
-        if url is None:
-            url = self._parsed(address)
-        return await _connected(
-            session, wire.method, url, body if wire.body is not None else None, headers, self._proxy
-        )
+        url, proxy = self._routes.get(address) or self._route(address)
+        data = body if wire.body is not None else None
+        return await _connected(session, wire.method, url, data, headers, proxy)
 
     def _serialised(self, wire: Wire) -> tuple[bytes, dict[str, str]]:
         headers = {**self._headers, **wire.headers}
@@ -185,13 +182,23 @@ class HttpTransport:
         headers.setdefault("Content-Type", "application/json")
         return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS), headers
 
-    def _parsed(self, address: str) -> yarl.URL:
+    def _route(self, address: str) -> tuple[yarl.URL, str | None]:
+        """Parse an address and find the proxy that leads there."""
         import yarl
 
         url = yarl.URL(address, encoded=True)
-        if len(self._urls) < 1024:  # ids of guardrails, jobs and the like may stand in paths
-            self._urls[address] = url
-        return url
+        route = url, self._proxy or _proxy_from_environment(url)
+        if len(self._routes) < 1024:  # ids of guardrails, jobs and the like may stand in paths
+            self._routes[address] = route
+        return route
+
+
+def _proxy_from_environment(url: yarl.URL) -> str | None:
+    """Read `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` as the standard library does."""
+    from urllib.request import getproxies_environment, proxy_bypass_environment
+
+    proxy = getproxies_environment().get(url.scheme)
+    return None if not proxy or proxy_bypass_environment(url.host or "") else proxy
 
 
 async def _connected(
