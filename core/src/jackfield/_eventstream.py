@@ -10,8 +10,6 @@ import datetime as dt
 import struct
 import uuid
 import zlib
-from collections.abc import Mapping
-from types import MappingProxyType
 
 from jackfield._framer import FramingError, StrictFramer
 from jackfield._wire import Frame
@@ -51,7 +49,7 @@ class AWSEventStreamFramer(StrictFramer):
         self._held = 0
         self._needed = _PRELUDE.size  # nothing can be done before this many bytes are held
         self._offset = 0
-        self._blocks: dict[bytes, tuple[str | None, Mapping[str, object]]] = {}
+        self._blocks: dict[bytes, tuple[str | None, dict[str, object]]] = {}
 
     def _advance(self, chunk: bytes, frames: list[Frame]) -> None:
         self._pieces.append(chunk)
@@ -93,9 +91,11 @@ class AWSEventStreamFramer(StrictFramer):
             known = self._read_headers(block)
             if len(self._blocks) < _CACHED_BLOCKS:
                 self._blocks[block] = known
-        return Frame(data[body:end], *known)
+        event, headers = known
+        # A copy: frames are mutable, and what is read once is shared. A read-only view could not be pickled.
+        return Frame(data[body:end], event, headers.copy())
 
-    def _read_headers(self, block: bytes) -> tuple[str | None, Mapping[str, object]]:
+    def _read_headers(self, block: bytes) -> tuple[str | None, dict[str, object]]:
         headers: dict[str, object] = {}
         at = 0
         try:
@@ -108,7 +108,7 @@ class AWSEventStreamFramer(StrictFramer):
         except (ValueError, IndexError, struct.error, OverflowError) as fault:
             raise self._error(f"a header cannot be read: {fault}", _PRELUDE.size + at) from fault
         event = next((value for key in _EVENT_HEADERS if isinstance(value := headers.get(key), str)), None)
-        return event, MappingProxyType(headers)
+        return event, headers
 
     def _finish(self) -> list[Frame]:
         if self._held:

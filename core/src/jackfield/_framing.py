@@ -90,7 +90,8 @@ class SSEFramer:
         if self._after_return and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         self._after_return = chunk.endswith(b"\r")
-        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        chunk = chunk.replace(b"\r\n\r\n", b"\n\n")  # usually all there is: half the replacements
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in chunk else chunk
 
     def _events(self, text: bytes) -> list[Frame]:
         """Read whole events; `text` has LF line ends only and ends with a blank line."""
