@@ -60,7 +60,10 @@ class TinyLlama:
 
         kv = self.kv_heads * self.head_dim
         found = {
-            "token_embd.weight": random.normal(0, 1, (len(self.vocabulary()), self.hidden)).astype(np.float32),
+            # Small, so that a tied head does not simply repeat its input.
+            "token_embd.weight": random.normal(0, 0.3, (len(self.vocabulary()), self.hidden)).astype(
+                np.float32
+            ),
             "output_norm.weight": np.ones(self.hidden, np.float32),
         }
         if not self.tied:

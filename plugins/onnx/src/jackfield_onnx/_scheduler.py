@@ -170,7 +170,7 @@ class Scheduler:
                 for step in self._steps(job, started):
                     job.seconds = time.monotonic() - started
                     job.sink(step)
-        except Exception as error:  # noqa: BLE001 - whatever it is ends this job and must not end the thread
+        except Exception as error:
             # A cancelled job ends by an exception of the runtime's making, which says nothing.
             if not job.cancelled:
                 failure = GenerationError(f"generation failed: {error}", self._name)

