@@ -9,9 +9,10 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-__all__ = ["GROUPS", "InstalledPlugin", "PluginKind", "read_entry_points"]
+__all__ = ["GROUPS", "InstalledPlugin", "PluginKind", "PluginState", "read_entry_points"]
 
 PluginKind: TypeAlias = Literal["provider", "credentials", "middleware", "extension"]
+State: TypeAlias = Literal["ready", "not loaded", "failed", "incompatible", "blocked", "duplicate"]
 
 GROUPS: Final[dict[PluginKind, str]] = {
     "provider": "jackfield.providers",
@@ -61,6 +62,47 @@ class InstalledPlugin:
         what = "credentials" if self.kind == "credentials" else self.kind
         label = f"the {what} plugin {self.name!r}"
         return label if self.distribution is None else f"{label} ({self.distribution} {self.version})"
+
+
+@attrs.frozen(kw_only=True)
+class PluginState:
+    """One line of the list of plugins.
+
+    Attributes:
+        name: The entry point's name.
+        kind: provider, credentials, middleware or extension.
+        state: ready, not loaded, failed, incompatible, blocked or duplicate.
+        contract: The version of the contract that it is written for.
+        distribution: The distribution it comes from; None for an object of a program.
+        version: That distribution's version.
+        reason: Why it cannot be used, and what to do.
+    """
+
+    name: str
+    kind: PluginKind
+    state: State
+    contract: int
+    distribution: str | None = None
+    version: str | None = None
+    reason: str | None = None
+
+    @property
+    def group(self) -> str:
+        """Its group of entry points."""
+        return f"{GROUPS[self.kind]}.v{self.contract}"
+
+    @classmethod
+    def of(cls, plugin: InstalledPlugin, state: State, reason: str | None) -> PluginState:
+        """Make the line of a plugin."""
+        return cls(
+            name=plugin.name,
+            kind=plugin.kind,
+            state=state,
+            contract=plugin.contract,
+            distribution=plugin.distribution,
+            version=plugin.version,
+            reason=reason,
+        )
 
 
 def read_entry_points() -> tuple[InstalledPlugin, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 
@@ -15,7 +15,7 @@ from ._contract import CostContext
 from ._cost import RateCard
 from ._errors import ConfigurationError, PluginError
 from ._extensions import Extensions, bind_extension
-from ._installed import GROUPS, InstalledPlugin, PluginKind, read_entry_points
+from ._installed import GROUPS, InstalledPlugin, PluginKind, PluginState, read_entry_points
 from ._provider import Provider, bind_provider
 from ._suggest import closest
 
@@ -26,7 +26,6 @@ logger = logging.getLogger("jackfield")
 ALLOW = "JACKFIELD_PLUGINS_ALLOW"
 BLOCK = "JACKFIELD_PLUGINS_BLOCK"
 
-State: TypeAlias = Literal["ready", "not loaded", "failed", "incompatible", "blocked", "duplicate"]
 T = TypeVar("T")
 
 
@@ -41,34 +40,6 @@ class CredentialKind:
 
     settings: type
     factory: Callable[[Any], object]
-
-
-@attrs.frozen(kw_only=True)
-class PluginState:
-    """One line of the list of plugins.
-
-    Attributes:
-        name: The entry point's name.
-        kind: provider, credentials, middleware or extension.
-        state: ready, not loaded, failed, incompatible, blocked or duplicate.
-        contract: The version of the contract that it is written for.
-        distribution: The distribution it comes from; None for an object of a program.
-        version: That distribution's version.
-        reason: Why it cannot be used, and what to do.
-    """
-
-    name: str
-    kind: PluginKind
-    state: State
-    contract: int
-    distribution: str | None = None
-    version: str | None = None
-    reason: str | None = None
-
-    @property
-    def group(self) -> str:
-        """Its group of entry points."""
-        return f"{GROUPS[self.kind]}.v{self.contract}"
 
 
 class Registry:
@@ -105,7 +76,7 @@ class Registry:
         self._ready: dict[tuple[PluginKind, str], Any] = {}
         self._failed: dict[tuple[PluginKind, str], PluginError] = {}
         self._extensions: Extensions | None = None
-        self.has_observers = bool(self._usable_names("extension"))
+        self.has_observers = bool(self.names("extension"))
 
     @classmethod
     def installed(cls, *, refresh: bool = False) -> Registry:
@@ -187,7 +158,11 @@ class Registry:
 
     def provider_ids(self) -> tuple[str, ...]:
         """Give the ids of all installed providers, broken ones included, blocked ones not."""
-        return self._usable_names("provider")
+        return self.names("provider")
+
+    def names(self, kind: PluginKind) -> tuple[str, ...]:
+        """Give the names of all plugins of a kind, broken ones included, blocked ones not."""
+        return tuple(sorted(name for k, name in self._named if k == kind and not self._is_blocked(k, name)))
 
     def has_provider(self, id: str) -> bool:
         """Say whether a plugin with this id is installed and not blocked."""
@@ -254,7 +229,7 @@ class Registry:
             self._load_all()
         states = [self._state_of(plugin, key) for key, plugins in self._named.items() for plugin in plugins]
         states += [
-            _line(plugin, "incompatible", self._incompatibility(plugin))
+            PluginState.of(plugin, "incompatible", self._incompatibility(plugin))
             for plugin in self._foreign
             if not self._speaks_our_contract_too(plugin)
         ]
@@ -292,16 +267,13 @@ class Registry:
         return found[0]
 
     def _unknown(self, kind: PluginKind, name: str) -> str:
-        known = self._usable_names(kind)
+        known = self.names(kind)
         what = "kind of credentials" if kind == "credentials" else kind
         near = closest(name, known)
         hint = near if near.startswith("; did you mean") else ""
         installed = f"installed: {', '.join(known)}" if known else "none is installed"
         message = f"no installed plugin gives the {what} {name!r}{hint} ({installed})"
         return f"{message}; to add it: pip install jackfield-{name}" if kind == "provider" else message
-
-    def _usable_names(self, kind: PluginKind) -> tuple[str, ...]:
-        return tuple(sorted(name for k, name in self._named if k == kind and not self._is_blocked(k, name)))
 
     def _is_blocked(self, kind: PluginKind, name: str) -> bool:
         if kind not in {"provider", "extension"}:
@@ -328,7 +300,7 @@ class Registry:
     def _loaded_extensions(self) -> Extensions:
         if self._extensions is None:
             loaded = []
-            for name in self._usable_names("extension"):
+            for name in self.names("extension"):
                 try:
                     loaded.append((name, self._extension(name)))
                 except PluginError:
@@ -355,24 +327,12 @@ class Registry:
 
     def _state_of(self, plugin: InstalledPlugin, key: tuple[PluginKind, str]) -> PluginState:
         if self._is_blocked(*key):
-            return _line(plugin, "blocked", f"blocked by {self._blocked_by()}")
+            return PluginState.of(plugin, "blocked", f"blocked by {self._blocked_by()}")
         if len(self._named[key]) > 1:
-            return _line(plugin, "duplicate", _duplicate(self._named[key]))
+            return PluginState.of(plugin, "duplicate", _duplicate(self._named[key]))
         if key in self._failed:
-            return _line(plugin, "failed", self._failed[key].message)
-        return _line(plugin, "ready" if key in self._ready else "not loaded", None)
-
-
-def _line(plugin: InstalledPlugin, state: State, reason: str | None) -> PluginState:
-    return PluginState(
-        name=plugin.name,
-        kind=plugin.kind,
-        state=state,
-        contract=plugin.contract,
-        distribution=plugin.distribution,
-        version=plugin.version,
-        reason=reason,
-    )
+            return PluginState.of(plugin, "failed", self._failed[key].message)
+        return PluginState.of(plugin, "ready" if key in self._ready else "not loaded", None)
 
 
 def _imported(installed: InstalledPlugin) -> object:

@@ -1,0 +1,381 @@
+"""What is declared: connections, aliases, defaults, prices. Read once, checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from ._capabilities import ModelRef
+from ._config_source import read_document
+from ._cost import RateCard
+from ._credentials import Credentials, read_credentials
+from ._deployments import find_underlying, resolve_capabilities
+from ._entries import ModelEntry, read_entries
+from ._errors import ConfigurationError, JackfieldError, PluginError
+from ._money import read_rate
+from ._options import UnsupportedPolicy
+from ._policies import RetryPolicy, TimeoutPolicy
+from ._pricefile import PriceTable
+from ._secrets import Secret
+from ._settings import INVALID, Reader, join
+from ._shared_keys import SHARED_KEYS, SharedKeys, read_shared_keys
+from ._suggest import closest
+
+if TYPE_CHECKING:
+    from ._registry import Provider, Registry
+
+__all__ = [
+    "ConnectionConfig",
+    "MeshConfig",
+    "ModelEntry",
+    "find_model",
+    "is_allowed",
+    "load_config",
+    "resolve_capabilities",
+]
+
+TABLES: Final = ("defaults", "aliases", "credentials", "connections", "middleware", "prices")
+CORE_KEYS: Final = ("provider", "models", "rate", *SHARED_KEYS)
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionConfig:
+    """A declared connection.
+
+    Attributes:
+        name: What programs write before the colon.
+        provider: Its provider, bound; None if `failure` says why not.
+        provider_id: The provider's id.
+        settings: The plugin's settings object, secrets unresolved; None if it failed.
+        models: The allow-list; None allows all.
+        timeout: Seconds per phase.
+        retry: When to try again.
+        max_parallel: Most calls at once; None is no limit.
+        proxy: Address of a proxy.
+        ca_bundle: File of certificate authorities.
+        headers: Sent with every request.
+        unsupported: What happens to what a model cannot honour.
+        middlewares: Names, outermost first.
+        rate: Cost of time or of a unit, for all of its models.
+        failure: Why it cannot be used: its plugin, or one that it names, is broken.
+    """
+
+    name: str
+    provider: Provider | None = None
+    provider_id: str
+    settings: Any = attrs.field(default=None, repr=False)
+    models: tuple[ModelEntry, ...] | None = None
+    timeout: TimeoutPolicy = attrs.field(factory=TimeoutPolicy)
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    max_parallel: int | None = None
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_bundle: str | None = None
+    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
+    unsupported: UnsupportedPolicy = "error"
+    middlewares: tuple[str, ...] = ()
+    rate: RateCard | None = None
+    failure: JackfieldError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class MeshConfig:
+    """Everything that is declared.
+
+    Attributes:
+        connections: By name.
+        aliases: Targets in the order in which they are tried, by name.
+        defaults: What connections say unless they say otherwise.
+        middleware_settings: The tables `[middleware.NAME]`.
+        prices: The user's price file.
+        path: The file it was read from; None for a mapping.
+    """
+
+    connections: Mapping[str, ConnectionConfig] = attrs.field(factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    defaults: SharedKeys = attrs.field(factory=SharedKeys)
+    middleware_settings: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
+    prices: PriceTable | None = None
+    path: Path | None = None
+
+    @property
+    def failures(self) -> Mapping[str, JackfieldError]:
+        """The connections that cannot be used, and why; raised when one is used."""
+        return {
+            name: connection.failure
+            for name, connection in self.connections.items()
+            if connection.failure is not None
+        }
+
+
+def load_config(source: str | Path | Mapping[str, Any] | None, registry: Registry) -> MeshConfig:
+    """Read and check a configuration.
+
+    Imports the plugin module of each declared connection, never its SDK. A plugin that cannot be imported
+    marks its connections as failed; everything else that is wrong is raised together.
+
+    Args:
+        source: A TOML file, a mapping of the same shape, or None: the file that `JACKFIELD_CONFIG` names,
+            `./jackfield.toml`, the user's `jackfield/config.toml`, or the local model if it is installed.
+        registry: The plugins.
+
+    Raises:
+        ConfigurationError: Everything that is wrong, each line with its place and the closest match.
+    """
+    document = read_document(source, registry)
+    folder = document.path.parent if document.path is not None else None
+    loader = _Loader(registry, Reader(folder))
+    loaded = attrs.evolve(loader.load(document.content), path=document.path)
+    loader.reader.raise_problems(str(document.path) if document.path is not None else None)
+    return loaded
+
+
+def find_model(config: ConnectionConfig, model_id: str) -> ModelEntry | None:
+    """Find the entry that declares a model: the one with its id, else the longest pattern that matches."""
+    best = None
+    for entry in config.models or ():
+        if entry.id == model_id:
+            return entry
+        if entry.matches(model_id) and (best is None or len(entry.id) > len(best.id)):
+            best = entry
+    return best
+
+
+def is_allowed(config: ConnectionConfig, model_id: str) -> bool:
+    """Say whether a connection's allow-list lets a model be called; no list allows all, an empty one none."""
+    return config.models is None or any(entry.matches(model_id) for entry in config.models)
+
+
+class _Loader:
+    def __init__(self, registry: Registry, reader: Reader) -> None:
+        self.registry = registry
+        self.reader = reader
+        self.defaults = SharedKeys()
+        self.credentials = Credentials()
+
+    def load(self, content: Mapping[str, Any]) -> MeshConfig:
+        self.reader.unknown_keys(content, TABLES, "")
+        tables = {key: self.reader.table(content.get(key, {}), key) for key in TABLES}
+        self.reader.unknown_keys(tables["defaults"], SHARED_KEYS, "defaults")
+        self.defaults = read_shared_keys(self.reader, tables["defaults"], "defaults", SharedKeys())
+        self.credentials = read_credentials(self.reader, tables["credentials"], self.registry)
+        connections = {}
+        for name, value in tables["connections"].items():
+            connection = self._connection(str(name), value, join("connections", name))
+            if connection is not None:
+                connections[connection.name] = connection
+        return MeshConfig(
+            connections=connections,
+            aliases=self._aliases(tables["aliases"], connections, tables["connections"]),
+            defaults=self.defaults,
+            middleware_settings=self._middleware_settings(tables["middleware"]),
+            prices=self._prices(tables["prices"]),
+        )
+
+    def _connection(self, name: str, value: Any, where: str) -> ConnectionConfig | None:
+        if not isinstance(value, Mapping):
+            self.reader.wrong(where, 'must be a table with a provider: provider = "..."')
+            return None
+        if not name or ":" in name:
+            self.reader.wrong(where, "a connection's name is not empty and has no colon")
+        provider_id = self._provider_id(value, where)
+        if provider_id is None:
+            return None
+        shared = read_shared_keys(self.reader, value, where, self.defaults)
+        rate = read_rate(self.reader, value["rate"], join(where, "rate")) if "rate" in value else None
+        config = ConnectionConfig(name=name, provider_id=provider_id, rate=rate, **_fields(shared))
+        try:
+            self._check_middlewares(shared.middlewares, join(where, "middlewares"))
+            return self._with_provider(config, value, where)
+        except PluginError as error:
+            failure = PluginError(error.message, provider=provider_id, connection=name)
+            failure.__cause__ = error.__cause__ or error
+            models = (
+                read_entries(self.reader, value["models"], join(where, "models"), None)
+                if "models" in value
+                else None
+            )
+            return attrs.evolve(config, middlewares=(), models=models, failure=failure)
+        except ConfigurationError as error:
+            self.reader.wrong(where, error.message)
+            return None
+
+    def _provider_id(self, table: Mapping[str, Any], where: str) -> str | None:
+        if "provider" not in table:
+            installed = ", ".join(self.registry.provider_ids()) or "no provider plugin"
+            self.reader.wrong(
+                join(where, "provider"), f'is missing; write provider = "..." ({installed} installed)'
+            )
+            return None
+        provider_id = self.reader.value(str, table["provider"], join(where, "provider"))
+        return None if provider_id is INVALID else str(provider_id)
+
+    def _with_provider(
+        self, config: ConnectionConfig, table: Mapping[str, Any], where: str
+    ) -> ConnectionConfig:
+        """Read what only the plugin knows how to read.
+
+        Raises:
+            PluginError: The plugin, or one that this connection names, cannot be used.
+        """
+        provider = self.registry.provider(config.provider_id)
+        settings = self._settings(config, provider, table, where)
+        models = None
+        if "models" in table:
+            models = read_entries(self.reader, table["models"], join(where, "models"), provider.info)
+        elif provider.info.requires_models:
+            self.reader.wrong(
+                join(where, "models"),
+                f"is missing; {provider.info.id} calls models by your own names: write "
+                'models = [{ id = "name", underlying = "model" }]',
+            )
+        config = attrs.evolve(config, provider=provider, settings=settings)
+        if models is not None and settings is not None:
+            models = tuple(
+                self._checked_entry(config, provider, entry, f"{where}.models[{entry.id}]")
+                for entry in models
+            )
+        return attrs.evolve(config, models=models)
+
+    def _settings(
+        self, config: ConnectionConfig, provider: Provider, table: Mapping[str, Any], where: str
+    ) -> Any:
+        cls = provider.info.settings
+        fields = attrs.fields_dict(cls)
+        own = {key: value for key, value in table.items() if key not in CORE_KEYS and key != "credentials"}
+        # A transport of the plugin's own may need the proxy or the time limits: a field of that name gets them.
+        given = {key: getattr(config, key) for key in SHARED_KEYS if key in fields}
+        if "credentials" in table:
+            found = self.credentials.find(
+                self.reader, table["credentials"], join(where, "credentials"), provider.info
+            )
+            if found is INVALID:
+                return None
+            given["credentials"] = found
+        elif provider.info.credentials and fields["credentials"].default is attrs.NOTHING:
+            kinds = " or ".join(provider.info.credentials)
+            self.reader.wrong(
+                join(where, "credentials"),
+                f'is missing; write credentials = "NAME" and a table [credentials.NAME] with kind = {kinds}',
+            )
+            return None
+        return self.reader.settings(cls, own, where, given=given, also=CORE_KEYS)
+
+    def _checked_entry(
+        self, config: ConnectionConfig, provider: Provider, entry: ModelEntry, where: str
+    ) -> ModelEntry:
+        """Check money, and that a deployment's model is known; gives the entry as calls need it.
+
+        Raises:
+            PluginError: The plugin's table cannot be asked.
+        """
+        rate = entry.rate or config.rate
+        if entry.price is not None and rate is not None and entry.price.currency != rate.currency:
+            self.reader.wrong(
+                where,
+                f"its price is in {entry.price.currency} and its rate in {rate.currency}; write one currency",
+            )
+        if entry.underlying is None and not provider.info.requires_models:
+            return entry
+        model = ModelRef(entry.id, config.name, None, entry.underlying, entry.raw, config.settings)
+        try:
+            found = find_underlying(self.registry, provider, model)
+        except JackfieldError as error:
+            raise PluginError(f"its table of models failed: {error}") from error
+        except Exception as error:
+            raise PluginError(f"its table of models failed: {type(error).__name__}: {error}") from error
+        if found is not None:
+            return attrs.evolve(entry, underlying=found[1])
+        if not (entry.capabilities or entry.kinds) or (entry.price is None and rate is None):
+            self.reader.wrong(where, _unknown_deployment(entry, provider.info.id))
+        return entry
+
+    def _check_middlewares(self, names: tuple[str, ...], where: str) -> None:
+        for name in names:
+            try:
+                self.registry.middleware(name)
+            except PluginError:
+                raise
+            except ConfigurationError as error:
+                self.reader.wrong(where, error.message)
+
+    def _aliases(
+        self,
+        table: Mapping[str, Any],
+        connections: Mapping[str, ConnectionConfig],
+        declared: Mapping[str, Any],
+    ) -> Mapping[str, tuple[str, ...]]:
+        aliases = {}
+        for name, value in table.items():
+            where = join("aliases", name)
+            if ":" in name:
+                self.reader.wrong(where, "an alias has no colon in its name")
+            targets = self.reader.value(tuple[str, ...], (value,) if isinstance(value, str) else value, where)
+            if targets is INVALID:
+                continue
+            if not targets:
+                self.reader.wrong(where, "is empty; write at least one target")
+            for target in targets:
+                self._check_target(target, where, connections, declared)
+            aliases[name] = targets
+        return aliases
+
+    def _check_target(
+        self,
+        target: str,
+        where: str,
+        connections: Mapping[str, ConnectionConfig],
+        declared: Mapping[str, Any],
+    ) -> None:
+        name, _, model_id = target.partition(":")
+        if not name or not model_id:
+            self.reader.wrong(where, f'"{target}" is no target; write "connection:model"')
+        elif name not in declared:
+            self.reader.wrong(where, f"there is no connection {name!r}{closest(name, declared)}")
+        elif name in connections and not is_allowed(connections[name], model_id):
+            allowed = [entry.id for entry in connections[name].models or ()]
+            self.reader.wrong(
+                where, f"connection {name} does not allow the model {model_id!r}{closest(model_id, allowed)}"
+            )
+
+    def _middleware_settings(self, table: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        installed = self.registry.names("middleware")
+        settings = {}
+        for name, value in table.items():
+            where = join("middleware", name)
+            if name not in installed:
+                self.reader.wrong(
+                    where, f"no installed plugin gives this middleware{closest(name, installed)}"
+                )
+            settings[name] = dict(self.reader.table(value, where))
+        return settings
+
+    def _prices(self, table: Mapping[str, Any]) -> PriceTable | None:
+        self.reader.unknown_keys(table, ("file",), "prices")
+        if "file" not in table:
+            return None
+        path = self.reader.value(Path, table["file"], "prices.file")
+        if path is INVALID:
+            return None
+        try:
+            return PriceTable.read(path)
+        except ConfigurationError as error:
+            self.reader.wrong("prices.file", error.message)
+            return None
+
+
+def _fields(shared: SharedKeys) -> dict[str, Any]:
+    # not attrs.asdict: policies stay objects
+    return {key: getattr(shared, key) for key in SHARED_KEYS}
+
+
+def _unknown_deployment(entry: ModelEntry, provider: str) -> str:
+    declare = "or declare its kind (or capabilities) and its price (or rate)"
+    if entry.underlying is None:
+        return f'which model is behind it? write underlying = "model", {declare}'
+    return (
+        f"no table knows its underlying model {entry.underlying!r} (looked in {provider}'s, those it builds on, and "
+        f'that of an installed provider named before a colon: "provider:model"); check the name, {declare}'
+    )
