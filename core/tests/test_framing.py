@@ -26,6 +26,7 @@ from jackfield._framing import (
     JSONArrayFramer,
     JSONLinesFramer,
     NestedFramer,
+    SniffedSSEFramer,
     SSEFramer,
     WholeFramer,
     event_payload,
@@ -527,14 +528,14 @@ class TestChoice:
             (AWS, "aws_eventstream+sse", NestedFramer),
             (AWS, "aws_eventstream+jsonlines", NestedFramer),
             ("application/json", None, WholeFramer),
-            ("application/json", "sse", WholeFramer),
+            ("application/json", "sse", SniffedSSEFramer),
             ("application/json", "jsonlines", WholeFramer),
             ("application/json", "aws_eventstream+sse", WholeFramer),
             ("application/json; charset=UTF-8", "json_array", JSONArrayFramer),
             ("application/problem+json", "json_array", WholeFramer),
             ("text/html", "sse", WholeFramer),
             (None, None, WholeFramer),
-            ("", "sse", SSEFramer),
+            ("", "sse", SniffedSSEFramer),
             (None, "aws_eventstream+sse", NestedFramer),
             ("text/plain; charset=utf-8", "jsonlines", JSONLinesFramer),
             ("application/octet-stream", "whole", WholeFramer),
@@ -690,3 +691,20 @@ def test_long_streams_in_network_sized_chunks(named, data):
     assert [frame.event for frame in frames] == [
         "delta" if named and i != odd else None for i in range(count)
     ]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+def test_an_event_stream_under_a_type_that_does_not_tell_is_read_by_its_first_byte(
+    content_type: str | None,
+) -> None:
+    from jackfield.http import framer_for
+
+    def read(body: bytes, size: int) -> list[bytes]:
+        framer = framer_for(content_type, "sse")
+        frames = [f for i in range(0, len(body), size) for f in framer.feed(body[i : i + size])]
+        return [frame.data for frame in frames + framer.close()]
+
+    for size in (1, 7, 1000):
+        assert read(b'\ndata: {"a":1}\n\ndata: [DONE]\n\n', size) == [b'{"a":1}', b"[DONE]"]
+        assert read(b' {"error": "data: no"}', size) == [b' {"error": "data: no"}']
+    assert read(b"", 1) == [b""]

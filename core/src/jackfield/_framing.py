@@ -236,6 +236,35 @@ class NestedFramer(StrictFramer):
                 frames += self._inner.feed(payload)
 
 
+class SniffedSSEFramer:
+    """Read server-sent events, unless the body turns out to be JSON or a page.
+
+    For types that do not tell: services have been recorded that send an event stream as `application/json`.
+    No field name of an event stream begins with `{`, `[` or `<`.
+    """
+
+    __slots__ = ("_held", "_inner")
+
+    def __init__(self) -> None:
+        self._inner: Framer | None = None
+        self._held = b""
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """Look at the first byte that is no white space, then hand on."""
+        if self._inner is None:
+            self._held += chunk
+            start = self._held.lstrip(b" \t\r\n\xef\xbb\xbf")
+            if not start:
+                return []
+            self._inner = WholeFramer() if start[:1] in b"{[<" else SSEFramer()
+            chunk, self._held = self._held, b""
+        return self._inner.feed(chunk)
+
+    def close(self) -> list[Frame]:
+        """Give what is left."""
+        return [Frame(self._held)] if self._inner is None else self._inner.close()
+
+
 def event_payload(frame: Frame) -> bytes | None:
     """Give the payload of an AWS event; None for an exception or error message.
 
@@ -286,9 +315,9 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
     * `application/vnd.amazon.eventstream`: `aws_eventstream`, or the nested framing that the hint names.
     * `application/json`, and types that end in `+json`: `whole`, also where the hint is a stream's framing
       (a service answers a streaming request with plain JSON when it refuses it, or cannot stream). The hint
-      `json_array` is for this type and is followed.
+      `json_array` is for this type and is followed. With the hint `sse` the body's first byte decides.
     * no type, `text/plain`, `application/octet-stream`, `binary/octet-stream`: what the hint names, else
-      `whole`.
+      `whole`. With the hint `sse` the body's first byte decides.
     * every other type, such as `text/html`: `whole`. A page is never read as an empty stream.
 
     Args:
@@ -302,7 +331,15 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
         close = difflib.get_close_matches(hint, _MAKERS, n=1)
         meant = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"unknown framing {hint!r}{meant} Known framings: {', '.join(_MAKERS)}")
-    return _MAKERS[_choose(content_type or "", hint)]()
+    framing = _choose(content_type or "", hint)
+    if hint == "sse" and framing in {"whole", "sse"} and not _says_how(content_type or ""):
+        return SniffedSSEFramer()
+    return _MAKERS[framing]()
+
+
+def _says_how(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type not in _UNSPECIFIC and media_type != "application/json"
 
 
 def _choose(content_type: str, hint: str | None) -> str:

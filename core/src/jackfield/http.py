@@ -2,12 +2,21 @@
 
 from ._eventstream import AWSEventStreamFramer
 from ._framer import Framer, FramingError
-from ._framing import JSONLinesFramer, NestedFramer, SSEFramer, WholeFramer, framer_for
+from ._framing import (
+    FRAMINGS,
+    JSONLinesFramer,
+    NestedFramer,
+    SSEFramer,
+    WholeFramer,
+    event_payload,
+    framer_for,
+)
 from ._json_array import JSONArrayFramer
 from ._status import error_from_status, failure_message, retry_after_seconds
 from ._transport import HttpTransport
 
 __all__ = [
+    "FRAMINGS",
     "AWSEventStreamFramer",
     "Framer",
     "FramingError",
@@ -18,6 +27,7 @@ __all__ = [
     "SSEFramer",
     "WholeFramer",
     "error_from_status",
+    "event_payload",
     "failure_message",
     "framer_for",
     "retry_after_seconds",
