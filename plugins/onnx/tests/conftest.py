@@ -262,7 +262,11 @@ def run_python():
     def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         inherited = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
         return subprocess.run(
-            [sys.executable, "-c", code], env={**inherited, **environment}, capture_output=True, text=True
+            [sys.executable, "-c", code],
+            env={**inherited, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     return run

@@ -1,5 +1,7 @@
 """The real models. The first run fetches them (about 115 MB) into the user's model cache."""
 
+import pathlib
+import sys
 import time
 
 import attrs
@@ -35,6 +37,20 @@ async def ask(engine, question, **options):
     async with engine.generate(request) as generation:
         steps = [step async for step in generation]
     return "".join(step.text for step in steps), steps, generation.usage
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+async def test_closing_gives_the_memory_back(real_store):
+    def resident():
+        return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+    folder = await real_store.obtain("smollm2-135m")
+    engine = await Engine.load(folder)
+    await ask(engine, "Hi", max_tokens=2)
+    loaded = resident()
+    await engine.aclose()
+
+    assert loaded - resident() > 150
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from jackfield_onnx import _folder
-from jackfield_onnx._runtime import RunOptions, SessionSettings, open_session
+from jackfield_onnx._runtime import RunOptions, SessionSettings, give_memory_back, open_session
 from jackfield_onnx._sampling import Floats
 
 
@@ -86,3 +86,4 @@ class KvDecoder:
     def release(self) -> None:
         del self._binding, self._session
         self._buffers.clear()
+        give_memory_back()

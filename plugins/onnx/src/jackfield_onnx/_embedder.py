@@ -13,7 +13,14 @@ from tokenizers import Tokenizer
 
 from jackfield_onnx import _folder
 from jackfield_onnx._errors import EngineClosedError, GenerationError, RequestError, TextTooLongError
-from jackfield_onnx._runtime import OpenedSession, RunOptions, SessionSettings, new_run_options, open_session
+from jackfield_onnx._runtime import (
+    OpenedSession,
+    RunOptions,
+    SessionSettings,
+    give_memory_back,
+    new_run_options,
+    open_session,
+)
 from jackfield_onnx._sampling import Floats
 
 Truncate = Literal["error", "start", "end"]
@@ -117,6 +124,7 @@ class Embedder:
             self._running.terminate = True
         await asyncio.to_thread(self._thread.shutdown)
         self._session = None
+        await asyncio.to_thread(give_memory_back)
 
     def _submit(self, *call: Any) -> "asyncio.Future[Embeddings]":
         if self._closed:

@@ -11,7 +11,10 @@ from jackfield_onnx._errors import RequestError
 Floats = npt.NDArray[np.float32]
 _Counts = npt.NDArray[np.int64]
 _GREEDY = 1e-5  # temperatures below this are greedy: dividing by them would overflow float32
-_FIRST_LOOK = 512  # tokens among which a nucleus is looked for before all are sorted
+_FIRST_LOOKS = (
+    1e-3,
+    1e-5,
+)  # weights, of the best token's, above which a nucleus is looked for before all are sorted
 
 
 @attrs.frozen(kw_only=True)
@@ -145,38 +148,51 @@ def penalise_counts(scores: Floats, counts: _Counts, presence: float, frequency:
 
 def keep_likely(
     scores: Floats, temperature: float, top_k: int | None, top_p: float
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+) -> tuple[npt.NDArray[np.int64], Floats]:
     """Apply temperature, then top-k, then top-p.
 
     Returns:
         The tokens kept, likeliest first, and their weights, which need not add up to one.
     """
-    weights = np.exp((scores - scores.max()).astype(np.float64) / temperature)
+    # In float32: numpy computes its exponential ten times faster, and there are 50,000 a token. Sums are in float64.
+    weights = np.exp((scores - scores.max()) / np.float32(temperature))
     if top_k is None and top_p >= 1:
         return np.arange(len(weights)), weights
     if top_k is not None:
         kept = most_likely(scores, top_k)
-        total = weights[kept].sum()
+        total = weights[kept].sum(dtype=np.float64)
     else:
-        # A nucleus is small nearly always, and finding 512 largest of 50,000 is ten times cheaper than sorting all.
-        kept = most_likely(scores, _FIRST_LOOK)
-        total = weights.sum()
-        if weights[kept].sum() < top_p * total:
-            kept = most_likely(scores, len(scores))
-    before = np.cumsum(weights[kept]) - weights[kept]
+        total = weights.sum(dtype=np.float64)
+        kept = _nucleus_candidates(scores, weights, top_p * total)
+    before = np.cumsum(weights[kept], dtype=np.float64) - weights[kept]
     # A token stays while those before it have not reached top_p; so the first one always stays.
     kept = kept[: max(1, int(np.searchsorted(before, top_p * total)))]
     return kept, weights[kept]
 
 
-def draw(weights: npt.NDArray[np.float64], uniform: float) -> int:
+def _nucleus_candidates(scores: Floats, weights: Floats, needed: float) -> npt.NDArray[np.int64]:
+    """List likely tokens, likeliest first, enough of them to have the needed weight together.
+
+    A nucleus nearly always lies among tokens of at least a thousandth of the best one's weight, and comparing all with
+    a number is a hundred times cheaper than sorting them.
+    """
+    at = np.arange(len(weights))
+    for least in _FIRST_LOOKS:
+        likely = np.flatnonzero(weights >= least)
+        if weights[likely].sum(dtype=np.float64) >= needed:
+            at = likely
+            break
+    return at[np.argsort(-scores[at], kind="stable")]
+
+
+def draw(weights: Floats, uniform: float) -> int:
     """Pick an index with a probability proportional to its weight.
 
     Args:
         weights: Not negative, not all zero.
         uniform: A random number in [0, 1).
     """
-    sums = np.cumsum(weights)
+    sums = np.cumsum(weights, dtype=np.float64)
     at = int(np.searchsorted(sums, uniform * sums[-1], side="right"))
     return min(at, len(weights) - 1)
 
