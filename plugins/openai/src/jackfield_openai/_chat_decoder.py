@@ -1,0 +1,262 @@
+"""Chat and text completions: the answer, streamed or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from jackfield import (
+    Citation,
+    CitationDelta,
+    Event,
+    Finish,
+    Frame,
+    Head,
+    LogprobsDelta,
+    MalformedResponseError,
+    PartAdded,
+    RawEvent,
+    RawPart,
+    RefusalDelta,
+    Started,
+    StreamInterruptedError,
+    TextDelta,
+    UsageUpdate,
+    Wire,
+)
+
+from ._dialect import Dialect
+from ._errors import fail, raise_failure
+from ._reading import FINISH_REASONS, read_citation, read_logprobs
+from ._thinking import ThinkingReader
+from ._tool_calls import ToolCallReader
+from ._usage import read_usage
+
+__all__ = ["ChatDecoder"]
+
+# Every chunk has these; what else it has is kept as a RawEvent.
+_ENVELOPE: Final = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation",
+     "error", "citations"}
+)  # fmt: skip
+_PIECES: Final = frozenset(
+    {"role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
+     "reasoning_details", "annotations", "audio", "name", "token_id", "channel"}
+)  # fmt: skip
+_DETAILS: Final = ("content_filter_results", "stop_reason", "native_finish_reason", "finish_details")
+
+
+class _Choice:
+    """What is known of one choice."""
+
+    __slots__ = ("audio", "detail", "finished", "refused", "thinking", "tools")
+
+    def __init__(self, index: int, provider: str) -> None:
+        self.tools = ToolCallReader(index, provider)
+        self.thinking = ThinkingReader(index)
+        self.audio: dict[str, Any] = {}
+        self.detail: dict[str, Any] = {}
+        self.refused = False
+        self.finished = False
+
+
+class ChatDecoder:
+    """Reads one answer of chat or text completions.
+
+    A stream ends with `[DONE]`, else with a finish reason for each choice; without both it was interrupted,
+    unless the dialect is content with a clean end (`Dialect.end`).
+    """
+
+    def __init__(self, dialect: Dialect, wire: Wire) -> None:
+        self._dialect = dialect
+        self._streamed = wire.stream
+        self._expected = wire.body.get("n") if isinstance(wire.body, dict) else None
+        self._done = False
+        self._id: str | None = None
+        self._started: Started | None = None
+        self._choices: dict[int, _Choice] = {}
+        # For the fast path: how many keys the last chunk had that was read in full, and which choices have
+        # begun and are not thinking.
+        self._plain_size = -1
+        self._plain: set[int] = set()
+        self._usage: Any = None
+        self._extras: dict[str, Any] = {}
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began; JSON instead of a stream is a whole answer."""
+        if head.headers.get("content-type", "").startswith("application/json"):
+            self._streamed = False
+        return []
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read one event of a stream, or a whole answer."""
+        data = frame.data
+        if data[:6] == b"[DONE]":
+            self._done = True
+            return []
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise MalformedResponseError(
+                f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}",
+                body=bytes(data),
+            ) from error
+        try:
+            # The path of nearly every event of a stream: one piece of text and nothing else.
+            (choice,) = event["choices"]
+            delta = choice["delta"]
+            text = delta["content"]
+            if (
+                text.__class__ is str
+                and text
+                and len(delta) == 1
+                and len(event) == self._plain_size
+                and len(choice) <= 4  # index, delta, finish_reason, logprobs
+                and choice["index"] in self._plain
+                and choice.get("finish_reason") is None
+                and choice.get("logprobs") is None
+                and event.get("usage") is None
+            ):
+                return [TextDelta(text, choice["index"])]
+        except (KeyError, ValueError, TypeError):
+            pass
+        if not isinstance(event, dict) or frame.event == "error":
+            fail(event)
+        return list(self._event(event))
+
+    def finish(self) -> list[Event]:
+        """Check that nothing is missing, and end what has no end of its own."""
+        unfinished = [index for index, choice in self._choices.items() if not choice.finished]
+        begun = len(self._choices) >= (self._expected or 1)
+        whole = self._done or not self._streamed or (begun and not unfinished)
+        lenient = self._dialect.end == "clean" and begun
+        if not (whole or lenient) or self._started is None:
+            raise StreamInterruptedError(
+                "the stream ended without [DONE] and without a finish reason for each choice; ask again"
+            )
+        return [event for index in unfinished for event in self._finish(index, self._choices[index], None)]
+
+    def _event(self, event: dict[str, Any]) -> Iterator[Event]:
+        if event.get("error"):
+            fail(event)
+        choices = event.get("choices")
+        if choices is None and not event.get("usage") and self._started is None:
+            raise_failure(event)
+            if event.get("object") == "error" or not self._streamed:
+                raise MalformedResponseError(
+                    f"the answer has no choices; it has {', '.join(event) or 'nothing'}"
+                )
+        yield from self._envelope(event)
+        for position, choice in enumerate(choices or ()):
+            yield from self._choice(choice, choice.get("index", position))
+        usage = event.get("usage") or (event.get("x_groq") or {}).get("usage")
+        if usage and usage != self._usage:
+            self._usage = usage
+            yield UsageUpdate(read_usage(usage), usage)
+        self._plain_size = len(event)
+
+    def _envelope(self, event: dict[str, Any]) -> Iterator[Event]:
+        started = Started(event.get("id") or None, event.get("model") or None, event.get("service_tier"))
+        if started != self._started:
+            self._started = started
+            self._id = started.id or self._id
+            yield started
+        for name in event.keys() - _ENVELOPE:
+            if event[name] is not None and self._extras.get(name) != event[name]:
+                self._extras[name] = event[name]
+                yield RawEvent(name, event[name])
+        # Perplexity repeats the list of sources on every chunk.
+        sources = event.get("citations")
+        if sources and sources != self._extras.get("citations"):
+            self._extras["citations"] = sources
+            for source in sources:
+                url = source if isinstance(source, str) else source.get("url")
+                yield CitationDelta(Citation(url=url, data={"citation": source}))
+
+    def _choice(self, wire: dict[str, Any], index: int) -> Iterator[Event]:
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _Choice(index, self._dialect.id)
+        if wire.get("error"):
+            fail({"error": wire["error"]})
+        message = wire.get("delta") if self._streamed else wire.get("message")
+        if message is None:
+            message = wire.get("message") or wire.get("delta")
+        if message is None:
+            message = {"content": wire.get("text")}
+        yield from self._message(message, choice, index)
+        if wire.get("logprobs"):
+            tokens = read_logprobs(wire["logprobs"])
+            if tokens:
+                yield LogprobsDelta(tokens, index)
+        for name in _DETAILS:
+            if wire.get(name):
+                choice.detail[name] = wire[name]
+        if choice.thinking.open:
+            self._plain.discard(index)
+        else:
+            self._plain.add(index)
+        raw = wire.get("finish_reason")
+        if raw is not None and not choice.finished:
+            yield from self._finish(index, choice, raw)
+        nested = wire.get("usage")  # Moonshot puts the usage into the choice
+        if nested and nested != self._usage:
+            self._usage = nested
+            yield UsageUpdate(read_usage(nested), nested)
+
+    def _message(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
+        yield from choice.thinking.read(message)
+        content, refusal, calls = message.get("content"), message.get("refusal"), message.get("tool_calls")
+        if content or refusal or calls:
+            yield from choice.thinking.end()
+        if isinstance(content, str):
+            if content:
+                yield TextDelta(content, index)
+        elif content:
+            yield from self._parts(content, choice, index)
+        if refusal:
+            choice.refused = True
+            yield RefusalDelta(refusal, index)
+        if calls:
+            yield from choice.tools.read([calls] if isinstance(calls, dict) else calls, self._id)
+        legacy = message.get("function_call")
+        if legacy:
+            yield from choice.tools.read([{"index": 0, "function": legacy}], self._id)
+        for annotation in message.get("annotations") or ():
+            citation = read_citation(annotation)
+            yield RawEvent("annotation", annotation) if citation is None else CitationDelta(citation, index)
+        for name, value in (message.get("audio") or {}).items():
+            pieces = name in ("data", "transcript") and name in choice.audio
+            choice.audio[name] = choice.audio[name] + value if pieces else value
+        for name in message.keys() - _PIECES:
+            if message[name] not in (None, []):
+                yield RawEvent(name, message[name])
+
+    def _parts(self, content: Any, choice: _Choice, index: int) -> Iterator[Event]:
+        """Read content that is a list of parts (Databricks, Mistral)."""
+        for part in [content] if isinstance(content, dict) else content:
+            kind = part.get("type")
+            if kind == "text":
+                yield from choice.thinking.end()
+                yield TextDelta(part.get("text") or "", index)
+            elif kind in ("reasoning", "thinking"):
+                yield from choice.thinking.read_part(part)
+            else:
+                yield PartAdded(RawPart(self._dialect.id, part), index)
+
+    def _finish(self, index: int, choice: _Choice, raw: str | None) -> Iterator[Event]:
+        choice.finished = True
+        if raw == "error":
+            fail({"error": {"message": "the service ended the answer with the finish reason error"}})
+        yield from choice.thinking.end()
+        yield from choice.tools.end(self._id)
+        if choice.audio:
+            yield PartAdded(RawPart(self._dialect.id, {"type": "audio", "audio": choice.audio}), index)
+        reason = FINISH_REASONS.get(raw.lower(), "other") if isinstance(raw, str) else "other"
+        if reason == "stop" and choice.tools.any:
+            reason = "tool_calls"
+        elif reason == "stop" and choice.refused:
+            reason = "refusal"
+        yield Finish(reason, index, raw, choice.detail or None)

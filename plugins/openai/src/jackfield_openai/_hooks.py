@@ -1,0 +1,76 @@
+"""What the hooks do, for any service of the dialect."""
+
+from __future__ import annotations
+
+from jackfield import (
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    Decoder,
+    EmbedRequest,
+    ModelRef,
+    Request,
+    Translation,
+    UnsupportedError,
+    Wire,
+)
+
+from ._dialect import Dialect
+
+__all__ = ["decoder", "translate"]
+
+
+def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into one wire of the dialect.
+
+    Raises:
+        UnsupportedError: The dialect has no such kind of request, or the model cannot honour an option.
+    """
+    if isinstance(request, ChatRequest):
+        if _takes_responses(dialect, model):
+            from ._responses import translate_response
+
+            return translate_response(dialect, model, request, capabilities)
+        from ._chat import translate_chat
+
+        return translate_chat(dialect, model, request, capabilities)
+    if isinstance(request, CompletionRequest):
+        from ._completions import translate_completion
+
+        return translate_completion(dialect, model, request, capabilities)
+    if isinstance(request, EmbedRequest):
+        from ._embeddings import translate_embedding
+
+        return translate_embedding(dialect, model, request, capabilities)
+    if isinstance(request, CountRequest) and dialect.responses_path is not None:
+        from ._responses import translate_count
+
+        return translate_count(dialect, model, request, capabilities)
+    raise UnsupportedError(f"{dialect.id} has no endpoint for a {type(request).__name__}", parameter="kind")
+
+
+def decoder(dialect: Dialect, wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire of the dialect."""
+    api = wire.meta.get("api")
+    if api == "embedding":
+        from ._embeddings import EmbeddingDecoder
+
+        return EmbeddingDecoder()
+    if api in ("responses", "count"):
+        from ._responses_decoder import CountDecoder, ResponsesDecoder
+
+        return ResponsesDecoder(dialect, wire) if api == "responses" else CountDecoder()
+    from ._chat_decoder import ChatDecoder
+
+    return ChatDecoder(dialect, wire)
+
+
+def _takes_responses(dialect: Dialect, model: ModelRef) -> bool:
+    """Say whether a chat goes to the Responses API: declared, or the model is served nowhere else."""
+    route = model.declared.get("route")
+    if route is not None or dialect.responses_path is None:
+        return route == "responses"
+    from ._models import only_responses
+
+    return only_responses(model.known_as)

@@ -1,0 +1,244 @@
+"""Turn a conversation into the messages of chat completions."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from jackfield import (
+    Audio,
+    Capabilities,
+    Document,
+    Image,
+    Message,
+    ParameterWriter,
+    Part,
+    RawPart,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+
+from ._dialect import Dialect
+
+__all__ = [
+    "arguments_text",
+    "audio_format",
+    "breakpoint_for",
+    "chat_messages",
+    "data_url",
+    "document_url",
+    "own_data",
+]
+
+_AUDIO_FORMATS: Final[Mapping[str, str]] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav"}
+
+
+def chat_messages(
+    dialect: Dialect, messages: Sequence[Message], writer: ParameterWriter, capabilities: Capabilities
+) -> list[dict[str, Any]]:
+    """Write messages as `{"role", "content"}`.
+
+    A tool turn becomes one message per result. What the service does not understand (another provider's
+    thinking and raw parts) is left out and reported.
+    """
+    chat = _ChatMessages(dialect, writer, capabilities)
+    return [wire for index, message in enumerate(messages) for wire in chat.message(index, message)]
+
+
+class _ChatMessages:
+    def __init__(self, dialect: Dialect, writer: ParameterWriter, capabilities: Capabilities) -> None:
+        self.dialect = dialect
+        self.writer = writer
+        self.marks = capabilities.feature("prompt_cache").value is True
+
+    def message(self, index: int, message: Message) -> Iterator[dict[str, Any]]:
+        where = f"messages[{index}]"
+        results = [part for part in message.parts if isinstance(part, ToolResult)]
+        for result in results:
+            yield self.result(result, where)
+        if message.role == "assistant":
+            yield self.assistant(message, where)
+        elif message.role == "tool":
+            if len(results) < len(message.parts):
+                self.writer.drop(where, "a tool turn holds nothing but results")
+        elif len(results) < len(message.parts) or not results:
+            role = self.dialect.system_role if message.role == "system" else message.role
+            wire: dict[str, Any] = {"role": role, "content": self.content(message.parts, where)}
+            if message.name is not None:
+                wire["name"] = message.name
+            yield wire
+
+    def assistant(self, message: Message, where: str) -> dict[str, Any]:
+        said: list[Part] = []
+        calls: list[dict[str, Any]] = []
+        wire: dict[str, Any] = {"role": "assistant", "content": None}
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                calls.append(self.call(part))
+            elif (
+                isinstance(part, Thinking)
+                and "part" in (part.data or {})
+                and part.provider in self.dialect.ids
+            ):
+                said.append(_thinking_part(part))
+            elif isinstance(part, Thinking):
+                self.thinking(part, wire, where)
+            elif isinstance(part, Text) and part.refusal:
+                wire["refusal"] = wire.get("refusal", "") + part.text
+            elif isinstance(part, RawPart) and part.provider in self.dialect.ids and "audio" in part.data:
+                wire["audio"] = {"id": part.data["audio"].get("id")}
+            else:
+                said.append(part)
+        if said:
+            wire["content"] = self.content(said, where)
+        if calls:
+            wire["tool_calls"] = calls
+        if message.name is not None:
+            wire["name"] = message.name
+        return wire
+
+    def thinking(self, part: Thinking, wire: dict[str, Any], where: str) -> None:
+        """Put thinking back into the fields in which it came, or leave it out."""
+        data = part.data or {}
+        if part.provider not in self.dialect.ids:
+            self.writer.drop(
+                f"{where}.thinking", f"it is of the provider {part.provider}, for no other to read"
+            )
+            return
+        field, details = data.get("field"), data.get("reasoning_details")
+        if field is None and details is None:
+            self.writer.drop(f"{where}.thinking", "chat completions take no thinking back", part.data)
+            return
+        if field is not None and part.text:
+            wire[field] = wire.get(field, "") + part.text
+        if details is not None:
+            wire["reasoning_details"] = [*wire.get("reasoning_details", ()), *details]
+
+    def call(self, call: ToolCall) -> dict[str, Any]:
+        if own_data(self.dialect, call).get("type") == "custom":
+            return {
+                "id": call.id,
+                "type": "custom",
+                "custom": {"name": call.name, "input": call.arguments_raw or ""},
+            }
+        function = {"name": call.name, "arguments": arguments_text(call)}
+        return {"id": call.id, "type": "function", "function": function}
+
+    def result(self, result: ToolResult, where: str) -> dict[str, Any]:
+        if result.is_error:
+            self.writer.drop(
+                f"{where}.is_error", "a tool message has no such mark; its content says what failed"
+            )
+        content = result.content if isinstance(result.content, str) else self.content(result.content, where)
+        wire = {"role": "tool", "tool_call_id": result.tool_call_id, "content": content}
+        if result.name is not None:
+            wire["name"] = result.name
+        return wire
+
+    def content(self, parts: Sequence[Part], where: str) -> str | list[dict[str, Any]]:
+        """Write parts; a single plain text is written as a string, which every server understands."""
+        kept = [part for part in parts if not isinstance(part, ToolResult)]
+        if not kept:
+            return ""
+        if len(kept) == 1 and isinstance(kept[0], Text) and (kept[0].cache is None or not self.marks):
+            self.mark(kept[0].cache, {}, where)
+            return kept[0].text
+        return [wire for part in kept if (wire := self.part(part, where)) is not None]
+
+    def part(self, part: Part, where: str) -> dict[str, Any] | None:
+        if isinstance(part, Text):
+            return self.mark(part.cache, {"type": "text", "text": part.text}, where)
+        if isinstance(part, Image):
+            url = part.url if part.url is not None else data_url(part.data, part.media_type or "image/png")
+            image = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
+            return self.mark(part.cache, {"type": "image_url", "image_url": image}, where)
+        if isinstance(part, Audio):
+            return self.audio(part, where)
+        if isinstance(part, Document):
+            return self.document(part, where)
+        if isinstance(part, RawPart) and part.provider in self.dialect.ids:
+            return dict(part.data)
+        self.writer.drop(where, f"a {type(part).__name__} has no form in this place of a chat", part)
+        return None
+
+    def audio(self, part: Audio, where: str) -> dict[str, Any] | None:
+        if part.data is None:
+            self.writer.refuse(where, "chat completions take audio as data, not by address", part.url)
+            return None
+        audio = {"data": base64.b64encode(part.data).decode(), "format": audio_format(part.media_type)}
+        return {"type": "input_audio", "input_audio": audio}
+
+    def document(self, part: Document, where: str) -> dict[str, Any] | None:
+        if part.citations:
+            self.writer.drop(f"{where}.citations", "the service cannot be asked to cite documents")
+        if part.text is not None:
+            self.writer.note(where, "emulated", why="the document's text was sent as a text part")
+            return self.mark(part.cache, {"type": "text", "text": part.text}, where)
+        if part.data is None:
+            self.writer.refuse(where, "chat completions take a document as data, not by address", part.url)
+            return None
+        file = {"filename": part.name or "document.pdf", "file_data": document_url(part)}
+        return self.mark(part.cache, {"type": "file", "file": file}, where)
+
+    def mark(self, cache: str | None, wire: dict[str, Any], where: str) -> dict[str, Any]:
+        if cache is not None:
+            if self.marks:
+                wire["prompt_cache_breakpoint"] = breakpoint_for(cache, self.writer, where)
+            else:
+                why = "the model honours no marks of cacheable prefixes (it caches long prefixes by itself)"
+                self.writer.drop(f"{where}.cache", why, cache)
+        return wire
+
+
+def own_data(dialect: Dialect, part: Text | ToolCall) -> Mapping[str, Any]:
+    """Give what this service itself attached to a part."""
+    data = part.provider_data or {}
+    return next((data[provider] for provider in dialect.ids if provider in data), {})
+
+
+def _thinking_part(part: Thinking) -> RawPart:
+    """Write thinking that came as a part of the content (Databricks: reasoning; Mistral: thinking)."""
+    rest = dict(part.data or {})
+    kind = rest.pop("part")
+    field, piece = ("thinking", "text") if kind == "thinking" else ("summary", "summary_text")
+    return RawPart(part.provider or "", {"type": kind, field: [{"type": piece, "text": part.text, **rest}]})
+
+
+def breakpoint_for(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
+    """Choose the lifetime that the service has: at least as long as asked, else the longest.
+
+    Source: OpenAI's Python SDK 3.54.0: `ttl` is "30m" or "12h".
+    """
+    unit = {"s": 1, "m": 60, "h": 3600}.get(cache[-1:], 0)
+    seconds = int(cache[:-1]) * unit if cache[:-1].isdigit() else 0
+    ttl = "30m" if seconds <= 1800 else "12h"
+    if ttl != cache:
+        why = f"the service keeps a prefix for 30m or 12h, not for {cache}"
+        writer.note(f"{where}.cache", "clamped", wire="prompt_cache_breakpoint.ttl", value=ttl, why=why)
+    return {"mode": "explicit", "ttl": ttl}
+
+
+def data_url(data: bytes | None, media_type: str) -> str:
+    """Write bytes as a `data:` address."""
+    return f"data:{media_type};base64,{base64.b64encode(data or b'').decode()}"
+
+
+def document_url(part: Document) -> str:
+    """Write a document's bytes as a `data:` address."""
+    return data_url(part.data, part.media_type or "application/pdf")
+
+
+def audio_format(media_type: str | None) -> str:
+    """Give the service's word for a recording's format: the subtype, or "wav" if the type is not told."""
+    subtype = (media_type or "audio/wav").partition("/")[2].partition(";")[0]
+    return _AUDIO_FORMATS.get(subtype, subtype)
+
+
+def arguments_text(call: ToolCall) -> str:
+    """Give a call's arguments as JSON text; what could not be parsed goes back as it came."""
+    import orjson
+
+    return call.arguments_raw if call.arguments_raw is not None else orjson.dumps(call.arguments).decode()

@@ -1,0 +1,90 @@
+"""OpenAI's prices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from jackfield import Cost, CostContext, CostItem, ModelRef, RateCard, Usage
+
+__all__ = ["rates", "reported_cost"]
+
+# None: no tier was told, so the plain rates hold. A tier that is not here (scale) has no published rate.
+_TIERS: Final[Mapping[str | None, str]] = {
+    None: "rates",
+    "auto": "rates",
+    "default": "rates",
+    "flex": "flex",
+    "priority": "priority",
+    "fast": "priority",
+}
+_SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+@lru_cache(maxsize=1)
+def _table() -> Mapping[str, Any]:
+    import orjson
+
+    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("prices.json").read_bytes())
+    return table
+
+
+@lru_cache(maxsize=256)
+def _entry(model: str) -> Mapping[str, Any] | None:
+    entry: Mapping[str, Any]
+    for name, entry in _table()["models"].items():
+        if model == name or model in entry.get("ids", ()):
+            return entry
+        if entry.get("dated") and _SNAPSHOT.sub("", model) == name:
+            return entry
+    for entry in _table()["models"].values():
+        if any(model.startswith(start) for start in entry.get("starts", ())):
+            return entry
+    return None
+
+
+def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+    """Give the rates for one call; None if they are unknown.
+
+    The tier that the answer reports decides, the day of the call chooses among dated rates, and a prompt
+    longer than 272,000 tokens is charged at the higher rate as a whole. The model that the answer reports
+    wins over the alias that was asked for.
+
+    Source: genai-prices 0.2.3 (November 2026).
+    """
+    entry = (_entry(context.reported_model) if context.reported_model else None) or _entry(model.known_as)
+    column = "batch" if context.batch else _TIERS.get(context.service_tier)
+    if entry is None or column is None or column not in entry:
+        return None
+    day = datetime.fromtimestamp(context.when, UTC).date().isoformat()
+    dated = [row for row in entry[column] if row.get("from", "") <= day]
+    if not dated:
+        return None
+    table, row = _table(), dated[-1]
+    long = (usage.input_tokens or 0) > table["long_prompt"]
+    amounts = {
+        unit: amount if isinstance(amount, str) else amount[long]
+        for unit, amount in row.items()
+        if unit != "from"
+    }
+    as_of = table["as_of"]
+    return RateCard.of(
+        source=table["source"], as_of=as_of, currency=table["currency"], per=table["per"], **amounts
+    )
+
+
+def reported_cost(path: str, context: CostContext) -> Cost | None:
+    """Take the cost that a service says itself, in USD, from this place of its usage."""
+    value: Any = context.raw_usage
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    amount = Decimal(str(value))
+    item = CostItem("request", Decimal(1), amount, 1, amount, "reported by the service")
+    return Cost("complete", amount, "USD", (item,))

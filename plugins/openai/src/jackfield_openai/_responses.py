@@ -1,0 +1,278 @@
+"""The Responses API: requests, and the counting of tokens that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import attrs
+
+from jackfield import (
+    UNSET,
+    Audio,
+    Capabilities,
+    ChatRequest,
+    CountRequest,
+    Document,
+    Image,
+    Message,
+    ModelRef,
+    Options,
+    ParameterWriter,
+    Part,
+    RawPart,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolResult,
+    Translation,
+    Wire,
+)
+
+from ._chat import effort_of, named_schema, put_effort, put_renamed
+from ._dialect import Dialect
+from ._messages import arguments_text, audio_format, breakpoint_for, data_url, document_url, own_data
+from ._models import rules_for
+
+__all__ = ["translate_count", "translate_response"]
+
+_COUNTED: Final = frozenset(
+    {"system", "tools", "tool_choice", "response_format", "reasoning", "parallel_tool_calls"}
+)
+
+
+def translate_response(
+    dialect: Dialect, model: ModelRef, request: ChatRequest, capabilities: Capabilities
+) -> Translation:
+    """Write a chat as a wire for the Responses API.
+
+    Source: OpenAI's Python SDK 3.54.0, November 2026. The API has no stop, seed, n, penalties or logit_bias.
+    """
+    writer, body, path = _begin(dialect, model, request.messages, request.options, capabilities)
+    put_renamed(dialect, writer, "max_tokens", "max_output_tokens")
+    for name in ("temperature", "top_p", "user"):
+        put_renamed(dialect, writer, name)
+    _put_logprobs(writer)
+    if writer.take("n") not in (UNSET, 1):
+        writer.refuse("n", "the Responses API gives one answer", request.options.n)
+    if request.stream:
+        body["stream"] = True
+    writer.merge_extra(request.options.extra, *dialect.ids)
+    framing = "sse" if request.stream else None
+    wire = Wire(path, body, stream=request.stream, framing=framing, meta={"api": "responses"})
+    return Translation(wire, writer.finish())
+
+
+def translate_count(
+    dialect: Dialect, model: ModelRef, request: CountRequest, capabilities: Capabilities
+) -> Translation:
+    """Write a conversation for the endpoint that counts its tokens."""
+    given = request.options
+    unset: dict[str, Any] = {name: UNSET for name in given.given() if name not in _COUNTED}
+    options = attrs.evolve(given, **unset)
+    writer, body, path = _begin(dialect, model, request.messages, options, capabilities)
+    for name, value in given.given().items():
+        if name not in _COUNTED:
+            writer.drop(name, "it does not change the count", value)
+    wire = Wire(f"{path}/input_tokens", body, meta={"api": "count"})
+    return Translation(wire, writer.finish())
+
+
+def _begin(
+    dialect: Dialect,
+    model: ModelRef,
+    messages: Sequence[Message],
+    options: Options,
+    capabilities: Capabilities,
+) -> tuple[ParameterWriter, dict[str, Any], str]:
+    """Write what an answer and a count of tokens have in common."""
+    capabilities = rules_for(model.known_as, effort_of(options), capabilities)
+    path, body = dialect.start(dialect.responses_path or "/responses", model)
+    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    items = _Items(dialect, writer, capabilities, messages)
+    body["input"] = [item for index, message in enumerate(messages) for item in items.message(index, message)]
+    put_renamed(dialect, writer, "system", "instructions")
+    writer.put("tools", convert=lambda tools: [_tool(tool) for tool in tools])
+    writer.put("tool_choice", convert=_tool_choice)
+    put_renamed(dialect, writer, "parallel_tool_calls")
+    _put_format(writer)
+    reasoning = writer.take("reasoning")
+    if reasoning is not UNSET:
+        put_effort(writer, reasoning, capabilities, "reasoning.effort", options.unsupported)
+        if reasoning.budget_tokens is not None:
+            writer.refuse(
+                "reasoning.budget_tokens", "the service knows efforts, no budgets", reasoning.budget_tokens
+            )
+        if reasoning.summary not in (None, False):
+            summary = "auto" if reasoning.summary is True else reasoning.summary
+            writer.write("reasoning.summary", "reasoning.summary", summary)
+    return writer, body, path
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    """Write a tool; unlike chat completions, the API is strict unless it is told not to be."""
+    wire: dict[str, Any] = {"type": "function", "name": tool.name}
+    if tool.description is not None:
+        wire["description"] = tool.description
+    return {**wire, "parameters": tool.parameters, "strict": bool(tool.strict)}
+
+
+def _tool_choice(choice: str) -> Any:
+    return choice if choice in ("auto", "none", "required") else {"type": "function", "name": choice}
+
+
+def _put_format(writer: ParameterWriter) -> None:
+    wanted = writer.take("response_format")
+    if wanted is UNSET:
+        return
+    if wanted == "json":
+        writer.write("response_format", "text.format", {"type": "json_object"})
+        return
+    form = {"type": "json_schema", **named_schema(wanted, writer, "text.format")}
+    writer.write("response_format", "text.format", form)
+
+
+def _put_logprobs(writer: ParameterWriter) -> None:
+    wanted = writer.take("logprobs")
+    if wanted is True:
+        writer.write("logprobs", "include", ["message.output_text.logprobs"])
+    elif wanted is False:
+        writer.drop("logprobs", "the answer tells none unless it is asked to", value=False)
+    writer.put("top_logprobs")
+
+
+class _Items:
+    """Writes messages as input items."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        writer: ParameterWriter,
+        capabilities: Capabilities,
+        messages: Sequence[Message],
+    ) -> None:
+        self.dialect = dialect
+        self.writer = writer
+        self.marks = capabilities.feature("prompt_cache").value is True
+        calls = (call for message in messages for call in message.tool_calls)
+        self.custom = {call.id for call in calls if own_data(dialect, call).get("type") == "custom"}
+
+    def message(self, index: int, message: Message) -> Iterator[dict[str, Any]]:
+        where = f"messages[{index}]"
+        if message.name is not None:
+            self.writer.drop(f"{where}.name", "the Responses API has no names of participants", message.name)
+        if message.role == "assistant":
+            for part in message.parts:
+                item = self.said(part, where)
+                if item is not None:
+                    yield item
+            return
+        results = [part for part in message.parts if isinstance(part, ToolResult)]
+        for result in results:
+            yield self.result(result, where)
+        others = [part for part in message.parts if not isinstance(part, ToolResult)]
+        if others and message.role == "tool":
+            self.writer.drop(where, "a tool turn holds nothing but results")
+        elif others or not results:
+            role = self.dialect.system_role if message.role == "system" else message.role
+            yield {"role": role, "content": self.content(others, where)}
+
+    def said(self, part: Part, where: str) -> dict[str, Any] | None:
+        """Write a part of an assistant's turn as an item of its own."""
+        if isinstance(part, Text):
+            if part.refusal:
+                return {"role": "assistant", "content": [{"type": "refusal", "refusal": part.text}]}
+            phase = own_data(self.dialect, part).get("phase")
+            said = {"role": "assistant", "content": part.text}
+            return said if phase is None else {**said, "phase": phase}
+        if isinstance(part, ToolCall):
+            return self.call(part)
+        if isinstance(part, Thinking):
+            item = (part.data or {}).get("item")
+            if part.provider in self.dialect.ids and item is not None:
+                return dict(item)
+            self.writer.drop(f"{where}.thinking", f"it is of {part.provider}, or not from the Responses API")
+            return None
+        if isinstance(part, RawPart) and part.provider in self.dialect.ids:
+            return dict(part.data)
+        self.writer.drop(where, f"a {type(part).__name__} has no form in an assistant's turn", part)
+        return None
+
+    def call(self, call: ToolCall) -> dict[str, Any]:
+        own = dict(own_data(self.dialect, call))
+        if own.pop("type", None) == "custom":
+            item = {
+                "type": "custom_tool_call",
+                "call_id": call.id,
+                "name": call.name,
+                "input": call.arguments_raw or "",
+            }
+        else:
+            item = {
+                "type": "function_call",
+                "call_id": call.id,
+                "name": call.name,
+                "arguments": arguments_text(call),
+            }
+        return {**item, **own}
+
+    def result(self, result: ToolResult, where: str) -> dict[str, Any]:
+        if result.is_error:
+            self.writer.drop(
+                f"{where}.is_error", "a tool's output has no such mark; its content says what failed"
+            )
+        kind = "custom_tool_call_output" if result.tool_call_id in self.custom else "function_call_output"
+        output = result.content if isinstance(result.content, str) else self.content(result.content, where)
+        return {"type": kind, "call_id": result.tool_call_id, "output": output}
+
+    def content(self, parts: Sequence[Part], where: str) -> str | list[dict[str, Any]]:
+        if not parts:
+            return ""
+        if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].cache is None:
+            return parts[0].text
+        return [wire for part in parts if (wire := self.part(part, where)) is not None]
+
+    def part(self, part: Part, where: str) -> dict[str, Any] | None:
+        if isinstance(part, Text):
+            return self.mark(part.cache, {"type": "input_text", "text": part.text}, where)
+        if isinstance(part, Image):
+            url = part.url if part.url is not None else data_url(part.data, part.media_type or "image/png")
+            image = {"type": "input_image", "image_url": url}
+            return self.mark(
+                part.cache, image if part.detail is None else {**image, "detail": part.detail}, where
+            )
+        if isinstance(part, Document):
+            return self.mark(part.cache, self.document(part, where), where)
+        if isinstance(part, Audio) and part.data is not None:
+            data = data_url(part.data, "").partition(",")[2]
+            return {
+                "type": "input_audio",
+                "input_audio": {"data": data, "format": audio_format(part.media_type)},
+            }
+        if isinstance(part, RawPart) and part.provider in self.dialect.ids:
+            return dict(part.data)
+        self.writer.drop(where, f"a {type(part).__name__} has no form in this place", part)
+        return None
+
+    def document(self, part: Document, where: str) -> dict[str, Any]:
+        if part.citations:
+            self.writer.drop(f"{where}.citations", "the service cannot be asked to cite documents")
+        if part.text is not None:
+            self.writer.note(where, "emulated", why="the document's text was sent as a text part")
+            return {"type": "input_text", "text": part.text}
+        if part.url is not None:
+            return {"type": "input_file", "file_url": part.url}
+        return {
+            "type": "input_file",
+            "filename": part.name or "document.pdf",
+            "file_data": document_url(part),
+        }
+
+    def mark(self, cache: str | None, wire: dict[str, Any], where: str) -> dict[str, Any]:
+        if cache is None:
+            return wire
+        if self.marks:
+            return {**wire, "prompt_cache_breakpoint": breakpoint_for(cache, self.writer, where)}
+        self.writer.drop(f"{where}.cache", "the model honours no marks of cacheable prefixes", cache)
+        return wire

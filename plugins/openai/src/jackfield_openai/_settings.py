@@ -1,0 +1,36 @@
+"""What an administrator may write for a connection to OpenAI."""
+
+from __future__ import annotations
+
+import attrs
+
+from jackfield import HttpAccess, Secret, StaticHeader, secret
+
+__all__ = ["OpenAISettings", "access"]
+
+
+@attrs.frozen(kw_only=True)
+class OpenAISettings:
+    """Config keys of a connection to OpenAI.
+
+    Attributes:
+        api_key: A reference to the key.
+        base_url: Where the API is, with `/v1`. For data residency: `https://eu.api.openai.com/v1`.
+        organization: Sent as `OpenAI-Organization`.
+        project: Sent as `OpenAI-Project`.
+    """
+
+    api_key: Secret = secret(env="OPENAI_API_KEY")  # noqa: RUF009 -- gives an attrs field
+    base_url: str = "https://api.openai.com/v1"
+    organization: str | None = None
+    project: str | None = None
+
+
+def access(settings: OpenAISettings) -> HttpAccess:
+    """Say how to reach OpenAI."""
+    named = {"OpenAI-Organization": settings.organization, "OpenAI-Project": settings.project}
+    return HttpAccess(
+        base_url=settings.base_url.rstrip("/"),
+        auth=StaticHeader("Authorization", settings.api_key, "Bearer "),
+        headers={name: value for name, value in named.items() if value is not None},
+    )

@@ -1,0 +1,77 @@
+"""Thinking of one choice, in the forms in which services show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from jackfield import Event, ThinkingDelta
+
+__all__ = ["ThinkingReader"]
+
+# DeepSeek, llama.cpp, vLLM, xAI, mistral.rs; Ollama, Groq, Cerebras, OpenRouter. A server that fills both
+# says the same in both.
+_FIELDS: Final = ("reasoning_content", "reasoning")
+_TEXTS: Final = ("text", "summary", "data")
+
+
+class ThinkingReader:
+    """Reads the thinking of one choice and keeps what the service wants back.
+
+    `Thinking.data` holds `field` (where the text came in) and `reasoning_details` (OpenRouter), whose
+    pieces are joined as its documentation of reasoning tokens (2026) says.
+
+    Attributes:
+        open: There was thinking, and its end has not been told.
+    """
+
+    __slots__ = ("_choice", "_details", "_field", "open")
+
+    def __init__(self, choice: int) -> None:
+        self._choice = choice
+        self._field: str | None = None
+        self._details: list[dict[str, Any]] = []
+        self.open = False
+
+    def read(self, message: Mapping[str, Any]) -> Iterator[Event]:
+        """Read the thinking of a message or a delta."""
+        for piece in message.get("reasoning_details") or ():
+            self.open = True
+            self._join(piece)
+        for field in _FIELDS:
+            text = message.get(field)
+            if isinstance(text, str) and text:
+                self.open = True
+                data = None if self._field == field else {"field": field}
+                self._field = field
+                yield ThinkingDelta(text, self._choice, data=data)
+                return
+
+    def read_part(self, part: Mapping[str, Any]) -> Iterator[Event]:
+        """Read a content part that holds thinking (Databricks: `summary`; Mistral: `thinking`)."""
+        kind = part.get("type")
+        for piece in part.get("summary") or part.get("thinking") or ():
+            data = {k: v for k, v in piece.items() if k not in ("type", "text")}
+            yield ThinkingDelta(piece.get("text") or "", self._choice, data={"part": kind, **data})
+
+    def end(self) -> Iterator[Event]:
+        """Tell what is known only when the thinking is over."""
+        if not self.open:
+            return
+        self.open = False
+        self._field = None
+        if self._details:
+            yield ThinkingDelta("", self._choice, data={"reasoning_details": self._details})
+            self._details = []
+
+    def _join(self, piece: Mapping[str, Any]) -> None:
+        last = self._details[-1] if self._details else None
+        if last is None or (last.get("type"), last.get("index")) != (piece.get("type"), piece.get("index")):
+            self._details.append(dict(piece))
+            return
+        for name, value in piece.items():
+            joined = name in _TEXTS and isinstance(last.get(name), str) and isinstance(value, str)
+            if joined:
+                last[name] += value
+            elif value is not None:
+                last[name] = value
