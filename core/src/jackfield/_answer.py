@@ -62,24 +62,25 @@ class Answer:
         """
         try:
             with self._watchdog("first_event", limit):
-                head = await self._open()
-                if head.status is not None and not 200 <= head.status < 300:
-                    raise await self._failure(head)
-                self._start(head)
+                await self._begin()
                 while not self.events and not self.ended:
                     await self._step()
         except BaseException:
             await self.close()
             raise
 
-    async def read_all(self, limit: float | None) -> None:
-        """Read to the end; for whole answers, after `begin`.
+    async def whole(self, limit: float | None) -> None:
+        """Send, and read to the end.
+
+        Args:
+            limit: Seconds of the phase first_event; the first event of a whole answer is its last as well.
 
         Raises:
             JackfieldError: As `begin`.
         """
         try:
             with self._watchdog("first_event", limit):
+                await self._begin()
                 while not self.ended:
                     await self._step()
         finally:
@@ -126,6 +127,12 @@ class Answer:
                 await aclose()
         finally:
             await context.__aexit__(None, None, None)
+
+    async def _begin(self) -> None:
+        head = await self._open()
+        if head.status is not None and not 200 <= head.status < 300:
+            raise await self._failure(head)
+        self._start(head)
 
     async def _open(self) -> Head:
         context = self._transport.exchange(self._wire)

@@ -45,7 +45,7 @@ class Connection:
         self.name = config.name
         self._registry = registry
         self._prices = prices
-        self._transport: Transport | None = None
+        self.transport: Transport | None = None
         self._opening = asyncio.Lock()
         self._targets: dict[tuple[str, Kind], Target] = {}
         self._listing: list[ModelCard] | None = None
@@ -145,11 +145,11 @@ class Connection:
 
     async def opened(self) -> Transport:
         """Give the open transport; the first caller opens it, others wait."""
-        transport = self._transport
+        transport = self.transport
         if transport is not None:
             return transport
         async with self._opening:
-            if self._transport is None:
+            if self.transport is None:
                 transport = self.make_transport()
                 try:
                     await transport.open()
@@ -161,12 +161,12 @@ class Connection:
                     raise ConfigurationError(
                         f"connection {self.name} cannot be opened: {type(error).__name__}: {error}"
                     ) from error
-                self._transport = transport
-            return self._transport
+                self.transport = transport
+            return self.transport
 
     async def aclose(self) -> None:
         """Close the transport."""
-        transport, self._transport = self._transport, None
+        transport, self.transport = self.transport, None
         if transport is not None:
             await transport.aclose()
 
@@ -175,7 +175,7 @@ class Connection:
         error.connection = error.connection or self.name
         error.provider = error.provider or self.config.provider_id
         error.model = error.model or model_id
-        secrets = getattr(self._transport, "secrets", None)
+        secrets = getattr(self.transport, "secrets", None)
         if callable(secrets):
             _redact(error, [secret for secret in secrets() if len(secret) >= 4])
         return error

@@ -196,9 +196,11 @@ class RawPart:
 Part: TypeAlias = Text | Image | Audio | Document | Thinking | ToolCall | ToolResult | RawPart
 
 
-def _parts(value: str | Part | Iterable[Part]) -> tuple[Part, ...]:
+def _parts(value: str | Part | Iterable[str | Part]) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (Text(value),)
+    if isinstance(value, tuple | list):
+        return tuple([Text(part) if isinstance(part, str) else part for part in value])
     if isinstance(value, Iterable):
         return tuple(Text(part) if isinstance(part, str) else part for part in value)
     return (value,)

@@ -153,6 +153,9 @@ class Execution:
         return answer
 
     async def _open_transport(self) -> Transport:
+        transport = self._connection.transport
+        if transport is not None:
+            return transport
         with self._watchdog("total", None):
             return await self._connection.opened()
 
@@ -203,8 +206,7 @@ class Execution:
 
     async def _whole_attempt(self, transport: Transport, limit: float | None) -> Answer:
         answer = self._new_answer(transport)
-        await answer.begin(limit)
-        await answer.read_all(limit)
+        await answer.whole(limit)
         return answer
 
     async def _stream_attempt(self, transport: Transport, limit: float | None) -> Answer:
@@ -245,17 +247,23 @@ class Execution:
 
     def _coster(self, folded: Folded) -> Callable[[], Cost]:
         """Give what computes the cost when somebody asks for it."""
-        context = CostContext(
-            when=time.time(),
-            kind=self.call.kind,
-            reported_model=folded.model,
-            service_tier=folded.service_tier,
-            region=folded.region,
-            duration=time.perf_counter() - (self._sent_at or self.queued_at),
-            raw_usage=folded.raw_usage,
-        )
-        pricing, target, usage = self._connection.pricing, self._target, folded.usage
-        return lambda: pricing.cost(target.model, target.entry, usage, context)
+        when, ended = time.time(), time.perf_counter()
+        pricing, target, kind = self._connection.pricing, self._target, self.call.kind
+        began = self._sent_at or self.queued_at
+
+        def cost() -> Cost:
+            context = CostContext(
+                when=when,
+                kind=kind,
+                reported_model=folded.model,
+                service_tier=folded.service_tier,
+                region=folded.region,
+                duration=ended - began,
+                raw_usage=folded.raw_usage,
+            )
+            return pricing.cost(target.model, target.entry, folded.usage, context)
+
+        return cost
 
 
 def _best_first(ranking: Ranking) -> float:

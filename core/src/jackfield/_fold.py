@@ -14,6 +14,8 @@ from ._usage import Usage
 
 __all__ = ["Folded", "fold"]
 
+_NOTHING_USED = Usage()
+
 
 @attrs.frozen
 class Folded:
@@ -110,7 +112,7 @@ class _State:
         self.id: str | None = None
         self.model: str | None = None
         self.choices: dict[int, _ChoiceState] = {}
-        self.usage = Usage()
+        self.usage = _NOTHING_USED
         self.raw: list[ev.RawEvent] = []
         self.vectors: dict[int, Any] = {}
         self.scores: list[tuple[int, float]] = []
@@ -163,7 +165,8 @@ class _State:
         self.choice(event.choice).parts.append(event.part)
 
     def used(self, event: ev.UsageUpdate) -> None:
-        self.usage = self.usage.updated(event.usage)
+        # Most answers tell their usage once.
+        self.usage = event.usage if self.usage is _NOTHING_USED else self.usage.updated(event.usage)
         self.raw_usage = event.raw or self.raw_usage
 
     def finish(self, event: ev.Finish) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -108,13 +109,19 @@ class Options:
 
     def given(self) -> dict[str, Any]:
         """Give the options that the caller gave, by name; policies and `extra` left out."""
-        return {name: value for name in PARAMETER_NAMES if (value := getattr(self, name)) is not UNSET}
+        return {
+            name: value
+            for name, value in zip(PARAMETER_NAMES, _values_of(self), strict=True)
+            if value is not UNSET
+        }
 
 
 PARAMETER_NAMES: Final[tuple[str, ...]] = tuple(
     field.name for field in attrs.fields(Options) if field.name not in {"extra", "unsupported", "emulate"}
 )
 """Every option that a provider may honour or not."""
+
+_values_of = attrgetter(*PARAMETER_NAMES)
 
 
 def normalise_stop(stop: str | Sequence[str]) -> tuple[str, ...]:

@@ -195,10 +195,10 @@ class HttpTransport:
 
 def _proxy_from_environment(url: yarl.URL) -> str | None:
     """Read `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` as the standard library does."""
-    from urllib.request import getproxies_environment, proxy_bypass_environment
+    from urllib.request import getproxies, proxy_bypass
 
-    proxy = getproxies_environment().get(url.scheme)
-    return None if not proxy or proxy_bypass_environment(url.host or "") else proxy
+    proxy = getproxies().get(url.scheme)
+    return None if not proxy or proxy_bypass(url.host or "") else proxy
 
 
 async def _connected(
