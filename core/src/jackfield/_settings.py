@@ -197,10 +197,12 @@ class Reader:
         if plain in _LISTS:
             return self._list(plain, typing.get_args(kind), value, where)
         if isinstance(plain, type) and attrs.has(plain):
-            return value if isinstance(value, plain) else self._nested(plain, value, where)
+            return self._nested(plain, value, where)
         return self._scalar(plain, value, where)
 
-    def _nested(self, cls: type, value: Any, where: str) -> Any:
+    def _nested(self, cls: Any, value: Any, where: str) -> Any:
+        if isinstance(value, cls):
+            return value
         made = self.settings(cls, value, where)
         return INVALID if made is None else made
 
