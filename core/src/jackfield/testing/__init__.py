@@ -8,20 +8,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._answers import Answer
+    from ._case import Case
+    from ._check import Check, Result, checks
+    from ._conformance import check_provider, conformance
     from ._fake_answers import FakeAnswer
     from ._fakes import FakeProvider
-    from ._guard import forbid_network, no_sockets
+    from ._guard import NetworkForbiddenError, forbid_network, no_sockets
+    from ._http_reader import RecordedRequest
+    from ._server import RecordingServer
 
 _MODULE_BY_NAME = {
+    "Answer": "_answers",
+    "Case": "_case",
+    "Check": "_check",
     "FakeAnswer": "_fake_answers",
     "FakeProvider": "_fakes",
+    "NetworkForbiddenError": "_guard",
+    "RecordedRequest": "_http_reader",
+    "RecordingServer": "_server",
+    "Result": "_check",
+    "check_provider": "_conformance",
+    "checks": "_check",
+    "conformance": "_conformance",
     "forbid_network": "_guard",
     "no_sockets": "_guard",
 }
 
 __all__ = [
+    "Answer",
+    "Case",
+    "Check",
     "FakeAnswer",
     "FakeProvider",
+    "NetworkForbiddenError",
+    "RecordedRequest",
+    "RecordingServer",
+    "Result",
+    "check_provider",
+    "checks",
+    "conformance",
     "forbid_network",
     "no_sockets",
 ]

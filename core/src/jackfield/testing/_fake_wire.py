@@ -16,6 +16,7 @@ from jackfield._capabilities import Capabilities, ModelRef
 from jackfield._content import Message, RawPart, Thinking, Tool
 from jackfield._contract import FailureInStream
 from jackfield._errors import StreamInterruptedError, UnsupportedError
+from jackfield._options import PARAMETER_NAMES
 from jackfield._parameters import ParameterWriter, Translation
 from jackfield._requests import (
     ChatRequest,
@@ -32,6 +33,7 @@ from jackfield._wire import Failure, Frame, Head, Wire
 __all__ = ["FakeDecoder", "translate"]
 
 # What the core itself refuses (tools, images, streaming...) never comes here.
+_BATCH_OPTIONS = ("dimensions", "input_type", "truncate", "top_n")
 _FEATURE_BY_OPTION = {"parallel_tool_calls": "parallel_tool_calls", "dimensions": "dimensions"}
 
 
@@ -42,8 +44,9 @@ def translate(provider: str, model: ModelRef, request: Request, capabilities: Ca
     given = options.given()
     writer = ParameterWriter(given, capabilities, options.unsupported, body, model=model.id)
     _write_input(provider, request, capabilities, writer)
-    for name in given:
-        _write_option(name, given[name], capabilities, writer)
+    for name in (*PARAMETER_NAMES, *_BATCH_OPTIONS):
+        if name in given:
+            _write_option(name, given[name], capabilities, writer)
     if request.stream:
         body["stream"] = True
     writer.merge_extra(options.extra, provider)
@@ -185,7 +188,7 @@ class FakeDecoder:
 
 def _vector(values: Any) -> Any:
     try:
-        import numpy as np  # noqa: PLC0415 -- an extra
+        import numpy as np
     except ImportError:
         return values if isinstance(values, array) else array("f", values)
     return np.asarray(values, dtype=np.float32)

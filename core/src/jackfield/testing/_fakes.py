@@ -111,7 +111,9 @@ class FakeProvider:
         declared = self.capabilities
         if isinstance(declared, Mapping):
             declared = declared.get(model.known_as)
-        return EVERYTHING if declared is None else declared
+        if declared is not None:
+            return declared
+        return attrs.evolve(EVERYTHING, known=model.known_as in self.models)
 
     @hookimpl
     def jackfield_discover(self) -> Listing:

@@ -1,0 +1,188 @@
+"""Checks that what a plugin says of its models is what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from jackfield._capabilities import FEATURES, KINDS, Capabilities, Capability
+from jackfield._content import Audio, Document, Image, Message
+from jackfield._options import PARAMETER_NAMES, Reasoning
+from jackfield._requests import ChatRequest, EmbedRequest, Request
+
+from ._case import Case, CaseKind, plain_request
+from ._check import SkipCheck, Warn, check
+from ._rich_requests import TOOL, schema, with_options
+from ._subject import Subject, refused
+
+_BATCH_PARAMETERS = frozenset({"dimensions", "input_type", "truncate", "top_n"})
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+)
+
+
+def _chat(**options: Any) -> Request:
+    return with_options(plain_request("chat"), **options)
+
+
+def _with_part(part: Any) -> Request:
+    return ChatRequest((Message("user", (part,)),))
+
+
+_ASKING: Mapping[str, tuple[CaseKind, Callable[[], Request]]] = {
+    "streaming": ("chat", lambda: plain_request("chat", stream=True)),
+    "system": ("chat", lambda: _chat(system="Be brief.")),
+    "tools": ("chat", lambda: _chat(tools=(TOOL(),))),
+    "tool_choice": ("chat", lambda: _chat(tools=(TOOL(),), tool_choice="required")),
+    "parallel_tool_calls": ("chat", lambda: _chat(tools=(TOOL(),), parallel_tool_calls=True)),
+    "json": ("chat", lambda: _chat(response_format="json")),
+    "json_schema": ("chat", lambda: _chat(response_format=schema())),
+    "images": ("chat", lambda: _with_part(Image(data=_PNG, media_type="image/png"))),
+    "documents": (
+        "chat",
+        lambda: _with_part(Document(data=b"%PDF-1.4", media_type="application/pdf", name="a.pdf")),
+    ),
+    "audio": ("chat", lambda: _with_part(Audio(data=b"RIFF", media_type="audio/wav"))),
+    "reasoning": ("chat", lambda: _chat(reasoning=Reasoning(effort="low"))),
+    "dimensions": ("embedding", lambda: EmbedRequest(inputs=("a",), dimensions=256)),
+    "count_tokens": ("count", lambda: plain_request("count")),
+}
+"""How each feature is asked for."""
+
+# These are no wishes that can be refused: without them an answer is merely less.
+_NOT_REFUSED = frozenset({"parallel_tool_calls", "count_tokens"})
+
+
+@check(
+    "claims.shape",
+    law="Capabilities speak of features, parameters and kinds that exist, and say where they know it from.",
+    remedy="correct the name; give each Capability its source, such as 'table 2026-11-22'",
+)
+def shape(subject: Subject) -> Iterable[str]:
+    for model, kind in subject.models:
+        where = f"{kind} with {model.id}"
+        known: Any = subject.capabilities(model)
+        if not isinstance(known, Capabilities):
+            yield f"{where}: they are a {type(known).__name__}"
+            continue
+        yield from (f"{where}: unknown feature {name!r}" for name in known.features if name not in FEATURES)
+        parameters = {*PARAMETER_NAMES, *_BATCH_PARAMETERS}
+        yield from (
+            f"{where}: unknown parameter {name!r}" for name in known.parameters if name not in parameters
+        )
+        yield from (f"{where}: unknown kind {name!r}" for name in known.kinds if name not in KINDS)
+        features: Mapping[str, Any] = known.features
+        for name, capability in features.items():
+            if not isinstance(capability, Capability):
+                yield f"{where}: {name} is a {type(capability).__name__}"
+            elif capability.value is not None and capability.source in {"", "unknown"}:
+                yield f"{where}: nobody says how {name} is known"
+
+
+@check(
+    "claims.kinds",
+    law="A model serves no kind of request that its provider does not.",
+    remedy="add the kind to ProviderInfo.kinds, or take it from the model",
+)
+def kinds(subject: Subject) -> Iterable[str]:
+    for model, _ in subject.models:
+        more = subject.capabilities(model).kinds - subject.hooks.info.kinds
+        if more:
+            yield f"{model.id} serves {', '.join(sorted(more))}; the provider does not"
+
+
+@check(
+    "claims.unknown_model",
+    law="A model that no table knows gets an answer, and the answer does not claim to know it.",
+    remedy="return Capabilities() or what follows from the kind of service, with known=False",
+    applies=lambda subject: (
+        "its models are the customer's own"
+        if subject.provider and subject.hooks.info.requires_models
+        else None
+    ),
+)
+def unknown_model(subject: Subject) -> Iterable[str]:
+    for model, kind in subject.models:
+        if model.id.startswith("jackfield-conformance") and subject.capabilities(model).known:
+            yield f"{kind} with {model.id}: it claims to know it"
+
+
+@check(
+    "claims.true_is_honoured",
+    law="A feature that is claimed can be asked for.",
+    remedy="translate it, or say False or None in the capabilities",
+)
+def true_is_honoured(subject: Subject) -> Iterable[str]:
+    for probe in subject.probes_of():
+        for name, (kind, make) in _ASKING.items():
+            if kind == probe.kind and probe.capabilities.feature(name).value is True:
+                error = refused(subject.translate, probe.model, make(), probe.capabilities)
+                if error is not None:
+                    yield f"{probe.label}: it says {name}, but refuses it: {error}"
+
+
+@check(
+    "claims.false_is_refused",
+    law='A feature that is denied is refused before anything is sent, under unsupported="error".',
+    remedy="call writer.refuse(...), or say True or None in the capabilities",
+)
+def false_is_refused(subject: Subject) -> Iterable[str]:
+    denied = False
+    for probe in subject.probes_of():
+        for name, (kind, make) in _ASKING.items():
+            if kind == probe.kind and probe.capabilities.lacks(name) and name not in _NOT_REFUSED:
+                denied = True
+                if refused(subject.translate, probe.model, make(), probe.capabilities) is None:
+                    yield f"{probe.label}: it denies {name}, but sends it"
+    if not denied:
+        raise SkipCheck("it denies nothing that could be asked for")
+
+
+def _shown(subject: Subject, case: Case) -> set[str]:
+    """Say which features a case exercises."""
+    shown = set(case.shows)
+    if case.error is None and case.is_stream(subject.body(case)):
+        shown.add("streaming")
+    if case.thinking:
+        shown.add("reasoning")
+    calls = case.expected_calls
+    if calls:
+        shown.add("tools")
+        shown |= {"parallel_tool_calls"} if len(calls) > 1 else set()
+    if case.kind == "count":
+        shown.add("count_tokens")
+    given = case.request.given() if isinstance(case.request, EmbedRequest) else _given(case.request)
+    for name in given:
+        shown |= {"json" if given[name] == "json" else "json_schema"} if name == "response_format" else {name}
+    for message in getattr(case.request, "messages", ()):
+        for part in message.parts:
+            shown |= {name for name, kind in _PARTS.items() if isinstance(part, kind)}
+            shown |= {"prompt_cache"} if getattr(part, "cache", None) else set()
+    return shown
+
+
+_PARTS: Mapping[str, type] = {"images": Image, "documents": Document, "audio": Audio}
+
+
+def _given(request: Any) -> dict[str, Any]:
+    options = getattr(request, "options", None)
+    return {} if options is None else options.given()
+
+
+@check(
+    "claims.exercised",
+    law="For each feature that is claimed there is a case that shows it.",
+    remedy="record an answer that uses it, or name it in the case's `shows`",
+)
+def exercised(subject: Subject) -> Iterable[str]:
+    if not subject.cases:
+        raise SkipCheck("there are no cases")
+    claimed: set[str] = set()
+    shown: set[str] = set()
+    for case in subject.cases:
+        known = subject.capabilities(case.ref(subject.settings))
+        claimed |= {name for name in known.features if known.feature(name).value is True}
+        shown |= _shown(subject, case)
+    for name in sorted(claimed - shown):
+        yield Warn(f"it says {name} ({FEATURES.get(name, '?')}); no case shows it")

@@ -1,0 +1,107 @@
+"""Decode an answer without a network, as the core does: frames in, events out, faults named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from jackfield._capabilities import ModelRef
+from jackfield._contract import FailureInStream
+from jackfield._errors import JackfieldError, MalformedResponseError, ProviderError
+from jackfield._events import Event, Finish
+from jackfield._fold import Folded, fold
+from jackfield._framer import FramingError
+from jackfield._framing import framer_for
+from jackfield._provider import Provider
+from jackfield._status import error_from_status
+from jackfield._wire import Failure, Frame, Head, Wire
+
+__all__ = ["Decoded", "decode_frames", "decode_wire", "named_error"]
+
+
+@attrs.frozen
+class Decoded:
+    """What came of an answer.
+
+    Attributes:
+        events: In order.
+        at_end: How many of them came out of `finish()`.
+        error: What was raised, as a caller would see it; None for a good answer.
+        fault: What the decoder itself raised where that is no error of ours.
+    """
+
+    events: tuple[Event, ...]
+    at_end: int = 0
+    error: JackfieldError | None = None
+    fault: Exception | None = None
+
+    @property
+    def fed(self) -> tuple[Event, ...]:
+        """The events that frames gave."""
+        return self.events[: len(self.events) - self.at_end]
+
+    @property
+    def folded(self) -> Folded:
+        """What the events amount to."""
+        return fold(self.events)
+
+    def finishes(self) -> dict[int, list[Finish]]:
+        """Give the finish events by choice."""
+        found: dict[int, list[Finish]] = {}
+        for event in self.events:
+            if isinstance(event, Finish):
+                found.setdefault(event.choice, []).append(event)
+        return found
+
+
+def decode_wire(
+    provider: Provider, model: ModelRef, wire: Wire, head: Head, chunks: Sequence[bytes]
+) -> Decoded:
+    """Frame and decode the bytes of an answer, piece by piece."""
+    if head.status is not None and not 200 <= head.status < 300:
+        failure = Failure(status=head.status, headers=head.headers, body=b"".join(chunks))
+        return Decoded((), error=named_error(provider, model, failure))
+    if not wire.stream:
+        return decode_frames(provider, model, wire, head, [b"".join(chunks)])
+    framer = framer_for(head.headers.get("content-type"), wire.framing)
+
+    def frames() -> Iterable[Frame]:
+        for chunk in chunks:
+            yield from framer.feed(chunk)
+        yield from framer.close()
+
+    return decode_frames(provider, model, wire, head, frames())
+
+
+def decode_frames(
+    provider: Provider, model: ModelRef, wire: Wire, head: Head, frames: Iterable[object]
+) -> Decoded:
+    """Decode frames; what is no `Frame` is one's data."""
+    events: list[Event] = []
+    fed = 0
+    try:
+        decoder = provider.decoder(model, wire)
+        events += decoder.start(head)
+        for frame in frames:
+            events += decoder.feed(frame if isinstance(frame, Frame) else Frame(frame))
+        fed = len(events)
+        events += decoder.finish()
+    except JackfieldError as error:
+        return Decoded(tuple(events), error=error)
+    except FailureInStream as error:
+        return Decoded(tuple(events), error=named_error(provider, model, error.failure))
+    except Exception as error:
+        named = MalformedResponseError(f"{type(error).__name__}: {error}")
+        return Decoded(tuple(events), error=named, fault=None if isinstance(error, FramingError) else error)
+    return Decoded(tuple(events), at_end=len(events) - fed)
+
+
+def named_error(provider: Provider, model: ModelRef | None, failure: Failure) -> JackfieldError:
+    """Give the error that a caller sees: the plugin's, else the core's by status."""
+    error = provider.error(model, failure)
+    if error is not None:
+        return error
+    if failure.status is None and failure.exception is not None:
+        return ProviderError(f"{type(failure.exception).__name__}: {failure.exception}")
+    return error_from_status(failure)

@@ -1,0 +1,126 @@
+"""Requests that ask for much, for checks of translation and purity; made anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from jackfield._content import Message, Text, Tool, ToolCall, ToolResult
+from jackfield._options import Reasoning
+from jackfield._requests import ChatRequest, CountRequest, EmbedRequest, Request, RerankRequest
+
+from ._case import CaseKind, plain_request
+
+__all__ = ["TELLTALE", "TOOL", "conversation", "option_values", "rich_request", "with_options"]
+
+SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "place": {"type": "string", "description": "A town, or Straße & №"},
+        "days": {"type": "integer", "enum": [1, 3, 7]},
+        "near": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
+    },
+    "required": ["place"],
+}
+
+
+def schema() -> dict[str, Any]:
+    """Give a JSON schema with nesting, an enum and letters beyond ASCII."""
+    import copy
+
+    return copy.deepcopy(dict(SCHEMA))
+
+
+def TOOL() -> Tool:  # noqa: N802 -- a constant that must be new each time
+    """Give a tool."""
+    return Tool("jackfield_weather", "Says what the weather will be.", schema())
+
+
+TELLTALE: Final[Mapping[str, Any]] = {
+    "max_tokens": 37,
+    "temperature": 0.375,
+    "top_p": 0.625,
+    "top_k": 23,
+    "stop": ("JACKFIELD-STOP",),
+    "seed": 424243,
+    "presence_penalty": 0.3125,
+    "frequency_penalty": 0.4375,
+    "user": "jackfield-conformance-user",
+    "system": "jackfield-conformance-system",
+    "top_logprobs": 3,
+    "suffix": "jackfield-conformance-suffix",
+}
+"""Values that can be found again in a body."""
+
+
+def option_values() -> dict[str, Any]:
+    """Give a plain value for every option of a chat."""
+    return {
+        **TELLTALE,
+        "logit_bias": {"11": -5},
+        "logprobs": True,
+        "n": 2,
+        "tools": (TOOL(),),
+        "tool_choice": "auto",
+        "parallel_tool_calls": False,
+        "response_format": schema(),
+        "reasoning": Reasoning(effort="low"),
+    }
+
+
+BATCH_VALUES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "embedding": {
+        "dimensions": 256,
+        "input_type": "query",
+        "truncate": "end",
+        "user": "jackfield-conformance-user",
+    },
+    "rerank": {"top_n": 1, "truncate": "end"},
+}
+
+
+def values_for(kind: CaseKind) -> dict[str, Any]:
+    """Give a plain value for every option that a kind of request knows."""
+    return dict(BATCH_VALUES[kind]) if kind in BATCH_VALUES else option_values()
+
+
+def with_options(request: Request, **options: Any) -> Request:
+    """Give a request with options."""
+    if isinstance(request, EmbedRequest | RerankRequest):
+        return attrs.evolve(request, **options)
+    return attrs.evolve(request, options=attrs.evolve(request.options, **options))
+
+
+# What cannot stand together: a suffix is a completion's, and log probabilities want both of theirs.
+_NEEDS: Final[Mapping[str, Mapping[str, Any]]] = {"top_logprobs": {"logprobs": True}}
+
+
+def asking(kind: CaseKind, name: str, value: Any, **more: Any) -> Request:
+    """Give a plain request with one option, and what that option needs beside it."""
+    needs: dict[str, Any] = dict(_NEEDS.get(name, {}))
+    if name in {"tool_choice", "parallel_tool_calls"}:
+        needs["tools"] = (TOOL(),)
+    return with_options(plain_request(kind), **{**needs, name: value, **more})
+
+
+def conversation(*, text: str = "What will the weather be?") -> tuple[Message, ...]:
+    """Give a conversation with a tool call and its result."""
+    return (
+        Message("user", text),
+        Message("assistant", (ToolCall("call_9a", "jackfield_weather", {"place": "Åre", "days": 3}),)),
+        Message("tool", (ToolResult("call_9a", "jackfield-snow-tomorrow", name="jackfield_weather"),)),
+        Message("user", (Text("And the day after?"),)),
+    )
+
+
+def rich_request(kind: CaseKind) -> Request:
+    """Give a request with every option, of which what is not possible is dropped."""
+    values = values_for(kind)
+    if kind != "completion":
+        values.pop("suffix", None)
+    request = with_options(plain_request(kind), **values, unsupported="drop", extra={"nobody": {"x": [1]}})
+    if isinstance(request, ChatRequest | CountRequest):
+        return attrs.evolve(request, messages=conversation())
+    return request
