@@ -20,12 +20,12 @@ from jackfield import (
     hookimpl,
 )
 
+from ._compatible import CompatiblePlugin, compatible
 from ._dialect import OPENAI, Dialect
 from ._errors import error
 from ._hooks import decoder, translate
 from ._prices import rates
 from ._settings import OpenAISettings, access
-from ._compatible import CompatiblePlugin, compatible
 
 __all__ = [
     "OPENAI",

@@ -199,7 +199,7 @@ class ChatDecoder:
         else:
             self._plain.add(index)
         raw = wire.get("finish_reason")
-        if raw is not None and not choice.finished:
+        if raw and not choice.finished:  # old servers say "" until the end
             yield from self._finish(index, choice, raw)
         nested = wire.get("usage")  # Moonshot puts the usage into the choice
         if nested and nested != self._usage:

@@ -29,6 +29,7 @@ __all__ = [
     "breakpoint_for",
     "chat_messages",
     "data_url",
+    "document_name",
     "document_url",
     "own_data",
 ]
@@ -180,7 +181,7 @@ class _ChatMessages:
         if part.data is None:
             self.writer.refuse(where, "chat completions take a document as data, not by address", part.url)
             return None
-        file = {"filename": part.name or "document.pdf", "file_data": document_url(part)}
+        file = {"filename": document_name(part, self.writer, where), "file_data": document_url(part)}
         return self.mark(part.cache, {"type": "file", "file": file}, where)
 
     def mark(self, cache: str | None, wire: dict[str, Any], where: str) -> dict[str, Any]:
@@ -224,6 +225,17 @@ def breakpoint_for(cache: str, writer: ParameterWriter, where: str) -> dict[str,
 def data_url(data: bytes | None, media_type: str) -> str:
     """Write bytes as a `data:` address."""
     return f"data:{media_type};base64,{base64.b64encode(data or b'').decode()}"
+
+
+def document_name(part: Document, writer: ParameterWriter, where: str) -> str:
+    """Give a document's file name; the service wants one with a file's data."""
+    if part.name is not None:
+        return part.name
+    name = "document.pdf"
+    writer.note(
+        f"{where}.name", "defaulted", wire="filename", value=name, why="the service wants a file name"
+    )
+    return name
 
 
 def document_url(part: Document) -> str:

@@ -32,7 +32,14 @@ from jackfield import (
 
 from ._chat import effort_of, named_schema, put_effort, put_renamed
 from ._dialect import Dialect
-from ._messages import arguments_text, audio_format, breakpoint_for, data_url, document_url, own_data
+from ._messages import (
+    arguments_text,
+    audio_format,
+    breakpoint_for,
+    data_url,
+    document_url,
+    own_data,
+)
 from ._models import rules_for
 
 __all__ = ["translate_count", "translate_response"]
@@ -93,7 +100,7 @@ def _begin(
     items = _Items(dialect, writer, capabilities, messages)
     body["input"] = [item for index, message in enumerate(messages) for item in items.message(index, message)]
     put_renamed(dialect, writer, "system", "instructions")
-    writer.put("tools", convert=lambda tools: [_tool(tool) for tool in tools])
+    _put_tools(writer, options)
     writer.put("tool_choice", convert=_tool_choice)
     put_renamed(dialect, writer, "parallel_tool_calls")
     _put_format(writer)
@@ -110,8 +117,15 @@ def _begin(
     return writer, body, path
 
 
+def _put_tools(writer: ParameterWriter, options: Options) -> None:
+    if writer.put("tools", convert=lambda tools: [_tool(tool) for tool in tools]) is UNSET:
+        return
+    if any(tool.strict is None for tool in options.tools):
+        why = "the API takes a tool as strict unless it is told, and refuses an open schema then"
+        writer.note("tools.strict", "defaulted", wire="tools.strict", value=False, why=why)
+
+
 def _tool(tool: Tool) -> dict[str, Any]:
-    """Write a tool; unlike chat completions, the API is strict unless it is told not to be."""
     wire: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description is not None:
         wire["description"] = tool.description
