@@ -1,0 +1,186 @@
+"""Carries out a call that writes text, and shows its answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from jackfield._errors import UnsupportedError
+from jackfield._events import Event, RefusalDelta, TextDelta, ThinkingDelta
+
+from ._bars import hide_progress
+from ._output import as_json, cost_words, is_terminal, plain, usage_words, write_aside, write_text
+from ._targets import demo_notice
+
+if TYPE_CHECKING:
+    from jackfield._capabilities import Kind
+    from jackfield._mesh import Mesh
+    from jackfield._parameters import ParameterReport
+    from jackfield._replies import Reply
+    from jackfield._stream import Stream
+
+    from ._session import Session
+
+__all__ = ["Question", "answer", "note_parameters", "reply_as_dict"]
+
+
+@attrs.frozen
+class Question:
+    """A call that writes text.
+
+    Attributes:
+        kind: chat, completion or summarization.
+        target: Who is asked.
+        input: Messages, a prompt or a text.
+        options: Of the call.
+        stream: Whether to stream; None where the person did not say.
+        thinking: Show the model's thinking, on stderr.
+    """
+
+    kind: Kind
+    target: str
+    input: Any
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    stream: bool | None = None
+    thinking: bool = False
+
+
+async def answer(session: Session, mesh: Mesh, question: Question) -> Reply:
+    """Ask, write the answer to stdout and what is to be said of it to stderr."""
+    notice = demo_notice(session, question.target)
+    if notice:
+        session.note(notice)
+    streams = not session.json if question.stream is None else question.stream
+    if streams and question.kind != "summarization":
+        try:
+            reply = await _streamed(session, mesh, question)
+        except UnsupportedError as error:
+            # Nothing was sent yet. Streaming is only our own wish unless the person asked for it.
+            if error.parameter != "stream" or question.stream is not None:
+                raise
+            reply = await _whole(session, mesh, question)
+    else:
+        reply = await _whole(session, mesh, question)
+    if session.json:
+        session.write_json(reply_as_dict(reply, notice, event=streams))
+    else:
+        _note_reply(session, reply)
+    return reply
+
+
+async def _whole(session: Session, mesh: Mesh, question: Question) -> Reply:
+    call: Any = {"chat": mesh.chat, "completion": mesh.complete, "summarization": mesh.summarize}[
+        question.kind
+    ]
+    reply: Reply = await call(question.target, question.input, **question.options)
+    hide_progress()
+    if not session.json:
+        if question.thinking and reply.thinking:
+            write_aside(reply.thinking, dim=True)
+        write_text(reply.text or reply.refusal or "", newline=True)
+        _write_rest(reply)
+    return reply
+
+
+async def _streamed(session: Session, mesh: Mesh, question: Question) -> Reply:
+    call: Any = mesh.stream_chat if question.kind == "chat" else mesh.stream_complete
+    stream: Stream = call(question.target, question.input, **question.options)
+    show = _JsonLines() if session.json else _Text(thinking=question.thinking)
+    async with stream:
+        try:
+            async for event in stream:
+                show.event(event)
+        finally:
+            show.end()
+    if not session.json:
+        _write_rest(stream.response)
+    return stream.response
+
+
+class _Text:
+    """Writes the first choice as it comes."""
+
+    def __init__(self, *, thinking: bool) -> None:
+        self._thinking = thinking
+        self._thought = False
+        self._last = "\n"
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, TextDelta | RefusalDelta) and event.choice == 0:
+            self._end_thinking()
+            hide_progress()
+            write_text(event.text)
+            self._last = event.text[-1:] or self._last
+        elif isinstance(event, ThinkingDelta) and event.choice == 0 and self._thinking:
+            hide_progress()
+            self._thought = True
+            sys.stderr.write(event.text)
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        self._end_thinking()
+        if self._last != "\n":
+            write_text("", newline=True)
+
+    def _end_thinking(self) -> None:
+        if self._thought:
+            self._thought = False
+            write_aside("")
+
+
+class _JsonLines:
+    """Writes each event as a line of JSON."""
+
+    def event(self, event: Event) -> None:
+        write_text(as_json({"type": type(event).__name__, **plain(event)}), newline=True)
+
+    def end(self) -> None:
+        pass
+
+
+def _write_rest(reply: Reply) -> None:
+    """Write what is no text of the first choice: further choices, and the tools that the model wants called."""
+    for choice in reply.choices:
+        if choice.index:
+            write_text(f"\n{choice.text}", newline=True)
+        for call in choice.message.tool_calls:
+            arguments = call.arguments_raw or as_json(call.arguments)
+            write_text(f"{call.name}({arguments})", newline=True)
+
+
+def _note_reply(session: Session, reply: Reply) -> None:
+    note_parameters(session, reply.parameters)
+    parts = [f"{reply.connection}:{reply.model}", usage_words(reply.usage), cost_words(reply.cost)]
+    if reply.finish_reason != "stop":
+        parts.append(f"ended by {reply.finish_reason or 'a break'}")
+    if len(reply.attempts) > 1:
+        parts.append(f"{len(reply.attempts)} attempts")
+    session.note(" · ".join(parts) if is_terminal(sys.stderr) else ", ".join(parts))
+
+
+def note_parameters(session: Session, report: ParameterReport) -> None:
+    """Say which parameters became something else than was asked for."""
+    for entry in report.changed():
+        what = f" to {entry.value}" if entry.fate in {"defaulted", "clamped"} else ""
+        why = f": {entry.why}" if entry.why else ""
+        session.note(f"{entry.name} {entry.fate}{what}{why}")
+
+
+def reply_as_dict(reply: Reply, notice: str | None, *, event: bool = False) -> dict[str, Any]:
+    """Give a reply as the JSON that `--json` promises.
+
+    Args:
+        reply: The reply.
+        notice: What a person would be told before it.
+        event: It stands behind events, and says what it is as they do.
+    """
+    names: Sequence[str] = (
+        "id", "connection", "provider", "model", "text", "thinking", "refusal", "tool_calls", "finish_reason",
+        "choices", "usage", "cost", "parameters", "attempts", "complete",
+    )  # fmt: skip
+    said = {name: getattr(reply, name) for name in names}
+    said["parameters"] = tuple(reply.parameters)
+    return {**({"type": "Reply"} if event else {}), **said, **({"notice": notice} if notice else {})}

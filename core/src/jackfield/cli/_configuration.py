@@ -1,0 +1,109 @@
+"""`jackfield config`: write a first configuration, and check one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jackfield._errors import ConfigurationError, JackfieldError, MissingCredentialError
+
+from ._session import Session, shared
+
+if TYPE_CHECKING:
+    from jackfield._config import ConnectionConfig
+
+__all__ = ["COMMANDS"]
+
+
+@click.group()
+@shared
+def config() -> None:
+    """Write a configuration, or check one."""
+
+
+@config.command()
+@click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
+@shared
+@click.pass_obj
+def init(session: Session, force: bool) -> None:
+    """Write a commented jackfield.toml (or what --config names) with the installed providers."""
+    from ._template import first_configuration
+
+    path = Path(session.config_path or "jackfield.toml")
+    if path.exists() and not force:
+        raise ConfigurationError(f"{path} is there already; --force overwrites it, --config names another")
+    text = first_configuration(session.registry)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}") from error
+    if session.json:
+        session.write_json({"written": str(path)})
+        return
+    click.echo(f"wrote {path}")
+    session.note("Uncomment what you use, then: jackfield config validate, jackfield connections check")
+
+
+@config.command()
+@shared
+@click.pass_obj
+def validate(session: Session) -> None:
+    """Check the configuration without asking any service; names all mistakes together."""
+    loaded = session.config
+    session.mesh()
+    if loaded.failures:
+        raise _all_failures(loaded.failures)
+    missing = [line for one in loaded.connections.values() for line in _missing_secrets(one)]
+    if session.json:
+        path = str(loaded.path) if loaded.path is not None else None
+        names = {"connections": list(loaded.connections), "aliases": list(loaded.aliases)}
+        session.write_json({"ok": True, "config": path, **names, "warnings": missing})
+        return
+    counted = f"{_plural(len(loaded.connections), 'connection')}, {_plural(len(loaded.aliases), 'alias')}"
+    click.echo(f"ok: {loaded.path or 'the default, without a file'}: {counted}")
+    for line in missing:
+        session.note(f"warning: {line}")
+
+
+def _all_failures(failures: Any) -> ConfigurationError:
+    if len(failures) == 1:
+        (failure,) = failures.values()
+        error: ConfigurationError = failure
+        return error
+    lines = "".join(f"\n  connections.{name}: {failure.message}" for name, failure in failures.items())
+    return ConfigurationError(f"{len(failures)} connections cannot be used:{lines}")
+
+
+def _missing_secrets(connection: ConnectionConfig) -> list[str]:
+    """Say which secrets are not there now; they may be there where the program will run."""
+    import attrs
+
+    from jackfield._secrets import Secret
+
+    settings = connection.settings
+    if settings is None or not attrs.has(type(settings)):
+        return []
+    lines = []
+    for field in attrs.fields(type(settings)):
+        value = getattr(settings, field.name)
+        # A keyring may ask a person to unlock it, which is more than a check may do.
+        if isinstance(value, Secret) and not (value.reference or "").startswith("keyring:"):
+            try:
+                value.reveal()
+            except MissingCredentialError as error:
+                lines.append(f"connections.{connection.name}.{field.name}: {error.message}")
+            except JackfieldError as error:
+                lines.append(f"connections.{connection.name}.{field.name}: {error}")
+    return lines
+
+
+def _plural(count: int, word: str) -> str:
+    if count == 1:
+        return f"1 {word}"
+    return f"{count} {word}es" if word.endswith("s") else f"{count} {word}s"
+
+
+COMMANDS = (config,)

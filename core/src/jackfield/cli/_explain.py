@@ -1,0 +1,104 @@
+"""`jackfield explain`: the exact request, without sending it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._input import generation, read_options, read_text, stream_option
+from ._output import as_json, cost_words, write_table
+from ._session import Session, shared
+from ._targets import choose_target
+
+if TYPE_CHECKING:
+    from jackfield._plan import Plan
+
+__all__ = ["COMMANDS"]
+
+KINDS = ("chat", "completion", "summarization", "embedding")
+
+
+@click.command()
+@click.argument("prompt", nargs=-1)
+@generation
+@click.option("--kind", type=click.Choice(KINDS), default="chat", show_default=True, help="The kind of call.")
+@stream_option
+@shared
+@click.pass_obj
+def explain(
+    session: Session,
+    /,
+    prompt: tuple[str, ...],
+    target: str | None,
+    kind: Any,
+    stream: bool | None,
+    options: tuple[str, ...],
+    **named: Any,
+) -> None:
+    """Show the request that a call would send, what becomes of each parameter, and what it may cost.
+
+    Sends nothing and shows no secret. Takes the options of `chat`, `complete`, `summarize` and `embed`.
+    """
+    given = read_options(options, **named)
+    text = read_text(prompt, "PROMPT")
+    chosen = choose_target(session, target, kind)
+    if kind in {"chat", "completion"}:
+        given["stream"] = not session.json if stream is None else stream
+    plan = session.mesh().explain(chosen, text, kind=kind, **given)
+    if session.json:
+        session.write_json(_as_dict(plan))
+    else:
+        _write(plan)
+
+
+def _write(plan: Plan) -> None:
+    click.echo(f"{plan.connection}:{plan.model} ({plan.provider})\n")
+    click.echo(f"{plan.method} {plan.url}" if plan.url else f"{plan.wire.path} (in this process)")
+    for name, value in plan.headers.items():
+        click.echo(f"{name}: {value}")
+    click.echo(f"\n{_body(plan.body)}\n")
+    if len(plan.parameters):
+        rows = [
+            (note.name, note.fate, note.wire or "", as_json(note.value), note.why or "")
+            for note in plan.parameters
+        ]
+        write_table(("parameter", "fate", "sent as", "value", "why"), rows)
+        click.echo()
+    count = plan.input_tokens
+    click.echo(
+        f"input: {count.input_tokens} tokens ({'counted' if count.exact else 'estimated'}: {count.source})"
+    )
+    click.echo(f"{'cost' if plan.cost.amount is None else 'input cost'}: {cost_words(plan.cost)}")
+    if plan.most_cost is not None and plan.most_cost.amount is not None:
+        amount = format(plan.most_cost.amount.normalize(), "f")
+        click.echo(f"with the longest answer: about {amount} {plan.most_cost.currency}")
+
+
+def _body(body: Any) -> str:
+    if isinstance(body, bytes):
+        return body.decode("utf-8", "replace")
+    return as_json(body, indent=True)
+
+
+def _as_dict(plan: Plan) -> dict[str, Any]:
+    names = (
+        "connection",
+        "provider",
+        "model",
+        "method",
+        "url",
+        "headers",
+        "input_tokens",
+        "cost",
+        "most_cost",
+    )
+    body = plan.body.decode("utf-8", "replace") if isinstance(plan.body, bytes) else plan.body
+    said = {name: getattr(plan, name) for name in names}
+    said["input_tokens"] = {
+        name: getattr(plan.input_tokens, name) for name in ("input_tokens", "exact", "source")
+    }
+    return {**said, "path": plan.wire.path, "body": body, "parameters": tuple(plan.parameters)}
+
+
+COMMANDS = (explain,)

@@ -1,0 +1,85 @@
+"""What went wrong, as an exit code, as one paragraph and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+
+from jackfield import _errors as errors
+from jackfield._errors import JackfieldError
+
+__all__ = ["INTERRUPTED", "describe", "exit_code", "to_json"]
+
+INTERRUPTED: Final = 130
+
+# The first class that fits decides, so subclasses stand before their bases.
+_CODES: Final[tuple[tuple[type[JackfieldError], int], ...]] = (
+    (errors.ConfigurationError, 3),
+    (errors.UnknownTargetError, 4),
+    (errors.ModelNotAllowedError, 4),
+    (errors.UnsupportedError, 4),
+    (errors.QuotaExceededError, 5),
+    (errors.RateLimitError, 6),
+    (errors.OverloadedError, 6),
+    (errors.ServerError, 6),
+    (errors.ProviderError, 5),
+    (errors.TransportError, 6),
+)
+
+# The service's own words say what is wrong; what to do about it they seldom say.
+_ADVICE: Final[tuple[tuple[type[JackfieldError], str], ...]] = (
+    (errors.AuthenticationError, "Check the key that this connection's configuration refers to."),
+    (errors.PermissionDeniedError, "Ask for access, or use another connection's identity."),
+    (errors.NotFoundError, "`jackfield models` lists what there is."),
+    (errors.ContextLengthExceededError, "Shorten the input, or lower --max-tokens."),
+    (errors.ContentFilteredError, "Rephrase the input, or ask another model."),
+    (errors.QuotaExceededError, "Raise the account's budget, or use another connection."),
+    (errors.RateLimitError, "Wait, or use another connection."),
+    (errors.OverloadedError, "Try again later, or use another connection."),
+    (errors.ServerError, "Try again later."),
+    (errors.TimeoutError, "Try again, or allow more time: -o timeout=SECONDS."),
+    (errors.ConnectionFailedError, "Check the network, and the connection's base_url and proxy."),
+    (errors.StreamInterruptedError, "The answer above is not whole; try again."),
+)
+
+
+def exit_code(error: BaseException) -> int:
+    """Give the exit code that belongs to an error."""
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    return next((code for cls, code in _CODES if isinstance(error, cls)), 1)
+
+
+def describe(error: BaseException) -> str:
+    """Say in one paragraph what went wrong, where, and what to do."""
+    if isinstance(error, click.UsageError):
+        return _usage(error)
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if not isinstance(error, JackfieldError):
+        hint = "set JACKFIELD_DEBUG=1 to see where it comes from, and please report it"
+        return f"something unexpected happened: {type(error).__name__}: {error} ({hint})"
+    sentences = [str(error)]
+    counted = [attempt for attempt in error.attempts if not attempt.refreshed]
+    if len(counted) > 1:
+        sentences.append(f"It was tried {len(counted)} times.")
+    if error.retry_after is not None:
+        sentences.append(f"The service asks to wait {error.retry_after:g} s.")
+    sentences += [advice for cls, advice in _ADVICE if isinstance(error, cls)][:1]
+    return " ".join(sentences)
+
+
+def to_json(error: BaseException) -> dict[str, Any]:
+    """Give an error as the JSON that `--json` promises."""
+    message = error.message if isinstance(error, JackfieldError) else describe(error)
+    names = ("provider", "connection", "model", "status", "retry_after")
+    context = {name: getattr(error, name, None) for name in names}
+    return {"error": {"type": type(error).__name__, "message": message, **context}}
+
+
+def _usage(error: click.UsageError) -> str:
+    message = error.format_message()
+    if error.ctx is None:
+        return message
+    return f"{message.rstrip('.')}; `{error.ctx.command_path} --help` shows what it takes"

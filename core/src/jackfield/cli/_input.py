@@ -1,0 +1,163 @@
+"""What a person gives a command: options, words, and what is piped in."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+
+from ._output import is_terminal, write_aside
+
+__all__ = [
+    "generation",
+    "model_option",
+    "options_option",
+    "read_options",
+    "read_text",
+    "read_texts",
+    "stream_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Options that are text whatever they look like: `-o user=42` is the user "42".
+_TEXTS: Final = frozenset({"system", "user", "suffix", "tool_choice"})
+_PATIENCE: Final = 2.0
+
+model_option = click.option(
+    "-m",
+    "--model",
+    "target",
+    metavar="TARGET",
+    help='"connection:model" or an alias; default: the alias "default", else the only declared model.',
+)
+options_option = click.option(
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any other option of the call; the value is JSON, else a string. May be repeated.",
+)
+stream_option = click.option(
+    "--stream/--no-stream",
+    default=None,
+    help="Write the answer as it comes (the default), or when it is whole. With --json: a line per event.",
+)
+
+
+def generation(command: F) -> F:
+    """Give a command the options of calls that write text."""
+    for option in (
+        options_option,
+        click.option("--temperature", type=float, help="0 is the most predictable."),
+        click.option("--max-tokens", type=int, help="The longest answer."),
+        click.option("--system", metavar="TEXT", help="The system prompt."),
+        model_option,
+    ):
+        command = option(command)
+    return command
+
+
+def read_options(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
+    """Give the options of a call; what was not given is left out.
+
+    Args:
+        pairs: `key=value`, each.
+        named: Options that have a flag of their own; None was not given.
+
+    Raises:
+        click.UsageError: A pair has no "=".
+    """
+    options = {name: value for name, value in named.items() if value is not None}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"-o wants key=value, not {pair!r}", click.get_current_context())
+        name = key.strip().replace("-", "_")
+        options[name] = _value(name, text)
+    return options
+
+
+def read_text(words: Sequence[str], what: str) -> str:
+    """Give the words of a command line, followed by what is piped in; `-` among them waits for it.
+
+    Args:
+        words: The words.
+        what: What the text is, for the error.
+
+    Raises:
+        click.UsageError: There is neither.
+    """
+    typed = " ".join(word for word in words if word != "-")
+    piped = _piped(wait=not typed or "-" in words)
+    text = "\n\n".join(part for part in (typed, piped.rstrip("\n")) if part)
+    if not text.strip():
+        raise click.UsageError(
+            f"{what} is missing; write it behind the command, or pipe it in", click.get_current_context()
+        )
+    return text
+
+
+def read_texts(words: Sequence[str], what: str) -> list[str]:
+    """Give each word as a text of its own; without words, each line that is piped in.
+
+    Raises:
+        click.UsageError: There is none.
+    """
+    texts = list(words) or [line for line in _piped(wait=True).splitlines() if line.strip()]
+    if not texts:
+        raise click.UsageError(
+            f"{what} are missing; write each behind the command, or pipe them in, one a line",
+            click.get_current_context(),
+        )
+    return texts
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if name in _TEXTS and not isinstance(value, str) else value
+
+
+def _piped(*, wait: bool) -> str:
+    stdin = sys.stdin
+    if stdin is None or is_terminal(stdin):
+        return ""
+    if not wait and not _has_begun(stdin):
+        return ""
+    return stdin.read()
+
+
+def _has_begun(stdin: Any) -> bool:
+    """Say whether something is piped in.
+
+    Programs that start this one often leave it a pipe that nothing is ever written to and nobody closes. Waiting
+    for its end would be waiting for ever.
+    """
+    try:
+        mode = os.fstat(stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return True  # no file: a program's own object, which has an end
+    if stat.S_ISREG(mode):
+        return True
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return False
+    import select
+
+    try:
+        ready, _, _ = select.select([stdin], [], [], _PATIENCE)
+    except (OSError, ValueError):
+        return True  # a system that can wait for sockets only
+    if not ready:
+        write_aside(
+            "nothing is piped in yet, going on without it (`-` as a word of the prompt waits)", dim=True
+        )
+    return bool(ready)

@@ -1,0 +1,127 @@
+"""Where the command line writes: answers to stdout, everything about them to stderr."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence, Set as AbstractSet
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from jackfield._cost import Cost
+    from jackfield._usage import Usage
+
+__all__ = [
+    "as_json",
+    "cost_words",
+    "is_terminal",
+    "plain",
+    "safe",
+    "usage_words",
+    "write_table",
+    "write_text",
+]
+
+# What a model or a service says must not move the cursor, change colours or ring the bell.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def is_terminal(stream: Any) -> bool:
+    """Say whether a person looks at a stream."""
+    return bool(getattr(stream, "isatty", bool)())
+
+
+def safe(text: str) -> str:
+    """Give a text without the control characters that a terminal would obey."""
+    return _CONTROLS.sub("", text)
+
+
+def write_text(text: str, *, newline: bool = False) -> None:
+    """Write a piece of an answer to stdout at once; as it is unless a terminal would obey it."""
+    click.echo(safe(text) if is_terminal(sys.stdout) else text, nl=newline)
+
+
+def write_aside(text: str, **style: Any) -> None:
+    """Write a line to stderr; styled if it is a terminal that may be coloured."""
+    color = False if os.environ.get("NO_COLOR") else None
+    click.echo(click.style(safe(text), **style), err=True, color=color)
+
+
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, err: bool = False) -> None:
+    """Write a table; as wide as it needs to be where no person looks."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    stream = sys.stderr if err else sys.stdout
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(safe(str(cell))) for cell in row))
+    width = None if is_terminal(stream) else 10_000
+    Console(file=stream, width=width, markup=False, highlight=False).print(table)
+
+
+def as_json(value: Any, *, indent: bool = False) -> str:
+    """Give a value as JSON: Jackfield's own objects as objects, money as strings, bytes as base64."""
+    import orjson
+
+    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
+    return orjson.dumps(value, plain, option).decode()
+
+
+def plain(value: Any) -> Any:
+    """Give something as plain data, one level deep."""
+    import attrs
+
+    from jackfield._errors import JackfieldError
+
+    if attrs.has(type(value)):
+        return {
+            field.name: getattr(value, field.name)
+            for field in attrs.fields(type(value))
+            if not field.name.startswith("_")
+        }
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, AbstractSet):
+        return sorted(value)
+    if isinstance(value, JackfieldError):
+        return {"type": type(value).__name__, "message": value.message, "status": value.status}
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return list(value)
+    return None if callable(value) else str(value)
+
+
+def usage_words(usage: Usage) -> str:
+    """Say what was used."""
+    counts = [(usage.input_tokens, "in"), (usage.output_tokens, "out")]
+    words = [f"{count} {what}" for count, what in counts if count is not None]
+    parts = [(usage.cached_input_tokens, "from cache"), (usage.reasoning_tokens, "thinking")]
+    more = [f"{count} {what}" for count, what in parts if count]
+    more += [f"{quantity.normalize():f} {unit}" for unit, quantity in usage.units.items()]
+    if not words:
+        return ", ".join(["usage unknown", *more])
+    tokens = f"{' + '.join(words)} tokens"
+    return f"{tokens} ({', '.join(more)})" if more else tokens
+
+
+def cost_words(cost: Cost) -> str:
+    """Say what it cost; unknown is said, too."""
+    if cost.amount is None:
+        return "cost unknown"
+    amount = format(cost.amount.normalize(), "f")
+    at_least = "at least " if cost.status == "partial" else ""
+    return f"{at_least}{amount} {cost.currency}"

@@ -1,0 +1,112 @@
+"""What all commands of one run share: configuration, plugins, and how to write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from jackfield._config import MeshConfig
+    from jackfield._mesh import Mesh
+    from jackfield._registry import Registry
+
+__all__ = ["Session", "shared"]
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Session:
+    """One run of the command line. The object of click's context, for commands of extensions too.
+
+    Attributes:
+        config_path: What `--config` names; None looks in the usual places.
+        json: Answers and errors are JSON.
+        debug: Errors come with their traceback.
+    """
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self._registry = registry
+        self.config_path: str | None = None
+        self.json = False
+        self.debug = False
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The plugins."""
+        from jackfield._registry import Registry
+
+        return Registry.installed() if self._registry is None else self._registry
+
+    @cached_property
+    def config(self) -> MeshConfig:
+        """What is declared.
+
+        Raises:
+            ConfigurationError: Everything that is wrong with it.
+        """
+        from jackfield._config import load_config
+
+        return load_config(self.config_path, self.registry)
+
+    def mesh(self) -> Mesh:
+        """Make a mesh of the configuration."""
+        from jackfield._mesh import Mesh
+
+        return Mesh(self.config, self.registry)
+
+    def run(self, work: Callable[[Mesh], Awaitable[T]]) -> T:
+        """Run something inside an open mesh, with the progress of first preparations shown."""
+        import asyncio
+
+        from ._bars import progress_shown
+
+        async def inside() -> T:
+            async with self.mesh() as mesh:
+                return await work(mesh)
+
+        with progress_shown(quiet=self.json):
+            return asyncio.run(inside())
+
+    def note(self, text: str) -> None:
+        """Say something about an answer on stderr; with `--json`, stderr is for errors alone."""
+        if not self.json:
+            from ._output import write_aside
+
+            write_aside(text, dim=True)
+
+    def write_json(self, value: Any) -> None:
+        """Write one JSON value to stdout: for people in lines, for programs in one."""
+        from ._output import as_json, is_terminal
+
+        click.echo(as_json(value, indent=is_terminal(sys.stdout)))
+
+
+def shared(command: F) -> F:
+    """Give a command the options that all commands have; they may stand before or after its name."""
+    for option in (
+        click.option("--debug", is_flag=True, expose_value=False, callback=_set, help="Show tracebacks."),
+        click.option(
+            "--json", is_flag=True, expose_value=False, callback=_set, help="Write JSON, errors too."
+        ),
+        click.option(
+            "--config",
+            "config_path",
+            metavar="PATH",
+            expose_value=False,
+            callback=_set,
+            help="The configuration; default: JACKFIELD_CONFIG, ./jackfield.toml, the user's.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _set(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    # Only what is given: the option of a command must not undo that of its group.
+    if value and parameter.name is not None:
+        setattr(context.ensure_object(Session), parameter.name, value)
