@@ -18,13 +18,13 @@ from ._errors import ConfigurationError, JackfieldError, PluginError
 from ._money import read_rate
 from ._options import UnsupportedPolicy
 from ._policies import RetryPolicy, TimeoutPolicy
-from ._pricefile import PriceTable
 from ._secrets import Secret
 from ._settings import INVALID, Reader, join
 from ._shared_keys import SHARED_KEYS, SharedKeys, read_shared_keys
 from ._suggest import closest
 
 if TYPE_CHECKING:
+    from ._pricefile import PriceTable
     from ._registry import Provider, Registry
 
 __all__ = [
@@ -359,6 +359,8 @@ class _Loader:
         path = self.reader.value(Path, table["file"], "prices.file")
         if path is INVALID:
             return None
+        from ._pricefile import PriceTable  # csv is for those who have a price file
+
         try:
             return PriceTable.read(path)
         except ConfigurationError as error:

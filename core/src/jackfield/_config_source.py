@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +68,8 @@ def _usual_places() -> tuple[Path, Path]:
 
 
 def _read(path: Path, what: str) -> Document:
+    import tomllib  # a mapping does not need it
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -58,10 +58,10 @@ def bind_provider(
     distribution: str | None = None,
     version: str | None = None,
 ) -> Provider:
-    """Check a plugin and bind its hooks.
+    """Check a plugin, a module or an object, and bind its hooks.
 
     Args:
-        plugin: A module or an object.
+        plugin: The plugin.
         who: How errors call it.
         name: The entry point's name, which its id must equal.
         distribution: Where it comes from.
@@ -70,15 +70,12 @@ def bind_provider(
     Raises:
         PluginError: It cannot be used; says which hook or field, and why.
     """
-    from ._hookspecs import ProviderSpecs
+    from ._hookspecs import ProviderSpecs  # it imports pluggy
 
     hooks = bind_hooks(plugin, who, ProviderSpecs)
-    _require_hooks(plugin, hooks, who)
+    _require_hooks(hooks, plugin, who)
     info = _checked_info(hooks["jackfield_provider"], who)
-    if name is not None and info.id != name:
-        raise PluginError(
-            f"{who} calls itself {info.id!r}; its entry point's name and the id in `jackfield_provider` must be equal"
-        )
+    _compare_names(info.id, name, who)
     return Provider(
         info=info,
         capabilities=hooks["jackfield_capabilities"],
@@ -93,11 +90,18 @@ def bind_provider(
     )
 
 
+def _compare_names(id: str, name: str | None, who: str) -> None:
+    if name is not None and id != name:
+        raise PluginError(
+            f"{who} calls itself {id!r}; its entry point's name and the id in `jackfield_provider` must be equal"
+        )
+
+
 def _none(*_: object) -> None:
     return None
 
 
-def _require_hooks(plugin: object, hooks: dict[str, Callable[..., Any]], who: str) -> None:
+def _require_hooks(hooks: dict[str, Callable[..., Any]], plugin: object, who: str) -> None:
     from ._hookspecs import REQUIRED
 
     missing = sorted(REQUIRED - hooks.keys())
