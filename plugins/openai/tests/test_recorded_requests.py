@@ -420,10 +420,10 @@ def flat_choice(value):
 def item_of(item, dialect):
     """Make messages of an input item; what has no neutral form goes through as a raw part."""
     kind, role = item.get("type", "message"), item.get("role")
-    if kind == "message" and isinstance(item.get("content"), str):
-        if set(item) <= {"type", "role", "content"}:
-            return [Message("system" if role == "developer" else role, item["content"])]
-    if kind == "message" and role == "user" and set(item) <= {"type", "role", "content"}:
+    plain = kind == "message" and set(item) <= {"type", "role", "content"}
+    if plain and isinstance(item["content"], str):
+        return [Message("system" if role == "developer" else role, item["content"])]
+    if plain and role == "user":
         return [Message("user", tuple(RawPart(dialect.id, part) for part in item["content"]))]
     if kind == "function_call" and set(item) <= {"type", "call_id", "name", "arguments", "id", "namespace"}:
         own = {k: item[k] for k in ("id", "namespace") if k in item}

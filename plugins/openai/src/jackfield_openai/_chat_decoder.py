@@ -61,6 +61,12 @@ class _Choice:
         self.refused = False
         self.finished = False
 
+    def hear(self, audio: Mapping[str, Any]) -> None:
+        """Join the pieces of spoken audio."""
+        for name, value in audio.items():
+            pieces = name in ("data", "transcript") and name in self.audio
+            self.audio[name] = self.audio[name] + value if pieces else value
+
 
 class ChatDecoder:
     """Reads one answer of chat or text completions.
@@ -222,14 +228,14 @@ class ChatDecoder:
         if calls:
             yield from choice.tools.read([calls] if isinstance(calls, dict) else calls, self._id)
         legacy = message.get("function_call")
-        if legacy:
+        if legacy and any(legacy.values()):  # Snowflake fills every field with nothing
             yield from choice.tools.read([{"index": 0, "function": legacy}], self._id)
         for annotation in message.get("annotations") or ():
             citation = read_citation(annotation)
             yield RawEvent("annotation", annotation) if citation is None else CitationDelta(citation, index)
-        for name, value in (message.get("audio") or {}).items():
-            pieces = name in ("data", "transcript") and name in choice.audio
-            choice.audio[name] = choice.audio[name] + value if pieces else value
+        audio = message.get("audio")
+        if audio and any(audio.values()):
+            choice.hear(audio)
         for name in message.keys() - _PIECES:
             if message[name] not in (None, []):
                 yield RawEvent(name, message[name])

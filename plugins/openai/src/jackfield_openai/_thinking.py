@@ -35,7 +35,8 @@ class ThinkingReader:
 
     def read(self, message: Mapping[str, Any]) -> Iterator[Event]:
         """Read the thinking of a message or a delta."""
-        for piece in message.get("reasoning_details") or ():
+        details = message.get("reasoning_details") or ()
+        for piece in details:
             self.open = True
             self._join(piece)
         for field in _FIELDS:
@@ -46,6 +47,10 @@ class ThinkingReader:
                 self._field = field
                 yield ThinkingDelta(text, self._choice, data=data)
                 return
+        for piece in details:  # Snowflake says it here alone
+            text = piece.get("text") or piece.get("summary")
+            if text:
+                yield ThinkingDelta(text, self._choice)
 
     def read_part(self, part: Mapping[str, Any]) -> Iterator[Event]:
         """Read a content part that holds thinking (Databricks: `summary`; Mistral: `thinking`)."""
