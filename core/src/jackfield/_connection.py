@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,8 @@ class Connection:
             JackfieldError: The plugin could not be loaded; the reason of then.
         """
         if self.config.failure is not None:
-            raise self.config.failure
+            # A new one for each raise: tracebacks would pile up on one that is kept.
+            raise copy.copy(self.config.failure) from self.config.failure.__cause__
         if self.config.provider is None:
             raise PluginError(
                 f"the provider {self.config.provider_id} of connection {self.name} is not loaded"

@@ -122,7 +122,7 @@ def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
     _charge_output(bill, usage)
     for unit, quantity in usage.units.items():
         bill.add(unit, quantity)
-    if "request" in card.rates:
+    if "request" in card.rates and "request" not in usage.units:
         bill.add("request", Decimal(1))
     return bill.total()
 
@@ -191,7 +191,8 @@ def _charge_input(bill: _Bill, usage: Usage) -> None:
         else:
             plain -= count - rest
     plain -= _charge_details(bill, usage, "input_")
-    bill.add("input", plain)
+    # A service that counts more cached tokens than input tokens must not lower the bill by it.
+    bill.add("input", max(0, plain))
 
 
 def _charge_output(bill: _Bill, usage: Usage) -> None:
@@ -204,7 +205,7 @@ def _charge_output(bill: _Bill, usage: Usage) -> None:
     if reasoning and bill.has("reasoning"):
         bill.add("reasoning", reasoning)
         plain -= reasoning
-    bill.add("output", plain)
+    bill.add("output", max(0, plain))
 
 
 def _charge_details(bill: _Bill, usage: Usage, prefix: str) -> int:

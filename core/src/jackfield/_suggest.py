@@ -12,7 +12,8 @@ def closest(name: str, known: Iterable[str]) -> str:
     import difflib
 
     names = sorted(known)
-    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    matches = [known_name for known_name in names if name and known_name.startswith(name)]
+    matches = matches or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if matches:
         return f"; did you mean {matches[0]!r}?"
     return f"; known: {', '.join(names)}" if names else ""
