@@ -117,6 +117,17 @@ class TestEveryTokenOnce:
         assert cost.amount == Decimal("0.0005")
         assert cost.status == "complete"
 
+    def test_what_is_paid_by_time_has_no_price_per_token(self):
+        rates = RateCard({"second": Rate("second", Decimal("3.60"), 3600)})
+        usage = Usage(input_tokens=10, output_tokens=20, units={"second": Decimal(2)})
+        cost = compute_cost(usage, rates)
+        assert (cost.status, cost.amount, cost.missing) == ("complete", Decimal("0.002"), ())
+
+    def test_seconds_that_nobody_prices_are_no_gap(self):
+        usage = Usage(input_tokens=1_000_000, output_tokens=0, units={"second": Decimal(2)})
+        cost = compute_cost(usage, card(input=1, output=1))
+        assert (cost.status, cost.amount) == ("complete", 1)
+
 
 class TestUnknownIsNeverZero:
     @pytest.mark.parametrize("rates", [None, RateCard({})])
@@ -129,6 +140,10 @@ class TestUnknownIsNeverZero:
         cost = compute_cost(Usage(), card(input=1, output=1))
         assert (cost.status, cost.amount) == ("unknown", None)
         assert cost.missing == ("input_tokens", "output_tokens")
+
+    def test_time_has_a_rate_and_was_not_counted(self):
+        cost = compute_cost(Usage(input_tokens=1), RateCard({"second": Rate("second", Decimal(1), 1)}))
+        assert (cost.status, cost.amount, cost.missing) == ("unknown", None, ("second",))
 
     def test_half_was_counted(self):
         cost = compute_cost(Usage(input_tokens=1_000_000), card(input=1, output=1))

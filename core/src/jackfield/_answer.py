@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,19 @@ class Answer:
         self.body: bytes | None = None
         self.head: Head | None = None
         self.ended = False
+
+    async def prepare(self, prepare: Callable[[Wire], Awaitable[None]]) -> None:
+        """Let the transport get ready for the wire.
+
+        Raises:
+            JackfieldError: It cannot.
+        """
+        try:
+            await prepare(self._wire)
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise self._foreign(error) from error
 
     async def begin(self, limit: float | None) -> None:
         """Send, and read until there is a first event.
@@ -247,7 +260,6 @@ class Answer:
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TypeAlias
 
     _Step: TypeAlias = Callable[[Decoder], list[Event]]

@@ -108,7 +108,12 @@ class Exchange:
 
 @runtime_checkable
 class Transport(Protocol):
-    """Carries wires to a service. Made by `jackfield_transport` or by the core from `HttpAccess`."""
+    """Carries wires to a service. Made by `jackfield_transport` or by the core from `HttpAccess`.
+
+    A transport may also have `async def prepare(self, wire: Wire) -> None`: called before each exchange of a call,
+    for what must be ready before anything is sent and may take long (a local model that is fetched and loaded). It
+    is held to the call's limit `total`, not to `first_event`; what it raises is mapped like a failed exchange.
+    """
 
     async def open(self) -> None:
         """Get ready: load SDKs (off the event loop), resolve secrets. Called once, before the first exchange."""

@@ -16,6 +16,9 @@ CostStatus: TypeAlias = Literal["complete", "partial", "unknown"]
 
 _MILLION: Final = 1_000_000
 
+# Rates of tokens and of requests begin like this; all others are of units.
+_OF_TOKENS: Final = ("input", "output", "cache_", "reasoning", "request")
+
 
 @attrs.frozen
 class Rate:
@@ -113,15 +116,21 @@ def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
     Input that was cached or written to a cache is charged at its own rate, or as plain input where it
     has none; the rest as input. Details whose rate the card names are taken out of the count they are
     part of (`cache_write_1h_tokens` out of the cache writes, other `*_input_*`/`input_*` out of the plain
-    input, `output_*` out of the output). Units (seconds, DBU) are added.
+    input, `output_*` out of the output). Units (seconds, DBU) are added; seconds that no rate names are no gap:
+    they are a measure, and become a price only by a rate. A card of units alone prices no tokens: that a machine is
+    paid by the hour says that its tokens cost nothing more.
     """
     if card is None or not card.rates:
         return UNKNOWN_COST
     bill = _Bill(card)
-    _charge_input(bill, usage)
-    _charge_output(bill, usage)
+    if any(unit.startswith(_OF_TOKENS) for unit in card.rates):
+        _charge_input(bill, usage)
+        _charge_output(bill, usage)
+    else:
+        bill.missing += [unit for unit in card.rates if unit not in usage.units]
     for unit, quantity in usage.units.items():
-        bill.add(unit, quantity)
+        if unit != "second" or bill.has(unit):
+            bill.add(unit, quantity)
     if "request" in card.rates and "request" not in usage.units:
         bill.add("request", Decimal(1))
     return bill.total()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,6 +24,7 @@ from ._retry import with_retries
 from ._stream import EventMap, MappedStream
 from ._translation import translate
 from ._watchdog import Watchdog
+from ._wire import Wire
 
 if TYPE_CHECKING:
     from ._connection import Connection, Target
@@ -138,6 +139,9 @@ class Execution:
         began = time.perf_counter()
         try:
             transport = await self._open_transport()
+            prepare = getattr(transport, "prepare", None)
+            if prepare is not None:
+                await self._prepare(transport, prepare)
             self._sent_at = began = time.perf_counter()
             answer: Answer = await attempt(
                 transport, self._timeout.until_first_event(stream=self.call.stream)
@@ -158,6 +162,12 @@ class Execution:
             return transport
         with self._watchdog("total", None):
             return await self._connection.opened()
+
+    async def _prepare(self, transport: Transport, prepare: Callable[[Wire], Awaitable[None]]) -> None:
+        """Let a transport get ready for this wire; nothing is sent yet, so only the whole call's limit counts."""
+        answer = self._new_answer(transport)
+        with self._watchdog("total", None):
+            await answer.prepare(prepare)
 
     async def _refresh(self, error: JackfieldError) -> bool:
         """Fetch credentials anew if the service refused them, once a call."""
