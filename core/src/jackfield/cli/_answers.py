@@ -12,7 +12,7 @@ from jackfield._errors import UnsupportedError
 from jackfield._events import Event, RefusalDelta, TextDelta, ThinkingDelta
 
 from ._bars import hide_progress
-from ._output import as_json, cost_words, is_terminal, plain, usage_words, write_aside, write_text
+from ._output import as_json, cost_words, plain, usage_words, write_aside, write_text
 from ._targets import demo_notice
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _note_reply(session: Session, reply: Reply) -> None:
         parts.append(f"ended by {reply.finish_reason or 'a break'}")
     if len(reply.attempts) > 1:
         parts.append(f"{len(reply.attempts)} attempts")
-    session.note(" · ".join(parts) if is_terminal(sys.stderr) else ", ".join(parts))
+    session.note(", ".join(parts))
 
 
 def note_parameters(session: Session, report: ParameterReport) -> None:

@@ -12,6 +12,7 @@ from ._session import Session, shared
 from ._targets import choose_target
 
 if TYPE_CHECKING:
+    from jackfield._cost import Cost
     from jackfield._plan import Plan
 
 __all__ = ["COMMANDS"]
@@ -69,10 +70,14 @@ def _write(plan: Plan) -> None:
     click.echo(
         f"input: {count.input_tokens} tokens ({'counted' if count.exact else 'estimated'}: {count.source})"
     )
-    click.echo(f"{'cost' if plan.cost.amount is None else 'input cost'}: {cost_words(plan.cost)}")
+    click.echo(f"input: {_about(plan.cost)}")
     if plan.most_cost is not None and plan.most_cost.amount is not None:
-        amount = format(plan.most_cost.amount.normalize(), "f")
-        click.echo(f"with the longest answer: about {amount} {plan.most_cost.currency}")
+        click.echo(f"with the longest answer: {_about(plan.most_cost)}")
+
+
+def _about(cost: Cost) -> str:
+    # An estimate is partial by nature, and says so in other words than a bill.
+    return cost_words(cost).replace("at least", "about")
 
 
 def _body(body: Any) -> str:

@@ -82,4 +82,5 @@ def _usage(error: click.UsageError) -> str:
     message = error.format_message()
     if error.ctx is None:
         return message
-    return f"{message.rstrip('.')}; `{error.ctx.command_path} --help` shows what it takes"
+    stop = "" if message.endswith((".", "?", "!")) else "."
+    return f"{message}{stop} `{error.ctx.command_path} --help` shows what it takes."

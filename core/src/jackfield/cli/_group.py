@@ -62,6 +62,16 @@ class Commands(click.Group):
             self._extend(ctx)
         return self.commands.get(cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called, or say which is closest."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from jackfield._suggest import closest
+
+            raise click.UsageError(f"there is no command {args[0]!r}{closest(args[0], self.commands)}", ctx)
+        return super().resolve_command(ctx, args)
+
     # click's own signature differs between its versions
     def main(  # type: ignore[override, unused-ignore]
         self,

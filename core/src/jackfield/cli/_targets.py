@@ -50,7 +50,7 @@ def demo_notice(session: Session, target: str) -> str | None:
     names = session.config.aliases.get(target, (target,))
     connection, _, model = names[0].partition(":")
     declared = session.config.connections.get(connection)
-    if declared is None or (declared.provider_id, model) != _DEMO:
+    if declared is None or declared.failure is not None or (declared.provider_id, model) != _DEMO:
         return None
     return (
         "This is SmolLM2-135M-Instruct on this machine: a demo model of 135M parameters, fluent and often wrong. "

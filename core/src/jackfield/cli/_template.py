@@ -38,15 +38,16 @@ _TRANSPORT_KEYS: Final = frozenset({"proxy", "ca_bundle", "timeout", "retry", "h
 def first_configuration(registry: Registry) -> str:
     """Write a configuration that is right as it stands: what needs a person's word is commented out."""
     ids = registry.provider_ids()
-    sections = [_HEAD, _aliases(ids), _SECRETS, *(_section(registry, name) for name in ids)]
+    sections = [_section(registry, name) for name in ids]
     if not ids:
         sections.append("# No provider is installed yet: pip install jackfield-NAME\n")
-    return "\n".join(sections)
+    demo = any(f"\n[connections.{_DEMO_TARGET.partition(':')[0]}]\n" in section for section in sections)
+    return "\n".join([_HEAD, _aliases(demo=demo), _SECRETS, *sections])
 
 
-def _aliases(ids: tuple[str, ...]) -> str:
+def _aliases(*, demo: bool) -> str:
     line = '# default = "connection:model"'
-    if _DEMO in ids:
+    if demo:
         line = f'default = "{_DEMO_TARGET}"    # a demo model of 135M parameters'
     return f"[aliases]\n{line}\n"
 
@@ -108,4 +109,4 @@ def _example(hint: Any, name: str) -> str:
     for kind, example in ((bool, "false"), (int, "1"), (float, "1.0")):
         if kind in kinds:
             return example
-    return '"..."'
+    return '"https://..."' if name.endswith("url") else '"..."'

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from click.testing import CliRunner
+
+from jackfield._registry import Registry
+from jackfield.cli._group import make_cli
+from jackfield.testing import FakeProvider
+
+CONFIG = """
+[aliases]
+default = "a:echo"
+
+[connections.a]
+provider = "fake"
+"""
+
+
+class Command:
+    """Runs the command line in this process, with fake providers and a configuration in a file."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.fake = FakeProvider()
+        self.providers = [self.fake]
+        self.extensions = []
+        self.configure(CONFIG)
+
+    def configure(self, text):
+        self.path = self.folder / "declared.toml"
+        self.path.write_text(text, "utf-8")
+
+    def registry(self):
+        return Registry.of(*self.providers, extensions=self.extensions)
+
+    def __call__(self, *arguments, piped=None, configured=True):
+        # click 8.1 mixes the two streams unless told not to
+        split = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+        config = ["--config", str(self.path)] if configured else []
+        return CliRunner(**split).invoke(make_cli(self.registry()), [*config, *arguments], input=piped)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("JACKFIELD_CONFIG", "JACKFIELD_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return Command(tmp_path)

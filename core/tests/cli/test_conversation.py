@@ -1,0 +1,67 @@
+"""Conversations: turns, history, leaving and stopping."""
+
+import sys
+
+from jackfield.testing import FakeAnswer
+
+
+def said(command, number=-1):
+    return [(m.role, m.text) for m in command.fake.requests[number].messages]
+
+
+def test_history_is_kept_and_can_be_forgotten(command):
+    result = command("chat", "-i", piped="one\n\ntwo\n/reset\nthree\n/exit\nnever\n")
+    assert result.exit_code == 0
+    assert result.stdout == "You said: one\nYou said: two\nYou said: three\n"
+    assert said(command, 1) == [("user", "one"), ("assistant", "You said: one"), ("user", "two")]
+    assert said(command, 2) == [("user", "three")]
+    assert len(command.fake.requests) == 3
+    assert command.fake.opened == command.fake.closed == 1
+
+
+def test_the_end_of_input_leaves(command):
+    assert command("chat", "-i", piped="one\n").exit_code == 0
+
+
+def test_a_prompt_is_the_first_turn(command):
+    command("chat", "-i", "zero", "th", "--system", "Be brief", piped="one\n")
+    assert said(command)[0] == ("user", "zero th")
+    assert command.fake.requests[-1].options.system == "Be brief"
+
+
+def test_a_turn_that_fails_is_told_and_not_remembered(command):
+    command.fake.script("fine", FakeAnswer(error=400), "again")
+    result = command("chat", "-i", piped="one\ntwo\nthree\n")
+    assert result.exit_code == 0
+    assert result.stdout == "fine\nagain\n"
+    assert "status 400" in result.stderr
+    assert said(command) == [("user", "one"), ("assistant", "fine"), ("user", "three")]
+
+
+def test_help_and_unknown_words_are_not_sent(command):
+    result = command("chat", "-i", piped="/help\n/rest\n/etc/hosts holds what?\n")
+    assert "/reset" in result.stderr
+    assert "There is no /rest" in result.stderr
+    assert said(command) == [("user", "/etc/hosts holds what?")]
+
+
+def test_a_conversation_has_no_json_form(command):
+    assert command("chat", "-i", "--json", piped="one\n").exit_code == 2
+
+
+def test_an_interrupt_while_a_line_is_read_asks_again(command, monkeypatch):
+    from jackfield.cli import _conversation
+
+    lines = iter([KeyboardInterrupt(), "one\n", EOFError()])
+
+    def read():
+        line = next(lines)
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+    monkeypatch.setattr(_conversation, "_read_line", read)
+    result = command("chat", "-i", piped="")
+    assert result.exit_code == 0
+    assert result.stdout == "You said: one\n"
+    assert sys.stdout is not None

@@ -1,0 +1,63 @@
+"""Extensions may add commands, and cannot break the others."""
+
+import click
+
+from jackfield._hookspecs import hookimpl
+
+
+class Good:
+    @hookimpl
+    def jackfield_commands(self, cli):
+        @cli.command("greet")
+        @click.pass_obj
+        def greet(session):
+            """Say hello."""
+            click.echo(f"hello from {', '.join(session.mesh().connections)}")
+
+
+class Broken:
+    @hookimpl
+    def jackfield_commands(self, cli):
+        raise RuntimeError("torn")
+
+
+class Leaving:
+    @hookimpl
+    def jackfield_commands(self, cli):
+        raise SystemExit(9)
+
+
+class Greedy:
+    @hookimpl
+    def jackfield_commands(self, cli):
+        @cli.command("chat")
+        def chat():
+            click.echo("stolen")
+
+
+def test_an_extension_adds_a_command(command):
+    command.extensions = [Good()]
+    assert "greet" in command("--help").stdout
+    assert command("greet").stdout == "hello from a\n"
+
+
+def test_a_broken_extension_is_named_and_breaks_nothing(command):
+    command.extensions = [Broken(), Good()]
+    result = command("--help")
+    assert result.exit_code == 0
+    assert "greet" in result.stdout
+    assert "torn" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert command("chat", "Hi").stdout == "You said: Hi\n"
+
+
+def test_an_extension_that_leaves_does_not_take_the_command_line_along(command):
+    command.extensions = [Leaving()]
+    assert command("--help").exit_code == 0
+    assert command("plugins").exit_code == 0
+
+
+def test_an_extension_cannot_replace_a_command(command):
+    command.extensions = [Greedy()]
+    assert "stays" in command("--help").stderr
+    assert command("chat", "Hi").stdout == "You said: Hi\n"

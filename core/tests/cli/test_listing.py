@@ -1,0 +1,243 @@
+"""models, connections, plugins, explain, config."""
+
+import json
+import time
+import tomllib
+
+import attrs
+import pytest
+
+from jackfield._cost import RateCard
+from jackfield._hookspecs import hookimpl
+from jackfield._registry import Registry
+from jackfield._secrets import secret
+from jackfield.cli._template import first_configuration
+from jackfield.testing import FakeAnswer, FakeProvider
+
+TWO = """
+[connections.good]
+provider = "fake"
+models = ["echo"]
+
+[connections.bad]
+provider = "broken"
+"""
+
+
+class Unlistable(FakeProvider):
+    def __init__(self):
+        super().__init__("broken")
+
+    @hookimpl
+    def jackfield_discover(self):
+        return None
+
+
+@attrs.frozen
+class KeyedSettings:
+    endpoint: str
+    api_key: object = secret(env="KEYED_API_KEY")
+
+
+class Keyed(FakeProvider):
+    @hookimpl
+    def jackfield_provider(self):
+        return attrs.evolve(super().jackfield_provider(), settings=KeyedSettings)
+
+
+def test_models_are_a_table_and_json(command):
+    command.fake.price = RateCard.of(source="test", input="0.5", output="2")
+    row = command("models").stdout.splitlines()[1]
+    assert all(word in row for word in ("a:echo", "chat", "embedding", "100000", "0.5 / 2 USD", "yes"))
+    card = json.loads(command("models", "--json", "--refresh").stdout)["models"][0]
+    assert card["target"] == "a:echo"
+    assert card["limits"]["context_window"] == 100_000
+    assert card["features"]["tools"] == {"value": True, "source": "fake"}
+
+
+def test_models_that_are_not_allowed_are_shown_when_asked_for(command):
+    command.fake.models = ("echo", "other")
+    command.configure('[connections.a]\nprovider = "fake"\nmodels = ["echo"]')
+    assert "other" not in command("models").stdout
+    assert "other" in command("models", "--all", "a").stdout
+    assert json.loads(command("models", "--kind", "nothing", "--json").stdout)["models"] == []
+
+
+def test_a_connection_that_cannot_be_listed_hides_no_other(command):
+    command.configure(TWO)  # no plugin gives `broken`
+    command.providers.append(BrokenListing())
+    result = command("models")
+    assert result.exit_code == 0
+    assert "good:echo" in result.stdout
+    assert "bad cannot be listed" in result.stderr
+    assert "bad" in json.loads(command("models", "--json").stdout)["failures"]
+    assert command("models", "bad").exit_code == 5
+
+
+class BrokenListing(FakeProvider):
+    def __init__(self):
+        super().__init__("broken")
+
+    @hookimpl
+    def jackfield_transport(self, settings):
+        from jackfield._errors import AuthenticationError
+
+        raise AuthenticationError("no such key")
+
+
+def test_an_unknown_connection_is_named_with_the_closest(command):
+    command.configure('[connections.claude]\nprovider = "fake"')
+    for words in (("models", "cluade"), ("connections", "check", "cluade")):
+        result = command(*words)
+        assert result.exit_code == 4
+        assert "did you mean 'claude'" in result.stderr
+
+
+def test_connections_are_listed_without_asking_anybody(command):
+    for words in (("connections",), ("connections", "list")):
+        result = command(*words)
+        assert result.exit_code == 0
+        assert "fake" in result.stdout
+        assert "default = a:echo" in result.stderr
+    said = json.loads(command("connections", "list", "--json").stdout)
+    assert said["connections"][0]["name"] == "a"
+    assert said["aliases"] == {"default": ["a:echo"]}
+    assert command.fake.opened == 0
+
+
+def test_check_makes_a_round_trip_with_each_and_exits_with_the_first_failure(command):
+    command.configure(TWO)
+    command.providers.append(BrokenListing())
+    result = command("connections", "check")
+    assert result.exit_code == 5
+    good, bad = result.stdout.splitlines()[1:3]
+    assert "good" in good
+    assert " ok " in good
+    assert "FAILED" in bad
+    assert "AuthenticationError" in bad
+    assert "no such key" in result.stderr
+    assert command("connections", "check", "good").exit_code == 0
+    said = json.loads(command("connections", "check", "--json").stdout)["connections"]
+    assert [one["ok"] for one in said] == [True, False]
+    assert said[1]["error"]["type"] == "AuthenticationError"
+
+
+def test_check_asks_a_declared_model_where_there_is_no_listing(command):
+    command.providers = [Unlistable()]
+    command.configure('[connections.a]\nprovider = "broken"\nmodels = ["echo"]')
+    assert "chat with echo" in command("connections", "check").stdout
+
+
+def test_checks_run_at_the_same_time(command):
+    names = [f"c{number}" for number in range(5)]
+    command.providers = [Unlistable()]
+    asked = []
+
+    def answer(request):
+        asked.append(time.perf_counter())
+        return FakeAnswer(text="ok", delay=0.3)
+
+    command.providers[0]._script = answer
+    command.configure("\n".join(f'[connections.{n}]\nprovider = "broken"\nmodels = ["echo"]' for n in names))
+    said = json.loads(command("connections", "check", "--json").stdout)["connections"]
+    assert [one["connection"] for one in said] == names
+    assert all(one["ok"] for one in said)
+    assert max(asked) - min(asked) < 0.3, "all are asked before any has answered"
+
+
+def test_plugins_are_listed_with_the_reason_of_a_failure(command, monkeypatch):
+    assert "ready" in command("plugins").stdout
+
+    class Torn:
+        @hookimpl
+        def jackfield_price(self, model, contxt):
+            return None
+
+    command.extensions = [Torn()]
+    result = command("plugins")
+    assert result.exit_code == 0
+    assert "failed" in result.stdout
+    assert "contxt" in result.stdout
+    states = json.loads(command("plugins", "--json").stdout)["plugins"]
+    assert {state["kind"]: state["state"] for state in states} == {"provider": "ready", "extension": "failed"}
+    assert states[0]["group"] == "jackfield.providers.v1"
+
+
+def test_explain_shows_the_request_and_sends_nothing(command):
+    command.fake.price = RateCard.of(source="test", input="1", output="2")
+    result = command("explain", "Hello", "--max-tokens", "100", "--system", "Be brief")
+    assert result.exit_code == 0
+    for word in ('"max_tokens": 100', "Be brief", "sent", "characters / 4", "longest answer", "USD"):
+        assert word in result.stdout
+    assert command.fake.wires == []
+    assert command.fake.opened == 0
+    said = json.loads(command("explain", "Hello", "--max-tokens", "100", "--json").stdout)
+    assert said["body"]["max_tokens"] == 100
+    assert said["parameters"][0]["fate"] == "sent"
+    assert command.fake.wires == []
+
+
+@pytest.mark.parametrize("kind", ["chat", "completion", "summarization", "embedding"])
+def test_explain_knows_every_kind(command, kind):
+    assert command("explain", "Hello", "--kind", kind, "--json").exit_code == 0
+
+
+def test_explain_says_what_is_unknown(command):
+    assert "cost unknown" in command("explain", "Hello").stdout
+
+
+def test_init_writes_once_and_overwrites_only_with_force(command, tmp_path):
+    result = command("config", "init", configured=False)
+    assert result.exit_code == 0
+    written = tmp_path / "jackfield.toml"
+    assert '[connections.fake]\nprovider = "fake"' in written.read_text("utf-8")
+    written.write_text("mine", "utf-8")
+    refused = command("config", "init", configured=False)
+    assert refused.exit_code == 3
+    assert "--force" in refused.stderr
+    assert written.read_text("utf-8") == "mine"
+    assert command("config", "init", "--force", configured=False).exit_code == 0
+    assert written.read_text("utf-8") != "mine"
+    assert command("config", "validate", configured=False).exit_code == 0
+
+
+def test_init_comments_out_what_needs_a_word_of_the_person(monkeypatch):
+    monkeypatch.delenv("KEYED_API_KEY", raising=False)
+    text = first_configuration(Registry.of(Keyed("keyed")))
+    assert "connections" not in tomllib.loads(text)
+    assert '# endpoint = "..."' in text
+    assert '# api_key = "env:KEYED_API_KEY"' in text
+    section = text[text.index("# [connections.keyed]") :]
+    uncommented = "\n".join(line.removeprefix("# ") for line in section.splitlines())
+    assert "keyed" in tomllib.loads(uncommented)["connections"]
+
+
+def test_init_has_the_local_model_ready(command):
+    text = first_configuration(Registry.of(FakeProvider("onnx")))
+    read = tomllib.loads(text)
+    assert read["aliases"]["default"] == "local:smollm2-135m"
+    assert read["connections"]["local"] == {"provider": "onnx"}
+    assert "[connections.local]" not in first_configuration(Registry.of(FakeProvider()))
+
+
+def test_validate_says_ok_or_everything_that_is_wrong(command):
+    assert command("config", "validate").stdout.startswith("ok")
+    assert json.loads(command("config", "validate", "--json").stdout)["connections"] == ["a"]
+    command.configure('[connections.a]\nprovider = "fake"\ndelya = 1\n[connections.b]\nprovider = "fkae"')
+    result = command("config", "validate")
+    assert result.exit_code == 3
+    assert "delya" in result.stderr
+    assert "fkae" in result.stderr
+
+
+def test_validate_warns_of_secrets_that_are_not_there(command, monkeypatch):
+    monkeypatch.delenv("KEYED_API_KEY", raising=False)
+    command.providers = [Keyed("keyed")]
+    command.configure('[connections.k]\nprovider = "keyed"\nendpoint = "x"')
+    result = command("config", "validate")
+    assert result.exit_code == 0
+    assert "KEYED_API_KEY is not set" in result.stderr
+    monkeypatch.setenv("KEYED_API_KEY", "made-up-key")
+    again = command("config", "validate")
+    assert "warning" not in again.stderr
+    assert "made-up-key" not in again.stdout + again.stderr
