@@ -181,7 +181,7 @@ def exercised(subject: Subject) -> Iterable[str]:
     claimed: set[str] = set()
     shown: set[str] = set()
     for case in subject.cases:
-        known = subject.capabilities(case.ref(subject.settings))
+        known = subject.capabilities(subject.ref(case))
         claimed |= {name for name in known.features if known.feature(name).value is True}
         shown |= _shown(subject, case)
     for name in sorted(claimed - shown):

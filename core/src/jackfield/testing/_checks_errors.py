@@ -45,7 +45,7 @@ _ODD_BODIES: Final = (
 
 
 def _models(subject: Subject) -> list[ModelRef]:
-    found = {case.model: case.ref(subject.settings) for case in subject.cases}
+    found = {case.model: subject.ref(case) for case in subject.cases}
     return list(found.values())[:3] or [
         ModelRef(PROBE_MODEL, "conformance", "chat", settings=subject.settings)
     ]

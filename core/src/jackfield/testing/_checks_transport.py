@@ -62,9 +62,10 @@ def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 @asynccontextmanager
 async def _mesh(subject: Subject, url: str, case: Case, *, key: Secret | None = None) -> AsyncIterator[Mesh]:
     """Give an open mesh with the plugin as the connection `conformance`, pointed at a server."""
-    plugins = Registry.of(subject.plugin)
+    # A deployment's model may stand in the tables of other plugins.
+    plugins = Registry.of(subject.plugin) if case.underlying is None else Registry.installed()
     provider = subject.hooks
-    entry = ModelEntry(id=case.model, underlying=case.underlying, raw=case.declared)
+    entry = ModelEntry(id=case.model, underlying=subject.ref(case).underlying, raw=case.declared)
     connection = ConnectionConfig(
         name="conformance",
         provider=provider,

@@ -32,8 +32,8 @@ from jackfield._wire import Failure, Frame, Head, Wire
 
 __all__ = ["FakeDecoder", "translate"]
 
-# What the core itself refuses (tools, images, streaming...) never comes here.
 _BATCH_OPTIONS = ("dimensions", "input_type", "truncate", "top_n")
+# What the core itself refuses (tools, images, streaming...) never comes here.
 _FEATURE_BY_OPTION = {"parallel_tool_calls": "parallel_tool_calls", "dimensions": "dimensions"}
 
 

@@ -13,9 +13,11 @@ import attrs
 
 from jackfield._capabilities import KINDS, Capabilities, ModelRef
 from jackfield._contract import HttpAccess
-from jackfield._errors import JackfieldError, PluginError, UnsupportedError
+from jackfield._deployments import find_underlying, resolve_capabilities
+from jackfield._errors import PluginError, UnsupportedError
 from jackfield._parameters import Translation
 from jackfield._provider import Provider, bind_provider
+from jackfield._registry import Registry
 from jackfield._requests import Request
 from jackfield._secrets import Secret
 from jackfield._translation import translate
@@ -146,12 +148,20 @@ class Subject:
         """The core's HTTP transport carries its wires."""
         try:
             return isinstance(self.hooks.transport(self.settings), HttpAccess)
-        except JackfieldError:
-            return False
+        except Exception:
+            return False  # `transport.gives` tells of it
 
     def capabilities(self, model: ModelRef) -> Capabilities:
-        """Ask the plugin what a model can do."""
-        return self.hooks.capabilities(model)
+        """Say what a model can do, as the core finds it out: of a deployment, from other plugins' tables, too."""
+        if model.underlying is None:
+            return self.hooks.capabilities(model)
+        return resolve_capabilities(Registry.installed(), self.hooks, model, None)
+
+    def ref(self, case: Case) -> ModelRef:
+        """Give a case's model as a hook sees it."""
+        model = case.ref(self.settings)
+        found = find_underlying(Registry.installed(), self.hooks, model)
+        return model if found is None else attrs.evolve(model, underlying=found[1])
 
     def translate(
         self, model: ModelRef, request: Request, capabilities: Capabilities | None = None
@@ -163,7 +173,7 @@ class Subject:
     @functools.cached_property
     def models(self) -> tuple[tuple[ModelRef, CaseKind], ...]:
         """The models to look at, each with a kind of request: those of the cases, and one that no table knows."""
-        found = {(case.model, case.kind): (case.ref(self.settings), case.kind) for case in self.cases}
+        found = {(case.model, case.kind): (self.ref(case), case.kind) for case in self.cases}
         if not self.hooks.info.requires_models:
             for kind in KINDS:
                 if kind in self.hooks.info.kinds:
@@ -203,7 +213,7 @@ class Subject:
 
     def wire(self, case: Case) -> Wire:
         """Give the wire whose answer a case is."""
-        wire = self.translate(case.ref(self.settings), case.asked(self.body(case))).wire
+        wire = self.translate(self.ref(case), case.asked(self.body(case))).wire
         if not isinstance(wire, Wire):
             raise TypeError(f"jackfield_translate gave a {type(wire).__name__} as the wire")
         return wire
@@ -219,15 +229,17 @@ class Subject:
             step: Feed this many bytes at a time.
             cut: Feed the bytes before this place and those after it.
         """
-        model, wire = case.ref(self.settings), self.wire(case)
+        model, wire = self.ref(case), self.wire(case)
         if case.in_process:
             return decode_frames(self.hooks, model, wire, case.head(b""), list(case.wire))  # type: ignore[arg-type]
-        body = self.body(case) if body is None else body
+        # The type is that of the case's own bytes, also where others take their place.
+        own = self.body(case)
+        body = own if body is None else body
         if step is not None:
             chunks = [body[i : i + step] for i in range(0, len(body), step)]
         else:
             chunks = [body] if cut is None else [body[:cut], body[cut:]]
-        return decode_wire(self.hooks, model, wire, case.head(body), chunks)
+        return decode_wire(self.hooks, model, wire, case.head(own), chunks)
 
     def good_cases(self, *, stream: bool | None = None) -> Iterator[Case]:
         """Give the cases that are no errors: all, the streamed, or the whole ones."""

@@ -1,0 +1,379 @@
+"""Broken providers, one fault each, by the check that has to catch it: what is asked."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+import time
+from decimal import Decimal
+
+import attrs
+import orjson
+from conformance_acme import CHAT, TABLE, Acme
+
+from jackfield import (
+    Capability,
+    HttpAccess,
+    hookimpl,
+)
+
+FAULTS = []
+
+
+def caught_by(*names):
+    """Say which checks have to catch a fault; the first is the one that is meant for it."""
+
+    def add(cls):
+        FAULTS.append((cls, names))
+        return cls
+
+    return add
+
+
+# Loading
+
+
+@caught_by("loading.sync_hooks", "loading.binds")
+class AsyncHook(Acme):
+    @hookimpl
+    async def jackfield_capabilities(self, model):
+        return CHAT
+
+
+@caught_by("loading.known_hooks", "loading.binds")
+class MisspeltHook(Acme):
+    @hookimpl
+    def jackfield_transalte(self, model, request, capabilities):
+        return None
+
+
+@caught_by("loading.marked_hooks")
+class UnmarkedHook(Acme):
+    def jackfield_cost(self, model, usage, context):
+        return None
+
+
+@caught_by("loading.required_hooks", "loading.binds")
+class NoDecoder(Acme):
+    jackfield_decoder = None
+
+
+@caught_by("loading.base_url")
+class NoBaseUrl(Acme):
+    @attrs.frozen
+    class OneAddress:
+        api_key: object = None
+
+    @hookimpl
+    def jackfield_provider(self):
+        return attrs.evolve(super().jackfield_provider(), settings=self.OneAddress)
+
+    @hookimpl
+    def jackfield_transport(self, settings):
+        return HttpAccess(base_url="https://api.acme.example")
+
+
+# Purity
+
+
+@caught_by("purity.offline")
+class AsksTheNetwork(Acme):
+    @hookimpl
+    def jackfield_capabilities(self, model):
+        try:
+            socket.socket().close()
+        except AssertionError:
+            pass  # a plugin may hide that it was refused
+        return super().jackfield_capabilities(model)
+
+
+@caught_by("purity.no_traces")
+class WritesEnvironment(Acme):
+    @hookimpl
+    def jackfield_transport(self, settings):
+        os.environ["ACME_SEEN"] = str(time.time())
+        return super().jackfield_transport(settings)
+
+
+@caught_by("purity.no_traces")
+class StartsThread(Acme):
+    @hookimpl
+    def jackfield_capabilities(self, model):
+        threading.Timer(0.2, lambda: None).start()
+        return super().jackfield_capabilities(model)
+
+
+@caught_by("purity.same_answer")
+class Random(Acme):
+    def extra(self, writer, options):
+        writer.body["request_id"] = random.random()
+
+
+@caught_by("purity.input_unchanged")
+class MutatesSchema(Acme):
+    def tool(self, tool):
+        tool.parameters["additionalProperties"] = False
+        return super().tool(tool)
+
+
+BODY = {}
+
+
+@caught_by("purity.own_wire")
+class SharesBody(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        made = super().jackfield_translate(model, request, capabilities)
+        key = (made.wire.path, orjson.dumps(made.wire.body))
+        body = BODY.setdefault(key, made.wire.body)
+        return attrs.evolve(made, wire=attrs.evolve(made.wire, body=body))
+
+
+# Translation
+
+
+@caught_by("translate.gives")
+class GivesDict(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        return super().jackfield_translate(model, request, capabilities).wire.body
+
+
+@caught_by("translate.sendable")
+class DecimalInBody(Acme):
+    def option(self, writer, name):
+        writer.put(name, convert=lambda v: Decimal(str(v)) if name == "temperature" else v)
+
+
+@caught_by("translate.sendable")
+class NumberInHeaders(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        made = super().jackfield_translate(model, request, capabilities)
+        return attrs.evolve(made, wire=attrs.evolve(made.wire, headers={"x-version": 1}))
+
+
+@caught_by("translate.no_secret")
+class KeyInWire(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        made = super().jackfield_translate(model, request, capabilities)
+        key = model.settings.api_key.reveal()
+        return attrs.evolve(made, wire=attrs.evolve(made.wire, headers={"Authorization": f"Bearer {key}"}))
+
+
+@caught_by("translate.no_secret")
+class KeyInAccess(Acme):
+    @hookimpl
+    def jackfield_transport(self, settings):
+        key = settings.api_key.reveal()
+        return HttpAccess(base_url=settings.base_url, headers={"Authorization": f"Bearer {key}"})
+
+
+@caught_by("translate.streams")
+class NeverStreams(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        made = super().jackfield_translate(model, request, capabilities)
+        return attrs.evolve(made, wire=attrs.evolve(made.wire, stream=False))
+
+
+class EditsTexts(Acme):
+    def message(self, message, index, writer):
+        made = super().message(message, index, writer)
+        return {**made, "parts": [self.edit(p) if isinstance(p, str) else p for p in made["parts"]]}
+
+
+@caught_by("translate.texts")
+class CutsTexts(EditsTexts):
+    def edit(self, text):
+        return text[:100_000]
+
+
+@caught_by("translate.texts")
+class AsciiTexts(EditsTexts):
+    def edit(self, text):
+        return text.encode("ascii", "replace").decode()
+
+
+@caught_by("translate.texts")
+class StripsNul(EditsTexts):
+    def edit(self, text):
+        return text.replace("\x00", "")
+
+
+@caught_by("translate.empty_text")
+class TripsOverEmpty(EditsTexts):
+    def edit(self, text):
+        return text[0].upper() + text[1:] if text[0] == "#" else text
+
+
+@caught_by("translate.nothing_added")
+class SendsTemperature(Acme):
+    def extra(self, writer, options):
+        writer.body.setdefault("temperature", 0.7)
+        super().extra(writer, options)
+
+
+@caught_by("translate.foreign_extra")
+class MergesAllExtra(Acme):
+    def extra(self, writer, options):
+        writer.merge_extra(options.extra, *options.extra)
+
+
+@caught_by("translate.own_extra")
+class ForgetsExtra(Acme):
+    def extra(self, writer, options):
+        pass
+
+
+@caught_by("translate.tools")
+class FlattensSchema(Acme):
+    def tool(self, tool):
+        names = {name: {"type": value["type"]} for name, value in tool.parameters["properties"].items()}
+        return {"name": tool.name, "about": tool.description, "schema": {"properties": names}}
+
+
+@caught_by("translate.conversation")
+class ForgetsResults(Acme):
+    def message(self, message, index, writer):
+        if message.role == "tool":
+            return {"role": "tool", "parts": []}
+        return super().message(message, index, writer)
+
+
+@caught_by("translate.foreign_thinking")
+class KeepsForeignThinking(Acme):
+    def other(self, part, index, writer, parts):
+        parts.append({"kept": getattr(part, "text", ""), "data": getattr(part, "data", None)})
+
+
+# Options
+
+
+@caught_by("options.accounted", "options.dropped", "options.unknown")
+class ForgetsTheRest(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        made = super().jackfield_translate(
+            model,
+            attrs.evolve(request, options=attrs.evolve(request.options, unsupported="drop"))
+            if hasattr(request, "options") and type(request.options).__name__ == "Options"
+            else request,
+            capabilities,
+        )
+        kept = tuple(note for note in made.report if note.fate != "dropped")
+        return attrs.evolve(made, report=attrs.evolve(made.report, notes=kept))
+
+
+@caught_by("options.unknown")
+class KnowsOptionsByName(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        if hasattr(request, "options"):
+            known = {
+                field.name: getattr(request.options, field.name)
+                for field in attrs.fields(type(request.options))
+            }
+            from jackfield import Options
+
+            request = attrs.evolve(request, options=Options(**known))
+        return super().jackfield_translate(model, request, capabilities)
+
+
+@caught_by("options.dropped")
+class RefusesAlways(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        if hasattr(request, "options"):
+            request = attrs.evolve(request, options=attrs.evolve(request.options, unsupported="error"))
+        return super().jackfield_translate(model, request, capabilities)
+
+
+@caught_by("options.arrive")
+class ReportsAndForgets(Acme):
+    def option(self, writer, name):
+        value = writer.put(name)
+        if name == "user" and value is not None:
+            writer.body.pop("user", None)
+
+
+@caught_by("options.zero")
+class DropsZero(Acme):
+    def option(self, writer, name):
+        writer.put(name)
+        if not writer.body.get(name):
+            writer.body.pop(name, None)
+
+
+@caught_by("options.zero")
+class TakesTruth(Acme):
+    def option(self, writer, name):
+        value = writer.take(name)
+        if isinstance(value, float | int | str) and value:
+            writer.write(name, name, value)
+
+
+@caught_by("options.empty")
+class DropsEmptyStop(Acme):
+    def stop(self, writer):
+        value = writer.take("stop")
+        if isinstance(value, tuple) and value:
+            writer.write("stop", "stop_at", list(value))
+
+
+@caught_by("options.rules")
+class IgnoresItsTable(Acme):
+    def option(self, writer, name):
+        value = writer._given.pop(name, None)
+        if value is not None:
+            writer.write(name, name, value)
+
+
+# Claims
+
+
+class Claims(Acme):
+    @hookimpl
+    def jackfield_capabilities(self, model):
+        known = super().jackfield_capabilities(model)
+        return self.changed(known) if known.known else known
+
+
+@caught_by("claims.shape")
+class NamesNoFeature(Claims):
+    def changed(self, known):
+        return known.with_features(TABLE, telepathy=True)
+
+
+@caught_by("claims.shape")
+class NamesNoSource(Claims):
+    def changed(self, known):
+        return attrs.evolve(known, features={"tools": Capability(True)})
+
+
+@caught_by("claims.kinds")
+class ServesMore(Claims):
+    def changed(self, known):
+        return attrs.evolve(known, kinds=known.kinds | {"rerank"})
+
+
+@caught_by("claims.unknown_model")
+class KnowsAll(Acme):
+    @hookimpl
+    def jackfield_capabilities(self, model):
+        return CHAT if model.kind == "chat" else super().jackfield_capabilities(model)
+
+
+@caught_by("claims.true_is_honoured")
+class ClaimsToolsRefusesThem(Acme):
+    def tools(self, writer):
+        pass
+
+
+@caught_by("claims.false_is_refused")
+class DeniesDimensionsSendsThem(Claims):
+    def changed(self, known):
+        return known.with_features(TABLE, dimensions=False)
