@@ -17,13 +17,14 @@ GROUP = f"jackfield.providers.v{CONTRACT}"
 
 
 def _entry(subject: Subject) -> EntryPoint | None:
-    """Find the plugin's entry point: the one that names its module."""
+    """Find the plugin's entry point: that of a module by its module, that of an object by its id."""
+    name = None if subject.provider is None else subject.provider.info.id
+    if not isinstance(subject.plugin, ModuleType):
+        named = [entry for entry in entry_points(group=GROUP) if entry.name == name]
+        return next((entry for entry in named if entry.load() is subject.plugin), None)
     top = subject.module_name.partition(".")[0]
     found = [entry for entry in entry_points(group=GROUP) if entry.module.partition(".")[0] == top]
-    mine = [
-        entry for entry in found if subject.provider is not None and entry.name == subject.provider.info.id
-    ]
-    return next(iter(mine or found), None)
+    return next((entry for entry in found if entry.name == name), next(iter(found), None))
 
 
 def _distribution(subject: Subject) -> Distribution | None:
@@ -31,10 +32,10 @@ def _distribution(subject: Subject) -> Distribution | None:
     return None if entry is None else entry.dist
 
 
-def _module_alone(subject: Subject) -> str | None:
-    return (
-        None if isinstance(subject.plugin, ModuleType) else "the plugin is an object, not an installed module"
-    )
+def _installable(subject: Subject) -> str | None:
+    if isinstance(subject.plugin, ModuleType) or _entry(subject) is not None:
+        return None
+    return "the plugin is an object that no entry point names"
 
 
 def _distributed(subject: Subject) -> str | None:
@@ -45,7 +46,7 @@ def _distributed(subject: Subject) -> str | None:
     "packaging.entry_point",
     law=f"A plugin is found by an entry point in {GROUP} whose name is the provider's id.",
     remedy='write [project.entry-points."jackfield.providers.v1"] with `<id> = "<module>"` and reinstall',
-    applies=_module_alone,
+    applies=_installable,
 )
 def entry_point(subject: Subject) -> Iterable[str]:
     entry = _entry(subject)
