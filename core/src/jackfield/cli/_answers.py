@@ -38,6 +38,7 @@ class Question:
         options: Of the call.
         stream: Whether to stream; None where the person did not say.
         thinking: Show the model's thinking, on stderr.
+        told: The person knows already if it is the demo model that answers.
     """
 
     kind: Kind
@@ -46,11 +47,12 @@ class Question:
     options: Mapping[str, Any] = attrs.field(factory=dict)
     stream: bool | None = None
     thinking: bool = False
+    told: bool = False
 
 
 async def answer(session: Session, mesh: Mesh, question: Question) -> Reply:
     """Ask, write the answer to stdout and what is to be said of it to stderr."""
-    notice = demo_notice(session, question.target)
+    notice = None if question.told else demo_notice(session, question.target)
     if notice:
         session.note(notice)
     streams = not session.json if question.stream is None else question.stream

@@ -13,6 +13,7 @@ from ._session import Session, shared
 
 if TYPE_CHECKING:
     from jackfield._config import ConnectionConfig
+    from jackfield._mesh import Mesh
 
 __all__ = ["COMMANDS"]
 
@@ -53,9 +54,9 @@ def init(session: Session, force: bool) -> None:
 def validate(session: Session) -> None:
     """Check the configuration without asking any service; names all mistakes together."""
     loaded = session.config
-    session.mesh()
     if loaded.failures:
         raise _all_failures(loaded.failures)
+    session.run(_entered)
     missing = [line for one in loaded.connections.values() for line in _missing_secrets(one)]
     if session.json:
         path = str(loaded.path) if loaded.path is not None else None
@@ -66,6 +67,10 @@ def validate(session: Session) -> None:
     click.echo(f"ok: {loaded.path or 'the default, without a file'}: {counted}")
     for line in missing:
         session.note(f"warning: {line}")
+
+
+async def _entered(mesh: Mesh) -> None:
+    """Do nothing; entering made the middlewares of their settings, and opened no connection."""
 
 
 def _all_failures(failures: Any) -> ConfigurationError:

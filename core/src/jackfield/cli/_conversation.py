@@ -17,6 +17,7 @@ from ._bars import progress_shown
 from ._failures import describe
 from ._output import is_terminal, write_aside
 from ._session import Session
+from ._targets import demo_notice
 
 __all__ = ["converse"]
 
@@ -27,8 +28,9 @@ _PROMPT: Final = "> "
 def converse(session: Session, question: Question) -> None:
     """Ask turn by turn until the person leaves. `question.input` is the first turn, "" for none."""
     mesh = session.mesh()
-    session.note(f"Talking to {question.target}. {HELP}.")
-    conversation = _Conversation(session, mesh, question)
+    notice = demo_notice(session, question.target)
+    session.note(f"{notice}\n{HELP}." if notice else f"Talking to {question.target}. {HELP}.")
+    conversation = _Conversation(session, mesh, attrs.evolve(question, told=True))
     # One loop for all turns, so that connections stay open between them. It stands still while a line is read,
     # and a runner turns Ctrl-C into the cancellation of the turn that it is in.
     with asyncio.Runner() as runner, progress_shown():
@@ -55,6 +57,7 @@ class _Conversation:
             try:
                 line = _read_line().strip()
             except EOFError:
+                write_aside("")  # the shell's own prompt begins a line
                 return None
             except KeyboardInterrupt:
                 write_aside("")
