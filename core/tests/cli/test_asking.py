@@ -108,6 +108,24 @@ def test_changed_parameters_are_told(command):
     assert "top_k dropped: the service has none" in result.stderr
 
 
+def test_what_was_filled_in_is_told_if_it_is_an_option_of_ours(command):
+    from jackfield._parameters import ParameterNote, ParameterReport
+    from jackfield.cli._answers import note_parameters
+
+    told = []
+
+    class Session:
+        note = told.append
+
+    notes = (
+        ParameterNote("max_tokens", "defaulted", "max_tokens", 4096, "the service wants one"),
+        ParameterNote("stream_options", "defaulted", "stream_options", {}, "always"),
+        ParameterNote("seed", "sent", "seed", 1),
+    )
+    note_parameters(Session, ParameterReport(notes))
+    assert told == ["max_tokens defaulted to 4096: the service wants one"]
+
+
 def test_thinking_is_shown_only_if_asked_for_and_never_on_stdout(command):
     command.fake.script(FakeAnswer(text="yes", thinking="let me see"))
     assert "let me see" not in command("chat", "Hi").stderr

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from jackfield._arguments import ChatOptions, EmbedOptions
 from jackfield._errors import UnsupportedError
 from jackfield._events import Event, RefusalDelta, TextDelta, ThinkingDelta
 
@@ -165,7 +166,11 @@ def _note_reply(session: Session, reply: Reply) -> None:
 
 def note_parameters(session: Session, report: ParameterReport) -> None:
     """Say which parameters became something else than was asked for."""
+    options = {*ChatOptions.__annotations__, *EmbedOptions.__annotations__}
     for entry in report.changed():
+        # What a service needs besides our options, on every call, is for `explain` and `--json` to show.
+        if entry.fate == "defaulted" and entry.name not in options:
+            continue
         what = f" to {entry.value}" if entry.fate in {"defaulted", "clamped"} else ""
         why = f": {entry.why}" if entry.why else ""
         session.note(f"{entry.name} {entry.fate}{what}{why}")
