@@ -1,1 +1,79 @@
-"""Local models for Jackfield: chat, completion and embeddings on ONNX Runtime, with no key and no network."""
+"""Local models for Jackfield, on ONNX Runtime: no key, and no network once a model is in the cache."""
+
+from __future__ import annotations
+
+from jackfield import (
+    Capabilities,
+    Decoder,
+    Failure,
+    JackfieldError,
+    Listing,
+    ModelRef,
+    ProviderInfo,
+    Request,
+    Translation,
+    Transport,
+    hookimpl,
+)
+
+from ._answer import AnswerDecoder
+from ._capabilities import capabilities
+from ._listing import LISTING
+from ._provider_errors import error
+from ._settings import OnnxModelKeys, OnnxSettings
+from ._translate import PROVIDER, translate
+from ._transport import OnnxTransport
+
+__all__ = ["OnnxModelKeys", "OnnxSettings"]
+
+# There is no `jackfield_cost`: what a machine costs is known to whoever pays for it. `rate = { hour = "..." }` on the
+# connection prices the seconds that the model was busy; without it the cost is unknown.
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id=PROVIDER,
+        title="Local models on ONNX Runtime",
+        settings=OnnxSettings,
+        kinds=frozenset({"chat", "completion", "embedding"}),
+        model_keys=OnnxModelKeys,
+        docs="docs/providers/onnx.md",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what a model of the catalogue, or any on this engine, can do."""
+    return capabilities(model)
+
+
+@hookimpl
+def jackfield_discover() -> Listing:
+    """List the catalogue."""
+    return LISTING
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into data for the engine."""
+    return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(model: ModelRef) -> Decoder:
+    """Give the decoder of whatever the engine answers."""
+    return AnswerDecoder(model.known_as)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn what the engine raises into an error."""
+    return error(failure)
+
+
+@hookimpl
+def jackfield_transport(settings: OnnxSettings) -> Transport:
+    """Answer in this process."""
+    return OnnxTransport(settings)

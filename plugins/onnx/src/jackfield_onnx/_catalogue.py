@@ -1,5 +1,6 @@
 """The models that can be fetched by name: where they come from, and the digests that make them the right ones."""
 
+import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -44,6 +45,7 @@ class CatalogueEntry:
         licence: Its licence, as an SPDX expression.
         remark: What a person should know before using it.
         parameters: Number of weights.
+        context_length: For a decoder, tokens it was trained to see at once, as its file says.
         description: For an encoder, its description; a decoder's comes out of its file.
         sampling: For a decoder, defaults that its file does not say: temperature, top_p, repetition penalty.
         files: What it is made of.
@@ -55,6 +57,7 @@ class CatalogueEntry:
     licence: str
     remark: str
     parameters: int
+    context_length: int | None = None
     description: _folder.EncoderDescription | None = None
     sampling: tuple[float, float, float] = (1.0, 1.0, 1.0)
     files: tuple[WheelMember, ...]
@@ -72,6 +75,7 @@ _SMOLLM2 = CatalogueEntry(
     licence="Apache-2.0",
     remark="135M parameters, for trying the pipes: it answers fluently and is often wrong",
     parameters=134_515_008,
+    context_length=8192,
     # Greedy decoding of a model this small runs in circles.
     sampling=(0.2, 0.9, 1.1),
     files=(
@@ -124,15 +128,26 @@ _MINILM = CatalogueEntry(
 CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType({entry.id: entry for entry in (_SMOLLM2, _MINILM)})
 
 
+def known_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry | None:
+    """Find a model by its name here, or by the name its authors use, in any case; None if there is none."""
+    wanted = model.casefold()
+    for entry in catalogue.values():
+        if wanted in {entry.id, entry.title.casefold()}:
+            return entry
+    return None
+
+
 def find_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry:
     """Find a model by name.
 
     Raises:
         UnknownModelError: When the catalogue has no such model.
     """
-    entry = catalogue.get(model)
+    entry = known_entry(model, catalogue)
     if entry is None:
+        near = difflib.get_close_matches(model.casefold(), catalogue, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
         raise UnknownModelError(
-            "the catalogue has no such model", model, f"It has {', '.join(sorted(catalogue))}."
+            "the catalogue has no such model", model, f"{hint}It has {', '.join(sorted(catalogue))}."
         )
     return entry

@@ -20,7 +20,7 @@ from jackfield_onnx._errors import (
 from jackfield_onnx._runtime import SessionSettings, new_run_options
 from jackfield_onnx._sampling import Choice, Sampler, Sampling
 from jackfield_onnx._scheduler import FinishReason, Job, JobStep, Scheduler, Sink
-from jackfield_onnx._text import ChatTemplate, StopScanner, TokenText, Turn, encode
+from jackfield_onnx._text import ChatTemplate, PromptEncoder, StopScanner, TokenText, Turn
 
 _DEFAULT_MAX_CONTEXT = 4096
 
@@ -215,7 +215,7 @@ class Engine:
         self.context = context
         self.device = device
         self._tokenizer = tokenizer
-        self._template = template
+        self._prompts = PromptEncoder(tokenizer, template)
         self._scheduler = scheduler
 
     @classmethod
@@ -326,13 +326,7 @@ class Engine:
         )
 
     def _encode(self, prompt: str | tuple[Turn, ...]) -> list[int]:
-        if isinstance(prompt, str):
-            return encode(self._tokenizer, prompt, markers=True)
-        if self._template is None:
-            raise RequestError(
-                "the model has no chat template", self.description.name, "Give the prompt as a text."
-            )
-        return encode(self._tokenizer, self._template.render(prompt), markers=False)
+        return self._prompts.text(prompt) if isinstance(prompt, str) else self._prompts.conversation(prompt)
 
 
 def _cpu_only(settings: SessionSettings, name: str) -> SessionSettings:

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
-from tokenizers import Tokenizer
 
 from jackfield_onnx._errors import DamagedModelError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "model.onnx.data"
@@ -102,12 +104,14 @@ def read_encoder(folder: Path) -> EncoderDescription:
     return _read(folder, EncoderDescription, "encoder")
 
 
-def read_tokenizer(folder: Path) -> Tokenizer:
+def read_tokenizer(folder: Path) -> "Tokenizer":
     """Read a folder's tokenizer.
 
     Raises:
         DamagedModelError: When it is missing or malformed.
     """
+    from tokenizers import Tokenizer  # late: the catalogue needs this module without it
+
     path = folder / TOKENIZER_FILE
     try:
         return Tokenizer.from_file(str(path))

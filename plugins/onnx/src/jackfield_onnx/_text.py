@@ -1,7 +1,10 @@
 """Text on its way into a model and out of it: prompts from templates, characters from tokens, stop strings."""
 
 import datetime as dt
+import functools
 import json
+import re
+import secrets
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -144,14 +147,87 @@ def _overlap(text: str, stop: str) -> int:
     return 0
 
 
-def encode(tokenizer: Tokenizer, text: str, *, markers: bool) -> list[int]:
-    """Turn a text into tokens.
+class PromptEncoder:
+    """Turns prompts into tokens, so that only what the model's template writes becomes a control token.
+
+    A tokenizer takes the name of a control token for that token wherever it stands. In a message, whose text may come
+    from anybody, that would let its writer end the turn and speak as the system. Such names are masked while the
+    template runs, and then read as the characters they are.
 
     Args:
         tokenizer: The model's tokenizer.
-        text: The text. Names of control tokens in it become control tokens.
-        markers: Add what the tokenizer puts around a text; a chat template has written it already.
+        template: Its chat template, or None when it has none.
     """
-    encoding: Any = tokenizer.encode(text, add_special_tokens=markers)
-    ids: list[int] = encoding.ids
-    return ids
+
+    def __init__(self, tokenizer: Tokenizer, template: ChatTemplate | None) -> None:
+        self.template = template
+        self._tokenizer = tokenizer
+        known = tokenizer.get_added_tokens_decoder()
+        self._control = {token.content: number for number, token in known.items() if token.special}
+        # The longest first: one name may begin another.
+        names = sorted(self._control, key=len, reverse=True)
+        self._names = re.compile("|".join(map(re.escape, names))) if names else None
+
+    def text(self, text: str) -> list[int]:
+        """Encode a text to be continued. It is the caller's own prompt: names of control tokens count."""
+        return self._ids(self._tokenizer, text, markers=True)
+
+    def conversation(self, turns: Sequence[Turn]) -> list[int]:
+        """Encode a conversation.
+
+        Raises:
+            RequestError: When the model has no template, or it refuses the conversation.
+        """
+        if self.template is None:
+            raise RequestError("the model has no chat template", "messages", "Give the prompt as a text.")
+        names = self._names
+        if names is None or not any(names.search(turn.content) for turn in turns):
+            return self._ids(self._tokenizer, self.template.render(turns), markers=False)
+        mask = _Mask(names)
+        written = self.template.render(
+            [attrs.evolve(turn, content=mask.hide(turn.content)) for turn in turns]
+        )
+        ids: list[int] = []
+        at = 0
+        for found in names.finditer(written):
+            ids += self._literal(mask.show(written[at : found.start()]))
+            ids.append(self._control[found[0]])
+            at = found.end()
+        return ids + self._literal(mask.show(written[at:]))
+
+    def _literal(self, text: str) -> list[int]:
+        return self._ids(self._plain, text, markers=False)
+
+    @functools.cached_property
+    def _plain(self) -> Tokenizer:
+        # A second one, for a tokenizer cannot be switched while another thread uses it. It takes as long to make as
+        # the first, and is needed only when a message names a control token.
+        plain = Tokenizer.from_str(self._tokenizer.to_str())
+        plain.encode_special_tokens = True
+        return plain
+
+    @staticmethod
+    def _ids(tokenizer: Tokenizer, text: str, *, markers: bool) -> list[int]:
+        encoding: Any = tokenizer.encode(text, add_special_tokens=markers)
+        ids: list[int] = encoding.ids
+        return ids
+
+
+class _Mask:
+    """Puts words that occur nowhere else in the place of control tokens' names, and back."""
+
+    def __init__(self, names: re.Pattern[str]) -> None:
+        self._names = names
+        self._key = secrets.token_hex(8)  # cannot be guessed, so no message can hold it
+        self._hidden: list[str] = []
+        self._words = re.compile(f"\ue000{self._key}-(\\d+)\ue001")
+
+    def hide(self, text: str) -> str:
+        return self._names.sub(self._word, text)
+
+    def show(self, text: str) -> str:
+        return self._words.sub(lambda word: self._hidden[int(word[1])], text)
+
+    def _word(self, name: re.Match[str]) -> str:
+        self._hidden.append(name[0])
+        return f"\ue000{self._key}-{len(self._hidden) - 1}\ue001"

@@ -1,0 +1,49 @@
+"""List the catalogue, and what of it is in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from jackfield import Head, Listing, ModelCard, Wire
+
+from ._capabilities import KINDS
+
+if TYPE_CHECKING:
+    from ._store import StoredModel
+
+__all__ = ["LISTING", "as_bytes"]
+
+
+def as_bytes(models: Sequence[StoredModel]) -> bytes:
+    """Write a listing."""
+    return orjson.dumps({"models": [_row(model) for model in models]})
+
+
+def _row(model: StoredModel) -> dict[str, Any]:
+    entry = model.entry
+    return {
+        "id": entry.id,
+        "title": entry.title,
+        "kind": entry.kind,
+        "licence": entry.licence,
+        "remark": entry.remark,
+        "parameters": entry.parameters,
+        "download_bytes": entry.download_bytes,
+        "ready": model.ready,
+        "bytes": model.size,
+    }
+
+
+def _parse(_head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
+    return [_card(row) for row in orjson.loads(body)["models"]], None
+
+
+def _card(row: dict[str, Any]) -> ModelCard:
+    # Sizes and features come from the table, which knows the connection's settings.
+    return ModelCard(id=row["id"], kinds=KINDS[row["kind"]], title=row["title"], data=row)
+
+
+LISTING: Final = Listing(Wire("models", method="GET"), _parse)

@@ -1,0 +1,159 @@
+"""Models that are in memory, and how they get there: once each, however many requests wait for one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import attrs
+
+from jackfield.progress import report
+
+from ._catalogue import known_entry
+from ._embedder import Embedder
+from ._engine import Engine, EngineSettings
+from ._errors import EngineClosedError, PreparationError
+from ._runtime import SessionSettings
+from ._settings import OnnxSettings
+from ._store import ModelStore
+
+__all__ = ["LoadedModels"]
+
+_Model: TypeAlias = Engine | Embedder
+_Key: TypeAlias = tuple[type, str]
+T = TypeVar("T", Engine, Embedder)
+
+
+@attrs.define
+class _Flight:
+    """A model on its way, and how many wait for it."""
+
+    task: asyncio.Task[_Model]
+    waiting: int = 0
+
+
+class LoadedModels:
+    """Loads models on first use and keeps them until it is closed. Belongs to one event loop.
+
+    Args:
+        settings: The connection's.
+    """
+
+    def __init__(self, settings: OnnxSettings) -> None:
+        self._settings = settings
+        self._session = SessionSettings(
+            device=settings.device, threads=settings.threads, spinning=settings.spinning
+        )
+        self.store = ModelStore(settings.cache_dir)
+        self._loaded: dict[_Key, _Model] = {}
+        self._flights: dict[_Key, _Flight] = {}
+
+    async def engine(self, model: str, folder: str | None = None) -> Engine:
+        """Give a chat model; the first caller has it fetched, prepared and loaded.
+
+        Args:
+            model: Its name in the catalogue, or any name if there is a folder.
+            folder: Where it is, for a model outside the catalogue.
+
+        Raises:
+            LocalModelError: It cannot be had.
+        """
+        settings = EngineSettings(
+            session=self._session, max_context=self._settings.max_context, max_queue=self._settings.max_queue
+        )
+
+        async def load(place: Path) -> Engine:
+            return await Engine.load(place, settings)
+
+        return await self._get(Engine, model, folder, load)
+
+    async def embedder(self, model: str, folder: str | None = None) -> Embedder:
+        """Give an embedding model, as `engine` does."""
+
+        async def load(place: Path) -> Embedder:
+            return await Embedder.load(place, self._session)
+
+        return await self._get(Embedder, model, folder, load)
+
+    async def aclose(self) -> None:
+        """Stop what is on its way, stop every answer, join every thread; may be called twice."""
+        flights, self._flights = self._flights, {}
+        for flight in flights.values():
+            flight.task.cancel()
+        await asyncio.gather(*(flight.task for flight in flights.values()), return_exceptions=True)
+        loaded, self._loaded = self._loaded, {}
+        for model in loaded.values():
+            await model.aclose()
+
+    async def _get(
+        self, kind: type[T], model: str, folder: str | None, load: Callable[[Path], Awaitable[T]]
+    ) -> T:
+        entry = None if folder is not None else known_entry(model)
+        key = (kind, folder or (model if entry is None else entry.id))
+        found = self._loaded.get(key)
+        if found is None:
+            found = await self._join(key, model, folder, load)
+        if not isinstance(found, kind):  # the key says it is; this says it to the type checker
+            raise TypeError(f"{key} holds a {type(found).__name__}")
+        return found
+
+    async def _join(
+        self, key: _Key, model: str, folder: str | None, load: Callable[[Path], Awaitable[_Model]]
+    ) -> _Model:
+        """Wait for a model with all others that do; the last who gives up stops the work."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._load(key, model, folder, load)))
+            flight.task.add_done_callback(lambda task: self._landed(key, task))
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        except asyncio.CancelledError:
+            if flight.task.cancelled() and not _is_cancelled():
+                raise EngineClosedError(
+                    "the connection was closed while the model was loaded", model
+                ) from None
+            raise
+        finally:
+            flight.waiting -= 1
+            if flight.waiting == 0 and not flight.task.done():
+                # Out of the way at once: who comes now begins anew instead of joining what is being stopped.
+                self._flights.pop(key, None)
+                flight.task.cancel()
+
+    def _landed(self, key: _Key, task: asyncio.Task[_Model]) -> None:
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:
+            del self._flights[key]
+        if not task.cancelled():
+            task.exception()  # read here in case nobody waits any more
+
+    async def _load(
+        self, key: _Key, model: str, folder: str | None, load: Callable[[Path], Awaitable[_Model]]
+    ) -> _Model:
+        place = await self._place(model) if folder is None else _declared(folder)
+        report("load", 0)
+        found = await load(place)
+        self._loaded[key] = found
+        return found
+
+    async def _place(self, model: str) -> Path:
+        if self._settings.offline and not await asyncio.to_thread(self.store.is_ready, model):
+            raise PreparationError(
+                "the model is not in the cache, and this connection is declared offline",
+                f"{model} in {self.store.root}",
+                "Copy a prepared model into the cache, or remove `offline` once.",
+            )
+        return await self.store.obtain(model, progress=report)
+
+
+def _declared(folder: str) -> Path:
+    return Path(folder).expanduser()
+
+
+def _is_cancelled() -> bool:
+    """Say whether it is the caller who was cancelled, and not what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
