@@ -31,7 +31,11 @@ WHOLE = {
     "created": 1,
     "model": "gpt-4o-2024-08-06",
     "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": "Because.", "refusal": None}, "finish_reason": "stop"}
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Because.", "refusal": None},
+            "finish_reason": "stop",
+        }
     ],
     "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
 }
@@ -64,7 +68,9 @@ RESPONSE = {
 
 
 def chunk(delta=None, finish=None, usage=None):
-    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}]
+    choices = (
+        [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}]
+    )
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
@@ -92,7 +98,11 @@ async def both(monkeypatch):
     async with RecordingServer() as server:
         connection["base_url"] = f"{server.url}/v1"
         client = AsyncOpenAI(
-            base_url=f"{server.url}/v1", api_key="sk-made-up", organization="org-1", project="proj-1", max_retries=0
+            base_url=f"{server.url}/v1",
+            api_key="sk-made-up",
+            organization="org-1",
+            project="proj-1",
+            max_retries=0,
         )
         async with Mesh.from_config({"connections": {"openai": connection}}) as mesh, client:
             yield server, mesh, client
@@ -114,10 +124,27 @@ USER = [{"role": "user", "content": "Why?"}]
 # What our caller writes, and what the SDK's caller writes for the same.
 CHATS = {
     "nothing": ({}, {}),
-    "zero": ({"temperature": 0, "seed": 0, "presence_penalty": 0}, {"temperature": 0, "seed": 0, "presence_penalty": 0}),
+    "zero": (
+        {"temperature": 0, "seed": 0, "presence_penalty": 0},
+        {"temperature": 0, "seed": 0, "presence_penalty": 0},
+    ),
     "sampling": (
-        {"temperature": 0.5, "top_p": 0.9, "frequency_penalty": 1.5, "presence_penalty": -1, "seed": 7, "n": 2},
-        {"temperature": 0.5, "top_p": 0.9, "frequency_penalty": 1.5, "presence_penalty": -1, "seed": 7, "n": 2},
+        {
+            "temperature": 0.5,
+            "top_p": 0.9,
+            "frequency_penalty": 1.5,
+            "presence_penalty": -1,
+            "seed": 7,
+            "n": 2,
+        },
+        {
+            "temperature": 0.5,
+            "top_p": 0.9,
+            "frequency_penalty": 1.5,
+            "presence_penalty": -1,
+            "seed": 7,
+            "n": 2,
+        },
     ),
     "max_tokens": ({"max_tokens": 5}, {"max_completion_tokens": 5}),
     "stop": ({"stop": ["a", "b"]}, {"stop": ["a", "b"]}),
@@ -186,7 +213,10 @@ async def test_a_conversation_with_tools_and_pictures_is_equal(monkeypatch):
             "role": "user",
             "content": [
                 {"type": "text", "text": "Look"},
-                {"type": "image_url", "image_url": {"url": "https://pictures.example/a.png", "detail": "low"}},
+                {
+                    "type": "image_url",
+                    "image_url": {"url": "https://pictures.example/a.png", "detail": "low"},
+                },
                 {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}},
             ],
         },
@@ -239,7 +269,9 @@ async def test_completions_are_asked_for_and_read_alike(monkeypatch):
     answer = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "m", "choices": [{"index": 0, "text": " b", "finish_reason": "length", "logprobs": None}]}  # fmt: skip
     async with both(monkeypatch) as (server, mesh, client):
         server.answer(Answer.json(answer), Answer.json(answer))
-        ours = await mesh.complete("openai:gpt-3.5-turbo-instruct", "a", max_tokens=1, suffix="c", logprobs=True, top_logprobs=2)
+        ours = await mesh.complete(
+            "openai:gpt-3.5-turbo-instruct", "a", max_tokens=1, suffix="c", logprobs=True, top_logprobs=2
+        )
         theirs = await client.completions.create(
             model="gpt-3.5-turbo-instruct", prompt="a", max_tokens=1, suffix="c", logprobs=2
         )
@@ -254,11 +286,18 @@ async def test_embeddings_are_asked_for_and_read_alike(monkeypatch):
         {"object": "embedding", "index": 1, "embedding": "AAAAQAAAgD4="},
         {"object": "embedding", "index": 0, "embedding": "AAAAPwAAgL8="},
     ]
-    answer = {"object": "list", "model": "m", "data": entries, "usage": {"prompt_tokens": 2, "total_tokens": 2}}
+    answer = {
+        "object": "list",
+        "model": "m",
+        "data": entries,
+        "usage": {"prompt_tokens": 2, "total_tokens": 2},
+    }
     async with both(monkeypatch) as (server, mesh, client):
         server.answer(Answer.json(answer), Answer.json(answer))
         ours = await mesh.embed("openai:text-embedding-3-small", ["a", "b"], dimensions=2)
-        theirs = await client.embeddings.create(model="text-embedding-3-small", input=["a", "b"], dimensions=2)
+        theirs = await client.embeddings.create(
+            model="text-embedding-3-small", input=["a", "b"], dimensions=2
+        )
         assert difference(*server.requests) == {}
         by_index = {entry.index: entry.embedding for entry in theirs.data}
         assert ours.lists() == [by_index[0], by_index[1]] == [[0.5, -1.0], [2.0, 0.25]]
@@ -298,20 +337,29 @@ async def test_tokens_are_counted_alike(monkeypatch):
     async with both(monkeypatch) as (server, mesh, client):
         server.answer(Answer.json(answer), Answer.json(answer))
         ours = await mesh.count_tokens("openai:gpt-5.2", "Why?")
-        theirs = await client.responses.input_tokens.count(model="gpt-5.2", input=[{"role": "user", "content": "Why?"}])
+        theirs = await client.responses.input_tokens.count(
+            model="gpt-5.2", input=[{"role": "user", "content": "Why?"}]
+        )
         assert difference(*server.requests) == {}
         assert ours.input_tokens == theirs.input_tokens == 11
         assert ours.exact
 
 
 async def test_models_are_listed_alike(monkeypatch):
-    answer = {"object": "list", "data": [{"id": "gpt-4o", "object": "model", "created": 1, "owned_by": "system"}]}
+    answer = {
+        "object": "list",
+        "data": [{"id": "gpt-4o", "object": "model", "created": 1, "owned_by": "system"}],
+    }
     async with both(monkeypatch) as (server, mesh, client):
         server.answer(Answer.json(answer), Answer.json(answer))
         ours = await mesh.models("openai", refresh=True)
         theirs = [model.id async for model in client.models.list()]
         asked, theirs_asked = server.requests
-        assert (asked.method, asked.path_qs) == (theirs_asked.method, theirs_asked.path_qs) == ("GET", "/v1/models")
+        assert (
+            (asked.method, asked.path_qs)
+            == (theirs_asked.method, theirs_asked.path_qs)
+            == ("GET", "/v1/models")
+        )
         assert [card.id for card in ours] == theirs == ["gpt-4o"]
 
 

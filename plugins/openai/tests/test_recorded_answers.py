@@ -165,7 +165,10 @@ def expected_choices(row):
             piece = piece_of(row, choice)
             state["text"] += piece.get("content") or ""
             state["refusal"] += piece.get("refusal") or ""
-            state["thinking"] += piece.get("reasoning_content") or piece.get("reasoning") or ""
+            details = "".join(
+                d.get("text") or d.get("summary") or "" for d in piece.get("reasoning_details") or []
+            )
+            state["thinking"] += piece.get("reasoning_content") or piece.get("reasoning") or details
             if piece.get("function_call"):
                 add_call(state, 0, piece["function_call"])
             for position, call in enumerate(piece.get("tool_calls") or []):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jackfield import (
@@ -12,7 +12,6 @@ from jackfield import (
     Message,
     ModelRef,
     Options,
-    ParameterRule,
     ParameterWriter,
     Reasoning,
     Tool,
@@ -23,7 +22,7 @@ from jackfield import (
 
 from ._dialect import Dialect
 from ._messages import chat_messages
-from ._models import rules_for
+from ._models import efforts_of, rules_for
 from ._schema import follows_strict_rules, schema_name
 
 __all__ = ["conversation", "effort_of", "named_schema", "put_effort", "put_renamed", "translate_chat"]
@@ -51,9 +50,9 @@ def translate_chat(
 ) -> Translation:
     """Write a chat as a wire for chat completions."""
     options = request.options
-    capabilities = rules_for(model.known_as, effort_of(options), capabilities)
+    rules = rules_for(model.known_as, effort_of(options), capabilities)
     path, body = dialect.start(dialect.chat_path, model)
-    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
     body["messages"] = chat_messages(
         dialect, conversation(options, request.messages, writer), writer, capabilities
     )
@@ -189,10 +188,10 @@ def put_effort(
             "reasoning.effort", "the model never reasons, and the parameter itself would be refused", effort
         )
         return
-    rule = capabilities.parameters.get("reasoning.effort")
-    if rule is not None and rule.choices is not None and effort not in rule.choices:
-        known = f"the model's efforts are {', '.join(rule.choices)}"
-        nearest = _nearest(effort, rule)
+    efforts = efforts_of(capabilities)
+    if efforts is not None and effort not in efforts:
+        known = f"the model's efforts are {', '.join(efforts)}"
+        nearest = _nearest(effort, efforts)
         if nearest is None or policy == "error":
             writer.refuse("reasoning.effort", f"{effort!r} is none of them: {known}", effort)
             return
@@ -201,10 +200,10 @@ def put_effort(
     writer.write("reasoning.effort", path, effort)
 
 
-def _nearest(effort: str, rule: ParameterRule) -> str | None:
+def _nearest(effort: str, efforts: Sequence[str]) -> str | None:
     """Give the model's effort that is nearest to the one asked for; of two, the lower."""
     if effort not in _EFFORTS:
         return None
-    known = [choice for choice in rule.choices or () if choice in _EFFORTS and choice != "none"]
+    known = [choice for choice in efforts if choice in _EFFORTS and choice != "none"]
     wanted = _EFFORTS.index(effort)
     return min(known, key=lambda choice: abs(_EFFORTS.index(choice) - wanted), default=None)

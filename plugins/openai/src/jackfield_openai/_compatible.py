@@ -80,7 +80,7 @@ def _settings(base_url: str | None, api_key_env: str | None) -> type:
     class CompatibleSettings:
         """Config keys of a connection to a compatible service: `api_key` and `base_url`."""
 
-        api_key: Secret | None = secret(env=api_key_env)  # noqa: RUF009 -- gives an attrs field
+        api_key: Secret | None = secret(env=api_key_env)
         base_url: str = default
 
     return CompatibleSettings

@@ -11,7 +11,7 @@ import attrs
 
 from jackfield import Capabilities, Capability, Limits, ParameterRule
 
-__all__ = ["capabilities", "only_responses", "retired", "rules_for"]
+__all__ = ["capabilities", "efforts_of", "only_responses", "retired", "rules_for"]
 
 # Source: OpenAI's Python SDK 3.54.0 and API reference, November 2026: parameters of chat completions.
 _RANGES: Final[Mapping[str, ParameterRule]] = {
@@ -110,7 +110,7 @@ def _chat(row: Mapping[str, Any], source: str) -> Capabilities:
     if family.get("reasons") == "always":
         rules.update(_WHILE_REASONING)
     if "efforts" in family:
-        rules["reasoning.effort"] = ParameterRule(choices=tuple(family["efforts"]), source=_PROFILES)
+        rules["reasoning"] = ParameterRule(choices=tuple(family["efforts"]), source=_PROFILES)
     return Capabilities(features=features, parameters=_with_output(rules, row), limits=_limits(row))
 
 
@@ -148,6 +148,12 @@ def _with_output(rules: Mapping[str, ParameterRule], row: Mapping[str, Any]) -> 
     return {**rules, "max_tokens": ParameterRule(maximum=row["output"], source="litellm 1.109.1")}
 
 
+def efforts_of(known: Capabilities) -> tuple[str, ...] | None:
+    """Give the efforts that a model has; None if they are unknown."""
+    rule = known.parameters.get("reasoning")
+    return None if rule is None else rule.choices
+
+
 def rules_for(model: str, effort: str | None, known: Capabilities) -> Capabilities:
     """Add the rules that depend on the effort of the request at hand.
 
@@ -156,6 +162,8 @@ def rules_for(model: str, effort: str | None, known: Capabilities) -> Capabiliti
         effort: The effort that was asked for, None if none was.
         known: What the core knows; its rules win, because an administrator may have declared them.
     """
+    # The choices of `reasoning` are efforts; a translator compares them itself, with the effort alone.
+    known = attrs.evolve(known, parameters={k: v for k, v in known.parameters.items() if k != "reasoning"})
     row = _row(model)
     reasons = None if row is None else _family(row).get("reasons")
     asked = effort not in (None, "none")

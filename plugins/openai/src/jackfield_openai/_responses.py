@@ -82,6 +82,7 @@ def translate_count(
     for name, value in given.given().items():
         if name not in _COUNTED:
             writer.drop(name, "it does not change the count", value)
+    writer.merge_extra(given.extra, *dialect.ids)
     wire = Wire(f"{path}/input_tokens", body, meta={"api": "count"})
     return Translation(wire, writer.finish())
 
@@ -94,9 +95,9 @@ def _begin(
     capabilities: Capabilities,
 ) -> tuple[ParameterWriter, dict[str, Any], str]:
     """Write what an answer and a count of tokens have in common."""
-    capabilities = rules_for(model.known_as, effort_of(options), capabilities)
+    rules = rules_for(model.known_as, effort_of(options), capabilities)
     path, body = dialect.start(dialect.responses_path or "/responses", model)
-    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
     items = _Items(dialect, writer, capabilities, messages)
     body["input"] = [item for index, message in enumerate(messages) for item in items.message(index, message)]
     put_renamed(dialect, writer, "system", "instructions")

@@ -20,7 +20,7 @@ class OpenAISettings:
         project: Sent as `OpenAI-Project`.
     """
 
-    api_key: Secret = secret(env="OPENAI_API_KEY")  # noqa: RUF009 -- gives an attrs field
+    api_key: Secret = secret(env="OPENAI_API_KEY")
     base_url: str = "https://api.openai.com/v1"
     organization: str | None = None
     project: str | None = None

@@ -1,0 +1,332 @@
+"""Odd answers of chat completions. The samples are written by us from documented formats and known faults."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from jackfield import (
+    Failure,
+    FailureInStream,
+    Finish,
+    Frame,
+    Head,
+    Headers,
+    MalformedResponseError,
+    RawEvent,
+    ServerError,
+    StreamInterruptedError,
+    TextDelta,
+    Thinking,
+    Wire,
+)
+from jackfield._fold import fold
+from jackfield.http import SSEFramer
+from jackfield_openai import OPENAI, Dialect, decoder, error
+
+SAMPLES = Path(__file__).with_name("wire")
+LOCAL = Dialect(id="local")
+SSE = Head(200, Headers({"content-type": "text/event-stream"}))
+JSON = Head(200, Headers({"content-type": "application/json; charset=utf-8"}))
+
+
+def decode(frames, *, dialect=LOCAL, stream=True, head=SSE, body=None):
+    reading = decoder(dialect, Wire("/", body or {}, stream=stream, meta={"api": "chat"}))
+    events = list(reading.start(head))
+    for frame in frames:
+        data = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
+        events += reading.feed(Frame(data))
+    return events + reading.finish()
+
+
+def chunk(delta, finish=None, **more):
+    return {
+        "id": "c",
+        "model": "m",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        **more,
+    }
+
+
+def calls_of(*deltas, finish="tool_calls"):
+    (choice,) = fold(
+        decode([*(chunk({"tool_calls": d}) for d in deltas), chunk({}, finish), b"[DONE]"])
+    ).choices
+    return [(call.id, call.name, dict(call.arguments)) for call in choice.message.tool_calls]
+
+
+# -- every cut of the network ------------------------------------------------------------------------------------
+
+
+def cut_events(data, places, api):
+    framer = SSEFramer()
+    reading = decoder(OPENAI, Wire("/", {}, stream=True, meta={"api": api}))
+    reading.start(SSE)
+    events, begin = [], 0
+    for place in [*places, len(data)]:
+        for frame in framer.feed(data[begin:place]):
+            events += reading.feed(frame)
+        begin = place
+    for frame in framer.close():
+        events += reading.feed(frame)
+    return events + reading.finish()
+
+
+@pytest.mark.parametrize(
+    ("name", "api"),
+    [("chat", "chat"), ("tools", "chat"), ("completion", "completion"), ("response", "responses")],
+)
+def test_a_cut_at_any_byte_changes_nothing(name, api):
+    data = (SAMPLES / f"{name}.sse").read_bytes()
+    whole = cut_events(data, [], api)
+    for place in range(len(data)):
+        assert cut_events(data, [place], api) == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_many_cuts_change_nothing(data):
+    stream = (SAMPLES / "chat.sse").read_bytes()
+    places = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=40)))
+    assert cut_events(stream, places, "chat") == cut_events(stream, [], "chat")
+
+
+@given(text=st.text(min_size=1), pieces=st.integers(1, 5))
+def test_text_comes_through_as_it_is(text, pieces):
+    size = max(1, len(text) // pieces)
+    parts = [text[i : i + size] for i in range(0, len(text), size)]
+    events = decode([chunk({"role": "assistant", "content": ""}), *(chunk({"content": p}) for p in parts), chunk({}, "stop"), b"[DONE]"])  # fmt: skip
+    assert fold(events).choices[0].text == text
+
+
+# -- the end ------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_without_marker_but_with_a_finish_reason_is_whole():
+    assert (
+        fold(decode([chunk({"content": "a"}), chunk({}, "stop")], dialect=OPENAI)).choices[0].finish_reason
+        == "stop"
+    )
+
+
+def test_a_stream_without_either_was_interrupted():
+    with pytest.raises(StreamInterruptedError):
+        decode([chunk({"content": "a"})], dialect=OPENAI)
+
+
+def test_a_stream_that_lacks_a_choice_was_interrupted():
+    with pytest.raises(StreamInterruptedError):
+        decode([chunk({"content": "a"}, "stop")], dialect=OPENAI, body={"n": 2})
+
+
+def test_a_compatible_server_may_just_end():
+    finish = decode([chunk({"content": "a"})])[-1]
+    assert finish == Finish("other", 0, None)
+
+
+@pytest.mark.parametrize("dialect", [OPENAI, LOCAL])
+def test_nothing_at_all_is_no_answer(dialect):
+    with pytest.raises(StreamInterruptedError):
+        decode([], dialect=dialect)
+
+
+def test_json_instead_of_the_stream_is_a_whole_answer():
+    whole = (SAMPLES / "tools.json").read_bytes()
+    asked = fold(decode([whole], head=JSON))
+    assert asked.choices == fold(decode([whole], stream=False, head=JSON)).choices
+    assert asked.choices[0].finish_reason == "tool_calls"
+
+
+def test_the_finish_is_told_once():
+    events = decode([chunk({"content": "a"}, "stop"), chunk({}, "stop"), b"[DONE]"])
+    assert sum(isinstance(event, Finish) for event in events) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "ours"),
+    [("eos", "stop"), ("eos_token", "stop"), ("END_TURN", "stop"), ("max_tokens", "length"), ("tool_use", "tool_calls"), ("odd", "other")],
+)  # fmt: skip
+def test_words_of_other_servers_for_the_end(raw, ours):
+    finish = decode([chunk({"content": "a"}, raw), b"[DONE]"])[-1]
+    assert (finish.reason, finish.raw) == (ours, raw)
+
+
+# -- errors inside --------------------------------------------------------------------------------------------------
+
+
+def test_an_error_inside_the_stream_is_the_error():
+    with pytest.raises(FailureInStream) as caught:
+        cut_events((SAMPLES / "error.sse").read_bytes(), [], "chat")
+    failure = caught.value.failure
+    assert failure.in_stream
+    assert isinstance(error(failure), ServerError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "no", "code": 502}},
+        {"error": "no"},
+        {"object": "error", "message": "no", "code": 400},
+        {"detail": "no"},
+        {"choices": [{"error": {"message": "no", "code": 429}}]},
+        {"choices": [{"index": 0, "message": {"content": ""}, "finish_reason": "error"}]},
+    ],
+)
+def test_an_error_in_a_good_answer_is_the_error(body):
+    with pytest.raises(FailureInStream):
+        decode([body], stream=False, head=JSON)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"null", b"[]", b"not json", b'{"id":"x"}'])
+def test_what_is_no_answer_is_malformed(body):
+    with pytest.raises((MalformedResponseError, FailureInStream)):
+        decode([body], stream=False, head=JSON)
+
+
+# -- tool calls -------------------------------------------------------------------------------------------------------
+
+
+def test_whole_calls_in_one_event():
+    two = [
+        {"index": i, "id": f"c{i}", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        for i in (0, 1)
+    ]
+    assert calls_of(two) == [("c0", "f", {}), ("c1", "f", {})]
+
+
+def test_calls_whose_index_is_always_0():
+    one = [{"index": 0, "id": "c0", "function": {"name": "f", "arguments": '{"a":1}'}}]
+    two = [{"index": 0, "id": "c1", "function": {"name": "g", "arguments": '{"b":2}'}}]
+    assert calls_of(one, two) == [("c0", "f", {"a": 1}), ("c1", "g", {"b": 2})]
+
+
+def test_calls_without_an_index():
+    begin = [{"id": "c0", "function": {"name": "f", "arguments": '{"a"'}}]
+    more = [{"function": {"arguments": ":1}"}}]
+    other = [{"id": "c1", "function": {"name": "g", "arguments": "{}"}}]
+    assert calls_of(begin, more, other) == [("c0", "f", {"a": 1}), ("c1", "g", {})]
+
+
+def test_calls_without_id_and_index_get_ids_of_their_own():
+    whole = [{"function": {"name": "f", "arguments": {"a": 1}}}]
+    calls = calls_of(whole, whole)
+    assert [call[1:] for call in calls] == [("f", {"a": 1}), ("f", {"a": 1})]
+    assert len({call[0] for call in calls}) == 2
+    assert calls == calls_of(whole, whole)
+
+
+def test_a_call_whose_id_comes_with_every_piece_and_whose_name_comes_later():
+    pieces = [
+        [{"index": 0, "id": "c0", "function": {"arguments": '{"a"'}}],
+        [{"index": 0, "id": "c0", "function": {"name": "f", "arguments": ":1"}}],
+        [{"index": 0, "id": "c0", "function": {"name": "", "arguments": "}"}}],
+    ]
+    assert calls_of(*pieces) == [("c0", "f", {"a": 1})]
+
+
+def test_interleaved_calls():
+    begin = [{"index": i, "id": f"c{i}", "function": {"name": "f", "arguments": '{"a":'}} for i in (0, 1)]
+    assert calls_of(begin, [{"index": 1, "function": {"arguments": "2}"}}], [{"index": 0, "function": {"arguments": "1}"}}]) == [
+        ("c0", "f", {"a": 1}),
+        ("c1", "f", {"a": 2}),
+    ]  # fmt: skip
+
+
+def test_a_call_that_is_no_list():
+    assert calls_of({"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}) == [("c", "f", {})]
+
+
+def test_a_forced_call_ends_with_stop():
+    delta = chunk(
+        {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]}, "stop"
+    )
+    finish = decode([delta, b"[DONE]"])[-1]
+    assert (finish.reason, finish.raw) == ("tool_calls", "stop")
+
+
+def test_the_legacy_function_call():
+    pieces = [
+        chunk({"function_call": {"name": "f", "arguments": ""}}),
+        chunk({"function_call": {"arguments": "{}"}}),
+    ]
+    (choice,) = fold(decode([*pieces, chunk({}, "function_call"), b"[DONE]"])).choices
+    assert [call.name for call in choice.message.tool_calls] == ["f"]
+    assert choice.finish_reason == "tool_calls"
+
+
+def test_arguments_that_are_no_json_are_kept():
+    (choice,) = fold(decode([(SAMPLES / "forced_tool.json").read_bytes()], stream=False, head=JSON)).choices
+    assert choice.message.tool_calls[0].arguments_raw == '{"a":1'
+
+
+# -- thinking, citations, log probabilities -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_thinking_remembers_its_field(field):
+    events = decode(
+        [chunk({field: "Hm"}), chunk({field: "m"}), chunk({"content": "a"}), chunk({}, "stop"), b"[DONE]"]
+    )
+    thinking, said = fold(events, provider="local").choices[0].message.parts
+    assert thinking == Thinking("Hmm", "local", "m", {"field": field})
+    assert said.text == "a"
+
+
+def test_details_of_reasoning_are_joined():
+    piece = lambda **more: {"reasoning_details": [{"type": "reasoning.text", "index": 0, **more}]}
+    events = decode([chunk({"reasoning": "a", **piece(text="a")}), chunk({"reasoning": "b", **piece(text="b")}), chunk(piece(signature="s")), chunk({"content": "c"}, "stop")])  # fmt: skip
+    thinking = fold(events).choices[0].message.parts[0]
+    joined = {"type": "reasoning.text", "index": 0, "text": "ab", "signature": "s"}
+    assert thinking.data == {"field": "reasoning", "reasoning_details": [joined]}
+    assert thinking.text == "ab"
+
+
+def test_content_in_parts():
+    parts = [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm.", "signature": "s"}]},
+        {"type": "text", "text": "a"},
+        {"type": "chart", "data": 1},
+    ]
+    body = {"choices": [{"index": 0, "message": {"content": parts}, "finish_reason": "stop"}]}
+    thinking, text, chart = fold(decode([body], stream=False, head=JSON)).choices[0].message.parts
+    assert (thinking.text, thinking.data["signature"], text.text, chart.data) == ("Hm.", "s", "a", parts[2])
+
+
+def test_citations_and_log_probabilities():
+    (cited,) = fold(decode([(SAMPLES / "cited.json").read_bytes()], stream=False, head=JSON)).choices
+    assert (cited.citations[0].url, cited.citations[0].end) == ("https://capitals.example/kz", 6)
+    first, second = fold(
+        decode([(SAMPLES / "two_choices.json").read_bytes()], stream=False, head=JSON)
+    ).choices
+    assert first.logprobs[0].token_bytes == b"Yes"
+    assert [(top.token, top.logprob) for top in first.logprobs[0].top] == [("Yes", -0.1), ("No", -2.5)]
+    assert (second.text, second.finish_reason) == ("No", "stop")
+
+
+# -- the fast path ------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_fast_path_may_not_swallow():
+    """After plain events, an event with more than a piece of text is read in full."""
+    plain = [chunk({"content": ""}), chunk({"content": "a"})]
+    events = decode([*plain, chunk({"content": "b"}, x_new=1), chunk({"content": "c", "refusal": "r"}), chunk({"content": "d"}, "stop")])  # fmt: skip
+    assert RawEvent("x_new", 1) in events
+    (choice,) = fold(events).choices
+    assert choice.text == "abcd"
+    assert choice.finish_reason == "refusal"
+
+
+def test_one_event_a_piece():
+    reading = decoder(LOCAL, Wire("/", {}, stream=True, meta={"api": "chat"}))
+    reading.start(SSE)
+    reading.feed(Frame(json.dumps(chunk({"role": "assistant", "content": ""})).encode()))
+    assert reading.feed(Frame(json.dumps(chunk({"content": "a"})).encode())) == [TextDelta("a", 0)]
+
+
+def test_a_failure_names_what_came():
+    made = error(Failure(in_stream=True, data={"error": {"message": "slow", "code": 503}}))
+    assert type(made).__name__ == "OverloadedError"
