@@ -43,7 +43,7 @@ class Pricing:
             if isinstance(answer, Cost):
                 return answer
             card = answer or self.registry.price(model, context)
-        return compute_cost(_with_seconds(usage, card, context), card)
+        return compute_cost(_completed(usage, card, context), card)
 
     def card(
         self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext
@@ -78,6 +78,13 @@ class Pricing:
             # A bill that cannot be made must not cost the caller the answer.
             _log.exception("jackfield_cost of %s failed; the cost is unknown", self.provider.info.id)
             return None
+
+
+def _completed(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
+    """Add what the kind of call and its duration say of its usage."""
+    if context.kind in {"embedding", "rerank"} and usage.output_tokens is None:
+        usage = attrs.evolve(usage, output_tokens=0)  # it has no output, so none is missing from the bill
+    return _with_seconds(usage, card, context)
 
 
 def _with_seconds(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
