@@ -462,6 +462,11 @@ def response_as_we_write_it(body, dialect, ours, reasons):
         if item.get("role") == "developer" and plain:
             item["role"] = "system"
             reasons["developer and system are one role to the service"] += 1
+        parts = item.get("content")
+        one = isinstance(parts, list) and len(parts) == 1 and set(parts[0]) == {"type", "text"}
+        if item.get("role") == "user" and one and set(item) <= {"type", "role", "content"}:
+            item["content"] = parts[0]["text"]
+            reasons["content of one text part is sent as a string"] += 1
         if item.get("type") == "message" and (plain or item.get("role") == "user"):
             del item["type"]
             reasons["type: message is the default, and is not sent"] += 1
@@ -498,7 +503,6 @@ CASES = {
     "hf.completions": (LOCAL, completion_of, completion_as_we_write_it),
     "hf.embeddings": (LOCAL, embedding_of, embedding_as_we_write_it),
 }
-
 
 # Requests whose bodies are equal, after how many requests differ in which documented way; and those that are
 # not rebuilt, with the reason.
@@ -551,6 +555,7 @@ EXPECTED = {
         "differences": {
             "a text alone is sent as a user turn": 11,
             "arguments are written without spaces": 1,
+            "content of one text part is sent as a string": 20,
             "developer and system are one role to the service": 10,
             "null is the same as not given, and is not sent": 8,
             "stream: false is the default, and is not sent": 29,

@@ -141,13 +141,12 @@ class _ChatMessages:
 
     def content(self, parts: Sequence[Part], where: str) -> str | list[dict[str, Any]]:
         """Write parts; a single plain text is written as a string, which every server understands."""
-        kept = [part for part in parts if not isinstance(part, ToolResult)]
-        if not kept:
-            return ""
-        if len(kept) == 1 and isinstance(kept[0], Text) and (kept[0].cache is None or not self.marks):
-            self.mark(kept[0].cache, {}, where)
-            return kept[0].text
-        return [wire for part in kept if (wire := self.part(part, where)) is not None]
+        kept = (part for part in parts if not isinstance(part, ToolResult))
+        wires = [wire for part in kept if (wire := self.part(part, where)) is not None]
+        if len(wires) == 1 and wires[0].keys() == {"type", "text"}:
+            text: str = wires[0]["text"]
+            return text
+        return wires or ""
 
     def part(self, part: Part, where: str) -> dict[str, Any] | None:
         if isinstance(part, Text):

@@ -242,11 +242,11 @@ class _Items:
         return {"type": kind, "call_id": result.tool_call_id, "output": output}
 
     def content(self, parts: Sequence[Part], where: str) -> str | list[dict[str, Any]]:
-        if not parts:
-            return ""
-        if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].cache is None:
-            return parts[0].text
-        return [wire for part in parts if (wire := self.part(part, where)) is not None]
+        wires = [wire for part in parts if (wire := self.part(part, where)) is not None]
+        if len(wires) == 1 and wires[0] == {"type": "input_text", "text": wires[0].get("text")}:
+            text: str = wires[0]["text"]
+            return text
+        return wires or ""
 
     def part(self, part: Part, where: str) -> dict[str, Any] | None:
         if isinstance(part, Text):

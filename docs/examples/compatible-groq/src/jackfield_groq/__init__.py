@@ -1,0 +1,7 @@
+"""Groq for Jackfield: a service that speaks OpenAI's dialect, so one line is the whole plugin."""
+
+from jackfield_openai import compatible
+
+plugin = compatible(
+    id="groq", title="Groq", base_url="https://api.groq.com/openai/v1", api_key_env="GROQ_API_KEY"
+)
