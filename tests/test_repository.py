@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import re
 import shutil
 import subprocess
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -119,10 +122,33 @@ def test_modules_stay_small(package):
     assert not too_long
 
 
+def code_lines(path: Path) -> int:
+    """Count the lines that hold code: no blank lines, comments or docstrings."""
+    text = path.read_text("utf-8")
+    layout = {
+        tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER
+    }  # fmt: skip
+    numbers: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in layout:
+            numbers.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+            if first is not None:
+                numbers.difference_update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    return len(numbers)
+
+
+# Plugins that are more than a translation; docs/explanation/decisions.md says why (D3).
+LARGER_PLUGINS = {"openai": 2_200, "onnx": 3_200}
+
+
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 def test_a_plugin_stays_small(plugin):
-    total = sum(lines(path) for path in (plugin / "src").rglob("*.py"))
-    assert total <= PLUGIN_LINES, "a plugin over 1,000 lines shows that the core lacks something"
+    total = sum(code_lines(path) for path in (plugin / "src").rglob("*.py"))
+    most = LARGER_PLUGINS.get(plugin.name, PLUGIN_LINES)
+    assert total <= most, "a plugin over 1,000 lines shows that the core lacks something"
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
