@@ -14,7 +14,7 @@ import pytest
 
 from jackfield_onnx._convert import convert_gguf
 from jackfield_onnx._engine import Engine
-from jackfield_onnx._folder import read_decoder, read_tokenizer
+from jackfield_onnx._folder import EncoderDescription, read_decoder, read_tokenizer, write_description
 from jackfield_onnx._scheduler import Scheduler
 from jackfield_onnx._store import ModelStore
 from jackfield_onnx._text import ChatTemplate
@@ -245,6 +245,44 @@ def scripted(tiny_folder: Path):
     yield make
     for engine in made:
         engine._scheduler.close()
+
+
+def write_encoder(folder: Path, words: list[str], table: np.ndarray, limit: int) -> Path:
+    """Write an encoder whose hidden states are its word vectors: so every result can be written down."""
+    from onnx import TensorProto, helper, numpy_helper, save_model
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["b", "s"]) for name in names]
+    shape = ["b", "s", table.shape[1]]
+    output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, shape)
+    gather = helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])
+    graph = helper.make_graph([gather], "e", inputs, [output], [numpy_helper.from_array(table, "table")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    save_model(model, str(folder / "model.onnx"))
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    # As in the real file: settings that must not survive into the embedder.
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding(length=12)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write_description(folder, EncoderDescription(name="tiny", dimensions=table.shape[1], max_tokens=limit))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder_writer() -> Callable[..., Path]:
+    return write_encoder
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "one", "two", "three", "four"]
+    table = np.random.default_rng(1).normal(size=(len(words), 16)).astype(np.float32)
+    return write_encoder(tmp_path_factory.mktemp("encoder"), words, table, 6)
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,9 @@ import asyncio
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper, save_model
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from jackfield_onnx._embedder import Embedder, mean_pool, normalise
 from jackfield_onnx._errors import EngineClosedError, GenerationError, RequestError, TextTooLongError
-from jackfield_onnx._folder import EncoderDescription, write_description
 from jackfield_onnx._runtime import SessionSettings
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "one", "two", "three", "four"]
@@ -16,27 +13,8 @@ LIMIT = 6
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """An encoder whose hidden states are its word vectors: so every result can be written down."""
-    folder = tmp_path_factory.mktemp("encoder")
-    names = ("input_ids", "attention_mask", "token_type_ids")
-    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["b", "s"]) for name in names]
-    output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["b", "s", 16])
-    gather = helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])
-    graph = helper.make_graph([gather], "e", inputs, [output], [numpy_helper.from_array(TABLE, "table")])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    save_model(model, str(folder / "model.onnx"))
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    # As in the real file: settings that must not survive into the embedder.
-    tokenizer.enable_truncation(3)
-    tokenizer.enable_padding(length=12)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    write_description(folder, EncoderDescription(name="tiny", dimensions=16, max_tokens=LIMIT))
-    return folder
+def folder(encoder_writer, tmp_path_factory):
+    return encoder_writer(tmp_path_factory.mktemp("encoder"), WORDS, TABLE, LIMIT)
 
 
 @pytest.fixture

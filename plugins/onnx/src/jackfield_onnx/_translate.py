@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jackfield import (
@@ -33,6 +33,13 @@ _OPTIONS: Final = (
     "max_tokens", "temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "logprobs",
     "top_logprobs",
 )  # fmt: skip
+
+# Values of options that the engine does not know, which ask for what it does anyway.
+_NO_WISH: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "tools": lambda tools: tools == (),
+    "tool_choice": lambda choice: choice in {"auto", "none"},
+    "reasoning": lambda reasoning: getattr(reasoning, "effort", None) == "none",
+}
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
@@ -78,7 +85,11 @@ def _text(
 ) -> Translation:
     options = request.options
     body = _body(model)
-    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    given = options.given()
+    no_wishes = {
+        name: given.pop(name) for name, means_nothing in _NO_WISH.items() if means_nothing(given.get(name))
+    }
+    writer = ParameterWriter(given, capabilities, options.unsupported, body, model=model.id)
     if isinstance(request, CompletionRequest):
         body["prompt"] = request.prompt
         _system_of_text(writer)
@@ -94,7 +105,7 @@ def _text(
     writer.put("stop", convert=list)
     writer.put("logit_bias", convert=lambda bias: {str(token): value for token, value in bias.items()})
     writer.put("n")
-    _no_thinking(writer)
+    _drop_no_wishes(no_wishes, writer)
     writer.merge_extra(options.extra, PROVIDER)
     return Translation(Wire(call, body, stream=request.stream), writer.finish())
 
@@ -105,10 +116,9 @@ def _system_of_text(writer: ParameterWriter) -> None:
         writer.refuse("system", "a text to be continued has no system prompt; write it into the text", system)
 
 
-def _no_thinking(writer: ParameterWriter) -> None:
-    reasoning = writer.take("reasoning")
-    if reasoning is not UNSET:  # other efforts were refused before
-        writer.drop("reasoning", "the model does not think, so there is nothing to switch off", reasoning)
+def _drop_no_wishes(given: dict[str, Any], writer: ParameterWriter) -> None:
+    for name, value in given.items():
+        writer.drop(name, "it asks for nothing, and the model does nothing else", value)
 
 
 def _messages(messages: Sequence[Message], writer: ParameterWriter) -> Iterator[dict[str, Any]]:
