@@ -99,12 +99,12 @@ class ChatDecoder:
     def feed(self, frame: Frame) -> list[Event]:
         """Read one event of a stream, or a whole answer."""
         data = frame.data
-        if data[:6] == b"[DONE]":
-            self._done = True
-            return []
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError as error:
+            if data.startswith(b"[DONE]"):  # looked for here, so that no other event pays for it
+                self._done = True
+                return []
             raise MalformedResponseError(
                 f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}",
                 body=bytes(data),
@@ -156,7 +156,8 @@ class ChatDecoder:
                 )
         yield from self._envelope(event)
         for position, choice in enumerate(choices or ()):
-            yield from self._choice(choice, choice.get("index", position))
+            index = choice.get("index")
+            yield from self._choice(choice, position if index is None else index)
         usage = event.get("usage") or (event.get("x_groq") or {}).get("usage")
         if usage and usage != self._usage:
             self._usage = usage

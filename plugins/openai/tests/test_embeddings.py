@@ -1,0 +1,52 @@
+"""Vectors with and without numpy, and answers that are none."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+
+from jackfield import FailureInStream, Frame, Head, MalformedResponseError, Wire
+from jackfield_openai import OPENAI, _embeddings, decoder
+
+
+def decode(body):
+    reading = decoder(OPENAI, Wire("/", {}, meta={"api": "embedding"}))
+    return [*reading.start(Head(200)), *reading.feed(Frame(body)), *reading.finish()]
+
+
+def test_without_numpy_vectors_are_arrays(monkeypatch):
+    monkeypatch.setattr(_embeddings, "find_spec", lambda name: None)
+    _embeddings._reader.cache_clear()
+    try:
+        events = decode(
+            b'{"model":"m","data":[{"index":0,"embedding":"AAAAPwAAgL8="},{"embedding":[2,0.25]}]}'
+        )
+    finally:
+        _embeddings._reader.cache_clear()
+    assert [event.vector for event in events[1:]] == [array("f", [0.5, -1.0]), array("f", [2.0, 0.25])]
+    assert [event.index for event in events[1:]] == [0, 1]
+
+
+def test_with_numpy_vectors_are_float32():
+    numpy = pytest.importorskip("numpy")
+    events = decode(b'{"data":[{"index":0,"embedding":"AAAAPwAAgL8="},{"index":1,"embedding":[2,0.25]}]}')
+    for event in events[1:]:
+        assert event.vector.dtype == numpy.float32
+        event.vector[0] = 1.0  # the caller may write to it
+
+
+def test_an_error_is_the_error():
+    with pytest.raises(FailureInStream):
+        decode(b'{"error":{"message":"no"}}')
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"data":1}'])
+def test_what_is_no_embedding_is_malformed(body):
+    with pytest.raises(MalformedResponseError):
+        decode(body)
+
+
+def test_no_body_at_all():
+    with pytest.raises(MalformedResponseError):
+        decoder(OPENAI, Wire("/", {}, meta={"api": "embedding"})).finish()
