@@ -113,6 +113,8 @@ def part_of(part, dialect):
 def chat_of(body, dialect):
     if "model" not in body:
         raise Odd("a request without a model")
+    if "messages" not in body:
+        raise Odd("a chat without messages")
     options, extra = {}, {}
     for name, value in body.items():
         if value is None or name in ("model", "messages", "stream"):
@@ -596,7 +598,7 @@ EXPECTED = {
         },
         "not_rebuilt": {
             "a message that is none, or has the role function": 1,
-            "'messages'": 4,
+            "a chat without messages": 4,
             "a request without a model": 3,
         },
     },
