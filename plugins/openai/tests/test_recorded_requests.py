@@ -117,7 +117,7 @@ def chat_of(body, dialect):
         raise Odd("a chat without messages")
     options, extra = {}, {}
     for name, value in body.items():
-        if value is None or name in ("model", "messages", "stream"):
+        if value is None or name in ("model", "messages", "stream") or sent_anyway(name, value, body):
             continue
         if name == dialect.max_tokens or (name == "max_tokens" and dialect is OPENAI):
             options["max_tokens"] = value
@@ -144,6 +144,11 @@ def chat_of(body, dialect):
     messages = tuple(message_of(message, dialect) for message in body["messages"])
     given = Options(**options, extra={dialect.id: extra})
     return ChatRequest(messages, given, body.get("stream") is True)
+
+
+def sent_anyway(name, value, body):
+    """Say whether we send this without being told; then the comparison is of what we do."""
+    return name == "stream_options" and value == {"include_usage": True} and body.get("stream") is True
 
 
 def plain_tool(tool):
@@ -351,7 +356,9 @@ def embedding_of(body, dialect):
     given = body["input"]
     if not isinstance(given, str) and not all(isinstance(text, str) for text in given):
         extra["input"], given = given, "token ids"
-    if "encoding_format" in body:
+    if body.get("encoding_format", "base64") != "base64" or (
+        "encoding_format" in body and not dialect.base64
+    ):
         extra["encoding_format"] = body["encoding_format"]
     options = {"dimensions": body["dimensions"]} if "dimensions" in body else {}
     return EmbedRequest(
