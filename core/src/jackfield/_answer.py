@@ -25,6 +25,7 @@ class Answer:
 
     Attributes:
         events: All events so far.
+        fault: What broke the answer after the last of `events`; it is raised when those have been delivered.
         body: The body of a whole answer, for `Reply.raw`; None for a stream.
         head: Status and headers, once the answer began.
         ended: The body was read to its clean end.
@@ -32,7 +33,7 @@ class Answer:
 
     __slots__ = (
         "_context", "_decoder", "_frames", "_model", "_provider", "_transport", "_watchdog", "_wire",
-        "body", "ended", "events", "head",
+        "body", "ended", "events", "fault", "head",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +48,7 @@ class Answer:
         self._frames: AsyncIterator[Sequence[Frame]] | None = None
         self._decoder: Decoder | None = None
         self.events: list[Event] = []
+        self.fault: JackfieldError | None = None
         self.body: bytes | None = None
         self.head: Head | None = None
         self.ended = False
@@ -78,6 +80,13 @@ class Answer:
                 await self._begin()
                 while not self.events and not self.ended:
                     await self._step()
+        except JackfieldError as error:
+            await self.close()
+            if not self.events:
+                raise
+            # A read may bring events and a fault at once. What the caller sees, and whether the call is tried
+            # again, must not depend on where the network cut: the events come first.
+            self.fault = error
         except BaseException:
             await self.close()
             raise
@@ -136,7 +145,8 @@ class Answer:
             return
         try:
             aclose = getattr(frames, "aclose", None)
-            if aclose is not None and not self.ended:
+            # While another task waits for the next frames, leaving the context is what wakes it.
+            if aclose is not None and not self.ended and not getattr(frames, "ag_running", False):
                 await aclose()
         finally:
             await context.__aexit__(None, None, None)
@@ -194,11 +204,12 @@ class Answer:
         if not self._wire.stream and len(batch) == 1 and isinstance(batch[0].data, bytes):
             self.body = batch[0].data
         feed = decoder.feed
+        frame = None
         try:
             for frame in batch:
                 events += feed(frame)
         except Exception as error:
-            raise self._decoding(error) from error
+            raise self._decoding(error, frame) from _cause(error)
 
     def _decode_with(self, step: _Step) -> None:
         decoder = self._decoder
@@ -207,15 +218,17 @@ class Answer:
         try:
             self.events += step(decoder)
         except Exception as error:
-            raise self._decoding(error) from error
+            raise self._decoding(error) from _cause(error)
 
-    def _decoding(self, error: Exception) -> BaseException:
+    def _decoding(self, error: Exception, frame: Frame | None = None) -> BaseException:
         """Say what an exception out of a decoder means."""
         if isinstance(error, JackfieldError):
             return error
         if isinstance(error, FailureInStream):
             return self._mapped(error.failure)
         body = self.body
+        if body is None and frame is not None and isinstance(frame.data, bytes):
+            body = frame.data
         shown = f": it begins {body[:80]!r}" if body is not None else ""
         return MalformedResponseError(
             f"the answer is not what the service documents ({type(error).__name__}: {error}){shown}",
@@ -225,7 +238,10 @@ class Answer:
         )
 
     async def _failure(self, head: Head) -> JackfieldError:
-        body = await self._rest()
+        try:
+            body = await self._rest()
+        except JackfieldError:
+            body = b""  # the status says enough
         return self._mapped(Failure(status=head.status, headers=head.headers, body=body))
 
     async def _rest(self) -> bytes:
@@ -250,13 +266,22 @@ class Answer:
             error = self._provider.error(self._model, failure)
         except Exception as fault:
             raise PluginError(f"jackfield_error failed: {type(fault).__name__}: {fault}") from fault
-        if error is not None:
+        if isinstance(error, JackfieldError):
             return error
-        if failure.status is not None:
-            return error_from_status(failure)
+        if error is not None:
+            raise PluginError(
+                f"jackfield_error gave a {type(error).__name__}; it must give a JackfieldError or None"
+            )
         if failure.exception is not None:
             return ProviderError(f"{type(failure.exception).__name__}: {failure.exception}")
         return error_from_status(failure)
+
+
+def _cause(error: Exception) -> BaseException | None:
+    """Give what an error out of a decoder was raised for; itself where it becomes another error."""
+    if isinstance(error, JackfieldError):
+        return error.__cause__
+    return error.failure.exception if isinstance(error, FailureInStream) else error
 
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
@@ -202,10 +203,20 @@ def take_timeout(given: dict[str, Any], policy: TimeoutPolicy) -> TimeoutPolicy:
         for phase in value:
             if phase not in _KNOWN_TIMEOUTS:
                 raise ConfigurationError(f"timeout has no phase {phase!r}{closest(phase, _KNOWN_TIMEOUTS)}")
-        return attrs.evolve(policy, **value)
+        return attrs.evolve(policy, **{phase: _seconds(limit, phase) for phase, limit in value.items()})
+    return attrs.evolve(policy, total=_seconds(value, None))
+
+
+def _seconds(value: Any, phase: str | None) -> float | None:
+    if value is None:
+        return None
+    where = "timeout" if phase is None else f"timeout of the phase {phase}"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigurationError(f"timeout must be seconds or a mapping by phase, got {value!r}")
-    return attrs.evolve(policy, total=value)
+        wanted = "seconds or a mapping by phase" if phase is None else "seconds or None"
+        raise ConfigurationError(f"{where} must be {wanted}, got {value!r}")
+    if not value >= 0:
+        raise ConfigurationError(f"{where} must be 0 or more seconds, got {value!r}")
+    return None if value == math.inf else value
 
 
 def _options(given: Mapping[str, Any], policy: UnsupportedPolicy) -> Options:

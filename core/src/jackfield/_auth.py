@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from ._contract import Auth, Bearer, NoAuth, Signer, StaticHeader, Token
 from ._errors import JackfieldError, MissingCredentialError
+from ._secrets import Secret
 
-__all__ = ["Prover", "prover_for"]
+__all__ = ["Prover", "prover_for", "reveal"]
 
 _RENEW_BEFORE = 60.0
 """Seconds before its end at which a token is renewed; a request may be under way for a while."""
@@ -76,7 +77,7 @@ class _Static(_Nothing):
                 return
             raise MissingCredentialError(f"no secret is declared for the header {auth.name}; set api_key")
         try:
-            value = await _reveal(auth.secret.reveal, auth.secret.reference)
+            value = await reveal(auth.secret)
         except MissingCredentialError:
             if auth.optional:
                 return
@@ -95,11 +96,11 @@ class _Static(_Nothing):
         return self._secrets
 
 
-async def _reveal(reveal: Callable[[], str], reference: str | None) -> str:
-    # Files and keyrings block; the environment and values do not.
-    if reference is None or reference.startswith("env:"):
-        return reveal()
-    return await asyncio.to_thread(reveal)
+async def reveal(secret: Secret) -> str:
+    """Resolve a secret without blocking the event loop: files and keyrings block, the rest does not."""
+    if secret.reference is None or secret.reference.startswith("env:"):
+        return secret.reveal()
+    return await asyncio.to_thread(secret.reveal)
 
 
 class _Fetched(_Nothing):
@@ -110,6 +111,7 @@ class _Fetched(_Nothing):
     def __init__(self, auth: Bearer) -> None:
         self._auth = auth
         self._token: Token | None = None
+        self._shown: list[str] = []  # the last tokens: a service may echo one that has been renewed since
         self._headers: Mapping[str, str] = {}
         self._lock = asyncio.Lock()
 
@@ -129,13 +131,14 @@ class _Fetched(_Nothing):
                     f"no token could be fetched: {type(error).__name__}: {error}"
                 ) from error
             self._token = token
+            self._shown = [*self._shown[-3:], token.value]
             self._headers = {self._auth.header: self._auth.prefix + token.value}
 
     def headers(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
         return self._headers
 
     def secrets(self) -> list[str]:
-        return [self._token.value] if self._token is not None else []
+        return self._shown
 
 
 def _ends_soon(token: Token) -> bool:

@@ -76,12 +76,16 @@ async def run_parts(
         async with gate:
             return await run(part)
 
+    failure: BaseException | None = None
+    tasks: list[asyncio.Task[Any]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(part)) for part in parts]
+            tasks += [group.create_task(one(part)) for part in parts]
     except BaseExceptionGroup as failures:
         # The first failure is the call's; the rest were cancelled for it or fell with it.
-        raise failures.exceptions[0]  # noqa: B904 -- `from None` would wipe out its own cause
+        failure = failures.exceptions[0]
+    if failure is not None:
+        raise failure  # out here, so that the group does not become its context
     return _joined(request, parts, [task.result() for task in tasks])
 
 

@@ -30,6 +30,7 @@ class Call:
         request: What is asked.
         stream: The caller reads a stream.
         metadata: For middlewares, to talk to each other.
+        earlier: Attempts that failed on other targets of the alias before this one was tried.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Call:
     request: Request = attrs.field(repr=False)
     stream: bool = False
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
+    earlier: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)

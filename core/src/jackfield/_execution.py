@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ._answer import Answer
-from ._calls import Call, Timings
+from ._calls import Call
 from ._contract import CostContext, Transport
 from ._cost import Cost
-from ._errors import AuthenticationError, JackfieldError
-from ._events import Event, UsageUpdate
+from ._errors import (
+    AuthenticationError,
+    JackfieldError,
+    MalformedResponseError,
+    PluginError,
+    StreamInterruptedError,
+)
+from ._events import Event, Finish, UsageUpdate
 from ._fold import Folded, fold
 from ._options import UNSET
 from ._parameters import Translation
@@ -41,7 +47,7 @@ class Execution:
     """
 
     __slots__ = (
-        "_answer", "_connection", "_first_event_at", "_refreshed", "_sent_at", "_slot", "_target", "_timeout",
+        "_answer", "_connection", "_refreshed", "_sent_at", "_slot", "_target", "_timeout",
         "_translation", "_watchdog", "attempts", "call", "queued_at",
     )  # fmt: skip
 
@@ -55,9 +61,8 @@ class Execution:
         self._slot = False
         self._refreshed = False
         self._sent_at: float | None = None
-        self._first_event_at: float | None = None
         self.call = call
-        self.attempts: list[Attempt] = []
+        self.attempts: list[Attempt] = list(call.earlier)
         self.queued_at = time.perf_counter()
 
     async def whole(self) -> Any:
@@ -70,8 +75,10 @@ class Execution:
             answer = await self._begun(self._whole_attempt)
         finally:
             self.release()
-        folded = fold(answer.events, provider=self.call.provider, model=self.call.model.id)
-        return self.reply(folded, answer.body, complete=True)
+        try:
+            return self.checked(self.folded(answer.events), answer)
+        except JackfieldError as error:
+            raise self.failed(error)  # noqa: B904 -- the same error, filled
 
     async def stream(self) -> LiveStream:
         """Carry the call out until its first event and give the stream.
@@ -125,7 +132,18 @@ class Execution:
 
             return await with_retries(once, connection.config.retry, lambda: self._watchdog.remaining)
         except JackfieldError as error:
-            raise self.failed(error)  # noqa: B904 -- the same error, filled
+            raise self.failed(error, self._partial())  # noqa: B904 -- the same error, filled
+
+    def _partial(self) -> Reply | None:
+        """Give what had come of a whole answer that broke."""
+        answer = self._answer
+        if answer is None or not answer.events:
+            return None
+        try:
+            reply = self.reply(self.folded(answer.events), answer.body, complete=False)
+        except JackfieldError:
+            return None
+        return reply if isinstance(reply, Reply) else None
 
     async def _take_slot(self) -> None:
         slots = self._connection.slots
@@ -137,6 +155,7 @@ class Execution:
     async def _recorded(self, attempt: Callable[[Transport, float | None], Any], waited: float) -> Answer:
         """Make one attempt and write it down; once, with fresh credentials, if they were refused."""
         began = time.perf_counter()
+        self._sent_at = self._answer = transport = None
         try:
             transport = await self._open_transport()
             prepare = getattr(transport, "prepare", None)
@@ -147,12 +166,15 @@ class Execution:
                 transport, self._timeout.until_first_event(stream=self.call.stream)
             )
         except JackfieldError as error:
-            refreshed = await self._refresh(error)
-            self._note(began, waited, error, refreshed=refreshed)
+            self._connection.filled(error)  # before a refresh: the service may echo the old credentials
+            refreshed = False
+            try:
+                refreshed = await self._refresh(error, transport)
+            finally:
+                self._note(began, waited, error, refreshed=refreshed)
             if refreshed:
                 return await self._recorded(attempt, 0.0)
             raise
-        self._first_event_at = time.perf_counter()
         self._note(began, waited, None, status=answer.head.status if answer.head else None)
         return answer
 
@@ -169,16 +191,19 @@ class Execution:
         with self._watchdog("total", None):
             await answer.prepare(prepare)
 
-    async def _refresh(self, error: JackfieldError) -> bool:
+    async def _refresh(self, error: JackfieldError, transport: Transport | None) -> bool:
         """Fetch credentials anew if the service refused them, once a call."""
         refused = error.refresh_credentials or (
             isinstance(error, AuthenticationError) and error.status == 401
         )
         if not refused or self._refreshed or self._translation is None:
             return False
+        refresh = getattr(transport, "refresh_credentials", None)
+        if refresh is None:
+            return False
         self._refreshed = True
-        refresh = getattr(await self._connection.opened(), "refresh_credentials", None)
-        return bool(refresh is not None and await refresh(self._translation.wire))
+        with self._watchdog("total", None):
+            return bool(await refresh(self._translation.wire))
 
     def _note(
         self,
@@ -196,10 +221,11 @@ class Execution:
                 model=self.call.model.id,
                 status=status if error is None else error.status,
                 error=None if error is None else type(error).__name__,
-                message=None if error is None else self._connection.filled(error).message,
+                message=None if error is None else error.message,
                 retry_after=None if error is None else error.retry_after,
                 waited=waited,
                 duration=time.perf_counter() - began,
+                sent_at=self._sent_at,
                 refreshed=refreshed,
                 **({} if report is None else {"parameters": report}),
             )
@@ -224,9 +250,43 @@ class Execution:
         await answer.begin(limit)
         return answer
 
-    def timings(self) -> Timings:
-        """Say when what happened."""
-        return Timings(queued=self.queued_at, sent=self._sent_at, first_event=self._first_event_at)
+    def folded(self, events: list[Event]) -> Folded:
+        """Fold events.
+
+        Raises:
+            PluginError: They do not fit together.
+        """
+        try:
+            return fold(events, provider=self.call.provider, model=self.call.model.id)
+        except Exception as error:
+            raise PluginError(
+                f"the decoder gave events that do not fit together ({type(error).__name__}: {error}); "
+                "this is a fault of the plugin"
+            ) from error
+
+    def checked(self, folded: Folded, answer: Answer) -> Any:
+        """Make the reply of a whole answer.
+
+        Raises:
+            StreamInterruptedError: A choice has no end.
+            MalformedResponseError: There is not one embedding for each input, or a score is for no document.
+        """
+        request = self.call.request
+        reply = self.reply(folded, answer.body, complete=True)
+        if isinstance(request, EmbedRequest):
+            wanted, got = range(len(request.inputs)), sorted(folded.vectors)
+            if got != list(wanted):
+                raise _malformed(
+                    f"{len(wanted)} inputs were sent, and embeddings came for {_shown(got)}", answer
+                )
+        elif isinstance(request, RerankRequest):
+            wrong = [index for index, _ in folded.scores if not 0 <= index < len(request.documents)]
+            if wrong:
+                raise _malformed(f"scores came for documents that were not sent: {_shown(wrong)}", answer)
+        elif not folded.finished:
+            reply.complete = False
+            raise StreamInterruptedError("the answer ended without a finish reason", partial=reply)
+        return reply
 
     def reply(self, folded: Folded, body: bytes | None, *, complete: bool) -> Any:
         """Make the reply of what events amount to."""
@@ -276,6 +336,20 @@ class Execution:
         return cost
 
 
+def _malformed(message: str, answer: Answer) -> MalformedResponseError:
+    head = answer.head
+    return MalformedResponseError(
+        message,
+        status=head.status if head else None,
+        headers=head.headers if head else None,
+        body=answer.body,
+    )
+
+
+def _shown(indexes: list[int]) -> str:
+    return ", ".join(map(str, indexes[:10])) + (", ..." if len(indexes) > 10 else "") if indexes else "none"
+
+
 def _best_first(ranking: Ranking) -> float:
     return -ranking.score
 
@@ -292,7 +366,7 @@ class LiveStream:
         self._events = answer.events
         self._next = 0
         self._closed = False
-        self._error: JackfieldError | None = None
+        self._error = answer.fault
         self._response: Reply | None = None
 
     def __aiter__(self) -> LiveStream:
@@ -308,26 +382,34 @@ class LiveStream:
     async def _more(self) -> None:
         """Wait until there is another event; raise at the end."""
         if self._error is not None:
-            raise self._error
+            await self.aclose()
+            raise self._failed(self._error)
         if self._closed or self._answer.ended:
             await self.aclose()
             raise StopAsyncIteration
         before = len(self._events)
         try:
             await self._answer.read_more(self._idle)
+            self._require_end()
         except JackfieldError as error:
+            if self._closed:  # another task closed the stream while this one waited
+                raise StopAsyncIteration from None
             await self.aclose()
-            # What came in the same read, before the fault, is delivered first.
             self._error = error
+            # What came in the same read, before the fault, is delivered first.
             if len(self._events) == before:
                 raise self._failed(error)  # noqa: B904 -- the same error, filled
-            self._failed(error)
         except BaseException:
             await self.aclose()
             raise
         if len(self._events) == before:
             await self.aclose()
             raise StopAsyncIteration
+
+    def _require_end(self) -> None:
+        """Hold a decoder to its duty: an answer that ended has said how."""
+        if self._answer.ended and not any(type(event) is Finish for event in reversed(self._events)):
+            raise StreamInterruptedError("the stream ended without a finish reason")
 
     def _failed(self, error: JackfieldError) -> JackfieldError:
         return self._execution.failed(error, self._folded(self._events, complete=False))
@@ -350,11 +432,15 @@ class LiveStream:
         return MappedStream(self, change, self._rebuilt)
 
     def _rebuilt(self, response: Reply, events: list[Event]) -> Reply:
-        return attrs.evolve(self._folded(events, complete=response.complete), usage=response.usage)
+        # What was used and what it cost stays true, whatever became of the events that told it.
+        return attrs.evolve(
+            self._folded(events, complete=response.complete),
+            usage=response.usage,
+            cost=lambda: response.cost,
+        )
 
     def _folded(self, events: list[Event], *, complete: bool) -> Reply:
-        call = self._execution.call
-        folded = fold(events, provider=call.provider, model=call.model.id)
+        folded = self._execution.folded(events)
         reply: Reply = self._execution.reply(folded, self._answer.body, complete=complete)
         return reply
 

@@ -27,7 +27,7 @@ from ._observers import observed, observed_stream
 from ._options import UnsupportedPolicy
 from ._plan import Plan, estimate_tokens, make_plan
 from ._policies import TimeoutPolicy
-from ._replies import EmbedReply, Reply, RerankReply, TokenCount
+from ._replies import Attempt, EmbedReply, Reply, RerankReply, TokenCount
 from ._requests import EmbedRequest, Request, RerankRequest
 from ._stream import Stream, StreamSource
 from ._suggest import closest
@@ -65,7 +65,6 @@ class Mesh:
         self._middlewares = tuple(middlewares)
         self._open: dict[str, Connection] = {}
         self._entered = False
-        self._handlers: dict[tuple[str, bool], Handler] = {}
         self._built: dict[str, Middleware] = {}
 
     @classmethod
@@ -118,7 +117,7 @@ class Mesh:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._entered = False
-        connections, self._open, self._handlers = self._open, {}, {}
+        connections, self._open = self._open, {}
         results = await asyncio.gather(
             *(connection.aclose() for connection in connections.values()), return_exceptions=True
         )
@@ -211,7 +210,7 @@ class Mesh:
             if looked_up.capabilities.feature("count_tokens").value is not True:
                 return estimate_tokens(call.request)
             try:
-                counted: TokenCount = await Execution(connection, looked_up, call, timeout).whole()
+                counted: TokenCount = await self._run_whole(connection, call, timeout)
             except UnsupportedError:
                 return estimate_tokens(call.request)
             return counted
@@ -225,17 +224,21 @@ class Mesh:
 
         Args:
             target: As in the call.
-            messages: As in the call: messages, a prompt, a text, or texts to embed.
+            messages: As in the call: messages, a prompt, a text, texts to embed, or documents to order.
             kind: The kind of call.
-            options: As in the call; `stream=True` explains the streamed one.
+            options: As in the call; `stream=True` explains the streamed one, and `query` goes with documents.
         """
         stream = bool(options.pop("stream", False))
+        query = options.pop("query", "") if kind == "rerank" else ""
         makers: dict[Kind, Any] = {
             "chat": lambda o, p: arguments.chat_request(messages, o, p, stream=stream),
             "completion": lambda o, p: arguments.completion_request(messages, o, p, stream=stream),
             "summarization": lambda o, p: arguments.summarize_request(messages, o, p, stream=stream),
             "embedding": lambda o, p: arguments.embed_request(messages, o, p),
+            "rerank": lambda o, p: arguments.rerank_request(query, messages, o, p),
         }
+        if kind not in makers:
+            raise ConfigurationError(f"there is no kind of call {kind!r}{closest(kind, makers)}")
         connection, model_id = self._resolve(target)[0]
         call, _ = self._call(target, connection, model_id, kind, options, makers[kind])
         return make_plan(connection, connection.target(model_id, kind), call)
@@ -280,26 +283,38 @@ class Mesh:
         """Try the targets of an alias in order; go on only after what may be retried."""
         self._require_open()
         candidates = self._resolve(target)
+        began = time.monotonic()
+        earlier: tuple[Attempt, ...] = ()
         for last, (connection, model_id) in _with_last(candidates):
             call, timeout = self._call(target, connection, model_id, kind, options, make)
+            if earlier:
+                call = attrs.evolve(call, earlier=earlier)
+                timeout = _less(timeout, began)
             try:
                 return await run(connection, call, timeout)
             except JackfieldError as error:
-                if last or not error.is_retryable:
+                if last or not error.is_retryable or _less(timeout, began).total == 0:
                     raise
+                earlier = error.attempts
         raise UnknownTargetError(f"the alias {target!r} names no target")
 
     async def _run_whole(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
         if not self._has_middlewares(connection) and not self._registry.has_observers:
             return await self._innermost(connection, call, timeout)
-        handler = self._handler(connection, timeout)
+        handler = self._handler(connection, timeout, [])
         return await observed(self._registry, call, handler)
 
     async def _run_stream(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
         if not self._has_middlewares(connection) and not self._registry.has_observers:
             return await self._innermost(connection, call, timeout)
-        handler = self._handler(connection, timeout)
-        return await observed_stream(self._registry, call, handler)
+        begun: list[StreamSource] = []
+        handler = self._handler(connection, timeout, begun)
+        try:
+            return await observed_stream(self._registry, call, handler)
+        except BaseException:
+            for source in begun:  # a middleware failed, or was cancelled, while it held one
+                await source.aclose()
+            raise
 
     async def _innermost(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
         """Carry a call out, past all middlewares."""
@@ -310,11 +325,12 @@ class Mesh:
         if isinstance(request, EmbedRequest | RerankRequest):
             parts = cut(request, target.capabilities.limits)
             if len(parts) > 1:
+                began = time.monotonic()
 
                 async def part(piece: Request) -> Any:
-                    return await Execution(
-                        connection, target, attrs.evolve(call, request=piece), timeout
-                    ).whole()
+                    earlier = call.earlier if piece is parts[0] else ()
+                    one = attrs.evolve(call, request=piece, earlier=earlier)
+                    return await Execution(connection, target, one, _less(timeout, began)).whole()
 
                 return await run_parts(request, parts, part)
         return await Execution(connection, target, call, timeout).whole()
@@ -322,13 +338,16 @@ class Mesh:
     def _call(
         self, target: str, connection: Connection, model_id: str, kind: Kind, options: Any, make: _Make
     ) -> tuple[Call, TimeoutPolicy]:
-        looked_up = connection.target(model_id, kind)
-        given = dict(options)
-        timeout = arguments.take_timeout(given, connection.config.timeout)
-        entry = looked_up.entry
-        if entry is not None and entry.options:
-            given = {**entry.options, **given}
-        request = make(given, given.pop("unsupported", connection.config.unsupported))
+        try:
+            looked_up = connection.target(model_id, kind)
+            given = dict(options)
+            timeout = arguments.take_timeout(given, connection.config.timeout)
+            entry = looked_up.entry
+            if entry is not None and entry.options:
+                given = {**entry.options, **given}
+            request = make(given, given.pop("unsupported", connection.config.unsupported))
+        except JackfieldError as error:
+            raise connection.filled(error, model_id)  # noqa: B904 -- the same error, filled
         call = Call(
             id=f"{time.time_ns():x}-{next(_call_numbers)}",
             kind=kind,
@@ -357,14 +376,16 @@ class Mesh:
             raise UnknownTargetError(
                 f'{target!r} is no alias and not of the form "connection:model"{closest(target, known)}'
             )
-        return self._connection(name), model_id
+        return self._connection(name, model_id), model_id
 
-    def _connection(self, name: str) -> Connection:
+    def _connection(self, name: str, model_id: str | None = None) -> Connection:
         connection = self._open.get(name)
         if connection is None:
             if name not in self._config.connections:
                 raise UnknownTargetError(
-                    f"there is no connection {name!r}{closest(name, self._config.connections)}"
+                    f"there is no connection {name!r}{closest(name, self._config.connections)}",
+                    connection=name,
+                    model=model_id,
                 )
             # `explain` works outside `async with` too: it opens nothing.
             connection = Connection(self._config.connections[name], self._registry, self._config.prices)
@@ -379,12 +400,33 @@ class Mesh:
     def _has_middlewares(self, connection: Connection) -> bool:
         return bool(self._middlewares or connection.config.middlewares)
 
-    def _handler(self, connection: Connection, timeout: TimeoutPolicy) -> Handler:
+    def _handler(self, connection: Connection, timeout: TimeoutPolicy, begun: list[StreamSource]) -> Handler:
+        """Put the middlewares around a call; streams that begin are added to `begun`."""
+
         async def innermost(call: Call) -> Any:
-            return await self._innermost(connection, call, timeout)
+            answer = await self._innermost(connection, call, timeout)
+            if call.stream:
+                begun.append(answer)
+            return answer
 
         named = [self._built[name] for name in connection.config.middlewares]
-        return chain([*self._middlewares, *named], innermost)
+        handler = chain([*self._middlewares, *named], innermost)
+
+        async def outermost(call: Call) -> Any:
+            answer = await handler(call)
+            if answer is None or (call.stream and not hasattr(answer, "__anext__")):
+                raise ConfigurationError(
+                    f"a middleware answered a call with a {type(answer).__name__}; it must give "
+                    + (
+                        "a stream, such as `proceed` gives"
+                        if call.stream
+                        else "a reply, such as `proceed` gives"
+                    ),
+                    connection=call.connection,
+                )
+            return answer
+
+        return outermost
 
     def _build_middlewares(self) -> dict[str, Middleware]:
         """Make each middleware that a connection names, once."""
@@ -393,8 +435,24 @@ class Mesh:
             for name in config.middlewares:
                 if name not in built:
                     settings = self._config.middleware_settings.get(name, {})
-                    built[name] = self._registry.middleware(name)(settings)
+                    try:
+                        built[name] = self._registry.middleware(name)(settings)
+                    except JackfieldError:
+                        raise
+                    except Exception as error:
+                        # To go on without it would be worse: it may be the one that hides what must not be sent.
+                        raise ConfigurationError(
+                            f"the middleware {name} cannot be made from [middleware.{name}]: "
+                            f"{type(error).__name__}: {error}"
+                        ) from error
         return built
+
+
+def _less(timeout: TimeoutPolicy, began: float) -> TimeoutPolicy:
+    """Take the time since `began` off the limit of a whole call."""
+    if timeout.total is None:
+        return timeout
+    return attrs.evolve(timeout, total=max(0.0, timeout.total - (time.monotonic() - began)))
 
 
 def _with_last(items: Sequence[T]) -> list[tuple[bool, T]]:

@@ -98,7 +98,7 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
 
 
 def _shown(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[str, str]]:
-    from ._transport import HttpTransport
+    from ._transport import HttpTransport, set_header
 
     transport = connection.make_transport()
     if not isinstance(transport, HttpTransport):
@@ -108,11 +108,11 @@ def _shown(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[str,
     if isinstance(access, HttpAccess):
         auth = access.auth if wire.auth is None else access.named_auth[wire.auth]
         if isinstance(auth, StaticHeader) and auth.secret is not None:
-            headers[auth.name] = f"{auth.prefix}<{auth.secret.reference or 'secret'}>"
+            set_header(headers, auth.name, f"{auth.prefix}<{auth.secret.reference or 'secret'}>")
         elif isinstance(auth, Bearer):
-            headers[auth.header] = f"{auth.prefix}<token>"
+            set_header(headers, auth.header, f"{auth.prefix}<token>")
         elif isinstance(auth, Signer):
-            headers["Authorization"] = f"<signature by {type(auth).__name__}>"
+            set_header(headers, "Authorization", f"<signature by {type(auth).__name__}>")
     return transport.address(wire), headers
 
 

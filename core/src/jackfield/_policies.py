@@ -40,7 +40,8 @@ class RetryPolicy:
 
     Attributes:
         attempts: Most attempts in all; 1 never tries again.
-        initial_delay: Seconds before the second attempt; doubled for each later one, with full jitter.
+        initial_delay: Seconds before the second attempt; doubled for each later one. A random part, up to
+            half of it, is taken off.
         max_delay: Most seconds between two attempts, unless the service asks for more.
         retry_after_cap: A service that asks for more than this many seconds is not asked again.
     """

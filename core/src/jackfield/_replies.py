@@ -30,6 +30,7 @@ class Attempt:
         retry_after: Seconds that the service asked for.
         waited: Seconds waited before this try.
         duration: Seconds that the try took, until its first event or its failure.
+        sent_at: When it began to send, in seconds of `time.perf_counter()`; None if it did not come so far.
         refreshed: It was sent again with fresh credentials; does not count against `attempts`.
         parameters: What became of every parameter.
     """
@@ -42,6 +43,7 @@ class Attempt:
     retry_after: float | None = None
     waited: float = 0.0
     duration: float = 0.0
+    sent_at: float | None = attrs.field(default=None, repr=False)
     refreshed: bool = False
     parameters: ParameterReport = attrs.field(factory=ParameterReport, repr=False)
 

@@ -87,5 +87,5 @@ def _pause(state: tenacity.RetryCallState, policy: RetryPolicy) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after if isinstance(error, JackfieldError) else None
     ceiling = min(policy.max_delay, policy.initial_delay * 2 ** (state.attempt_number - 1))
-    drawn = random.uniform(ceiling / 2, ceiling)
-    return drawn if asked is None else max(asked, drawn if asked == 0 else asked)
+    # A service that says "now" is still not asked at once by everybody.
+    return asked or random.uniform(ceiling / 2, ceiling)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
-from ._errors import ConfigurationError
+from ._errors import ConfigurationError, JackfieldError
 from ._events import Event
 from ._replies import Reply
 
@@ -127,7 +127,14 @@ class MappedStream:
 
     async def __anext__(self) -> Event:
         while self._next >= len(self._seen):
-            changed = self._change(await self._source.__anext__())
+            try:
+                event = await self._source.__anext__()
+            except JackfieldError as error:
+                # A middleware that hides something hides it here as well.
+                if error.partial is not None:
+                    error.partial = self._rebuild(error.partial, self._seen[: self._next])
+                raise
+            changed = self._change(event)
             if changed is None:
                 continue
             if isinstance(changed, Iterable):

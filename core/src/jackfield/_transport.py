@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from ._auth import Prover, prover_for
+from ._auth import Prover, prover_for, reveal
 from ._contract import Exchange, HttpAccess
 from ._errors import (
     ConfigurationError,
@@ -25,8 +26,10 @@ from ._wire import Frame, Head, Wire
 if TYPE_CHECKING:
     import aiohttp
     import yarl
+    from aiohttp.abc import AbstractResolver, ResolveResult
+    from multidict import CIMultiDict
 
-__all__ = ["HttpTransport"]
+__all__ = ["HttpTransport", "set_header"]
 
 _LONGEST_ERROR_BODY = 1 << 20
 _USER_AGENT = "jackfield"
@@ -55,13 +58,15 @@ class HttpTransport:
         ca_bundle: str | None = None,
         headers: Mapping[str, str | Secret] | None = None,
     ) -> None:
-        self._base = access.base_url.rstrip("/")
+        base, _, query = access.base_url.partition("?")
+        self._base = base.rstrip("/")
+        self._base_query = query  # a gateway's key or version; goes behind every path
         self._access = access
         self._connect_timeout = connect_timeout
         self._proxy = proxy
         self._ca_bundle = ca_bundle
         self._extra_headers = headers or {}
-        self._headers: dict[str, str] = {}
+        self._headers: dict[str, str] | CIMultiDict[str] = {}
         self._prover: Prover = prover_for(access.auth)
         self._named = {name: prover_for(auth) for name, auth in access.named_auth.items()}
         self._session: aiohttp.ClientSession | None = None
@@ -80,22 +85,31 @@ class HttpTransport:
         # Secrets first: who has no key need not wait for an import to hear of it.
         for prover in (self._prover, *self._named.values()):
             await prover.open()
-        self._headers = {"User-Agent": _USER_AGENT, **self._access.headers}
+        extra = {}
         for name, value in self._extra_headers.items():
-            text = value.reveal() if isinstance(value, Secret) else value
+            extra[name] = await reveal(value) if isinstance(value, Secret) else value
             if isinstance(value, Secret):
-                self._header_secrets.append(text)
-            self._headers[name] = text
+                self._header_secrets.append(extra[name])
         import aiohttp
+        from multidict import CIMultiDict
+
+        # Names of headers have no case: without this, a connection's "user-agent" would be sent beside ours.
+        self._headers = CIMultiDict({"User-Agent": _USER_AGENT})
+        self._headers.update(self._access.headers)
+        self._headers.update(extra)
 
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._tls()),
+            connector=aiohttp.TCPConnector(
+                limit=0, ssl=self._tls(), resolver=_resolver(self._connect_timeout)
+            ),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=self._connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # would look the environment up in a thread, for every request
             auto_decompress=True,
             read_bufsize=1 << 18,
         )
+        # aiohttp sends a GET again, unasked and unrecorded, when a kept connection turns out to be dead.
+        self._session._retry_connection = False  # noqa: SLF001 -- there is no public way
 
     def exchange(self, wire: Wire) -> _HttpExchange:
         """Send a wire. Enter the result to get the `Exchange`; leave it to close the upstream.
@@ -129,19 +143,25 @@ class HttpTransport:
         """Give the full address of a wire."""
         path = wire.path
         address = path if path.startswith(("http://", "https://")) else self._base + "/" + path.lstrip("/")
+        if self._base_query and not path.startswith(("http://", "https://")):
+            address += ("&" if "?" in address else "?") + self._base_query
         if wire.query:
             address += ("&" if "?" in address else "?") + urlencode(wire.query, quote_via=quote, safe=":")
         return address
 
     def shown_headers(self, wire: Wire) -> dict[str, str]:
         """Give the headers of a wire without resolving any secret, for `explain`."""
-        headers = {
-            **self._access.headers,
-            **{k: str(v) for k, v in self._extra_headers.items()},
-            **wire.headers,
-        }
-        if wire.body is not None and not isinstance(wire.body, bytes):
-            headers.setdefault("Content-Type", "application/json")
+        headers: dict[str, str] = {}
+        extra = {name: str(value) for name, value in self._extra_headers.items()}
+        for layer in ({"User-Agent": _USER_AGENT}, self._access.headers, extra, wire.headers):
+            for name, value in layer.items():
+                set_header(headers, name, value)
+        if (
+            wire.body is not None
+            and not isinstance(wire.body, bytes)
+            and "content-type" not in map(str.lower, headers)
+        ):
+            headers["Content-Type"] = "application/json"
         return headers
 
     def _prover_of(self, wire: Wire) -> Prover:
@@ -170,8 +190,10 @@ class HttpTransport:
         data = body if wire.body is not None else None
         return await _connected(session, wire.method, url, data, headers, proxy)
 
-    def _serialised(self, wire: Wire) -> tuple[bytes, dict[str, str]]:
-        headers = {**self._headers, **wire.headers}
+    def _serialised(self, wire: Wire) -> tuple[bytes, MutableMapping[str, str]]:
+        headers = self._headers.copy()
+        if wire.headers:
+            headers.update(wire.headers)
         body = wire.body
         if body is None:
             return b"", headers
@@ -193,12 +215,34 @@ class HttpTransport:
         return route
 
 
+def set_header(headers: dict[str, str], name: str, value: str) -> None:
+    """Set a header in the place of one whose name differs in case alone."""
+    for present in [present for present in headers if present.lower() == name.lower()]:
+        del headers[present]
+    headers[name] = value
+
+
 def _proxy_from_environment(url: yarl.URL) -> str | None:
     """Read `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` as the standard library does."""
     from urllib.request import getproxies, proxy_bypass
 
     proxy = getproxies().get(url.scheme)
     return None if not proxy or proxy_bypass(url.host or "") else proxy
+
+
+def _resolver(limit: float | None) -> AbstractResolver:
+    """Give a resolver that keeps to the limit of the phase connect; `sock_connect` holds for sockets alone.
+
+    aiohttp's limit over both, `connect`, would arm a timer for every request, also on a connection that stands.
+    """
+    import aiohttp
+
+    class Resolver(aiohttp.ThreadedResolver):
+        async def resolve(self, *args: Any, **options: Any) -> list[ResolveResult]:
+            async with asyncio.timeout(limit):
+                return await super().resolve(*args, **options)
+
+    return Resolver()
 
 
 async def _connected(
@@ -278,9 +322,14 @@ class _HttpExchange:
 
 async def _error_body(content: aiohttp.StreamReader) -> bytes:
     """Read an error's body, as far as anybody would read it."""
+    import aiohttp
+
     body = bytearray()
-    async for chunk in content.iter_any():
-        body += chunk
-        if len(body) > _LONGEST_ERROR_BODY:
-            break
+    try:
+        async for chunk in content.iter_any():
+            body += chunk
+            if len(body) > _LONGEST_ERROR_BODY:
+                break
+    except (aiohttp.ClientError, OSError):
+        pass  # half an explanation is better than none
     return bytes(body)
