@@ -134,7 +134,6 @@ class LoadedModels:
         self, key: _Key, model: str, folder: str | None, load: Callable[[Path], Awaitable[_Model]]
     ) -> _Model:
         place = await self._place(model) if folder is None else _declared(folder)
-        report("load", 0)
         found = await load(place)
         self._loaded[key] = found
         return found
