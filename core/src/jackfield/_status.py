@@ -16,6 +16,7 @@ from ._errors import (
     OverloadedError,
     PermissionDeniedError,
     ProviderError,
+    QuotaExceededError,
     RateLimitError,
     ServerError,
     TimeoutError,
@@ -27,7 +28,7 @@ __all__ = ["error_from_status", "failure_message", "retry_after_seconds"]
 _CLASS_BY_STATUS: Mapping[int, type[ProviderError]] = {
     400: InvalidRequestError,
     401: AuthenticationError,
-    402: PermissionDeniedError,
+    402: QuotaExceededError,
     403: PermissionDeniedError,
     404: NotFoundError,
     405: NotFoundError,
@@ -44,7 +45,7 @@ _LONGEST_MESSAGE = 500
 
 
 def error_from_status(
-    failure: Failure, *, message: str | None = None, code: str | None = None
+    failure: Failure, *, message: str | None = None, code: str | None = None, retryable: bool | None = None
 ) -> JackfieldError:
     """Make our error of a failure by its status alone.
 
@@ -52,6 +53,7 @@ def error_from_status(
         failure: What came.
         message: What the service says, if the caller has read it; else it is taken from the body.
         code: The provider's own word for it.
+        retryable: What the service says of trying again (`x-should-retry`); None leaves it to the status.
     """
     status = failure.status
     text = message or failure_message(failure)
@@ -61,13 +63,14 @@ def error_from_status(
         "body": failure.body,
         "headers": failure.headers,
         "retry_after": retry_after_seconds(failure.headers),
+        "retryable": retryable,
     }
     if status in _SERVER_TIMEOUTS:
         return TimeoutError(text, phase="server", **context)
     if status == 499:
-        return ConnectionFailedError(text, retryable=False, **context)
+        return ConnectionFailedError(text, **{**context, "retryable": False})
     if status == 409:
-        return InvalidRequestError(text, retryable=True, **context)
+        return InvalidRequestError(text, **{**context, "retryable": retryable is not False})
     if status is not None and 300 <= status < 400:
         where = failure.headers.get("location", "somewhere else")
         return InvalidRequestError(

@@ -216,7 +216,7 @@ def embeddings(subject: Subject) -> Iterable[str]:
         if not is_shape and any(
             abs(a - b) > 1e-5 * max(1.0, abs(b))
             for mine, theirs in zip(vectors, wanted, strict=True)
-            for a, b in zip(mine or (), theirs, strict=True)
+            for a, b in zip(() if mine is None else mine, theirs, strict=True)
         ):
             yield f"{case.label}: the values are others"
         wrong = [vector for vector in vectors if not _is_float32(vector)]

@@ -109,11 +109,9 @@ def _made(kind: type[ProviderError], failure: Failure, message: str, code: str |
 def _by_status(failure: Failure, message: str, code: str | None, *, answered: int | None) -> JackfieldError:
     from jackfield.http import error_from_status
 
-    made = error_from_status(failure, message=message, code=code)
-    made.status = answered
     retryable = _should_retry(failure.headers)
-    if retryable is not None:
-        vars(made)["_retryable"] = retryable  # the core's table by status has no argument for it
+    made = error_from_status(failure, message=message, code=code, retryable=retryable)
+    made.status = answered
     return made
 
 
@@ -131,8 +129,6 @@ def _class_of(status: int | None, words: tuple[str, ...], message: str) -> type[
         return ContextLengthExceededError
     if status == 400 and _BAD_KEY.search(message):
         return AuthenticationError
-    if status == 402:  # DeepSeek and OpenRouter: the balance is used up
-        return QuotaExceededError
     return known[0][1] if status is None and known else None
 
 
