@@ -296,6 +296,7 @@ _BY_TYPE = {
     "application/jsonl": "jsonlines",
     "application/x-jsonlines": "jsonlines",
     "application/jsonlines": "jsonlines",
+    "application/x-jsonl": "jsonlines",
     "application/stream+json": "jsonlines",
     "application/vnd.amazon.eventstream": "aws_eventstream",
 }
