@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- `secret()` gives an attrs field
 """A configuration is read whole, checked whole, and says what is wrong and what to do."""
 
 from __future__ import annotations
@@ -713,7 +712,7 @@ class TestSources:
     def test_none_at_all_and_the_local_plugin_is_as_if_a_local_connection_stood_there(self, nowhere):
         loaded = load(None, Plugin(id="onnx"))
         assert loaded.connections["local"].provider_id == "onnx"
-        assert loaded.aliases == {"default": ("local:smollm2-135m",)}
+        assert loaded.aliases == {"default": ("local:smollm2-135m",), "embedding": ("local:minilm",)}
 
     def test_none_at_all_and_no_local_plugin_says_what_to_do(self, nowhere):
         message = wrong(None)

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- `secret()` gives an attrs field
 """Secrets are references; what is behind them is shown nowhere."""
 
 from __future__ import annotations

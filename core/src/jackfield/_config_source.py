@@ -53,7 +53,7 @@ def read_document(source: str | Path | Mapping[str, Any] | None, registry: Regis
         return Document(
             {
                 "connections": {"local": {"provider": "onnx"}},
-                "aliases": {"default": "local:smollm2-135m"},
+                "aliases": {"default": "local:smollm2-135m", "embedding": "local:minilm"},
             }
         )
     raise ConfigurationError(

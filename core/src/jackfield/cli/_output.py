@@ -111,7 +111,7 @@ def usage_words(usage: Usage) -> str:
     words = [f"{count} {what}" for count, what in counts if count is not None]
     parts = [(usage.cached_input_tokens, "from cache"), (usage.reasoning_tokens, "thinking")]
     more = [f"{count} {what}" for count, what in parts if count]
-    more += [f"{quantity.normalize():f} {unit}" for unit, quantity in usage.units.items()]
+    more += [_amount(unit, quantity) for unit, quantity in usage.units.items()]
     if not words:
         return ", ".join(["usage unknown", *more])
     tokens = f"{' + '.join(words)} tokens"
@@ -125,3 +125,10 @@ def cost_words(cost: Cost) -> str:
     amount = format(cost.amount.normalize(), "f")
     at_least = "at least " if cost.status == "partial" else ""
     return f"{at_least}{amount} {cost.currency}"
+
+
+def _amount(unit: str, quantity: Decimal) -> str:
+    """Write "2.5 seconds", "1 request"; names that are written large (DBU) have no plural."""
+    rounded = f"{quantity:.3f}".rstrip("0").rstrip(".")
+    plural = "" if rounded == "1" or not unit.islower() else "s"
+    return f"{rounded} {unit}{plural}"

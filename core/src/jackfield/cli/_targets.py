@@ -20,7 +20,10 @@ _SHOWN: Final = 12
 
 
 def choose_target(session: Session, given: str | None, kind: Kind) -> str:
-    """Give the target of a call: the named one, the alias `default`, or the only declared model of its kind.
+    """Give the target of a call.
+
+    The one that was named, else the alias `default`, else the alias named like the kind (`embedding`, `rerank`),
+    else the only declared model of the kind.
 
     Raises:
         UnknownTargetError: It is none of these; the message lists what there is.
@@ -28,9 +31,10 @@ def choose_target(session: Session, given: str | None, kind: Kind) -> str:
     if given is not None:
         return given
     config = session.config
-    first = config.aliases.get(DEFAULT, ("",))[0]
-    if first and _serves(session, first, kind, unknown=True):
-        return DEFAULT
+    for alias in (DEFAULT, kind):
+        first = config.aliases.get(alias, ("",))[0]
+        if first and _serves(session, first, kind, unknown=True):
+            return alias
     declared = _declared(config)
     fitting = [target for target in declared if _serves(session, target, kind, unknown=kind == "chat")]
     if len(fitting) == 1:
