@@ -1,0 +1,91 @@
+"""Claude by Anthropic for Jackfield. Plugins of services that resell Claude build on `jackfield_anthropic.dialect`."""
+
+from __future__ import annotations
+
+from jackfield import (
+    Capabilities,
+    CostContext,
+    Decoder,
+    Failure,
+    HttpAccess,
+    JackfieldError,
+    Listing,
+    ModelRef,
+    ProviderInfo,
+    RateCard,
+    Request,
+    Translation,
+    Usage,
+    Wire,
+    hookimpl,
+)
+
+from ._settings import AnthropicSettings, access
+from .dialect import ANTHROPIC, Dialect, capabilities, decoder, error, rates, translate
+
+__all__ = [
+    "ANTHROPIC",
+    "AnthropicSettings",
+    "Dialect",
+    "capabilities",
+    "decoder",
+    "error",
+    "rates",
+    "translate",
+]
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id="anthropic",
+        title="Anthropic",
+        settings=AnthropicSettings,
+        kinds=frozenset({"chat", "completion"}),
+        docs="https://platform.claude.com/docs/en/api/messages",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what the table knows of a model, under the connection's API version."""
+    return capabilities(ANTHROPIC, model)
+
+
+@hookimpl
+def jackfield_discover() -> Listing:
+    """Say how to list models."""
+    from ._listing import listing
+
+    return listing(ANTHROPIC)
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into a wire for messages, text completions or the count of tokens."""
+    return translate(ANTHROPIC, model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    return decoder(ANTHROPIC, wire)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error."""
+    return error(failure)
+
+
+@hookimpl
+def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+    """Give Anthropic's rates for a call."""
+    return rates(model.known_as, usage, context)
+
+
+@hookimpl
+def jackfield_transport(settings: AnthropicSettings) -> HttpAccess:
+    """Say how to reach Anthropic."""
+    return access(settings)

@@ -1,0 +1,136 @@
+"""What a failure means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import attrs
+
+from jackfield import (
+    ContextLengthExceededError,
+    Failure,
+    FailureInStream,
+    JackfieldError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+)
+
+__all__ = ["error", "fail", "raise_failure"]
+
+# Source: api/errors, 2026-10, and error types of the Python SDK 2.12.0.
+_STATUS_BY_TYPE: Final[Mapping[str, int]] = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "conflict_error": 409,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+# Too coarse to overrule a status that says more.
+_COARSE: Final = frozenset({"invalid_request_error", "api_error"})
+# `details.error_code` is the stable word. A ramp limit is over after `retry-after`; a spend limit is not.
+_CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
+    "enforced_spend_limit_reached": QuotaExceededError,
+    "contract_spend_limit_reached": QuotaExceededError,
+    "linked_organization_spend_limit_reached": QuotaExceededError,
+    "ramp_limit_exceeded": RateLimitError,
+}
+_TOO_LONG: Final = re.compile(
+    r"prompt is too long|input length and `max_tokens` exceed context limit", re.IGNORECASE
+)
+_NO_MONEY: Final = re.compile(
+    r"credit balance is too low|reached your specified (workspace )?API usage limits|spend(ing)? limit",
+    re.IGNORECASE,
+)
+_KEY: Final = re.compile(r"\bsk-ant-[A-Za-z0-9_-]{4,}")
+
+
+def error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into our error; None leaves an exception without an answer to the core.
+
+    Content filters never show here: they are the finish reason `refusal` of a good answer.
+    """
+    from jackfield.http import error_from_status, failure_message, retry_after_seconds
+
+    if failure.exception is not None and failure.status is None and failure.data is None:
+        return None
+    word, code, said = _explained(failure.json())
+    message = _KEY.sub("sk-ant-***", said or failure_message(failure))
+    status = _status(failure, word)
+    kind = _class_of(status, code, message)
+    retryable = _should_retry(failure.headers)
+    if kind is None:
+        meant = attrs.evolve(failure, status=status)
+        made = error_from_status(meant, message=message, code=code or word, retryable=retryable)
+        made.status = failure.status
+        return made
+    return kind(
+        message,
+        status=failure.status,
+        code=code or word,
+        body=failure.body,
+        headers=failure.headers,
+        retry_after=retry_after_seconds(failure.headers),
+        retryable=retryable,
+    )
+
+
+def _status(failure: Failure, word: str | None) -> int | None:
+    """Give the status by which to class: the one that the error's type stands for, unless it is coarse."""
+    told = failure.status if failure.status is not None and failure.status >= 400 else None
+    meant = _STATUS_BY_TYPE.get(word or "")
+    return told if meant is None or (told is not None and word in _COARSE) else meant
+
+
+def _class_of(status: int | None, code: str | None, message: str) -> type[ProviderError] | None:
+    if code is not None and code in _CLASS_BY_CODE:
+        return _CLASS_BY_CODE[code]
+    if status in (400, 413) and _TOO_LONG.search(message):
+        return ContextLengthExceededError
+    if status in (400, 403, 429) and _NO_MONEY.search(message):
+        return QuotaExceededError
+    # A service behind it is not there (`cmek_context_unavailable`), which is another thing than 529.
+    return ServerError if status == 503 else None
+
+
+def _should_retry(headers: Mapping[str, str]) -> bool | None:
+    """Read `x-should-retry`, which overrules everything. Source: Anthropic's Python SDK 2.12.0."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+
+
+def _explained(value: Any) -> tuple[str | None, str | None, str | None]:
+    """Find type, stable code and message in `{"type": "error", "error": {"type", "message", "details"}}`."""
+    inner = value.get("error") if isinstance(value, Mapping) else None
+    if not isinstance(inner, Mapping):
+        return None, None, None
+    details = inner.get("details")
+    code = details.get("error_code") if isinstance(details, Mapping) else None
+    found = (inner.get("type"), code, inner.get("message"))
+    word, code, message = (text if isinstance(text, str) and text else None for text in found)
+    return word, code, message
+
+
+def raise_failure(value: Any) -> None:
+    """Raise the error that an answer holds, if it holds one.
+
+    Raises:
+        FailureInStream: It does.
+    """
+    if isinstance(value, Mapping) and (value.get("type") == "error" or value.get("error")):
+        fail(value)
+
+
+def fail(value: Any) -> NoReturn:
+    """Raise a failure that came inside a good answer."""
+    import orjson
+
+    raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value))

@@ -1,0 +1,271 @@
+"""Turn a conversation into the messages of the Messages API."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from jackfield import (
+    UNSET,
+    Document,
+    Image,
+    Message,
+    Options,
+    ParameterWriter,
+    Part,
+    RawPart,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+
+from ._models import Profile
+from ._settings import NEW_VERSION
+
+if TYPE_CHECKING:
+    from .dialect import Dialect
+
+__all__ = ["Conversation", "cache_mark"]
+
+_TOOL_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
+_UNIT: Final = {"s": 1, "m": 60, "h": 3600}
+
+
+def cache_mark(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
+    """Choose the lifetime that the service has: at least as long as asked, else the longest.
+
+    Source: Anthropic's Python SDK 2.12.0: `ttl` is "5m" or "1h".
+    """
+    number = cache[:-1]
+    seconds = int(number) * _UNIT.get(cache[-1:], 0) if number.isdigit() else 0
+    ttl = "5m" if seconds <= 300 else "1h"
+    if ttl != cache:
+        why = f"the service keeps a prefix for 5m or 1h, not for {cache}"
+        writer.note(f"{where}.cache", "clamped", wire="cache_control.ttl", value=ttl, why=why)
+    return {"type": "ephemeral", "ttl": ttl}
+
+
+class Conversation:
+    """Writes one conversation; what the service does not understand is left out and reported.
+
+    Args:
+        dialect: Whose thinking and raw parts are understood.
+        writer: Hears what became of each part.
+        profile: Of the model.
+        version: The API version of the call.
+        options: Of the call.
+    """
+
+    def __init__(
+        self, dialect: Dialect, writer: ParameterWriter, profile: Profile, version: str, options: Options
+    ) -> None:
+        self._dialect = dialect
+        self._writer = writer
+        self._profile = profile
+        self._new = version == NEW_VERSION
+        self._options = options
+        self._ids: dict[str, str] = {}
+        self._system: list[dict[str, Any]] = []
+
+    def write(self, system: Any, messages: Sequence[Message]) -> tuple[Any, list[dict[str, Any]]]:
+        """Write system prompt and messages.
+
+        Args:
+            system: The option, or `UNSET`.
+            messages: The conversation.
+
+        Returns:
+            The system prompt, a string or blocks, None if there is none; and the messages.
+        """
+        if system is not UNSET:
+            self._writer.note("system", "sent", wire="system", value=system)
+            self._system.append({"type": "text", "text": system})
+        written: list[dict[str, Any]] = []
+        after_tool = False
+        for index, message in enumerate(messages):
+            where = f"messages[{index}]"
+            if message.name is not None:
+                self._writer.drop(f"{where}.name", "the service knows no names of participants", message.name)
+            if message.role == "system" and not self._stays(written, where):
+                self._system += self._blocks(message, where)
+                continue
+            wire = self._message(message, where)
+            if wire is None:
+                continue
+            if message.role == "tool" and after_tool:
+                written[-1]["content"] += wire["content"]  # all results of a turn belong into one message
+            else:
+                written.append(wire)
+            after_tool = message.role == "tool"
+        return _plain(self._system) if self._system else None, written
+
+    def _stays(self, written: Sequence[object], where: str) -> bool:
+        """Say whether a system message stays among the others, or goes to the top."""
+        if not written:
+            return False
+        if self._profile.mid_system is not False:
+            return True
+        why = "the model honours system messages at the beginning alone"
+        if not self._options.emulate:
+            self._writer.refuse(where, why)
+        self._writer.note(where, "emulated", wire="system", why=f"{why}: it was moved there")
+        return False
+
+    def _message(self, message: Message, where: str) -> dict[str, Any] | None:
+        blocks = self._blocks(message, where)
+        if not blocks:
+            self._writer.drop(where, "the service takes no message without content")
+            return None
+        if message.role == "tool":
+            return {"role": "user", "content": blocks}
+        results = [block for block in blocks if block.get("type") == "tool_result"]
+        if results and blocks[: len(results)] != results:
+            self._writer.note(where, "emulated", why="the service wants results before anything else")
+            blocks = [*results, *(block for block in blocks if block.get("type") != "tool_result")]
+        return {"role": message.role, "content": _plain(blocks)}
+
+    def _blocks(self, message: Message, where: str) -> list[dict[str, Any]]:
+        return [block for part in message.parts for block in self._part(part, message.role, where)]
+
+    def _part(self, part: Part, role: str, where: str) -> Iterator[dict[str, Any]]:
+        if isinstance(part, Text):
+            yield self._marked(self._text(part, role, where), part.cache, where)
+        elif isinstance(part, Image):
+            yield self._marked(self._image(part, where), part.cache, where)
+        elif isinstance(part, Document):
+            if role == "assistant" and self._new:
+                why = "the API version 2026-10-21 takes no document from the assistant"
+                self._writer.refuse(where, why)
+            else:
+                yield self._marked(self._document(part), part.cache, where)
+        elif isinstance(part, Thinking):
+            yield from self._thinking(part, where)
+        elif isinstance(part, ToolCall):
+            yield self._call(part, where)
+        elif isinstance(part, ToolResult):
+            yield self._result(part, role, where)
+        elif isinstance(part, RawPart):
+            if part.provider in self._dialect.ids:
+                yield dict(part.data)
+            else:
+                self._writer.drop(where, f"a part of the provider {part.provider}, for no other to read")
+        else:
+            self._writer.refuse(where, f"the service takes no {type(part).__name__}")
+
+    def _marked(self, block: dict[str, Any], cache: str | None, where: str) -> dict[str, Any]:
+        if cache is not None:
+            block["cache_control"] = cache_mark(cache, self._writer, where)
+        return block
+
+    def _own(self, data: Mapping[str, Any] | None, where: str) -> Mapping[str, Any]:
+        """Give what this service itself attached to a part; what others attached is reported."""
+        found: Mapping[str, Any] = {}
+        for provider, value in (data or {}).items():
+            if provider in self._dialect.ids:
+                found = value
+            else:
+                self._writer.drop(f"{where}.provider_data", f"it is of the provider {provider}")
+        return found
+
+    def _text(self, part: Text, role: str, where: str) -> dict[str, Any]:
+        block: dict[str, Any] = {"type": "text", "text": part.text}
+        own = dict(self._own(part.provider_data, where))
+        if self._new and role == "user" and own.pop("citations", None):
+            self._writer.drop(f"{where}.citations", "the API version 2026-10-21 takes none from the user")
+        return {**block, **own}
+
+    def _image(self, part: Image, where: str) -> dict[str, Any]:
+        if part.detail is not None:
+            self._writer.drop(f"{where}.detail", "the service has no such setting", part.detail)
+        if part.url is not None:
+            return {"type": "image", "source": {"type": "url", "url": part.url}}
+        media_type = part.media_type
+        if media_type is None:
+            media_type = "image/png"
+            why = "the service wants the type of an image's data"
+            self._writer.note(
+                f"{where}.media_type", "defaulted", wire="media_type", value=media_type, why=why
+            )
+        return {"type": "image", "source": _base64(part.data, media_type)}
+
+    def _document(self, part: Document) -> dict[str, Any]:
+        kind = part.media_type or "application/pdf"
+        text = part.text
+        if part.data is not None and kind.startswith("text/"):
+            text = part.data.decode("utf-8", "replace")
+        if text is not None:
+            source: dict[str, Any] = {"type": "text", "media_type": "text/plain", "data": text}
+        elif part.url is not None:
+            source = {"type": "url", "url": part.url}
+        else:
+            source = _base64(part.data, kind)
+        block: dict[str, Any] = {"type": "document", "source": source}
+        if part.name is not None:
+            block["title"] = part.name
+        if part.citations:
+            block["citations"] = {"enabled": True}
+        return block
+
+    def _thinking(self, part: Thinking, where: str) -> Iterator[dict[str, Any]]:
+        """Give thinking back byte for byte, with its signature, or leave it out."""
+        data = part.data or {}
+        if part.provider not in self._dialect.ids:
+            why = f"it is of the provider {part.provider}, for no other to read"
+            self._writer.drop(f"{where}.thinking", why)
+        elif "data" in data and "signature" not in data:
+            yield {"type": "redacted_thinking", **data}
+        elif "signature" in data:
+            yield {"type": "thinking", "thinking": part.text, **data}
+        else:
+            self._writer.drop(f"{where}.thinking", "the service takes no thinking back without its signature")
+
+    def _call(self, call: ToolCall, where: str) -> dict[str, Any]:
+        arguments = call.arguments
+        if call.arguments_raw is not None:
+            # Source: fine-grained tool streaming guide, 2025: so are invalid arguments shown to the model.
+            arguments = {"INVALID_JSON": call.arguments_raw}
+            why = "the service takes an object, and the arguments are none"
+            self._writer.note(f"{where}.arguments", "emulated", wire="input", why=why)
+        own = self._own(call.provider_data, where)
+        name = self._id(call.id, where)
+        return {"type": "tool_use", "id": name, "name": call.name, "input": arguments, **own}
+
+    def _result(self, result: ToolResult, role: str, where: str) -> dict[str, Any]:
+        content: Any = result.content
+        if not isinstance(content, str):
+            content = [block for part in content for block in self._part(part, role, where)]
+        block = {
+            "type": "tool_result",
+            "tool_use_id": self._id(result.tool_call_id, where),
+            "content": content,
+        }
+        if result.is_error:
+            block["is_error"] = True
+        return self._marked(block, result.cache, where)
+
+    def _id(self, given: str, where: str) -> str:
+        """Give a tool call's id in the letters that the service takes: A-Z a-z 0-9 _ and -."""
+        if _TOOL_ID.fullmatch(given):
+            return given
+        if given not in self._ids:
+            name = re.sub(r"[^A-Za-z0-9_-]", "_", given) or "call"
+            self._ids[given] = f"{name}_{len(self._ids)}"
+            why = "the service takes ids of letters, digits, _ and - alone"
+            self._writer.note(f"{where}.id", "emulated", wire="id", value=self._ids[given], why=why)
+        return self._ids[given]
+
+
+def _plain(blocks: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Give the text of a single plain text, which means the same; else the blocks."""
+    if len(blocks) == 1 and blocks[0].keys() == {"type", "text"} and blocks[0]["type"] == "text":
+        text: str = blocks[0]["text"]
+        return text
+    return blocks
+
+
+def _base64(data: bytes | None, media_type: str) -> dict[str, Any]:
+    encoded = base64.b64encode(data or b"").decode()
+    return {"type": "base64", "media_type": media_type, "data": encoded}

@@ -1,0 +1,102 @@
+"""Anthropic's prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from jackfield import CostContext, Rate, RateCard, Usage
+
+from ._models import table_name
+
+__all__ = ["rates"]
+
+# None: no tier was told. Priority capacity is bought beforehand and has no published rate.
+_PUBLISHED: Final = (None, "standard", "batch")
+_SEARCH: Final = "web_search_request"
+
+
+@lru_cache(maxsize=1)
+def _table() -> Mapping[str, Any]:
+    import orjson
+
+    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("prices.json").read_bytes())
+    return table
+
+
+@lru_cache(maxsize=256)
+def _entry(model: str) -> Mapping[str, Any] | None:
+    name = table_name(model)
+    entry: Mapping[str, Any]
+    for key, entry in _table()["models"].items():
+        if name == key or name in entry.get("ids", ()):
+            return entry
+    return None
+
+
+def rates(model: str, usage: Usage, context: CostContext) -> RateCard | None:
+    """Give the rates for one call; None if they are unknown.
+
+    The tier, speed and place that the answer reports decide; the day of the call chooses among dated rates; a long
+    prompt is charged at the higher rate as a whole. The model that the answer reports wins over the one asked for.
+
+    Args:
+        model: The id, as Anthropic calls it.
+        usage: What was used.
+        context: What else the price depends on.
+
+    Source: genai-prices 0.2.3 (November 2026), which cites the provider's pricing page.
+    """
+    entry = (_entry(context.reported_model) if context.reported_model else None) or _entry(model)
+    if entry is None or context.service_tier not in _PUBLISHED:
+        return None
+    raw = context.raw_usage if isinstance(context.raw_usage, Mapping) else {}
+    amounts = _amounts(entry, usage, context)
+    if amounts is not None and raw.get("speed") == "fast":
+        amounts = _fast(entry, amounts)
+    if amounts is None:
+        return None
+    factor = Decimal(1)
+    if context.batch or context.service_tier == "batch":
+        if not entry.get("batch"):
+            return None
+        factor *= Decimal(_table()["batch_factor"])
+    if "us" in (raw.get("inference_geo"), context.region):
+        factor *= Decimal(_table()["us_factor"])
+    return _card({unit: amount * factor for unit, amount in amounts.items()}, entry)
+
+
+def _amounts(entry: Mapping[str, Any], usage: Usage, context: CostContext) -> dict[str, Decimal] | None:
+    day = datetime.fromtimestamp(context.when, UTC).date().isoformat()
+    dated = [row for row in entry["rates"] if row.get("from", "") <= day]
+    if not dated:
+        return None
+    long = (usage.input_tokens or 0) > entry.get("long_prompt", float("inf"))
+    return {
+        unit: Decimal(amount if isinstance(amount, str) else amount[long])
+        for unit, amount in dated[-1].items()
+        if unit != "from"
+    }
+
+
+def _fast(entry: Mapping[str, Any], plain: Mapping[str, Decimal]) -> dict[str, Decimal] | None:
+    """Give the rates of fast mode: those of the cache keep their share of the input's."""
+    if "fast" not in entry:
+        return None
+    read, written = map(Decimal, entry["fast"])
+    share = read / plain["input"]
+    return {**{unit: amount * share for unit, amount in plain.items()}, "output": written}
+
+
+def _card(amounts: Mapping[str, Decimal], entry: Mapping[str, Any]) -> RateCard:
+    table = _table()
+    source, as_of = table["source"], table["as_of"]
+    card = RateCard.of(source=source, as_of=as_of, currency=table["currency"], per=table["per"], **amounts)
+    if not entry.get("search"):
+        return card
+    search = Rate(_SEARCH, Decimal(table["search_per_1000"]), 1000, source, as_of)
+    return RateCard({**card.rates, _SEARCH: search}, card.currency)

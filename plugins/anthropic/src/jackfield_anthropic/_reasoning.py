@@ -1,0 +1,124 @@
+"""How much a model shall think: efforts, budgets, and what is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jackfield import UNSET, Options, ParameterWriter
+
+from ._models import Profile
+
+__all__ = ["put_reasoning"]
+
+_EFFORTS: Final = ("minimal", "low", "medium", "high", "xhigh", "max")
+_LEAST_BUDGET: Final = 1024
+# Jackfield's own choice for models that know budgets alone; each stays below the 64,000 tokens they can write.
+_BUDGETS: Final[Mapping[str, int]] = {
+    "minimal": 1024,
+    "low": 2048,
+    "medium": 8192,
+    "high": 16384,
+    "xhigh": 24576,
+    "max": 31999,
+}
+_OFF: Final = "the model cannot be told not to think"
+
+
+def put_reasoning(writer: ParameterWriter, profile: Profile, options: Options) -> None:
+    """Write the wish for reasoning the way the model's family takes it.
+
+    Source: profiles of pydantic-ai 2.68, verified live in 2026; types of the Python SDK 2.12.0.
+    """
+    reasoning = writer.take("reasoning")
+    if reasoning is UNSET:
+        return
+    effort, budget, summary = reasoning.effort, reasoning.budget_tokens, reasoning.summary
+    if effort == "none":
+        _switch_off(writer, profile)
+    elif effort is not None and profile.efforts == () and profile.thinking:
+        _budget_for(writer, effort, budget, options)
+    elif effort is not None:
+        _put_effort(writer, effort, profile, options)
+        if budget is None and "adaptive" in (profile.thinking or ()) and not profile.thinks:
+            why = "the model thinks only if it is told to"
+            writer.default("reasoning.thinking", "thinking", {"type": "adaptive"}, why)
+    if budget is not None:
+        _put_budget(writer, budget, profile)
+    if summary is not None:
+        _put_summary(writer, summary, profile)
+
+
+def _switch_off(writer: ParameterWriter, profile: Profile) -> None:
+    if profile.thinking == ():
+        writer.drop("reasoning.effort", "the model never thinks", "none")
+    elif profile.thinking is None or "disabled" in profile.thinking:
+        writer.write("reasoning.effort", "thinking", {"type": "disabled"})
+    else:
+        also = " altogether; extra can ask for thinking between_tools"
+        writer.refuse("reasoning.effort", _OFF + also * ("between_tools" in profile.thinking), "none")
+
+
+def _put_effort(writer: ParameterWriter, effort: str, profile: Profile, options: Options) -> None:
+    if profile.efforts is not None and effort not in profile.efforts:
+        known = f"the model's efforts are {', '.join(profile.efforts) or 'none'}"
+        nearest = _nearest(effort, profile.efforts)
+        if nearest is None or options.unsupported == "error":
+            writer.refuse("reasoning.effort", f"{effort!r} is none of them: {known}", effort)
+            return
+        writer.note("reasoning.effort", "clamped", wire="output_config.effort", value=nearest, why=known)
+        effort = nearest
+    writer.write("reasoning.effort", "output_config.effort", effort)
+
+
+def _nearest(effort: str, known: tuple[str, ...]) -> str | None:
+    """Give the effort that is nearest to the one asked for; of two, the lower."""
+    if effort not in _EFFORTS:
+        return None
+    wanted = _EFFORTS.index(effort)
+    return min(known, key=lambda choice: abs(_EFFORTS.index(choice) - wanted), default=None)
+
+
+def _budget_for(writer: ParameterWriter, effort: str, budget: int | None, options: Options) -> None:
+    """Turn an effort into a budget for a model that knows budgets alone."""
+    why = "the model knows budgets of tokens, no efforts"
+    if effort not in _BUDGETS or not options.emulate:
+        writer.refuse("reasoning.effort", f"{why}: pass budget_tokens", effort)
+        return
+    if budget is not None:
+        writer.drop("reasoning.effort", f"{why}; the budget that was given holds", effort)
+        return
+    tokens = _BUDGETS[effort]
+    if options.max_tokens is not UNSET:
+        tokens = min(tokens, options.max_tokens - 1)
+    if tokens < _LEAST_BUDGET:
+        writer.refuse("reasoning.effort", f"{why}, of at least {_LEAST_BUDGET} and below max_tokens", effort)
+        return
+    value = {"type": "enabled", "budget_tokens": tokens}
+    writer.body["thinking"] = value
+    writer.note("reasoning.effort", "emulated", wire="thinking", value=value, why=why)
+
+
+def _put_budget(writer: ParameterWriter, budget: int, profile: Profile) -> None:
+    if profile.thinking is not None and "enabled" not in profile.thinking:
+        why = (
+            "the model takes no budget; it chooses by itself, under an effort"
+            if profile.thinking
+            else ("the model never thinks")
+        )
+        writer.refuse("reasoning.budget_tokens", why, budget)
+        return
+    writer.write("reasoning.budget_tokens", "thinking", {"type": "enabled", "budget_tokens": budget})
+
+
+def _put_summary(writer: ParameterWriter, summary: str | bool, profile: Profile) -> None:
+    """Say whether the thinking is shown; there is one kind of summary."""
+    display = "omitted" if summary is False else "summarized"
+    thinking: dict[str, Any] | None = writer.body.get("thinking")
+    if thinking is not None and thinking["type"] != "disabled":
+        writer.body["thinking"] = {**thinking, "display": display}
+        writer.note("reasoning.summary", "renamed", wire="thinking.display", value=display)
+    elif thinking is None and (profile.thinking is None or "adaptive" in profile.thinking):
+        writer.write("reasoning.summary", "thinking", {"type": "adaptive", "display": display})
+    else:
+        writer.refuse("reasoning.summary", "the model does not think, unless it has a budget", summary)

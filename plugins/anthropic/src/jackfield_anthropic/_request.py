@@ -1,0 +1,120 @@
+"""Messages and the count of their tokens: the request."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    ChatRequest,
+    CountRequest,
+    Message,
+    ModelRef,
+    Options,
+    ParameterWriter,
+    RawPart,
+    Translation,
+)
+
+from ._complete import put_max_tokens
+from ._messages import Conversation
+from ._models import Profile, profile_of, rules_for
+from ._reasoning import put_reasoning
+from ._tools import put_tools
+from .dialect import Dialect
+
+__all__ = ["translate_chat", "translate_count"]
+
+_SAMPLING: Final = ("temperature", "top_p", "top_k")
+# Values that say what the service does anyway, though it has no such parameter.
+_IDLE: Final = {"n": 1, "logprobs": False}
+_COUNTED: Final = frozenset(
+    {"system", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning"}
+)
+
+
+def translate_chat(
+    dialect: Dialect, model: ModelRef, request: ChatRequest, capabilities: Capabilities
+) -> Translation:
+    """Write a chat as a wire for messages."""
+    options = request.options
+    profile = profile_of(dialect.name(model))
+    path, body = dialect.start(
+        model, (dialect.stream_path if request.stream else None) or dialect.messages_path
+    )
+    reasoning = None if options.reasoning is UNSET else options.reasoning
+    capabilities = rules_for(profile, reasoning, capabilities)
+    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    json_tool = _put_conversation(dialect, model, request, writer, profile)
+    _refuse_prefill(request.messages, writer, profile)
+    budget = (body.get("thinking") or {}).get("budget_tokens", 0)
+    put_max_tokens(writer, capabilities, "max_tokens", budget)
+    for name in _SAMPLING:
+        writer.put(name)
+    writer.put("stop", "stop_sequences", list)
+    writer.put("user", "metadata.user_id")
+    for name, value in _IDLE.items():
+        given = getattr(options, name)
+        if given is not UNSET and given == value:
+            writer.drop(name, "the service has no such parameter, and does so anyway", writer.take(name))
+    _merge_extra(dialect, options, writer)
+    meta = {"api": "messages"} if json_tool is None else {"api": "messages", "json_tool": json_tool}
+    report = writer.finish()
+    return Translation(dialect.wire(model, path, body, stream=request.stream, meta=meta), report)
+
+
+def translate_count(
+    dialect: Dialect, model: ModelRef, request: CountRequest, capabilities: Capabilities
+) -> Translation:
+    """Write a conversation whose tokens are to be counted; what does not change the count is left out."""
+    options = request.options
+    given = options.given()
+    path, body = dialect.start(model, dialect.count_path or "")
+    counted = {name: value for name, value in given.items() if name in _COUNTED}
+    writer = ParameterWriter(counted, capabilities, options.unsupported, body, model=model.id)
+    for name in given.keys() - counted:
+        writer.drop(name, "it does not change the count", given[name])
+    _put_conversation(dialect, model, request, writer, profile_of(dialect.name(model)))
+    _merge_extra(dialect, options, writer)
+    report = writer.finish()
+    return Translation(dialect.wire(model, path, body, stream=False, meta={"api": "count"}), report)
+
+
+def _put_conversation(
+    dialect: Dialect,
+    model: ModelRef,
+    request: ChatRequest | CountRequest,
+    writer: ParameterWriter,
+    profile: Profile,
+) -> str | None:
+    """Write messages, system prompt, reasoning and tools; give the name of the tool that answers in JSON."""
+    options = request.options
+    conversation = Conversation(dialect, writer, profile, dialect.version_of(model), options)
+    system, messages = conversation.write(writer.take("system"), request.messages)
+    writer.body["messages"] = messages
+    if system is not None:
+        writer.body["system"] = system
+    put_reasoning(writer, profile, options)
+    return put_tools(writer, profile, options)
+
+
+def _refuse_prefill(messages: tuple[Message, ...], writer: ParameterWriter, profile: Profile) -> None:
+    """Refuse to let a model go on with its own words, if it does not; a paused turn is another thing."""
+    last = messages[-1] if messages else None
+    if profile.prefill is not False or last is None or last.role != "assistant":
+        return
+    if any(isinstance(part, RawPart) for part in last.parts):
+        return
+    place = f"messages[{len(messages) - 1}]"
+    writer.refuse(place, "the model does not go on with a message of its own; end with the user's")
+    writer.body["messages"].pop()
+
+
+def _merge_extra(dialect: Dialect, options: Options, writer: ParameterWriter) -> None:
+    """Merge `extra`; its tools (the service's own) come after the caller's."""
+    ours: list[Any] = writer.body.get("tools", [])
+    writer.merge_extra(options.extra, *dialect.ids)
+    theirs = writer.body.get("tools", ours)
+    if theirs is not ours and ours:
+        writer.body["tools"] = [*ours, *theirs]
