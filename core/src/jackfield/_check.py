@@ -49,7 +49,7 @@ async def check_connection(connection: Connection, chat: Callable[..., Any]) -> 
     try:
         what = await _round_trip(connection, chat)
     except JackfieldError as failure:
-        error = failure
+        error = connection.filled(failure)
     return CheckResult(
         connection=connection.name,
         provider=connection.config.provider_id,
@@ -61,7 +61,7 @@ async def check_connection(connection: Connection, chat: Callable[..., Any]) -> 
 
 
 async def _round_trip(connection: Connection, chat: Callable[..., Any]) -> str:
-    if connection.provider.discover(connection.config.settings) is not None:
+    if connection.listing() is not None:
         cards = await connection.models(refresh=True)
         return f"listed {len(cards)} models"
     entries = [entry for entry in connection.config.models or () if not entry.id.endswith("*")]

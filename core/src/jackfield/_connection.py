@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ._answer import Answer
 from ._capabilities import Capabilities, Kind, ModelCard, ModelRef
-from ._contract import CostContext, HttpAccess, Transport
-from ._errors import ConfigurationError, JackfieldError, ModelNotAllowedError, PluginError
+from ._contract import CostContext, HttpAccess, Listing, Transport
+from ._errors import (
+    ConfigurationError,
+    JackfieldError,
+    MalformedResponseError,
+    ModelNotAllowedError,
+    PluginError,
+)
 from ._pricing import Pricing
+from ._secrets import Secret
 from ._suggest import closest
 from ._usage import Usage
 from ._watchdog import Watchdog
-from ._wire import Wire
+from ._wire import Head, Headers, Wire
 
 if TYPE_CHECKING:
     from ._config import ConnectionConfig, ModelEntry
@@ -48,6 +56,8 @@ class Connection:
         self._prices = prices
         self.transport: Transport | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
+        self._declared_secrets: list[str] | None = None
         self._targets: dict[tuple[str, Kind], Target] = {}
         self._listing: list[ModelCard] | None = None
         self.slots = asyncio.Semaphore(config.max_parallel) if config.max_parallel else None
@@ -111,7 +121,16 @@ class Connection:
             entry.raw if entry is not None else {},
             config.settings,
         )
-        return Target(model, resolve_capabilities(self._registry, provider, model, entry), entry)
+        try:
+            capabilities = resolve_capabilities(self._registry, provider, model, entry)
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"jackfield_capabilities failed for {model_id}: {type(error).__name__}: {error}; "
+                "this is a fault of the plugin"
+            ) from error
+        return Target(model, capabilities, entry)
 
     def make_transport(self) -> Transport:
         """Make the transport, unopened; no I/O.
@@ -151,15 +170,16 @@ class Connection:
         if transport is not None:
             return transport
         async with self._opening:
+            if self._closed:
+                raise ConfigurationError(f"the mesh was left while connection {self.name} was in use")
             if self.transport is None:
                 transport = self.make_transport()
                 try:
                     await transport.open()
-                except JackfieldError:
+                except BaseException as error:
                     await transport.aclose()
-                    raise
-                except Exception as error:
-                    await transport.aclose()
+                    if isinstance(error, JackfieldError) or not isinstance(error, Exception):
+                        raise
                     raise ConfigurationError(
                         f"connection {self.name} cannot be opened: {type(error).__name__}: {error}"
                     ) from error
@@ -167,20 +187,32 @@ class Connection:
             return self.transport
 
     async def aclose(self) -> None:
-        """Close the transport."""
-        transport, self.transport = self.transport, None
-        if transport is not None:
-            await transport.aclose()
+        """Close the transport for good; what is just being opened is waited for and closed."""
+        self._closed = True
+        async with self._opening:
+            transport, self.transport = self.transport, None
+            if transport is not None:
+                await transport.aclose()
 
     def filled(self, error: JackfieldError, model_id: str | None = None) -> JackfieldError:
         """Say in an error where it happened, and take every secret out of it."""
         error.connection = error.connection or self.name
         error.provider = error.provider or self.config.provider_id
         error.model = error.model or model_id
-        secrets = getattr(self.transport, "secrets", None)
-        if callable(secrets):
-            _redact(error, [secret for secret in secrets() if len(secret) >= 4])
+        _redact(error, self._secrets())
         return error
+
+    def _secrets(self) -> list[str]:
+        """Give every secret that may stand in an error, the longest first, for one may contain another."""
+        of_transport = getattr(self.transport, "secrets", None)
+        if callable(of_transport):
+            found = list(of_transport())
+        else:
+            # Not open yet, or a transport of the plugin's own, which resolves the secrets of its settings itself.
+            if self._declared_secrets is None:
+                self._declared_secrets = list(_revealed(self.config.settings))
+            found = self._declared_secrets
+        return sorted({secret for secret in found if len(secret) >= 4}, key=len, reverse=True)
 
     async def models(self, *, refresh: bool = False) -> list[ModelCard]:
         """List the models: the service's own listing where it has one, and those declared.
@@ -193,11 +225,28 @@ class Connection:
             for entry in self.config.models or ():
                 if not entry.id.endswith("*") and entry.id not in listed:
                     listed[entry.id] = ModelCard(id=entry.id)
-            self._listing = [self._completed(card) for card in listed.values()]
+            try:
+                self._listing = [self._completed(card) for card in listed.values()]
+            except JackfieldError as error:
+                raise self.filled(error)  # noqa: B904 -- the same error, filled
         return list(self._listing)
 
+    def listing(self) -> Listing | None:
+        """Say how the service's models are listed; None if they are not.
+
+        Raises:
+            PluginError: The plugin failed.
+        """
+        try:
+            return self.provider.discover(self.config.settings)
+        except JackfieldError as error:
+            raise self.filled(error)  # noqa: B904 -- the same error, filled
+        except Exception as error:
+            fault = PluginError(f"jackfield_discover failed: {type(error).__name__}: {error}")
+            raise self.filled(fault) from error
+
     async def _discovered(self) -> list[ModelCard]:
-        listing = self.provider.discover(self.config.settings)
+        listing = self.listing()
         if listing is None:
             return []
         cards: list[ModelCard] = []
@@ -207,9 +256,11 @@ class Connection:
             for _ in range(_LISTING_PAGES):
                 if wire is None:
                     break
-                answer = Answer(self.provider, None, wire, await self.opened(), watchdog)
+                with watchdog("total", None):
+                    transport = await self.opened()
+                answer = Answer(self.provider, None, wire, transport, watchdog)
                 head, body = await answer.read_body(self.config.timeout.first_event)
-                page, wire = listing.parse(head, body)
+                page, wire = _parsed(listing, head, body)
                 cards.extend(page)
         except JackfieldError as error:
             raise self.filled(error)  # noqa: B904 -- the same error, filled
@@ -239,6 +290,33 @@ class Connection:
         )
 
 
+def _parsed(listing: Listing, head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
+    try:
+        return listing.parse(head, body)
+    except JackfieldError:
+        raise
+    except Exception as error:
+        raise MalformedResponseError(
+            f"the listing is not what the service documents ({type(error).__name__}: {error}): "
+            f"it begins {body[:80]!r}",
+            status=head.status,
+            headers=head.headers,
+            body=body,
+        ) from error
+
+
+def _revealed(settings: Any) -> Iterator[str]:
+    """Resolve every secret of a settings object, those of its credentials included."""
+    if isinstance(settings, Secret):
+        try:
+            yield settings.reveal()
+        except JackfieldError:
+            return
+    elif attrs.has(type(settings)):
+        for field in attrs.fields(type(settings)):
+            yield from _revealed(getattr(settings, field.name))
+
+
 def _merged_limits(table: Any, listed: Any) -> Any:
     """Take the listing's word over the table's, where it says anything."""
     said = {k: v for k, v in attrs.asdict(listed).items() if v is not None}
@@ -252,4 +330,6 @@ def _redact(error: JackfieldError, secrets: list[str]) -> None:
         if error.body:
             error.body = error.body.replace(secret.encode(), b"***")
         if error.headers and any(secret in value for value in error.headers.values()):
-            error.headers = {k: v.replace(secret, "***") for k, v in error.headers.items()}
+            error.headers = Headers({k: v.replace(secret, "***") for k, v in error.headers.items()})
+        if error.code:
+            error.code = error.code.replace(secret, "***")

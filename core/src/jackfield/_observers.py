@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._calls import Call, Outcome, Timings
 from ._errors import JackfieldError
 from ._events import Event
 from ._middleware import Handler
-from ._replies import EmbedReply, Reply, RerankReply
+from ._replies import Attempt, EmbedReply, Reply, RerankReply
 from ._stream import EventMap, StreamSource
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def observed(registry: Registry, call: Call, handler: Handler) -> Any:
     except BaseException as error:
         registry.call_finished(call, _failed(error, queued))
         raise
-    registry.call_finished(call, _succeeded(reply, queued, None))
+    registry.call_finished(call, _outcome("ok", queued, reply))
     return reply
 
 
@@ -45,35 +45,45 @@ async def observed_stream(registry: Registry, call: Call, handler: Handler) -> S
     return _ObservedStream(registry, call, source, queued)
 
 
-def _failed(error: BaseException, queued: float) -> Outcome:
-    partial = getattr(error, "partial", None)
-    cancelled = isinstance(error, asyncio.CancelledError)
-    known = {} if partial is None else {"usage": partial.usage, "cost": partial.cost, "model": partial.model}
+def _failed(error: BaseException, queued: float, response: Reply | None = None) -> Outcome:
+    attempts: tuple[Attempt, ...] = ()
+    if isinstance(error, JackfieldError):
+        response = error.partial or response
+        attempts = error.attempts
+    cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
+    return _outcome("cancelled" if cancelled else "error", queued, response, error, attempts)
+
+
+def _outcome(
+    status: Literal["ok", "error", "cancelled"],
+    queued: float,
+    reply: Any,
+    error: BaseException | None = None,
+    attempts: tuple[Attempt, ...] = (),
+) -> Outcome:
+    finished = time.perf_counter()
+    known: dict[str, Any] = {}
+    if isinstance(reply, Reply | EmbedReply | RerankReply):
+        attempts = attempts or reply.attempts
+        known = {"usage": reply.usage, "cost": reply.cost, "model": reply.model}
+    if isinstance(reply, Reply):
+        known["finish_reasons"] = tuple(choice.finish_reason or "" for choice in reply.choices)
+    sent, first_event = _moments(attempts)
     return Outcome(
-        status="cancelled" if cancelled else "error",
+        status=status,
         error=error,
-        attempts=error.attempts if isinstance(error, JackfieldError) else (),
-        timings=Timings(queued=queued, finished=time.perf_counter()),
+        attempts=attempts,
+        timings=Timings(queued=queued, sent=sent, first_event=first_event, finished=finished),
         **known,
     )
 
 
-def _succeeded(reply: Any, queued: float, first_event: float | None, *, complete: bool = True) -> Outcome:
-    if not isinstance(reply, Reply | EmbedReply | RerankReply):
-        return Outcome(status="ok", timings=Timings(queued=queued, finished=time.perf_counter()))
-    reasons = (
-        tuple(choice.finish_reason or "" for choice in reply.choices) if isinstance(reply, Reply) else ()
-    )
-    finished = time.perf_counter()
-    return Outcome(
-        status="ok" if complete else "cancelled",
-        usage=reply.usage,
-        cost=reply.cost,
-        attempts=reply.attempts,
-        timings=Timings(queued=queued, sent=queued, first_event=first_event or finished, finished=finished),
-        model=reply.model,
-        finish_reasons=reasons,
-    )
+def _moments(attempts: tuple[Attempt, ...]) -> tuple[float | None, float | None]:
+    """Say when the last attempt was sent, and when its first event came."""
+    sent = attempts[-1].sent_at if attempts else None
+    if sent is None or attempts[-1].error is not None:
+        return sent, None
+    return sent, sent + attempts[-1].duration
 
 
 class _ObservedStream:
@@ -84,7 +94,6 @@ class _ObservedStream:
         self._call = call
         self._source = source
         self._queued = queued
-        self._first_event: float | None = time.perf_counter()
         self._told = False
 
     @property
@@ -101,10 +110,12 @@ class _ObservedStream:
         try:
             return await self._source.__anext__()
         except StopAsyncIteration:
-            self._tell(_succeeded(self._source.response, self._queued, self._first_event))
+            # Another task may have closed it, which ends the iteration but not the answer.
+            response = self._source.response
+            self._tell(_outcome("ok" if response.complete else "cancelled", self._queued, response))
             raise
         except BaseException as error:
-            self._tell(_failed(error, self._queued))
+            self._tell(_failed(error, self._queued, self._source.response))
             raise
 
     async def aclose(self) -> None:
@@ -114,7 +125,7 @@ class _ObservedStream:
         finally:
             if not self._told:
                 response = self._source.response
-                self._tell(_succeeded(response, self._queued, self._first_event, complete=response.complete))
+                self._tell(_outcome("ok" if response.complete else "cancelled", self._queued, response))
 
     def _tell(self, outcome: Outcome) -> None:
         if not self._told:

@@ -134,6 +134,11 @@ def _completion_as_chat(request: Any, capabilities: Capabilities, model: ModelRe
 
 def _summary_as_chat(request: Any, capabilities: Capabilities, model: ModelRef) -> tuple[Any, str]:
     options: Options = request.options
+    if "chat" in capabilities.kinds and options.system is UNSET and capabilities.lacks("system"):
+        how = "the text was sent as a user turn behind Jackfield's own summary prompt"
+        return ChatRequest(
+            (Message("user", f"{SUMMARY_PROMPT}\n\n{request.text}"),), options, request.stream
+        ), how
     if "chat" in capabilities.kinds:
         if options.system is UNSET:
             options = attrs.evolve(options, system=SUMMARY_PROMPT)

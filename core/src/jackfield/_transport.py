@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from types import TracebackType
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["HttpTransport", "set_header"]
 
 _LONGEST_ERROR_BODY = 1 << 20
+_LARGE_BODY = 1 << 20
+"""Bytes above which aiohttp wants a file; it warns otherwise, and blocks the event loop."""
 _USER_AGENT = "jackfield"
 
 
@@ -70,6 +73,7 @@ class HttpTransport:
         self._prover: Prover = prover_for(access.auth)
         self._named = {name: prover_for(auth) for name, auth in access.named_auth.items()}
         self._session: aiohttp.ClientSession | None = None
+        self.under_way: set[_HttpExchange] = set()
         self._routes: dict[str, tuple[yarl.URL, str | None]] = {}
         self._header_secrets: list[str] = []
 
@@ -123,6 +127,9 @@ class HttpTransport:
     async def aclose(self) -> None:
         """Close the pool. May be called twice."""
         session, self._session = self._session, None
+        for exchange in list(self.under_way):
+            # Closing the session would cut their sockets and leave those who wait for a frame waiting.
+            exchange.cut()
         if session is not None:
             await session.close()
 
@@ -187,7 +194,9 @@ class HttpTransport:
             await prover.ready(refresh=False)
         headers.update(prover.headers(wire.method, address, headers, body))
         url, proxy = self._routes.get(address) or self._route(address)
-        data = body if wire.body is not None else None
+        data: bytes | io.BytesIO | None = body if wire.body is not None else None
+        if len(body) > _LARGE_BODY:
+            data = io.BytesIO(body)  # written piece by piece, so that other calls have their turn
         return await _connected(session, wire.method, url, data, headers, proxy)
 
     def _serialised(self, wire: Wire) -> tuple[bytes, MutableMapping[str, str]]:
@@ -249,7 +258,7 @@ async def _connected(
     session: aiohttp.ClientSession,
     method: str,
     url: yarl.URL,
-    body: bytes | None,
+    body: bytes | io.BytesIO | None,
     headers: Mapping[str, str],
     proxy: str | None,
 ) -> aiohttp.ClientResponse:
@@ -288,12 +297,17 @@ class _HttpExchange:
 
     async def __aenter__(self) -> Exchange:
         response = self._response = await self._transport.send(self._wire)
+        self._transport.under_way.add(self)
         return Exchange(Head(response.status, response.headers), self._frames(response))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # `close` gives a connection back to the pool if its body was read to the end, else it cuts it.
+        self._transport.under_way.discard(self)
+        self.cut()
+
+    def cut(self) -> None:
+        """Give the connection back to the pool if the body was read to its end, else close it."""
         if self._response is not None:
             self._response.close()
 
