@@ -31,8 +31,6 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from ._wire import Headers
-
 if TYPE_CHECKING:
     from ._replies import Attempt, Reply
 
@@ -146,6 +144,8 @@ class JackfieldError(Exception):
     def _state(self) -> dict[str, Any]:
         state = {key: value for key, value in vars(self).items() if key != "message"}
         if self.headers is not None:
+            from ._wire import Headers
+
             state["headers"] = Headers(self.headers)  # an HTTP client's own kind need not be one that travels
         return state
 
