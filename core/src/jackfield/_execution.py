@@ -248,6 +248,12 @@ class Execution:
     async def _stream_attempt(self, transport: Transport, limit: float | None) -> Answer:
         answer = self._new_answer(transport)
         await answer.begin(limit)
+        try:
+            _require_end(answer)
+        except StreamInterruptedError as error:
+            if not answer.events:
+                raise
+            answer.fault = error
         return answer
 
     def folded(self, events: list[Event]) -> Folded:
@@ -336,6 +342,12 @@ class Execution:
         return cost
 
 
+def _require_end(answer: Answer) -> None:
+    """Hold a decoder to its duty: a stream that ended has said how."""
+    if answer.ended and not any(type(event) is Finish for event in reversed(answer.events)):
+        raise StreamInterruptedError("the stream ended without a finish reason")
+
+
 def _malformed(message: str, answer: Answer) -> MalformedResponseError:
     head = answer.head
     return MalformedResponseError(
@@ -390,7 +402,7 @@ class LiveStream:
         before = len(self._events)
         try:
             await self._answer.read_more(self._idle)
-            self._require_end()
+            _require_end(self._answer)
         except JackfieldError as error:
             if self._closed:  # another task closed the stream while this one waited
                 raise StopAsyncIteration from None
@@ -405,11 +417,6 @@ class LiveStream:
         if len(self._events) == before:
             await self.aclose()
             raise StopAsyncIteration
-
-    def _require_end(self) -> None:
-        """Hold a decoder to its duty: an answer that ended has said how."""
-        if self._answer.ended and not any(type(event) is Finish for event in reversed(self._events)):
-            raise StreamInterruptedError("the stream ended without a finish reason")
 
     def _failed(self, error: JackfieldError) -> JackfieldError:
         return self._execution.failed(error, self._folded(self._events, complete=False))
