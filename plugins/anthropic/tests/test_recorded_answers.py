@@ -101,9 +101,7 @@ def events_of(row, *, cut=None):
 
 def broken(row):
     """Why a recording cannot be an answer, or None."""
-    if "error_in_stream" in row["tags"]:
-        return FailureInStream
-    return StreamInterruptedError if "stream_cut" in row["tags"] else None
+    return FailureInStream if "error_in_stream" in row["tags"] else None
 
 
 def answers(api):
@@ -244,11 +242,18 @@ def test_an_overloaded_error_inside_a_stream_is_that_error():
     assert (error.message, error.code, error.is_retryable) == ("Overloaded", "overloaded_error", True)
 
 
-def test_a_stream_that_was_cut_is_interrupted():
-    found = [row for row in of("anthropic.messages") if broken(row) is StreamInterruptedError]
-    for row in found:
+def test_a_stream_that_is_cut_is_never_a_short_answer():
+    """Wherever a stream ends between two events before message_stop, it is interrupted."""
+    row = next(row for row in answers("anthropic.messages") if "signature" in row["tags"] and row["stream"])
+    blocks = raw_body(row).split(b"\n\n")
+    last = next(i for i, block in enumerate(blocks) if b"event: message_stop" in block)
+    for count in range(last):
+        decode = decoder(ANTHROPIC, Wire("/", {}, stream=True, meta={"api": "messages"}))
+        framer = framer_for("text/event-stream", "sse")
+        for frame in framer.feed(b"".join(block + b"\n\n" for block in blocks[:count])):
+            decode.feed(frame)
         with pytest.raises(StreamInterruptedError):
-            events_of(row)
+            decode.finish()
 
 
 def test_text_completions_are_read_as_recorded():
