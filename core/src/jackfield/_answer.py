@@ -158,8 +158,8 @@ class Answer:
         self._start(head)
 
     async def _open(self) -> Head:
-        context = self._transport.exchange(self._wire)
         try:
+            context = self._transport.exchange(self._wire)
             exchange = await context.__aenter__()
         except JackfieldError:
             raise

@@ -226,17 +226,21 @@ def _options(given: Mapping[str, Any], policy: UnsupportedPolicy) -> Options:
 
 
 def _default_options(policy: UnsupportedPolicy) -> Options:
-    return _DEFAULTS[policy]
+    return _DEFAULTS[_checked_policy(policy)]
+
+
+def _checked_policy(policy: UnsupportedPolicy) -> UnsupportedPolicy:
+    if policy not in _POLICIES:  # callers without a type checker
+        raise ConfigurationError(f'unsupported must be "error" or "drop", got {policy!r}')
+    return policy
 
 
 def _checked(given: Mapping[str, Any], known: Any, policy: UnsupportedPolicy) -> dict[str, Any]:
     names = known.__annotations__
-    result: dict[str, Any] = {"unsupported": policy}
+    result: dict[str, Any] = {"unsupported": _checked_policy(policy)}
     for name, value in given.items():
         if name not in names:
             raise ConfigurationError(f"there is no option {name!r}{closest(name, names)}")
-        if name == "unsupported" and value not in _POLICIES:
-            raise ConfigurationError(f'unsupported must be "error" or "drop", got {value!r}')
         _check_type(name, value)
         normalise = _NORMALISERS.get(name)
         try:
