@@ -123,6 +123,18 @@ class TestEveryTokenOnce:
         cost = compute_cost(usage, rates)
         assert (cost.status, cost.amount, cost.missing) == ("complete", Decimal("0.002"), ())
 
+    def test_dbu_are_charged_where_they_are_what_has_a_price(self):
+        usage = Usage(input_tokens=1_000_000, output_tokens=0, units={"DBU": Decimal("1.5")})
+        cost = compute_cost(usage, RateCard({"DBU": Rate("DBU", Decimal("0.07"), 1)}))
+        assert (cost.status, cost.amount) == ("complete", Decimal("0.105"))
+
+    def test_tokens_are_not_charged_a_second_time_as_dbu(self):
+        usage = Usage(input_tokens=1_000_000, output_tokens=0, units={"DBU": Decimal("1.5")})
+        both = {"input": Rate("input", Decimal(1)), "DBU": Rate("DBU", Decimal("0.07"), 1)}
+        for rates in (both, {"input": both["input"]}):
+            cost = compute_cost(usage, RateCard(rates))
+            assert (cost.status, cost.amount) == ("complete", Decimal(1))
+
     def test_seconds_that_nobody_prices_are_no_gap(self):
         usage = Usage(input_tokens=1_000_000, output_tokens=0, units={"second": Decimal(2)})
         cost = compute_cost(usage, card(input=1, output=1))

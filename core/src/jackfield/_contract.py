@@ -231,6 +231,7 @@ class CostContext:
     Attributes:
         when: Seconds since the epoch at which the answer came.
         kind: The kind of request.
+        input_tokens: All input of the call, on which prices by the prompt's length depend; None if not told.
         reported_model: The model that the service says answered.
         service_tier: As the service reports it.
         region: Where it ran, if told.
@@ -241,6 +242,7 @@ class CostContext:
 
     when: float
     kind: Kind | None = None
+    input_tokens: int | None = None
     reported_model: str | None = None
     service_tier: str | None = None
     region: str | None = None

@@ -103,6 +103,9 @@ class Cost:
     missing: tuple[str, ...] = ()
 
 
+# Measures of what was computed for the same tokens: where tokens have a price, they are no second bill.
+_MEASURES: Final = frozenset({"DBU", "credits"})
+
 UNKNOWN_COST: Final = Cost(missing=("no rate is known",))
 
 # A count that is a part of a larger one, the rate that prices it, and the rate of the larger one, which
@@ -116,21 +119,25 @@ def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
     Input that was cached or written to a cache is charged at its own rate, or as plain input where it
     has none; the rest as input. Details whose rate the card names are taken out of the count they are
     part of (`cache_write_1h_tokens` out of the cache writes, other `*_input_*`/`input_*` out of the plain
-    input, `output_*` out of the output). Units (seconds, DBU) are added; seconds that no rate names are no gap:
-    they are a measure, and become a price only by a rate. A card of units alone prices no tokens: that a machine is
+    input, `output_*` out of the output). Units (seconds, searches) are added; seconds, DBU and credits that no rate
+    names are no gap: they are a measure, and become a price only by a rate. DBU and credits measure the tokens
+    themselves: a card that prices tokens does not charge them again. A card of units alone prices no tokens: that a machine is
     paid by the hour says that its tokens cost nothing more.
     """
     if card is None or not card.rates:
         return UNKNOWN_COST
     bill = _Bill(card)
-    if any(unit.startswith(_OF_TOKENS) for unit in card.rates):
+    tokens_have_a_price = any(unit.startswith(_OF_TOKENS) for unit in card.rates)
+    if tokens_have_a_price:
         _charge_input(bill, usage)
         _charge_output(bill, usage)
     else:
         bill.missing += [unit for unit in card.rates if unit not in usage.units]
     for unit, quantity in usage.units.items():
-        if unit != "second" or bill.has(unit):
-            bill.add(unit, quantity)
+        measure = unit in _MEASURES
+        if (measure and tokens_have_a_price) or ((measure or unit == "second") and not bill.has(unit)):
+            continue
+        bill.add(unit, quantity)
     if "request" in card.rates and "request" not in usage.units:
         bill.add("request", Decimal(1))
     return bill.total()

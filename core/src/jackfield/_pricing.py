@@ -42,7 +42,7 @@ class Pricing:
             answer = self._from_plugin(model, usage, context)
             if isinstance(answer, Cost):
                 return answer
-            card = answer or self.registry.price(model, context)
+            card = answer or self._from_extension(model, usage, context)
         return compute_cost(_completed(usage, card, context), card)
 
     def card(
@@ -52,7 +52,7 @@ class Pricing:
         card = self._declared(entry) or self._from_table(model, context)
         if card is None:
             answer = self._from_plugin(model, usage, context)
-            card = answer if isinstance(answer, RateCard) else self.registry.price(model, context)
+            card = answer if isinstance(answer, RateCard) else self._from_extension(model, usage, context)
         return card
 
     def _declared(self, entry: ModelEntry | None) -> RateCard | None:
@@ -78,6 +78,9 @@ class Pricing:
             # A bill that cannot be made must not cost the caller the answer.
             _log.exception("jackfield_cost of %s failed; the cost is unknown", self.provider.info.id)
             return None
+
+    def _from_extension(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+        return self.registry.price(model, attrs.evolve(context, input_tokens=usage.input_tokens))
 
 
 def _completed(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
