@@ -37,6 +37,11 @@ class AnthropicSettings:
     betas: tuple[str, ...] = ()
     workspace: str | None = None
 
+    @property
+    def standing_betas(self) -> tuple[str, ...]:
+        """The beta features that every request names; a token needs one of its own."""
+        return self.betas if self.auth_token is None else (*self.betas, _OAUTH)
+
 
 def access(settings: AnthropicSettings) -> HttpAccess:
     """Say how to reach Anthropic.
@@ -44,10 +49,9 @@ def access(settings: AnthropicSettings) -> HttpAccess:
     Source: Anthropic's Python SDK: to 1.17.0 it sent the key as `x-api-key`; since 2.0, which speaks the API
     version 2026-10-21, as a bearer token.
     """
-    betas = settings.betas if settings.auth_token is None else (*settings.betas, _OAUTH)
     headers: dict[str, str] = {"anthropic-version": settings.api_version}
-    if betas:
-        headers["anthropic-beta"] = ",".join(betas)
+    if settings.standing_betas:
+        headers["anthropic-beta"] = ",".join(settings.standing_betas)
     if settings.workspace is not None:
         headers["anthropic-workspace-id"] = settings.workspace
     if settings.auth_token is not None:

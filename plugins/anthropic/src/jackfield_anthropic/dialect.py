@@ -130,7 +130,7 @@ class Dialect:
         if asked and self.betas == "body":
             body["anthropic_beta"] = [*body.get("anthropic_beta", ()), *asked]
         elif asked:
-            standing = getattr(model.settings, "betas", ())
+            standing = getattr(model.settings, "standing_betas", ())
             named["anthropic-beta"] = ",".join(dict.fromkeys((*standing, *asked)))
         framing = self.framing if stream else None
         return Wire(path, body, headers=named, stream=stream, framing=framing, meta=meta)
