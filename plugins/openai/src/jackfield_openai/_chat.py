@@ -57,15 +57,18 @@ def translate_chat(
         dialect, conversation(options, request.messages, writer), writer, capabilities
     )
     put_renamed(dialect, writer, "max_tokens", dialect.max_tokens)
-    for name in _PLAIN:
-        put_renamed(dialect, writer, name)
-    put_renamed(dialect, writer, "stop", convert=list)
-    put_renamed(
-        dialect, writer, "logit_bias", convert=lambda bias: {str(token): v for token, v in bias.items()}
-    )
-    _put_tools(writer)
-    _put_format(writer)
-    _put_reasoning(dialect, writer, capabilities, options.unsupported)
+    left = writer.left
+    if left:  # most callers give one option or two
+        for name in _PLAIN:
+            if name in left:
+                put_renamed(dialect, writer, name)
+        put_renamed(dialect, writer, "stop", convert=list)
+        put_renamed(
+            dialect, writer, "logit_bias", convert=lambda bias: {str(token): v for token, v in bias.items()}
+        )
+        _put_tools(writer)
+        _put_format(writer)
+        _put_reasoning(dialect, writer, capabilities, options.unsupported)
     if request.stream:
         body["stream"] = True
         if dialect.usage_option:

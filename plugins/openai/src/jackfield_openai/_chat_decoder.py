@@ -29,10 +29,10 @@ from jackfield import (
 
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
-from ._reading import FINISH_REASONS, read_citation, read_logprobs
+from ._reading import FINISH_REASONS, read_citation, read_cited, read_logprobs
 from ._thinking import ThinkingReader
 from ._tool_calls import ToolCallReader
-from ._usage import read_usage
+from ._verdicts import FILTER_FIELDS, worst_verdicts
 
 __all__ = ["ChatDecoder"]
 
@@ -45,13 +45,13 @@ _PIECES: Final = frozenset(
     {"role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
      "reasoning_details", "annotations", "audio", "name", "token_id", "channel"}
 )  # fmt: skip
-_DETAILS: Final = ("content_filter_results", "stop_reason", "native_finish_reason", "finish_details")
+_DETAILS: Final = ("content_filter_result", "stop_reason", "native_finish_reason", "finish_details")
 
 
 class _Choice:
     """What is known of one choice."""
 
-    __slots__ = ("audio", "detail", "finished", "refused", "thinking", "tools")
+    __slots__ = ("audio", "detail", "finished", "raw", "refused", "thinking", "tools")
 
     def __init__(self, index: int, provider: str) -> None:
         self.tools = ToolCallReader(index, provider)
@@ -60,6 +60,7 @@ class _Choice:
         self.detail: dict[str, Any] = {}
         self.refused = False
         self.finished = False
+        self.raw: str | None = None
 
     def hear(self, audio: Mapping[str, Any]) -> None:
         """Join the pieces of spoken audio."""
@@ -87,6 +88,7 @@ class ChatDecoder:
         # begun and are not thinking.
         self._plain_size = -1
         self._plain: set[int] = set()
+        self._verdicts: dict[int, Any] = {}
         self._usage: Any = None
         self._extras: dict[str, Any] = {}
 
@@ -114,12 +116,14 @@ class ChatDecoder:
             (choice,) = event["choices"]
             delta = choice["delta"]
             text = delta["content"]
+            verdicts = choice.get("content_filter_results")
             if (
                 text.__class__ is str
                 and text
                 and len(delta) == 1
                 and len(event) == self._plain_size
-                and len(choice) <= 4  # index, delta, finish_reason, logprobs
+                and len(choice) <= (4 if verdicts is None else 5)  # index, delta, finish_reason, logprobs
+                and (not verdicts or verdicts == self._verdicts.get(choice["index"]))
                 and choice["index"] in self._plain
                 and choice.get("finish_reason") is None
                 and choice.get("logprobs") is None
@@ -142,7 +146,8 @@ class ChatDecoder:
             raise StreamInterruptedError(
                 "the stream ended without [DONE] and without a finish reason for each choice; ask again"
             )
-        return [event for index in unfinished for event in self._finish(index, self._choices[index], None)]
+        ends = self._choices if self._dialect.late_finish else unfinished
+        return [event for index in ends for event in self._finish(index, self._choices[index], None)]
 
     def _event(self, event: dict[str, Any]) -> Iterator[Event]:
         if event.get("error"):
@@ -161,12 +166,13 @@ class ChatDecoder:
         usage = event.get("usage") or (event.get("x_groq") or {}).get("usage")
         if usage and usage != self._usage:
             self._usage = usage
-            yield UsageUpdate(read_usage(usage), usage)
+            yield UsageUpdate(self._dialect.usage(usage), usage)
         self._plain_size = len(event)
 
     def _envelope(self, event: dict[str, Any]) -> Iterator[Event]:
         started = Started(event.get("id") or None, event.get("model") or None, event.get("service_tier"))
-        if started != self._started:
+        nameless = started.id is None and started.model is None  # a note of Azure's filter
+        if started != self._started and not (nameless and self._started is not None):
             self._started = started
             self._id = started.id or self._id
             yield started
@@ -198,20 +204,34 @@ class ChatDecoder:
             tokens = read_logprobs(wire["logprobs"])
             if tokens:
                 yield LogprobsDelta(tokens, index)
-        for name in _DETAILS:
-            if wire.get(name):
-                choice.detail[name] = wire[name]
+        yield from self._judge(wire, choice, index)
         if choice.thinking.open:
             self._plain.discard(index)
         else:
             self._plain.add(index)
         raw = wire.get("finish_reason")
-        if raw and not choice.finished:  # old servers say "" until the end
+        if raw and self._dialect.late_finish:
+            choice.raw = raw if not choice.finished or raw == "content_filter" else choice.raw
+            choice.finished = True
+        elif raw and not choice.finished:  # old servers say "" until the end
             yield from self._finish(index, choice, raw)
         nested = wire.get("usage")  # Moonshot puts the usage into the choice
         if nested and nested != self._usage:
             self._usage = nested
-            yield UsageUpdate(read_usage(nested), nested)
+            yield UsageUpdate(self._dialect.usage(nested), nested)
+
+    def _judge(self, wire: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
+        """Keep what is said of the end, and a content filter's verdicts, which each chunk gives on its own text."""
+        for name in _DETAILS:
+            if wire.get(name):
+                choice.detail[name] = wire[name]
+        verdicts = wire.get("content_filter_results")
+        if verdicts:
+            self._verdicts[index] = verdicts
+            known = choice.detail.get("content_filter_results")
+            choice.detail["content_filter_results"] = worst_verdicts(known, verdicts)
+        if wire.get("content_filter_offsets"):
+            yield RawEvent("content_filter", {name: wire[name] for name in wire.keys() & FILTER_FIELDS})
 
     def _message(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
         yield from choice.thinking.read(message)
@@ -248,12 +268,15 @@ class ChatDecoder:
             if kind == "text":
                 yield from choice.thinking.end()
                 yield TextDelta(part.get("text") or "", index)
+                for cited in part.get("citations") or ():
+                    yield CitationDelta(read_cited(cited), index)
             elif kind in ("reasoning", "thinking"):
                 yield from choice.thinking.read_part(part)
             else:
                 yield PartAdded(RawPart(self._dialect.id, part), index)
 
     def _finish(self, index: int, choice: _Choice, raw: str | None) -> Iterator[Event]:
+        raw = raw or choice.raw
         choice.finished = True
         if raw == "error":
             fail({"error": {"message": "the service ended the answer with the finish reason error"}})

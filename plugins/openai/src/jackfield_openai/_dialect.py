@@ -7,10 +7,13 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from jackfield import Capabilities, ModelRef
+from jackfield import Capabilities, ModelRef, Usage
 
-__all__ = ["OPENAI", "Dialect", "EndRule"]
+from ._usage import read_usage
 
+__all__ = ["OPENAI", "CacheMark", "Dialect", "EndRule"]
+
+CacheMark: TypeAlias = Literal["prompt_cache_breakpoint", "cache_control"]
 EndRule: TypeAlias = Literal["finish", "clean"]
 
 
@@ -43,7 +46,13 @@ class Dialect:
         send_model: The body names the model.
         end: When a stream without `[DONE]` is whole: "finish", a finish reason for each choice; "clean",
             also without one, if the body ended cleanly and something was said.
+        cache_mark: The field that marks the end of a cacheable prefix: OpenAI's own, or Anthropic's, which
+            services that resell Claude take.
+        usage: Reads the service's count of tokens.
         cost: Where in its usage the service says what the call cost in USD; None if nowhere.
+        late_finish: A filter may still block after the finish reason (Azure's asynchronous filter), so the
+            end of a choice is told at the end of the answer.
+        input_types: The service's words for our `input_type` of embeddings; empty if it has none.
     """
 
     id: str
@@ -63,7 +72,11 @@ class Dialect:
     renamed: Mapping[str, str | None] = attrs.field(factory=dict)
     send_model: bool = True
     end: EndRule = "clean"
+    cache_mark: CacheMark = "prompt_cache_breakpoint"
+    usage: Callable[[Mapping[str, Any]], Usage] = read_usage
     cost: str | None = None
+    late_finish: bool = False
+    input_types: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -72,7 +85,11 @@ class Dialect:
 
     def start(self, path: str, model: ModelRef) -> tuple[str, dict[str, Any]]:
         """Begin a wire: the path and the body."""
-        return path.replace("{model}", model.id), {"model": model.id} if self.send_model else {}
+        if "{model}" in path:
+            from urllib.parse import quote
+
+            path = path.replace("{model}", quote(model.id, safe=""))
+        return path, {"model": model.id} if self.send_model else {}
 
 
 def _openai_capabilities(model: ModelRef) -> Capabilities:

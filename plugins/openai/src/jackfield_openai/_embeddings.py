@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,6 +26,7 @@ from jackfield import (
     ParameterWriter,
     Started,
     Translation,
+    Usage,
     UsageUpdate,
     Wire,
 )
@@ -49,6 +50,7 @@ def translate_embedding(
     body["input"] = list(request.inputs)
     writer.put("dimensions")
     writer.put("user")
+    _put_input_type(dialect, writer)
     truncate = writer.take("truncate")
     if truncate == "error":
         writer.note(
@@ -65,11 +67,24 @@ def translate_embedding(
     return Translation(Wire(path, body, meta={"api": "embedding"}), writer.finish())
 
 
+def _put_input_type(dialect: Dialect, writer: ParameterWriter) -> None:
+    if not dialect.input_types:
+        return  # `finish` refuses it
+    wanted = writer.take("input_type")
+    if wanted is UNSET:
+        return
+    if wanted in dialect.input_types:
+        writer.write("input_type", "input_type", dialect.input_types[wanted])
+    else:
+        writer.refuse("input_type", f"the service knows {', '.join(dialect.input_types)}", wanted)
+
+
 class EmbeddingDecoder:
     """Reads embeddings, as base64 or as numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, usage: Callable[[Mapping[str, Any]], Usage] = read_usage) -> None:
         self._body: Any = None
+        self._usage = usage
 
     def start(self, head: Head) -> list[Event]:
         """Hear that the answer began."""
@@ -90,7 +105,7 @@ class EmbeddingDecoder:
             events.append(EmbeddingData(entry.get("index", position), vectors(entry["embedding"])))
         usage = body.get("usage")
         if usage:
-            events.append(UsageUpdate(read_usage(usage), usage))
+            events.append(UsageUpdate(self._usage(usage), usage))
         return events
 
     def finish(self) -> list[Event]:

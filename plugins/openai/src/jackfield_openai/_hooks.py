@@ -16,7 +16,10 @@ from jackfield import (
     Wire,
 )
 
+from ._chat import translate_chat
+from ._chat_decoder import ChatDecoder
 from ._dialect import Dialect
+from ._models import only_responses
 
 __all__ = ["decoder", "translate"]
 
@@ -32,8 +35,6 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
             from ._responses import translate_response
 
             return translate_response(dialect, model, request, capabilities)
-        from ._chat import translate_chat
-
         return translate_chat(dialect, model, request, capabilities)
     if isinstance(request, CompletionRequest):
         from ._completions import translate_completion
@@ -56,13 +57,11 @@ def decoder(dialect: Dialect, wire: Wire) -> Decoder:
     if api == "embedding":
         from ._embeddings import EmbeddingDecoder
 
-        return EmbeddingDecoder()
+        return EmbeddingDecoder(dialect.usage)
     if api in ("responses", "count"):
         from ._responses_decoder import CountDecoder, ResponsesDecoder
 
         return ResponsesDecoder(dialect, wire) if api == "responses" else CountDecoder()
-    from ._chat_decoder import ChatDecoder
-
     return ChatDecoder(dialect, wire)
 
 
@@ -71,6 +70,4 @@ def _takes_responses(dialect: Dialect, model: ModelRef) -> bool:
     route = model.declared.get("route")
     if route is not None or dialect.responses_path is None:
         return route == "responses"
-    from ._models import only_responses
-
     return only_responses(model.known_as)

@@ -31,6 +31,7 @@ __all__ = [
     "data_url",
     "document_name",
     "document_url",
+    "ephemeral",
     "own_data",
 ]
 
@@ -46,7 +47,23 @@ def chat_messages(
     thinking and raw parts) is left out and reported.
     """
     chat = _ChatMessages(dialect, writer, capabilities)
-    return [wire for index, message in enumerate(messages) for wire in chat.message(index, message)]
+    wires: list[dict[str, Any]] = []
+    for index, message in enumerate(messages):
+        text = _only_text(message)
+        if text is None:
+            wires += chat.message(index, message)
+        else:
+            role = dialect.system_role if message.role == "system" else message.role
+            wires.append({"role": role, "content": text})
+    return wires
+
+
+def _only_text(message: Message) -> str | None:
+    """Give the text of a turn that is one plain text and nothing else, as nearly every turn is."""
+    if len(message.parts) != 1 or message.name is not None or message.role == "tool":
+        return None
+    part = message.parts[0]
+    return part.text if type(part) is Text and part.cache is None and not part.refusal else None
 
 
 class _ChatMessages:
@@ -186,7 +203,11 @@ class _ChatMessages:
     def mark(self, cache: str | None, wire: dict[str, Any], where: str) -> dict[str, Any]:
         if cache is not None:
             if self.marks:
-                wire["prompt_cache_breakpoint"] = breakpoint_for(cache, self.writer, where)
+                wire[self.dialect.cache_mark] = (
+                    breakpoint_for(cache, self.writer, where)
+                    if self.dialect.cache_mark == "prompt_cache_breakpoint"
+                    else ephemeral(cache, self.writer, where)
+                )
             else:
                 why = "the model honours no marks of cacheable prefixes (it caches long prefixes by itself)"
                 self.writer.drop(f"{where}.cache", why, cache)
@@ -204,7 +225,9 @@ def _thinking_part(part: Thinking) -> RawPart:
     rest = dict(part.data or {})
     kind = rest.pop("part")
     field, piece = ("thinking", "text") if kind == "thinking" else ("summary", "summary_text")
-    return RawPart(part.provider or "", {"type": kind, field: [{"type": piece, "text": part.text, **rest}]})
+    piece = rest.pop("piece", piece)
+    text = {} if piece == "summary_encrypted_text" else {"text": part.text}
+    return RawPart(part.provider or "", {"type": kind, field: [{"type": piece, **text, **rest}]})
 
 
 def breakpoint_for(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
@@ -219,6 +242,14 @@ def breakpoint_for(cache: str, writer: ParameterWriter, where: str) -> dict[str,
         why = f"the service keeps a prefix for 30m or 12h, not for {cache}"
         writer.note(f"{where}.cache", "clamped", wire="prompt_cache_breakpoint.ttl", value=ttl, why=why)
     return {"mode": "explicit", "ttl": ttl}
+
+
+def ephemeral(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
+    """Write Anthropic's mark; services that resell Claude document no lifetime but five minutes."""
+    if cache != "5m":
+        why = f"the service keeps a prefix for 5m, not for {cache}"
+        writer.note(f"{where}.cache", "clamped", wire="cache_control", value="5m", why=why)
+    return {"type": "ephemeral"}
 
 
 def data_url(data: bytes | None, media_type: str) -> str:

@@ -162,6 +162,22 @@ def rules_for(model: str, effort: str | None, known: Capabilities) -> Capabiliti
         effort: The effort that was asked for, None if none was.
         known: What the core knows; its rules win, because an administrator may have declared them.
     """
+    key = (id(known), model, effort)
+    cached = _RULES_FOR.get(key)
+    if cached is None:
+        if len(_RULES_FOR) >= _MOST_RULES:
+            _RULES_FOR.clear()
+        # `known` is kept too, so that no other object can come to have its id.
+        cached = _RULES_FOR[key] = known, _rules_for(model, effort, known)
+    return cached[1]
+
+
+# The core gives the same object for each call of a model; capabilities hold mappings and so have no hash.
+_RULES_FOR: Final[dict[tuple[int, str, str | None], tuple[Capabilities, Capabilities]]] = {}
+_MOST_RULES: Final = 1024
+
+
+def _rules_for(model: str, effort: str | None, known: Capabilities) -> Capabilities:
     # The choices of `reasoning` are efforts; a translator compares them itself, with the effort alone.
     known = attrs.evolve(known, parameters={k: v for k, v in known.parameters.items() if k != "reasoning"})
     row = _row(model)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jackfield import Citation, FinishReason, TokenLogprob
 
-__all__ = ["FINISH_REASONS", "read_citation", "read_logprobs"]
+__all__ = ["FINISH_REASONS", "read_citation", "read_cited", "read_logprobs"]
 
 FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -72,5 +72,15 @@ def read_citation(value: Mapping[str, Any]) -> Citation | None:
         url=inner.get("url"),
         start=inner.get("start_index"),
         end=inner.get("end_index"),
+        data=value,
+    )
+
+
+def read_cited(value: Mapping[str, Any]) -> Citation:
+    """Read a citation of a content part, which has the shape of Anthropic's (Claude behind Databricks)."""
+    return Citation(
+        text=value.get("cited_text"),
+        title=value.get("document_title") or value.get("title"),
+        url=value.get("url"),
         data=value,
     )

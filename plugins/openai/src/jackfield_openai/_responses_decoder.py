@@ -35,7 +35,6 @@ from jackfield import (
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
 from ._reading import FINISH_REASONS, read_citation, read_logprobs
-from ._usage import read_usage
 
 __all__ = ["CountDecoder", "ResponsesDecoder"]
 
@@ -55,6 +54,7 @@ class ResponsesDecoder:
 
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
         self._provider = dialect.id
+        self._read_usage = dialect.usage
         self._seen: set[tuple[int, str]] = set()  # (output index, what of it has come in pieces)
         self._calls: dict[int, int] = {}  # output index -> number of the call
         self._refused = False
@@ -204,8 +204,10 @@ class ResponsesDecoder:
     def _end(self, response: dict[str, Any]) -> Iterator[Event]:
         usage = response.get("usage")
         if usage:
-            yield UsageUpdate(read_usage(usage), usage)
+            yield UsageUpdate(self._read_usage(usage), usage)
         yield Started(response.get("id"), response.get("model"), response.get("service_tier"))
+        if response.get("content_filters"):  # Azure: the verdicts on prompt and answer
+            yield RawEvent("content_filters", response["content_filters"])
         self._finished = True
         status = response.get("status")
         raw = (response.get("incomplete_details") or {}).get("reason") or status

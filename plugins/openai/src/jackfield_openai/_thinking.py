@@ -25,12 +25,13 @@ class ThinkingReader:
         open: There was thinking, and its end has not been told.
     """
 
-    __slots__ = ("_choice", "_details", "_field", "open")
+    __slots__ = ("_block", "_choice", "_details", "_field", "open")
 
     def __init__(self, choice: int) -> None:
         self._choice = choice
         self._field: str | None = None
         self._details: list[dict[str, Any]] = []
+        self._block = 0
         self.open = False
 
     def read(self, message: Mapping[str, Any]) -> Iterator[Event]:
@@ -57,7 +58,13 @@ class ThinkingReader:
         kind = part.get("type")
         for piece in part.get("summary") or part.get("thinking") or ():
             data = {k: v for k, v in piece.items() if k not in ("type", "text")}
-            yield ThinkingDelta(piece.get("text") or "", self._choice, data={"part": kind, **data})
+            if piece.get("type") == "summary_encrypted_text":  # Databricks: what Claude thought in secret
+                # A part of its own, that goes back as it came.
+                self._block += 1
+                data["piece"] = piece["type"]
+            block = self._block or None
+            yield ThinkingDelta(piece.get("text") or "", self._choice, block, data={"part": kind, **data})
+            self._block += "piece" in data
 
     def end(self) -> Iterator[Event]:
         """Tell what is known only when the thinking is over."""
