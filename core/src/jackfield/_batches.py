@@ -71,10 +71,18 @@ async def run_parts(
         JackfieldError: That of the first part that failed; the others are cancelled.
     """
     gate = asyncio.Semaphore(_AT_ONCE)
+    failed = False
 
     async def one(part: Batch) -> Any:
+        nonlocal failed
         async with gate:
-            return await run(part)
+            if failed:  # the group will cancel this one, but its turn came first
+                return None
+            try:
+                return await run(part)
+            except BaseException:
+                failed = True
+                raise
 
     failure: BaseException | None = None
     tasks: list[asyncio.Task[Any]] = []
