@@ -237,7 +237,9 @@ class _Loader:
                 self._checked_entry(config, provider, entry, f"{where}.models[{entry.id}]")
                 for entry in models
             )
-        return attrs.evolve(config, models=models)
+            if "models" in attrs.fields_dict(type(settings)):
+                settings = attrs.evolve(settings, models=models)
+        return attrs.evolve(config, settings=settings, models=models)
 
     def _settings(
         self, config: ConnectionConfig, provider: Provider, table: Mapping[str, Any], where: str

@@ -40,6 +40,8 @@ class ProviderInfo:
         title: For people.
         settings: An attrs class; its fields are the provider's own config keys, read with their types.
             Fields made by `jackfield.secret` hold `Secret`s. Every provider that speaks HTTP has `base_url`.
+            A field `models` gets the entries (`ModelEntry`) of `models`, for a transport that must know them:
+            endpoints with keys of their own become `HttpAccess.named_auth`.
         kinds: The kinds of request it serves.
         credentials: The kinds of `[credentials]` its connections may name.
         model_keys: An attrs class whose fields are the plugin's own keys of an entry in `models`, or None.
