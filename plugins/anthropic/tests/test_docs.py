@@ -1,0 +1,97 @@
+"""The tables of the documentation page are the plugin's own.
+
+`JACKFIELD_WRITE_DOCS=1` rewrites them.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import jackfield_anthropic
+from jackfield import FEATURES, ModelRef
+from jackfield_anthropic._models import known_models, profile_of, retired, rules_named
+
+PAGE = Path(__file__).parents[3] / "docs/providers/anthropic.md"
+WORDS = {True: "yes", False: "no", None: "unknown"}
+SHOWN = (
+    "claude-2.1",
+    "claude-3-opus",
+    "claude-3-5-sonnet",
+    "claude-sonnet-4-0",
+    "claude-haiku-4-5",
+    "claude-fable-5-2",
+)
+
+
+def of(model):
+    return jackfield_anthropic.jackfield_capabilities(ModelRef(model))
+
+
+def models():
+    yield ["model", "kind", "context", "output", "retired", "sampling", "thinking", "thinks", "efforts", "forced",
+           "prefill", "system between"]  # fmt: skip
+    for model in known_models():
+        known, profile = of(model), profile_of(model)
+        yield [
+            f"`{model}`",
+            ", ".join(known.kinds),
+            f"{known.limits.context_window:,}",
+            f"{known.limits.max_output_tokens:,}",
+            retired(model) or "",
+            WORDS[profile.sampling],
+            ", ".join(profile.thinking or ()) or "no",
+            WORDS[profile.thinks],
+            ", ".join(profile.efforts or ()) or "no",
+            *(WORDS[bool(value)] for value in (profile.forced, profile.prefill, profile.mid_system)),
+        ]
+
+
+def features():
+    known = {model: of(model) for model in SHOWN}
+    yield ["", *(f"`{model}`" for model in known)]
+    for name in FEATURES:
+        if any(name in one.features for one in known.values()):
+            yield [name, *(shown(one.feature(name)) for one in known.values())]
+
+
+def shown(capability):
+    return "by a tool" if capability.value and "tool" in capability.source else WORDS[capability.value]
+
+
+def options():
+    yield ["when", "option", "honoured", "allowed", "why not"]
+    of_table = {
+        "ranges": "always", "no sampling": "models without sampling", "while thinking": "older models that think",
+        "2026-10-21": "API version 2026-10-21",
+    }  # fmt: skip
+    for table, when in of_table.items():
+        for name, rule in rules_named(table).items():
+            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
+            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
+            bounds += [", ".join(map(str, rule.choices))] if rule.choices is not None else []
+            yield [when, f"`{name}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
+
+
+def table(rows):
+    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
+
+
+@pytest.mark.parametrize("make", [models, features, options])
+def test_the_page_shows_the_tables(make):
+    text = PAGE.read_text(encoding="utf-8")
+    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+    if os.environ.get("JACKFIELD_WRITE_DOCS"):
+        PAGE.write_text(between.sub(lambda m: f"{m[1]}\n{table(make())}\n\n{m[3]}", text), encoding="utf-8")
+        return
+
+    assert between.search(text)[2].strip() == table(make())
+
+
+def test_the_page_names_every_key():
+    text = PAGE.read_text(encoding="utf-8")
+    for field in attrs.fields(jackfield_anthropic.AnthropicSettings):
+        assert f"| `{field.name}` |" in text
