@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._fakes import FakeProvider
     from ._guard import NetworkForbiddenError, forbid_network, no_sockets
     from ._http_reader import RecordedRequest
+    from ._protocols import FullProviderPlugin, ProviderPlugin
     from ._server import RecordingServer
 
 _MODULE_BY_NAME = {
@@ -24,7 +25,9 @@ _MODULE_BY_NAME = {
     "Check": "_check",
     "FakeAnswer": "_fake_answers",
     "FakeProvider": "_fakes",
+    "FullProviderPlugin": "_protocols",
     "NetworkForbiddenError": "_guard",
+    "ProviderPlugin": "_protocols",
     "RecordedRequest": "_http_reader",
     "RecordingServer": "_server",
     "Result": "_check",
@@ -41,7 +44,9 @@ __all__ = [
     "Check",
     "FakeAnswer",
     "FakeProvider",
+    "FullProviderPlugin",
     "NetworkForbiddenError",
+    "ProviderPlugin",
     "RecordedRequest",
     "RecordingServer",
     "Result",
