@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import ast
+import functools
+import importlib.util
 import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+from jackfield import Registry
+from jackfield._translation import SUMMARY_PROMPT
+
 ROOT = Path(__file__).parents[1]
 HOOKSPECS = ROOT / "core/src/jackfield/_hookspecs.py"
 DOCS = ROOT / "docs"
+
+
+@functools.cache
+def generator():
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def signatures() -> dict[str, str]:
@@ -35,7 +48,7 @@ def test_a_hook_stands_in_the_docs_with_its_exact_signature(name):
 def test_the_docs_name_no_hook_that_does_not_exist():
     text = "\n".join(path.read_text("utf-8") for path in DOCS.rglob("*.md"))
     named = set(re.findall(r"\bjackfield_[a-z_]+(?=`|\()", text))
-    modules = {"jackfield_openai", "jackfield_acme"}
+    modules = {path.name for path in ROOT.glob("plugins/*/src/*")} | {"jackfield_acme", "jackfield_brook"}
     assert named - modules <= signatures().keys()
 
 
@@ -49,8 +62,7 @@ def test_the_error_tree_in_the_docs_is_the_one_in_the_code():
 def test_the_readme_lists_every_plugin_that_is_here_and_no_other():
     text = (ROOT / "README.md").read_text("utf-8")
     here = set(re.findall(r"\| `(jackfield-[a-z-]+)` \| here \|", text))
-    present = {f"jackfield-{path.parent.name}" for path in ROOT.glob("plugins/*/pyproject.toml")}
-    assert here == present
+    assert here == {f"jackfield-{name}" for name in generator().plugins_here()}
 
 
 @pytest.mark.parametrize("session", ["demo", "tests"])
@@ -59,9 +71,37 @@ def test_the_readme_gives_the_command_on_one_line(session):
     assert line in (ROOT / "README.md").read_text("utf-8").splitlines()
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: path.stem)
-def test_python_in_the_docs_can_be_parsed(page):
-    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
-        if block.startswith("jackfield_"):  # a signature
-            continue
-        compile(block, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+GENERATED = [path for path in PAGES if "<!-- generated:" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("page", GENERATED, ids=lambda path: path.stem)
+def test_generated_parts_are_what_the_code_says(page):
+    text = page.read_text("utf-8")
+    assert text.count("<!-- generated:") == text.count("<!-- end -->") == len(generator().parts(text))
+    assert text == generator().regenerated(text), "run: python docs/generate.py"
+
+
+def test_everything_that_can_be_generated_stands_somewhere():
+    named = {name for path in GENERATED for name in generator().parts(path.read_text("utf-8"))}
+    assert set(generator().GENERATORS) <= named
+
+
+@pytest.mark.parametrize("id", Registry.installed().provider_ids())
+def test_the_keys_of_every_provider_are_documented(id):
+    text = (DOCS / "reference/configuration.md").read_text("utf-8")
+    assert f"### {id}\n\n<!-- generated: keys of {id} -->" in text, "run: python docs/generate.py"
+
+
+def test_a_generated_part_of_a_plugin_that_is_missing_is_left_alone():
+    text = "<!-- generated: keys of nobody -->\nkept\n<!-- end -->\n"
+    assert generator().regenerated(text) == text
+
+
+def test_a_part_that_nothing_makes_is_an_error():
+    with pytest.raises(SystemExit, match="nothing is called 'hokks'"):
+        generator().regenerated("<!-- generated: hokks -->\n<!-- end -->\n")
+
+
+def test_the_prompt_of_summarize_is_documented():
+    assert SUMMARY_PROMPT in (DOCS / "how-to/complete-and-summarize.md").read_text("utf-8")
