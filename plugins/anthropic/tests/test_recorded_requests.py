@@ -308,9 +308,9 @@ EXPECTED = {
             "a system prompt without a block is not sent": 1,
             "an effort switches on the thinking of a model that does not think by itself": 5,
             "content of one plain text is sent as a string": 276,
-            "is_error: false is the default, and is not sent": 35,
+            "is_error: false is the default, and is not sent": 38,
             "null is the same as not given, and is not sent": 4,
-            "stream: false is the default, and is not sent": 174,
+            "stream: false is the default, and is not sent": 178,
         },
         "not_rebuilt": {
             "a message that is none (the service said 400)": 2,
