@@ -8,9 +8,10 @@ from typing import Any, Final, TypedDict
 
 import attrs
 
-from ._content import MessageLike, Tool, normalise_messages
+from ._content import MessageLike, Tool
 from ._errors import ConfigurationError
 from ._options import Options, UnsupportedPolicy, normalise_reasoning, normalise_stop, normalise_tools
+from ._plain import normalise_messages
 from ._policies import TimeoutPolicy
 from ._requests import (
     ChatRequest,

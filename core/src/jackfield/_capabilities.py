@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -135,9 +136,14 @@ class Capabilities:
         """Say whether the model has a feature; unknown unless told."""
         return self.features.get(name, UNKNOWN)
 
+    @cached_property
+    def lacking(self) -> frozenset[str]:
+        """The features that the model is known not to have; every call asks."""
+        return frozenset(name for name, capability in self.features.items() if capability.value is False)
+
     def lacks(self, name: str) -> bool:
         """Say whether the model is known not to have a feature."""
-        return self.feature(name).value is False
+        return name in self.lacking
 
     def with_features(self, source: str, /, **values: bool | None) -> Capabilities:
         """Give a copy in which these features have these values and this source."""

@@ -20,7 +20,6 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolResult",
-    "normalise_messages",
 ]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -199,6 +198,8 @@ Part: TypeAlias = Text | Image | Audio | Document | Thinking | ToolCall | ToolRe
 def _parts(value: str | Part | Iterable[str | Part]) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (Text(value),)
+    if type(value) is tuple and len(value) == 1 and not isinstance(value[0], str):
+        return value  # nearly every message
     if isinstance(value, tuple | list):
         return tuple([Text(part) if isinstance(part, str) else part for part in value])
     if isinstance(value, Iterable):
@@ -275,36 +276,3 @@ def _exactly_one_source(data: bytes | None, url: str | None, what: str) -> None:
 
 
 MessageLike: TypeAlias = Message | ToolResult | Mapping[str, Any]
-
-
-def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, ...]:
-    """Turn what a caller wrote into messages.
-
-    Args:
-        messages: A string (one user turn), or a list of `Message`, `ToolResult` (a tool turn of its own;
-            neighbours are joined into one) and plain dicts.
-
-    Raises:
-        TypeError: An entry is none of these.
-        ValueError: A dict lacks a role, or has a key or role that is unknown.
-    """
-    from ._plain import message_from_dict
-
-    if isinstance(messages, str):
-        return (Message("user", messages),)
-    result: list[Message] = []
-    entries: Sequence[object] = messages
-    for index, entry in enumerate(entries):
-        if isinstance(entry, Message):
-            result.append(entry)
-        elif isinstance(entry, ToolResult):
-            if result and result[-1].role == "tool":
-                result[-1] = attrs.evolve(result[-1], parts=(*result[-1].parts, entry))
-            else:
-                result.append(Message("tool", (entry,)))
-        elif isinstance(entry, Mapping):
-            result.append(message_from_dict(entry, where=f"messages[{index}]"))
-        else:  # callers without a type checker
-            msg = f"messages[{index}] is a {type(entry).__name__}; want Message, ToolResult or a dict"
-            raise TypeError(msg)
-    return tuple(result)

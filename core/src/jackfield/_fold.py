@@ -17,7 +17,7 @@ __all__ = ["Folded", "fold"]
 _NOTHING_USED = Usage()
 
 
-@attrs.frozen
+@attrs.define
 class Folded:
     """What a list of events amounts to.
 

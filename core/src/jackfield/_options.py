@@ -53,7 +53,9 @@ Maybe: TypeAlias = Any
 """A value or `UNSET`; the class below names the value's type in its docstring."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(
+    kw_only=True, slots=False
+)  # one a call: setting this many slots of a frozen object takes thrice as long
 class Options:
     """The options of one call; each is `UNSET` unless the caller gave it.
 

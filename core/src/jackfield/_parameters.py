@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, KeysView, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -95,6 +95,14 @@ class ParameterWriter:
         self._model = model
         self._notes: list[ParameterNote] = []
         self.body = body
+
+    @property
+    def left(self) -> KeysView[str]:
+        """The names of what was given and not yet put, as they stand at any moment.
+
+        A translator that knows twenty options need not ask the writer twenty times for a caller who gave one.
+        """
+        return self._given.keys()
 
     def take(self, name: str) -> Any:
         """Give an option's value and count it as seen; `UNSET` if it was not given or is not allowed.

@@ -1,4 +1,4 @@
-"""Read messages that callers write as plain dicts, the way the OpenAI chat API shows them."""
+"""Read messages as callers write them: objects, or plain dicts the way the OpenAI chat API shows them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,24 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._content import Audio, Document, Image, Message, Part, RawPart, Role, Text, ToolCall, ToolResult
+import attrs
+
+from ._content import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    MessageLike,
+    Part,
+    RawPart,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from ._suggest import closest
 
-__all__ = ["message_from_dict"]
+__all__ = ["message_from_dict", "normalise_messages"]
 
 _ROLES: Mapping[str, Role] = {
     "system": "system",
@@ -22,13 +36,51 @@ _ROLES: Mapping[str, Role] = {
 _KEYS = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal")
 
 
+def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, ...]:
+    """Turn what a caller wrote into messages.
+
+    Args:
+        messages: A string (one user turn), or a list of `Message`, `ToolResult` (a tool turn of its own;
+            neighbours are joined into one) and plain dicts.
+
+    Raises:
+        TypeError: An entry is none of these.
+        ValueError: A dict lacks a role, or has a key or role that is unknown.
+    """
+    if isinstance(messages, str):
+        return (Message("user", messages),)
+    result: list[Message] = []
+    entries: Sequence[object] = messages
+    for index, entry in enumerate(entries):
+        if (
+            type(entry) is dict
+        ):  # asked first: the general question to an abstract class costs more than the rest
+            result.append(message_from_dict(entry, where=f"messages[{index}]"))
+        elif isinstance(entry, Message):
+            result.append(entry)
+        elif isinstance(entry, ToolResult):
+            if result and result[-1].role == "tool":
+                result[-1] = attrs.evolve(result[-1], parts=(*result[-1].parts, entry))
+            else:
+                result.append(Message("tool", (entry,)))
+        elif isinstance(entry, Mapping):
+            result.append(message_from_dict(entry, where=f"messages[{index}]"))
+        else:  # callers without a type checker
+            msg = f"messages[{index}] is a {type(entry).__name__}; want Message, ToolResult or a dict"
+            raise TypeError(msg)
+    return tuple(result)
+
+
 def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
     """Turn `{"role", "content"}` (and OpenAI's `tool_calls`, `tool_call_id`, `name`) into a `Message`.
 
     Raises:
         ValueError: A key or the role is unknown, or the content is of an unknown form.
     """
+    content = entry.get("content")
     role = _ROLES.get(entry.get("role", ""))
+    if len(entry) == 2 and type(content) is str and role is not None and role != "tool":
+        return Message(role, (Text(content),))  # nearly every entry
     if role is None:
         msg = f"{where} has the role {entry.get('role')!r}; want one of {', '.join(_ROLES)}"
         raise ValueError(msg)
@@ -36,7 +88,6 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
         if key not in _KEYS:
             msg = f"{where} has the unknown key {key!r}{closest(key, _KEYS)}"
             raise ValueError(msg)
-    content = entry.get("content")
     if role == "tool":
         result = ToolResult(entry["tool_call_id"], _result_content(content, where), name=entry.get("name"))
         return Message("tool", (result,))

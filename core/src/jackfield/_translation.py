@@ -167,14 +167,14 @@ def _without_the_impossible(
     request: Request, capabilities: Capabilities, model: ModelRef, notes: list[ParameterNote]
 ) -> Request:
     """Refuse or drop what needs a feature that the model is known not to have."""
-    lacking = {name for name, capability in capabilities.features.items() if capability.value is False}
+    lacking = capabilities.lacking
     if not lacking:
         return request
     if "streaming" in lacking and request.stream:
         raise UnsupportedError(
             f"{model.id} cannot stream; use the call without streaming", parameter="stream"
         )
-    if not isinstance(request, ChatRequest | CompletionRequest | CountRequest):
+    if not isinstance(request, _WITH_OPTIONS):
         return request
     options = request.options
     gone: dict[str, Any] = {}
@@ -184,11 +184,15 @@ def _without_the_impossible(
             gone[name] = UNSET
     if gone:
         request = attrs.evolve(request, options=attrs.evolve(options, **gone))
-    if isinstance(request, ChatRequest | CountRequest) and lacking & _PART_FEATURES:
+    if isinstance(request, CompletionRequest) or lacking.isdisjoint(_PART_FEATURES):
+        return request
+    # Nearly every conversation is text alone, and has nothing that could go unseen.
+    if any(type(part) is not Text for message in request.messages for part in message.parts):
         request = attrs.evolve(request, messages=tuple(_shown(request, lacking, model, notes)))
     return request
 
 
+_WITH_OPTIONS: Final = (ChatRequest, CompletionRequest, CountRequest)
 _PART_FEATURES: Final = frozenset({"images", "documents", "audio"})
 _FEATURE_BY_PART: Final[dict[type, str]] = {Image: "images", Document: "documents", Audio: "audio"}
 
@@ -219,7 +223,7 @@ def _refuse_or_note(
 
 
 def _shown(
-    request: ChatRequest | CountRequest, lacking: set[str], model: ModelRef, notes: list[ParameterNote]
+    request: ChatRequest | CountRequest, lacking: frozenset[str], model: ModelRef, notes: list[ParameterNote]
 ) -> Iterator[Message]:
     """Give the messages without the parts that the model cannot see."""
     for index, message in enumerate(request.messages):
@@ -237,7 +241,7 @@ def _shown(
 
 def _shown_result(
     result: ToolResult,
-    lacking: set[str],
+    lacking: frozenset[str],
     where: str,
     options: Options,
     model: ModelRef,

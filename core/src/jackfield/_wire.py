@@ -71,7 +71,7 @@ class Head:
     headers: Mapping[str, str] = attrs.field(factory=Headers)
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # one a call: without slots it is made in half the time
 class Wire:
     """A provider-shaped request as data, before anything is sent.
 

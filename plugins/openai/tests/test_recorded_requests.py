@@ -30,7 +30,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._content import normalise_messages
+from jackfield._plain import normalise_messages
 from jackfield._translation import translate
 from jackfield_openai import OPENAI, Dialect, translate as translate_dialect
 
