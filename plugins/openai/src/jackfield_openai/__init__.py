@@ -26,6 +26,7 @@ from ._errors import error
 from ._hooks import decoder, translate
 from ._prices import rates
 from ._settings import OpenAISettings, access
+from ._usage import read_usage
 
 __all__ = [
     "OPENAI",
@@ -36,6 +37,7 @@ __all__ = [
     "decoder",
     "error",
     "rates",
+    "read_usage",
     "translate",
 ]
 

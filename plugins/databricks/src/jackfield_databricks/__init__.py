@@ -1,0 +1,98 @@
+"""Databricks for Jackfield: foundation models and own serving endpoints, in OpenAI's dialect."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jackfield import (
+    Capabilities,
+    CredentialKind,
+    Decoder,
+    Failure,
+    HttpAccess,
+    JackfieldError,
+    Listing,
+    ModelRef,
+    ProviderInfo,
+    RateCard,
+    Request,
+    Translation,
+    Wire,
+    hookimpl,
+)
+
+from ._credentials import DatabricksCredentials, DatabricksIdentity
+from ._settings import DatabricksSettings, access
+
+__all__ = ["CREDENTIALS", "DatabricksCredentials", "DatabricksIdentity", "DatabricksSettings"]
+
+CREDENTIALS: Final = CredentialKind(DatabricksCredentials, DatabricksIdentity)
+"""The kind `databricks` of `[credentials]`."""
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id="databricks",
+        title="Databricks",
+        settings=DatabricksSettings,
+        kinds=frozenset({"chat", "completion", "embedding"}),
+        credentials=("databricks",),
+        related=("openai",),
+        docs="https://docs.databricks.com/machine-learning/foundation-model-apis/api-reference",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what the table knows of a model."""
+    from ._models import capabilities
+
+    return capabilities(model.known_as)
+
+
+@hookimpl
+def jackfield_discover() -> Listing:
+    """Say how to list serving endpoints."""
+    from ._listing import listing
+
+    return listing()
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into a wire for one of the routes."""
+    from ._request import translate
+
+    return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    from ._answer import decoder
+
+    return decoder(model, wire)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error."""
+    from ._errors import error
+
+    return error(failure)
+
+
+@hookimpl
+def jackfield_cost(model: ModelRef) -> RateCard | None:
+    """Give the pay-per-token rates of a foundation model."""
+    from ._prices import rates
+
+    return rates(model)
+
+
+@hookimpl
+def jackfield_transport(settings: DatabricksSettings) -> HttpAccess:
+    """Say how to reach a workspace."""
+    return access(settings)

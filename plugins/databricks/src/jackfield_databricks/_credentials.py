@@ -1,0 +1,104 @@
+"""Identities that connections share: service principals, and profiles of the Databricks SDK."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import attrs
+
+from jackfield import Auth, Bearer, ConfigurationError, Secret, StaticHeader, Token, secret
+
+__all__ = ["DatabricksCredentials", "DatabricksIdentity"]
+
+
+@attrs.frozen(kw_only=True)
+class DatabricksCredentials:
+    """Keys of a table `[credentials.NAME]` of the kind `databricks`.
+
+    One of three: a service principal (`client_id`, `client_secret`), a `token`, or what the Databricks SDK
+    finds (`profile`, or nothing), which needs the extra `sdk`.
+
+    Attributes:
+        client_id: A service principal's application id.
+        client_secret: A reference to its OAuth secret.
+        token: A reference to a personal access token.
+        token_url: Where tokens are fetched; `{host}/oidc/v1/token` unless told. For an account:
+            `https://accounts.cloud.databricks.com/oidc/accounts/{account_id}/v1/token`.
+        scope: What the token is for.
+        authorization_details: A JSON array as text; route-optimised endpoints need one.
+        profile: A profile of the SDK's configuration file.
+        config_file: That file; the SDK's own default unless told.
+    """
+
+    client_id: str | None = None
+    client_secret: Secret | None = secret()
+    token: Secret | None = secret()
+    token_url: str | None = None
+    scope: str = "all-apis"
+    authorization_details: str | None = None
+    profile: str | None = None
+    config_file: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        principal = self.client_id is not None or self.client_secret is not None
+        if principal and (self.client_id is None or self.client_secret is None):
+            raise ConfigurationError("a service principal has both client_id and client_secret; write both")
+        if principal + (self.token is not None) + (self.profile is not None) > 1:
+            raise ConfigurationError(
+                "there are several identities in it; write client_id and client_secret, or token, or profile"
+            )
+
+
+@attrs.frozen
+class DatabricksIdentity:
+    """What connections that name the same `[credentials.NAME]` share.
+
+    Attributes:
+        settings: What is declared.
+    """
+
+    settings: DatabricksCredentials
+
+    def auth(self, host: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> Auth:
+        """Say how to prove this identity to a workspace.
+
+        Args:
+            host: The workspace: scheme and host.
+            proxy: Address of a proxy for fetching tokens.
+            ca_bundle: File of certificate authorities for fetching tokens.
+        """
+        if self.settings.token is not None:
+            return StaticHeader("Authorization", self.settings.token, "Bearer ")
+        fetch: Any = sdk_token
+        if self.settings.client_id is not None:
+            fetch = functools.partial(principal_token, proxy=proxy, ca_bundle=ca_bundle)
+        return Bearer(functools.partial(fetch, self.settings, host))
+
+
+def principal_token(
+    settings: DatabricksCredentials, host: str, *, proxy: str | None = None, ca_bundle: str | None = None
+) -> Token:
+    """Fetch a token for a service principal (OAuth client credentials). Blocks."""
+    from ._tokens import fetch_token
+
+    form = {"grant_type": "client_credentials", "scope": settings.scope}
+    if settings.authorization_details is not None:
+        form["authorization_details"] = settings.authorization_details
+    assert settings.client_id is not None  # noqa: S101 -- checked when the settings were made
+    assert settings.client_secret is not None  # noqa: S101
+    return fetch_token(
+        settings.token_url or f"{host}/oidc/v1/token",
+        settings.client_id,
+        settings.client_secret.reveal(),
+        form,
+        proxy=proxy,
+        ca_bundle=ca_bundle,
+    )
+
+
+def sdk_token(settings: DatabricksCredentials, host: str) -> Token:
+    """Ask the Databricks SDK for a token of a profile. Blocks."""
+    from ._tokens import ask_sdk
+
+    return ask_sdk(host, profile=settings.profile, config_file=settings.config_file)

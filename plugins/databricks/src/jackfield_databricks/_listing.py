@@ -1,0 +1,67 @@
+"""Which serving endpoints a workspace has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+import orjson
+
+from jackfield import Capabilities, Head, Kind, Listing, MalformedResponseError, ModelCard, Wire
+
+from ._answer import refuse_page
+from ._models import capabilities, retired
+
+__all__ = ["listing"]
+
+_KINDS: Final[Mapping[str, Kind]] = {
+    "llm/v1/chat": "chat",
+    "llm/v1/completions": "completion",
+    "llm/v1/embeddings": "embedding",
+}
+
+
+def listing() -> Listing:
+    """Say how to list serving endpoints: one page, no limits, no prices.
+
+    Source: Databricks SDK for Python 0.162.0, `serving_endpoints.list`.
+    """
+    return Listing(Wire("/api/2.0/serving-endpoints", method="GET", meta={"api": "models"}), _parse)
+
+
+def _parse(head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
+    refuse_page(head)
+    value = orjson.loads(body)
+    entries = value.get("endpoints", []) if isinstance(value, Mapping) else None
+    if not isinstance(entries, list):
+        raise MalformedResponseError("the listing has no list of endpoints", body=body)
+    return [_card(entry) for entry in entries], None
+
+
+def _card(entry: Mapping[str, Any]) -> ModelCard:
+    name = entry.get("name") or ""
+    known: Capabilities = capabilities(name)
+    kind = _KINDS.get(entry.get("task") or "")
+    if kind is not None:
+        known = attrs.evolve(known, known=True, kinds=frozenset({kind}))
+    served = (entry.get("config") or {}).get("served_entities") or ()
+    models = [_underlying(entity) for entity in served]
+    return ModelCard(
+        id=name,
+        kinds=known.kinds,
+        capabilities=known,
+        limits=known.limits,
+        underlying=next((model for model in models if model and model != name), None),
+        title=entry.get("description") or None,
+        retired=retired(name),
+        data=entry,
+    )
+
+
+def _underlying(entity: Mapping[str, Any]) -> str | None:
+    outside = entity.get("external_model") or {}
+    if outside.get("name"):
+        return f"{outside.get('provider', 'unknown')}:{outside['name']}"
+    inside: str | None = (entity.get("foundation_model") or {}).get("name") or entity.get("entity_name")
+    return inside
