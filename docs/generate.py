@@ -546,7 +546,7 @@ def provider_table() -> str:
     titles = dict(PROVIDERS)
     for name in sorted(here.keys() - titles.keys()):  # an identity that providers share, say
         titles[name] = tomllib.loads(here[name].read_text("utf-8"))["project"]["description"].rstrip(".")
-    rows = ["| provider | plugin | state |", "|---|---|---|"]
+    rows = ["| what | plugin | state |", "|---|---|---|"]
     for name, title in sorted(titles.items(), key=lambda row: row[0] not in here):
         rows.append(f"| {title} | `jackfield-{name}` | {'here' if name in here else 'planned'} |")
     return "\n".join(rows) + "\n"
@@ -618,16 +618,30 @@ def regenerated(text: str) -> str:
     return PART.sub(replaced, text)
 
 
-def with_all_providers(text: str) -> str:
-    """Give the page of configuration with a place for the keys of every provider that is installed."""
-    head, mark, rest = text.partition("## Providers\n")
-    body, environment, tail = rest.partition("## Environment\n")
-    if not environment:
-        return text
-    for name in Registry.installed().provider_ids():
-        if f"<!-- generated: keys of {name} -->" not in body:
-            body += f"### {name}\n\n<!-- generated: keys of {name} -->\n<!-- end -->\n\n"
-    return head + mark + body + environment + tail
+def documented(kind: str) -> list[str]:
+    """Name the plugins of a kind whose keys are described: installed, and of this repository."""
+    here = plugins_here()
+    states = [state for state in Registry.installed().plugins() if state.kind == kind]
+    return [state.name for state in states if (state.distribution or "").removeprefix("jackfield-") in here]
+
+
+def with_all_plugins(text: str) -> str:
+    """Give the page of configuration with a place for the keys of every plugin."""
+    text = with_places(
+        text, "## `[aliases]`\n", "keys of credentials of", "### kind = ", documented("credentials")
+    )
+    return with_places(text, "## Environment\n", "keys of", "### ", documented("provider"))
+
+
+def with_places(text: str, before: str, part: str, heading: str, names: list[str]) -> str:
+    """Give a page with the parts that are missing put before a heading."""
+    head, mark, tail = text.partition(before)
+    for name in names if mark else ():
+        start = f"<!-- generated: {part} {name} -->\n"
+        if start not in head:
+            title = f'{heading}"{name}"' if heading.endswith("= ") else heading + name
+            head += f"{title}\n\n{start}<!-- end -->\n\n"
+    return head + mark + tail
 
 
 def parts(text: str) -> list[str]:
@@ -643,7 +657,7 @@ def main(arguments: list[str] | None = None) -> int:
     stale = []
     for path in [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]:
         text = path.read_text("utf-8")
-        made = regenerated(with_all_providers(text))
+        made = regenerated(with_all_plugins(text))
         if made != text:
             stale.append(str(path.relative_to(DOCS.parent)))
             if not options.check:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from jackfield import Registry
 from jackfield._translation import SUMMARY_PROMPT
 
 ROOT = Path(__file__).parents[1]
@@ -87,10 +86,16 @@ def test_everything_that_can_be_generated_stands_somewhere():
     assert set(generator().GENERATORS) <= named
 
 
-@pytest.mark.parametrize("id", Registry.installed().provider_ids())
+@pytest.mark.parametrize("id", generator().documented("provider"))
 def test_the_keys_of_every_provider_are_documented(id):
     text = (DOCS / "reference/configuration.md").read_text("utf-8")
     assert f"### {id}\n\n<!-- generated: keys of {id} -->" in text, "run: python docs/generate.py"
+
+
+def test_the_keys_of_every_kind_of_credentials_are_documented():
+    text = (DOCS / "reference/configuration.md").read_text("utf-8")
+    for kind in generator().documented("credentials"):
+        assert f"<!-- generated: keys of credentials of {kind} -->" in text, "run: python docs/generate.py"
 
 
 def test_a_generated_part_of_a_plugin_that_is_missing_is_left_alone():
@@ -105,3 +110,12 @@ def test_a_part_that_nothing_makes_is_an_error():
 
 def test_the_prompt_of_summarize_is_documented():
     assert SUMMARY_PROMPT in (DOCS / "how-to/complete-and-summarize.md").read_text("utf-8")
+
+
+def test_contributing_names_sessions_that_exist():
+    tree = ast.parse((ROOT / "noxfile.py").read_text("utf-8"))
+    sessions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("| session |")[1].split("\n\n")[0]
+    named = {word for row in table.splitlines()[2:] for word in re.findall(r"`([a-z]+)`", row.split("|")[1])}
+    assert named <= sessions
+    assert sessions - named <= {"demo", "template"}, "every session has a line"
