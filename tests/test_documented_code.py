@@ -19,6 +19,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     *sorted(path for path in (ROOT / "docs").rglob("*.md")),
+    *sorted(path for pattern in ("core", "plugins/*") for path in ROOT.glob(f"{pattern}/README.md")),
 ]
 
 
@@ -122,6 +123,6 @@ def test_the_readme_program_has_nine_lines():
 
 
 def test_links_to_files_of_the_repository_exist():
-    for path in PAGES[:2]:
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "core/README.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
