@@ -34,6 +34,7 @@ import pytest
 import jackfield
 from jackfield import (
     Capabilities,
+    CredentialKind,
     Failure,
     JackfieldError,
     Mesh,
@@ -160,12 +161,22 @@ def stand_ins(registry: Registry) -> dict[str, StandIn]:
     return found
 
 
+def credential_kinds(registry: Registry) -> dict[str, CredentialKind]:
+    """Give the kinds of credentials that are installed and work, by name."""
+    found = {}
+    for name in registry.names("credentials"):
+        with contextlib.suppress(PluginError):
+            found[name] = registry.credential_kind(name)
+    return found
+
+
 class Page:
     """Plays the blocks of one page."""
 
-    def __init__(self, folder: Path, fakes: dict[str, StandIn]) -> None:
+    def __init__(self, folder: Path, real: Registry) -> None:
         self.folder = folder
-        self.registry = Registry.of(*fakes.values())
+        fakes = stand_ins(real)
+        self.registry = Registry.of(*fakes.values(), credentials=credential_kinds(real))
         self.namespace: dict[str, Any] = {"__name__": "documented", "opened": self.opened, "fakes": fakes}
         self.meshes: list[Mesh] = []
         self.files: set[Path] = set()
@@ -244,7 +255,8 @@ def check_toml(text: str, registry: Registry, folder: Path, *, planned: bool = F
     if planned:
         names = [name for name in sorted(providers_of(content)) if not registry.has_provider(name)]
         missing = [planned_provider(name, content) for name in names]
-        registry = Registry.of(*stand_ins(registry).values(), *missing)
+        have = stand_ins(registry).values()
+        registry = Registry.of(*have, *missing, credentials=credential_kinds(registry))
     path = folder / "jackfield.toml"
     before = path.read_text("utf-8") if path.exists() else None
     path.write_text(text, "utf-8")

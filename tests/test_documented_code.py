@@ -13,7 +13,7 @@ from jackfield import Registry
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(Path(__file__).parent))
 
-from documented_code import PLAYED, SHOWN, Block, Page, blocks, check_shell, stand_ins  # noqa: E402
+from documented_code import PLAYED, SHOWN, Block, Page, blocks, check_shell  # noqa: E402
 
 PAGES = [
     ROOT / "README.md",
@@ -41,7 +41,7 @@ def page(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     modules = set(sys.modules)
-    page = Page(folder, stand_ins(Registry.installed()))
+    page = Page(folder, Registry.installed())
     monkeypatch.setattr(Registry, "installed", classmethod(lambda cls, *, refresh=False: page.registry))
     yield page
     for name in set(sys.modules) - modules:
