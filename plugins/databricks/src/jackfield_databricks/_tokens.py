@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from jackfield import (
     AuthenticationError,
@@ -51,8 +51,8 @@ def fetch_token(
         ConnectionFailedError: It cannot be reached.
         MalformedResponseError: What answers is no token endpoint.
     """
-    # RFC 6749 section 2.3.1: both halves are form-encoded before they are joined.
-    pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}".encode()
+    # As the SDK writes it: the halves as they are, not form-encoded as RFC 6749 would have it.
+    pair = f"{client_id}:{client_secret}".encode()
     headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}", "Accept": "application/json"}
     request = urllib.request.Request(url, urlencode(form).encode(), headers, method="POST")  # noqa: S310 -- https, or http on a loopback server
     try:

@@ -1,0 +1,273 @@
+"""What comes: Claude's parts, usage in all its forms, pages instead of data, listings, errors."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import jackfield_databricks as databricks
+from jackfield import (
+    AuthenticationError,
+    ConnectionFailedError,
+    ContentFilteredError,
+    ContextLengthExceededError,
+    Failure,
+    Head,
+    Headers,
+    InvalidRequestError,
+    MalformedResponseError,
+    ModelRef,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    StreamInterruptedError,
+    Text,
+    Thinking,
+    TimeoutError as JackfieldTimeout,
+    Wire,
+)
+from jackfield._fold import fold
+from jackfield.http import SSEFramer
+from jackfield_databricks._models import table
+from jackfield_databricks._usage import read_usage
+
+SSE, JSON = ({"content-type": f"{kind}"} for kind in ("text/event-stream", "application/json"))
+CLAUDE = "databricks-claude-sonnet-4-5"
+PARTS = [
+    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm.", "signature": "s"}, {"type": "summary_encrypted_text", "data": "e"}]},
+    {"type": "text", "text": "Yes.", "citations": [{"type": "char_location", "cited_text": "yes", "document_title": "t"}]},
+]  # fmt: skip
+
+
+def decode(chunks, *, stream=True, model=CLAUDE, cuts=()):
+    decoder = databricks.jackfield_decoder(
+        ModelRef(model), Wire("/", {}, stream=stream, meta={"api": "chat"})
+    )
+    events = decoder.start(Head(200, Headers(SSE if stream else JSON)))
+    if not stream:
+        from jackfield import Frame
+
+        return [*events, *decoder.feed(Frame(json.dumps(chunks).encode())), *decoder.finish()]
+    data, framer, begin = chunks, SSEFramer(), 0
+    for place in [*cuts, len(data)]:
+        for frame in framer.feed(data[begin:place]):
+            events += decoder.feed(frame)
+        begin = place
+    for frame in framer.close():
+        events += decoder.feed(frame)
+    return events + decoder.finish()
+
+
+def piece(delta, raw=None, **usage):
+    return {
+        "id": "m",
+        "model": "claude",
+        "object": "chat.completion.chunk",
+        "choices": [{"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": raw}],
+        "usage": {
+            "prompt_tokens": 100,
+            "cache_read_input_tokens": 60,
+            "cache_creation_input_tokens": 0,
+            **usage,
+        },
+    }
+
+
+STREAM = b"".join(
+    b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+    for value in (
+        piece({"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "H"}]}]}),
+        piece({"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "ä.", "signature": "s"}]}]}),
+        piece({"content": "I "}, completion_tokens=1),
+        piece({"content": "add."}, completion_tokens=3),
+        piece({"content": None, "tool_calls": [{"index": 0, "id": "t", "type": "function", "function": {"name": "now", "arguments": ""}}]}),
+        piece({"content": None, "tool_calls": [{"index": 0, "function": {"arguments": ""}}, {"index": 1, "id": "u", "function": {"name": "add", "arguments": "{"}}, {"index": 1, "function": {"arguments": "}"}}]}),
+        piece({"content": ""}, "tool_calls", completion_tokens=9, total_tokens=109),
+    )
+)  # fmt: skip
+STREAM_END = b"data: [DONE]\n\n"
+
+
+def test_a_stream_of_claudes_is_read_whole():
+    answer = fold(decode(STREAM + STREAM_END), provider="databricks")
+    (choice,) = answer.choices
+    (thinking,) = (part for part in choice.message.parts if isinstance(part, Thinking))
+    assert (thinking.text, dict(thinking.data)) == ("Hä.", {"part": "reasoning", "signature": "s"})
+    assert (choice.text, choice.finish_reason) == ("I add.", "tool_calls")
+    assert [(call.id, call.name, dict(call.arguments)) for call in choice.message.tool_calls] == [("t", "now", {}), ("u", "add", {})]  # fmt: skip
+    assert (answer.usage.input_tokens, answer.usage.output_tokens, answer.usage.cached_input_tokens) == (
+        100,
+        9,
+        60,
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, len(STREAM)), max_size=6))
+def test_a_cut_at_any_byte_changes_nothing(places):
+    whole = decode(STREAM + STREAM_END)
+    assert decode(STREAM + STREAM_END, cuts=sorted(places)) == whole
+
+
+def test_every_single_cut_changes_nothing():
+    whole = decode(STREAM + STREAM_END)
+    assert all(decode(STREAM + STREAM_END, cuts=[place]) == whole for place in range(len(STREAM)))
+
+
+def test_a_stream_without_its_end_is_interrupted():
+    with pytest.raises(StreamInterruptedError):
+        decode(STREAM[: STREAM.rindex(b"data: ")])
+
+
+def test_content_in_parts_is_read():
+    body = {"id": "m", "model": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": PARTS}, "finish_reason": "stop"}]}  # fmt: skip
+    (choice,) = fold(decode(body, stream=False), provider="databricks").choices
+    known, secret, text = choice.message.parts
+    assert (known.text, known.data["signature"]) == ("Hm.", "s")
+    assert dict(secret.data) == {"part": "reasoning", "piece": "summary_encrypted_text", "data": "e"}
+    assert isinstance(text, Text)
+    assert [(citation.text, citation.title) for citation in choice.citations] == [("yes", "t")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "counts"),
+    [
+        ({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}, (10, 2, None, None)),
+        ({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 0}, (10, 2, 4, 0)),
+        ({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 19, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3}, (17, 2, 4, 3)),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "cache_read_input_tokens": 4}, (7, 2, 4, None)),
+        ({"prompt_tokens": 3, "completion_tokens": None, "total_tokens": None, "cache_read_input_tokens": 0}, (3, None, 0, None)),
+        ({"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 5}, "cache_read_input_tokens": 5}, (10, 2, 5, None)),
+    ],
+)  # fmt: skip
+def test_usage_has_one_meaning(raw, counts):
+    usage = read_usage(raw)
+    assert (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.cache_write_tokens,
+    ) == counts
+
+
+def test_dbu_times_the_us_rate_are_the_usd_of_the_table():
+    """100 tokens, 60 of them cached at 0.3, at 3 USD, and 9 out at 15 USD: 40 x 3 + 60 x 0.3 + 9 x 15 = 273 USD
+    for a million such answers, so 0.000273 USD; at 0.070 USD for a DBU 0.0039 DBU."""
+    answer = fold(decode(STREAM + STREAM_END))
+    assert answer.usage.units == {"DBU": Decimal("0.0039")}
+    assert answer.usage.units["DBU"] * Decimal(table()["usd_per_dbu"]) == Decimal("0.000273")
+
+
+def test_an_endpoint_of_ones_own_has_no_dbu_by_tokens():
+    model = ModelRef("mine", underlying=f"databricks:{CLAUDE}")
+    decoder = databricks.jackfield_decoder(model, Wire("/", {}, stream=False, meta={"api": "chat"}))
+    from jackfield import Frame
+
+    body = {"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}  # fmt: skip
+    assert fold(decoder.feed(Frame(json.dumps(body).encode()))).usage.units == {}
+    assert databricks.jackfield_cost(model) is None
+    assert databricks.jackfield_cost(ModelRef(CLAUDE)).rates["input"].source
+
+
+@pytest.mark.parametrize("api", ["chat", "embedding", "completion"])
+def test_a_page_with_a_good_status_is_no_answer(api):
+    decoder = databricks.jackfield_decoder(ModelRef("m"), Wire("/", {}, meta={"api": api}))
+    with pytest.raises(MalformedResponseError, match="host must be the address of a workspace"):
+        decoder.start(Head(200, Headers({"content-type": "text/html; charset=utf-8"})))
+    with pytest.raises(MalformedResponseError, match="login page"):
+        databricks.jackfield_discover().parse(Head(200, Headers({"content-type": "text/html"})), b"<html>")
+
+
+def test_the_listing_tells_what_is_behind_an_endpoint():
+    entities = [{"external_model": {"provider": "openai", "name": "gpt-4o", "task": "llm/v1/chat"}}]
+    endpoints = [
+        {"name": "ours", "task": "llm/v1/chat", "config": {"served_entities": entities}},
+        {"name": "databricks-meta-llama-3-1-405b-instruct"},
+    ]
+    cards, after = databricks.jackfield_discover().parse(
+        Head(200), json.dumps({"endpoints": endpoints}).encode()
+    )
+    assert [(card.id, card.underlying, card.retired) for card in cards] == [
+        ("ours", "openai:gpt-4o", None),
+        ("databricks-meta-llama-3-1-405b-instruct", None, "2026-02-15"),
+    ]
+    assert after is None
+
+
+# -- errors ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "text", "expected"),
+    [
+        (400, "BAD_REQUEST", "no such field", InvalidRequestError),
+        (400, "INVALID_PARAMETER_VALUE", "prompt is too long: 210000 tokens > 200000 maximum", ContextLengthExceededError),
+        (400, "BAD_REQUEST", "Input exceeds the maximum context length", ContextLengthExceededError),
+        (400, "BAD_REQUEST", "input_guardrail_triggered", ContentFilteredError),
+        (400, "INVALID_STATE", "the endpoint is stopped", InvalidRequestError),
+        (401, "UNAUTHENTICATED", "expired", AuthenticationError),
+        (401, 401, "Credential was not sent", AuthenticationError),
+        (403, "PERMISSION_DENIED", "You may not", PermissionDeniedError),
+        (403, 403, "Invalid access token.", AuthenticationError),
+        (404, "RESOURCE_DOES_NOT_EXIST", "no endpoint", NotFoundError),
+        (404, "ENDPOINT_NOT_FOUND", "no endpoint", NotFoundError),
+        (409, "ABORTED", "busy", InvalidRequestError),
+        (429, "REQUEST_LIMIT_EXCEEDED", "QPS", RateLimitError),
+        (429, "RESOURCE_EXHAUSTED", "tokens", RateLimitError),
+        (499, "CANCELLED", "cancelled", ConnectionFailedError),
+        (500, "INTERNAL_ERROR", "oops", ServerError),
+        (500, "DATA_LOSS", "oops", ServerError),
+        (501, "NOT_IMPLEMENTED", "oops", ServerError),
+        (503, "TEMPORARILY_UNAVAILABLE", "scaling from zero", OverloadedError),
+        (504, "DEADLINE_EXCEEDED", "slow", JackfieldTimeout),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("in_stream", [False, True])
+def test_errors_are_told_by_code(status, code, text, expected, in_stream):
+    if in_stream and code == 401:
+        pytest.skip("a number is no word of the service's inside a stream")
+    body = json.dumps({"error_code": code, "message": text}).encode()
+    failure = Failure(status=200 if in_stream else status, body=body, in_stream=in_stream)
+    error = databricks.jackfield_error(failure)
+    assert type(error) is expected
+    assert (error.status, error.code) == (failure.status, str(code))
+    assert text in error.message
+
+
+def test_a_wrong_token_may_be_renewed():
+    error = databricks.jackfield_error(
+        Failure(status=403, body=b'{"error_code":403,"message":"Invalid access token."}')
+    )
+    assert error.refresh_credentials
+
+
+def test_compatible_routes_fail_as_openai_does():
+    body = b'{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}'
+    assert isinstance(databricks.jackfield_error(Failure(status=400, body=body)), ContextLengthExceededError)
+
+
+@pytest.mark.parametrize("delay", ["2.5s", {"seconds": 2, "nanos": 500_000_000}])
+def test_the_wanted_pause_is_read_from_the_details(delay):
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": delay}]
+    body = json.dumps({"error_code": "RESOURCE_EXHAUSTED", "message": "m", "details": details}).encode()
+    assert databricks.jackfield_error(Failure(status=429, body=body)).retry_after == 2.5
+    with_header = Failure(status=429, body=body, headers=Headers({"retry-after": "7"}))
+    assert databricks.jackfield_error(with_header).retry_after == 7
+
+
+def test_tokens_are_not_shown():
+    body = b'{"error_code":403,"message":"dapi0123456789abcdef may not, nor eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}'
+    error = databricks.jackfield_error(Failure(status=403, body=body))
+    assert "0123456789" not in str(error)
+    assert "eyJ" not in repr(error)
+
+
+def test_a_page_with_a_bad_status_is_described():
+    error = databricks.jackfield_error(Failure(status=403, body=b"<html>Sign in</html>"))
+    assert isinstance(error, PermissionDeniedError)
+    assert "page instead of data" in error.message
