@@ -137,11 +137,12 @@ def constructor(cls: Any) -> str:
     """Write how an object of a class is made."""
     if not attrs.has(cls):
         return parameters_of(cls.__init__).removesuffix(" -> None")
+    taken = cls.__init__.__annotations__  # where a field has a converter, what that takes
     positional, keyword = [], []
     for field in attrs.fields(cls):
         if field.init and not field.name.startswith("_"):
             default = "" if field.default is attrs.NOTHING else f" = {default_of(field.default)}"
-            entry = f"{field.alias}: {written(field.type)}{default}"
+            entry = f"{field.alias}: {written(taken.get(field.alias, field.type))}{default}"
             (keyword if field.kw_only else positional).append(entry)
     return f"({', '.join([*positional, *(['*', *keyword] if keyword else [])])})"
 

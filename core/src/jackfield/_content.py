@@ -12,6 +12,7 @@ __all__ = [
     "Document",
     "Image",
     "Message",
+    "MessageLike",
     "Part",
     "RawPart",
     "Role",

@@ -39,6 +39,7 @@ from jackfield import (
     Mesh,
     MeshConfig,
     Message,
+    MessageLike,
     Middleware,
     ModelCard,
     ModelRef,
@@ -133,6 +134,8 @@ async def a_program(tools: list[Tool], options: ChatOptions) -> None:
     await mesh.chat("a:b", "hi", max_tokens="3")  # type: ignore[arg-type]
     await mesh.chat("a:b", "hi", max_token=3)  # type: ignore[call-arg]
     await mesh.chat("a:b", "hi", unsupported="ignore")  # type: ignore[arg-type]
+    turns: list[MessageLike] = [{"role": "user", "content": "hi"}, reply.message, ToolResult("1", "2")]
+    await mesh.chat("a:b", turns)
     await mesh.chat("a:b", 3)  # type: ignore[arg-type]
     Message("robot", "hi")  # type: ignore[arg-type]
 
