@@ -277,3 +277,4 @@ def _exactly_one_source(data: bytes | None, url: str | None, what: str) -> None:
 
 
 MessageLike: TypeAlias = Message | ToolResult | Mapping[str, Any]
+"""What a conversation may be written as: a message, a tool's result, or a dict with `role` and `content`."""
