@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -116,19 +117,23 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         Seconds, not negative; None if it does not say.
     """
     milliseconds = headers.get("retry-after-ms")
-    if milliseconds is not None:
-        try:
-            return max(0.0, float(milliseconds) / 1000)
-        except ValueError:
-            pass
+    if milliseconds is not None and (number := _number(milliseconds)) is not None:
+        return number / 1000
     value = headers.get("retry-after")
     if value is None:
         return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    if (number := _number(value)) is not None:
+        return number
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError):
         return None
+
+
+def _number(text: str) -> float | None:
+    """Read a number that is not negative; None for what is none ("nan" and "inf" are none either)."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return max(0.0, number) if math.isfinite(number) else None

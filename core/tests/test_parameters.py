@@ -1,0 +1,126 @@
+"""Options go on the wire by the model's rules, and the report says what became of each."""
+
+import copy
+
+import pytest
+
+from jackfield import UNSET, Capabilities, ParameterRule, ParameterWriter, UnsupportedError
+
+
+def writer(given, policy="error", body=None, **rules):
+    return ParameterWriter(
+        given, Capabilities(parameters=rules), policy, {} if body is None else body, model="m"
+    )
+
+
+def fates(report):
+    return {note.name: note.fate for note in report}
+
+
+def test_sent_and_renamed():
+    w = writer({"a": 1, "b": 2, "c": 3, "d": [4]}, b=ParameterRule(wire="config.b"))
+    assert (w.put("a"), w.put("b", "ignored"), w.put("c", "see"), w.put("d", convert=tuple)) == (
+        1,
+        2,
+        3,
+        (4,),
+    )
+    assert w.body == {"a": 1, "config": {"b": 2}, "see": 3, "d": (4,)}
+    assert fates(w.finish()) == {"a": "sent", "b": "renamed", "c": "renamed", "d": "sent"}
+
+
+def test_what_was_not_given_is_not_written():
+    w = writer({})
+    assert w.put("a") is UNSET
+    assert (w.body, len(w.finish())) == ({}, 0)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, False, "", [], (), None])
+def test_what_is_empty_is_given(value):
+    w = writer({"a": value})
+    w.put("a")
+    assert w.body == {"a": value}
+    assert fates(w.finish()) == {"a": "sent"}
+
+
+RULES = {
+    "low": (ParameterRule(minimum=1), 0, 1),
+    "high": (ParameterRule(maximum=2.0), 3, 2),
+    "many": (ParameterRule(max_items=2), ["a", "b", "c"], ["a", "b"]),
+    "renamed": (ParameterRule(maximum=1, wire="other"), 7, 1),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_out_of_range_is_refused_or_clamped(name):
+    rule, value, nearest = RULES[name]
+    with pytest.raises(UnsupportedError, match="out of range") as caught:
+        writer({"x": value}, x=rule).put("x")
+    assert caught.value.parameter == "x"
+    w = writer({"x": value}, "drop", x=rule)
+    w.put("x")
+    assert w.body == {rule.wire or "x": nearest}
+    assert type(next(iter(w.body.values()))) is type(nearest)
+    [note] = w.finish()
+    assert (note.fate, note.value, repr(value) in note.why) == ("clamped", nearest, True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (ParameterRule(supported=False, why="it is old"), "it is old"),
+        (ParameterRule(supported=False), "does not support"),
+        (ParameterRule(choices=("a", "b")), "none of 'a', 'b'"),
+    ],
+)
+def test_what_is_not_honoured_is_refused_or_dropped(rule, words):
+    with pytest.raises(UnsupportedError, match=words):
+        writer({"x": "z"}, x=rule).put("x")
+    w = writer({"x": "z"}, "drop", x=rule)
+    assert w.put("x") is UNSET
+    assert w.body == {}
+    [note] = w.finish()
+    assert (note.fate, note.value, words in note.why) == ("dropped", "z", True)
+
+
+def test_the_edges_are_inside():
+    w = writer({"a": 1, "b": 2}, a=ParameterRule(minimum=1), b=ParameterRule(maximum=2))
+    w.put("a")
+    w.put("b")
+    assert fates(w.finish()) == {"a": "sent", "b": "sent"}
+
+
+def test_what_nobody_asked_about_is_refused_at_the_end():
+    with pytest.raises(UnsupportedError, match="no such parameter") as caught:
+        writer({"seed": 1}).finish()
+    assert caught.value.parameter == "seed"
+    assert fates(writer({"seed": 1, "top_k": 2}, "drop").finish()) == {"seed": "dropped", "top_k": "dropped"}
+
+
+def test_a_default_is_reported():
+    w = writer({})
+    w.default("max_tokens", "config.limit", 9, "the service wants one")
+    assert w.body == {"config": {"limit": 9}}
+    [note] = w.finish().changed()
+    assert (note.fate, note.wire, note.value) == ("defaulted", "config.limit", 9)
+
+
+def test_extra_is_merged_deeply_and_changes_nothing_that_was_given():
+    schema = {"type": "object", "properties": {"a": {}}}
+    extra = {"me": {"format": {"properties": {"b": {}}}, "list": [1]}, "other": {"x": 1}}
+    before = copy.deepcopy((schema, extra))
+    w = writer({"format": schema})
+    w.put("format")
+    w.merge_extra(extra, "me", "absent")
+    assert w.body == {"format": {"type": "object", "properties": {"a": {}, "b": {}}}, "list": [1]}
+    assert (schema, extra) == before
+    assert fates(w.finish()) == {"format": "sent", "extra.me.format": "sent", "extra.me.list": "sent"}
+
+
+def test_a_report_is_looked_up_by_name():
+    w = writer({"a": 1})
+    w.put("a")
+    report = w.finish()
+    assert report["a"].fate == "sent"
+    with pytest.raises(KeyError):
+        report["b"]
