@@ -1,0 +1,86 @@
+"""Endpoints of Azure Machine Learning and Azure AI for Jackfield."""
+
+from __future__ import annotations
+
+from jackfield import (
+    Capabilities,
+    CostContext,
+    Decoder,
+    Failure,
+    HttpAccess,
+    JackfieldError,
+    ModelRef,
+    ProviderInfo,
+    RateCard,
+    Request,
+    Translation,
+    Usage,
+    Wire,
+    hookimpl,
+)
+
+from ._settings import AzureLLMModelKeys, AzureLLMSettings
+
+__all__ = ["AzureLLMModelKeys", "AzureLLMSettings"]
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id="azure-llm",
+        title="Azure LLM (Azure Machine Learning, Azure AI)",
+        settings=AzureLLMSettings,
+        kinds=frozenset({"chat", "embedding"}),
+        credentials=("azure",),
+        model_keys=AzureLLMModelKeys,
+        requires_models=True,
+        related=("azure-openai", "openai"),
+        docs="https://learn.microsoft.com/azure/machine-learning/",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what the table knows of the model behind an endpoint."""
+    from ._models import capabilities
+
+    return capabilities(model)
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into a wire for an endpoint."""
+    from ._requests import translate
+
+    return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    from ._decoder import decoder
+
+    return decoder(wire)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error."""
+    from ._errors import error
+
+    return error(failure)
+
+
+@hookimpl
+def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+    """Give the rates of serverless offers; endpoints that are paid by the hour have a declared `rate`."""
+    from jackfield_azure_openai.models import azure_rates
+
+    return azure_rates(model, usage, context, "foundry")
+
+
+@hookimpl
+def jackfield_transport(settings: AzureLLMSettings) -> HttpAccess:
+    """Say how to reach the endpoints."""
+    return settings.access()

@@ -1,0 +1,128 @@
+"""What an administrator may write for a connection to endpoints of Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from jackfield import (
+    Auth,
+    Bearer,
+    ConfigurationError,
+    HttpAccess,
+    ModelEntry,
+    ModelRef,
+    Secret,
+    StaticHeader,
+    secret,
+)
+
+from ._target import Target, target_of
+
+__all__ = ["AzureLLMModelKeys", "AzureLLMSettings"]
+
+# Source: azure-ai-inference 1.0.0b9 (endpoints), Microsoft's page on the API's lifecycle, 2026 (resources).
+_ENDPOINTS: Final = "https://ml.azure.com/.default"
+_RESOURCES: Final = "https://ai.azure.com/.default"
+
+
+@attrs.frozen(kw_only=True)
+class AzureLLMModelKeys:
+    """Keys of an entry in `models`.
+
+    Attributes:
+        target_uri: The endpoint's Target URI, as Azure shows it.
+        api_key: A reference to this endpoint's key; the connection's unless given.
+        model_name: What requests call the model; the entry's id unless given, "" leaves it out.
+        deployment: The deployment of a managed online endpoint, past its traffic rules.
+        stream_usage: Streams are asked for their usage; false for servers that refuse `stream_options`.
+    """
+
+    target_uri: str | None = None
+    api_key: Secret | None = secret()
+    model_name: str | None = None
+    deployment: str | None = None
+    stream_usage: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an address that cannot be used, when the config is loaded."""
+        if self.target_uri is not None:
+            target_of(self.target_uri)
+
+
+@attrs.frozen(kw_only=True)
+class AzureLLMSettings:
+    """Config keys of a connection to endpoints of Azure.
+
+    Attributes:
+        target_uri: Where models are whose entry names no endpoint (a Foundry resource has many models).
+        api_key: A reference to the key of endpoints that have none of their own.
+        credentials: An identity of kind `azure`, in place of keys.
+        base_url: Replaces scheme and host of every endpoint.
+        models: The entries, given by the core.
+    """
+
+    target_uri: str | None = None
+    api_key: Secret = secret(env="AZURE_AI_KEY")
+    credentials: Any = None
+    base_url: str | None = None
+    models: tuple[ModelEntry, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot be used, when the config is loaded."""
+        if self.target_uri is not None:
+            target_of(self.target_uri)
+        for entry in self.models:
+            self.target(entry.raw)
+
+    def target(self, declared: Mapping[str, Any]) -> Target:
+        """Give the endpoint of an entry in `models`.
+
+        Raises:
+            ConfigurationError: Neither the entry nor the connection names one.
+        """
+        uri = declared.get("target_uri", self.target_uri)
+        if uri is None:
+            raise ConfigurationError(
+                f"models[{declared.get('id', '?')}] has no target_uri; copy the Target URI from the endpoint's page"
+            )
+        return target_of(uri)
+
+    def auth_name(self, model: ModelRef, target: Target) -> str | None:
+        """Give the name of the proof of identity for a model's endpoint; None for the connection's own."""
+        entry = model.declared.get("id")
+        if any(entry == other.id and _own_key(other) is not None for other in self.models):
+            return _name(entry)
+        return "resource" if target.resource else None
+
+    def access(self) -> HttpAccess:
+        """Say how to reach the endpoints: one key for all, and the keys that some have."""
+        keys = {entry: key for entry in self.models if (key := _own_key(entry)) is not None}
+        named = {_name(entry.id): _key_for(self.target(entry.raw), key) for entry, key in keys.items()}
+        spare = bool(self.models) and len(keys) == len(self.models)
+        origins = [self.target(entry.raw).origin for entry in self.models]
+        return HttpAccess(
+            # Without base_url every wire has an address of its own, so any will do.
+            base_url=self.base_url or next(iter(origins), "https://ml.azure.com"),
+            auth=self._auth("Authorization", "Bearer ", _ENDPOINTS, spare=spare),
+            named_auth={"resource": self._auth("api-key", "", _RESOURCES, spare=spare), **named},
+        )
+
+    def _auth(self, header: str, prefix: str, scope: str, *, spare: bool) -> Auth:
+        if self.credentials is not None:
+            return Bearer(lambda: self.credentials.token(scope))
+        return StaticHeader(header, self.api_key, prefix, optional=spare)
+
+
+def _name(entry: Any) -> str:
+    return f"key of {entry}"
+
+
+def _own_key(entry: ModelEntry) -> Secret | None:
+    return entry.own.api_key if isinstance(entry.own, AzureLLMModelKeys) else None
+
+
+def _key_for(target: Target, key: Secret) -> StaticHeader:
+    return StaticHeader("api-key", key) if target.resource else StaticHeader("Authorization", key, "Bearer ")
