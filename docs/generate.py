@@ -479,7 +479,7 @@ def provider_keys(name: str) -> Callable[[], str]:
 
     def made() -> str:
         info = Registry.installed().provider(name).info
-        parts = [key_table(info.settings, left_out=("credentials", *_shared_keys.SHARED_KEYS))]
+        parts = [key_table(info.settings, left_out=("credentials", "models", *_shared_keys.SHARED_KEYS))]
         if info.credentials:
             parts.append(
                 f"`credentials`: a table of kind {' or '.join(f'`{kind}`' for kind in info.credentials)}.\n"

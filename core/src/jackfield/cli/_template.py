@@ -32,7 +32,9 @@ _SECRETS: Final = """\
 """
 _DEMO: Final = "onnx"
 _DEMO_TARGET: Final = "local:smollm2-135m"
-_TRANSPORT_KEYS: Final = frozenset({"proxy", "ca_bundle", "timeout", "retry", "headers", "max_parallel"})
+_TRANSPORT_KEYS: Final = frozenset(
+    {"proxy", "ca_bundle", "timeout", "retry", "headers", "max_parallel", "models"}
+)
 
 
 def first_configuration(registry: Registry) -> str:
