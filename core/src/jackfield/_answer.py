@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 
 from ._capabilities import ModelRef
 from ._contract import Decoder, Exchange, FailureInStream, Transport
-from ._errors import JackfieldError, MalformedResponseError, PluginError, ProviderError
-from ._events import Event
+from ._errors import (
+    JackfieldError,
+    MalformedResponseError,
+    PluginError,
+    ProviderError,
+    StreamInterruptedError,
+)
+from ._events import Event, Finish
 from ._status import error_from_status
 from ._watchdog import Watchdog
 from ._wire import Failure, Frame, Head, Wire
@@ -77,9 +83,10 @@ class Answer:
         """
         try:
             with self._watchdog("first_event", limit):
-                await self._begin()
+                self._start(await self._open())
                 while not self.events and not self.ended:
                     await self._step()
+            self.require_end()
         except JackfieldError as error:
             await self.close()
             if not self.events:
@@ -102,7 +109,7 @@ class Answer:
         """
         try:
             with self._watchdog("first_event", limit):
-                await self._begin()
+                self._start(await self._open())
                 while not self.ended:
                     await self._step()
         finally:
@@ -122,6 +129,15 @@ class Answer:
             while len(self.events) == before and not self.ended:
                 await self._step()
 
+    def require_end(self) -> None:
+        """Hold a decoder to its duty: a stream that ended has said how.
+
+        Raises:
+            StreamInterruptedError: It has not.
+        """
+        if self.ended and not any(type(event) is Finish for event in reversed(self.events)):
+            raise StreamInterruptedError("the stream ended without a finish reason")
+
     async def read_body(self, limit: float | None) -> tuple[Head, bytes]:
         """Send and read the whole body without a decoder; for listings.
 
@@ -130,10 +146,7 @@ class Answer:
         """
         try:
             with self._watchdog("first_event", limit):
-                head = await self._open()
-                if head.status is not None and not 200 <= head.status < 300:
-                    raise await self._failure(head)
-                return head, await self._rest()
+                return await self._open(), await self._rest()
         finally:
             await self.close()
 
@@ -151,13 +164,8 @@ class Answer:
         finally:
             await context.__aexit__(None, None, None)
 
-    async def _begin(self) -> None:
-        head = await self._open()
-        if head.status is not None and not 200 <= head.status < 300:
-            raise await self._failure(head)
-        self._start(head)
-
     async def _open(self) -> Head:
+        """Send and check the status."""
         try:
             context = self._transport.exchange(self._wire)
             exchange = await context.__aenter__()
@@ -167,8 +175,10 @@ class Answer:
             raise self._foreign(error) from error
         self._context = context
         self._frames = exchange.frames
-        self.head = exchange.head
-        return exchange.head
+        self.head = head = exchange.head
+        if head.status is not None and not 200 <= head.status < 300:
+            raise await self._failure(head)
+        return head
 
     def _start(self, head: Head) -> None:
         try:

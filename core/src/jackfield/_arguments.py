@@ -10,7 +10,7 @@ import attrs
 
 from ._content import MessageLike, Tool
 from ._errors import ConfigurationError
-from ._options import Options, UnsupportedPolicy, normalise_reasoning, normalise_stop, normalise_tools
+from ._options import UNSET, Options, UnsupportedPolicy, normalise_reasoning, normalise_stop, normalise_tools
 from ._plain import normalise_messages
 from ._policies import TimeoutPolicy
 from ._requests import (
@@ -223,7 +223,25 @@ def _seconds(value: Any, phase: str | None) -> float | None:
 def _options(given: Mapping[str, Any], policy: UnsupportedPolicy) -> Options:
     if not given:
         return _default_options(policy)
-    return Options(**_checked(given, ChatOptions, policy))
+    options = Options(**_checked(given, ChatOptions, policy))
+    _check_words(options)
+    return options
+
+
+def _check_words(options: Options) -> None:
+    """Refuse words that no provider could understand."""
+    form, choice, tools = options.response_format, options.tool_choice, options.tools
+    if isinstance(form, str) and form != "json":
+        raise ConfigurationError(f'response_format must be "json" or a JSON schema, got {form!r}')
+    if choice is UNSET or choice in ("auto", "none"):
+        return
+    names = [] if tools is UNSET else [tool.name for tool in tools]
+    if not names:
+        raise ConfigurationError(f"tool_choice is {choice!r}, but no tools are given")
+    if choice != "required" and choice not in names:
+        raise ConfigurationError(
+            f"tool_choice names no tool that is given: {choice!r}{closest(choice, names)}"
+        )
 
 
 def _default_options(policy: UnsupportedPolicy) -> Options:

@@ -16,7 +16,7 @@ from ._options import UNSET
 from ._replies import EmbedReply, Ranking, RerankReply
 from ._requests import EmbedRequest, RerankRequest
 
-__all__ = ["cut", "run_parts"]
+__all__ = ["Batch", "cut", "run_parts"]
 
 _AT_ONCE = 4
 _BYTES_A_TOKEN = 3

@@ -233,6 +233,7 @@ class CostContext:
     Attributes:
         when: Seconds since the epoch at which the answer came.
         kind: The kind of request.
+        provider: The id of the connection's provider.
         input_tokens: All input of the call, on which prices by the prompt's length depend; None if not told.
         reported_model: The model that the service says answered.
         service_tier: As the service reports it.
@@ -244,6 +245,7 @@ class CostContext:
 
     when: float
     kind: Kind | None = None
+    provider: str | None = None
     input_tokens: int | None = None
     reported_model: str | None = None
     service_tier: str | None = None

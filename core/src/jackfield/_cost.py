@@ -121,7 +121,8 @@ def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
     part of (`cache_write_1h_tokens` out of the cache writes, other `*_input_*`/`input_*` out of the plain
     input, `output_*` out of the output). Units (seconds, searches) are added; seconds, DBU and credits that no rate
     names are no gap: they are a measure, and become a price only by a rate. DBU and credits measure the tokens
-    themselves: a card that prices tokens does not charge them again. A card of units alone prices no tokens: that a machine is
+    themselves: a card that prices tokens does not charge them again. Where a service says what it bills
+    (`billed_input_tokens`, `billed_output_tokens` of Cohere), that is charged, and none of its other counts. A card of units alone prices no tokens: that a machine is
     paid by the hour says that its tokens cost nothing more.
     """
     if card is None or not card.rates:
@@ -193,6 +194,10 @@ def _charge_input(bill: _Bill, usage: Usage) -> None:
         if bill.has("input"):
             bill.missing.append("input_tokens")
         return
+    billed = usage.details.get("billed_input_tokens")
+    if billed is not None:
+        bill.add("input", billed)
+        return
     plain = usage.input_tokens
     for count_name, unit in _INPUT_PARTS:
         count = getattr(usage, count_name) or 0
@@ -215,6 +220,10 @@ def _charge_output(bill: _Bill, usage: Usage) -> None:
     if usage.output_tokens is None:
         if bill.has("output"):
             bill.missing.append("output_tokens")
+        return
+    billed = usage.details.get("billed_output_tokens")
+    if billed is not None:
+        bill.add("output", billed)
         return
     plain = usage.output_tokens - _charge_details(bill, usage, "output_")
     reasoning = usage.reasoning_tokens or 0

@@ -19,10 +19,10 @@ from ._errors import (
     PluginError,
     StreamInterruptedError,
 )
-from ._events import Event, Finish, UsageUpdate
+from ._events import Event, UsageUpdate
 from ._fold import Folded, fold
 from ._options import UNSET
-from ._parameters import Translation
+from ._parameters import ParameterReport, Translation
 from ._policies import TimeoutPolicy
 from ._replies import Attempt, EmbedReply, Ranking, Reply, RerankReply, TokenCount
 from ._requests import EmbedRequest, RerankRequest
@@ -33,9 +33,15 @@ from ._watchdog import Watchdog
 from ._wire import Wire
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from ._connection import Connection, Target
 
+    _Attempt: TypeAlias = Callable[[Answer, float | None], Awaitable[None]]
+
 __all__ = ["Execution", "LiveStream"]
+
+_NO_REPORT = ParameterReport()
 
 
 class Execution:
@@ -72,7 +78,7 @@ class Execution:
             JackfieldError: It failed; says where, and knows every attempt.
         """
         try:
-            answer = await self._begun(self._whole_attempt)
+            answer = await self._begun(Answer.whole)
         finally:
             self.release()
         try:
@@ -87,7 +93,7 @@ class Execution:
             JackfieldError: As `whole`.
         """
         try:
-            answer = await self._begun(self._stream_attempt)
+            answer = await self._begun(Answer.begin)
         except BaseException:
             self.release()
             raise
@@ -118,7 +124,7 @@ class Execution:
             error.partial = partial
         return error
 
-    async def _begun(self, attempt: Callable[[Transport, float | None], Any]) -> Answer:
+    async def _begun(self, attempt: _Attempt) -> Answer:
         connection, call, target = self._connection, self.call, self._target
         try:
             self._translation = translate(
@@ -127,10 +133,11 @@ class Execution:
             if connection.slots is not None:
                 await self._take_slot()
 
-            async def once(waited: float) -> Answer:
-                return await self._recorded(attempt, waited)
-
-            return await with_retries(once, connection.config.retry, lambda: self._watchdog.remaining)
+            return await with_retries(
+                lambda waited: self._recorded(attempt, waited),
+                connection.config.retry,
+                lambda: self._watchdog.remaining,
+            )
         except JackfieldError as error:
             raise self.failed(error, self._partial())  # noqa: B904 -- the same error, filled
 
@@ -152,7 +159,7 @@ class Execution:
                 await slots.acquire()
             self._slot = True
 
-    async def _recorded(self, attempt: Callable[[Transport, float | None], Any], waited: float) -> Answer:
+    async def _recorded(self, attempt: _Attempt, waited: float) -> Answer:
         """Make one attempt and write it down; once, with fresh credentials, if they were refused."""
         began = time.perf_counter()
         self._sent_at = self._answer = transport = None
@@ -162,9 +169,8 @@ class Execution:
             if prepare is not None:
                 await self._prepare(transport, prepare)
             self._sent_at = began = time.perf_counter()
-            answer: Answer = await attempt(
-                transport, self._timeout.until_first_event(stream=self.call.stream)
-            )
+            answer = self._new_answer(transport)
+            await attempt(answer, self._timeout.until_first_event(stream=self.call.stream))
         except JackfieldError as error:
             self._connection.filled(error)  # before a refresh: the service may echo the old credentials
             refreshed = False
@@ -227,7 +233,7 @@ class Execution:
                 duration=time.perf_counter() - began,
                 sent_at=self._sent_at,
                 refreshed=refreshed,
-                **({} if report is None else {"parameters": report}),
+                parameters=_NO_REPORT if report is None else report,
             )
         )
 
@@ -239,22 +245,6 @@ class Execution:
             self._connection.provider, self._target.model, self._translation.wire, transport, self._watchdog
         )
         return self._answer
-
-    async def _whole_attempt(self, transport: Transport, limit: float | None) -> Answer:
-        answer = self._new_answer(transport)
-        await answer.whole(limit)
-        return answer
-
-    async def _stream_attempt(self, transport: Transport, limit: float | None) -> Answer:
-        answer = self._new_answer(transport)
-        await answer.begin(limit)
-        try:
-            _require_end(answer)
-        except StreamInterruptedError as error:
-            if not answer.events:
-                raise
-            answer.fault = error
-        return answer
 
     def folded(self, events: list[Event]) -> Folded:
         """Fold events.
@@ -342,12 +332,6 @@ class Execution:
         return cost
 
 
-def _require_end(answer: Answer) -> None:
-    """Hold a decoder to its duty: a stream that ended has said how."""
-    if answer.ended and not any(type(event) is Finish for event in reversed(answer.events)):
-        raise StreamInterruptedError("the stream ended without a finish reason")
-
-
 def _malformed(message: str, answer: Answer) -> MalformedResponseError:
     head = answer.head
     return MalformedResponseError(
@@ -402,7 +386,7 @@ class LiveStream:
         before = len(self._events)
         try:
             await self._answer.read_more(self._idle)
-            _require_end(self._answer)
+            self._answer.require_end()
         except JackfieldError as error:
             if self._closed:  # another task closed the stream while this one waited
                 raise StopAsyncIteration from None

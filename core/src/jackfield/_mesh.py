@@ -14,7 +14,7 @@ import attrs
 
 from . import _arguments as arguments
 from ._arguments import ChatOptions, EmbedOptions, RerankOptions
-from ._batches import cut, run_parts
+from ._batches import Batch, cut, run_parts
 from ._calls import Call
 from ._capabilities import Kind, ModelCard
 from ._check import CheckResult, check_connection
@@ -298,11 +298,12 @@ class Mesh:
                 earlier = error.attempts
         raise UnknownTargetError(f"the alias {target!r} names no target")
 
-    async def _run_whole(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
+    def _run_whole(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Awaitable[Any]:
+        # No coroutine of its own: most calls have neither middlewares nor observers, and should not pay for them.
         if not self._has_middlewares(connection) and not self._registry.has_observers:
-            return await self._innermost(connection, call, timeout)
+            return self._innermost(connection, call, timeout)
         handler = self._handler(connection, timeout, [])
-        return await observed(self._registry, call, handler)
+        return observed(self._registry, call, handler)
 
     async def _run_stream(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
         if not self._has_middlewares(connection) and not self._registry.has_observers:
@@ -316,24 +317,35 @@ class Mesh:
                 await source.aclose()
             raise
 
-    async def _innermost(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Any:
+    def _innermost(self, connection: Connection, call: Call, timeout: TimeoutPolicy) -> Awaitable[Any]:
         """Carry a call out, past all middlewares."""
         target = connection.target(call.model.id, call.kind)
         if call.stream:
-            return await Execution(connection, target, call, timeout).stream()
+            return Execution(connection, target, call, timeout).stream()
         request = call.request
-        if isinstance(request, EmbedRequest | RerankRequest):
+        if isinstance(request, (EmbedRequest, RerankRequest)):
             parts = cut(request, target.capabilities.limits)
             if len(parts) > 1:
-                began = time.monotonic()
+                return self._in_parts(connection, call, timeout, request, parts)
+        return Execution(connection, target, call, timeout).whole()
 
-                async def part(piece: Request) -> Any:
-                    earlier = call.earlier if piece is parts[0] else ()
-                    one = attrs.evolve(call, request=piece, earlier=earlier)
-                    return await Execution(connection, target, one, _less(timeout, began)).whole()
+    def _in_parts(
+        self,
+        connection: Connection,
+        call: Call,
+        timeout: TimeoutPolicy,
+        request: Batch,
+        parts: Sequence[Batch],
+    ) -> Awaitable[Any]:
+        target = connection.target(call.model.id, call.kind)
+        began = time.monotonic()
 
-                return await run_parts(request, parts, part)
-        return await Execution(connection, target, call, timeout).whole()
+        async def part(piece: Batch) -> Any:
+            earlier = call.earlier if piece is parts[0] else ()
+            one = attrs.evolve(call, request=piece, earlier=earlier)
+            return await Execution(connection, target, one, _less(timeout, began)).whole()
+
+        return run_parts(request, parts, part)
 
     def _call(
         self, target: str, connection: Connection, model_id: str, kind: Kind, options: Any, make: _Make

@@ -188,7 +188,8 @@ class ParameterWriter:
         Raises:
             UnsupportedError: Something is left, and the policy is "error".
         """
-        for name in list(self._given):
+        while self._given:
+            name = next(iter(self._given))
             value = self._given.pop(name)
             rule = self._rules.get(name)
             self.refuse(name, (rule and rule.why) or "the service has no such parameter", value)
@@ -223,6 +224,9 @@ class ParameterWriter:
 
 
 def _set_path(body: dict[str, Any], path: str, value: Any) -> None:
+    if "." not in path:
+        body[path] = value
+        return
     *parents, last = path.split(".")
     for parent in parents:
         body = body.setdefault(parent, {})

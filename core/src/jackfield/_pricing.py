@@ -80,7 +80,8 @@ class Pricing:
             return None
 
     def _from_extension(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-        return self.registry.price(model, attrs.evolve(context, input_tokens=usage.input_tokens))
+        told = attrs.evolve(context, provider=self.provider.info.id, input_tokens=usage.input_tokens)
+        return self.registry.price(model, told)
 
 
 def _completed(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:

@@ -63,6 +63,8 @@ class Registry:
     ) -> None:
         from ._hookspecs import CONTRACT
 
+        plugins = tuple(plugins)
+        self._plugins = plugins
         self._contract = CONTRACT
         self._allow = allow
         self._block = block
@@ -136,6 +138,30 @@ class Registry:
         found += [named("middleware", name, factory) for name, factory in (middlewares or {}).items()]
         found += [named("credentials", name, kind) for name, kind in (credentials or {}).items()]
         return cls(found)
+
+    def extended(
+        self,
+        *plugins: object,
+        extensions: Iterable[object] = (),
+        middlewares: Mapping[str, Callable[..., Any]] | None = None,
+        credentials: Mapping[str, CredentialKind] | None = None,
+    ) -> Registry:
+        """Give a registry that holds a program's own plugins beside these; an own one takes the place of its namesake.
+
+            registry = Registry.installed().extended(extensions=[my_observer])
+            mesh = Mesh.from_config("jackfield.toml", registry=registry)
+
+        Args and errors are those of `of`.
+        """
+        own = Registry.of(*plugins, extensions=extensions, middlewares=middlewares, credentials=credentials)
+        names = set(own._named)
+        kept = [plugin for plugin in self._plugins if (plugin.kind, plugin.name) not in names]
+        return Registry(
+            [*kept, *own._plugins], allow=self._allow and self._allow | own._all_names(), block=self._block
+        )
+
+    def _all_names(self) -> frozenset[str]:
+        return frozenset(name for _, name in self._named)
 
     def provider(self, id: str) -> Provider:
         """Give a provider; imports its plugin at the first time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import ssl
-from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -19,7 +19,7 @@ from ._errors import (
     StreamInterruptedError,
     TimeoutError,
 )
-from ._framer import FramingError
+from ._framer import Framer, FramingError
 from ._framing import framer_for
 from ._secrets import Secret
 from ._wire import Frame, Head, Wire
@@ -197,7 +197,27 @@ class HttpTransport:
         data: bytes | io.BytesIO | None = body if wire.body is not None else None
         if len(body) > _LARGE_BODY:
             data = io.BytesIO(body)  # written piece by piece, so that other calls have their turn
-        return await _connected(session, wire.method, url, data, headers, proxy)
+        import aiohttp
+
+        try:
+            return await session.request(
+                wire.method,
+                url,
+                data=data,
+                headers=headers,
+                proxy=proxy,
+                allow_redirects=False,
+                raise_for_status=False,
+            )
+        except aiohttp.ConnectionTimeoutError as error:
+            raise TimeoutError(
+                f"no connection to {url.host} in time (timeout phase connect)", phase="connect"
+            ) from error
+        except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
+            reason = str(error) or type(error).__name__
+            raise ConnectionFailedError(f"the connection to {url.host} failed: {reason}") from error
+        except ValueError as error:
+            raise ConfigurationError(f"the request to {url.host} cannot be sent: {error}") from error
 
     def _serialised(self, wire: Wire) -> tuple[bytes, MutableMapping[str, str]]:
         headers = self._headers.copy()
@@ -254,37 +274,6 @@ def _resolver(limit: float | None) -> AbstractResolver:
     return Resolver()
 
 
-async def _connected(
-    session: aiohttp.ClientSession,
-    method: str,
-    url: yarl.URL,
-    body: bytes | io.BytesIO | None,
-    headers: Mapping[str, str],
-    proxy: str | None,
-) -> aiohttp.ClientResponse:
-    import aiohttp
-
-    try:
-        return await session.request(
-            method,
-            url,
-            data=body,
-            headers=headers,
-            proxy=proxy,
-            allow_redirects=False,
-            raise_for_status=False,
-        )
-    except aiohttp.ConnectionTimeoutError as error:
-        raise TimeoutError(
-            f"no connection to {url.host} in time (timeout phase connect)", phase="connect"
-        ) from error
-    except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
-        reason = str(error) or type(error).__name__
-        raise ConnectionFailedError(f"the connection to {url.host} failed: {reason}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"the request to {url.host} cannot be sent: {error}") from error
-
-
 class _HttpExchange:
     """One request under way. Leaving it early closes its connection; leaving it at the end gives it back."""
 
@@ -298,7 +287,7 @@ class _HttpExchange:
     async def __aenter__(self) -> Exchange:
         response = self._response = await self._transport.send(self._wire)
         self._transport.under_way.add(self)
-        return Exchange(Head(response.status, response.headers), self._frames(response))
+        return Exchange(Head(response.status, response.headers), _Frames(response, self._wire))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -311,27 +300,53 @@ class _HttpExchange:
         if self._response is not None:
             self._response.close()
 
-    async def _frames(self, response: aiohttp.ClientResponse) -> AsyncIterator[Sequence[Frame]]:
+
+class _Frames:
+    """The frames of one answer, those of one network read at a time.
+
+    No async generator: each of those registers itself with the event loop, which every call would pay for.
+    """
+
+    __slots__ = ("_ended", "_framer", "_response", "_wire")
+
+    def __init__(self, response: aiohttp.ClientResponse, wire: Wire) -> None:
+        self._response = response
+        self._wire = wire
+        self._framer: Framer | None = None
+        self._ended = False
+
+    def __aiter__(self) -> _Frames:
+        return self
+
+    async def __anext__(self) -> Sequence[Frame]:
         import aiohttp
 
-        content = response.content
         try:
-            if not self._wire.stream or response.status >= 400:
-                yield [Frame(await (response.read() if response.status < 400 else _error_body(content)))]
-                return
-            framer = framer_for(response.headers.get("Content-Type"), self._wire.framing)
-            async for chunk in content.iter_any():
-                frames = framer.feed(chunk)
+            while not self._ended:
+                frames = await self._read()
                 if frames:
-                    yield frames
-            frames = framer.close()
-            if frames:
-                yield frames
+                    return frames
         except FramingError as error:
             raise MalformedResponseError(f"the answer does not keep to its framing: {error}") from error
         except (aiohttp.ClientError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise StreamInterruptedError(f"the answer was cut: {reason}") from error
+        raise StopAsyncIteration
+
+    async def _read(self) -> Sequence[Frame]:
+        response = self._response
+        if not self._wire.stream or response.status >= 400:
+            self._ended = True
+            whole = await (response.read() if response.status < 400 else _error_body(response.content))
+            return (Frame(whole),)
+        framer = self._framer
+        if framer is None:
+            framer = self._framer = framer_for(response.headers.get("Content-Type"), self._wire.framing)
+        chunk = await response.content.readany()
+        if chunk:
+            return framer.feed(chunk)
+        self._ended = True
+        return framer.close()
 
 
 async def _error_body(content: aiohttp.StreamReader) -> bytes:

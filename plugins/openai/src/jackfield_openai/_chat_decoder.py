@@ -45,6 +45,9 @@ _PIECES: Final = frozenset(
     {"role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
      "reasoning_details", "annotations", "audio", "name", "token_id", "channel"}
 )  # fmt: skip
+# A piece of a choice with these keys alone has no thinking, calls, citations or audio; most have no others.
+_SIMPLE_PIECES: Final = frozenset({"role", "content", "refusal"})
+_SIMPLE_CHOICE: Final = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
 _DETAILS: Final = ("content_filter_result", "stop_reason", "native_finish_reason", "finish_details")
 
 
@@ -176,7 +179,7 @@ class ChatDecoder:
             self._started = started
             self._id = started.id or self._id
             yield started
-        for name in event.keys() - _ENVELOPE:
+        for name in () if _ENVELOPE.issuperset(event) else event.keys() - _ENVELOPE:
             if event[name] is not None and self._extras.get(name) != event[name]:
                 self._extras[name] = event[name]
                 yield RawEvent(name, event[name])
@@ -192,7 +195,8 @@ class ChatDecoder:
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(index, self._dialect.id)
-        if wire.get("error"):
+        simple = _SIMPLE_CHOICE.issuperset(wire)
+        if not simple and wire.get("error"):
             fail({"error": wire["error"]})
         message = wire.get("delta") if self._streamed else wire.get("message")
         if message is None:
@@ -204,7 +208,8 @@ class ChatDecoder:
             tokens = read_logprobs(wire["logprobs"])
             if tokens:
                 yield LogprobsDelta(tokens, index)
-        yield from self._judge(wire, choice, index)
+        if not simple:
+            yield from self._judge(wire, choice, index)
         if choice.thinking.open:
             self._plain.discard(index)
         else:
@@ -215,7 +220,7 @@ class ChatDecoder:
             choice.finished = True
         elif raw and not choice.finished:  # old servers say "" until the end
             yield from self._finish(index, choice, raw)
-        nested = wire.get("usage")  # Moonshot puts the usage into the choice
+        nested = None if simple else wire.get("usage")  # Moonshot puts the usage into the choice
         if nested and nested != self._usage:
             self._usage = nested
             yield UsageUpdate(self._dialect.usage(nested), nested)
@@ -234,9 +239,11 @@ class ChatDecoder:
             yield RawEvent("content_filter", {name: wire[name] for name in wire.keys() & FILTER_FIELDS})
 
     def _message(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
-        yield from choice.thinking.read(message)
+        simple = _SIMPLE_PIECES.issuperset(message)
+        if not simple:
+            yield from choice.thinking.read(message)
         content, refusal, calls = message.get("content"), message.get("refusal"), message.get("tool_calls")
-        if content or refusal or calls:
+        if choice.thinking.open and (content or refusal or calls):
             yield from choice.thinking.end()
         if isinstance(content, str):
             if content:
@@ -246,6 +253,12 @@ class ChatDecoder:
         if refusal:
             choice.refused = True
             yield RefusalDelta(refusal, index)
+        if not simple:
+            yield from self._beside(message, choice, index)
+
+    def _beside(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
+        """Read what is no text: calls, annotations, audio, and what has no event of its own."""
+        calls = message.get("tool_calls")
         if calls:
             yield from choice.tools.read([calls] if isinstance(calls, dict) else calls, self._id)
         legacy = message.get("function_call")
@@ -257,7 +270,7 @@ class ChatDecoder:
         audio = message.get("audio")
         if audio and any(audio.values()):
             choice.hear(audio)
-        for name in message.keys() - _PIECES:
+        for name in () if _PIECES.issuperset(message) else message.keys() - _PIECES:
             if message[name] not in (None, []):
                 yield RawEvent(name, message[name])
 
@@ -280,8 +293,10 @@ class ChatDecoder:
         choice.finished = True
         if raw == "error":
             fail({"error": {"message": "the service ended the answer with the finish reason error"}})
-        yield from choice.thinking.end()
-        yield from choice.tools.end(self._id)
+        if choice.thinking.open:
+            yield from choice.thinking.end()
+        if choice.tools.any:
+            yield from choice.tools.end(self._id)
         if choice.audio:
             yield PartAdded(RawPart(self._dialect.id, {"type": "audio", "audio": choice.audio}), index)
         reason = FINISH_REASONS.get(raw.lower(), "other") if isinstance(raw, str) else "other"
