@@ -256,7 +256,7 @@ def _forward(hint: object) -> str:
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "The mesh": ("_mesh", "_plan", "_check"),
     "Messages": ("_content",),
-    "Options": ("_arguments", "_options"),
+    "Options": ("_arguments", "_options", "_translation"),
     "Answers": ("_replies", "_stream", "_usage"),
     "Events": ("_events",),
     "Cost": ("_cost",),

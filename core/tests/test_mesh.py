@@ -31,6 +31,7 @@ from jackfield import (
     Reply,
     StreamInterruptedError,
     TextDelta,
+    Tool,
     UnsupportedError,
     hookimpl,
 )
@@ -683,3 +684,19 @@ async def test_the_fake_provider_serves_every_call():
         assert (await mesh.models())[0].id == "echo"
         assert (await mesh.check("c")).ok
         assert mesh.explain("c:m", "hi").url is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"response_format": "jsn"}, "response_format"),
+        ({"tool_choice": "required"}, "no tools are given"),
+        ({"tool_choice": "ad", "tools": [Tool("add")]}, "did you mean 'add'"),
+    ],
+)
+async def test_words_that_no_provider_could_understand_are_refused(options, message):
+    async with Mesh.from_config(
+        {"connections": {"f": {"provider": "fake"}}}, registry=Registry.of(FakeProvider())
+    ) as mesh:
+        with pytest.raises(ConfigurationError, match=message):
+            await mesh.chat("f:echo", "hi", **options)

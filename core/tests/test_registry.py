@@ -553,3 +553,25 @@ def test_importing_the_package_loads_no_pluggy():
     code = "import jackfield, jackfield._registry, jackfield._config, sys; print('pluggy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+class TestExtended:
+    def test_a_program_adds_its_own_plugins_to_what_is_there(self):
+        first, second = Plugin(id="one"), Plugin(id="two")
+        registry = Registry.of(first).extended(second)
+        assert registry.provider_ids() == ("one", "two")
+
+    def test_an_own_plugin_takes_the_place_of_its_namesake(self):
+        class Newer(Plugin):
+            @hookimpl
+            def jackfield_transport(self, settings):
+                return "the newer one's"
+
+        registry = Registry.of(Plugin(id="one")).extended(Newer(id="one"))
+        assert registry.provider("one").transport(None) == "the newer one's"
+        assert registry.provider_ids() == ("one",)
+
+    def test_the_first_registry_stays_as_it_was(self):
+        registry = Registry.of(Plugin(id="one"))
+        registry.extended(Plugin(id="two"))
+        assert registry.provider_ids() == ("one",)

@@ -189,6 +189,9 @@ if TYPE_CHECKING:
         Stream,
         StreamSource,
     )
+    from ._translation import (
+        SUMMARY_PROMPT,
+    )
     from ._usage import (
         Usage,
     )
@@ -201,6 +204,7 @@ if TYPE_CHECKING:
     )
 
 _MODULE_BY_NAME = {
+    "SUMMARY_PROMPT": "_translation",
     "Attempt": "_replies",
     "Audio": "_content",
     "Auth": "_contract",
@@ -348,6 +352,7 @@ _MODULE_BY_NAME = {
 
 __all__ = [
     "FEATURES",
+    "SUMMARY_PROMPT",
     "UNSET",
     "Attempt",
     "Audio",

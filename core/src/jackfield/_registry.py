@@ -156,9 +156,8 @@ class Registry:
         own = Registry.of(*plugins, extensions=extensions, middlewares=middlewares, credentials=credentials)
         names = set(own._named)
         kept = [plugin for plugin in self._plugins if (plugin.kind, plugin.name) not in names]
-        return Registry(
-            [*kept, *own._plugins], allow=self._allow and self._allow | own._all_names(), block=self._block
-        )
+        allow = None if self._allow is None else self._allow | own._all_names()
+        return Registry([*kept, *own._plugins], allow=allow, block=self._block)
 
     def _all_names(self) -> frozenset[str]:
         return frozenset(name for _, name in self._named)
