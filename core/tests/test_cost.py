@@ -135,6 +135,12 @@ class TestEveryTokenOnce:
             cost = compute_cost(usage, RateCard(rates))
             assert (cost.status, cost.amount) == ("complete", Decimal(1))
 
+    def test_what_the_service_says_it_bills_is_what_is_charged(self):
+        details = {"billed_input_tokens": 46, "billed_output_tokens": 9}
+        usage = Usage(input_tokens=755, output_tokens=11, cached_input_tokens=704, details=details)
+        cost = compute_cost(usage, card(input=1, output=2, cache_read="0.1"))
+        assert (cost.status, cost.amount) == ("complete", Decimal("0.000064"))
+
     def test_seconds_that_nobody_prices_are_no_gap(self):
         usage = Usage(input_tokens=1_000_000, output_tokens=0, units={"second": Decimal(2)})
         cost = compute_cost(usage, card(input=1, output=1))
