@@ -1,0 +1,29 @@
+"""Prices and context windows for Jackfield, from the genai-prices package."""
+
+from __future__ import annotations
+
+from jackfield import CostContext, ModelRef, RateCard, hookimpl
+
+__all__ = ["context_window"]
+
+
+@hookimpl
+def jackfield_price(model: ModelRef, context: CostContext) -> RateCard | None:
+    """Give the published rates of a model for one call; None if the data does not know them."""
+    from ._rates import rates
+
+    return rates(model, context)
+
+
+def context_window(provider: str, model: str) -> int | None:
+    """Give a model's context window in tokens; None if the data does not tell it.
+
+    Args:
+        provider: The id of a provider of Jackfield's.
+        model: The model's id.
+    """
+    from ._billing import Biller
+    from ._prices import find
+
+    entry = find(Biller(provider, (model,)))
+    return None if entry is None else entry.context_window
