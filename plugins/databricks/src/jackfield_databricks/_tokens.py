@@ -88,10 +88,9 @@ def _refused(url: str, error: urllib.error.HTTPError) -> Exception:
         return OverloadedError(text, status=error.code, body=body)
     if 300 <= error.code < 400:
         return MalformedResponseError(f"{text}; is host the address of the workspace?", status=error.code)
+    # No status: a 401 here is none of the model's, for which a new token would be fetched.
     return AuthenticationError(
-        f"{text}; check client_id and client_secret (a secret lives two years at most)",
-        status=error.code,
-        body=body,
+        f"{text}; check client_id and client_secret (a secret lives two years at most)", body=body
     )
 
 
