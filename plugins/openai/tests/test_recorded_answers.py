@@ -1,20 +1,24 @@
 """Recorded traffic of real services, read by our decoders and compared with a second, simpler reading.
 
-The recordings lie beside the repository (`../shared/wire`), not in it. Where they are absent the tests are
-skipped; in CI that is a failure.
+See `openai_recordings.py` for where the recordings are.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import struct
 from collections import Counter
-from functools import lru_cache
-from pathlib import Path
 
 import pytest
+from openai_recordings import (
+    check_choices,
+    check_response,
+    events_by,
+    floats_of,
+    frames_of,
+    head_of,
+    message_in,
+    raw_body,
+    recorded,
+)
 
 import jackfield_openai
 from jackfield import (
@@ -27,14 +31,11 @@ from jackfield import (
     JackfieldError,
     MalformedResponseError,
     ProviderError,
-    ToolCall,
     Wire,
 )
 from jackfield._fold import fold
-from jackfield.http import framer_for
 from jackfield_openai import OPENAI, Dialect, decoder
 
-FOLDER = Path(__file__).parents[4] / "shared" / "wire"
 FILES = ("openai", "compat", "hf")
 LOCAL = Dialect(id="local")
 
@@ -71,172 +72,20 @@ COUNTS = {
 }
 
 
-@lru_cache(maxsize=1)
 def rows():
-    if not FOLDER.is_dir():
-        message = "the recordings are not here; they lie beside the repository in shared/wire"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    texts = ((FOLDER / f"{name}.jsonl").read_text(encoding="utf-8") for name in FILES)
-    return [json.loads(line) for text in texts for line in text.split("\n") if line]
+    return recorded(*FILES)
 
 
 def of(api, **facts):
     return [r for r in rows() if r["api"] == api and all(r["response"][k] == v for k, v in facts.items())]
 
 
-# -- our reading ---------------------------------------------------------------------------------------------
-
-
-def raw_body(row):
-    body = row["response"]["body"]
-    kind = row["response"]["body_kind"]
-    if kind in ("sse", "text"):
-        return body.encode()
-    if kind == "parsed_events":
-        return (
-            b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in body) + b"data: [DONE]\n\n"
-        )
-    return json.dumps(body).encode()
-
-
-def head_of(row):
-    kind = row["response"]["body_kind"]
-    default = "text/event-stream" if kind in ("sse", "parsed_events") else "application/json"
-    headers = dict(row["response"].get("headers") or {})
-    headers.setdefault("content-type", default)
-    return Head(row["response"]["status"], Headers(headers))
-
-
-def frames_of(data, content_type, *, cut=None):
-    framer = framer_for(content_type, "sse")
-    pieces = [data] if cut is None else [data[i : i + cut] for i in range(0, len(data), cut)]
-    frames = [frame for piece in pieces for frame in framer.feed(piece)]
-    return [*frames, *framer.close()]
-
-
 def events_of(row, *, cut=None):
     dialect = OPENAI if row["api"].startswith("openai") else LOCAL
     request = (row.get("request") or {}).get("body")
-    wire = Wire(
-        "/",
-        request if isinstance(request, dict) else {},
-        stream=row["stream"],
-        meta={"api": SERVED[row["api"]]},
-    )
-    head = head_of(row)
-    decode = decoder(dialect, wire)
-    events = list(decode.start(head))
-    for frame in frames_of(raw_body(row), head.headers["content-type"], cut=cut):
-        events += decode.feed(frame)
-    return events + decode.finish()
-
-
-# -- the second reading: no streaming logic, no classes, only what the documents say ---------------------------
-
-
-def sse_values(text):
-    for block in text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n"):
-        data = "\n".join(line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:"))
-        if data and data != "[DONE]":
-            yield json.loads(data)
-
-
-def values_of(row):
-    kind, body = row["response"]["body_kind"], row["response"]["body"]
-    return list(sse_values(body)) if kind == "sse" else body if kind == "parsed_events" else [body]
-
-
-def piece_of(row, choice):
-    whole = row["response"]["body_kind"] == "json"
-    first, second = ("message", "delta") if whole else ("delta", "message")
-    piece = choice.get(first) or choice.get(second)
-    return piece if piece is not None else {"content": choice.get("text")}
-
-
-def expected_choices(row):
-    """`{index: {"text", "refusal", "thinking", "calls": [[name, arguments text]], "raw"}}`."""
-    found = {}
-    for value in values_of(row):
-        for choice in value.get("choices") or []:
-            blank = {"text": "", "refusal": "", "thinking": "", "calls": [], "keys": [], "raw": None}
-            state = found.setdefault(choice.get("index", 0), blank)
-            piece = piece_of(row, choice)
-            state["text"] += piece.get("content") or ""
-            state["refusal"] += piece.get("refusal") or ""
-            details = "".join(
-                d.get("text") or d.get("summary") or "" for d in piece.get("reasoning_details") or []
-            )
-            state["thinking"] += piece.get("reasoning_content") or piece.get("reasoning") or details
-            if piece.get("function_call"):
-                add_call(state, 0, piece["function_call"])
-            for position, call in enumerate(piece.get("tool_calls") or []):
-                fallback = len(state["keys"]) + position if "name" in (call.get("function") or {}) else 0
-                add_call(state, call.get("index", fallback), call.get("function") or call["custom"])
-            state["raw"] = choice.get("finish_reason") or state["raw"]
-    return found
-
-
-def add_call(state, key, function):
-    if key not in state["keys"]:
-        state["keys"].append(key)
-        state["calls"].append([function.get("name"), ""])
-    call = state["calls"][state["keys"].index(key)]
-    arguments = function.get("arguments", function.get("input")) or ""
-    call[1] += arguments if isinstance(arguments, str) else json.dumps(arguments)
-
-
-def expected_usage(row):
-    """Input, output, cached and thinking tokens; None where the service did not say."""
-    said = [v.get("usage") or (v.get("x_groq") or {}).get("usage") for v in values_of(row)]
-    usage = next((u for u in reversed(said) if u), None)
-    if usage is None:
-        return (None, None, None, None)
-    inside = usage.get("prompt_tokens_details") or {}
-    thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
-    cached = inside.get("cached_tokens", usage.get("prompt_cache_hit_tokens", usage.get("cached_tokens")))
-    read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if row.get("variant") == "xai" and thought and written is not None:  # xAI counts thinking apart
-        written = usage["total_tokens"] - read
-    return (read, written, cached, thought)
-
-
-FINISH = {
-    "stop": "stop", "eos": "stop", "eos_token": "stop", "length": "length", "tool_calls": "tool_calls",
-    "function_call": "tool_calls", "content_filter": "content_filter", None: "other",
-}  # fmt: skip
-
-
-def same_arguments(ours: ToolCall, text):
-    try:
-        value = json.loads(text) if text.strip() else {}
-    except ValueError:
-        value = None
-    return ours.arguments == value if isinstance(value, dict) else ours.arguments_raw == text
-
-
-def check_choices(row, answer):
-    expected = expected_choices(row)
-    assert {choice.index for choice in answer.choices} == set(expected)
-    for choice in answer.choices:
-        want = expected[choice.index]
-        message = choice.message
-        assert message.text == want["text"]
-        assert "".join(p.text for p in message.parts if type(p).__name__ == "Thinking") == want["thinking"]
-        assert "".join(p.text for p in message.parts if getattr(p, "refusal", False)) == want["refusal"]
-        assert [call.name for call in message.tool_calls] == [name for name, _ in want["calls"]]
-        for ours, (_, text) in zip(message.tool_calls, want["calls"], strict=True):
-            assert same_arguments(ours, text)
-            assert ours.id
-        assert choice.finish_raw == want["raw"]
-        finish = FINISH[want["raw"]]
-        if finish == "stop":
-            finish = "tool_calls" if want["calls"] else "refusal" if want["refusal"] else "stop"
-        assert choice.finish_reason == finish
-    used = answer.usage
-    mine = (used.input_tokens, used.output_tokens, used.cached_input_tokens, used.reasoning_tokens)
-    assert mine == expected_usage(row)
+    body = request if isinstance(request, dict) else {}
+    wire = Wire("/", body, stream=row["stream"], meta={"api": SERVED[row["api"]]})
+    return events_by(decoder(dialect, wire), row, cut=cut)
 
 
 def broken(row):
@@ -250,9 +99,6 @@ def broken(row):
 
 def is_answer(row):
     return row["response"]["status"] < 400 and broken(row) is None
-
-
-# -- tests ----------------------------------------------------------------------------------------------------
 
 
 def test_every_line_is_accounted_for():
@@ -302,52 +148,6 @@ def test_responses_are_read_as_recorded():
         except (AssertionError, JackfieldError, FailureInStream, KeyError) as fault:
             faults[row["id"]] = f"{type(fault).__name__}: {str(fault)[:400]}"
     assert not faults
-
-
-def check_response(row, answer):
-    values = values_of(row)
-    last = values[-1]["response"] if row["response"]["body_kind"] == "sse" else values[-1]
-    items = last["output"]
-    if not items:  # some recordings leave the output out of the last event
-        items = [v["item"] for v in values if v.get("type") == "response.output_item.done"]
-    parts = [part for item in items if item["type"] == "message" for part in item["content"]]
-    (choice,) = answer.choices
-    assert choice.text == "".join(p["text"] for p in parts if p["type"] == "output_text")
-    refusal = "".join(p["refusal"] for p in parts if p["type"] == "refusal")
-    assert "".join(p.text for p in choice.message.parts if getattr(p, "refusal", False)) == refusal
-    calls = [item for item in items if item["type"] in ("function_call", "custom_tool_call")]
-    assert [(c.id, c.name) for c in choice.message.tool_calls] == [(i["call_id"], i["name"]) for i in calls]
-    for ours, item in zip(choice.message.tool_calls, calls, strict=True):
-        # One recording was edited in its whole texts alone; a reader of the stream saw the pieces.
-        pieces = [
-            v["delta"]
-            for v in values
-            if v.get("item_id") == item["id"] and v["type"].endswith("arguments.delta")
-        ]
-        assert same_arguments(ours, "".join(pieces) or item.get("arguments", item.get("input")))
-    kept = [part for part in choice.message.parts if type(part).__name__ == "RawPart"]
-    spoken = ("message", "reasoning", "function_call", "custom_tool_call")
-    assert [part.data for part in kept] == [item for item in items if item["type"] not in spoken]
-    thinking = [part for part in choice.message.parts if type(part).__name__ == "Thinking"]
-    assert [part.data["item"]["id"] for part in thinking] == [
-        i["id"] for i in items if i["type"] == "reasoning"
-    ]
-    usage = last["usage"]
-    assert answer.usage.input_tokens == usage["input_tokens"]
-    assert answer.usage.output_tokens == usage["output_tokens"]
-    details = usage.get("output_tokens_details") or {}
-    assert answer.usage.reasoning_tokens == details.get("reasoning_tokens")
-    reason = (last.get("incomplete_details") or {}).get("reason")
-    plain = "tool_calls" if calls else "refusal" if refusal else "stop"
-    assert choice.finish_reason == {"max_output_tokens": "length", None: plain}[reason]
-    assert answer.model == last["model"]
-
-
-def floats_of(value):
-    if isinstance(value, str):
-        raw = base64.b64decode(value)
-        return list(struct.unpack(f"<{len(raw) // 4}f", raw))
-    return [struct.unpack("<f", struct.pack("<f", number))[0] for number in value]
 
 
 @pytest.mark.parametrize(("api", "answers"), [("openai.embeddings", 45), ("hf.embeddings", 1)])
@@ -412,14 +212,6 @@ def test_errors_are_classed_as_recorded():
             float(head.headers["retry-after"]) if "retry-after" in head.headers else None
         )
     assert not faults
-
-
-def message_in(body):
-    if isinstance(body, str):
-        return body
-    inner = body.get("error", body)
-    inner = inner[0] if isinstance(inner, list) else inner
-    return inner if isinstance(inner, str) else inner["message"]
 
 
 def test_cuts_of_the_network_change_nothing():
