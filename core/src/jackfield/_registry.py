@@ -122,22 +122,7 @@ class Registry:
         Raises:
             PluginError: A provider plugin cannot be bound.
         """
-        from ._hookspecs import CONTRACT
-
-        def named(kind: PluginKind, name: str, plugin: object) -> InstalledPlugin:
-            return InstalledPlugin(name, kind, CONTRACT, lambda: plugin)
-
-        found = [
-            named("provider", bind_provider(plugin, f"the plugin {_called(plugin)}").info.id, plugin)
-            for plugin in plugins
-        ]
-        found += [
-            named("extension", f"{_called(plugin)}-{number}", plugin)
-            for number, plugin in enumerate(extensions, 1)
-        ]
-        found += [named("middleware", name, factory) for name, factory in (middlewares or {}).items()]
-        found += [named("credentials", name, kind) for name, kind in (credentials or {}).items()]
-        return cls(found)
+        return cls(_from_objects(plugins, extensions, middlewares or {}, credentials or {}))
 
     def extended(
         self,
@@ -153,14 +138,11 @@ class Registry:
 
         Args and errors are those of `of`.
         """
-        own = Registry.of(*plugins, extensions=extensions, middlewares=middlewares, credentials=credentials)
-        names = set(own._named)
+        own = _from_objects(plugins, extensions, middlewares or {}, credentials or {})
+        names = {(plugin.kind, plugin.name) for plugin in own}
         kept = [plugin for plugin in self._plugins if (plugin.kind, plugin.name) not in names]
-        allow = None if self._allow is None else self._allow | own._all_names()
-        return Registry([*kept, *own._plugins], allow=allow, block=self._block)
-
-    def _all_names(self) -> frozenset[str]:
-        return frozenset(name for _, name in self._named)
+        allow = None if self._allow is None else self._allow | {plugin.name for plugin in own}
+        return Registry([*kept, *own], allow=allow, block=self._block)
 
     def provider(self, id: str) -> Provider:
         """Give a provider; imports its plugin at the first time.
@@ -358,6 +340,31 @@ class Registry:
         if key in self._failed:
             return PluginState.of(plugin, "failed", self._failed[key].message)
         return PluginState.of(plugin, "ready" if key in self._ready else "not loaded", None)
+
+
+def _from_objects(
+    plugins: Iterable[object],
+    extensions: Iterable[object],
+    middlewares: Mapping[str, Callable[..., Any]],
+    credentials: Mapping[str, CredentialKind],
+) -> list[InstalledPlugin]:
+    """Describe a program's own plugins as if they were installed."""
+    from ._hookspecs import CONTRACT
+
+    def named(kind: PluginKind, name: str, plugin: object) -> InstalledPlugin:
+        return InstalledPlugin(name, kind, CONTRACT, lambda: plugin)
+
+    found = [
+        named("provider", bind_provider(plugin, f"the plugin {_called(plugin)}").info.id, plugin)
+        for plugin in plugins
+    ]
+    found += [
+        named("extension", f"{_called(plugin)}-{number}", plugin)
+        for number, plugin in enumerate(extensions, 1)
+    ]
+    found += [named("middleware", name, factory) for name, factory in middlewares.items()]
+    found += [named("credentials", name, kind) for name, kind in credentials.items()]
+    return found
 
 
 def _imported(installed: InstalledPlugin) -> object:
