@@ -130,7 +130,8 @@ def expected_usage(row):
     thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
     cached = inside.get("cached_tokens", usage.get("prompt_cache_hit_tokens", usage.get("cached_tokens")))
     read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if row.get("variant") == "xai" and thought and written is not None:  # xAI counts thinking apart
+    apart = thought and None not in (read, written) and usage.get("total_tokens") == read + written + thought
+    if apart:  # xAI's models count thinking beside the answer
         written = usage["total_tokens"] - read
     return (read, written, cached, thought)
 
