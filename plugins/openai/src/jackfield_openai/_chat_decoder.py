@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -36,10 +36,10 @@ from ._verdicts import FILTER_FIELDS, worst_verdicts
 
 __all__ = ["ChatDecoder"]
 
-# Every chunk has these; what else it has is kept as a RawEvent.
+# Every chunk has these (`obfuscation`, and Mistral's `p`, only hide its size); what else it has is kept as a RawEvent.
 _ENVELOPE: Final = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation",
-     "error", "citations"}
+     "error", "citations", "p"}
 )  # fmt: skip
 _PIECES: Final = frozenset(
     {"role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
@@ -48,6 +48,7 @@ _PIECES: Final = frozenset(
 # A piece of a choice with these keys alone has no thinking, calls, citations or audio; most have no others.
 _SIMPLE_PIECES: Final = frozenset({"role", "content", "refusal"})
 _SIMPLE_CHOICE: Final = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
+_NOTHING: Final[Mapping[str, Any]] = {}
 _DETAILS: Final = ("content_filter_result", "stop_reason", "native_finish_reason", "finish_details")
 
 
@@ -156,24 +157,28 @@ class ChatDecoder:
         if event.get("error"):
             fail(event)
         choices = event.get("choices")
-        if choices is None and not event.get("usage") and self._started is None:
+        usage = event.get("usage") or (event.get("x_groq") or {}).get("usage")
+        if choices is None and not usage:
             raise_failure(event)
-            if event.get("object") == "error" or not self._streamed:
+            if self._started is None and not self._streamed:
                 raise MalformedResponseError(
                     f"the answer has no choices; it has {', '.join(event) or 'nothing'}"
                 )
-        yield from self._envelope(event)
+        yield from self._envelope(event, usage or _NOTHING)
         for position, choice in enumerate(choices or ()):
             index = choice.get("index")
             yield from self._choice(choice, position if index is None else index)
-        usage = event.get("usage") or (event.get("x_groq") or {}).get("usage")
         if usage and usage != self._usage:
             self._usage = usage
             yield UsageUpdate(self._dialect.usage(usage), usage)
         self._plain_size = len(event)
 
-    def _envelope(self, event: dict[str, Any]) -> Iterator[Event]:
-        started = Started(event.get("id") or None, event.get("model") or None, event.get("service_tier"))
+    def _envelope(self, event: dict[str, Any], usage: Mapping[str, Any]) -> Iterator[Event]:
+        # Mistral tells the tier within the usage, which comes at the end.
+        tier = event.get("service_tier") or usage.get("service_tier")
+        if tier is None and self._started is not None:
+            tier = self._started.service_tier
+        started = Started(event.get("id") or None, event.get("model") or None, tier)
         nameless = started.id is None and started.model is None  # a note of Azure's filter
         if started != self._started and not (nameless and self._started is not None):
             self._started = started
@@ -198,12 +203,8 @@ class ChatDecoder:
         simple = _SIMPLE_CHOICE.issuperset(wire)
         if not simple and wire.get("error"):
             fail({"error": wire["error"]})
-        message = wire.get("delta") if self._streamed else wire.get("message")
-        if message is None:
-            message = wire.get("message") or wire.get("delta")
-        if message is None:
-            message = {"content": wire.get("text")}
-        yield from self._message(message, choice, index)
+        for message in self._messages(wire):
+            yield from self._message(message, choice, index)
         if wire.get("logprobs"):
             tokens = read_logprobs(wire["logprobs"])
             if tokens:
@@ -225,6 +226,15 @@ class ChatDecoder:
             self._usage = nested
             yield UsageUpdate(self._dialect.usage(nested), nested)
 
+    def _messages(self, wire: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Give what was said: a piece or a message, or turns with tools that the service ran itself (Mistral)."""
+        message = wire.get("delta") if self._streamed else wire.get("message")
+        if message is None:
+            message = wire.get("message") or wire.get("delta")
+        if message is None:
+            return wire.get("messages") or ({"content": wire.get("text")},)
+        return (message,)
+
     def _judge(self, wire: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
         """Keep what is said of the end, and a content filter's verdicts, which each chunk gives on its own text."""
         for name in _DETAILS:
@@ -241,6 +251,9 @@ class ChatDecoder:
     def _message(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
         simple = _SIMPLE_PIECES.issuperset(message)
         if not simple:
+            if message.get("role") == "tool":  # what a tool of the service's own gave is not the model's word
+                yield RawEvent("tool_message", message)
+                return
             yield from choice.thinking.read(message)
         content, refusal, calls = message.get("content"), message.get("refusal"), message.get("tool_calls")
         if choice.thinking.open and (content or refusal or calls):
@@ -286,6 +299,9 @@ class ChatDecoder:
             elif kind in ("reasoning", "thinking"):
                 yield from choice.thinking.read_part(part)
             else:
+                source = self._dialect.source(part)
+                if source is not None:
+                    yield CitationDelta(source, index)
                 yield PartAdded(RawPart(self._dialect.id, part), index)
 
     def _finish(self, index: int, choice: _Choice, raw: str | None) -> Iterator[Event]:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from jackfield import Capabilities, ModelRef, Usage
+from jackfield import Capabilities, Citation, ModelRef, Usage
 
 from ._usage import read_usage
 
@@ -19,6 +19,10 @@ EndRule: TypeAlias = Literal["finish", "clean"]
 
 def _unknown(_: ModelRef) -> Capabilities:
     return Capabilities()
+
+
+def _no_source(_: Mapping[str, Any]) -> Citation | None:
+    return None
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +53,7 @@ class Dialect:
         cache_mark: The field that marks the end of a cacheable prefix: OpenAI's own, or Anthropic's, which
             services that resell Claude take.
         usage: Reads the service's count of tokens.
+        source: Reads a content part of an answer that names a source (Mistral); None for all other parts.
         cost: Where in its usage the service says what the call cost in USD; None if nowhere.
         late_finish: A filter may still block after the finish reason (Azure's asynchronous filter), so the
             end of a choice is told at the end of the answer.
@@ -74,6 +79,7 @@ class Dialect:
     end: EndRule = "clean"
     cache_mark: CacheMark = "prompt_cache_breakpoint"
     usage: Callable[[Mapping[str, Any]], Usage] = read_usage
+    source: Callable[[Mapping[str, Any]], Citation | None] = _no_source
     cost: str | None = None
     late_finish: bool = False
     input_types: Mapping[str, str] = attrs.field(factory=dict)

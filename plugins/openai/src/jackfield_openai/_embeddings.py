@@ -31,6 +31,7 @@ from jackfield import (
     Wire,
 )
 
+from ._chat import put_renamed
 from ._dialect import Dialect
 from ._usage import read_usage
 
@@ -48,8 +49,8 @@ def translate_embedding(
     path, body = dialect.start(dialect.embedding_path, model)
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
     body["input"] = list(request.inputs)
-    writer.put("dimensions")
-    writer.put("user")
+    put_renamed(dialect, writer, "dimensions")
+    put_renamed(dialect, writer, "user")
     _put_input_type(dialect, writer)
     truncate = writer.take("truncate")
     if truncate == "error":

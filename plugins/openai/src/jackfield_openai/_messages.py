@@ -223,11 +223,11 @@ def own_data(dialect: Dialect, part: Text | ToolCall) -> Mapping[str, Any]:
 def _thinking_part(part: Thinking) -> RawPart:
     """Write thinking that came as a part of the content (Databricks: reasoning; Mistral: thinking)."""
     rest = dict(part.data or {})
-    kind = rest.pop("part")
+    kind, beside = rest.pop("part"), rest.pop("beside", {})
     field, piece = ("thinking", "text") if kind == "thinking" else ("summary", "summary_text")
+    text = {} if "piece" in rest and not part.text else {"text": part.text}
     piece = rest.pop("piece", piece)
-    text = {} if piece == "summary_encrypted_text" else {"text": part.text}
-    return RawPart(part.provider or "", {"type": kind, field: [{"type": piece, **text, **rest}]})
+    return RawPart(part.provider or "", {"type": kind, field: [{"type": piece, **text, **rest}], **beside})
 
 
 def breakpoint_for(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:

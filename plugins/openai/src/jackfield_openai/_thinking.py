@@ -12,6 +12,8 @@ __all__ = ["ThinkingReader"]
 # DeepSeek, llama.cpp, vLLM, xAI, mistral.rs; Ollama, Groq, Cerebras, OpenRouter. A server that fills both
 # says the same in both.
 _FIELDS: Final = ("reasoning_content", "reasoning")
+_OF_PART: Final = ("type", "summary", "thinking")
+_PLAIN_PIECES: Final = ("text", "summary_text")
 _TEXTS: Final = ("text", "summary", "data")
 
 
@@ -54,17 +56,26 @@ class ThinkingReader:
                 yield ThinkingDelta(text, self._choice)
 
     def read_part(self, part: Mapping[str, Any]) -> Iterator[Event]:
-        """Read a content part that holds thinking (Databricks: `summary`; Mistral: `thinking`)."""
+        """Read a content part that holds thinking (Databricks: `summary`; Mistral: `thinking`).
+
+        What the part says beside its pieces (Mistral: `signature`, `closed`) is kept as `beside`, and ends it.
+        """
         kind = part.get("type")
-        for piece in part.get("summary") or part.get("thinking") or ():
+        beside = {k: v for k, v in part.items() if k not in _OF_PART and v is not None}
+        pieces = part.get("summary") or part.get("thinking") or ()
+        for piece in [{"text": pieces}] if isinstance(pieces, str) else pieces:
             data = {k: v for k, v in piece.items() if k not in ("type", "text")}
-            if piece.get("type") == "summary_encrypted_text":  # Databricks: what Claude thought in secret
-                # A part of its own, that goes back as it came.
+            if piece.get("type", "text") not in _PLAIN_PIECES:
+                # A part of its own, that goes back as it came. Databricks: what Claude thought in secret;
+                # Mistral: references.
                 self._block += 1
                 data["piece"] = piece["type"]
             block = self._block or None
             yield ThinkingDelta(piece.get("text") or "", self._choice, block, data={"part": kind, **data})
             self._block += "piece" in data
+        if beside:
+            yield ThinkingDelta("", self._choice, self._block or None, {"part": kind, "beside": beside})
+            self._block += 1
 
     def end(self) -> Iterator[Event]:
         """Tell what is known only when the thinking is over."""

@@ -82,7 +82,9 @@ class ToolCallReader:
         index, name, identity = piece.get("index"), function.get("name"), piece.get("id")
         last = self._calls[-1] if self._calls else None
         if index is not None:
-            last = next((call for call in reversed(self._calls) if call.key == index), None)
+            # A piece with neither id nor name begins nothing, even if its index is new.
+            beginning = identity or name
+            last = next((c for c in reversed(self._calls) if c.key == index), None if beginning else last)
         elif identity:
             last = next((call for call in self._calls if call.id == identity), last if not name else None)
         elif name and last is not None and last.name:

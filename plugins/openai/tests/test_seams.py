@@ -1,0 +1,122 @@
+"""What services of the dialect do differently, and the dialect's fields that say so. Samples are made up."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jackfield import (
+    Capabilities,
+    Citation,
+    CitationDelta,
+    EmbedRequest,
+    FailureInStream,
+    Frame,
+    Head,
+    ModelRef,
+    PartAdded,
+    RawEvent,
+    Started,
+    Wire,
+)
+from jackfield._fold import fold
+from jackfield_openai import Dialect, decoder, translate
+
+PLAIN = Dialect(id="acme")
+
+
+def read(*events, stream=True, dialect=PLAIN):
+    reader = decoder(dialect, Wire("/", {}, stream=stream, meta={"api": "chat"}))
+    found = list(reader.start(Head(200)))
+    for event in events:
+        found += reader.feed(Frame(json.dumps(event).encode()))
+    return found + reader.finish()
+
+
+def chunk(delta, finish=None, **more):
+    return {
+        "id": "a",
+        "model": "m",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        **more,
+    }
+
+
+def calls_of(*deltas):
+    answer = fold(read(*(chunk({"tool_calls": [delta]}) for delta in deltas), chunk({}, "tool_calls")))
+    return [(call.id, call.name, dict(call.arguments)) for call in answer.choices[0].message.tool_calls]
+
+
+def test_pieces_without_id_and_name_go_on_with_the_last_call_even_under_a_new_index():
+    first = {"id": "call_of_more_than_nine", "function": {"name": "add", "arguments": ""}}
+    rest = [{"index": 0, "function": {"name": "", "arguments": text}} for text in ('{"a"', ": 1}")]
+
+    assert calls_of(first, *rest) == [("call_of_more_than_nine", "add", {"a": 1})]
+
+
+def test_whole_calls_without_index_are_several():
+    one = {"id": "aaaaaaaaa", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    other = {"id": "bbbbbbbbb", "function": {"name": "add", "arguments": '{"a": 2}'}}
+
+    assert [arguments for _, _, arguments in calls_of(one, other)] == [{"a": 1}, {"a": 2}]
+
+
+def test_the_tier_may_stand_in_the_usage():
+    events = read(
+        chunk({"content": "Hi"}), chunk({}, "stop", usage={"prompt_tokens": 1, "service_tier": "standard"})
+    )
+
+    assert [event.service_tier for event in events if isinstance(event, Started)] == [None, "standard"]
+    assert fold(events).service_tier == "standard"
+
+
+def test_padding_is_no_event_of_its_own():
+    events = read(chunk({"content": "Hi"}, p="abc"), chunk({"content": "!"}, p="a"), chunk({}, "stop"))
+
+    assert not [event for event in events if isinstance(event, RawEvent)]
+
+
+@pytest.mark.parametrize("failure", [{"object": "error", "message": "No.", "type": "t"}, {"detail": "No."}])
+def test_an_error_may_come_in_the_middle_without_a_field_error(failure):
+    with pytest.raises(FailureInStream):
+        read(chunk({"content": "Hi"}), failure)
+
+
+def test_a_part_that_names_a_source_is_a_citation_and_stays():
+    dialect = Dialect(id="acme", source=lambda part: Citation(source_id=part["of"]) if "of" in part else None)
+    events = read(
+        chunk({"content": [{"type": "x", "of": "1"}, {"type": "y"}]}), chunk({}, "stop"), dialect=dialect
+    )
+
+    assert [event.citation.source_id for event in events if isinstance(event, CitationDelta)] == ["1"]
+    assert [event.part.data["type"] for event in events if isinstance(event, PartAdded)] == ["x", "y"]
+
+
+def test_what_thinking_says_beside_its_pieces_ends_it_and_is_kept():
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": text}], "closed": True} for text in "ab"
+    ]
+    (choice,) = fold(read(chunk({"content": parts}), chunk({}, "stop"))).choices
+
+    assert [part.text for part in choice.message.parts] == ["a", "b"]
+    assert all(part.data == {"part": "thinking", "beside": {"closed": True}} for part in choice.message.parts)
+
+
+def test_a_turn_of_a_tool_that_the_service_ran_is_not_the_answers_text():
+    turns = [
+        {"role": "tool", "tool_call_id": "a", "content": "42"},
+        {"role": "assistant", "content": "It is 42."},
+    ]
+    answer = {"id": "a", "model": "m", "choices": [{"index": 0, "messages": turns, "finish_reason": "stop"}]}
+    found = fold(read(answer, stream=False))
+
+    assert found.choices[0].text == "It is 42."
+    assert [event.kind for event in found.raw] == ["tool_message"]
+
+
+def test_options_of_embeddings_can_have_other_names():
+    dialect = Dialect(id="acme", renamed={"dimensions": "output_dimension", "user": None})
+    request = EmbedRequest(inputs=("a",), dimensions=8)
+
+    assert translate(dialect, ModelRef("m"), request, Capabilities()).wire.body["output_dimension"] == 8
