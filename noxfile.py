@@ -195,7 +195,10 @@ def alone(session: nox.Session, plugin: Path) -> None:
             f"{plugin} drags in {', '.join(sorted(foreign))}, which its pyproject.toml does not name"
         )
     groups = project(plugin).get("entry-points", {})
-    if "jackfield.providers.v1" not in groups:
+    if "jackfield.extensions.v1" in groups:
+        check = f"from jackfield._extensions import bind_extension; import {module}; assert bind_extension({module}, '{module}')"
+        session.run("python", "-W", "error", "-c", check)
+    elif "jackfield.providers.v1" not in groups:
         session.log(f"{plugin} provides no provider: the conformance kit has nothing to check")
     elif (ROOT / CORE / "src/jackfield/testing/__main__.py").exists():
         session.run("python", "-m", "jackfield.testing", module)

@@ -28,6 +28,7 @@ HOMES = {
     "cohere": set(),
     "cryptography": {"snowflake"},
     "databricks-sdk": {"databricks"},
+    "genai-prices": {"genai-prices"},
     "google-auth": {"vertex"},
     "google-cloud-aiplatform": {"vertex"},
     "google-genai": {"vertex"},

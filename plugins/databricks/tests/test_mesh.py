@@ -245,6 +245,7 @@ async def test_the_first_users_models_can_be_declared_and_called(name, own):
     entry = {"id": "mine", "underlying": model, "route": "invocations"} if own else model
     answer = {"embed": VECTORS, "chat": CHAT, "complete": TEXT}[method]
     async with RecordingServer() as server:
+        server.route("GET", "/api/2.0/serving-endpoints", Answer.json({"endpoints": [{"name": model}]}))
         server.answer(Answer.json(answer), Answer.json(answer))
         async with Mesh.from_config(config(server.url, models=[entry])) as mesh:
             target = f"db:{'mine' if own else model}"
