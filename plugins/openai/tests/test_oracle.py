@@ -10,84 +10,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 from openai import AsyncOpenAI
+from openai_oracle import CHATS, RESPONSE, SCHEMA, STREAM, TOOL, USER, WHOLE, difference
 
 from jackfield import Image, Mesh, Message, Text, ToolCall, ToolResult
 from jackfield.testing import Answer, RecordingServer
 
-SCHEMA = {
-    "type": "object",
-    "title": "city",
-    "properties": {"name": {"type": "string"}},
-    "required": ["name"],
-    "additionalProperties": False,
-}
-TOOL = {
-    "type": "function",
-    "function": {"name": "add", "description": "Add.", "parameters": SCHEMA, "strict": True},
-}
-WHOLE = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-4o-2024-08-06",
-    "choices": [
-        {
-            "index": 0,
-            "message": {"role": "assistant", "content": "Because.", "refusal": None},
-            "finish_reason": "stop",
-        }
-    ],
-    "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
-}
-RESPONSE = {
-    "id": "resp_1",
-    "object": "response",
-    "created_at": 1,
-    "status": "completed",
-    "model": "gpt-5.2-pro",
-    "output": [
-        {
-            "id": "msg_1",
-            "type": "message",
-            "role": "assistant",
-            "status": "completed",
-            "content": [{"type": "output_text", "text": "Because.", "annotations": []}],
-        }
-    ],
-    "parallel_tool_calls": True,
-    "tool_choice": "auto",
-    "tools": [],
-    "usage": {
-        "input_tokens": 9,
-        "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": 2,
-        "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": 11,
-    },
-}
-
-
-def chunk(delta=None, finish=None, usage=None):
-    choices = (
-        [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}]
-    )
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "gpt-4o-2024-08-06",
-        "choices": choices,
-        "usage": usage,
-    }
-
-
-STREAM = [
-    chunk({"role": "assistant", "content": ""}),
-    chunk({"content": "Be"}),
-    chunk({"content": "cause ä."}),
-    chunk({}, "stop"),
-    chunk(usage=WHOLE["usage"]),
-]
+SENT = ("openai-organization", "openai-project")
 
 
 @asynccontextmanager
@@ -108,77 +36,6 @@ async def both(monkeypatch):
             yield server, mesh, client
 
 
-def difference(ours, theirs):
-    """Say in what two requests differ: method, path, body, and the headers that mean something."""
-    named = ("authorization", "openai-organization", "openai-project", "content-type")
-    found = {
-        "call": ((ours.method, ours.path_qs), (theirs.method, theirs.path_qs)),
-        "body": (ours.json, theirs.json),
-        **{name: (ours.headers.get(name), theirs.headers.get(name)) for name in named},
-    }
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
-
-
-USER = [{"role": "user", "content": "Why?"}]
-
-# What our caller writes, and what the SDK's caller writes for the same.
-CHATS = {
-    "nothing": ({}, {}),
-    "zero": (
-        {"temperature": 0, "seed": 0, "presence_penalty": 0},
-        {"temperature": 0, "seed": 0, "presence_penalty": 0},
-    ),
-    "sampling": (
-        {
-            "temperature": 0.5,
-            "top_p": 0.9,
-            "frequency_penalty": 1.5,
-            "presence_penalty": -1,
-            "seed": 7,
-            "n": 2,
-        },
-        {
-            "temperature": 0.5,
-            "top_p": 0.9,
-            "frequency_penalty": 1.5,
-            "presence_penalty": -1,
-            "seed": 7,
-            "n": 2,
-        },
-    ),
-    "max_tokens": ({"max_tokens": 5}, {"max_completion_tokens": 5}),
-    "stop": ({"stop": ["a", "b"]}, {"stop": ["a", "b"]}),
-    "no stop": ({"stop": []}, {"stop": []}),
-    "logprobs": ({"logprobs": True, "top_logprobs": 0}, {"logprobs": True, "top_logprobs": 0}),
-    "bias": ({"logit_bias": {50256: -100}}, {"logit_bias": {"50256": -100}}),
-    "user": ({"user": ""}, {"user": ""}),
-    "tools": (
-        {"tools": [TOOL], "tool_choice": "add", "parallel_tool_calls": False},
-        {
-            "tools": [TOOL],
-            "tool_choice": {"type": "function", "function": {"name": "add"}},
-            "parallel_tool_calls": False,
-        },
-    ),
-    "no tools": ({"tools": [], "tool_choice": "none"}, {"tools": [], "tool_choice": "none"}),
-    "required": ({"tools": [TOOL], "tool_choice": "required"}, {"tools": [TOOL], "tool_choice": "required"}),
-    "json": ({"response_format": "json"}, {"response_format": {"type": "json_object"}}),
-    "schema": (
-        {"response_format": SCHEMA},
-        {
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "city", "schema": SCHEMA, "strict": True},
-            }
-        },
-    ),
-    "extra": (
-        {"extra": {"openai": {"metadata": {"a": "b"}, "store": False, "service_tier": "flex"}}},
-        {"metadata": {"a": "b"}, "store": False, "service_tier": "flex"},
-    ),
-}
-
-
 @pytest.mark.parametrize("name", CHATS)
 async def test_chat_requests_are_equal(name, monkeypatch):
     ours, theirs = CHATS[name]
@@ -186,7 +43,7 @@ async def test_chat_requests_are_equal(name, monkeypatch):
         server.answer(Answer.json(WHOLE), Answer.json(WHOLE))
         await mesh.chat("openai:gpt-4o", "Why?", **ours)
         await client.chat.completions.create(model="gpt-4o", messages=USER, **theirs)
-        assert difference(*server.requests) == {}
+        assert difference(*server.requests, *SENT) == {}
 
 
 @pytest.mark.parametrize("effort", ["none", "minimal", "low", "high", "xhigh"])
@@ -198,7 +55,7 @@ async def test_reasoning_requests_are_equal(effort, monkeypatch):
         await client.chat.completions.create(
             model=model, messages=USER, reasoning_effort=effort, max_completion_tokens=9
         )
-        assert difference(*server.requests) == {}
+        assert difference(*server.requests, *SENT) == {}
 
 
 async def test_a_conversation_with_tools_and_pictures_is_equal(monkeypatch):
@@ -235,7 +92,7 @@ async def test_a_conversation_with_tools_and_pictures_is_equal(monkeypatch):
         server.answer(Answer.json(WHOLE), Answer.json(WHOLE))
         await mesh.chat("openai:gpt-4o", messages, system="Be brief.")
         await client.chat.completions.create(model="gpt-4o", messages=theirs)
-        assert difference(*server.requests) == {}
+        assert difference(*server.requests, *SENT) == {}
 
 
 async def test_streams_are_asked_for_alike_and_read_alike(monkeypatch):
@@ -248,7 +105,7 @@ async def test_streams_are_asked_for_alike_and_read_alike(monkeypatch):
             model="gpt-4o", messages=USER, stream=True, stream_options={"include_usage": True}
         )
         chunks = [piece async for piece in theirs]
-        assert difference(*server.requests) == {}
+        assert difference(*server.requests, *SENT) == {}
         said = "".join(piece.choices[0].delta.content or "" for piece in chunks if piece.choices)
         assert stream.response.text == said == "Because ä."
         assert stream.response.usage.input_tokens == chunks[-1].usage.prompt_tokens == 9
@@ -275,7 +132,7 @@ async def test_completions_are_asked_for_and_read_alike(monkeypatch):
         theirs = await client.completions.create(
             model="gpt-3.5-turbo-instruct", prompt="a", max_tokens=1, suffix="c", logprobs=2
         )
-        assert difference(*server.requests) == {}
+        assert difference(*server.requests, *SENT) == {}
         assert ours.text == theirs.choices[0].text == " b"
         assert ours.finish_reason == theirs.choices[0].finish_reason == "length"
 
@@ -298,7 +155,7 @@ async def test_embeddings_are_asked_for_and_read_alike(monkeypatch):
         theirs = await client.embeddings.create(
             model="text-embedding-3-small", input=["a", "b"], dimensions=2
         )
-        assert difference(*server.requests) == {}
+        assert difference(*server.requests, *SENT) == {}
         by_index = {entry.index: entry.embedding for entry in theirs.data}
         assert ours.lists() == [by_index[0], by_index[1]] == [[0.5, -1.0], [2.0, 0.25]]
 
@@ -327,7 +184,7 @@ async def test_responses_are_asked_for_and_read_alike(monkeypatch):
             tool_choice={"type": "function", "name": "add"},
             text={"format": {"type": "json_schema", "name": "city", "schema": SCHEMA, "strict": True}},
         )
-        assert difference(*server.requests) == {}
+        assert difference(*server.requests, *SENT) == {}
         assert ours.text == theirs.output_text == "Because."
         assert ours.usage.input_tokens == theirs.usage.input_tokens
 
@@ -340,7 +197,7 @@ async def test_tokens_are_counted_alike(monkeypatch):
         theirs = await client.responses.input_tokens.count(
             model="gpt-5.2", input=[{"role": "user", "content": "Why?"}]
         )
-        assert difference(*server.requests) == {}
+        assert difference(*server.requests, *SENT) == {}
         assert ours.input_tokens == theirs.input_tokens == 11
         assert ours.exact
 
@@ -374,7 +231,7 @@ async def test_the_request_oracle_fails_on_another_request(broken, monkeypatch):
         server.answer(Answer.json(WHOLE), Answer.json(WHOLE))
         await mesh.chat("openai:gpt-4o", "Why?")
         await client.chat.completions.create(model="gpt-4o", messages=USER, **broken)
-        assert difference(*server.requests) != {}
+        assert difference(*server.requests, *SENT) != {}
 
 
 async def test_the_reading_oracle_fails_on_another_answer(monkeypatch):
