@@ -275,18 +275,22 @@ def _release(version: str) -> tuple[int, ...]:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the budgets of the design against a hand-written floor and, where they install, other libraries."""
-    scripts = sorted(path for path in ROOT.glob("bench/*.py") if not path.name.startswith("_"))
-    if not scripts:
-        session.skip("bench/ holds no scripts yet")
-    install_editable(session, *map(with_extras, PACKAGES))
-    peers = ROOT / "bench/requirements.txt"
-    if peers.exists():
-        # Peers pin what they like: they come without our constraints, and the versions used are printed.
-        session.install("--quiet", "--disable-pip-version-check", "--requirement", str(peers))
-    entry = ROOT / "bench/run.py"
-    for script in [entry] if entry.exists() else scripts:
-        session.run("python", str(script.relative_to(ROOT)), *session.posargs)
+    """Measure the budgets of the design against a hand-written floor and other libraries.
+
+    `-- --no-peers` leaves the others out (and takes three minutes, not ten), `-- --write` rewrites the page of the docs.
+    """
+    install_editable(session, f"./{CORE}", "./plugins/openai")
+    install(session, "numpy")
+    arguments = list(session.posargs)
+    if "--no-peers" not in arguments:
+        # Peers pin what they like: they have an environment of their own and come without our constraints.
+        peers = Path(session.create_tmp()) / "peers"
+        session.run("python", "-m", "venv", str(peers))
+        python = str(peers / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+        quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        session.run(python, *quiet, "--requirement", "bench/requirements.txt", external=True)
+        arguments += ["--peers", python]
+    session.run("python", "bench/run.py", *arguments)
 
 
 @nox.session

@@ -1,0 +1,196 @@
+"""Write the results down: a table for the terminal, JSON, a page and a plot for the documentation."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import os
+import platform
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+COLOURS = {
+    "jackfield": "#00796b", "jackfield without numpy": "#4db6ac",
+    "openai": "#5c6bc0", "pydantic-ai": "#ef6c00", "litellm": "#8d6e63",
+}  # fmt: skip
+
+
+class Row:
+    """One line of the table.
+
+    Args:
+        what: What is measured.
+        budget: The most that ours may be, as a multiple of the floor; None if nothing was promised.
+        ratios: By subject, multiples of the floor.
+        spread: By subject, how far the middle half of all rounds lies apart, as a share of their median.
+        subject: Whose ratio the budget holds.
+        note: More to say.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        budget: float | None,
+        ratios: dict[str, float],
+        *,
+        spread: float | None = None,
+        subject: str = "jackfield",
+        note: str = "",
+    ) -> None:
+        self.what = what
+        self.budget = budget
+        self.ratios = ratios
+        self.spread = spread
+        self.subject = subject
+        self.note = note
+
+    @property
+    def ours(self) -> float:
+        return self.ratios[self.subject]
+
+    @property
+    def verdict(self) -> str:
+        if self.budget is None:
+            return ""
+        return "met" if self.ours <= self.budget else f"missed by {(self.ours / self.budget - 1) * 100:.0f} %"
+
+    def peers(self, separator: str = ", ") -> str:
+        others = {name: ratio for name, ratio in self.ratios.items() if not name.startswith("jackfield")}
+        return separator.join(f"{name} {ratio:.3g}" for name, ratio in others.items())
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "what": self.what, "budget": self.budget, "ratios": self.ratios, "subject": self.subject,
+            "spread": self.spread, "verdict": self.verdict, "note": self.note,
+        }  # fmt: skip
+
+
+def machine() -> str:
+    """Say on what class of machine this ran, without naming it."""
+    model = platform.machine()
+    return f"{os.cpu_count()} cores ({model}), {platform.system()}, CPython {platform.python_version()}"
+
+
+def table(rows: list[Row]) -> str:
+    """Write the rows for a terminal."""
+    lines = [("what", "ours", "budget", "verdict", "spread", "others")]
+    lines += [
+        (
+            row.what,
+            f"{row.ours:.2f}",
+            "" if row.budget is None else f"{row.budget:.2f}",
+            row.verdict,
+            "" if row.spread is None else f"{row.spread * 100:.0f} %",
+            row.peers() or row.note,
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def page(rows: list[Row], plot: str, versions: dict[str, str]) -> str:
+    """Write the page of the documentation."""
+    body = "\n".join(
+        f"| {row.what} | {row.ours:.2f} | {'' if row.budget is None else f'{row.budget:.2f}'} | {row.verdict} "
+        f"| {row.peers() or row.note} |"
+        for row in rows
+    )
+    used = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"""# Benchmarks
+
+What Jackfield costs, as a multiple of a **floor**: a client written by hand with aiohttp and orjson that does the same
+work, with its limits of time armed, a loop that tries again, and typed results (`bench/_floor.py`). One is what the
+work itself costs; absolute times would say more about a machine than about a library, so there are none.
+
+![Multiples of the floor, by library]({plot})
+
+| CPU of | ours, × floor | budget | verdict | others, × floor |
+|---|---|---|---|---|
+{body}
+
+Measured on {dt.datetime.now(tz=dt.UTC).date().isoformat()}, {machine()}; {used}.
+
+## How it is measured
+
+A loopback service in a process of its own answers with prepared bytes. Each library lives in a process of its own as
+well, and all work in turn, round after round, in one run, so that whatever else the machine does falls on all of them.
+What counts is the CPU time of the client's process, the least of all rounds; the interpreter's start is taken off
+imports. Every subject reads what a program would read (text, usage, finish reason), and a stream is read event by
+event. `nox -s bench` measures it again on your machine, `nox -s bench -- --no-peers` without the other libraries; both
+print the table, and `--write` also rewrites this page. A run on a busy machine differs from another by some five to
+ten percent, which is why no test of the suite asserts these numbers.
+
+A streamed event in bulk is measured on an answer of 5,000 events, a paced one on events 0.5 ms apart; the embeddings
+are 64 vectors of 1,536 numbers, sent as base64, and their floor is the standard library's `array`.
+"""
+
+
+def svg(rows: list[Row]) -> str:
+    """Draw ratios on a logarithmic scale, one line a row."""
+    shown = [row for row in rows if row.ratios]
+    left, right, top, step = 300, 40, 56, 34
+    width, height = 900, top + step * len(shown) + 40
+    highest = max(2.0, *(ratio for row in shown for ratio in row.ratios.values()))
+    lowest = min(0.25, *(ratio for row in shown for ratio in row.ratios.values()))
+
+    def x(ratio: float) -> float:
+        return left + (math.log(ratio / lowest) / math.log(highest / lowest)) * (width - left - right)
+
+    marks = [mark for mark in (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if lowest <= mark <= highest]
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
+        "<title>CPU as a multiple of the floor</title>",
+        '<g font-size="13">',
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+    ]
+    for mark in marks:
+        colour = "#424242" if mark == 1 else "#e0e0e0"
+        out += [
+            f'<path d="M {x(mark):.1f} {top - 14} V {height - 30}" stroke="{colour}"/>',
+            f'<text x="{x(mark):.1f}" y="{height - 12}" text-anchor="middle" fill="#616161">{mark:g}×</text>',
+        ]
+    for number, row in enumerate(shown):
+        y = top + number * step
+        out.append(f'<text x="{left - 16}" y="{y + 5}" text-anchor="end">{escape(row.what)}</text>')
+        if row.budget is not None:
+            out.append(
+                f'<path d="M {x(row.budget):.1f} {y - 10} v 20" stroke="#c62828" stroke-width="2">'
+                f"<title>budget {row.budget:g}</title></path>"
+            )
+        for name, ratio in row.ratios.items():
+            out.append(
+                f'<circle cx="{x(ratio):.1f}" cy="{y}" r="6" fill="{COLOURS.get(name, "#9e9e9e")}">'
+                f"<title>{escape(name)}: {ratio:.2f}</title></circle>"
+            )
+    names = list(dict.fromkeys(name for row in shown for name in row.ratios))
+    at = left
+    for name in names:
+        out += [
+            f'<circle cx="{at}" cy="20" r="6" fill="{COLOURS.get(name, "#9e9e9e")}"/>',
+            f'<text x="{at + 11}" y="25">{escape(name)}</text>',
+        ]
+        at += 34 + 8 * len(name)
+    out += [
+        f'<path d="M {at} 10 v 20" stroke="#c62828" stroke-width="2"/>',
+        f'<text x="{at + 9}" y="25">budget</text>',
+        "</g>",
+        "</svg>",
+    ]
+    return "\n".join(out) + "\n"
+
+
+def write_json(path: Path, rows: list[Row], versions: dict[str, str]) -> None:
+    """Write all that was found, for programs."""
+    found = {
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions,
+        "rows": [row.as_json() for row in rows],
+    }
+    path.write_text(json.dumps(found, indent=2) + "\n", "utf-8")

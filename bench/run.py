@@ -1,0 +1,174 @@
+"""Measure the budgets: `nox -s bench`, or `python bench/run.py` in an environment that has the packages.
+
+Nothing here is a test: a busy machine would make it fail. It prints a table, and says which budgets are met.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import _fresh  # beside this script, which is where Python looks first
+from _report import Row, page, svg, table, write_json
+from _rounds import Worker, interleaved, service
+
+ROOT = Path(__file__).parent.parent
+PEERS = ("openai", "pydantic-ai", "litellm")
+MEMORY_CALLS = 20_000
+
+# Scenario, what the table calls it, the budget, units a round, rounds. A peer gets as many units as it can do in about
+# the time that we need: `_SHARE` of ours.
+SCENARIOS = (
+    ("chat1", "chat call, 1 in flight", 1.3, 200, 40),
+    ("chat64", "chat call, 64 in flight", 1.3, 640, 25),
+    ("bulk", "streamed event, 5,000 in bulk", 1.4, 2, 25),
+    ("paced", "streamed event, one each 0.5 ms", 1.15, 1, 16),
+    ("first", "until the first text of a stream", 1.3, 100, 25),
+    ("base64", "embeddings 64 × 1536", 0.6, 8, 20),
+)
+_SHARE = {"openai": 0.1, "pydantic-ai": 0.05, "litellm": 0.05}
+_ROUNDS_WITH_PEERS = 8
+
+
+def ratios(seen: dict[str, list[float]]) -> dict[str, float]:
+    """Put each subject's least beside the floor's."""
+    floor = min(seen["floor"])
+    return {name: min(values) / floor for name, values in seen.items() if name != "floor" and values}
+
+
+def spread(values: list[float]) -> float:
+    """Say how far the middle half of the rounds lies apart, as a share of the median."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return (high - low) / middle
+
+
+def scenarios(address: str, peers: str | None, only: list[str]) -> list[Row]:
+    """Measure what subjects do while they live."""
+    rows = []
+    subjects = ["floor", "jackfield", "jackfield without numpy"]
+    workers = {name: Worker(name, sys.executable, address) for name in subjects}
+    if peers is not None:
+        workers |= {name: Worker(name, peers, address) for name in PEERS}
+    for name, worker in list(workers.items()):
+        why = worker.ready()
+        if why is not None:
+            print(f"  {name} is left out: {why}", file=sys.stderr)
+            worker.stop()
+            del workers[name]
+    for scenario, what, budget, units, rounds in SCENARIOS:
+        if only and scenario not in only:
+            continue
+        print(f"  {what} ...", file=sys.stderr)
+        with_numpy = scenario == "base64"
+        at_work = [w for w in workers.values() if with_numpy or w.name != "jackfield without numpy"]
+        ours = [w for w in at_work if w.name not in PEERS]
+        counts = {w.name: max(1, int(units * _SHARE.get(w.name, 1))) for w in at_work}
+        seen = interleaved(ours, scenario, counts, rounds)
+        found = ratios(seen)
+        if len(at_work) > len(ours):
+            # In rounds of their own, beside the floor: rounds with peers are long, and noise has more room in them.
+            beside = [workers["floor"], *(w for w in at_work if w.name in PEERS)]
+            found |= ratios(interleaved(beside, scenario, counts, _ROUNDS_WITH_PEERS))
+        noise = spread(seen["jackfield"])
+        if with_numpy:
+            plain = found.pop("jackfield without numpy")
+            rows.append(
+                Row(
+                    what,
+                    1.1,
+                    {"jackfield without numpy": plain, **found},
+                    spread=noise,
+                    subject="jackfield without numpy",
+                )
+            )
+            rows[-1].ratios.pop("jackfield")
+            rows.append(Row(f"{what}, with numpy", budget, {"jackfield": found["jackfield"]}, spread=noise))
+        else:
+            rows.append(Row(what, budget, found, spread=noise))
+    for worker in workers.values():
+        worker.stop()
+    return rows
+
+
+def processes(address: str, peers: str | None) -> list[Row]:
+    """Measure what only fresh processes show."""
+    print("  imports, first answers ...", file=sys.stderr)
+    imported = _fresh.imports(peers, 15)
+    first = _fresh.first_answers(address, peers, 15)
+    rows = [
+        Row("importing it", 0.35, ratios(imported), spread=spread(imported["jackfield"])),
+        Row("first answer of a fresh process", 1.2, ratios(first), spread=spread(first["jackfield"])),
+    ]
+    print(f"  memory over {MEMORY_CALLS:,} calls ...", file=sys.stderr)
+    held = _fresh.memory(address, MEMORY_CALLS)
+    grown = held["jackfield"][1] / held["jackfield"][0] - 1
+    note = f"grew by {grown * 100:.1f} % over the last 90 % of the calls"
+    ratio = held["jackfield"][1] / held["floor"][1]
+    rows.append(Row(f"memory after {MEMORY_CALLS:,} calls", 1.25, {"jackfield": ratio}, note=note))
+    return rows
+
+
+def size() -> list[Row]:
+    """Measure what installing core brings."""
+    print("  installed size ...", file=sys.stderr)
+    found = _fresh.installed(ROOT)
+    if isinstance(found, str):
+        print(f"  the installed size is left out: {found}", file=sys.stderr)
+        return []
+    return [
+        Row("distributions that core installs", 14, {"jackfield": found["distributions"]}, note="a count"),
+        Row("megabytes that core installs", 13, {"jackfield": found["megabytes"]}, note="without byte code"),
+    ]
+
+
+def versions_of(peers: str | None) -> dict[str, str]:
+    """Name the versions of what was measured."""
+    found = {name: version(name) for name in ("jackfield", "aiohttp", "orjson")}
+    if peers is not None:
+        code = "from importlib.metadata import version as v; print(v('openai'), v('litellm'), v('pydantic-ai-slim'))"
+        done = subprocess.run([peers, "-c", code], capture_output=True, text=True, check=False)
+        found |= dict(zip(("openai", "litellm", "pydantic-ai"), done.stdout.split(), strict=False))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", help="a Python interpreter that has the other libraries")
+    parser.add_argument("--no-peers", action="store_true", help="measure ours and the floor alone")
+    parser.add_argument(
+        "--only", action="append", default=[], help="measure this scenario alone (repeatable)"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=ROOT / "bench" / "results.json", help="where to write it"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="rewrite the page and the plot of the documentation"
+    )
+    arguments = parser.parse_args()
+    peers = None if arguments.no_peers else arguments.peers
+    with service() as address:
+        rows = scenarios(address, peers, arguments.only)
+        if not arguments.only:
+            rows += processes(address, peers)
+    if not arguments.only:
+        rows += size()
+    print(table(rows))
+    found = versions_of(peers)
+    write_json(arguments.json, rows, found)
+    if arguments.write:
+        assets = ROOT / "docs" / "assets"
+        assets.mkdir(exist_ok=True)
+        plotted = [
+            row for row in rows if row.what not in {r.what for r in rows if "that core installs" in r.what}
+        ]
+        (assets / "benchmarks.svg").write_text(svg(plotted), "utf-8")
+        path = ROOT / "docs" / "explanation" / "benchmarks.md"
+        path.write_text(page(rows, "../assets/benchmarks.svg", found), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
