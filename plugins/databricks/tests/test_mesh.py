@@ -142,6 +142,7 @@ async def test_a_token_endpoint_that_is_not_there():
 
 
 async def test_a_profile_is_read_by_the_sdk(tmp_path, monkeypatch):
+    pytest.importorskip("databricks.sdk")
     monkeypatch.delenv("DATABRICKS_TOKEN")
     async with RecordingServer() as server:
         server.route("GET", "/.well-known/databricks-config", Answer.json({"workspace_id": "1"}))
@@ -160,6 +161,7 @@ async def test_a_profile_is_read_by_the_sdk(tmp_path, monkeypatch):
 
 
 async def test_a_profile_of_another_workspace_sends_its_token_nowhere(tmp_path, monkeypatch):
+    pytest.importorskip("databricks.sdk")
     monkeypatch.delenv("DATABRICKS_TOKEN")
     async with RecordingServer() as server:
         server.route("GET", "/.well-known/databricks-config", Answer.json({"workspace_id": "1"}))

@@ -11,12 +11,14 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.service.serving import ChatMessage, ChatMessageRole
-from openai import AsyncOpenAI
 
 from jackfield import Mesh
 from jackfield.testing import Answer, RecordingServer
+
+# Absent where the plugins are tested at their lowest versions.
+WorkspaceClient = pytest.importorskip("databricks.sdk").WorkspaceClient
+serving = pytest.importorskip("databricks.sdk.service.serving")
+AsyncOpenAI = pytest.importorskip("openai").AsyncOpenAI
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
 WHOLE = {
@@ -200,7 +202,7 @@ async def test_the_native_route_is_the_sdks(monkeypatch):
         query = sdk.serving_endpoints.query
         server.answer(*[Answer.json(WHOLE)] * 2, *[Answer.json(VECTORS)] * 2, *[Answer.json(TEXT)] * 2)
         ours = await mesh.chat("db:mine", "Why?", max_tokens=5, temperature=0.5, stop=["a"], n=1)
-        messages = [ChatMessage(role=ChatMessageRole.USER, content="Why?")]
+        messages = [serving.ChatMessage(role=serving.ChatMessageRole.USER, content="Why?")]
         theirs = await asyncio.to_thread(
             query, "mine", messages=messages, max_tokens=5, temperature=0.5, stop=["a"], n=1
         )
@@ -262,7 +264,7 @@ async def test_a_principals_token_is_fetched_as_the_sdk_fetches_it(monkeypatch):
                 client_secret="made-up secret/+",
                 auth_type="oauth-m2m",
             )
-            messages = [ChatMessage(role=ChatMessageRole.USER, content="Why?")]
+            messages = [serving.ChatMessage(role=serving.ChatMessageRole.USER, content="Why?")]
             return sdk.serving_endpoints.query("mine", messages=messages)
 
         await asyncio.to_thread(ask)
