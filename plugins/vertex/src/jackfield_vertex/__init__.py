@@ -1,0 +1,100 @@
+"""Google Vertex AI for Jackfield: Gemini, embeddings, Claude through its own dialect, and PaLM."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jackfield import (
+    Capabilities,
+    CostContext,
+    CredentialKind,
+    Decoder,
+    Failure,
+    HttpAccess,
+    JackfieldError,
+    Listing,
+    ModelRef,
+    ProviderInfo,
+    RateCard,
+    Request,
+    Translation,
+    Usage,
+    Wire,
+    hookimpl,
+)
+
+from ._credentials import GoogleCredentials, GoogleIdentity
+from ._settings import VertexSettings, access
+
+__all__ = ["CREDENTIALS", "GoogleCredentials", "GoogleIdentity", "VertexSettings"]
+
+CREDENTIALS: Final = CredentialKind(GoogleCredentials, GoogleIdentity)
+"""The kind `google` of `[credentials]`."""
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id="vertex",
+        title="Google Vertex AI",
+        settings=VertexSettings,
+        kinds=frozenset({"chat", "completion", "embedding"}),
+        credentials=("google",),
+        related=("anthropic",),
+        docs="https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what the table knows of a model."""
+    from ._models import capabilities
+
+    return capabilities(model)
+
+
+@hookimpl
+def jackfield_discover(settings: VertexSettings) -> Listing:
+    """Say how to list Google's publisher models."""
+    from ._listing import listing
+
+    return listing(settings)
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into a wire of the model's family."""
+    from ._routes import translate
+
+    return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    from ._routes import decoder
+
+    return decoder(model, wire)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error."""
+    from ._errors import error
+
+    return error(failure)
+
+
+@hookimpl
+def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+    """Give the published rates of a call."""
+    from ._models import rates
+
+    return rates(model, usage, context)
+
+
+@hookimpl
+def jackfield_transport(settings: VertexSettings) -> HttpAccess:
+    """Say how to reach Vertex AI."""
+    return access(settings)

@@ -1,0 +1,207 @@
+"""Turn a conversation into Gemini's contents."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from jackfield import (
+    UNSET,
+    Audio,
+    Document,
+    Image,
+    Message,
+    ParameterWriter,
+    Part,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+
+__all__ = ["Conversation"]
+
+PROVIDER: Final = "vertex"
+_ROLES: Final = {"assistant": "model", "user": "user", "tool": "user"}
+_DEFAULT_TYPES: Final = {Image: "image/png", Audio: "audio/wav", Document: "application/pdf"}
+# The service wants a type also for an address; it is told by the address where nobody says it.
+_TYPES: Final = {
+    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif",
+    "heic": "image/heic", "pdf": "application/pdf", "txt": "text/plain", "html": "text/html", "csv": "text/csv",
+    "md": "text/markdown", "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg",
+    "m4a": "audio/mp4", "mp4": "video/mp4", "mov": "video/mov", "webm": "video/webm", "mpeg": "video/mpeg",
+}  # fmt: skip
+_CACHE: Final = "the service caches prefixes by itself; extra.vertex.cachedContent names a cache of one's own"
+
+
+class Conversation:
+    """Writes one conversation; what the service does not understand is left out and reported.
+
+    Args:
+        writer: Hears what became of each part.
+        emulate: Whether a system message may be moved to the top.
+    """
+
+    def __init__(self, writer: ParameterWriter, *, emulate: bool) -> None:
+        self._writer = writer
+        self._emulate = emulate
+        self._calls: dict[str, tuple[int, ToolCall]] = {}
+        self._orders: dict[int, int] = {}  # by the identity of a result on the wire: the place of its call
+
+    def write(
+        self, system: Any, messages: Sequence[Message]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Write the conversation.
+
+        Args:
+            system: The option, or `UNSET`.
+            messages: The conversation.
+
+        Returns:
+            The parts of the system instruction, and the contents. Turns of one kind are merged, the results of one
+            turn in the order of its calls, as the service wants them.
+        """
+        top: list[dict[str, Any]] = []
+        if system is not UNSET:
+            self._writer.note("system", "renamed", wire="systemInstruction", value=system)
+            top.append({"text": system})
+        contents: list[dict[str, Any]] = []
+        before: str | None = None
+        for index, message in enumerate(messages):
+            where = f"messages[{index}]"
+            if message.name is not None:
+                self._writer.drop(f"{where}.name", "the service knows no names of participants", message.name)
+            parts = [wire for part in self._ordered(message) for wire in self._part(part, where)]
+            if message.role == "system":
+                self._to_top(parts, top, where, first=not contents)
+                continue
+            if not parts:
+                self._writer.drop(where, "the service takes no message without content")
+                continue
+            if message.role == before:
+                contents[-1]["parts"] += parts
+            else:
+                contents.append({"role": _ROLES[message.role], "parts": parts})
+            before = message.role
+            if before == "tool":
+                self._sort_results(contents[-1]["parts"], where)
+        return top, contents
+
+    def _to_top(
+        self, parts: list[dict[str, Any]], top: list[dict[str, Any]], where: str, *, first: bool
+    ) -> None:
+        if not first:
+            why = "the service has one system instruction, at the top"
+            if not self._emulate:
+                self._writer.refuse(where, why)
+            self._writer.note(where, "emulated", wire="systemInstruction", why=f"{why}: it was moved there")
+        top += parts
+
+    def _ordered(self, message: Message) -> Iterator[Part]:
+        for number, part in enumerate(message.parts):
+            if isinstance(part, ToolCall):
+                self._calls[part.id] = (number, part)
+            yield part
+
+    def _sort_results(self, parts: list[dict[str, Any]], where: str) -> None:
+        """Put results into the order of their calls: calls may have no id, so order is what tells them apart."""
+        orders = [self._orders.get(id(part)) for part in parts]
+        known = [order for order in orders if order is not None]
+        if known == sorted(known) or len(known) != len(parts):
+            return
+        parts.sort(key=lambda part: self._orders[id(part)])
+        self._writer.note(where, "emulated", why="the service wants results in the order of the calls")
+
+    def _part(self, part: Part, where: str) -> Iterator[dict[str, Any]]:
+        cache = getattr(part, "cache", None)
+        if cache is not None:
+            self._writer.drop(f"{where}.cache", _CACHE, cache)
+        if isinstance(part, Text):
+            yield {"text": part.text, **self._own(part.provider_data, where)}
+        elif isinstance(part, Image | Audio | Document):
+            yield self._file(part, where)
+        elif isinstance(part, Thinking):
+            yield from self._thinking(part, where)
+        elif isinstance(part, ToolCall):
+            yield self._call(part, where)
+        elif isinstance(part, ToolResult):
+            yield from self._result(part, where)
+        elif part.provider == PROVIDER:
+            yield dict(part.data)
+        else:
+            self._writer.drop(where, f"a part of the provider {part.provider}, for no other to read")
+
+    def _own(self, data: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
+        """Give what this service itself attached to a part; what others attached is reported."""
+        found: dict[str, Any] = {}
+        for provider, value in (data or {}).items():
+            if provider == PROVIDER:
+                found = dict(value)
+            else:
+                self._writer.drop(f"{where}.provider_data", f"it is of the provider {provider}")
+        return found
+
+    def _file(self, part: Image | Audio | Document, where: str) -> dict[str, Any]:
+        for name in ("detail", "name", "citations"):
+            value = getattr(part, name, None)
+            if value:
+                self._writer.drop(f"{where}.{name}", "the service has no such setting of a part", value)
+        if isinstance(part, Document) and part.text is not None:
+            return {"text": part.text}
+        url = part.url
+        if url is not None and url.startswith("data:"):
+            head, _, data = url[5:].partition(",")
+            return {"inlineData": {"mimeType": head.partition(";")[0], "data": data}}
+        kind = part.media_type or self._guessed(part, where)
+        if url is not None:
+            return {"fileData": {"mimeType": kind, "fileUri": url}}
+        return {"inlineData": {"mimeType": kind, "data": base64.b64encode(part.data or b"").decode()}}
+
+    def _guessed(self, part: Image | Audio | Document, where: str) -> str:
+        ending = (part.url or "").partition("?")[0].rpartition(".")[2].lower()
+        kind = _TYPES.get(ending, _DEFAULT_TYPES[type(part)])
+        why = "the service wants the type of a file"
+        self._writer.note(f"{where}.media_type", "defaulted", wire="mimeType", value=kind, why=why)
+        return kind
+
+    def _thinking(self, part: Thinking, where: str) -> Iterator[dict[str, Any]]:
+        """Give thinking back byte for byte, or leave it out."""
+        data = part.data or {}
+        if part.provider != PROVIDER or "signature" in data or "data" in data:
+            maker = part.provider if part.provider != PROVIDER else "anthropic"
+            self._writer.drop(f"{where}.thinking", f"it is of the provider {maker}, for no other to read")
+            return
+        yield {"text": part.text, "thought": True, **data}
+
+    def _call(self, call: ToolCall, where: str) -> dict[str, Any]:
+        arguments: Any = call.arguments
+        if call.arguments_raw is not None:
+            arguments = {"INVALID_JSON": call.arguments_raw}
+            why = "the service takes an object, and the arguments are none"
+            self._writer.note(f"{where}.arguments", "emulated", wire="args", why=why)
+        own = self._own(call.provider_data, where)
+        name = own.pop("id", None)
+        wire = {"name": call.name, "args": arguments}
+        return {"functionCall": wire if name is None else {**wire, "id": name}, **own}
+
+    def _result(self, result: ToolResult, where: str) -> Iterator[dict[str, Any]]:
+        order, call = self._calls.get(result.tool_call_id, (None, None))
+        name = result.name if call is None else call.name
+        if name is None:
+            why = "the service wants the tool's name, and no call has this id; give ToolResult a name"
+            self._writer.refuse(f"{where}.tool_call_id", why, result.tool_call_id)
+            return
+        response = {"error" if result.is_error else "result": result.text}
+        wire: dict[str, Any] = {"name": name, "response": response}
+        own = {} if call is None else (call.provider_data or {}).get(PROVIDER, {})
+        if "id" in own:
+            wire["id"] = own["id"]
+        if not isinstance(result.content, str):
+            files = [self._file(part, where) for part in result.content if not isinstance(part, Text)]
+            if files:
+                wire["parts"] = files
+        made = {"functionResponse": wire}
+        if order is not None:
+            self._orders[id(made)] = order
+        yield made

@@ -1,0 +1,87 @@
+"""The Google identity that connections share: `[credentials.NAME]` of kind `google`."""
+
+from __future__ import annotations
+
+import functools
+
+import attrs
+
+from jackfield import Auth, Bearer, ConfigurationError, Secret, StaticHeader, Token, secret
+
+__all__ = ["GoogleCredentials", "GoogleIdentity"]
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+
+
+@attrs.frozen(kw_only=True)
+class GoogleCredentials:
+    """Keys of a table `[credentials.NAME]` of the kind `google`.
+
+    One of: `key`, `refresh_token` with its client, `token`, or nothing, which means application default credentials
+    (`GOOGLE_APPLICATION_CREDENTIALS`, gcloud's own file, the metadata server).
+
+    Attributes:
+        key: A reference to the JSON of a credential (`file:/run/secrets/key.json`): a service account's key, OAuth
+            user credentials, an external account (workload identity federation) or an impersonated service account.
+        client_id: The OAuth client of `refresh_token`.
+        client_secret: A reference to its secret.
+        refresh_token: A reference to a user's refresh token.
+        token: A reference to an access token that somebody else renews.
+        impersonate: The service account, by its e-mail, that is acted as.
+        token_url: Where tokens are fetched, for a key that does not say and for `refresh_token`.
+        iam_url: Where impersonation is asked for: scheme and host.
+        scopes: What tokens are for.
+    """
+
+    key: Secret | None = secret()
+    client_id: str | None = None
+    client_secret: Secret | None = secret()
+    refresh_token: Secret | None = secret()
+    token: Secret | None = secret()
+    impersonate: str | None = None
+    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 -- an address
+    iam_url: str = "https://iamcredentials.googleapis.com"
+    scopes: tuple[str, ...] = (CLOUD_PLATFORM,)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, when the config is loaded."""
+        if sum(way is not None for way in (self.key, self.refresh_token, self.token)) > 1:
+            raise ConfigurationError("has several identities in it; write key, or refresh_token, or token")
+        if self.refresh_token is not None and (self.client_id is None or self.client_secret is None):
+            raise ConfigurationError("needs client_id and client_secret with refresh_token")
+        if self.token is not None and self.impersonate is not None:
+            raise ConfigurationError("cannot impersonate with a ready token; write key or refresh_token")
+
+
+@attrs.frozen
+class GoogleIdentity:
+    """What connections that name the same `[credentials.NAME]` share. Holds nothing open.
+
+    Attributes:
+        settings: What is declared.
+    """
+
+    settings: GoogleCredentials
+
+    def auth(self, *, proxy: str | None = None, ca_bundle: str | None = None) -> Auth:
+        """Say how to prove this identity.
+
+        Args:
+            proxy: Address of a proxy for fetching tokens.
+            ca_bundle: File of certificate authorities for fetching tokens.
+        """
+        if self.settings.token is not None:
+            return StaticHeader("Authorization", self.settings.token, "Bearer ")
+        return Bearer(functools.partial(self.fetch, proxy=proxy, ca_bundle=ca_bundle))
+
+    def fetch(self, *, proxy: str | None = None, ca_bundle: str | None = None) -> Token:
+        """Fetch a token. Blocks: the core calls it in a thread, and keeps the token.
+
+        Raises:
+            MissingCredentialError: There is no identity.
+            AuthenticationError: It is refused.
+            ConnectionFailedError: The identity's host cannot be reached.
+        """
+        from ._tokens import fetch_token
+
+        return fetch_token(self.settings, proxy=proxy, ca_bundle=ca_bundle)

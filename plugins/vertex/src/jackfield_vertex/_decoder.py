@@ -1,0 +1,297 @@
+"""Gemini: the answer, streamed or whole; the count of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from jackfield import (
+    Event,
+    Finish,
+    FinishReason,
+    Frame,
+    Head,
+    LogprobsDelta,
+    MalformedResponseError,
+    PartAdded,
+    RawEvent,
+    RawPart,
+    Started,
+    StreamInterruptedError,
+    TextDelta,
+    ThinkingDelta,
+    TokenLogprob,
+    TokensCounted,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageUpdate,
+)
+
+from ._citations import read_citations
+from ._errors import blocked, fail
+from ._partial import PartialArguments
+from ._usage import read_usage
+
+__all__ = ["CountDecoder", "GeminiDecoder", "values_of"]
+
+PROVIDER: Final = "vertex"
+
+# Sources: google.cloud.aiplatform.v1 (2.7.0), google-genai 2.34; every other word is `other`.
+_FINISHES: Final[Mapping[str, FinishReason]] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(
+        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR", "IMAGE_SAFETY",
+         "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+        "content_filter",
+    ),
+}  # fmt: skip
+# An answer that was asked for with enum-encoding=int (a proxy may) has the numbers of the published definition.
+_WORDS: Final = (
+    "FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST",
+    "PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL", "MODEL_ARMOR",
+)  # fmt: skip
+_KNOWN: Final = frozenset(
+    {"candidates", "usageMetadata", "modelVersion", "responseId", "createTime", "promptFeedback"}
+)
+_OF_CANDIDATE: Final = frozenset(
+    {
+        "index",
+        "content",
+        "finishReason",
+        "finishMessage",
+        "safetyRatings",
+        "citationMetadata",
+        "logprobsResult",
+    }
+)
+_MERE_FEEDBACK: Final = frozenset({"safetyRatings"})
+
+
+def values_of(data: bytes) -> list[dict[str, Any]]:
+    """Read a frame: one object, or the array that a stream is without `alt=sse`.
+
+    Raises:
+        MalformedResponseError: It is neither.
+        FailureInStream: It holds an error.
+    """
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise MalformedResponseError(
+            f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}", body=bytes(data)
+        ) from error
+    values = value if isinstance(value, list) else [value]
+    for one in values:
+        if not isinstance(one, dict):
+            raise MalformedResponseError("the service sent no object", body=bytes(data))
+        if one.get("error") or one.get("type") == "error":
+            fail(one)
+    return values
+
+
+class _Choice:
+    """What is known of one candidate so far."""
+
+    __slots__ = ("block", "calls", "cited", "detail", "partial", "said", "stop")
+
+    def __init__(self) -> None:
+        self.block = 0
+        self.calls = 0
+        self.cited: list[Any] = []
+        self.detail: dict[str, Any] = {}
+        self.partial: PartialArguments | None = None
+        self.said: list[str] = []
+        self.stop: str | None = None
+
+
+class GeminiDecoder:
+    """Reads one answer. The clean end of the body is its end; finish reasons are given then.
+
+    Args:
+        stream: The answer is streamed.
+    """
+
+    def __init__(self, *, stream: bool = False) -> None:
+        self._stream = stream
+        self._choices: dict[int, _Choice] = {}
+        self._started: tuple[Any, ...] = ()
+        self._usage: Any = None
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        return []
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read one chunk of a stream, or a whole answer."""
+        events: list[Event] = []
+        for value in values_of(frame.data):
+            self._chunk(value, events)
+        return events
+
+    def finish(self) -> list[Event]:
+        """Check that there was an answer, and say why each choice ended."""
+        if not self._choices:
+            if self._stream:
+                raise StreamInterruptedError("the stream ended before anything was said; ask again")
+            raise MalformedResponseError("the answer has no candidates")
+        events: list[Event] = []
+        for index, choice in sorted(self._choices.items()):
+            events += self._end_call(index, choice, choice.partial)
+            word = choice.stop
+            reason = _FINISHES.get(word or "", "other")
+            if reason == "stop" and choice.calls:
+                reason = "tool_calls"  # there is no word of its own for it
+            events.append(Finish(reason, index, word, choice.detail or None))
+        return events
+
+    def _chunk(self, value: dict[str, Any], events: list[Event]) -> None:
+        if blocked(value):
+            fail(value)
+        usage = value.get("usageMetadata")
+        tier = None if usage is None else usage.get("serviceTier") or usage.get("trafficType")
+        told = (value.get("responseId"), value.get("modelVersion"), tier if isinstance(tier, str) else None)
+        if told != self._started:
+            self._started = told
+            events.append(Started(*told))
+        for position, candidate in enumerate(value.get("candidates") or ()):
+            index = candidate.get("index", position)
+            choice = self._choices.get(index)
+            if choice is None:
+                choice = self._choices[index] = _Choice()
+            for part in (candidate.get("content") or {}).get("parts") or ():
+                self._part(part, index, choice, events)
+            if len(candidate) > 1:
+                events += self._told(candidate, index, choice)
+        if usage and usage != self._usage:
+            self._usage = usage
+            events.append(UsageUpdate(read_usage(usage), usage))
+        if not value.keys() <= _KNOWN:
+            events += [RawEvent(name, value[name]) for name in value.keys() - _KNOWN]
+        feedback = value.get("promptFeedback")
+        if feedback and not feedback.keys() <= _MERE_FEEDBACK:
+            events.append(RawEvent("promptFeedback", feedback))
+
+    def _part(self, part: dict[str, Any], index: int, choice: _Choice, events: list[Event]) -> None:
+        text = part.get("text")
+        if text is not None and len(part) == 1:  # nearly every part of a stream
+            if text:
+                choice.said.append(text)
+                events.append(TextDelta(text, index, choice.block))
+        elif text is not None:
+            self._marked(part, text, index, choice, events)
+        elif "functionCall" in part:
+            events += self._call(part, index, choice)
+        elif part:
+            events.append(PartAdded(RawPart(PROVIDER, part), index))
+
+    def _marked(
+        self, part: dict[str, Any], text: str, index: int, choice: _Choice, events: list[Event]
+    ) -> None:
+        """Read text that is thinking, or has a signature, which belongs to this part alone."""
+        rest = {name: value for name, value in part.items() if name not in ("text", "thought")}
+        if rest:
+            choice.block += 1
+        if part.get("thought"):
+            events.append(ThinkingDelta(text, index, choice.block, rest or None))
+        else:
+            choice.said.append(text)
+            events.append(TextDelta(text, index, choice.block, {PROVIDER: rest} if rest else None))
+        if rest:
+            choice.block += 1
+
+    def _call(self, part: dict[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
+        """Read a call: whole, or a piece of one (`streamFunctionCallArguments`)."""
+        call = part["functionCall"]
+        partial = choice.partial
+        if "name" in call:
+            yield from self._end_call(index, choice, partial)
+            own = {name: value for name, value in part.items() if name != "functionCall"}
+            name = call.get("id")
+            if name:
+                own["id"] = name
+            else:  # Vertex gives no ids: one of ours, which is not sent
+                name = f"{self._started[0] if self._started and self._started[0] else 'call'}-{index}-{choice.calls}"
+            partial = choice.partial = PartialArguments(choice.calls)
+            yield ToolCallStart(choice.calls, name, call["name"], index, {PROVIDER: own} if own else None)
+            choice.calls += 1
+        elif partial is None:
+            if call:
+                yield PartAdded(RawPart(PROVIDER, part), index)
+            return
+        partial.add(call)
+        if not call.get("willContinue"):
+            yield from self._end_call(index, choice, partial)
+
+    def _end_call(self, index: int, choice: _Choice, partial: PartialArguments | None) -> Iterator[Event]:
+        if partial is None:
+            return
+        choice.partial = None
+        if partial.value:
+            yield ToolCallDelta(partial.number, orjson.dumps(partial.value).decode(), index)
+        yield ToolCallEnd(partial.number, index)
+
+    def _told(self, candidate: dict[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
+        """Read what stands beside the content."""
+        stop = candidate.get("finishReason")
+        if isinstance(stop, int):
+            stop = _WORDS[stop] if 0 <= stop < len(_WORDS) else str(stop)
+        choice.stop = stop or choice.stop
+        for name in ("finishMessage", "safetyRatings"):
+            if candidate.get(name):
+                choice.detail[name] = candidate[name]
+        if candidate.get("logprobsResult"):
+            yield LogprobsDelta(_logprobs(candidate["logprobsResult"]), index)
+        if "citationMetadata" in candidate or "groundingMetadata" in candidate:
+            for cited in read_citations(candidate, "".join(choice.said), index):
+                if cited.citation not in choice.cited:  # a stream may repeat them with every chunk
+                    choice.cited.append(cited.citation)
+                    yield cited
+        if not candidate.keys() <= _OF_CANDIDATE:
+            for name in candidate.keys() - _OF_CANDIDATE:
+                yield RawEvent(name, candidate[name])
+
+
+def _logprobs(value: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
+    chosen = value.get("chosenCandidates") or ()
+    tops = value.get("topCandidates") or ()
+    return tuple(
+        TokenLogprob(
+            one.get("token", ""),
+            one.get("logProbability", 0.0),
+            None,
+            tuple(
+                TokenLogprob(top.get("token", ""), top.get("logProbability", 0.0))
+                for top in (tops[i].get("candidates") or () if i < len(tops) else ())
+            ),
+        )
+        for i, one in enumerate(chosen)
+    )
+
+
+class CountDecoder:
+    """Reads the answer of `countTokens`. A count of zero is left out by the service."""
+
+    def __init__(self) -> None:
+        self._counted = False
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        return []
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read the whole answer."""
+        (body,) = values_of(frame.data)
+        if body and "totalTokens" not in body and "totalBillableCharacters" not in body:
+            raise MalformedResponseError("the answer has no totalTokens", body=bytes(frame.data))
+        self._counted = True
+        return [TokensCounted(body.get("totalTokens", 0))]
+
+    def finish(self) -> list[Event]:
+        """Check that there was an answer."""
+        if not self._counted:
+            raise MalformedResponseError("the answer has no body")
+        return []

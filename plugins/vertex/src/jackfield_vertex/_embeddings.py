@@ -1,0 +1,156 @@
+"""Embeddings: `predict`, and `embedContent` for the newest models."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    EmbeddingData,
+    EmbedRequest,
+    Event,
+    Frame,
+    Head,
+    MalformedResponseError,
+    ModelRef,
+    ParameterWriter,
+    RawEvent,
+    Translation,
+    UnsupportedError,
+    Usage,
+    UsageUpdate,
+    Wire,
+)
+
+from ._decoder import values_of
+from ._models import row_of
+from ._routes import path_of
+
+__all__ = ["EmbeddingDecoder", "translate_embedding"]
+
+_TASKS: Final[Mapping[str, str]] = {
+    "query": "RETRIEVAL_QUERY",
+    "document": "RETRIEVAL_DOCUMENT",
+    "classification": "CLASSIFICATION",
+    "clustering": "CLUSTERING",
+    "similarity": "SEMANTIC_SIMILARITY",
+}
+_SILENT: Final = "the service cuts an input that is too long without a word, unless it is told not to"
+
+
+def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
+    """Write an embedding request.
+
+    Source: Vertex AI text embeddings (2026) and google-genai 2.34: `embedContent` for every Gemini embedding model
+    but `gemini-embedding-001`.
+
+    Raises:
+        UnsupportedError: `embedContent` takes one text a call, and there are several.
+    """
+    single = row_of(model.known_as).get("call") == "embedContent"
+    if single and len(request.inputs) != 1:
+        raise UnsupportedError(f"{model.id} takes one text a call", parameter="inputs")
+    config = "embedContentConfig" if single else "parameters"
+    body: dict[str, Any] = {}
+    writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
+    task = writer.take("input_type")
+    if single:
+        body["content"] = {"parts": [{"text": request.inputs[0]}]}
+        if task is not UNSET:
+            writer.write("input_type", f"{config}.taskType", _TASKS[task])
+    else:
+        extra = {} if task is UNSET else {"task_type": _TASKS[task]}
+        body["instances"] = [{"content": text, **extra} for text in request.inputs]
+        if task is not UNSET:
+            writer.note("input_type", "renamed", wire="instances.task_type", value=_TASKS[task])
+    writer.put("dimensions", f"{config}.outputDimensionality")
+    _put_truncate(writer, f"{config}.autoTruncate")
+    writer.merge_extra(request.extra, "vertex")
+    method = "embedContent" if single else "predict"
+    return Translation(Wire(path_of(model, method), body, meta={"family": "embedding"}), writer.finish())
+
+
+def _put_truncate(writer: ParameterWriter, path: str) -> None:
+    wanted = writer.take("truncate")
+    if wanted is UNSET:
+        writer.default("truncate", path, False, _SILENT)
+    elif wanted == "start":
+        writer.refuse("truncate", "the service cuts at the end alone", wanted)
+    else:
+        writer.write("truncate", path, wanted == "end")
+
+
+class EmbeddingDecoder:
+    """Reads the answers of `predict` and of `embedContent`."""
+
+    def __init__(self) -> None:
+        self._read = False
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        return []
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read the whole answer."""
+        (body,) = values_of(frame.data)
+        self._read = True
+        events = _content(body) if "embedding" in body else _predictions(body)
+        if events is None:
+            raise MalformedResponseError("the answer has no embeddings", body=bytes(frame.data))
+        return events
+
+    def finish(self) -> list[Event]:
+        """Check that there was an answer."""
+        if not self._read:
+            raise MalformedResponseError("the answer has no body")
+        return []
+
+
+def _content(body: Mapping[str, Any]) -> list[Event] | None:
+    values = (body["embedding"] or {}).get("values")
+    if not isinstance(values, list):
+        return None
+    events: list[Event] = [EmbeddingData(0, _reader()(values))]
+    told = body.get("usageMetadata")
+    if told:
+        events.append(UsageUpdate(Usage(input_tokens=told.get("promptTokenCount")), told))
+    if body.get("truncated"):
+        events.append(RawEvent("truncated", 0))
+    return events
+
+
+def _predictions(body: Mapping[str, Any]) -> list[Event] | None:
+    predictions = body.get("predictions")
+    if not isinstance(predictions, list) or not all(
+        isinstance(one, Mapping) and "values" in (one.get("embeddings") or ()) for one in predictions
+    ):
+        return None
+    vectors = _reader()
+    events: list[Event] = []
+    counts: list[int] = []
+    for index, one in enumerate(predictions):
+        embedding = one["embeddings"]
+        events.append(EmbeddingData(index, vectors(embedding["values"])))
+        statistics = embedding.get("statistics") or {}
+        if statistics.get("token_count") is not None:
+            counts.append(int(statistics["token_count"]))
+        if statistics.get("truncated"):
+            events.append(RawEvent("truncated", index))
+    if counts and len(counts) == len(predictions):
+        events.append(UsageUpdate(Usage(input_tokens=sum(counts)), body.get("metadata")))
+    return events
+
+
+@lru_cache(maxsize=1)
+def _reader() -> Callable[[Any], Any]:
+    """Give the function that makes float32 vectors; numpy is looked for once."""
+    if find_spec("numpy") is None:
+        return lambda values: array("f", values)
+    numpy = import_module("numpy")
+    return lambda values: numpy.asarray(values, dtype=numpy.float32)

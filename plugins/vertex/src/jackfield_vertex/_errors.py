@@ -1,0 +1,170 @@
+"""What a failure means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+import attrs
+
+from jackfield import (
+    AuthenticationError,
+    ContentFilteredError,
+    ContextLengthExceededError,
+    Failure,
+    FailureInStream,
+    InvalidRequestError,
+    JackfieldError,
+    PermissionDeniedError,
+    ProviderError,
+    QuotaExceededError,
+)
+
+__all__ = ["blocked", "error", "fail"]
+
+# Source: google.rpc.Code and its mapping to HTTP (googleapis, 2026).
+_STATUS_BY_WORD: Final[Mapping[str, int]] = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "ABORTED": 409,
+    "ALREADY_EXISTS": 409,
+    "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
+    "INTERNAL": 500,
+    "UNKNOWN": 500,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+_TOO_LONG: Final = re.compile(
+    r"input token count (\(\d+\) exceeds|is \d+ but)|request because the input token count|"
+    r"exceeds the maximum number of tokens",
+    re.IGNORECASE,
+)
+_NOT_HERE: Final = re.compile(
+    r"location is not supported|billing (account|is|has|to be)|enable billing", re.IGNORECASE
+)
+_PER_DAY: Final = re.compile(r"per[ _]?day|daily", re.IGNORECASE)
+_SECRET: Final = re.compile(r"\b(AIza[A-Za-z0-9_-]{8,}|ya29\.[A-Za-z0-9._-]{8,})")
+_BLOCKED: Final = "the prompt was blocked"
+
+
+def error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into our error; None leaves an exception without an answer to the core.
+
+    Source: Vertex AI, API errors (2026). Claude's own errors have Anthropic's envelope and are read by its dialect.
+    """
+    if failure.exception is not None and failure.status is None and failure.data is None:
+        return None
+    value = failure.json()
+    if isinstance(value, list):  # without alt=sse a stream's error comes in an array
+        value = next((one for one in value if isinstance(one, Mapping)), None)
+    if not isinstance(value, Mapping):
+        return None
+    if value.get("type") == "error":
+        from jackfield_anthropic import error as claude_error
+
+        return claude_error(failure)
+    if blocked(value):
+        return _blocked_error(failure, value["promptFeedback"])
+    inner = value.get("error")
+    return _of_google(failure, inner) if isinstance(inner, Mapping) else None
+
+
+def _of_google(failure: Failure, inner: Mapping[str, Any]) -> JackfieldError:
+    from jackfield.http import error_from_status, failure_message, retry_after_seconds
+
+    said = inner.get("message")
+    message = _SECRET.sub("***", said if isinstance(said, str) and said else failure_message(failure))
+    word = inner.get("status") if isinstance(inner.get("status"), str) else None
+    details = [one for one in _list(inner.get("details")) if isinstance(one, Mapping)]
+    reason = next((one["reason"] for one in details if isinstance(one.get("reason"), str)), None)
+    status = _status(failure, inner, word)
+    kind = _class_of(status, word, reason, message, details)
+    wait = retry_after_seconds(failure.headers)
+    wait = _delay(details) if wait is None else wait
+    if kind is None:
+        meant = attrs.evolve(failure, status=status)
+        made = error_from_status(meant, message=message, code=reason or word)
+        made.status, made.retry_after = failure.status, wait
+        return made
+    return kind(
+        message,
+        status=failure.status,
+        code=reason or word,
+        body=failure.body,
+        headers=failure.headers,
+        retry_after=wait,
+    )
+
+
+def _status(failure: Failure, inner: Mapping[str, Any], word: str | None) -> int | None:
+    if failure.status is not None and failure.status >= 400:
+        return failure.status
+    code = inner.get("code")
+    return _STATUS_BY_WORD.get(word or "") or (code if isinstance(code, int) and code >= 400 else None)
+
+
+def _class_of(
+    status: int | None,
+    word: str | None,
+    reason: str | None,
+    message: str,
+    details: Sequence[Mapping[str, Any]],
+) -> type[ProviderError] | None:
+    if status == 400:
+        if _TOO_LONG.search(message):
+            return ContextLengthExceededError
+        if reason is not None and reason.startswith("API_KEY"):
+            return AuthenticationError
+        if word == "FAILED_PRECONDITION":
+            # The message may be an unfilled template; what is meant stands in the details then.
+            said = " ".join([message, *(str(one.get("detail", "")) for one in details)])
+            return PermissionDeniedError if _NOT_HERE.search(said) else InvalidRequestError
+    if status == 429:
+        quotas = [violation for one in details for violation in _list(one.get("violations"))]
+        named = " ".join(str(one) for one in quotas) if quotas else message
+        return QuotaExceededError if _PER_DAY.search(named) else None
+    return None
+
+
+def _delay(details: Sequence[Mapping[str, Any]]) -> float | None:
+    """Read `RetryInfo.retryDelay`: "23s", "0.5s"."""
+    for one in details:
+        delay = one.get("retryDelay")
+        if isinstance(delay, str) and re.fullmatch(r"\d+(\.\d+)?s", delay):
+            return float(delay[:-1])
+    return None
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def blocked(value: Mapping[str, Any]) -> bool:
+    """Say whether an answer tells that the prompt was blocked: an answer of status 200 without candidates."""
+    feedback = value.get("promptFeedback")
+    return isinstance(feedback, Mapping) and bool(feedback.get("blockReason"))
+
+
+def _blocked_error(failure: Failure, feedback: Mapping[str, Any]) -> ContentFilteredError:
+    reason = feedback["blockReason"]
+    more = feedback.get("blockReasonMessage")
+    return ContentFilteredError(
+        f"{_BLOCKED} ({reason})" + (f": {more}" if more else ""),
+        status=failure.status,
+        code=str(reason),
+        body=failure.body,
+        headers=failure.headers,
+    )
+
+
+def fail(value: Any) -> NoReturn:
+    """Raise a failure that came inside a good answer."""
+    import orjson
+
+    raise FailureInStream(Failure(status=200, body=orjson.dumps(value), in_stream=True, data=value))

@@ -1,0 +1,109 @@
+"""Gemini: `generateContent`, streamed or whole, and `countTokens`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    ChatRequest,
+    CountRequest,
+    ModelRef,
+    Options,
+    ParameterWriter,
+    Translation,
+    Wire,
+)
+
+from ._contents import Conversation
+from ._models import row_of
+from ._routes import path_of
+from ._tools import put_format, put_reasoning, put_tools
+
+__all__ = ["translate_chat", "translate_count"]
+
+_PLAIN: Final[Mapping[str, str]] = {
+    "max_tokens": "generationConfig.maxOutputTokens",
+    "temperature": "generationConfig.temperature",
+    "top_p": "generationConfig.topP",
+    "top_k": "generationConfig.topK",
+    "n": "generationConfig.candidateCount",
+    "seed": "generationConfig.seed",
+    "presence_penalty": "generationConfig.presencePenalty",
+    "frequency_penalty": "generationConfig.frequencyPenalty",
+    "logprobs": "generationConfig.responseLogprobs",
+    "top_logprobs": "generationConfig.logprobs",
+}
+_COUNTED: Final = frozenset({"system", "tools"})
+
+
+def translate_chat(model: ModelRef, request: ChatRequest, capabilities: Capabilities) -> Translation:
+    """Write a chat. Source: google.cloud.aiplatform.v1 (2.7.0), google-genai 2.34."""
+    options = request.options
+    body: dict[str, Any] = {}
+    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    row = row_of(model.known_as)
+    _put_conversation(writer, request)
+    put_tools(writer, options, row)
+    for name, path in _PLAIN.items():
+        if name in writer.left:
+            writer.put(name, path)
+    writer.put("stop", "generationConfig.stopSequences", list)
+    put_format(writer, row)
+    put_reasoning(writer, options, row)
+    _put_safety(writer, model)
+    _merge_extra(writer, options)
+    method = "streamGenerateContent" if request.stream else "generateContent"
+    # Without alt=sse a stream is one growing JSON array.
+    query = {"alt": "sse"} if request.stream else {}
+    wire = Wire(
+        path_of(model, method),
+        body,
+        query=query,
+        stream=request.stream,
+        framing="sse" if request.stream else None,
+        meta={"family": "gemini"},
+    )
+    return Translation(wire, writer.finish())
+
+
+def translate_count(model: ModelRef, request: CountRequest, capabilities: Capabilities) -> Translation:
+    """Write a conversation whose tokens are to be counted; what does not change the count is left out."""
+    options = request.options
+    given = options.given()
+    body: dict[str, Any] = {}
+    counted = {name: value for name, value in given.items() if name in _COUNTED}
+    writer = ParameterWriter(counted, capabilities, options.unsupported, body, model=model.id)
+    for name in given.keys() - counted:
+        writer.drop(name, "the service counts contents, system instruction and tools alone", given[name])
+    _put_conversation(writer, request)
+    put_tools(writer, options, row_of(model.known_as))
+    _merge_extra(writer, options)
+    wire = Wire(path_of(model, "countTokens"), body, meta={"family": "count"})
+    return Translation(wire, writer.finish())
+
+
+def _put_conversation(writer: ParameterWriter, request: ChatRequest | CountRequest) -> None:
+    conversation = Conversation(writer, emulate=request.options.emulate)
+    system, contents = conversation.write(writer.take("system"), request.messages)
+    writer.body["contents"] = contents
+    if system:
+        writer.body["systemInstruction"] = {"parts": system}
+
+
+def _put_safety(writer: ParameterWriter, model: ModelRef) -> None:
+    safety = getattr(model.settings, "safety", None)
+    if safety:
+        settings = [{"category": category, "threshold": threshold} for category, threshold in safety.items()]
+        writer.default("safety", "safetySettings", settings, "it is declared for the connection")
+
+
+def _merge_extra(writer: ParameterWriter, options: Options) -> None:
+    """Merge `extra`; its tools (the service's own) come after the caller's."""
+    ours: Any = writer.body.get("tools", UNSET)
+    writer.merge_extra(options.extra, "vertex")
+    theirs = writer.body.get("tools", UNSET)
+    if ours is not UNSET and theirs is not ours:
+        writer.body["tools"] = [*ours, *theirs]

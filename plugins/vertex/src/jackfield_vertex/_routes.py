@@ -1,0 +1,154 @@
+"""Which way a model is asked: by its family, in paths of the connection's project and place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import attrs
+
+from jackfield import (
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    Decoder,
+    EmbedRequest,
+    Message,
+    ModelRef,
+    Request,
+    Thinking,
+    Translation,
+    UnsupportedError,
+    Wire,
+)
+from jackfield_anthropic import Dialect, decoder as claude_decoder, translate as claude_translate
+
+from ._models import claude_name, family_of
+
+__all__ = ["claude", "decoder", "path_of", "translate"]
+
+_NOWHERE: Final = "/v1/projects/-/locations/-"
+
+
+def path_of(model: ModelRef, method: str) -> str:
+    """Give the path of a model's method.
+
+    An id of digits, or `endpoints/ID`, is a tuned model's endpoint; `projects/…` is a resource's whole name;
+    `publishers/NAME/models/ID` names the publisher; else it follows from the model.
+    """
+    prefix = getattr(model.settings, "prefix", _NOWHERE)
+    name = model.id
+    if name.startswith("projects/"):
+        return f"/v1/{name}:{method}"
+    if name.isdigit():
+        name = f"endpoints/{name}"
+    if not name.startswith(("endpoints/", "publishers/")):
+        publisher = "anthropic" if family_of(model.known_as) == "claude" else "google"
+        name = f"publishers/{publisher}/models/{name}"
+    return f"{prefix}/{name}:{method}"
+
+
+@lru_cache(maxsize=256)
+def claude(raw: str, stream: str, count: str) -> Dialect:
+    """Give the dialect of Claude for a model's paths. Source: Claude on Vertex AI (2026): the body has no model."""
+    return Dialect(
+        id="anthropic",
+        name=lambda model: claude_name(model.known_as),
+        messages_path=raw,
+        stream_path=stream,
+        count_path=count,
+        complete_path=None,
+        models_path=None,
+        api_version="2023-06-01",
+        body_version="vertex-2023-10-16",
+        send_model=False,
+    )
+
+
+def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into one wire.
+
+    Raises:
+        UnsupportedError: The model's family serves no such request, or cannot honour an option.
+    """
+    family = family_of(model.known_as)
+    if isinstance(request, EmbedRequest):
+        from ._embeddings import translate_embedding
+
+        return translate_embedding(model, request, capabilities)
+    if isinstance(request, ChatRequest | CountRequest) and family == "claude":
+        return _translate_claude(model, request, capabilities)
+    if isinstance(request, ChatRequest | CompletionRequest) and family.startswith("palm"):
+        from ._palm import translate_palm
+
+        return translate_palm(model, request, capabilities)
+    if isinstance(request, ChatRequest | CountRequest) and family == "gemini":
+        from ._request import translate_chat, translate_count
+
+        if isinstance(request, CountRequest):
+            return translate_count(model, request, capabilities)
+        return translate_chat(model, request, capabilities)
+    raise UnsupportedError(f"vertex serves no {type(request).__name__} with {model.id}", parameter="kind")
+
+
+def _translate_claude(
+    model: ModelRef, request: ChatRequest | CountRequest, capabilities: Capabilities
+) -> Translation:
+    """Speak Claude's own dialect; what it calls `anthropic` is ours here."""
+    options = request.options
+    ours = options.extra.get("vertex", {})
+    if ours:
+        extra = {**options.extra.get("anthropic", {}), **ours}
+        options = attrs.evolve(options, extra={"anthropic": extra})
+    messages = tuple(map(_for_claude, request.messages))
+    asked = attrs.evolve(request, messages=messages, options=options)
+    dialect = claude(
+        path_of(model, "rawPredict"),
+        path_of(model, "streamRawPredict"),
+        path_of(attrs.evolve(model, id="publishers/anthropic/models/count-tokens"), "rawPredict"),
+    )
+    made = claude_translate(dialect, model, asked, capabilities)
+    wire = attrs.evolve(made.wire, meta={**made.wire.meta, "family": "claude"})
+    if isinstance(request, CountRequest):  # one path counts for all models, so the body names it
+        wire = attrs.evolve(wire, body={**wire.body, "model": model.id})
+    return Translation(wire, made.report)
+
+
+def _for_claude(message: Message) -> Message:
+    """Hand Claude's own thinking over under its maker's name; Gemini's has other data and stays foreign."""
+    if not any(isinstance(part, Thinking) for part in message.parts):
+        return message
+    return attrs.evolve(
+        message,
+        parts=tuple(
+            attrs.evolve(part, provider="anthropic")
+            if isinstance(part, Thinking) and _is_claudes(part)
+            else part
+            for part in message.parts
+        ),
+    )
+
+
+def _is_claudes(part: Thinking) -> bool:
+    data: Mapping[str, Any] = part.data or {}
+    return part.provider == "vertex" and ("signature" in data or "data" in data)
+
+
+def decoder(model: ModelRef, wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    family = wire.meta.get("family")
+    if family == "claude":
+        return claude_decoder(claude("", "", ""), wire)
+    if family == "palm":
+        from ._palm import PalmDecoder
+
+        return PalmDecoder(wire.meta, stream=wire.stream)
+    if family == "embedding":
+        from ._embeddings import EmbeddingDecoder
+
+        return EmbeddingDecoder()
+    from ._decoder import CountDecoder, GeminiDecoder
+
+    return CountDecoder() if family == "count" else GeminiDecoder(stream=wire.stream)

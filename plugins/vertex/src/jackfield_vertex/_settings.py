@@ -1,0 +1,99 @@
+"""What an administrator may write for a connection to Vertex AI."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from jackfield import Auth, ConfigurationError, HttpAccess, Secret, StaticHeader, secret
+
+from ._credentials import GoogleCredentials, GoogleIdentity
+
+__all__ = ["VertexSettings", "access", "host"]
+
+_MULTI_REGIONS: Final = ("us", "eu")
+_PLACE: Final = re.compile(r"[a-z0-9-]+")
+_PROJECT: Final = re.compile(r"[a-z0-9:.-]+")
+
+
+def _from_environment(*names: str) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name))), None)
+
+
+@attrs.frozen(kw_only=True)
+class VertexSettings:
+    """Config keys of a connection to Vertex AI.
+
+    Attributes:
+        project: The Google Cloud project; `GOOGLE_CLOUD_PROJECT` of the environment unless told. Not needed with a key.
+        location: A region such as `europe-west4`, `global`, or a multi-region, `us` or `eu`;
+            `GOOGLE_CLOUD_LOCATION` of the environment unless told, else `global`.
+        credentials: The identity that a table `[credentials.NAME]` of the kind `google` declares; without one and
+            without a key, what the machine offers (application default credentials).
+        api_key: A reference to a key of the service's express mode, which knows no project.
+        base_url: Takes the place of scheme and host.
+        quota_project: The project that is charged for quota, where it is another one.
+        safety: Thresholds by category, sent with every chat with Gemini:
+            `{ HARM_CATEGORY_HARASSMENT = "BLOCK_ONLY_HIGH" }`.
+        proxy: The connection's proxy, for fetching tokens too.
+        ca_bundle: The connection's certificate authorities, for fetching tokens too.
+    """
+
+    project: str | None = attrs.field(factory=lambda: _from_environment("GOOGLE_CLOUD_PROJECT"))
+    location: str = attrs.field(factory=lambda: _from_environment("GOOGLE_CLOUD_LOCATION") or "global")
+    credentials: GoogleIdentity | None = None
+    api_key: Secret | None = secret()
+    base_url: str | None = None
+    quota_project: str | None = None
+    safety: Mapping[str, str] = attrs.field(factory=dict)
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_bundle: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, when the config is loaded."""
+        if self.api_key is not None and self.credentials is not None:
+            raise ConfigurationError("api_key and credentials are two ways to prove identity; write one")
+        if self.project is None and self.api_key is None:
+            raise ConfigurationError(
+                "project is missing; write it, or set GOOGLE_CLOUD_PROJECT in the environment"
+            )
+        if self.project is not None and not _PROJECT.fullmatch(self.project):
+            raise ConfigurationError(f"project must be a project's id or number, not {self.project!r}")
+        if not _PLACE.fullmatch(self.location):
+            raise ConfigurationError(
+                f'location must be a region ("europe-west4"), "global", "us" or "eu", not {self.location!r}'
+            )
+
+    @property
+    def prefix(self) -> str:
+        """What stands before `/publishers/` and `/endpoints/` in every path."""
+        if self.api_key is not None:
+            return "/v1"
+        return f"/v1/projects/{self.project}/locations/{self.location}"
+
+
+def host(settings: VertexSettings) -> str:
+    """Give the address for a location. Source: Vertex AI, locations of generative AI (2026); express mode is global."""
+    location = "global" if settings.api_key is not None else settings.location
+    if location == "global":
+        return "https://aiplatform.googleapis.com"
+    if location in _MULTI_REGIONS:
+        return f"https://aiplatform.{location}.rep.googleapis.com"
+    return f"https://{location}-aiplatform.googleapis.com"
+
+
+def access(settings: VertexSettings) -> HttpAccess:
+    """Say how to reach Vertex AI."""
+    base_url = host(settings) if settings.base_url is None else settings.base_url.rstrip("/")
+    headers = {} if settings.quota_project is None else {"x-goog-user-project": settings.quota_project}
+    auth: Auth
+    if settings.api_key is not None:
+        auth = StaticHeader("x-goog-api-key", settings.api_key)
+    else:
+        identity = settings.credentials or GoogleIdentity(GoogleCredentials())
+        auth = identity.auth(proxy=settings.proxy, ca_bundle=settings.ca_bundle)
+    return HttpAccess(base_url=base_url, auth=auth, headers=headers)

@@ -1,0 +1,150 @@
+"""Fetch tokens with google-auth. All of it blocks."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from datetime import UTC
+from importlib import import_module
+from typing import Any, Final
+
+from jackfield import (
+    AuthenticationError,
+    ConnectionFailedError,
+    MissingCredentialError,
+    OverloadedError,
+    Token,
+)
+
+from ._credentials import GoogleCredentials
+
+__all__ = ["fetch_token"]
+
+_SECONDS: Final = 30
+
+
+class _Answer:
+    """An answer as google-auth wants it (`google.auth.transport.Response`)."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.data = data
+
+
+class _Transport:
+    """Carries google-auth's requests, so that it needs neither requests nor urllib3 (`google.auth.transport.Request`)."""
+
+    def __init__(self, proxy: str | None, ca_bundle: str | None) -> None:
+        handlers: list[Any] = []
+        if proxy is not None:
+            handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
+        if ca_bundle is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_bundle)))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def __call__(
+        self,
+        url: str,
+        method: str = "GET",
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        **_: Any,
+    ) -> _Answer:
+        data = body.encode() if isinstance(body, str) else body
+        request = urllib.request.Request(url, data, dict(headers or {}), method=method)  # noqa: S310 -- as declared
+        try:
+            with self._opener.open(request, timeout=timeout or _SECONDS) as answer:
+                return _Answer(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return _Answer(error.code, dict(error.headers), error.read())
+        except OSError as error:
+            errors: Any = import_module("google.auth.exceptions")
+            raise errors.TransportError(f"{url} cannot be reached: {error}") from error
+
+
+def fetch_token(settings: GoogleCredentials, *, proxy: str | None, ca_bundle: str | None) -> Token:
+    """Fetch a token for what is declared."""
+    errors: Any = import_module("google.auth.exceptions")
+    transport = _Transport(proxy, ca_bundle)
+    try:
+        credentials = _credentials(settings, transport)
+        credentials.refresh(transport)
+    except errors.DefaultCredentialsError as error:
+        raise MissingCredentialError(
+            f"no Google identity is found: {error}; name one in [credentials], or log in with gcloud"
+        ) from error
+    except errors.TransportError as error:
+        raise ConnectionFailedError(f"no token could be fetched: {error}") from error
+    except errors.RefreshError as error:
+        kind = OverloadedError if error.retryable else AuthenticationError
+        raise kind(f"Google gives no token: {_said(error)}") from None
+    except (errors.GoogleAuthError, ValueError, KeyError) as error:
+        raise MissingCredentialError(
+            f"the declared Google identity cannot be used: {type(error).__name__}"
+        ) from None
+    expiry = credentials.expiry
+    return Token(str(credentials.token), None if expiry is None else expiry.replace(tzinfo=UTC).timestamp())
+
+
+def _said(error: Exception) -> str:
+    """Give the text of a refusal; the second argument of google-auth's error is the whole answer."""
+    text = str(error.args[0]) if error.args else type(error).__name__
+    hint = "; is this machine's clock right?" if "short-lived" in text else ""
+    return text + hint
+
+
+def _credentials(settings: GoogleCredentials, transport: _Transport) -> Any:
+    scopes = list(settings.scopes)
+    credentials = _source(settings, scopes, transport)
+    if settings.impersonate is None:
+        return credentials
+    impersonated_credentials: Any = import_module("google.auth.impersonated_credentials")
+    url = f"{settings.iam_url.rstrip('/')}/v1/projects/-/serviceAccounts/{settings.impersonate}:generateAccessToken"
+    return impersonated_credentials.Credentials(
+        source_credentials=credentials,
+        target_principal=settings.impersonate,
+        target_scopes=scopes,
+        iam_endpoint_override=url,
+    )
+
+
+def _source(settings: GoogleCredentials, scopes: list[str], transport: _Transport) -> Any:
+    if settings.key is not None:
+        return _of_json(settings.key.reveal(), scopes, settings, transport)
+    if settings.refresh_token is not None:
+        oauth2: Any = import_module("google.oauth2.credentials")
+        secret = settings.client_secret
+        return oauth2.Credentials(
+            None,
+            refresh_token=settings.refresh_token.reveal(),
+            token_uri=settings.token_url,
+            client_id=settings.client_id,
+            client_secret=None if secret is None else secret.reveal(),
+        )
+    auth: Any = import_module("google.auth")
+    found, _ = auth.default(scopes=scopes, request=transport)
+    return found
+
+
+def _of_json(text: str, scopes: list[str], settings: GoogleCredentials, transport: _Transport) -> Any:
+    try:
+        info = json.loads(text)
+    except ValueError:
+        info = None
+    if not isinstance(info, dict) or "type" not in info:
+        raise MissingCredentialError(
+            f"{settings.key!r} holds no Google credential: it must be JSON with a `type`"
+        )
+    if info["type"] == "service_account":
+        service_account: Any = import_module("google.oauth2.service_account")
+        info = {"token_uri": settings.token_url, **info}
+        return service_account.Credentials.from_service_account_info(info, scopes=scopes)
+    auth: Any = import_module("google.auth")
+    found, _ = auth.load_credentials_from_dict(info, scopes=scopes, request=transport)
+    return found
