@@ -164,7 +164,8 @@ def _refusal(status: int, body: bytes, host: str | None) -> AuthenticationError 
     except (ValueError, AttributeError):
         code, text = None, body[:200].decode("utf-8", "replace")
     kind = ServerError if status >= 500 or status == 429 else AuthenticationError
-    return kind(f"{host} gives no token: {text}", status=status, code=code)
+    # No `status`: a 401 of the service makes the core ask for another token, and the authority has just said no.
+    return kind(f"{host} gives no token (status {status}): {text}", code=code)
 
 
 def _found(settings: AzureCredentials, scope: str) -> Token:

@@ -1,0 +1,92 @@
+"""Where the calls of a connection go, from what people write and paste."""
+
+from __future__ import annotations
+
+import pytest
+
+from jackfield import Bearer, ConfigurationError, ModelRef, NoAuth, Secret, StaticHeader
+from jackfield_azure_openai import AzureOpenAISettings
+from jackfield_azure_openai._dialects import dialect_of
+
+HOST = "https://name.openai.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("written", "base"),
+    [
+        ({"endpoint": HOST}, f"{HOST}/openai/v1"),
+        ({"endpoint": f"{HOST}/"}, f"{HOST}/openai/v1"),
+        ({"endpoint": f"{HOST}/openai"}, f"{HOST}/openai/v1"),
+        ({"endpoint": f"{HOST}/openai/v1/"}, f"{HOST}/openai/v1"),
+        ({"endpoint": f"{HOST}/openai/v1/chat/completions"}, f"{HOST}/openai/v1"),
+        ({"endpoint": f"{HOST}/openai/v1", "api_version": "2024-10-21"}, f"{HOST}/openai/v1"),
+        ({"endpoint": HOST, "api_version": "v1"}, f"{HOST}/openai/v1"),
+        ({"endpoint": HOST, "api_version": "2024-10-21"}, f"{HOST}/openai?api-version=2024-10-21"),
+        ({"endpoint": f"{HOST}//openai/?api-version=2024-10-21"}, f"{HOST}/openai?api-version=2024-10-21"),
+        (
+            {"endpoint": "https://x.azure-api.net/team", "api_version": "2025-04-01-preview"},
+            "https://x.azure-api.net/team/openai?api-version=2025-04-01-preview",
+        ),
+        (
+            {"endpoint": "https://x.azure-api.net/team?who=me", "api_version": "2024-10-21"},
+            "https://x.azure-api.net/team/openai?who=me&api-version=2024-10-21",
+        ),
+        ({"endpoint": f"{HOST}/", "base_url": "http://127.0.0.1:9"}, "http://127.0.0.1:9/openai/v1"),
+        (
+            {"endpoint": "https://x.azure-api.net/team", "base_url": "http://127.0.0.1:9"},
+            "http://127.0.0.1:9/team/openai/v1",
+        ),
+        (
+            {"base_url": "http://127.0.0.1:9/openai", "api_version": "2024-10-21"},
+            "http://127.0.0.1:9/openai?api-version=2024-10-21",
+        ),
+        ({"endpoint": "https://name.openai.azure.us"}, "https://name.openai.azure.us/openai/v1"),
+    ],
+)
+def test_an_address_is_completed(written, base):
+    assert AzureOpenAISettings(**written).access().base_url == base
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ({}, "endpoint is missing"),
+        ({"endpoint": "name.openai.azure.com"}, "must begin with https://"),
+        ({"endpoint": "https://me:key@name.openai.azure.com"}, "name or a password"),
+        ({"endpoint": f"{HOST}/openai/deployments/chat-prod"}, "into models"),
+        ({"endpoint": HOST, "api_version": "2024"}, "neither a dated version"),
+    ],
+)
+def test_an_address_that_cannot_be_used_says_why(written, why):
+    with pytest.raises(ConfigurationError, match=why):
+        AzureOpenAISettings(**written)
+
+
+def test_the_key_goes_into_the_header_that_is_named():
+    plain = AzureOpenAISettings(endpoint=HOST).access().auth
+    assert plain == StaticHeader("api-key", Secret(reference="env:AZURE_OPENAI_API_KEY"))
+    gateway = AzureOpenAISettings(endpoint=HOST, key_header="Ocp-Apim-Subscription-Key").access().auth
+    assert gateway.name == "Ocp-Apim-Subscription-Key"
+    assert isinstance(AzureOpenAISettings(endpoint=HOST, key_header="").access().auth, NoAuth)
+
+
+def test_one_identity_is_chosen():
+    assert isinstance(AzureOpenAISettings(endpoint=HOST, credentials=object()).access().auth, Bearer)
+    with pytest.raises(ConfigurationError, match="both api_key and credentials"):
+        AzureOpenAISettings(endpoint=HOST, credentials=object(), api_key=Secret("k"))
+
+
+@pytest.mark.parametrize(
+    ("version", "limit", "usage"),
+    [
+        (None, "max_completion_tokens", True),
+        ("2024-10-21", "max_completion_tokens", True),
+        ("2024-09-01-preview", "max_completion_tokens", True),
+        ("2024-06-01", "max_tokens", False),
+        ("2023-05-15", "max_tokens", False),
+    ],
+)
+def test_an_old_version_is_not_sent_what_it_does_not_know(version, limit, usage):
+    settings = AzureOpenAISettings(endpoint=HOST, api_version=version)
+    dialect = dialect_of(ModelRef("chat-prod", settings=settings))
+    assert (dialect.max_tokens, dialect.usage_option) == (limit, usage)

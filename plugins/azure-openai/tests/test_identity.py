@@ -1,0 +1,253 @@
+"""Entra ID: tokens by the client-credentials flow, from azure-identity, and as they stand."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from types import SimpleNamespace
+from urllib.parse import parse_qs
+
+import pytest
+
+from jackfield import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    Mesh,
+    MissingCredentialError,
+    Secret,
+    ServerError,
+)
+from jackfield.testing import Answer, RecordingServer
+from jackfield_azure_openai.identity import AZURE, AzureCredentials, AzureIdentity
+
+CHAT = {"id": "1", "model": "gpt-4o", "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}  # fmt: skip
+
+
+def token(value="tok-1", lasts=3599):
+    return Answer.json({"token_type": "Bearer", "expires_in": lasts, "access_token": value})
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("APP_SECRET", "s3cret")
+
+
+def config(server, **identity):
+    app = {"tenant_id": "contoso", "client_id": "app", "client_secret": "env:APP_SECRET"}
+    return {
+        "credentials": {"entra": {"kind": "azure", "authority": server.url, **(identity or app)}},
+        "connections": {
+            "az": {
+                "provider": "azure-openai",
+                "endpoint": server.url,
+                "credentials": "entra",
+                "retry": {"attempts": 1},
+                "models": [{"id": "chat-prod", "underlying": "gpt-4o"}],
+            }
+        },
+    }
+
+
+async def test_a_client_secret_becomes_a_token_that_is_kept():
+    async with RecordingServer() as server:
+        server.route("POST", "/contoso/oauth2/v2.0/token", token())
+        server.route("POST", "/openai/v1/chat/completions", Answer.json(CHAT))
+        async with Mesh.from_config(config(server)) as mesh:
+            await mesh.chat("az:chat-prod", "Hi")
+            await mesh.chat("az:chat-prod", "Hi")
+        asked = [request for request in server.requests if "oauth2" in request.path_qs]
+        assert len(asked) == 1
+        assert parse_qs(asked[0].body.decode()) == {
+            "grant_type": ["client_credentials"],
+            "client_id": ["app"],
+            "client_secret": ["s3cret"],
+            "scope": ["https://ai.azure.com/.default"],
+        }
+        assert server.requests[-1].headers["authorization"] == "Bearer tok-1"
+        assert "api-key" not in server.requests[-1].headers
+
+
+async def test_a_token_that_is_refused_is_fetched_anew_once():
+    async with RecordingServer() as server:
+        server.answer(token("old"), Answer.json({"statusCode": 401, "message": "expired"}, status=401))
+        server.answer(token("new"), Answer.json(CHAT))
+        async with Mesh.from_config(config(server)) as mesh:
+            reply = await mesh.chat("az:chat-prod", "Hi")
+        assert reply.text == "Hi"
+        assert [r.headers.get("authorization") for r in server.requests] == [
+            None,
+            "Bearer old",
+            None,
+            "Bearer new",
+        ]
+
+
+async def test_a_token_is_renewed_before_it_ends():
+    async with RecordingServer() as server:
+        server.answer(token("short", 30), Answer.json(CHAT), token("next"), Answer.json(CHAT))
+        async with Mesh.from_config(config(server)) as mesh:
+            await mesh.chat("az:chat-prod", "Hi")
+            await mesh.chat("az:chat-prod", "Hi")
+        assert server.requests[-1].headers["authorization"] == "Bearer next"
+
+
+async def test_a_refused_secret_is_told_and_not_shown():
+    refusal = {
+        "error": "invalid_client",
+        "error_description": "AADSTS7000215: Invalid client secret provided.",
+    }
+    async with RecordingServer() as server:
+        server.answer(Answer.json(refusal, status=401))
+        async with Mesh.from_config(config(server)) as mesh:
+            with pytest.raises(AuthenticationError, match="AADSTS7000215") as told:
+                await mesh.chat("az:chat-prod", "Hi")
+    assert "s3cret" not in repr(told.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer.json({"error": "temporarily_unavailable"}, status=503), ServerError),
+        (Answer.json(["no object"]), AuthenticationError),
+        (Answer.json({"token_type": "Bearer"}), AuthenticationError),
+        (Answer(status=400, headers={"content-type": "text/html"}, chunks=(b"<html>",)), AuthenticationError),
+    ],
+)
+async def test_what_an_authority_answers_otherwise_is_an_error(answer, kind):
+    async with RecordingServer() as server:
+        server.answer(answer)
+        async with Mesh.from_config(config(server)) as mesh:
+            with pytest.raises(kind):
+                await mesh.chat("az:chat-prod", "Hi")
+
+
+def test_an_authority_that_is_not_there_is_a_failed_connection():
+    settings = AzureCredentials(
+        tenant_id="t", client_id="c", client_secret=Secret("s"), authority="http://127.0.0.1:9"
+    )
+    with pytest.raises(ConnectionFailedError):
+        AzureIdentity(settings).token("scope")
+
+
+async def test_a_federated_token_is_read_anew_for_each_token(tmp_path):
+    path = tmp_path / "federated"
+    path.write_text("first\n")
+    async with RecordingServer() as server:
+        server.answer(token("a", 30), Answer.json(CHAT), token("b"), Answer.json(CHAT))
+        made = config(
+            server, tenant_id="t", client_id="c", federated_token_file=str(path), scope="api://x/.default"
+        )
+        async with Mesh.from_config(made) as mesh:
+            await mesh.chat("az:chat-prod", "Hi")
+            path.write_text("second\n")
+            await mesh.chat("az:chat-prod", "Hi")
+        forms = [parse_qs(r.body.decode()) for r in server.requests if "oauth2" in r.path_qs]
+    assert [form["client_assertion"] for form in forms] == [["first"], ["second"]]
+    assert forms[0]["scope"] == ["api://x/.default"]
+    assert forms[0]["client_assertion_type"] == ["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
+
+
+def test_a_federated_token_that_is_not_there_is_a_missing_credential(tmp_path):
+    settings = AzureCredentials(tenant_id="t", client_id="c", federated_token_file=tmp_path / "no")
+    with pytest.raises(MissingCredentialError, match="cannot be read"):
+        AzureIdentity(settings).token("scope")
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ({"client_secret": Secret("s")}, "tenant_id and client_id"),
+        ({"client_secret": Secret("s"), "token": Secret("t")}, "more than one"),
+        ({"authority": "login.microsoftonline.com"}, "https://"),
+        ({"authority": "http://login.example"}, "https://"),
+    ],
+)
+def test_an_identity_that_cannot_work_says_why(written, why):
+    with pytest.raises(ConfigurationError, match=why):
+        AzureCredentials(**written)
+
+
+def test_the_entry_point_names_the_kind():
+    assert AZURE.settings is AzureCredentials
+    assert isinstance(AZURE.factory(AzureCredentials()), AzureIdentity)
+
+
+# -- azure-identity ------------------------------------------------------------------------------------------------
+
+
+class FakeCredential:
+    """Stands in for `DefaultAzureCredential`."""
+
+    made = []
+
+    def __init__(self, **options):
+        self.options = options
+        self.closed = False
+        FakeCredential.made.append(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.closed = True
+
+    def get_token(self, *scopes, tenant_id=None):
+        self.asked = (scopes, tenant_id, threading.current_thread() is threading.main_thread())
+        return SimpleNamespace(token="from-azure", expires_on=int(time.time()) + 3600)
+
+
+async def test_azure_identity_is_asked_in_a_thread_and_closed(monkeypatch):
+    identity = pytest.importorskip("azure.identity", reason="the extra `identity` is not installed")
+    monkeypatch.setattr(identity, "DefaultAzureCredential", FakeCredential)
+    FakeCredential.made.clear()
+    async with RecordingServer() as server:
+        server.route("*", "*", Answer.json(CHAT))
+        made = config(server, client_id="managed")
+        made["credentials"]["entra"].pop("authority")
+        async with Mesh.from_config(made) as mesh:
+            await mesh.chat("az:chat-prod", "Hi")
+        assert server.requests[-1].headers["authorization"] == "Bearer from-azure"
+    (credential,) = FakeCredential.made
+    assert credential.asked == (("https://ai.azure.com/.default",), None, False)
+    assert credential.options["managed_identity_client_id"] == "managed"
+    assert credential.closed
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "azure.identity", None)
+    with pytest.raises(MissingCredentialError, match=r"jackfield-azure-openai\[identity\]"):
+        AzureIdentity(AzureCredentials()).token("scope")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("CredentialUnavailableError", MissingCredentialError),
+        ("ClientAuthenticationError", AuthenticationError),
+    ],
+)
+def test_what_azure_identity_raises_is_ours(fault, kind, monkeypatch):
+    identity = pytest.importorskip("azure.identity", reason="the extra `identity` is not installed")
+    import azure.core.exceptions as core
+
+    raised = getattr(identity, fault, None) or getattr(core, fault)
+
+    class Refused(FakeCredential):
+        def get_token(self, *_, tenant_id=None):
+            raise raised(message="no")
+
+    monkeypatch.setattr(identity, "DefaultAzureCredential", Refused)
+    with pytest.raises(kind, match="no"):
+        AzureIdentity(AzureCredentials()).token("scope")
+
+
+def test_a_token_of_the_environment_is_sent_as_it_is(monkeypatch):
+    claims = base64.urlsafe_b64encode(json.dumps({"aud": "x"}).encode()).decode()
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", f"h.{claims}.s")
+    settings = AzureCredentials(token=Secret.parse("env:AZURE_OPENAI_AD_TOKEN"))
+    assert AzureIdentity(settings).token("scope").value == f"h.{claims}.s"
