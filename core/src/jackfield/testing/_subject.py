@@ -14,7 +14,7 @@ import attrs
 from jackfield._capabilities import KINDS, Capabilities, ModelRef
 from jackfield._contract import HttpAccess
 from jackfield._deployments import find_underlying, resolve_capabilities
-from jackfield._errors import PluginError, UnsupportedError
+from jackfield._errors import ConfigurationError, PluginError, UnsupportedError
 from jackfield._parameters import Translation
 from jackfield._provider import Provider, bind_provider
 from jackfield._registry import Registry
@@ -136,7 +136,14 @@ class Subject:
             elif field.default is attrs.NOTHING:
                 is_address = any(word in name for word in ("url", "uri", "endpoint", "host"))
                 given[name] = "http://127.0.0.1:9" if is_address else "conformance"
-        return cls(**{name.lstrip("_"): value for name, value in given.items()})
+        arguments = {name.lstrip("_"): value for name, value in given.items()}
+        try:
+            return cls(**arguments)
+        except ConfigurationError:
+            # One of two keys is needed (an endpoint or a base_url, say), so none of them is marked as needed.
+            if "base_url" not in attrs.fields_dict(cls) or "base_url" in arguments:
+                raise
+            return cls(**arguments, base_url="http://127.0.0.1:9")
 
     @property
     def has_base_url(self) -> bool:
