@@ -66,7 +66,7 @@ class _Splitter:
     """Reads the beginning of one choice's text, however it is cut into pieces.
 
     Attributes:
-        state: "start", "thinking" or "text".
+        state: "start", "thinking", "between" (the line breaks behind the thinking belong to nobody) or "text".
     """
 
     __slots__ = ("_choice", "_held", "_said", "state")
@@ -87,6 +87,9 @@ class _Splitter:
                 self.state = "text"
         if self.state == "thinking":
             yield from self._think()
+        if self.state == "between":
+            self._held = self._held.lstrip()
+            self.state = "text" if self._held else "between"
         if self.state == "text":
             yield from self._rest()
 
@@ -115,7 +118,7 @@ class _Splitter:
             yield ThinkingDelta(thought, self._choice)
         self._held = rest
         if end:
-            self.state, self._said = "text", False
+            self.state = "between"
 
     def _rest(self) -> Iterator[Event]:
         held, self._held = self._held, ""

@@ -99,8 +99,8 @@ class AzureLLMSettings:
 
     def access(self) -> HttpAccess:
         """Say how to reach the endpoints: one key for all, and the keys that some have."""
-        keys = {entry: key for entry in self.models if (key := _own_key(entry)) is not None}
-        named = {_name(entry.id): _key_for(self.target(entry.raw), key) for entry, key in keys.items()}
+        keys = [(entry, key) for entry in self.models if (key := _own_key(entry)) is not None]
+        named = {_name(entry.id): _key_for(self.target(entry.raw), key) for entry, key in keys}
         spare = bool(self.models) and len(keys) == len(self.models)
         origins = [self.target(entry.raw).origin for entry in self.models]
         return HttpAccess(
