@@ -71,6 +71,23 @@ def test_the_tier_may_stand_in_the_usage():
     assert fold(events).service_tier == "standard"
 
 
+def test_the_tier_may_stand_in_the_usage_of_a_whole_answer():
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "service_tier": "standard"}
+    answer = {"id": "a", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
+
+    assert fold(read(answer, stream=False)).service_tier == "standard"
+
+
+def test_calls_without_a_true_id_are_several():
+    one = {"id": "null", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    other = {"id": "null", "function": {"name": "add", "arguments": '{"a": 2}'}}
+    found = calls_of(one, other)
+
+    assert [arguments for _, _, arguments in found] == [{"a": 1}, {"a": 2}]
+    assert found[0][0] != found[1][0]
+
+
 def test_padding_is_no_event_of_its_own():
     events = read(chunk({"content": "Hi"}, p="abc"), chunk({"content": "!"}, p="a"), chunk({}, "stop"))
 

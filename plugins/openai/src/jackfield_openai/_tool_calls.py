@@ -56,7 +56,7 @@ class ToolCallReader:
         for piece in pieces:
             function = piece.get("function") or piece.get("custom") or {}
             call = self._call_of(piece, function)
-            call.id = call.id or piece.get("id") or ""
+            call.id = call.id or _id_of(piece) or ""
             call.name = call.name or function.get("name") or ""
             if piece.get("type"):
                 call.kind = piece["type"]
@@ -79,7 +79,7 @@ class ToolCallReader:
             yield ToolCallEnd(call.number, self._choice)
 
     def _call_of(self, piece: Mapping[str, Any], function: Mapping[str, Any]) -> _Call:
-        index, name, identity = piece.get("index"), function.get("name"), piece.get("id")
+        index, name, identity = piece.get("index"), function.get("name"), _id_of(piece)
         last = self._calls[-1] if self._calls else None
         if index is not None:
             # A piece with neither id nor name begins nothing, even if its index is new.
@@ -103,6 +103,12 @@ class ToolCallReader:
         for text in call.held:
             yield ToolCallDelta(call.number, text, self._choice)
         call.held.clear()
+
+
+def _id_of(piece: Mapping[str, Any]) -> str | None:
+    # Mistral's SDK reads "null" as no id, so the service must have sent it.
+    identity: str | None = piece.get("id")
+    return None if identity == "null" else identity
 
 
 def _dumped(arguments: Any) -> str:
