@@ -1,0 +1,75 @@
+"""The service's own list of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+import orjson
+
+from jackfield import Capability, Head, Kind, Listing, MalformedResponseError, ModelCard, Wire
+
+from ._models import capabilities, retired
+
+__all__ = ["listing"]
+
+# What the listing says, and our features; `completion_*` are kinds.
+_FEATURES: Final[Mapping[str, tuple[str, ...]]] = {
+    "function_calling": ("tools", "tool_choice"),
+    "reasoning": ("reasoning",),
+    "vision": ("images",),
+    "audio": ("audio",),
+}
+
+
+def listing() -> Listing:
+    """Say how to list models.
+
+    Source: `BaseModelCard` and `ModelCapabilities` of the Python SDK 3.7.0; one page. Each alias is an entry.
+    """
+    return Listing(Wire("/v1/models", method="GET", meta={"api": "models"}), _parse)
+
+
+def _parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
+    value = orjson.loads(body)
+    entries = value.get("data") if isinstance(value, dict) else value
+    if not isinstance(entries, list):
+        raise MalformedResponseError("the listing has no list of models", body=body)
+    return [_card(entry) for entry in entries], None
+
+
+def _card(entry: Mapping[str, Any]) -> ModelCard:
+    name = entry.get("id") or ""
+    known = capabilities(entry.get("root") or name)  # a tuned model names its base
+    told = entry.get("capabilities") or {}
+    found = dict(known.features)
+    for word, features in _FEATURES.items():
+        if isinstance(told.get(word), bool):
+            for feature in features:
+                found[feature] = Capability(value=told[word], source="listing")
+    kinds: set[Kind] = set()
+    if told.get("completion_chat"):
+        kinds.add("chat")
+    if told.get("completion_fim"):
+        kinds.add("completion")
+    limits, context = known.limits, entry.get("max_context_length")
+    if isinstance(context, int):
+        limits = attrs.evolve(limits, context_window=context)
+    known = attrs.evolve(
+        known,
+        known=True,
+        kinds=frozenset(kinds) or known.kinds,
+        features=found,
+        limits=limits,
+        source=known.source if known.known else "listing",
+    )
+    return ModelCard(
+        id=name,
+        kinds=known.kinds,
+        capabilities=known,
+        limits=limits,
+        title=entry.get("name"),
+        retired=retired(name),
+        data=entry,
+    )
