@@ -109,7 +109,9 @@ class _Choice:
 
 
 class GeminiDecoder:
-    """Reads one answer. The clean end of the body is its end; finish reasons are given then.
+    """Reads one answer. Its end is a finish reason for each choice and the end of the body.
+
+    Reasons are given at the end alone: Gemini 1.0 told one with every chunk, and usage may follow the last.
 
     Args:
         stream: The answer is streamed.
@@ -142,6 +144,8 @@ class GeminiDecoder:
         for index, choice in sorted(self._choices.items()):
             events += self._end_call(index, choice, choice.partial)
             word = choice.stop
+            if word is None and self._stream:
+                raise StreamInterruptedError("the stream ended before it said why; ask again")
             reason = _FINISHES.get(word or "", "other")
             if reason == "stop" and choice.calls:
                 reason = "tool_calls"  # there is no word of its own for it

@@ -20,9 +20,12 @@ from jackfield import (
     MalformedResponseError,
     ModelRef,
     ParameterWriter,
+    RawEvent,
+    RawPart,
     StreamInterruptedError,
     Text,
     TextDelta,
+    Thinking,
     Translation,
     Usage,
     UsageUpdate,
@@ -92,7 +95,9 @@ def _chat(writer: ParameterWriter, request: ChatRequest) -> dict[str, Any]:
     messages: list[dict[str, str]] = []
     for index, message in enumerate(request.messages):
         for part in message.parts:
-            if not isinstance(part, Text):
+            if isinstance(part, Thinking | RawPart):
+                writer.drop(f"messages[{index}]", "PaLM reads text alone, and thinks nothing")
+            elif not isinstance(part, Text):
                 writer.refuse(f"messages[{index}]", "PaLM reads text alone")
         if message.role == "system":
             contexts.append(message.text)
@@ -155,6 +160,8 @@ class PalmDecoder:
             found = value.get("predictions")
             if found is None:
                 found = [_plain(one) for one in value.get("outputs") or ()]
+            if not found and "metadata" not in value:
+                events.append(RawEvent("prediction", value))
             for prediction in found:
                 events += self._prediction(prediction)
             events += self._used(value.get("metadata") or {})
@@ -167,7 +174,8 @@ class PalmDecoder:
                 raise StreamInterruptedError("the stream ended before anything was said; ask again")
             raise MalformedResponseError("the answer has no predictions")
         full = self._most is not None and self._out == self._most and len(self._blocked) == 1
-        plain: FinishReason = "length" if full else "stop"
+        # Nothing in a stream says that it is whole, so its end has no reason that could be relied on.
+        plain: FinishReason = "length" if full else "other" if self._stream else "stop"
         return [
             Finish("content_filter" if stopped else plain, index, None, self._detail.get(index))
             for index, stopped in sorted(self._blocked.items())
