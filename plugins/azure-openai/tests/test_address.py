@@ -52,6 +52,8 @@ def test_an_address_is_completed(written, base):
     [
         ({}, "endpoint is missing"),
         ({"endpoint": "name.openai.azure.com"}, "must begin with https://"),
+        ({"endpoint": "https://[name"}, "must begin with https://"),
+        ({"endpoint": "https://name:port"}, "must begin with https://"),
         ({"endpoint": "https://me:key@name.openai.azure.com"}, "name or a password"),
         ({"endpoint": f"{HOST}/openai/deployments/chat-prod"}, "into models"),
         ({"endpoint": HOST, "api_version": "2024"}, "neither a dated version"),

@@ -127,7 +127,8 @@ def expected_usage(row):
     if usage is None:
         return (None, None, None, None)
     inside = usage.get("prompt_tokens_details") or {}
-    thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    outside = usage.get("reasoning_tokens")
+    thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens", outside)
     cached = inside.get("cached_tokens", usage.get("prompt_cache_hit_tokens", usage.get("cached_tokens")))
     read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
     apart = thought and None not in (read, written) and usage.get("total_tokens") == read + written + thought

@@ -62,8 +62,13 @@ def target_of(uri: str) -> Target:
         ConfigurationError: It is no address of an endpoint; says why.
     """
     text = uri.strip().strip("<>\"'")
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    host = (parts.hostname or "").lower()
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        host, _ = (parts.hostname or "").lower(), parts.port
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the target URI {uri!r} cannot be read ({error}); copy it again, {_SHOWN}"
+        ) from error
     _check(uri, parts.scheme, host, parts.netloc)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     path = _OPERATION.sub("", re.sub(r"/{2,}", "/", parts.path).rstrip("/"))

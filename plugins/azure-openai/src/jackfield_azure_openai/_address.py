@@ -66,14 +66,23 @@ def service_address(endpoint: str | None, base_url: str | None, api_version: str
 def _parsed(address: str | None) -> SplitResult:
     if address is None:
         raise ConfigurationError('endpoint is missing; write endpoint = "https://NAME.openai.azure.com"')
-    parts = urlsplit(address.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _split(address.strip())
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
             f"the address {address!r} must begin with https://, as in https://NAME.openai.azure.com"
         )
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError("the address holds a name or a password; write the key as api_key")
     return parts._replace(path=re.sub(r"/{2,}", "/", parts.path).rstrip("/"), fragment="")
+
+
+def _split(address: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return None
+    return parts
 
 
 def _dated(version: str | None) -> str | None:

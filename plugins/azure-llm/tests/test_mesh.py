@@ -1,0 +1,244 @@
+"""Endpoints of Azure through a mesh, against a loopback service: keys, chat, stream, error, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jackfield import ConfigurationError, InvalidRequestError, Mesh, MissingCredentialError, UnsupportedError
+from jackfield.testing import Answer, RecordingServer
+
+SERVERLESS = "https://name.eastus.models.ai.azure.com"
+RESOURCE = "https://name.services.ai.azure.com"
+WHOLE = {
+    "id": "1",
+    "model": "deepseek-r1",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "<think>Hm.</think>Hello."}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000},
+}  # fmt: skip
+
+
+def piece(content, finish=None):
+    delta = {} if content is None else {"content": content}
+    return {
+        "id": "1",
+        "model": "deepseek-r1",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+
+
+STREAM = [piece("<think>Hm."), piece("</think>Hel"), piece("lo."), piece(None, "stop")]
+
+
+@pytest.fixture
+async def service(monkeypatch):
+    monkeypatch.setenv("AZURE_AI_KEY", "shared-key")
+    monkeypatch.setenv("R1_KEY", "own-key")
+    async with RecordingServer() as server:
+        server.route("*", "*", Answer.json(WHOLE))
+        yield server
+
+
+R1 = {"id": "r1", "underlying": "deepseek-r1", "target_uri": f"{SERVERLESS}/v1/chat/completions"}
+
+
+def mesh(server, *models, **more):
+    connection = {
+        "provider": "azure-llm",
+        "base_url": server.url,
+        "retry": {"attempts": 1},
+        "models": list(models or (R1,)),
+        **more,
+    }
+    credentials = {"entra": {"kind": "azure", "token": "env:R1_KEY"}}
+    return Mesh.from_config({"connections": {"az": connection}, "credentials": credentials})
+
+
+async def test_each_endpoint_has_its_key_and_its_header(service):
+    models = [
+        {**R1, "api_key": "env:R1_KEY"},
+        {"id": "llama", "underlying": "Llama-3.3-70B-Instruct", "target_uri": SERVERLESS},
+        {"id": "grok", "underlying": "grok-4", "target_uri": f"{RESOURCE}/openai/v1"},
+        {"id": "phi", "underlying": "Phi-4", "target_uri": f"{RESOURCE}/models", "api_key": "env:R1_KEY"},
+    ]
+    async with mesh(service, *models) as open_mesh:
+        for name in ("r1", "llama", "grok", "phi"):
+            await open_mesh.chat(f"az:{name}", "Hi")
+    sent = [(r.path_qs, r.headers.get("authorization"), r.headers.get("api-key")) for r in service.requests]
+    assert sent == [
+        ("/v1/chat/completions", "Bearer own-key", None),
+        ("/v1/chat/completions", "Bearer shared-key", None),
+        ("/openai/v1/chat/completions", None, "shared-key"),
+        ("/models/chat/completions?api-version=2024-05-01-preview", None, "own-key"),
+    ]
+
+
+async def test_without_base_url_every_endpoint_is_asked_at_its_own_address(service):
+    models = [
+        {**R1, "target_uri": f"{service.url}/a/v1"},
+        {**R1, "id": "b", "target_uri": f"{service.url}/b/score?x=1"},
+    ]
+    connection = {"provider": "azure-llm", "models": models}
+    async with Mesh.from_config({"connections": {"az": connection}}) as open_mesh:
+        await open_mesh.chat("az:r1", "Hi")
+        await open_mesh.chat("az:b", "Hi")
+    assert [r.path_qs for r in service.requests] == ["/a/v1/chat/completions", "/b/chat/completions?x=1"]
+
+
+async def test_one_target_uri_serves_a_whole_resource(service):
+    models = [{"id": "grok", "underlying": "grok-4"}, {"id": "phi", "underlying": "Phi-4"}]
+    async with mesh(service, *models, target_uri=RESOURCE) as open_mesh:
+        await open_mesh.chat("az:phi", "Hi")
+    assert service.requests[0].path_qs == "/openai/v1/chat/completions"
+    assert service.requests[0].json["model"] == "phi"
+
+
+async def test_the_shared_key_is_needed_only_where_it_is_used(service, monkeypatch):
+    monkeypatch.delenv("AZURE_AI_KEY")
+    async with mesh(service, {**R1, "api_key": "env:R1_KEY"}) as open_mesh:
+        assert (await open_mesh.chat("az:r1", "Hi")).text == "Hello."
+    async with mesh(service) as open_mesh:
+        with pytest.raises(MissingCredentialError, match="AZURE_AI_KEY"):
+            await open_mesh.chat("az:r1", "Hi")
+
+
+async def test_an_identity_stands_for_keys(service):
+    async with mesh(
+        service, R1, {"id": "grok", "underlying": "grok-4", "target_uri": RESOURCE}, credentials="entra"
+    ) as open_mesh:
+        await open_mesh.chat("az:r1", "Hi")
+        await open_mesh.chat("az:grok", "Hi")
+    assert [r.headers.get("authorization") for r in service.requests] == ["Bearer own-key"] * 2
+
+
+async def test_a_chat_has_thinking_cost_and_a_report(service):
+    async with mesh(service) as open_mesh:
+        reply = await open_mesh.chat("az:r1", "Hi", max_tokens=5, temperature=0)
+        again = await open_mesh.chat(
+            "az:r1", [{"role": "user", "content": "Hi"}, reply.message, {"role": "user", "content": "?"}]
+        )
+    assert (reply.text, reply.thinking) == ("Hello.", "Hm.")
+    assert str(reply.cost.amount) == "0.00675"  # 1.35 and 5.4 a million
+    assert service.requests[0].json == {"model": "r1", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0, "max_tokens": 5}  # fmt: skip
+    assert service.requests[1].json["messages"][1] == {"role": "assistant", "content": "Hello."}
+    assert again.parameters["messages[1].thinking"].fate == "dropped"
+
+
+async def test_a_stream_tells_thinking_apart_and_unknown_usage_is_unknown(service):
+    service.answer(Answer.sse(STREAM, done=True))
+    async with mesh(service) as open_mesh, open_mesh.stream_chat("az:r1", "Hi") as stream:
+        async for _ in stream:
+            pass
+    reply = stream.response
+    assert (reply.text, reply.thinking, reply.complete) == ("Hello.", "Hm.", True)
+    assert reply.usage.input_tokens is None
+    assert reply.cost.status == "unknown"
+
+
+async def test_a_refused_parameter_is_named(service):
+    said = {
+        "error": "Unprocessable Entity",
+        "message": "No.",
+        "detail": {"loc": ["body", "top_k"], "input": 3},
+    }
+    service.answer(Answer.json(said, status=422))
+    async with mesh(service) as open_mesh:
+        with pytest.raises(InvalidRequestError, match="parameter top_k"):
+            await open_mesh.chat("az:r1", "Hi", top_k=3)
+
+
+async def test_a_cancelled_stream_closes_the_upstream(service):
+    service.answer(Answer.sse(STREAM, stall_after=2))
+    async with mesh(service) as open_mesh:
+        async with open_mesh.stream_chat("az:r1", "Hi") as stream:
+            async for event in stream:
+                if type(event).__name__ == "TextDelta":
+                    break
+        await asyncio.wait_for(service.wait_disconnected(), 5)
+    assert stream.response.text == "Hel"
+    assert not stream.response.complete
+
+
+@pytest.mark.parametrize(
+    ("keys", "body", "header"),
+    [
+        ({"model_name": ""}, None, None),
+        ({"model_name": "azureml"}, "azureml", None),
+        ({"deployment": "blue"}, "r1", "blue"),
+    ],
+)
+async def test_what_an_endpoint_wants_is_declared(keys, body, header, service):
+    async with mesh(service, {**R1, **keys}) as open_mesh:
+        await open_mesh.chat("az:r1", "Hi")
+    assert service.requests[0].json.get("model") == body
+    assert service.requests[0].headers.get("azureml-model-deployment") == header
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_stream_is_asked_for_its_usage_unless_the_server_refuses_that(asked, service):
+    service.answer(Answer.sse(STREAM, done=True))
+    async with (
+        mesh(service, {**R1, "stream_usage": asked}) as open_mesh,
+        open_mesh.stream_chat("az:r1", "Hi") as stream,
+    ):
+        async for _ in stream:
+            pass
+    assert ("stream_options" in service.requests[0].json) is asked
+
+
+async def test_models_of_openais_take_the_limit_under_its_new_name(service):
+    async with mesh(service, {"id": "g", "underlying": "gpt-5", "target_uri": RESOURCE}) as open_mesh:
+        await open_mesh.chat("az:g", "Hi", max_tokens=5)
+    assert service.requests[0].json["max_completion_tokens"] == 5
+
+
+async def test_a_completion_is_one_user_turn_and_what_has_no_place_is_refused(service):
+    models = [R1, {"id": "codex", "underlying": "gpt-5-codex", "target_uri": RESOURCE}]
+    async with mesh(service, *models) as open_mesh:
+        reply = await open_mesh.complete("az:r1", "Hi")
+        assert reply.parameters["completion"].fate == "emulated"
+        with pytest.raises(UnsupportedError, match="azure-openai"):
+            await open_mesh.chat("az:codex", "Hi")
+    assert len(service.requests) == 1
+
+
+async def test_embeddings_are_cut_where_the_model_takes_few(service):
+    def vectors(count):
+        data = [{"index": n, "embedding": [1.0]} for n in range(count)]
+        return Answer.json(
+            {"id": "1", "model": "m", "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+        )
+
+    service.answer(vectors(96), vectors(4))
+    entry = {"id": "e", "underlying": "Cohere-embed-v3-english", "target_uri": f"{RESOURCE}/models"}
+    async with mesh(service, entry, max_parallel=1) as open_mesh:
+        reply = await open_mesh.embed("az:e", [str(n) for n in range(100)], input_type="query")
+    assert len(reply.embeddings) == 100
+    assert {len(r.json["input"]) for r in service.requests} == {96, 4}
+    assert service.requests[0].json["input_type"] == "query"
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"id": "r1", "underlying": "deepseek-r1"}, "no target_uri"),
+        (
+            {"id": "r1", "underlying": "deepseek-r1", "target_uri": "https://ml.azure.com/x"},
+            "page of the portal",
+        ),
+        ({"id": "r1", "target_uri": SERVERLESS}, "which model is behind it"),
+    ],
+)
+async def test_an_entry_that_cannot_be_used_says_why_when_loaded(entry, why, service):
+    with pytest.raises(ConfigurationError, match=why):
+        mesh(service, entry)
+
+
+async def test_no_key_is_shown(service):
+    service.answer(Answer.json({"error": {"message": "own-key is wrong"}}, status=401))
+    async with mesh(service, {**R1, "api_key": "env:R1_KEY"}) as open_mesh:
+        plan = open_mesh.explain("az:r1", "Hi")
+        with pytest.raises(Exception, match=r"\*\*\*") as told:
+            await open_mesh.chat("az:r1", "Hi")
+    assert "own-key" not in f"{plan!r} {told.value!r}"

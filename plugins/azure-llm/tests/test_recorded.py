@@ -1,0 +1,102 @@
+"""Recorded traffic of Azure's endpoints: answers read and compared with a simpler reading, requests built again."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from openai_rebuilding import as_we_write_it, bodies_of, chat_of, compare
+from openai_recordings import check_choices, events_by, head_of, message_in, raw_body, recorded
+
+import jackfield_azure_llm as azure
+from jackfield import Failure, FailureInStream, JackfieldError, ModelRef, ProviderError, Wire
+from jackfield._fold import fold
+from jackfield._translation import translate
+from jackfield_azure_llm import AzureLLMSettings
+from jackfield_azure_llm._requests import DIALECT
+
+# Every `api` of the file, and what reads it.
+SERVED = {"azure_ml.chat": "chat"}
+COUNTS = {"azure_ml.chat": 54}
+
+
+def rows():
+    return recorded("azure_ml")
+
+
+def events_of(row, *, cut=None):
+    wire = Wire("/", row["request"]["body"], stream=row["stream"], meta={"api": SERVED[row["api"]]})
+    return events_by(azure.jackfield_decoder(wire), row, cut=cut)
+
+
+def test_every_line_is_accounted_for():
+    assert Counter(row["api"] for row in rows()) == COUNTS
+    assert set(COUNTS) == set(SERVED)
+
+
+def test_answers_are_read_as_recorded():
+    read = [row for row in rows() if row["response"]["status"] < 400]
+    assert len(read) == 49
+    faults = {}
+    for row in read:
+        try:
+            check_choices(row, fold(events_of(row), provider="azure-llm"))
+        except (AssertionError, JackfieldError, FailureInStream, KeyError) as fault:
+            faults[row["id"]] = f"{type(fault).__name__}: {str(fault)[:400]}"
+    assert not faults
+
+
+def test_cuts_of_the_network_change_nothing():
+    streams = [row for row in rows() if row["response"]["body_kind"] == "sse"]
+    assert len(streams) == 7
+    for row in streams:
+        whole = events_of(row)
+        for cut in (1, 7, 64):
+            assert events_of(row, cut=cut) == whole
+
+
+EXPECTED = {401: "AuthenticationError", 404: "NotFoundError", 429: "RateLimitError"}
+
+
+def test_errors_are_classed_as_recorded():
+    failed = [row for row in rows() if row["response"]["status"] >= 400]
+    assert Counter(row["response"]["status"] for row in failed) == {401: 1, 404: 1, 429: 3}
+    for row in failed:
+        head = head_of(row)
+        status = row["response"]["status"]
+        error = azure.jackfield_error(Failure(status=status, headers=head.headers, body=raw_body(row)))
+        assert isinstance(error, ProviderError)
+        assert type(error).__name__ == EXPECTED[status]
+        assert error.message.startswith(message_in(row["response"]["body"])[:40])
+        milliseconds, seconds = head.headers.get("retry-after-ms"), head.headers.get("retry-after")
+        wait = float(milliseconds) / 1000 if milliseconds is not None else seconds
+        assert error.retry_after == (None if wait is None else float(wait))
+
+
+def model_of(row, body):
+    uri = row["request"]["url"]
+    declared = {"id": body["model"], "target_uri": uri}
+    return ModelRef(body["model"], declared=declared, settings=AzureLLMSettings(target_uri=uri))
+
+
+def rebuild(row, body, _, request):
+    model = model_of(row, body)
+    made = translate(azure.jackfield_translate, model, request, azure.jackfield_capabilities(model)).wire
+    theirs, _, query = row["request"]["url"].partition("?")
+    if "RESOURCE.openai.azure.com/chat" in theirs:  # recorded as a 404: a resource has nothing there
+        theirs = theirs.replace("/chat", "/openai/v1/chat")
+    assert made.path == theirs
+    assert "&".join(f"{name}={value}" for name, value in made.query.items()) == query
+    return made.body
+
+
+def test_recorded_requests_are_built_again():
+    lines = list(bodies_of(rows(), "azure_ml.chat"))
+    equal, differences, odd, refused, faults = compare(lines, DIALECT, chat_of, as_we_write_it, rebuild)
+    assert not faults
+    assert (len(lines), equal) == (54, 54)
+    assert (odd, refused) == ({}, {})
+    assert differences == {
+        "an assistant turn without text says content: null": 1,
+        "content of one text part is sent as a string": 7,
+        "stream: false is the default, and is not sent": 46,
+    }

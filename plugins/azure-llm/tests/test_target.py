@@ -1,0 +1,90 @@
+"""Target URIs as people paste them: made into addresses, or refused with the reason."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from jackfield import ConfigurationError
+from jackfield_azure_llm._target import target_of
+
+SERVERLESS = "https://name.eastus.models.ai.azure.com"
+MANAGED = "https://name.eastus.inference.ml.azure.com"
+RESOURCE = "https://name.services.ai.azure.com"
+OPENAI = "https://name.openai.azure.com"
+PREVIEW = {"api-version": "2024-05-01-preview"}
+
+
+@pytest.mark.parametrize(
+    ("pasted", "origin", "path", "query"),
+    [
+        (SERVERLESS, SERVERLESS, "/v1", {}),
+        (f"{SERVERLESS}/", SERVERLESS, "/v1", {}),
+        (f" {SERVERLESS}/v1/chat/completions\n", SERVERLESS, "/v1", {}),
+        (f"<{SERVERLESS}/v1>", SERVERLESS, "/v1", {}),
+        (f"{SERVERLESS}/v1/embeddings", SERVERLESS, "/v1", {}),
+        (f"{SERVERLESS}/chat/completions", SERVERLESS, "/v1", {}),
+        (f"{SERVERLESS}/chat/completions?api-version=2024-05-01-preview", SERVERLESS, "", PREVIEW),
+        (f"{SERVERLESS}/info", SERVERLESS, "/v1", {}),
+        ("name.eastus.models.ai.azure.com", SERVERLESS, "/v1", {}),
+        (f"{MANAGED}/score", MANAGED, "/v1", {}),
+        (f"{MANAGED}/v1/chat/completions", MANAGED, "/v1", {}),
+        (f"{MANAGED}/llm/v1/chat/completions?tenant=a", MANAGED, "/llm/v1", {"tenant": "a"}),
+        (RESOURCE, RESOURCE, "/openai/v1", {}),
+        (f"{RESOURCE}/models", RESOURCE, "/models", PREVIEW),
+        (f"{RESOURCE}/models/chat/completions?api-version=2025-01-01", RESOURCE, "/models", {"api-version": "2025-01-01"}),
+        (f"{RESOURCE}/openai/v1/chat/completions", RESOURCE, "/openai/v1", {}),
+        (f"{OPENAI}/openai", OPENAI, "/openai/v1", {}),
+        (
+            f"{OPENAI}/openai/deployments/d/chat/completions?api-version=2024-10-21",
+            OPENAI,
+            "/openai/deployments/d",
+            {"api-version": "2024-10-21"},
+        ),
+        ("http://127.0.0.1:9/v1", "http://127.0.0.1:9", "/v1", {}),
+        ("http://localhost:9", "http://localhost:9", "/v1", {}),
+    ],
+)  # fmt: skip
+def test_a_pasted_uri_is_made_into_an_address(pasted, origin, path, query):
+    found = target_of(pasted)
+    assert (found.origin, found.path, dict(found.query)) == (origin, path, query)
+
+
+def test_the_kind_of_host_decides_about_the_key():
+    assert target_of(RESOURCE).resource
+    assert target_of(OPENAI).resource
+    assert not target_of(SERVERLESS).resource
+    assert not target_of(MANAGED).resource
+
+
+@pytest.mark.parametrize(
+    ("pasted", "why"),
+    [
+        ("", "no host"),
+        ("https://", "no host"),
+        ("my-endpoint", "no full host name"),
+        ("my endpoint.azure.com", "names no host"),
+        ("ftp://name.eastus.models.ai.azure.com", "must begin with https://"),
+        ("https://user:key@name.eastus.models.ai.azure.com", "name or a password"),
+        ("https://ml.azure.com/endpoints/realtime/name/detail", "page of the portal"),
+        ("https://ai.azure.com/build/overview", "page of the portal"),
+        (f"{RESOURCE}/api/projects/mine", "project's address"),
+        (f"{RESOURCE}/anthropic/v1/messages", "Anthropic's API"),
+        (f"{OPENAI}/openai/deployments/d/chat/completions", "api-version"),
+        ("https://name.eastus.models.ai.azure.com:port/v1", "cannot be read"),
+        ("https://[::1/v1", "cannot be read"),
+    ],
+)
+def test_a_pasted_uri_that_cannot_be_used_says_why(pasted, why):
+    with pytest.raises(ConfigurationError, match=why):
+        target_of(pasted)
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_pasted_is_an_address_or_refused(pasted):
+    try:
+        found = target_of(pasted)
+    except ConfigurationError:
+        return
+    assert found.origin.startswith(("http://", "https://"))
+    assert found.path == "" or found.path.startswith("/")
