@@ -274,14 +274,14 @@ def test_errors_are_classed_as_recorded():
 # -- requests -----------------------------------------------------------------------------------------------------
 
 
-def is_chat(body):
-    return "model" in body and "messages" in body
-
-
 def request_of(body, dialect):
     """Make a chat; `random_seed` is our `seed`, and pieces that Mistral writes otherwise are parts of ours."""
+    body = copy.deepcopy(body)
     named = {("seed" if name == "random_seed" else name): value for name, value in body.items()}
     for message in named.get("messages", ()):
+        for part in message["content"] if isinstance(message.get("content"), list) else ():
+            if part["type"] == "input_audio" and isinstance(part["input_audio"], str):
+                part["input_audio"] = {"data": part["input_audio"], "format": "wav"}
         for call in message.get("tool_calls") or ():
             call.setdefault("type", "function")
     named["tools"] = [{"type": "function", **tool} for tool in body["tools"]] if body.get("tools") else None
@@ -295,7 +295,14 @@ def new_id(old):
 
 
 def as_mistral_has_it(body, dialect, ours, reasons):
+    body, marked = copy.deepcopy(body), False
+    for message in body["messages"]:
+        if "prefix" in message:
+            marked = message.pop("prefix")
+            reasons["prefix: false is the default, and is not sent"] += not marked
     body = as_we_write_it(body, dialect, ours, reasons)
+    if marked:
+        body["messages"][-1]["prefix"] = True
     if body.get("tool_choice") == "none" and "tools" in body:
         del body["tools"], body["tool_choice"]
         reasons["tools are left out where none may be called"] += 1
@@ -306,15 +313,11 @@ def as_mistral_has_it(body, dialect, ours, reasons):
         if "type" not in tool:
             tool["type"] = "function"
             reasons["a tool is told to be a function"] += 1
-    last = body["messages"][-1]
     for message in body["messages"]:
         for part in message["content"] if isinstance(message.get("content"), list) else ():
             if part["type"] == "input_audio" and isinstance(part["input_audio"], dict):
                 part["input_audio"] = part["input_audio"]["data"]
                 reasons["audio is sent as a plain string, as the API describes it"] += 1
-        if "prefix" in message and not (message is last and message["prefix"]):
-            del message["prefix"]
-            reasons["prefix: false is the default, and is not sent"] += 1
         if message["role"] == "assistant" and message.get("content") in (None, []):
             message["content"] = ""
             reasons["an assistant turn without text says an empty string"] += 1
@@ -340,34 +343,43 @@ CASES = {
     "mistral.fim": (FIM, completion_of, completion_as_we_write_it),
     "mistral.embeddings": (MISTRAL, embedding_of, embedding_as_we_write_it),
 }
-EQUAL = {"mistral.chat": {"lines": 178,
-                  "equal": 175,
-                  "differences": {"a message"s prefix is none of the request"s documented fields": 25,
-                                  "a tool call"s index is none of the request"s documented fields": 13,
-                                  "a tool is told to be a function": 26,
-                                  "an assistant turn without text says an empty string": 2,
-                                  "an assistant turn without text says content: null": 2,
-                                  "any and required are one word to the service": 27,
-                                  "arguments are written without spaces": 7,
-                                  "audio is sent as a plain string, as the API describes it": 1,
-                                  "content of one text part is sent as a string": 9,
-                                  "empty content is sent as an empty string": 11,
-                                  "ids of calls are nine letters and digits": 9,
-                                  "stream: false is the default, and is not sent": 86,
-                                  "tools are left out where none may be called": 8},
-                  "odd": {"string indices must be integers, not "str"": 1,
-                          "a request without a model": 1},
-                  "refused": {"logprobs (400)": 1}},
- "mistral.fim": {"lines": 2,
-                 "equal": 2,
-                 "differences": {"stream: false is the default, and is not sent": 1},
-                 "odd": {},
-                 "refused": {}},
- "mistral.embeddings": {"lines": 4,
-                        "equal": 4,
-                        "differences": {"one input is sent as a list": 1},
-                        "odd": {},
-                        "refused": {}}}
+EQUAL = {
+    "mistral.chat": {
+        "lines": 178,
+        "equal": 176,
+        "differences": {
+            "a tool call's index is none of the request's documented fields": 13,
+            "a tool is told to be a function": 26,
+            "an assistant turn without text says an empty string": 2,
+            "an assistant turn without text says content: null": 2,
+            "any and required are one word to the service": 27,
+            "arguments are written without spaces": 7,
+            "audio is sent as a plain string, as the API describes it": 1,
+            "content of one text part is sent as a string": 9,
+            "empty content is sent as an empty string": 11,
+            "ids of calls are nine letters and digits": 9,
+            "prefix: false is the default, and is not sent": 25,
+            "stream: false is the default, and is not sent": 86,
+            "tools are left out where none may be called": 8,
+        },
+        "odd": {"a request without a model": 1},
+        "refused": {"logprobs (400)": 1},
+    },
+    "mistral.fim": {
+        "lines": 2,
+        "equal": 2,
+        "differences": {"stream: false is the default, and is not sent": 1},
+        "odd": {},
+        "refused": {},
+    },
+    "mistral.embeddings": {
+        "lines": 4,
+        "equal": 4,
+        "differences": {"one input is sent as a list": 1},
+        "odd": {},
+        "refused": {},
+    },
+}
 
 
 @pytest.mark.parametrize("api", CASES)
