@@ -96,8 +96,15 @@ def capabilities_of(name: str, part: Part = "azure") -> Capabilities:
     if not known.known:
         streams = {} if row["kind"] == "embedding" else {"streaming": Capability(value=True, source=source)}
         known = Capabilities(known=True, features=streams)
+    rules = dict(known.parameters)
+    if "max_tokens" in rules and "output" in row:
+        rules["max_tokens"] = ParameterRule(maximum=row["output"], source=_table()["source"])
     return attrs.evolve(
-        known, source=source, kinds=frozenset({row["kind"]}), limits=_limits(row, known.limits)
+        known,
+        source=source,
+        kinds=frozenset({row["kind"]}),
+        parameters=rules,
+        limits=_limits(row, known.limits),
     )
 
 

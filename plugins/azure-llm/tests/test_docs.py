@@ -1,0 +1,77 @@
+"""The tables of the documentation page are the plugin's own. `JACKFIELD_WRITE_DOCS=1` rewrites them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import jackfield_azure_llm as azure
+from jackfield import CostContext, ModelRef, Usage
+from jackfield._capabilities import FEATURES
+from jackfield_azure_openai.models import _table
+
+PAGE = Path(__file__).parents[3] / "docs/providers/azure-llm.md"
+WORDS = {True: "yes", False: "no", None: "unknown"}
+SHOWN = ("deepseek-r1", "Llama-3.3-70B-Instruct", "grok-4", "gpt-4o", "gpt-5-mini", "embed-v-4-0")
+NOW = CostContext(when=1_795_400_000.0)
+
+
+def deployment(name):
+    return ModelRef("d", underlying=name, declared={"id": "d"})
+
+
+def known(name):
+    return azure.jackfield_capabilities(deployment(name))
+
+
+def models():
+    yield ["model", "kind", "context", "output", "retired", "in", "out", "cached"]
+    for name, row in _table()["foundry"].items():
+        limits = known(name).limits
+        sizes = [f"{size:,}" if size else "" for size in (limits.context_window, limits.max_output_tokens)]
+        card = azure.jackfield_cost(deployment(name), Usage(10, 10), NOW)
+        rates = {} if card is None else card.rates
+        amounts = [f"{rates[u].amount:f}" if u in rates else "" for u in ("input", "output", "cache_read")]
+        if "fee" in row:
+            amounts[0] = f"the chosen model's, and {row['fee']}"
+        yield [f"`{name}`", row["kind"], *sizes, row.get("retired", ""), *amounts]
+
+
+def features():
+    yield ["", *(f"`{name}`" for name in SHOWN)]
+    for feature in FEATURES:
+        yield [f"`{feature}`", *(WORDS[known(name).feature(feature).value] for name in SHOWN)]
+
+
+def table_of(rows):
+    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
+
+
+@pytest.mark.parametrize("make", [models, features], ids=lambda make: make.__name__)
+def test_the_page_shows_the_tables(make):
+    text = PAGE.read_text(encoding="utf-8")
+    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+    if os.environ.get("JACKFIELD_WRITE_DOCS"):
+        PAGE.write_text(
+            between.sub(lambda m: f"{m[1]}\n{table_of(make())}\n\n{m[3]}", text), encoding="utf-8"
+        )
+        return
+    assert between.search(text)[2].strip() == table_of(make())
+
+
+def test_every_row_of_the_table_can_be_read():
+    for name, row in _table()["foundry"].items():
+        assert known(name).kinds == {row["kind"]}
+
+
+def test_the_page_names_every_key():
+    text = PAGE.read_text(encoding="utf-8")
+    keys = {
+        field.name for cls in (azure.AzureLLMSettings, azure.AzureLLMModelKeys) for field in attrs.fields(cls)
+    }
+    assert all(f"`{name}`" in text for name in keys)

@@ -1,0 +1,116 @@
+"""The tables of the documentation page are the plugin's own. `JACKFIELD_WRITE_DOCS=1` rewrites them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import jackfield_azure_openai as azure
+from jackfield import CostContext, ModelRef, Usage
+from jackfield._capabilities import FEATURES
+from jackfield_azure_openai.models import _table, azure_rates
+
+PAGE = Path(__file__).parents[3] / "docs/providers/azure-openai.md"
+WORDS = {True: "yes", False: "no", None: "unknown"}
+SHOWN = (
+    "gpt-4o",
+    "gpt-5-mini",
+    "gpt-5.2-chat",
+    "gpt-5.6-sol",
+    "gpt-5-pro",
+    "gpt-35-turbo-instruct",
+    "grok-4",
+)
+NOW = CostContext(when=1_795_400_000.0)
+
+
+def known(name):
+    return azure.jackfield_capabilities(ModelRef("d", underlying=name, declared={"id": "d"}))
+
+
+def amounts(name, zone="global"):
+    model = ModelRef("d", underlying=name, declared={"id": "d", "zone": zone})
+    card = azure_rates(model, Usage(10, 10), NOW)
+    rates = {} if card is None else card.rates
+    return [f"{rates[unit].amount:f}" if unit in rates else "" for unit in ("input", "output", "cache_read")]
+
+
+def models():
+    yield [
+        "model",
+        "kind",
+        "context",
+        "output",
+        "retired",
+        "in",
+        "out",
+        "cached",
+        "other zones: in / out / cached",
+    ]
+    for name, row in _table()["azure"].items():
+        limits, price = known(name).limits, row.get("price", {})
+        sizes = [f"{size:,}" if size else "" for size in (limits.context_window, limits.max_output_tokens)]
+        others = [f"{zone} {' / '.join(filter(None, amounts(name, zone)))}" for zone in ("us", "eu", "regional")
+                  if zone in price]  # fmt: skip
+        kind = "chat, by Responses" if row.get("route") else row["kind"]
+        yield [f"`{name}`", kind, *sizes, row.get("retired", ""), *amounts(name), "; ".join(others)]
+
+
+def features():
+    yield ["", *(f"`{name}`" for name in SHOWN)]
+    for feature in FEATURES:
+        yield [f"`{feature}`", *(WORDS[known(name).feature(feature).value] for name in SHOWN)]
+
+
+def law(rule):
+    if rule.supported is False:
+        return "no"
+    said = [f"as `{rule.wire}`"] if rule.wire is not None else []
+    said += [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
+    said += [f"at most {rule.maximum:,g}".replace("e+06", " million")] if rule.maximum is not None else []
+    said += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []
+    said += [", ".join(repr(one) for one in rule.choices)] if rule.choices is not None else []
+    return "; ".join(said)
+
+
+def options():
+    names = dict.fromkeys(option for name in SHOWN for option in known(name).parameters)
+    yield ["option", *(f"`{name}`" for name in SHOWN)]
+    for option in names:
+        rules = [known(name).parameters.get(option) for name in SHOWN]
+        yield [f"`{option}`", *("" if rule is None else law(rule) for rule in rules)]
+
+
+def table_of(rows):
+    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
+
+
+@pytest.mark.parametrize("make", [models, features, options], ids=lambda make: make.__name__)
+def test_the_page_shows_the_tables(make):
+    text = PAGE.read_text(encoding="utf-8")
+    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+    if os.environ.get("JACKFIELD_WRITE_DOCS"):
+        PAGE.write_text(
+            between.sub(lambda m: f"{m[1]}\n{table_of(make())}\n\n{m[3]}", text), encoding="utf-8"
+        )
+        return
+    assert between.search(text)[2].strip() == table_of(make())
+
+
+def test_every_row_of_the_table_can_be_read():
+    for name, row in _table()["azure"].items():
+        found = known(name)
+        assert found.known
+        assert found.kinds == {row["kind"]}
+        assert set(row.get("price", {})) <= {"global", "us", "eu", "regional", "add"}
+
+
+def test_the_page_names_every_key():
+    text = PAGE.read_text(encoding="utf-8")
+    for cls in (azure.AzureOpenAISettings, azure.AzureModelKeys):
+        assert all(f"`{field.name}`" in text for field in attrs.fields(cls))
