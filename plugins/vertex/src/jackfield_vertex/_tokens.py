@@ -116,7 +116,7 @@ def _credentials(settings: GoogleCredentials, transport: _Transport) -> Any:
 
 def _source(settings: GoogleCredentials, scopes: list[str], transport: _Transport) -> Any:
     if settings.key is not None:
-        return _of_json(settings.key.reveal(), scopes, settings, transport)
+        return _of_json(settings.key.reveal(), scopes, settings)
     if settings.refresh_token is not None:
         oauth2: Any = import_module("google.oauth2.credentials")
         secret = settings.client_secret
@@ -132,7 +132,7 @@ def _source(settings: GoogleCredentials, scopes: list[str], transport: _Transpor
     return found
 
 
-def _of_json(text: str, scopes: list[str], settings: GoogleCredentials, transport: _Transport) -> Any:
+def _of_json(text: str, scopes: list[str], settings: GoogleCredentials) -> Any:
     try:
         info = json.loads(text)
     except ValueError:
@@ -141,10 +141,38 @@ def _of_json(text: str, scopes: list[str], settings: GoogleCredentials, transpor
         raise MissingCredentialError(
             f"{settings.key!r} holds no Google credential: it must be JSON with a `type`"
         )
-    if info["type"] == "service_account":
-        service_account: Any = import_module("google.oauth2.service_account")
+    kind = info["type"]
+    if kind == "external_account":
+        kind = _external_kind(info)
+    if kind not in _LOADERS:
+        raise MissingCredentialError(
+            f"{settings.key!r} holds a credential of type {kind!r}; known are {', '.join(_LOADERS)}"
+        )
+    if kind == "service_account":
         info = {"token_uri": settings.token_url, **info}
-        return service_account.Credentials.from_service_account_info(info, scopes=scopes)
-    auth: Any = import_module("google.auth")
-    found, _ = auth.load_credentials_from_dict(info, scopes=scopes, request=transport)
-    return found
+    module, loader = _LOADERS[kind]
+    found: Any = import_module(module)
+    return getattr(found.Credentials, loader)(info, scopes=scopes)
+
+
+# The loader of each type by itself: what a key turns into follows from the type that it names, and nothing else.
+_LOADERS: Final = {
+    "service_account": ("google.oauth2.service_account", "from_service_account_info"),
+    "authorized_user": ("google.oauth2.credentials", "from_authorized_user_info"),
+    "external_account": ("google.auth.identity_pool", "from_info"),
+    "external_account on AWS": ("google.auth.aws", "from_info"),
+    "external_account by a program": ("google.auth.pluggable", "from_info"),
+    "external_account_authorized_user": ("google.auth.external_account_authorized_user", "from_info"),
+    "impersonated_service_account": (
+        "google.auth.impersonated_credentials", "from_impersonated_service_account_info",
+    ),
+}  # fmt: skip
+
+
+def _external_kind(info: Mapping[str, Any]) -> str:
+    """Say which external account it is, as google-auth 2.62 does."""
+    if info.get("subject_token_type") == "urn:ietf:params:aws:token-type:aws4_request":
+        return "external_account on AWS"
+    source = info.get("credential_source")
+    programmed = isinstance(source, Mapping) and "executable" in source
+    return "external_account by a program" if programmed else "external_account"
