@@ -1,4 +1,4 @@
-"""The tests of OpenAI's dialect lend their reading and rebuilding of recordings."""
+"""The tests of OpenAI's dialect lend their reading and rebuilding of recordings; samples are shared here."""
 
 from __future__ import annotations
 
@@ -7,5 +7,7 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+
 pytest.register_assert_rewrite("openai_recordings")
-sys.path.insert(0, str(Path(__file__).parents[2] / "openai" / "tests"))
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "openai" / "tests")]
