@@ -1,0 +1,100 @@
+"""The tables of the documentation page are the plugin's own.
+
+`JACKFIELD_WRITE_DOCS=1` rewrites them.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import jackfield_vertex
+from jackfield import FEATURES, ModelRef
+from jackfield_vertex._models import known_models, rules_named
+
+PAGE = Path(__file__).parents[3] / "docs/providers/vertex.md"
+WORDS = {True: "yes", False: "no", None: "unknown"}
+
+
+def of(model):
+    return jackfield_vertex.jackfield_capabilities(ModelRef(model))
+
+
+def number(value):
+    return "unknown" if value is None else f"{value:,}"
+
+
+def models():
+    yield [
+        "model",
+        "kind",
+        "context",
+        "output",
+        "dimensions",
+        "texts a request",
+        "retired",
+        "thinking by",
+        "schemas",
+    ]
+    for model, row in known_models().items():
+        known = of(model)
+        embeds = "embedding" in known.kinds
+        yield [
+            f"`{model}`", ", ".join(known.kinds), number(known.limits.max_input_tokens if embeds
+                                                         else known.limits.context_window),
+            "" if embeds else number(known.limits.max_output_tokens), number(known.limits.dimensions) if embeds else "",
+            number(known.limits.max_inputs) if embeds else "", row.get("retired", ""), row.get("thinking", ""),
+            row.get("schemas", ""),
+        ]  # fmt: skip
+
+
+def features():
+    known = {
+        model: of(model) for model in ("gemini-2.5-flash", "gemini-1.5-pro", "gemini-1.0-pro", "chat-bison")
+    }
+    yield ["", *(f"`{model}`" for model in known)]
+    for name in FEATURES:
+        if any(name in one.features for one in known.values()):
+            yield [name, *(WORDS[one.feature(name).value] for one in known.values())]
+
+
+def options():
+    yield ["family", "option", "honoured", "allowed", "why not"]
+    for family in ("gemini", "palm"):
+        for name, rule in rules_named(family).items():
+            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
+            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
+            bounds += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []
+            yield [family, f"`{name}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
+
+
+def prices():
+    yield ["model", "input", "output", "USD per"]
+    for model, row in known_models().items():
+        if "price" in row:
+            yield [f"`{model}`", row["price"]["input"], row["price"].get("output", ""), "1,000,000 tokens"]
+
+
+def table(rows):
+    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
+
+
+@pytest.mark.parametrize("make", [models, features, options, prices])
+def test_the_page_shows_the_tables(make):
+    text = PAGE.read_text(encoding="utf-8")
+    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+    if os.environ.get("JACKFIELD_WRITE_DOCS"):
+        PAGE.write_text(between.sub(lambda m: f"{m[1]}\n{table(make())}\n\n{m[3]}", text), encoding="utf-8")
+        return
+
+    assert between.search(text)[2].strip() == table(make())
+
+
+def test_the_page_names_every_key():
+    text = PAGE.read_text(encoding="utf-8")
+    for cls in (jackfield_vertex.VertexSettings, jackfield_vertex.GoogleCredentials):
+        for field in attrs.fields(cls):
+            assert f"`{field.name}`" in text
