@@ -2,6 +2,7 @@
 
 import copy
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -35,6 +36,7 @@ from jackfield_vertex._errors import error
 from jackfield_vertex._models import known_models
 
 MODEL = "gemini-2.5-flash"
+WIRE = Path(__file__).parent / "wire"
 
 
 def write(messages="Why?", model=MODEL, **options):
@@ -206,6 +208,42 @@ def test_cuts_anywhere_and_whole_answers_mean_the_same(parts):
     decode = jackfield_vertex.jackfield_decoder(ModelRef(MODEL), Wire("/"))
     events = decode.feed(Frame(json.dumps(whole).encode())) + decode.finish()
     assert fold(events).choices == fold(first).choices
+
+
+NULLS = ("thought", "thoughtSignature", "functionCall", "inlineData", "index", "citationMetadata", "groundingMetadata",
+         "finishMessage", "logprobsResult", "promptFeedback", "toolUsePromptTokenCount", "promptTokensDetails", "error",
+         "serviceTier", "name_that_nobody_knows")  # fmt: skip
+
+
+def with_nulls(value):
+    if isinstance(value, list):
+        return [with_nulls(one) for one in value]
+    if not isinstance(value, dict) or "a" in value:
+        return value
+    return {**dict.fromkeys(NULLS), **{name: with_nulls(one) for name, one in value.items()}}
+
+
+@pytest.mark.parametrize("name", ["chat.json", "tools.json", "grounded.json", "json.json"])
+def test_null_is_the_same_as_absent(name):
+    """Programs that keep answers through a client library write absent fields as null."""
+    import json
+
+    value = json.loads((WIRE / name).read_text("utf-8"))
+    if name != "tools.json":
+        for candidate in value["candidates"]:
+            candidate["content"]["parts"] = [with_nulls(part) if "text" in part else part
+                                             for part in candidate["content"]["parts"]]  # fmt: skip
+    nulled = {**dict.fromkeys(NULLS), **value}
+    nulled["candidates"] = [{**dict.fromkeys(NULLS), **one} for one in value["candidates"]]
+    nulled["usageMetadata"] = {**dict.fromkeys(NULLS), **value["usageMetadata"]}
+
+    def read(body):
+        decode = jackfield_vertex.jackfield_decoder(ModelRef(MODEL), Wire("/"))
+        return fold(decode.feed(Frame(json.dumps(body).encode())) + decode.finish())
+
+    assert read(nulled).choices == read(json.loads((WIRE / name).read_text("utf-8"))).choices
+    assert read(nulled).usage == read(value).usage
+    assert not read(nulled).raw or all(event.data is not None for event in read(nulled).raw)
 
 
 def test_secrets_are_masked():

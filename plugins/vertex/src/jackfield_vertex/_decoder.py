@@ -162,7 +162,8 @@ class GeminiDecoder:
             self._started = told
             events.append(Started(*told))
         for position, candidate in enumerate(value.get("candidates") or ()):
-            index = candidate.get("index", position)
+            index = candidate.get("index")
+            index = position if index is None else index
             choice = self._choices.get(index)
             if choice is None:
                 choice = self._choices[index] = _Choice()
@@ -174,7 +175,8 @@ class GeminiDecoder:
             self._usage = usage
             events.append(UsageUpdate(read_usage(usage), usage))
         if not value.keys() <= _KNOWN:
-            events += [RawEvent(name, value[name]) for name in value.keys() - _KNOWN]
+            others = sorted(value.keys() - _KNOWN)
+            events += [RawEvent(name, value[name]) for name in others if value[name] is not None]
         feedback = value.get("promptFeedback")
         if feedback and not feedback.keys() <= _MERE_FEEDBACK:
             events.append(RawEvent("promptFeedback", feedback))
@@ -185,7 +187,10 @@ class GeminiDecoder:
             if text:
                 choice.said.append(text)
                 events.append(TextDelta(text, index, choice.block))
-        elif text is not None:
+            return
+        if None in part.values():  # a program between may write what is absent as null
+            part = {name: value for name, value in part.items() if value is not None}
+        if text is not None:
             self._marked(part, text, index, choice, events)
         elif "functionCall" in part:
             events += self._call(part, index, choice)
@@ -255,8 +260,9 @@ class GeminiDecoder:
                     choice.cited.append(cited.citation)
                     yield cited
         if not candidate.keys() <= _OF_CANDIDATE:
-            for name in candidate.keys() - _OF_CANDIDATE:
-                yield RawEvent(name, candidate[name])
+            for name in sorted(candidate.keys() - _OF_CANDIDATE):
+                if candidate[name] is not None:
+                    yield RawEvent(name, candidate[name])
 
 
 def _logprobs(value: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:

@@ -25,7 +25,9 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
         get("cachedContentTokenCount"),
     )
     said, thought = get("candidatesTokenCount"), get("thoughtsTokenCount")
-    told = said is not None or thought is not None or (prompt is not None and "totalTokenCount" in usage)
+    told = (
+        said is not None or thought is not None or (prompt is not None and get("totalTokenCount") is not None)
+    )
     return Usage(
         None if prompt is None else prompt + (served or 0),
         (said or 0) + (thought or 0) if told else None,
@@ -49,5 +51,5 @@ def _details(usage: Mapping[str, Any]) -> dict[str, int]:
             kind = _KINDS.get(row.get("modality")) if len(row) > 1 else None
             if kind is not None:
                 name = f"{prefix}_{kind}_tokens"
-                found[name] = found.get(name, 0) + sign * row.get("tokenCount", 0)
+                found[name] = found.get(name, 0) + sign * (row.get("tokenCount") or 0)
     return {name: count for name, count in found.items() if count > 0}
