@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jackfield import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
 
-__all__ = ["capabilities", "capabilities_of", "known_models", "retired", "row_of", "table"]
+__all__ = ["capabilities", "capabilities_of", "known_models", "retired", "row_of", "rules_named", "table"]
 
 _API: Final = "API description of 2026-08-21"
 _CHAT: Final[Mapping[str, ParameterRule]] = {
@@ -60,6 +60,11 @@ def table() -> Mapping[str, Any]:
 def known_models() -> tuple[str, ...]:
     """Give the ids of the table."""
     return tuple(table()["models"])
+
+
+def rules_named(name: str) -> Mapping[str, ParameterRule]:
+    """Give a row of rules: those of all chat models ("chat"), or those that the table names."""
+    return _CHAT if name == "chat" else _RULES[name]
 
 
 def row_of(model: str) -> Mapping[str, Any] | None:
