@@ -45,7 +45,15 @@ TYPE_CHECKERS = ["mypy", "types-jsonschema"]
 DOCS_TOOLS = ["mkdocs-material"]
 BUILD_TOOLS = ["build", "twine", "hatchling"]
 # The official SDK is an oracle: it drives our fake services, and reads what we send.
-TEST_TOOLS = ["anthropic", "azure-ai-inference", "coverage", "google-genai", "jsonschema", "mistralai", "openai"]
+TEST_TOOLS = [
+    "anthropic",
+    "azure-ai-inference",
+    "coverage",
+    "google-genai",
+    "jsonschema",
+    "mistralai",
+    "openai",
+]
 DEMO_PROMPT = "What is the capital of Japan? Answer in one sentence."
 
 
