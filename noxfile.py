@@ -228,7 +228,7 @@ def build(session: nox.Session) -> None:
         session.log(f"{wheel.name}: {wheel.stat().st_size / 1000:.0f} kB")
         if not wheel.name.startswith("jackfield-0") and wheel.stat().st_size > 200_000:
             session.error(f"{wheel.name} is over the budget of 200 kB")
-    clean = Path(session.create_tmp()) / "clean"
+    clean = (Path(session.create_tmp()) / "clean").resolve()
     session.run("python", "-m", "venv", "--clear", str(clean))
     python = clean / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", CONSTRAINTS]
