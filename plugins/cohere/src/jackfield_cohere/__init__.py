@@ -1,0 +1,90 @@
+"""Cohere for Jackfield. Plugins of services that carry Cohere's models build on `jackfield_cohere.dialect`."""
+
+from __future__ import annotations
+
+from jackfield import (
+    Capabilities,
+    Decoder,
+    Failure,
+    HttpAccess,
+    JackfieldError,
+    Listing,
+    ModelRef,
+    ProviderInfo,
+    RateCard,
+    Request,
+    Translation,
+    Wire,
+    hookimpl,
+)
+
+from ._settings import CohereSettings, access
+from .dialect import COHERE, Dialect, capabilities, decoder, error, rates, read_usage, translate
+
+__all__ = [
+    "COHERE",
+    "CohereSettings",
+    "Dialect",
+    "capabilities",
+    "decoder",
+    "error",
+    "rates",
+    "read_usage",
+    "translate",
+]
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id="cohere",
+        title="Cohere",
+        settings=CohereSettings,
+        kinds=frozenset({"chat", "completion", "embedding", "rerank", "summarization"}),
+        docs="https://docs.cohere.com/reference/about",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what the table knows of a model."""
+    return capabilities(COHERE, model)
+
+
+@hookimpl
+def jackfield_discover() -> Listing | None:
+    """Say how to list models."""
+    from ._listing import listing
+
+    return listing(COHERE)
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into a wire for chat (v2 or v1), generate, summarize, embed, rerank or tokenize."""
+    return translate(COHERE, model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    return decoder(COHERE, wire)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error."""
+    return error(failure)
+
+
+@hookimpl
+def jackfield_cost(model: ModelRef) -> RateCard | None:
+    """Give Cohere's rates for a model; answers name none, so the one that was asked for counts."""
+    return rates(model.known_as)
+
+
+@hookimpl
+def jackfield_transport(settings: CohereSettings) -> HttpAccess:
+    """Say how to reach Cohere."""
+    return access(settings)

@@ -1,0 +1,217 @@
+"""Chat v2: the answer, streamed or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from jackfield import (
+    CitationDelta,
+    Event,
+    Finish,
+    Frame,
+    LogprobsDelta,
+    MalformedResponseError,
+    PartAdded,
+    RawEvent,
+    RawPart,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageUpdate,
+)
+
+from ._messages import PLAN
+from ._reading import AnswerDecoder, fail_by_reason, read_citation, read_logprobs, reason_of
+from ._usage import read_usage
+
+__all__ = ["ChatDecoder"]
+
+_PLAN_BLOCK: Final = -1  # the blocks of the content count from 0
+_KNOWN: Final = frozenset({"id", "message", "finish_reason", "usage", "logprobs", "type"})
+_KNOWN_PARTS: Final = frozenset({"role", "content", "tool_plan", "tool_calls", "citations"})
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class ChatDecoder(AnswerDecoder):
+    """Reads one answer of chat v2. A stream ends with `message-end`."""
+
+    marker = "message-end"
+
+    def __init__(self, provider: str, *, stream: bool) -> None:
+        super().__init__(stream=stream)
+        self._provider = provider
+        self._numbers: dict[Any, int] = {}  # the service's index of a tool call: ours
+        self._calls = 0
+        self._open: set[int] = set()
+        self._handlers: dict[Any, Callable[[dict[str, Any]], Iterator[Event]]] = {
+            "message-start": self._message_start,
+            "content-start": self._content_start,
+            "content-delta": self._content,
+            "content-end": self._nothing,
+            "tool-plan-delta": self._plan,
+            "tool-call-start": self._call_start,
+            "tool-call-delta": self._call_delta,
+            "tool-call-end": self._call_end,
+            "citation-start": self._citation,
+            "citation-end": self._nothing,
+            "message-end": self._message_end,
+        }
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read one event of a stream, or a whole answer."""
+        if b'"content-delta"' in frame.data:  # most events of a stream are a piece of text
+            event = orjson.loads(frame.data)
+            try:
+                piece = event["delta"]["message"]["content"]["text"]
+            except (KeyError, TypeError):
+                piece = None
+            if piece and event.get("type") == "content-delta" and not event.get("logprobs"):
+                return [TextDelta(piece, 0, event.get("index"))]
+        return super().feed(frame)
+
+    def _read(self, value: dict[str, Any]) -> Iterator[Event]:
+        handler = self._handlers.get(value.get("type"))
+        if handler is not None:
+            return handler(value)
+        message = value.get("message")
+        if isinstance(message, Mapping):
+            return self._whole(value, message)
+        return self._unknown(value.get("type"), value, "message")
+
+    # -- the events of a stream ------------------------------------------------------------------------------
+
+    def _nothing(self, event: dict[str, Any]) -> Iterator[Event]:
+        return iter(())
+
+    def _message_start(self, event: dict[str, Any]) -> Iterator[Event]:
+        yield Started(event.get("id"))
+
+    def _content_start(self, event: dict[str, Any]) -> Iterator[Event]:
+        return self._piece(_inside(event, "content"), event.get("index"))
+
+    def _content(self, event: dict[str, Any]) -> Iterator[Event]:
+        yield from self._piece(_inside(event, "content"), event.get("index"))
+        if event.get("logprobs"):
+            yield LogprobsDelta(read_logprobs(event["logprobs"]))
+
+    def _piece(self, piece: Any, index: int | None) -> Iterator[Event]:
+        if isinstance(piece, str):
+            piece = {"text": piece}
+        for part in piece if isinstance(piece, list) else [piece]:
+            if part.get("thinking"):
+                yield ThinkingDelta(part["thinking"], 0, index)
+            if part.get("text"):
+                yield TextDelta(part["text"], 0, index)
+            if part.keys() - {"type", "text", "thinking"}:
+                yield RawEvent("content", part)
+
+    def _plan(self, event: dict[str, Any]) -> Iterator[Event]:
+        plan = _inside(event, "tool_plan")
+        if plan:
+            yield ThinkingDelta(plan, 0, _PLAN_BLOCK, {"field": PLAN})
+
+    def _call_start(self, event: dict[str, Any]) -> Iterator[Event]:
+        call = _one(_inside(event, "tool_calls"))
+        function = call.get("function") or _NOTHING
+        number = self._numbers[event.get("index")] = self._calls
+        self._calls += 1
+        self._open.add(number)
+        yield ToolCallStart(number, call.get("id") or f"call_{number}", function.get("name") or "")
+        yield from _arguments(number, function)
+
+    def _call_delta(self, event: dict[str, Any]) -> Iterator[Event]:
+        function = _one(_inside(event, "tool_calls")).get("function") or _NOTHING
+        return _arguments(self._number(event), function)
+
+    def _call_end(self, event: dict[str, Any]) -> Iterator[Event]:
+        number = self._number(event)
+        if number in self._open:
+            self._open.discard(number)
+            yield ToolCallEnd(number)
+
+    def _number(self, event: Mapping[str, Any]) -> int:
+        number = self._numbers.get(event.get("index"))
+        if number is None:
+            raise MalformedResponseError("a piece of a tool call came before its start")
+        return number
+
+    def _citation(self, event: dict[str, Any]) -> Iterator[Event]:
+        told = _inside(event, "citations")
+        for citation in told if isinstance(told, list) else [told]:
+            yield CitationDelta(read_citation(citation))
+
+    def _message_end(self, event: dict[str, Any]) -> Iterator[Event]:
+        delta = event.get("delta") or _NOTHING
+        raw = delta.get("finish_reason")
+        fail_by_reason(raw, delta, delta.get("error"))
+        for number in sorted(self._open):
+            yield ToolCallEnd(number)
+        yield from self._end(raw, delta.get("usage"))
+
+    def _end(self, raw: str | None, usage: Any) -> Iterator[Event]:
+        self._ended = True
+        if usage:
+            yield UsageUpdate(read_usage(usage), usage)
+        yield Finish(reason_of(raw, calls=self._calls > 0), 0, raw)
+
+    # -- a whole answer --------------------------------------------------------------------------------------
+
+    def _whole(self, body: dict[str, Any], message: Mapping[str, Any]) -> Iterator[Event]:
+        raw = body.get("finish_reason")
+        fail_by_reason(raw, {"id": body.get("id")})
+        yield Started(body.get("id"))
+        yield from self._message(message)
+        if body.get("logprobs"):
+            yield LogprobsDelta([token for item in body["logprobs"] for token in read_logprobs(item)])
+        for name in body.keys() - _KNOWN:
+            yield RawEvent(name, body[name])
+        yield from self._end(raw, body.get("usage"))
+
+    def _message(self, message: Mapping[str, Any]) -> Iterator[Event]:
+        if message.get("tool_plan"):
+            yield ThinkingDelta(message["tool_plan"], 0, _PLAN_BLOCK, {"field": PLAN})
+        content = message.get("content") or ()
+        for index, part in enumerate(
+            [{"type": "text", "text": content}] if isinstance(content, str) else content
+        ):
+            if part.get("type") in ("text", "thinking"):
+                yield from self._piece(part, index)
+            else:
+                yield PartAdded(RawPart(self._provider, part))
+        for citation in message.get("citations") or ():
+            yield CitationDelta(read_citation(citation))
+        for number, call in enumerate(message.get("tool_calls") or ()):
+            function = call.get("function") or _NOTHING
+            self._calls += 1
+            yield ToolCallStart(number, call.get("id") or f"call_{number}", function.get("name") or "")
+            yield from _arguments(number, function)
+            yield ToolCallEnd(number)
+        for name in message.keys() - _KNOWN_PARTS:
+            if message[name]:
+                yield RawEvent(name, message[name])
+
+
+def _inside(event: Mapping[str, Any], name: str) -> Any:
+    """Give what an event changes of the message."""
+    return ((event.get("delta") or _NOTHING).get("message") or _NOTHING).get(name) or _NOTHING
+
+
+def _one(value: Any) -> Mapping[str, Any]:
+    """Give the one call of an event; the service's field is named in the plural, and may become a list."""
+    found: Mapping[str, Any] = (value[0] if value else _NOTHING) if isinstance(value, list) else value
+    return found
+
+
+def _arguments(number: int, function: Mapping[str, Any]) -> Iterator[Event]:
+    """Give a piece of arguments; a call without any is told as "", and may be told as "null"."""
+    text = function.get("arguments")
+    if isinstance(text, Mapping):
+        text = orjson.dumps(text).decode()
+    if text and text != "null":
+        yield ToolCallDelta(number, text)

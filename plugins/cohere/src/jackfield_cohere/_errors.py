@@ -1,0 +1,110 @@
+"""What a failure means."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import attrs
+
+from jackfield import (
+    ContentFilteredError,
+    ContextLengthExceededError,
+    Failure,
+    FailureInStream,
+    InvalidRequestError,
+    JackfieldError,
+    ProviderError,
+    QuotaExceededError,
+)
+
+__all__ = ["error", "fail", "raise_failure"]
+
+# Recorded beside the text in 2026; the documentation knows no codes.
+_CLASS_BY_TYPE: Final[Mapping[str, type[ProviderError]]] = {
+    "TOO_MANY_TOKENS": ContextLengthExceededError,
+    "INVALID_TOOL_GENERATION": InvalidRequestError,
+}
+# Statuses, what the text says, and what that means. Source: Cohere's page of errors, 2026-08-20. A status that is
+# not here means what it means everywhere.
+_CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int | None], re.Pattern[str], type[ProviderError]], ...]] = (
+    (
+        frozenset({400, 413, 422, None}),
+        re.compile(r"too many tokens", re.IGNORECASE),
+        ContextLengthExceededError,
+    ),
+    (frozenset({400, 422, None}), re.compile(r"blocked (in|out)put", re.IGNORECASE), ContentFilteredError),
+    (frozenset({429}), re.compile(r"/\s*month|per month|monthly", re.IGNORECASE), QuotaExceededError),
+)
+# What the end of a stream says went wrong, as the status that means the same.
+_STATUS_BY_REASON: Final[Mapping[str, int]] = {"ERROR": 500, "TIMEOUT": 504, "USER_CANCEL": 499}
+_KEY_IN_TEXT: Final = re.compile(
+    r"(api[ _](?:key|token)(?: provided)?:\s*)[^\s\"']+?(?=[.,;]?(?:\s|$|[\"']))", re.IGNORECASE
+)
+
+
+def error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into our error; None leaves an exception without an answer to the core.
+
+    Source: Cohere's page of errors, 2026-08-20: `{"message"}`, no codes; `X-RateLimit-Reset` is a moment in
+    seconds of the epoch, honoured by its Python SDK 7.3.1 where no `Retry-After` comes.
+    """
+    if failure.exception is not None and failure.status is None and failure.data is None:
+        return None
+    from jackfield.http import error_from_status, failure_message
+
+    value = failure.json()
+    told: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    message = _KEY_IN_TEXT.sub(r"\1***", told.get("err") or failure_message(failure))
+    code = told.get("error_type")
+    status = failure.status
+    if failure.in_stream or status is None or status < 300:
+        status = _STATUS_BY_REASON.get(told.get("finish_reason", ""))
+    made = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
+    kind = _class_of(status, code, message)
+    if kind is not None:
+        made = kind(
+            message,
+            status=status,
+            code=code,
+            body=failure.body,
+            headers=failure.headers,
+            retry_after=made.retry_after,
+        )
+    made.status = failure.status
+    if made.retry_after is None:
+        made.retry_after = _until_reset(failure.headers)
+    return made
+
+
+def _class_of(status: int | None, code: Any, message: str) -> type[ProviderError] | None:
+    if code in _CLASS_BY_TYPE:
+        return _CLASS_BY_TYPE[code]
+    for statuses, text, kind in _CLASS_BY_TEXT:
+        if (status in statuses or status == 500) and text.search(message):
+            return kind
+    return None
+
+
+def _until_reset(headers: Mapping[str, str]) -> float | None:
+    value = headers.get("x-ratelimit-reset", "")
+    return max(0.0, int(value) - time.time()) if value.isdigit() else None
+
+
+def raise_failure(value: Any) -> None:
+    """Raise the error that a good answer holds in place of what was asked for, if it holds one.
+
+    Raises:
+        FailureInStream: It does.
+    """
+    if isinstance(value, Mapping) and isinstance(value.get("message"), str):
+        fail(value)
+
+
+def fail(value: Any) -> NoReturn:
+    """Raise a failure that came inside a good answer."""
+    import orjson
+
+    raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value))

@@ -1,0 +1,111 @@
+"""Legacy text completion: the request, and the answer streamed as JSON lines or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    CompletionRequest,
+    Event,
+    Finish,
+    LogprobsDelta,
+    ModelRef,
+    Started,
+    TextDelta,
+    TokenLogprob,
+    Translation,
+)
+
+from ._options import put_sampling
+from ._reading import AnswerDecoder, fail_by_reason, read_meta, reason_of
+
+if TYPE_CHECKING:
+    from .dialect import Dialect
+
+__all__ = ["GenerateDecoder", "translate_completion"]
+
+
+def translate_completion(
+    dialect: Dialect, model: ModelRef, request: CompletionRequest, capabilities: Capabilities
+) -> Translation:
+    """Write a text completion. Source: Python SDK 7.3.1."""
+    options = request.options
+    writer = dialect.writer("generate", model, capabilities, options, options.given())
+    writer.body["prompt"] = request.prompt
+    put_sampling(writer, dialect.stop)
+    writer.put("n", "num_generations")
+    wanted = writer.take("logprobs")
+    if wanted is not UNSET:
+        writer.write("logprobs", "return_likelihoods", "GENERATION" if wanted else "NONE")
+    return dialect.wire("generate", model, writer, request, options.extra)
+
+
+class GenerateDecoder(AnswerDecoder):
+    """Reads one answer of `generate`; every generation is a choice.
+
+    A stream ends with `stream-end`, or with a line that says `is_finished` (Bedrock).
+    """
+
+    def __init__(self, *, stream: bool) -> None:
+        super().__init__(stream=stream)
+        self._said: set[int] = set()
+        self._finished: set[int] = set()
+
+    def _read(self, value: dict[str, Any]) -> Iterator[Event]:
+        return self._whole(value) if "generations" in value else self._line(value)
+
+    def _line(self, event: dict[str, Any]) -> Iterator[Event]:
+        raw = event.get("finish_reason")
+        fail_by_reason(raw, event, event.get("err"))
+        if event.get("text"):
+            index = event.get("index") or 0
+            self._said.add(index)
+            yield TextDelta(event["text"], index)
+        elif not event.get("is_finished") and event.get("event_type") != "text-generation":
+            yield from self._unknown(event.get("event_type"), event, "generations")
+        if event.get("is_finished"):
+            yield from self._end(event, raw)
+
+    def _end(self, event: Mapping[str, Any], raw: str | None) -> Iterator[Event]:
+        response = event.get("response")
+        if response:
+            yield from self._whole({"finish_reason": raw, **response})
+            return
+        own = event.get("index")
+        for index in sorted(self._said or {0}) if own is None else (own,):
+            if index not in self._finished:
+                self._finished.add(index)
+                yield Finish(reason_of(raw, calls=False), index, raw)
+        self._ended = self._said <= self._finished
+
+    def _whole(self, body: Mapping[str, Any]) -> Iterator[Event]:
+        yield Started(body.get("id"))
+        generations: Sequence[Mapping[str, Any]] = body.get("generations") or ()
+        for position, generation in enumerate(generations):
+            yield from self._generation(generation, position, body.get("finish_reason"))
+        yield from read_meta(body)
+        self._ended = True
+
+    def _generation(
+        self, generation: Mapping[str, Any], position: int, overall: str | None
+    ) -> Iterator[Event]:
+        index = generation.get("index")
+        index = position if index is None else index
+        raw = generation.get("finish_reason") or overall
+        fail_by_reason(raw, {})
+        if generation.get("text") and index not in self._said:
+            yield TextDelta(generation["text"], index)
+        likelihoods = generation.get("token_likelihoods")
+        if likelihoods:
+            yield LogprobsDelta([_token(one) for one in likelihoods], index)
+        if index not in self._finished:
+            yield Finish(reason_of(raw, calls=False), index, raw)
+
+
+def _token(one: Mapping[str, Any]) -> TokenLogprob:
+    # The first token of a prompt that is repeated has no likelihood.
+    likelihood = one.get("likelihood")
+    return TokenLogprob(one.get("token") or "", float("nan") if likelihood is None else likelihood)

@@ -1,0 +1,138 @@
+"""The table of Cohere's models, and the rules that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from jackfield import Capabilities, Capability, Limits, ParameterRule
+
+__all__ = [
+    "deprecated",
+    "gives_base64",
+    "known_capabilities",
+    "known_models",
+    "retired",
+    "route_of",
+    "rules_for",
+    "rules_named",
+]
+
+_RULES_BY_KIND: Final = {"chat": "chat", "embedding": "embed", "rerank": "rerank"}
+
+
+@lru_cache(maxsize=1)
+def _table() -> Mapping[str, Any]:
+    import orjson
+
+    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
+    return table
+
+
+def known_models() -> tuple[str, ...]:
+    """Name every model of the table."""
+    return tuple(_table()["models"])
+
+
+def _row(model: str) -> Mapping[str, Any]:
+    row: Mapping[str, Any] = _table()["models"].get(model, {})
+    return row
+
+
+def _family(model: str) -> Mapping[str, Any]:
+    family: Mapping[str, Any] = _table()["families"].get(_row(model).get("family"), {})
+    return family
+
+
+def deprecated(model: str) -> str | None:
+    """Give the day (ISO) from which new customers cannot use a model, if the table knows one."""
+    return _row(model).get("deprecated")
+
+
+def retired(model: str) -> str | None:
+    """Give the day (ISO) from which a model is not served any more, if the table knows one."""
+    return _row(model).get("retired")
+
+
+def route_of(model: str) -> str:
+    """Give the version of the chat API that serves a model: v1 for those that have no other."""
+    return str(_family(model).get("route", "v2"))
+
+
+def gives_base64(model: str) -> bool:
+    """Say whether embeddings of a model are known to come as base64 if asked for."""
+    return bool(_family(model).get("base64"))
+
+
+@lru_cache(maxsize=16)
+def rules_named(kind: str) -> Mapping[str, ParameterRule]:
+    """Give the rules of a kind of call: chat, generate, summarize, embed, rerank."""
+    return _rules(_table()["rules"].get(kind, {}))
+
+
+def _rules(rows: Mapping[str, Any]) -> Mapping[str, ParameterRule]:
+    source = f"table {_table()['as_of']}"
+    return {name: _rule(row, source) for name, row in rows.items()}
+
+
+def _rule(row: Mapping[str, Any], source: str) -> ParameterRule:
+    values: dict[str, Any] = {k: tuple(v) if k == "choices" else v for k, v in row.items()}
+    return ParameterRule(source=source, **values)
+
+
+@lru_cache(maxsize=256)
+def known_capabilities(model: str) -> Capabilities:
+    """Say what the table knows of a model; of one that it does not name, the kinds that its id tells."""
+    table, row, family = _table(), _row(model), _family(model)
+    if not row:
+        kinds = next((k for prefix, k in table["prefixes"].items() if model.startswith(prefix)), ())
+        limits = Limits(max_inputs=table["most_inputs"] if "embedding" in kinds else None)
+        return Capabilities(kinds=frozenset(kinds), limits=limits, source="inferred" if kinds else "unknown")
+    source = f"table {table['as_of']}"
+    features = {name: Capability(name in family["yes"], source) for name in (*family["yes"], *family["no"])}
+    rules = {**rules_named(_RULES_BY_KIND[family["kinds"][0]]), **_rules(family.get("rules", {}))}
+    return Capabilities(
+        known=True,
+        source=source,
+        kinds=frozenset(family["kinds"]),
+        features=features,
+        parameters=_with_output(rules, row, source),
+        limits=_limits(row, family),
+    )
+
+
+def _limits(row: Mapping[str, Any], family: Mapping[str, Any]) -> Limits:
+    if "embedding" not in family["kinds"]:
+        return Limits(context_window=row.get("context"), max_output_tokens=row.get("output"))
+    return Limits(
+        context_window=row.get("context"),
+        max_inputs=_table()["most_inputs"],
+        max_input_tokens=row.get("context"),
+        dimensions=row.get("dimensions"),
+    )
+
+
+def _with_output(
+    rules: Mapping[str, ParameterRule], row: Mapping[str, Any], source: str
+) -> Mapping[str, ParameterRule]:
+    if "output" not in row:
+        return rules
+    return {**rules, "max_tokens": ParameterRule(maximum=row["output"], source=source)}
+
+
+def rules_for(kind: str, known: Capabilities) -> Capabilities:
+    """Put the rules of a kind of call in the place of those of chat; declared rules stay.
+
+    A model that chats and completes text has two ranges of temperature, one for each.
+    """
+    if not known.known:
+        return known
+    chat = rules_named("chat")
+    own = {name: rule for name, rule in known.parameters.items() if chat.get(name) != rule}
+    return attrs.evolve(
+        known, parameters={**own, **{k: v for k, v in rules_named(kind).items() if k not in own}}
+    )

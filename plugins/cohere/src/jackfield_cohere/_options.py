@@ -1,0 +1,37 @@
+"""The options that chat v2, chat v1 and generate share."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jackfield import UNSET, ParameterWriter
+
+__all__ = ["drop_marks", "put_sampling"]
+
+# Our name and Cohere's. Source: API description, 2026-08-20.
+_SAMPLING: Final = (
+    ("max_tokens", "max_tokens"),
+    ("temperature", "temperature"),
+    ("top_p", "p"),
+    ("top_k", "k"),
+    ("seed", "seed"),
+    ("presence_penalty", "presence_penalty"),
+    ("frequency_penalty", "frequency_penalty"),
+)
+
+
+def put_sampling(writer: ParameterWriter, stop: str = "stop_sequences") -> None:
+    """Write what steers sampling and length; `stop` is what the API calls stop sequences."""
+    for name, wire in _SAMPLING:
+        if name in writer.left:
+            writer.put(name, wire)
+    writer.put("stop", stop, list)
+
+
+def drop_marks(tools: Any, writer: ParameterWriter) -> None:
+    """Report marks of cacheable prefixes on tools; the service caches by itself."""
+    for index, tool in enumerate(() if tools is UNSET else tools):
+        if tool.cache is not None:
+            writer.drop(
+                f"tools[{index}].cache", "the service honours no marks: it caches by itself", tool.cache
+            )

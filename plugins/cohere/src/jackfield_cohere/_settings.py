@@ -1,0 +1,44 @@
+"""What an administrator may write for a connection to Cohere."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import attrs
+
+from jackfield import HttpAccess, Secret, StaticHeader, secret
+
+__all__ = ["CohereSettings", "access"]
+
+_ENVIRONMENT: Final = "CO_API_KEY"
+_OLD_ENVIRONMENT: Final = "COHERE_API_KEY"
+
+
+@attrs.frozen(kw_only=True)
+class CohereSettings:
+    """Config keys of a connection to Cohere.
+
+    Attributes:
+        api_key: A reference to the key; `env:CO_API_KEY` unless given, else `env:COHERE_API_KEY` if only that is set.
+        base_url: Where the API is, without `/v1` or `/v2`.
+        client_name: Sent as `X-Client-Name`; shows in Cohere's own logs who called.
+    """
+
+    api_key: Secret = secret(env=_ENVIRONMENT)
+    base_url: str = "https://api.cohere.com"
+    client_name: str | None = None
+
+
+def access(settings: CohereSettings) -> HttpAccess:
+    """Say how to reach Cohere. Source: its Python SDK 7.3.1."""
+    key = settings.api_key
+    only_old = _OLD_ENVIRONMENT in os.environ and not os.environ.get(_ENVIRONMENT)
+    if key.reference == f"env:{_ENVIRONMENT}" and only_old:
+        key = Secret(reference=f"env:{_OLD_ENVIRONMENT}")
+    named = {} if settings.client_name is None else {"X-Client-Name": settings.client_name}
+    return HttpAccess(
+        base_url=settings.base_url.rstrip("/"),
+        auth=StaticHeader("Authorization", key, "Bearer "),
+        headers=named,
+    )
