@@ -21,6 +21,8 @@ class Prover(Protocol):
     """One way to prove identity, with its secrets resolved."""
 
     can_refresh: bool
+    varies: bool
+    """Each attempt has headers of its own; else `headers` gives the same object until it is renewed."""
 
     async def open(self) -> None:
         """Resolve what has to be resolved once."""
@@ -46,8 +48,12 @@ def prover_for(auth: Auth) -> Prover:
     return _Signed(auth)
 
 
+_NO_HEADERS: Mapping[str, str] = {}
+
+
 class _Nothing:
     can_refresh = False
+    varies = False
 
     async def open(self) -> None:
         return None
@@ -56,7 +62,7 @@ class _Nothing:
         return None
 
     def headers(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        return {}
+        return _NO_HEADERS
 
     def secrets(self) -> list[str]:
         return []
@@ -149,6 +155,7 @@ class _Signed(_Nothing):
     """A signer; `prepare` runs in a thread, one at a time."""
 
     can_refresh = True
+    varies = True
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer

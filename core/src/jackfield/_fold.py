@@ -17,39 +17,6 @@ __all__ = ["Folded", "fold"]
 _NOTHING_USED = Usage()
 
 
-@attrs.define
-class Folded:
-    """What a list of events amounts to.
-
-    Attributes:
-        id: The service's name for the answer.
-        model: The model that the service says answered.
-        choices: By index.
-        usage: The last totals.
-        finished: Every choice that began has its `Finish`.
-        raw: What had no event of its own.
-        vectors: Embeddings by index.
-        scores: `(index, score)` in the order they came.
-        counted: What a token-counting endpoint answered.
-        service_tier: The tier that was used.
-        region: Where it ran.
-        raw_usage: The service's own usage object.
-    """
-
-    id: str | None
-    model: str | None
-    choices: tuple[Choice, ...]
-    usage: Usage
-    finished: bool
-    raw: tuple[ev.RawEvent, ...]
-    vectors: Mapping[int, Any]
-    scores: tuple[tuple[int, float], ...]
-    counted: int | None
-    service_tier: str | None = None
-    region: str | None = None
-    raw_usage: Any = None
-
-
 def fold(events: Iterable[ev.Event], *, provider: str | None = None, model: str | None = None) -> Folded:
     """Fold events.
 
@@ -58,11 +25,12 @@ def fold(events: Iterable[ev.Event], *, provider: str | None = None, model: str 
         provider: Tags thinking, so that it goes back to the same provider only.
         model: Tags thinking; what the service reports wins.
     """
-    state = _State(provider, model)
+    folded = Folded(provider, model)
     handlers = _HANDLERS
     for event in events:
-        handlers[type(event)](state, event)
-    return state.folded()
+        handlers[type(event)](folded, event)
+    folded.close()
+    return folded
 
 
 @attrs.define
@@ -105,26 +73,47 @@ class _ChoiceState:
             last.data = {**(last.data or {}), **data}
 
 
-class _State:
+class Folded:
+    """What a list of events amounts to.
+
+    Attributes:
+        id: The service's name for the answer.
+        model: The model that the service says answered.
+        choices: By index.
+        usage: The last totals.
+        finished: Every choice that began has its `Finish`.
+        raw: What had no event of its own.
+        vectors: Embeddings by index.
+        scores: `(index, score)` in the order they came.
+        counted: What a token-counting endpoint answered.
+        service_tier: The tier that was used.
+        region: Where it ran.
+        raw_usage: The service's own usage object.
+    """
+
+    # What most answers say nothing of stays in the class: one object less to fill for each of them.
+    id: str | None = None
+    model: str | None = None
+    choices: tuple[Choice, ...] = ()
+    usage: Usage = _NOTHING_USED
+    finished: bool = True
+    raw: tuple[ev.RawEvent, ...] = ()
+    scores: tuple[tuple[int, float], ...] = ()
+    counted: int | None = None
+    service_tier: str | None = None
+    region: str | None = None
+    raw_usage: Any = None
+
     def __init__(self, provider: str | None, model: str | None) -> None:
-        self.provider = provider
-        self.asked_model = model
-        self.id: str | None = None
-        self.model: str | None = None
-        self.choices: dict[int, _ChoiceState] = {}
-        self.usage = _NOTHING_USED
-        self.raw: list[ev.RawEvent] = []
+        self._provider = provider
+        self._asked_model = model
+        self._choices: dict[int, _ChoiceState] = {}
         self.vectors: dict[int, Any] = {}
-        self.scores: list[tuple[int, float]] = []
-        self.counted: int | None = None
-        self.service_tier: str | None = None
-        self.region: str | None = None
-        self.raw_usage: Any = None
 
     def choice(self, index: int) -> _ChoiceState:
-        state = self.choices.get(index)
+        state = self._choices.get(index)
         if state is None:
-            state = self.choices[index] = _ChoiceState()
+            state = self._choices[index] = _ChoiceState()
         return state
 
     def started(self, event: ev.Started) -> None:
@@ -173,38 +162,28 @@ class _State:
         self.choice(event.choice).finish = event
 
     def keep(self, event: ev.RawEvent) -> None:
-        self.raw.append(event)
+        self.raw += (event,)
 
     def vector(self, event: ev.EmbeddingData) -> None:
         self.vectors[event.index] = event.vector
 
     def score(self, event: ev.RerankScore) -> None:
-        self.scores.append((event.index, event.score))
+        self.scores += ((event.index, event.score),)
 
     def count(self, event: ev.TokensCounted) -> None:
         self.counted = event.input_tokens
 
-    def folded(self) -> Folded:
-        return Folded(
-            self.id,
-            self.model,
-            tuple(self._choice(index, self.choices[index]) for index in sorted(self.choices)),
-            self.usage,
-            all(choice.finish is not None for choice in self.choices.values()),
-            tuple(self.raw),
-            self.vectors,
-            tuple(self.scores),
-            self.counted,
-            self.service_tier,
-            self.region,
-            self.raw_usage,
-        )
+    def close(self) -> None:
+        """Make the choices, once all events are in."""
+        states = self._choices
+        self.choices = tuple([self._choice(index, states[index]) for index in sorted(states)])
+        self.finished = None not in [state.finish for state in states.values()]
 
     def _choice(self, index: int, state: _ChoiceState) -> Choice:
         finish = state.finish
         return Choice(
             index=index,
-            message=Message("assistant", tuple(self._part(part) for part in state.parts)),
+            message=Message("assistant", tuple([self._part(part) for part in state.parts])),
             finish_reason=None if finish is None else finish.reason,
             finish_raw=None if finish is None else finish.raw,
             finish_detail=None if finish is None else finish.detail,
@@ -220,7 +199,7 @@ class _State:
             return ToolCall(part.id, part.name, arguments, raw, part.data)
         text = "".join(part.pieces)
         if part.kind is ev.ThinkingDelta:
-            return Thinking(text, self.provider, self.model or self.asked_model, part.data)
+            return Thinking(text, self._provider, self.model or self._asked_model, part.data)
         return Text(text, refusal=part.kind is ev.RefusalDelta, provider_data=part.data)
 
 
@@ -242,20 +221,20 @@ def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
 
 
 _HANDLERS: dict[type, Any] = {
-    ev.Started: _State.started,
-    ev.TextDelta: _State.text,
-    ev.RefusalDelta: _State.refusal,
-    ev.ThinkingDelta: _State.thinking,
-    ev.ToolCallStart: _State.call_start,
-    ev.ToolCallDelta: _State.call_delta,
-    ev.ToolCallEnd: _State.ignore,
-    ev.CitationDelta: _State.citation,
-    ev.LogprobsDelta: _State.logprobs,
-    ev.PartAdded: _State.part,
-    ev.UsageUpdate: _State.used,
-    ev.Finish: _State.finish,
-    ev.RawEvent: _State.keep,
-    ev.EmbeddingData: _State.vector,
-    ev.RerankScore: _State.score,
-    ev.TokensCounted: _State.count,
+    ev.Started: Folded.started,
+    ev.TextDelta: Folded.text,
+    ev.RefusalDelta: Folded.refusal,
+    ev.ThinkingDelta: Folded.thinking,
+    ev.ToolCallStart: Folded.call_start,
+    ev.ToolCallDelta: Folded.call_delta,
+    ev.ToolCallEnd: Folded.ignore,
+    ev.CitationDelta: Folded.citation,
+    ev.LogprobsDelta: Folded.logprobs,
+    ev.PartAdded: Folded.part,
+    ev.UsageUpdate: Folded.used,
+    ev.Finish: Folded.finish,
+    ev.RawEvent: Folded.keep,
+    ev.EmbeddingData: Folded.vector,
+    ev.RerankScore: Folded.score,
+    ev.TokensCounted: Folded.count,
 }

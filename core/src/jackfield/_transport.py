@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import ssl
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractResolver, ResolveResult
     from multidict import CIMultiDict
 
+    from ._direct import DirectRequest, DirectResponse
+
 __all__ = ["HttpTransport", "set_header"]
 
 _LONGEST_ERROR_BODY = 1 << 20
 _LARGE_BODY = 1 << 20
 """Bytes above which aiohttp wants a file; it warns otherwise, and blocks the event loop."""
+_READ_BUFFER = 1 << 18
 _USER_AGENT = "jackfield"
+_MOST_PREPARED = 256
 
 
 class HttpTransport:
@@ -69,13 +73,14 @@ class HttpTransport:
         self._proxy = proxy
         self._ca_bundle = ca_bundle
         self._extra_headers = headers or {}
-        self._headers: dict[str, str] | CIMultiDict[str] = {}
+        self._headers: CIMultiDict[str]
         self._prover: Prover = prover_for(access.auth)
         self._named = {name: prover_for(auth) for name, auth in access.named_auth.items()}
         self._session: aiohttp.ClientSession | None = None
         self.under_way: set[_HttpExchange] = set()
         self._routes: dict[str, tuple[yarl.URL, str | None]] = {}
         self._header_secrets: list[str] = []
+        self._prepared: dict[tuple[object, ...], tuple[Mapping[str, str], DirectRequest | None]] = {}
 
     async def open(self) -> None:
         """Resolve secrets and make the pool; nothing is sent.
@@ -110,7 +115,7 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # would look the environment up in a thread, for every request
             auto_decompress=True,
-            read_bufsize=1 << 18,
+            read_bufsize=_READ_BUFFER,
         )
         # aiohttp sends a GET again, unasked and unrecorded, when a kept connection turns out to be dead.
         self._session._retry_connection = False  # noqa: SLF001 -- there is no public way
@@ -127,6 +132,7 @@ class HttpTransport:
     async def aclose(self) -> None:
         """Close the pool. May be called twice."""
         session, self._session = self._session, None
+        self._prepared.clear()
         for exchange in list(self.under_way):
             # Closing the session would cut their sockets and leave those who wait for a frame waiting.
             exchange.cut()
@@ -182,24 +188,29 @@ class HttpTransport:
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(f"ca_bundle {self._ca_bundle} cannot be used: {error}") from error
 
-    async def send(self, wire: Wire) -> aiohttp.ClientResponse:
-        """Send a wire and give aiohttp's response, its body unread."""
+    async def send(self, wire: Wire) -> aiohttp.ClientResponse | DirectResponse:
+        """Send a wire and give the response, its body unread."""
         session = self._session
         if session is None:
             raise ConfigurationError("this transport is closed; use the mesh inside its `async with`")
         address = self.address(wire)
-        body, headers = self._serialised(wire)
+        body = _serialised(wire.body)
         prover = self._prover_of(wire)
         if prover.can_refresh:
             await prover.ready(refresh=False)
-        headers.update(prover.headers(wire.method, address, headers, body))
         url, proxy = self._routes.get(address) or self._route(address)
-        data: bytes | io.BytesIO | None = body if wire.body is not None else None
-        if len(body) > _LARGE_BODY:
-            data = io.BytesIO(body)  # written piece by piece, so that other calls have their turn
         import aiohttp
 
         try:
+            if wire.method == "POST" and proxy is None and not prover.varies and len(body) <= _LARGE_BODY:
+                request = self._direct(wire, session, url, prover)
+                if request is not None:
+                    return await request.send(body)
+            headers = self._all_headers(wire)
+            headers.update(prover.headers(wire.method, address, headers, body))
+            data: bytes | io.BytesIO | None = body if wire.body is not None else None
+            if len(body) > _LARGE_BODY:
+                data = io.BytesIO(body)  # written piece by piece, so that other calls have their turn
             return await session.request(
                 wire.method,
                 url,
@@ -219,19 +230,34 @@ class HttpTransport:
         except ValueError as error:
             raise ConfigurationError(f"the request to {url.host} cannot be sent: {error}") from error
 
-    def _serialised(self, wire: Wire) -> tuple[bytes, MutableMapping[str, str]]:
+    def _direct(
+        self, wire: Wire, session: aiohttp.ClientSession, url: yarl.URL, prover: Prover
+    ) -> DirectRequest | None:
+        """Give the prepared request of a wire; None where aiohttp's session has to send it."""
+        key = (url, wire.auth, isinstance(wire.body, bytes), *wire.headers.items())
+        proof = prover.headers("POST", "", {}, b"")  # the same object until it is renewed
+        kept = self._prepared.get(key)
+        if kept is not None and kept[0] is proof:
+            return kept[1]
+        from ._direct import DirectRequest
+
+        headers = self._all_headers(wire)
+        headers.update(proof)
+        plain = url.user is None and not any(name in headers for name in ("Expect", "Transfer-Encoding"))
+        request = DirectRequest(session, url, headers, _READ_BUFFER) if plain else None
+        if len(self._prepared) >= _MOST_PREPARED:  # a plugin may send a header that is never the same
+            self._prepared.clear()
+        self._prepared[key] = proof, request
+        return request
+
+    def _all_headers(self, wire: Wire) -> CIMultiDict[str]:
+        """Give the headers of a wire but those that prove identity."""
         headers = self._headers.copy()
         if wire.headers:
             headers.update(wire.headers)
-        body = wire.body
-        if body is None:
-            return b"", headers
-        if isinstance(body, bytes):
-            return body, headers
-        import orjson
-
-        headers.setdefault("Content-Type", "application/json")
-        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS), headers
+        if wire.body is not None and not isinstance(wire.body, bytes):
+            headers.setdefault("Content-Type", "application/json")
+        return headers
 
     def _route(self, address: str) -> tuple[yarl.URL, str | None]:
         """Parse an address and find the proxy that leads there."""
@@ -242,6 +268,17 @@ class HttpTransport:
         if len(self._routes) < 1024:  # ids of guardrails, jobs and the like may stand in paths
             self._routes[address] = route
         return route
+
+
+def _serialised(body: Any) -> bytes:
+    """Give a body as the bytes that are signed and sent."""
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    import orjson
+
+    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
 
 
 def set_header(headers: dict[str, str], name: str, value: str) -> None:
@@ -282,7 +319,7 @@ class _HttpExchange:
     def __init__(self, transport: HttpTransport, wire: Wire) -> None:
         self._transport = transport
         self._wire = wire
-        self._response: aiohttp.ClientResponse | None = None
+        self._response: aiohttp.ClientResponse | DirectResponse | None = None
 
     async def __aenter__(self) -> Exchange:
         response = self._response = await self._transport.send(self._wire)
@@ -309,7 +346,7 @@ class _Frames:
 
     __slots__ = ("_ended", "_framer", "_response", "_wire")
 
-    def __init__(self, response: aiohttp.ClientResponse, wire: Wire) -> None:
+    def __init__(self, response: aiohttp.ClientResponse | DirectResponse, wire: Wire) -> None:
         self._response = response
         self._wire = wire
         self._framer: Framer | None = None

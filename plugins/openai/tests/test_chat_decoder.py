@@ -330,3 +330,42 @@ def test_one_event_a_piece():
 def test_a_failure_names_what_came():
     made = error(Failure(in_stream=True, data={"error": {"message": "slow", "code": 503}}))
     assert type(made).__name__ == "OverloadedError"
+
+
+SOMETIMES = st.sampled_from([None, "", "stop", "x", 0, 1, [], {}, ["x"], {"a": 1}])
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["system_fingerprint", "service_tier", "new", "citations", "error"]), SOMETIMES
+    ),
+    st.dictionaries(
+        st.sampled_from(["logprobs", "stop_reason", "index"]), st.sampled_from([None, 0, 1, [], {}])
+    ),
+    st.dictionaries(
+        st.sampled_from(["refusal", "annotations", "tool_calls", "audio", "reasoning"]),
+        st.sampled_from([None, "", []]),
+    ),
+    st.sampled_from(["stop", "length", "STOP", "never heard of", None]),
+    st.sampled_from([None, {}, {"prompt_tokens": 3, "completion_tokens": 4}]),
+)
+def test_the_short_way_to_a_whole_answer_reads_what_the_long_one_reads(more, choice, message, finish, usage):
+    said = {"role": "assistant", "content": "Hi", **message}
+    answer = {
+        "id": "a",
+        "object": "chat.completion",
+        "model": "m",
+        "choices": [{"index": 0, "message": said, "finish_reason": finish, **choice}],
+        "usage": usage,
+        **more,
+    }
+    wire = Wire("/chat/completions", {}, meta={"api": "chat"})
+    short = decoder(LOCAL, wire)._plain_answer(answer)
+    if short is not None:
+        assert short == list(decoder(LOCAL, wire)._event(answer))
+
+
+def test_a_usual_answer_goes_the_short_way():
+    answer = json.loads((SAMPLES / "chat.json").read_bytes())
+    wire = Wire("/chat/completions", {}, meta={"api": "chat"})
+    assert decoder(OPENAI, wire)._plain_answer(answer) is not None

@@ -65,6 +65,7 @@ def _family(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return family
 
 
+@lru_cache(maxsize=256)
 def only_responses(model: str) -> bool:
     """Say whether the table knows a model to be served by the Responses API alone."""
     row = _row(model)

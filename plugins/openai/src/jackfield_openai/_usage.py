@@ -46,8 +46,9 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
         and get("total_tokens") == read + written + thought
     ):
         written += thought
-    details = {ours: value for theirs, ours in _INPUT_DETAILS if (value := into.get(theirs)) is not None}
-    details.update(
-        {ours: value for theirs, ours in _OUTPUT_DETAILS if (value := out.get(theirs)) is not None}
-    )
+    details = {}
+    for told, names in ((into, _INPUT_DETAILS), (out, _OUTPUT_DETAILS)):
+        for theirs, ours in names if told else ():
+            if told.get(theirs) is not None:
+                details[ours] = told[theirs]
     return Usage(read, written, cached, into.get("cache_write_tokens"), thought, details)

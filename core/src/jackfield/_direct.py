@@ -1,0 +1,131 @@
+"""Send plain requests over aiohttp's connections, past its session.
+
+Half of what a call over aiohttp costs goes into `ClientSession.request` and its request and response objects, which are
+made anew for each call and serve cases that do not arise here: redirects, cookies, traces, forms. What nearly every
+call is, a POST of bytes under headers that stay the same, needs none of them. Names, TLS, the pool and the parser stay
+aiohttp's; what is not so plain goes through its session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+if TYPE_CHECKING:
+    import yarl
+    from aiohttp.connector import Connection
+    from multidict import CIMultiDictProxy
+
+__all__ = ["DirectRequest", "DirectResponse"]
+
+_FRAMING_HEADERS = ("content-length", "transfer-encoding")
+
+
+class DirectRequest:
+    """A POST to one address under one set of headers; made once and sent many times.
+
+    Args:
+        session: Whose connections are used.
+        url: The address, as it shall be sent.
+        headers: All headers but those that aiohttp adds (Host, Accept, Accept-Encoding).
+        buffer: Bytes of an answer that may wait to be read.
+
+    Raises:
+        ValueError: A header holds a line end.
+    """
+
+    __slots__ = ("_buffer", "_connector", "_head", "_key", "_timeout")
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: yarl.URL, headers: Mapping[str, str], buffer: int
+    ) -> None:
+        # Never sent itself: it says where to connect to, and completes the headers as aiohttp would.
+        self._key = aiohttp.ClientRequest(
+            "POST",
+            url,
+            headers=headers,
+            loop=asyncio.get_running_loop(),
+            response_class=aiohttp.ClientResponse,
+            session=session,
+            ssl=True,
+        )
+        lines = [f"POST {url.raw_path_qs} HTTP/1.1"]
+        for name, value in self._key.headers.items():
+            if name.lower() not in _FRAMING_HEADERS:
+                lines.append(f"{name}: {value}")
+        if any(mark in line for line in lines for mark in "\r\n\0"):
+            msg = "a header or the address holds a line end"
+            raise ValueError(msg)
+        self._head = "\r\n".join([*lines, "Content-Length: "]).encode()
+        self._connector: Any = session.connector
+        self._timeout = session.timeout
+        self._buffer = buffer
+
+    async def send(self, body: bytes) -> DirectResponse:
+        """Send a body and give the answer, its own body unread.
+
+        Raises:
+            aiohttp.ClientError: No connection, or it broke before the answer began.
+        """
+        try:
+            connection = await self._connector.connect(self._key, [], self._timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError("no connection in time") from error
+        try:
+            transport = connection.transport
+            if transport is None:
+                raise aiohttp.ClientConnectionError("the connection was closed before anything was sent")
+            protocol = connection.protocol
+            protocol.set_response_params(auto_decompress=True, read_bufsize=self._buffer)
+            transport.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
+            message, payload = await protocol.read()
+            while 100 <= message.code < 200 and message.code != 101:  # "early hints" and the like
+                message, payload = await protocol.read()
+        except HttpProcessingError as error:
+            connection.close()
+            raise aiohttp.ClientConnectionError(f"the answer is no HTTP: {error.message}") from error
+        except BaseException:
+            connection.close()
+            raise
+        return DirectResponse(connection, message.code, message.headers, payload)
+
+
+class DirectResponse:
+    """An answer that has begun; what the transport uses of `aiohttp.ClientResponse`, under the same names."""
+
+    __slots__ = ("_connection", "content", "headers", "status")
+
+    def __init__(
+        self,
+        connection: Connection,
+        status: int,
+        headers: CIMultiDictProxy[str],
+        content: aiohttp.StreamReader,
+    ) -> None:
+        self._connection: Connection | None = connection
+        self.status = status
+        self.headers = headers
+        self.content = content
+        content.on_eof(self._at_end)
+
+    async def read(self) -> bytes:
+        """Read the body to its end."""
+        return await self.content.read()
+
+    def close(self) -> None:
+        """Cut the connection, unless the body was read to its end and it went back to the pool."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self.content.exception() is None:  # wakes whoever waits for more of the body
+            self.content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
+        connection.close()
+
+    def _at_end(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release()
