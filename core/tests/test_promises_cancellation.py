@@ -1,6 +1,7 @@
 """A cancel closes the upstream at once, in every phase, and leaves everything usable."""
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
@@ -15,7 +16,7 @@ from plain_provider import (
     text_of,
 )
 
-from jackfield import Bearer, StreamInterruptedError, TextDelta, TimeoutError, Token, hookimpl
+from jackfield import Bearer, ProviderError, StreamInterruptedError, TextDelta, TimeoutError, Token, hookimpl
 from jackfield._watchdog import Watchdog
 from jackfield.testing import Answer, FakeProvider
 from jackfield.testing._fakes import FakeTransport
@@ -219,6 +220,52 @@ async def test_while_the_connection_opens_closes_what_had_opened():
         await asyncio.sleep(0.05)
         await cancelled(task)
         assert (plugin.opened, plugin.closed) == (1, 1)
+
+
+@pytest.mark.parametrize("how", ["good", "broken", "cancelled"])
+@pytest.mark.parametrize("kind", ["whole", "stream"])
+async def test_every_exchange_of_a_plugins_own_transport_is_left(how, kind):
+    """An HTTP client closes much by itself; a transport of another kind relies on the core."""
+    from jackfield import Exchange, Mesh
+    from jackfield._registry import Registry
+
+    left, waiting = [], asyncio.Event()
+
+    class Counting(FakeTransport):
+        @contextlib.asynccontextmanager
+        async def exchange(self, wire):
+            try:
+                async with super().exchange(wire) as exchange:
+                    yield Exchange(exchange.head, self.reads(exchange.frames))
+            finally:
+                left.append(1)
+
+        async def reads(self, frames):
+            async for batch in frames:
+                if how == "cancelled":
+                    waiting.set()
+                    await asyncio.sleep(5)
+                if how == "broken":
+                    raise OSError("cut")
+                yield batch
+
+    class Plugin(FakeProvider):
+        @hookimpl
+        def jackfield_transport(self):
+            return Counting(self)
+
+    config = {"connections": {"c": {"provider": "fake"}}}
+    async with nothing_left(), Mesh.from_config(config, registry=Registry.of(Plugin())) as mesh:
+        task = asyncio.create_task(both(mesh)[kind]())
+        if how == "cancelled":
+            await waiting.wait()
+            await cancelled(task)
+        elif how == "broken":
+            with pytest.raises(ProviderError):
+                await task
+        else:
+            await task
+        assert left == [1]
 
 
 async def test_leaving_the_block_early_closes_the_upstream_at_once(server):

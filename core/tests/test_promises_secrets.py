@@ -112,10 +112,15 @@ async def test_a_header_from_the_configuration_is_a_secret_too(server, monkeypat
 
 
 async def test_a_token_that_was_renewed_meanwhile_is_still_a_secret(server):
-    tokens = iter(["first-token", "second-token"])
-    server.route("POST", "/chat", echoing(401))
+    tokens, seen = iter(["first-token", "second-token"]), []
+
+    def answer(request):
+        seen.append(request.headers["authorization"])
+        return Answer.json({"error": {"message": f"I have seen {seen}"}}, 401)
+
+    server.route("POST", "/chat", answer)
     async with mesh_for(server.url, PlainProvider(auth=Bearer(lambda: Token(next(tokens))))) as mesh:
-        with pytest.raises(JackfieldError) as caught:
+        with pytest.raises(JackfieldError, match="I have seen") as caught:
             await mesh.chat("c:m", "hi")
     assert len(server.requests) == 2
     said = everything_said(caught.value)
