@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["translate_chat"]
 
-# The service knows no efforts. Its facade for OpenAI's SDK, which does, has these two (documentation, 2026-08-20).
-_THINKING_BY_EFFORT: Final[Mapping[str, str]] = {"none": "disabled", "high": "enabled"}
+# Its facade for OpenAI's SDK, which has efforts, knows these two. Source: documentation, 2026-08-20.
+_EFFORTS: Final = ("high", "none")
 _CHOICES: Final[Mapping[str, str]] = {"none": "NONE", "required": "REQUIRED"}
 
 
@@ -112,13 +112,12 @@ def _put_thinking(writer: ParameterWriter) -> None:
     if reasoning is UNSET:
         return
     effort, budget, summary = reasoning.effort, reasoning.budget_tokens, reasoning.summary
-    switch = "enabled" if effort is None else _THINKING_BY_EFFORT.get(effort)
-    if switch is None:
-        known = ", ".join(_THINKING_BY_EFFORT)
-        writer.refuse(
-            "reasoning.effort", f"the service knows no efforts but {known}; give budget_tokens", effort
+    switch = "disabled" if effort == "none" else "enabled"
+    if effort not in (None, *_EFFORTS):
+        why = (
+            f"the service knows no efforts: it thinks or not, which its facade calls {' and '.join(_EFFORTS)}"
         )
-        switch = "enabled"
+        writer.note("reasoning.effort", "clamped", wire="thinking.type", value=switch, why=why)
     thinking: dict[str, Any] = {"type": switch}
     if budget is not None:
         thinking["token_budget"] = budget

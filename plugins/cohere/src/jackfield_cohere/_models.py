@@ -94,7 +94,8 @@ def known_capabilities(model: str) -> Capabilities:
         return Capabilities(kinds=frozenset(kinds), limits=limits, source="inferred" if kinds else "unknown")
     source = f"table {table['as_of']}"
     features = {name: Capability(name in family["yes"], source) for name in (*family["yes"], *family["no"])}
-    rules = {**rules_named(_RULES_BY_KIND[family["kinds"][0]]), **_rules(family.get("rules", {}))}
+    shown = family.get("shown") or _RULES_BY_KIND[family["kinds"][0]]
+    rules = {**rules_named(shown), **_rules(family.get("rules", {}))}
     return Capabilities(
         known=True,
         source=source,
@@ -125,14 +126,16 @@ def _with_output(
 
 
 def rules_for(kind: str, known: Capabilities) -> Capabilities:
-    """Put the rules of a kind of call in the place of those of chat; declared rules stay.
+    """Give a model of several kinds the rules of the kind of call at hand; declared rules stay.
 
     A model that chats and completes text has two ranges of temperature, one for each.
     """
-    if not known.known:
+    if not known.known or len(known.kinds) < 2:
         return known
-    chat = rules_named("chat")
-    own = {name: rule for name, rule in known.parameters.items() if chat.get(name) != rule}
-    return attrs.evolve(
-        known, parameters={**own, **{k: v for k, v in rules_named(kind).items() if k not in own}}
-    )
+    tables = [rules_named(name) for name in _table()["rules"]]
+    own = {
+        name: rule
+        for name, rule in known.parameters.items()
+        if all(table.get(name) != rule for table in tables)
+    }
+    return attrs.evolve(known, parameters={**rules_named(kind), **own})

@@ -120,8 +120,9 @@ class Dialect:
     ) -> ParameterWriter:
         """Begin a body; `kind` names the rules that hold for it."""
         body = {"model": model.id} if self.send_model else {}
-        rules = capabilities if kind == "chat" else rules_for(kind, capabilities)
-        return ParameterWriter(given, rules, request.unsupported, body, model=model.id)
+        return ParameterWriter(
+            given, rules_for(kind, capabilities), request.unsupported, body, model=model.id
+        )
 
     def wire(
         self, api: str, model: ModelRef, writer: ParameterWriter, request: Any, extra: Any
