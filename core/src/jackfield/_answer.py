@@ -185,7 +185,7 @@ class Answer:
             self._decoder = self._provider.decoder(self._require_model(), self._wire)
         except Exception as error:
             raise PluginError(f"jackfield_decoder failed: {type(error).__name__}: {error}") from error
-        self._decode_with(lambda decoder: decoder.start(head))
+        self._decode_with(self._decoder.start, head)
 
     def _require_model(self) -> ModelRef:
         if self._model is None:  # only listings have none, and they are not decoded
@@ -202,7 +202,7 @@ class Answer:
             batch = await frames.__anext__()
         except StopAsyncIteration:
             self.ended = True
-            self._decode_with(lambda decoder: decoder.finish())
+            self._finish()
             return
         except JackfieldError:
             raise
@@ -220,13 +220,17 @@ class Answer:
                 events += feed(frame)
         except Exception as error:
             raise self._decoding(error, frame) from _cause(error)
+        if not self._wire.stream and getattr(frames, "ended", False):
+            self._finish()  # told beforehand, and so not asked for
 
-    def _decode_with(self, step: _Step) -> None:
-        decoder = self._decoder
-        if decoder is None:
-            return
+    def _finish(self) -> None:
+        self.ended = True
+        if self._decoder is not None:
+            self._decode_with(self._decoder.finish)
+
+    def _decode_with(self, step: Callable[..., list[Event]], *arguments: Head) -> None:
         try:
-            self.events += step(decoder)
+            self.events += step(*arguments)
         except Exception as error:
             raise self._decoding(error) from _cause(error)
 
@@ -292,9 +296,3 @@ def _cause(error: Exception) -> BaseException | None:
     if isinstance(error, JackfieldError):
         return error.__cause__
     return error.failure.exception if isinstance(error, FailureInStream) else error
-
-
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    _Step: TypeAlias = Callable[[Decoder], list[Event]]

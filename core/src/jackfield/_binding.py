@@ -118,6 +118,10 @@ def _plain_function(
 
 
 def _with_arguments_chosen(function: Callable[..., Any], positions: tuple[int, ...]) -> Callable[..., Any]:
+    if len(positions) == 1:  # most hooks that leave arguments out take one
+        (position,) = positions
+        return lambda *arguments: function(arguments[position])
+
     def chosen(*arguments: Any) -> Any:
         return function(*[arguments[position] for position in positions])
 
