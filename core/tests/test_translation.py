@@ -216,6 +216,18 @@ def test_a_document_that_is_text_can_be_read_by_all():
 # Plugins that fail
 
 
+def test_a_document_that_is_text_can_be_read_by_all_in_a_result_too():
+    result = ToolResult("x", (Text("a"), Document(text="plain")))
+    request = ChatRequest((Message("tool", (result,)),))
+
+    assert translated(request, able("chat", documents=False))[1] == request
+    with pytest.raises(UnsupportedError):
+        translated(
+            ChatRequest((Message("tool", (ToolResult("x", (Document(data=b"%PDF"),)),)),)),
+            able("chat", documents=False),
+        )
+
+
 def test_what_a_plugin_raises():
     def slips(model, request, capabilities):
         raise KeyError("oops")

@@ -252,7 +252,7 @@ def _shown_result(
     kept: list[Text | Image | Document] = []
     for part in result.content:
         feature = _FEATURE_BY_PART.get(type(part))
-        if feature in lacking:
+        if feature in lacking and not (isinstance(part, Document) and part.text is not None):
             _refuse_or_note(where, feature or "", options, model, notes)
         else:
             kept.append(part)
