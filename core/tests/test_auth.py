@@ -121,7 +121,7 @@ async def test_it_is_sent_once_more_and_not_twice(server):
     tokens = Tokens()
     async with mesh_for(server.url, PlainProvider(auth=Bearer(tokens))) as mesh:
         with pytest.raises(AuthenticationError) as caught:
-            await mesh.chat("c:m", "hi")
+            await asyncio.wait_for(mesh.chat("c:m", "hi"), 3)
     assert (len(server.requests), tokens.count) == (2, 2)
     assert [attempt.refreshed for attempt in caught.value.attempts] == [True, False]
 

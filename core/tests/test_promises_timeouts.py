@@ -30,7 +30,10 @@ def a_full_backlog():
 
 async def phase_of(awaitable):
     with pytest.raises(TimeoutError) as caught:
-        await awaitable
+        async with asyncio.timeout(
+            3
+        ):  # Python's own, which is not ours: a limit that does not hold fails here
+            await awaitable
     assert f"phase {caught.value.phase}" in str(caught.value)
     assert caught.value.connection == "c"
     return caught.value.phase
@@ -133,8 +136,8 @@ async def test_total_covers_all_targets_of_an_alias(server):
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(TimeoutError):
-            await mesh.chat("best", "hi", timeout={"first_event": 0.1, "total": 0.15})
-        assert loop.time() - began < 0.28
+            await mesh.chat("best", "hi", timeout={"first_event": 0.2, "total": 0.3})
+        assert loop.time() - began < 0.37
 
 
 async def test_total_covers_all_parts_of_a_call(server):

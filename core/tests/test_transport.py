@@ -124,6 +124,14 @@ async def test_redirects_are_not_followed_and_said(server, status, how, key):
     assert len(server.requests) == 1
 
 
+async def test_a_listing_that_is_redirected_is_not_followed_either(server):
+    server.route("GET", "/models*", Answer.text("moved", 302, {"Location": f"{server.url}/elsewhere"}))
+    async with mesh_for(server.url) as mesh:
+        with pytest.raises(InvalidRequestError, match="redirects to"):
+            await mesh.models("c")
+    assert len(server.requests) == 1
+
+
 # Proxies
 
 
