@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -60,13 +61,24 @@ asyncio.run(main())
 Process = tuple[str, str]  # interpreter, code
 
 
+@functools.cache
+def _byte_code() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="bench-")
+
+
+def environment() -> dict[str, str]:
+    """Give the environment of fresh processes: byte code is kept, for all alike, and outside the checkout."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": _byte_code().name}
+
+
 def cpu(python: str, code: str, *arguments: str) -> float:
     """CPU seconds of a whole process, children included."""
     with subprocess.Popen(
         [python, "-c", code, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(HERE), "PYTHONHASHSEED": "0", "BENCH_KEY": "sk-none"},
+        env={**environment(), "PYTHONPATH": str(HERE), "PYTHONHASHSEED": "0", "BENCH_KEY": "sk-none"},
     ) as process:
         assert process.stdout is not None
         process.stdout.read()

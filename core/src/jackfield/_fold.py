@@ -97,8 +97,8 @@ class Folded:
     choices: tuple[Choice, ...] = ()
     usage: Usage = _NOTHING_USED
     finished: bool = True
-    raw: tuple[ev.RawEvent, ...] = ()
-    scores: tuple[tuple[int, float], ...] = ()
+    raw: tuple[ev.RawEvent, ...]
+    scores: tuple[tuple[int, float], ...]
     counted: int | None = None
     service_tier: str | None = None
     region: str | None = None
@@ -108,6 +108,8 @@ class Folded:
         self._provider = provider
         self._asked_model = model
         self._choices: dict[int, _ChoiceState] = {}
+        self._raw: list[ev.RawEvent] = []
+        self._scores: list[tuple[int, float]] = []
         self.vectors: dict[int, Any] = {}
 
     def choice(self, index: int) -> _ChoiceState:
@@ -162,19 +164,20 @@ class Folded:
         self.choice(event.choice).finish = event
 
     def keep(self, event: ev.RawEvent) -> None:
-        self.raw += (event,)
+        self._raw.append(event)
 
     def vector(self, event: ev.EmbeddingData) -> None:
         self.vectors[event.index] = event.vector
 
     def score(self, event: ev.RerankScore) -> None:
-        self.scores += ((event.index, event.score),)
+        self._scores.append((event.index, event.score))
 
     def count(self, event: ev.TokensCounted) -> None:
         self.counted = event.input_tokens
 
     def close(self) -> None:
         """Make the choices, once all events are in."""
+        self.raw, self.scores = tuple(self._raw), tuple(self._scores)
         states = self._choices
         self.choices = tuple([self._choice(index, states[index]) for index in sorted(states)])
         self.finished = None not in [state.finish for state in states.values()]

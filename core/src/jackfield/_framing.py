@@ -6,7 +6,6 @@ All are sans-I/O: bytes in, frames out. Formats in which a body can be wrong sta
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 from jackfield._eventstream import AWSEventStreamFramer
@@ -329,6 +328,8 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
         ValueError: The hint is not one of `FRAMINGS`.
     """
     if hint is not None and hint not in _MAKERS:
+        import difflib
+
         close = difflib.get_close_matches(hint, _MAKERS, n=1)
         meant = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"unknown framing {hint!r}{meant} Known framings: {', '.join(_MAKERS)}")

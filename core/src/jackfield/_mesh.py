@@ -17,7 +17,6 @@ from ._arguments import ChatOptions, EmbedOptions, RerankOptions
 from ._batches import Batch, cut, run_parts
 from ._calls import Call
 from ._capabilities import Kind, ModelCard
-from ._check import CheckResult, check_connection
 from ._connection import Connection
 from ._content import MessageLike
 from ._errors import ConfigurationError, JackfieldError, UnknownTargetError, UnsupportedError
@@ -25,7 +24,6 @@ from ._execution import Execution
 from ._middleware import Handler, Middleware, chain
 from ._observers import observed, observed_stream
 from ._options import UnsupportedPolicy
-from ._plan import Plan, estimate_tokens, make_plan
 from ._policies import TimeoutPolicy
 from ._replies import Attempt, EmbedReply, Reply, RerankReply, TokenCount
 from ._requests import EmbedRequest, Request, RerankRequest
@@ -33,7 +31,9 @@ from ._stream import Stream, StreamSource
 from ._suggest import closest
 
 if TYPE_CHECKING:
+    from ._check import CheckResult
     from ._config import ConnectionConfig, MeshConfig
+    from ._plan import Plan
     from ._registry import Registry
 
 __all__ = ["Mesh"]
@@ -207,6 +207,8 @@ class Mesh:
 
         async def count(connection: Connection, call: Call, timeout: TimeoutPolicy) -> TokenCount:
             looked_up = connection.target(call.model.id, "chat")
+            from ._plan import estimate_tokens
+
             if looked_up.capabilities.feature("count_tokens").value is not True:
                 return estimate_tokens(call.request)
             try:
@@ -241,6 +243,8 @@ class Mesh:
             raise ConfigurationError(f"there is no kind of call {kind!r}{closest(kind, makers)}")
         connection, model_id = self._resolve(target)[0]
         call, _ = self._call(target, connection, model_id, kind, options, makers[kind])
+        from ._plan import make_plan
+
         return make_plan(connection, connection.target(model_id, kind), call)
 
     # Connections
@@ -265,6 +269,8 @@ class Mesh:
     async def check(self, connection: str) -> CheckResult:
         """Make one real round trip and say how it went; never raises what the service answers."""
         self._require_open()
+        from ._check import check_connection
+
         return await check_connection(self._connection(connection), self.chat)
 
     # Inside
