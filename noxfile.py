@@ -48,6 +48,7 @@ BUILD_TOOLS = ["build", "twine", "hatchling"]
 TEST_TOOLS = [
     "anthropic",
     "azure-ai-inference",
+    "cohere",
     "coverage",
     "google-genai",
     "jsonschema",

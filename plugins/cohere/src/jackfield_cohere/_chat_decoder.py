@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -11,7 +11,6 @@ from jackfield import (
     CitationDelta,
     Event,
     Finish,
-    Frame,
     LogprobsDelta,
     MalformedResponseError,
     PartAdded,
@@ -63,26 +62,22 @@ class ChatDecoder(AnswerDecoder):
             "message-end": self._message_end,
         }
 
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, or a whole answer."""
-        if b'"content-delta"' in frame.data:  # most events of a stream are a piece of text
-            event = orjson.loads(frame.data)
+    def _read(self, value: dict[str, Any]) -> Iterable[Event]:
+        kind = value.get("type")
+        if kind == "content-delta" and "logprobs" not in value:  # most events of a stream are a piece of text
             try:
-                piece = event["delta"]["message"]["content"]["text"]
+                piece = value["delta"]["message"]["content"]["text"]
             except (KeyError, TypeError):
                 piece = None
-            if piece and event.get("type") == "content-delta" and not event.get("logprobs"):
-                return [TextDelta(piece, 0, event.get("index"))]
-        return super().feed(frame)
-
-    def _read(self, value: dict[str, Any]) -> Iterator[Event]:
-        handler = self._handlers.get(value.get("type"))
+            if piece:
+                return (TextDelta(piece, 0, value.get("index")),)
+        handler = self._handlers.get(kind)
         if handler is not None:
             return handler(value)
         message = value.get("message")
         if isinstance(message, Mapping):
             return self._whole(value, message)
-        return self._unknown(value.get("type"), value, "message")
+        return self._unknown(kind, value, "message")
 
     # -- the events of a stream ------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ _CLASS_BY_TYPE: Final[Mapping[str, type[ProviderError]]] = {
     "INVALID_TOOL_GENERATION": InvalidRequestError,
 }
 # Statuses, what the text says, and what that means. Source: Cohere's page of errors, 2026-08-20. A status that is
-# not here means what it means everywhere.
+# not here means what it means everywhere. Blocked texts are long-standing behaviour that the page does not tell.
 _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int | None], re.Pattern[str], type[ProviderError]], ...]] = (
     (
         frozenset({400, 413, 422, None}),

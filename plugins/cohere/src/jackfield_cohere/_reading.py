@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 import orjson
@@ -77,7 +77,7 @@ class AnswerDecoder(abc.ABC):
         return list(self._read(value))
 
     @abc.abstractmethod
-    def _read(self, value: dict[str, Any]) -> Iterator[Event]:
+    def _read(self, value: dict[str, Any]) -> Iterable[Event]:
         """Give the events of one JSON object."""
 
     def finish(self) -> list[Event]:

@@ -1,0 +1,101 @@
+"""The tables of the documentation page are the plugin's own.
+
+`JACKFIELD_WRITE_DOCS=1` rewrites them.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import jackfield_cohere
+from jackfield import FEATURES, ModelRef
+from jackfield_cohere._models import deprecated, known_models, retired, route_of, rules_named
+
+PAGE = Path(__file__).parents[3] / "docs/providers/cohere.md"
+WORDS = {True: "yes", False: "no", None: "unknown"}
+SHOWN = (
+    "command-a-plus-05-2026",
+    "command-a-reasoning-08-2025",
+    "command-a-vision-07-2025",
+    "command-a-03-2025",
+    "command-r-08-2024",
+    "command",
+    "embed-v4.0",
+    "embed-english-v3.0",
+)
+
+
+def of(model):
+    return jackfield_cohere.jackfield_capabilities(ModelRef(model))
+
+
+def models():
+    yield [
+        "model",
+        "kinds",
+        "chat",
+        "context",
+        "output",
+        "dimensions",
+        "USD in",
+        "USD out",
+        "deprecated",
+        "retired",
+    ]
+    for model in known_models():
+        known, card = of(model), jackfield_cohere.rates(model)
+        sizes = (known.limits.context_window, known.limits.max_output_tokens, known.limits.dimensions)
+        rates = {} if card is None else card.rates
+        yield [
+            f"`{model}`",
+            ", ".join(sorted(known.kinds)),
+            route_of(model) if "chat" in known.kinds else "",
+            *("" if size is None else f"{size:,}" for size in sizes),
+            *(str(rates[unit].amount) if unit in rates else "" for unit in ("input", "output")),
+            deprecated(model) or "",
+            retired(model) or "",
+        ]
+
+
+def features():
+    known = {model: of(model) for model in SHOWN}
+    yield ["", *(f"`{model}`" for model in known)]
+    for name in FEATURES:
+        if any(name in one.features for one in known.values()):
+            yield [name, *(WORDS[one.feature(name).value] for one in known.values())]
+
+
+def options():
+    yield ["call", "option", "honoured", "allowed", "why not"]
+    for call in ("chat", "generate", "summarize", "embed", "rerank"):
+        for option, rule in rules_named(call).items():
+            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
+            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
+            bounds += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []
+            bounds += [", ".join(map(str, rule.choices))] if rule.choices is not None else []
+            yield [call, f"`{option}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
+
+
+def table(rows):
+    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
+
+
+@pytest.mark.parametrize("make", [models, features, options])
+def test_the_page_shows_the_tables(make):
+    text = PAGE.read_text(encoding="utf-8")
+    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+    if os.environ.get("JACKFIELD_WRITE_DOCS"):
+        PAGE.write_text(between.sub(lambda m: f"{m[1]}\n{table(make())}\n\n{m[3]}", text), encoding="utf-8")
+        return
+
+    assert between.search(text)[2].strip() == table(make())
+
+
+def test_the_page_names_every_key():
+    text = PAGE.read_text(encoding="utf-8")
+    for field in attrs.fields(jackfield_cohere.CohereSettings):
+        assert f"| `{field.name}` |" in text
