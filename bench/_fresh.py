@@ -110,6 +110,7 @@ def imports(peers: str | None, rounds: int) -> dict[str, list[float]]:
         "bare": (sys.executable, "pass"),
         "floor": (sys.executable, "import aiohttp, orjson"),
         "jackfield": (sys.executable, "import jackfield"),
+        "from jackfield import Mesh": (sys.executable, "from jackfield import Mesh"),
     }
     if peers is not None:
         processes |= {

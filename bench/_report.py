@@ -169,7 +169,7 @@ def svg(rows: list[Row]) -> str:
                 f"<title>{escape(name)}: {ratio:.2f}</title></circle>"
             )
     names = list(dict.fromkeys(name for row in shown for name in row.ratios))
-    at = left
+    at = 20
     for name in names:
         out += [
             f'<circle cx="{at}" cy="20" r="6" fill="{COLOURS.get(name, "#9e9e9e")}"/>',
