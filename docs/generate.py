@@ -262,7 +262,16 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Cost": ("_cost",),
     "Configuration": ("_config", "_policies", "_secrets"),
     "Middlewares and observers": ("_middleware", "_calls"),
-    "Plugins": ("_contract", "_hookspecs", "_capabilities", "_parameters", "_requests", "_wire", "_registry"),
+    "Plugins": (
+        "_contract",
+        "_hookspecs",
+        "_capabilities",
+        "_parameters",
+        "_requests",
+        "_wire",
+        "_vectors",
+        "_registry",
+    ),
 }
 
 

@@ -195,6 +195,7 @@ if TYPE_CHECKING:
     from ._usage import (
         Usage,
     )
+    from ._vectors import vector_reader
     from ._wire import (
         Failure,
         Frame,
@@ -204,6 +205,7 @@ if TYPE_CHECKING:
     )
 
 _MODULE_BY_NAME = {
+    "vector_reader": "_vectors",
     "SUMMARY_PROMPT": "_translation",
     "Attempt": "_replies",
     "Audio": "_content",
@@ -495,6 +497,7 @@ __all__ = [
     "load_config",
     "resolve_capabilities",
     "secret",
+    "vector_reader",
 ]
 
 

@@ -257,10 +257,10 @@ def test_other_types_of_embeddings():
 def test_vectors_without_numpy(monkeypatch):
     from array import array
 
-    from jackfield_cohere import _whole
+    from jackfield import _vectors
 
-    monkeypatch.setattr(_whole, "find_spec", lambda name: None)
-    _whole._reader.cache_clear()
+    monkeypatch.setattr(_vectors, "find_spec", lambda name: None)
+    _vectors.vector_reader.cache_clear()
     try:
         vectors = [e.vector for e in read("embed", (WIRE / "embedding.json").read_bytes(), stream=False)
                    if isinstance(e, EmbeddingData)]  # fmt: skip
@@ -270,7 +270,7 @@ def test_vectors_without_numpy(monkeypatch):
             if isinstance(e, EmbeddingData)
         ]
     finally:
-        _whole._reader.cache_clear()
+        _vectors.vector_reader.cache_clear()
 
     assert vectors == [array("f", [1.0, -2.0]), array("f", [0.5, 0.25])]
     assert plain == [array("f", [1.0, 2.0])]

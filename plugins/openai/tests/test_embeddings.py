@@ -6,8 +6,8 @@ from array import array
 
 import pytest
 
-from jackfield import FailureInStream, Frame, Head, MalformedResponseError, Wire
-from jackfield_openai import OPENAI, _embeddings, decoder
+from jackfield import FailureInStream, Frame, Head, MalformedResponseError, Wire, _vectors
+from jackfield_openai import OPENAI, decoder
 
 
 def decode(body):
@@ -16,14 +16,14 @@ def decode(body):
 
 
 def test_without_numpy_vectors_are_arrays(monkeypatch):
-    monkeypatch.setattr(_embeddings, "find_spec", lambda name: None)
-    _embeddings._reader.cache_clear()
+    monkeypatch.setattr(_vectors, "find_spec", lambda name: None)
+    _vectors.vector_reader.cache_clear()
     try:
         events = decode(
             b'{"model":"m","data":[{"index":0,"embedding":"AAAAPwAAgL8="},{"embedding":[2,0.25]}]}'
         )
     finally:
-        _embeddings._reader.cache_clear()
+        _vectors.vector_reader.cache_clear()
     assert [event.vector for event in events[1:]] == [array("f", [0.5, -1.0]), array("f", [2.0, 0.25])]
     assert [event.index for event in events[1:]] == [0, 1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from array import array
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -28,6 +27,7 @@ from jackfield._requests import (
     SummarizeRequest,
 )
 from jackfield._usage import Usage
+from jackfield._vectors import vector_reader
 from jackfield._wire import Failure, Frame, Head, Wire
 
 __all__ = ["FakeDecoder", "translate"]
@@ -186,14 +186,6 @@ class FakeDecoder:
         return []
 
 
-def _vector(values: Any) -> Any:
-    try:
-        import numpy as np
-    except ImportError:
-        return values if isinstance(values, array) else array("f", values)
-    return np.asarray(values, dtype=np.float32)
-
-
 def _usage(data: Mapping[str, Any]) -> ev.UsageUpdate:
     counts = {name: value for name, value in data.items() if name != "type"}
     units = {name: Decimal(value) for name, value in data.get("units", {}).items()}
@@ -209,7 +201,7 @@ _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], ev.Event]] = {
     "tool_end": lambda d: ev.ToolCallEnd(d["index"], d.get("choice", 0)),
     "finish": lambda d: ev.Finish(d["reason"], d.get("choice", 0), raw=d["reason"]),
     "usage": _usage,
-    "embedding": lambda d: ev.EmbeddingData(d["index"], _vector(d["vector"])),
+    "embedding": lambda d: ev.EmbeddingData(d["index"], vector_reader()(d["vector"])),
     "score": lambda d: ev.RerankScore(d["index"], d["score"]),
     "count": lambda d: ev.TokensCounted(d["input_tokens"]),
 }

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from importlib import import_module
-from importlib.util import find_spec
-from sys import byteorder
 from typing import Any, Final
 
 from jackfield import (
@@ -21,6 +15,7 @@ from jackfield import (
     Started,
     TextDelta,
     TokensCounted,
+    vector_reader,
 )
 
 from ._reading import AnswerDecoder, read_meta
@@ -72,7 +67,7 @@ def _embeddings(told: Any) -> Iterator[Event]:
     chosen = next((kind for kind in ("float", "base64") if kind in kinds), next(iter(kinds), None))
     if chosen is None:
         raise MalformedResponseError("the answer has no embeddings of any type")
-    vector = _reader()
+    vector = vector_reader()
     for index, value in enumerate(kinds[chosen]):
         yield EmbeddingData(index, vector(value))
     for kind, values in kinds.items():
@@ -91,28 +86,3 @@ _READERS: Final[Mapping[str, tuple[str, Reader]]] = {
 def decoder_of(api: str) -> WholeDecoder:
     """Give the decoder of embed, rerank, summarize or tokenize."""
     return WholeDecoder(*_READERS[api])
-
-
-@lru_cache(maxsize=1)
-def _reader() -> Callable[[Any], Any]:
-    """Give the function that makes float32 vectors; numpy is looked for once."""
-    if find_spec("numpy") is None:
-        return _as_array
-    numpy = import_module("numpy")
-
-    def as_numpy(value: Any) -> Any:
-        if isinstance(value, str):
-            # The copy makes the vector writable and lets the base64 text go.
-            return numpy.frombuffer(base64.b64decode(value), dtype="<f4").astype(numpy.float32)
-        return numpy.asarray(value, dtype=numpy.float32)
-
-    return as_numpy
-
-
-def _as_array(value: Any) -> Any:
-    if not isinstance(value, str):
-        return array("f", value)
-    vector = array("f", base64.b64decode(value))
-    if byteorder == "big":  # the wire is little-endian
-        vector.byteswap()
-    return vector

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from array import array
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from importlib import import_module
-from importlib.util import find_spec
-from sys import byteorder
 from typing import Any
 
 import orjson
@@ -29,6 +23,7 @@ from jackfield import (
     Usage,
     UsageUpdate,
     Wire,
+    vector_reader,
 )
 
 from ._chat import put_renamed
@@ -100,7 +95,7 @@ class EmbeddingDecoder:
         if not isinstance(entries, list):
             raise_failure(body)
             raise MalformedResponseError("the answer has no list `data` of embeddings", body=frame.data)
-        vectors = _reader()
+        vectors = vector_reader()
         events: list[Event] = [Started(body.get("id"), body.get("model"))]
         for position, entry in enumerate(entries):
             events.append(EmbeddingData(entry.get("index", position), vectors(entry["embedding"])))
@@ -114,28 +109,3 @@ class EmbeddingDecoder:
         if self._body is None:
             raise MalformedResponseError("the answer has no body")
         return []
-
-
-@lru_cache(maxsize=1)
-def _reader() -> Callable[[Any], Any]:
-    """Give the function that makes float32 vectors; numpy is looked for once."""
-    if find_spec("numpy") is None:
-        return _as_array
-    numpy = import_module("numpy")
-
-    def as_numpy(value: Any) -> Any:
-        if isinstance(value, str):
-            # The copy makes the vector writable and lets the base64 text go.
-            return numpy.frombuffer(base64.b64decode(value), dtype="<f4").astype(numpy.float32)
-        return numpy.asarray(value, dtype=numpy.float32)
-
-    return as_numpy
-
-
-def _as_array(value: Any) -> Any:
-    if not isinstance(value, str):
-        return array("f", value)
-    vector = array("f", base64.b64decode(value))
-    if byteorder == "big":  # the wire is little-endian
-        vector.byteswap()
-    return vector

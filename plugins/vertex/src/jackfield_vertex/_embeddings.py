@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Mapping
 from typing import Any, Final
 
 from jackfield import (
@@ -26,6 +22,7 @@ from jackfield import (
     Usage,
     UsageUpdate,
     Wire,
+    vector_reader,
 )
 
 from ._decoder import values_of
@@ -116,7 +113,7 @@ def _content(body: Mapping[str, Any]) -> list[Event] | None:
     values = (body["embedding"] or {}).get("values")
     if not isinstance(values, list):
         return None
-    events: list[Event] = [EmbeddingData(0, _reader()(values))]
+    events: list[Event] = [EmbeddingData(0, vector_reader()(values))]
     told = body.get("usageMetadata")
     if told:
         events.append(UsageUpdate(Usage(input_tokens=told.get("promptTokenCount")), told))
@@ -131,7 +128,7 @@ def _predictions(body: Mapping[str, Any]) -> list[Event] | None:
         isinstance(one, Mapping) and "values" in (one.get("embeddings") or ()) for one in predictions
     ):
         return None
-    vectors = _reader()
+    vectors = vector_reader()
     events: list[Event] = []
     counts: list[int] = []
     for index, one in enumerate(predictions):
@@ -145,12 +142,3 @@ def _predictions(body: Mapping[str, Any]) -> list[Event] | None:
     if counts and len(counts) == len(predictions):
         events.append(UsageUpdate(Usage(input_tokens=sum(counts)), body.get("metadata")))
     return events
-
-
-@lru_cache(maxsize=1)
-def _reader() -> Callable[[Any], Any]:
-    """Give the function that makes float32 vectors; numpy is looked for once."""
-    if find_spec("numpy") is None:
-        return lambda values: array("f", values)
-    numpy = import_module("numpy")
-    return lambda values: numpy.asarray(values, dtype=numpy.float32)

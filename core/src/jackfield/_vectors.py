@@ -1,0 +1,43 @@
+"""Embeddings as float32 vectors, the same for every provider."""
+
+from __future__ import annotations
+
+import base64
+from array import array
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from sys import byteorder
+from typing import Any
+
+__all__ = ["vector_reader"]
+
+
+@lru_cache(maxsize=1)
+def vector_reader() -> Callable[[Any], Any]:
+    """Give the function that makes an `EmbeddingData.vector` of what a service sent.
+
+    It takes a sequence of numbers, or the base64 text of little-endian float32 values, and gives a writable
+    vector of shape (dimensions,): a numpy array if numpy is installed (looked for once), else `array("f")`.
+    """
+    if find_spec("numpy") is None:
+        return _as_array
+    numpy = import_module("numpy")
+
+    def as_numpy(value: Any) -> Any:
+        if isinstance(value, str):
+            # The copy makes the vector writable and lets the base64 text go.
+            return numpy.frombuffer(base64.b64decode(value), dtype="<f4").astype(numpy.float32)
+        return numpy.asarray(value, dtype=numpy.float32)
+
+    return as_numpy
+
+
+def _as_array(value: Any) -> Any:
+    if not isinstance(value, str):
+        return array("f", value)
+    vector = array("f", base64.b64decode(value))
+    if byteorder == "big":  # the wire is little-endian
+        vector.byteswap()
+    return vector
