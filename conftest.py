@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+pytest.register_assert_rewrite("provider_pages")
+
+
 @pytest.fixture(autouse=True)
 def refused_connections() -> Iterator[list[str]]:
     """Forbid every connection that would leave this machine, also where the code under test swallows the refusal.

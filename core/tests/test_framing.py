@@ -13,10 +13,10 @@ import struct
 import uuid
 import zlib
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from recordings import folder
 
 from jackfield._framing import (
     FRAMINGS,
@@ -34,8 +34,6 @@ from jackfield._framing import (
 )
 from jackfield._wire import Frame
 from jackfield.testing._eventstream import encode_aws_event
-
-WIRE = Path(__file__).resolve().parents[2].parent / "shared" / "wire"
 
 AWS_HEADERS = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
 
@@ -568,13 +566,8 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def recorded():
-    if not WIRE.is_dir():
-        message = f"no recorded traffic at {WIRE}: these tests read it from beside the repository"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
     lines = []
-    for path in sorted(WIRE.glob("*.jsonl")):
+    for path in sorted(folder().glob("*.jsonl")):
         with path.open("rb") as file:  # not splitlines(): texts hold line separators of other alphabets
             lines += [line for raw in file if (line := json.loads(raw))["response"]["body_kind"] in KINDS]
     return lines

@@ -6,12 +6,10 @@ See `test_recorded_answers.py` for where the recordings are.
 import base64
 import copy
 import json
-import os
 from collections import Counter
-from functools import lru_cache
-from pathlib import Path
 
 import pytest
+from recordings import recorded
 
 import jackfield_anthropic
 from jackfield import (
@@ -34,20 +32,13 @@ from jackfield import (
 )
 from jackfield._translation import translate
 
-FOLDER = Path(__file__).parents[4] / "shared" / "wire"
 SAME_NAME = ("max_tokens", "temperature", "top_p", "top_k")
 PLAIN_TOOL = {"name", "description", "input_schema", "strict", "cache_control"}
 
 
-@lru_cache(maxsize=1)
 def rows():
-    if not FOLDER.is_dir():
-        message = "the recordings are not here; they lie beside the repository in shared/wire"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    text = (FOLDER / "anthropic.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.split("\n") if line]
+    """Give every recorded exchange."""
+    return recorded("anthropic")
 
 
 def bodies(api):

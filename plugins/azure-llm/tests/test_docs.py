@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 
 import attrs
 import pytest
+from provider_pages import check_table
 
 import jackfield_azure_llm as azure
 from jackfield import CostContext, ModelRef, Usage
@@ -47,21 +46,9 @@ def features():
         yield [f"`{feature}`", *(WORDS[known(name).feature(feature).value] for name in SHOWN)]
 
 
-def table_of(rows):
-    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
-
-
 @pytest.mark.parametrize("make", [models, features], ids=lambda make: make.__name__)
 def test_the_page_shows_the_tables(make):
-    text = PAGE.read_text(encoding="utf-8")
-    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
-    if os.environ.get("JACKFIELD_WRITE_DOCS"):
-        PAGE.write_text(
-            between.sub(lambda m: f"{m[1]}\n{table_of(make())}\n\n{m[3]}", text), encoding="utf-8"
-        )
-        return
-    assert between.search(text)[2].strip() == table_of(make())
+    check_table(PAGE, make.__name__, make())
 
 
 def test_every_row_of_the_table_can_be_read():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from openai_rebuilding import as_we_write_it, bodies_of, chat_of, compare
-from openai_recordings import check_choices, events_by, head_of, message_in, raw_body, recorded
+from openai_recordings import check_choices, events_by, head_of, message_in, raw_body
+from recordings import recorded
 
 import jackfield_azure_llm as azure
 from jackfield import Failure, FailureInStream, JackfieldError, ModelRef, ProviderError, Wire

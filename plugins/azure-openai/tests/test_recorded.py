@@ -26,9 +26,9 @@ from openai_recordings import (
     head_of,
     message_in,
     raw_body,
-    recorded,
     values_of,
 )
+from recordings import recorded
 
 import jackfield_azure_openai as azure
 from jackfield import (

@@ -5,30 +5,19 @@ CI that is a failure.
 """
 
 import json
-import os
-from functools import lru_cache
-from pathlib import Path
 
 import pytest
+from recordings import recorded
 
 from jackfield import Failure, FailureInStream, Head, Headers, ModelRef, Wire
 from jackfield._fold import fold
 from jackfield.http import framer_for
 from jackfield_cohere import COHERE, decoder, error
 
-FOLDER = Path(__file__).parents[4] / "shared" / "wire"
 
-
-@lru_cache(maxsize=1)
 def rows():
-    """Give every recorded exchange; skip where the folder is absent, fail in CI."""
-    if not FOLDER.is_dir():
-        message = "the recordings are not here; they lie beside the repository in shared/wire"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    text = (FOLDER / "cohere.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.split("\n") if line]
+    """Give every recorded exchange."""
+    return recorded("cohere")
 
 
 def of(api):

@@ -3,12 +3,11 @@
 `JACKFIELD_WRITE_DOCS=1` rewrites them.
 """
 
-import os
-import re
 from pathlib import Path
 
 import attrs
 import pytest
+from provider_pages import check_table
 
 import jackfield_cohere
 from jackfield import FEATURES, ModelRef
@@ -79,20 +78,9 @@ def options():
             yield [call, f"`{option}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
 
 
-def table(rows):
-    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
-
-
 @pytest.mark.parametrize("make", [models, features, options])
 def test_the_page_shows_the_tables(make):
-    text = PAGE.read_text(encoding="utf-8")
-    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
-    if os.environ.get("JACKFIELD_WRITE_DOCS"):
-        PAGE.write_text(between.sub(lambda m: f"{m[1]}\n{table(make())}\n\n{m[3]}", text), encoding="utf-8")
-        return
-
-    assert between.search(text)[2].strip() == table(make())
+    check_table(PAGE, make.__name__, make())
 
 
 def test_the_page_names_every_key():

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections import Counter
-from functools import lru_cache
-from pathlib import Path
 
 import pytest
+from recordings import recorded
 
 import jackfield_databricks as databricks
 from jackfield import (
@@ -40,21 +38,14 @@ from jackfield._plain import normalise_messages
 from jackfield._translation import translate
 from jackfield.http import framer_for
 
-FOLDER = Path(__file__).parents[4] / "shared" / "wire"
 # Every `api` of the file, and what reads it.
 SERVED = {"databricks.chat": "chat", "databricks.embeddings": "embedding"}
 COUNTS = {"databricks.chat": 19, "databricks.embeddings": 2}
 
 
-@lru_cache(maxsize=1)
 def rows():
-    if not FOLDER.is_dir():
-        message = "the recordings are not here; they lie beside the repository in shared/wire"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    text = (FOLDER / "databricks.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.split("\n") if line]
+    """Give every recorded exchange."""
+    return recorded("databricks")
 
 
 def of(api):

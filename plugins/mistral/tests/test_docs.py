@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import os
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from provider_pages import check_table
 
 import jackfield_mistral as mistral
 from jackfield import FEATURES, CostContext, ModelRef
@@ -80,17 +79,6 @@ def options():
             yield [when, f"`{option}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
 
 
-def table(rows):
-    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
-
-
 @pytest.mark.parametrize("make", [models, features, options])
 def test_the_page_shows_the_tables(make):
-    text = PAGE.read_text(encoding="utf-8")
-    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
-    if os.environ.get("JACKFIELD_WRITE_DOCS"):
-        PAGE.write_text(between.sub(lambda m: f"{m[1]}\n{table(make())}\n\n{m[3]}", text), encoding="utf-8")
-        return
-
-    assert between.search(text)[2].strip() == table(make())
+    check_table(PAGE, make.__name__, make())

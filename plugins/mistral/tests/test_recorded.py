@@ -20,7 +20,8 @@ from openai_rebuilding import (
     embedding_as_we_write_it,
     embedding_of,
 )
-from openai_recordings import events_by, floats_of, head_of, raw_body, recorded, same_arguments, values_of
+from openai_recordings import events_by, floats_of, head_of, raw_body, same_arguments, values_of
+from recordings import recorded
 
 import jackfield_mistral as mistral
 from jackfield import (

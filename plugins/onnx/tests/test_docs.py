@@ -3,11 +3,10 @@
 `JACKFIELD_WRITE_DOCS=1` rewrites them.
 """
 
-import os
-import re
 from pathlib import Path
 
 import pytest
+from provider_pages import check_table
 
 import jackfield_onnx
 from jackfield import ModelRef
@@ -38,20 +37,9 @@ def options():
         yield [f"`{name}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
 
 
-def table(rows):
-    first, *rest = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([first, "|" + "---|" * (first.count(" | ") + 1), *rest])
-
-
 @pytest.mark.parametrize("make", [features, options])
 def test_the_page_shows_the_tables(make):
-    text = PAGE.read_text(encoding="utf-8")
-    between = re.compile(rf"(<!-- table: {make.__name__} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-    if os.environ.get("JACKFIELD_WRITE_DOCS"):
-        PAGE.write_text(between.sub(lambda m: f"{m[1]}\n{table(make())}\n\n{m[3]}", text), encoding="utf-8")
-        return
-
-    assert between.search(text)[2].strip() == table(make())
+    check_table(PAGE, make.__name__, make())
 
 
 def test_the_page_names_every_key():

@@ -1,36 +1,16 @@
-"""Recorded traffic of OpenAI's dialect, and a second, simpler reading of it that decoders are compared with.
+"""A second, simpler reading of recorded traffic of OpenAI's dialect, which decoders are compared with.
 
-The recordings lie beside the repository (`../shared/wire`), not in it. Where they are absent the tests are
-skipped; in CI that is a failure. Plugins that build on the dialect read theirs with the same functions.
+Plugins that build on the dialect read theirs with the same functions. The lines come from `recordings`.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import struct
-from functools import lru_cache
-from pathlib import Path
-
-import pytest
 
 from jackfield import Head, Headers, ToolCall
 from jackfield.http import framer_for
-
-FOLDER = Path(__file__).parents[4] / "shared" / "wire"
-
-
-@lru_cache(maxsize=4)
-def recorded(*files):
-    """Give all lines of these files."""
-    if not FOLDER.is_dir():
-        message = "the recordings are not here; they lie beside the repository in shared/wire"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    texts = ((FOLDER / f"{name}.jsonl").read_text(encoding="utf-8") for name in files)
-    return [json.loads(line) for text in texts for line in text.split("\n") if line]
 
 
 def events_by(decode, row, *, cut=None):

@@ -17,8 +17,8 @@ from openai_recordings import (
     head_of,
     message_in,
     raw_body,
-    recorded,
 )
+from recordings import recorded
 
 import jackfield_openai
 from jackfield import (

@@ -18,7 +18,7 @@ from openai_rebuilding import (
     response_as_we_write_it,
     response_of,
 )
-from openai_recordings import recorded
+from recordings import recorded
 
 from jackfield import ModelRef
 from jackfield._translation import translate
