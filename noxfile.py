@@ -288,8 +288,7 @@ def bench(session: nox.Session) -> None:
 
     `-- --no-peers` leaves the others out (and takes three minutes, not ten), `-- --write` rewrites the page of the docs.
     """
-    install_editable(session, f"./{CORE}", "./plugins/openai")
-    install(session, "numpy")
+    install_editable(session, f"./{CORE}[numpy]", "./plugins/openai")
     arguments = list(session.posargs)
     if "--no-peers" not in arguments:
         # Peers pin what they like: they have an environment of their own and come without our constraints.

