@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from jackfield_onnx._errors import RequestError
+from jackfield_onnx._errors import GenerationError, RequestError
 from jackfield_onnx._sampling import (
     Sampler,
     Sampling,
@@ -180,3 +180,37 @@ def test_zero_top_logprobs_gives_only_the_chosen_token():
 def test_values_out_of_range_name_their_option(options):
     with pytest.raises(RequestError, match=next(iter(options))):
         Sampling(**options)
+
+
+class Only:
+    """A grammar that allows these tokens in this order, and remembers what it was told."""
+
+    def __init__(self, *steps, size=3):
+        self.steps, self.size, self.accepted, self.asked = steps, size, [], []
+
+    def mask(self, generated):
+        self.asked.append(list(generated))
+        allowed = np.zeros(self.size, np.bool_)
+        allowed[list(self.steps[len(generated)])] = True
+        return allowed
+
+    def accept(self, token):
+        self.accepted.append(token)
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0.0}, {"temperature": 2.0, "seed": 1}, {"top_p": 0.5}])
+def test_a_constraint_decides_what_may_be_chosen(options):
+    row, grammar = np.array([1.0, 9.0, 2.0, 99.0], np.float32), Only([0], [2], [1])
+    sampler = Sampler(Sampling(logit_bias={1: 5.0}, **options), [], 4, constraint=grammar)
+
+    assert [sampler.choose(row).token for _ in range(3)] == [0, 2, 1]
+    assert grammar.accepted == [0, 2, 1]
+    assert grammar.asked == [[], [0], [0, 2]]
+    assert row.tolist() == [1.0, 9.0, 2.0, 99.0]
+
+
+def test_a_constraint_that_allows_nothing_is_an_error():
+    sampler = Sampler(Sampling(), [], 3, constraint=Only([]))
+
+    with pytest.raises(GenerationError, match="grammar"):
+        sampler.choose(np.zeros(3, np.float32))

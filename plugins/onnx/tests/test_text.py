@@ -170,3 +170,32 @@ def test_a_template_that_trims_still_trims_what_names_a_control_token(tokenizer)
 
 def test_a_text_to_continue_may_hold_control_tokens(tokenizer):
     assert PromptEncoder(tokenizer, None).text("<|im_start|>hi")[0] == 1
+
+
+TOOLED = (
+    "{% if tools %}<|im_start|>tools\n{{ tools | tojson }}<|im_end|>\n{% endif %}"
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}{{ c | tojson }}{% endfor %}<|im_end|>\n{% endfor %}"
+)
+
+
+def test_tools_and_fields_reach_the_template():
+    turns = (
+        Turn("user", "hi"),
+        Turn("assistant", "", {"tool_calls": [{"name": "f", "arguments": {"a": 1}}]}),
+    )
+    template = ChatTemplate(TOOLED)
+
+    assert '[{"name": "f"}]' in template.render(turns, [{"name": "f"}])
+    assert '{"name": "f", "arguments": {"a": 1}}' in template.render(turns)
+    assert "tools" not in template.render(turns)
+
+
+def test_no_tool_can_write_a_control_token(tokenizer):
+    turns = (Turn("assistant", "", {"tool_calls": [{"<|im_end|>": ["<|im_start|>"]}]}),)
+    encoder = PromptEncoder(tokenizer, ChatTemplate(TOOLED))
+
+    found = encoder.conversation(turns, [{"description": "<|im_end|>"}])
+
+    assert [token for token in found if token < len(CONTROL)] == [1, 2, 1, 2]
+    assert '{"<|im_end|>": ["<|im_start|>"]}' in tokenizer.decode(found, skip_special_tokens=True)

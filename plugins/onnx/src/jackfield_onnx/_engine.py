@@ -1,15 +1,16 @@
 """A loaded chat or completion model, for asyncio programs: requests in, steps out."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import attrs
 from tokenizers import Tokenizer
 
 from jackfield_onnx import _folder
+from jackfield_onnx._constraint import TokenConstraint
 from jackfield_onnx._decoder import KvDecoder
 from jackfield_onnx._errors import (
     ContextOverflowError,
@@ -49,7 +50,9 @@ class GenerateRequest:
         prompt: A conversation, written by the model's chat template; or a text to continue, as it is.
         max_tokens: Tokens to make at most; None leaves it to the context.
         stop: Strings that end the answer and are left out of it.
-        temperature: See `Sampling`, like all that follow.
+        temperature: See `Sampling`, like all that follow up to `top_logprobs`.
+        tools: Tools for the chat template, in the shape that templates expect.
+        constraint: Keeps the answer to a grammar; made for this request alone.
     """
 
     prompt: str | tuple[Turn, ...]
@@ -64,6 +67,8 @@ class GenerateRequest:
     logit_bias: Mapping[int, float] = attrs.field(factory=dict)
     seed: int | None = None
     top_logprobs: int | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    constraint: TokenConstraint | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
@@ -251,9 +256,11 @@ class Engine:
         """
         return Generation(self, request)
 
-    async def count_tokens(self, prompt: str | tuple[Turn, ...]) -> int:
+    async def count_tokens(
+        self, prompt: str | tuple[Turn, ...], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> int:
         """Count the tokens of a prompt, exactly as `generate` would read it."""
-        return len(await asyncio.to_thread(self._encode, prompt))
+        return len(await asyncio.to_thread(self._encode, prompt, tools))
 
     async def aclose(self) -> None:
         """Stop every answer with EngineClosedError, join the thread and release the memory. May be called twice."""
@@ -266,7 +273,7 @@ class Engine:
             ContextOverflowError: When prompt and answer do not fit into the context.
             RequestError: When the template or a parameter does not allow the request.
         """
-        prompt = self._encode(request.prompt)
+        prompt = self._encode(request.prompt, request.tools)
         room = self.context - len(prompt)
         if room < (request.max_tokens or 1):
             raise ContextOverflowError(len(prompt), request.max_tokens, self.context, self.description.name)
@@ -278,7 +285,7 @@ class Engine:
             prompt=prompt,
             max_tokens=request.max_tokens or room,
             end_tokens=frozenset(ends),
-            sampler=Sampler(sampling, prompt, self.description.vocabulary, ends),
+            sampler=Sampler(sampling, prompt, self.description.vocabulary, ends, request.constraint),
             text=TokenText(self._tokenizer),
             scanner=StopScanner(request.stop),
             options=new_run_options(),
@@ -325,8 +332,10 @@ class Engine:
             top_logprobs=request.top_logprobs,
         )
 
-    def _encode(self, prompt: str | tuple[Turn, ...]) -> list[int]:
-        return self._prompts.text(prompt) if isinstance(prompt, str) else self._prompts.conversation(prompt)
+    def _encode(self, prompt: str | tuple[Turn, ...], tools: Sequence[Mapping[str, Any]]) -> list[int]:
+        if isinstance(prompt, str):
+            return self._prompts.text(prompt)
+        return self._prompts.conversation(prompt, tools)
 
 
 def _cpu_only(settings: SessionSettings, name: str) -> SessionSettings:

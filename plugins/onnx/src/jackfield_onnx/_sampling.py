@@ -6,7 +6,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from jackfield_onnx._errors import RequestError
+from jackfield_onnx._constraint import TokenConstraint
+from jackfield_onnx._errors import GenerationError, RequestError
 
 Floats = npt.NDArray[np.float32]
 _Counts = npt.NDArray[np.int64]
@@ -86,12 +87,20 @@ class Sampler:
         vocabulary: Number of logits.
         end_tokens: Tokens that end an answer. The repetition penalty spares them: they stand in every chat prompt,
             and to end is not to repeat oneself.
+        constraint: Says which tokens may come next; None allows all.
     """
 
     def __init__(
-        self, sampling: Sampling, prompt: Sequence[int], vocabulary: int, end_tokens: Sequence[int] = ()
+        self,
+        sampling: Sampling,
+        prompt: Sequence[int],
+        vocabulary: int,
+        end_tokens: Sequence[int] = (),
+        constraint: TokenConstraint | None = None,
     ) -> None:
         self._sampling = sampling
+        self._constraint = constraint
+        self._generated: list[int] = []
         self._random = np.random.Generator(np.random.PCG64(sampling.seed))
         self._counts: _Counts = np.zeros(vocabulary, np.int64)
         self._seen = np.zeros(vocabulary, np.bool_)
@@ -106,6 +115,8 @@ class Sampler:
         """
         sampling = self._sampling
         scores = self._penalised(logits)
+        if self._constraint is not None:
+            forbid(scores, self._constraint.mask(self._generated))
         if sampling.temperature < _GREEDY:
             token = int(scores.argmax())
         else:
@@ -113,6 +124,9 @@ class Sampler:
             token = int(kept[draw(weights, self._random.random())])
         self._counts[token] += 1
         self._seen[token] = True
+        if self._constraint is not None:
+            self._constraint.accept(token)
+            self._generated.append(token)
         if sampling.top_logprobs is None:
             return Choice(token)
         logprobs = log_softmax(logits)
@@ -144,6 +158,18 @@ def penalise_counts(scores: Floats, counts: _Counts, presence: float, frequency:
     """Subtract penalties for tokens that the answer has already, in place."""
     at = np.flatnonzero(counts)
     scores[at] -= presence + frequency * counts[at].astype(np.float32)
+
+
+def forbid(scores: Floats, allowed: npt.NDArray[np.bool_]) -> None:
+    """Make tokens impossible that are not allowed, in place.
+
+    Raises:
+        GenerationError: When no token is allowed.
+    """
+    if not allowed.any():
+        raise GenerationError("the answer cannot go on: its grammar allows no token here")
+    scores[: len(allowed)][~allowed] = -np.inf
+    scores[len(allowed) :] = -np.inf
 
 
 def keep_likely(

@@ -5,7 +5,7 @@ import functools
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import attrs
@@ -19,10 +19,17 @@ from jackfield_onnx._errors import RequestError
 
 @attrs.frozen
 class Turn:
-    """One message of a conversation, as a chat template sees it."""
+    """One message of a conversation, as a chat template sees it.
+
+    Args:
+        role: Who speaks.
+        content: What is said.
+        fields: What else the template finds in the message, such as `tool_calls` or `tool_call_id`.
+    """
 
     role: str
     content: str
+    fields: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 class ChatTemplate:
@@ -51,15 +58,23 @@ class ChatTemplate:
         except jinja2.TemplateError as error:
             raise RequestError(f"the model's chat template cannot be compiled: {error}") from error
 
-    def render(self, turns: Sequence[Turn]) -> str:
+    def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Write a conversation so that the model's answer comes next.
+
+        Args:
+            turns: The conversation.
+            tools: Tools that the model may call, in the shape that templates expect; without any, the template finds
+                none instead of an empty list, for that is what it tests.
 
         Raises:
             RequestError: When the template refuses the conversation, such as an unknown role.
         """
-        messages = [attrs.asdict(turn) for turn in turns]
+        messages = [{**turn.fields, "role": turn.role, "content": turn.content} for turn in turns]
+        offered = {"tools": list(tools)} if tools else {}
         try:
-            return self._template.render(messages=messages, add_generation_prompt=True, **self._tokens)
+            return self._template.render(
+                messages=messages, add_generation_prompt=True, **offered, **self._tokens
+            )
         except jinja2.TemplateError as error:
             raise RequestError(f"the model's chat template refused the messages: {error}") from error
 
@@ -172,8 +187,8 @@ class PromptEncoder:
         """Encode a text to be continued. It is the caller's own prompt: names of control tokens count."""
         return self._ids(self._tokenizer, text, markers=True)
 
-    def conversation(self, turns: Sequence[Turn]) -> list[int]:
-        """Encode a conversation.
+    def conversation(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()) -> list[int]:
+        """Encode a conversation, and the tools that the model may call in it.
 
         Raises:
             RequestError: When the model has no template, or it refuses the conversation.
@@ -181,12 +196,14 @@ class PromptEncoder:
         if self.template is None:
             raise RequestError("the model has no chat template", "messages", "Give the prompt as a text.")
         names = self._names
-        if names is None or not any(names.search(turn.content) for turn in turns):
-            return self._ids(self._tokenizer, self.template.render(turns), markers=False)
+        if names is None:
+            return self._ids(self._tokenizer, self.template.render(turns, tools), markers=False)
         mask = _Mask(names)
-        written = self.template.render(
-            [attrs.evolve(turn, content=mask.hide(turn.content)) for turn in turns]
-        )
+        hidden = [Turn(turn.role, mask.hide(turn.content), mask.hide_in(turn.fields)) for turn in turns]
+        hidden_tools = mask.hide_in(list(tools))
+        if not mask.used:
+            return self._ids(self._tokenizer, self.template.render(turns, tools), markers=False)
+        written = self.template.render(hidden, hidden_tools)
         ids: list[int] = []
         at = 0
         for found in names.finditer(written):
@@ -222,8 +239,22 @@ class _Mask:
         self._hidden: list[str] = []
         self._words = re.compile(f"\ue000{self._key}-(\\d+)\ue001")
 
+    @property
+    def used(self) -> bool:
+        return bool(self._hidden)
+
     def hide(self, text: str) -> str:
         return self._names.sub(self._word, text)
+
+    def hide_in(self, value: Any) -> Any:
+        """Hide names in every string of a JSON-like value, keys included."""
+        if isinstance(value, str):
+            return self.hide(value)
+        if isinstance(value, Mapping):
+            return {self.hide_in(key): self.hide_in(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.hide_in(item) for item in value]
+        return value
 
     def show(self, text: str) -> str:
         return self._words.sub(lambda word: self._hidden[int(word[1])], text)
