@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import attrs
 
-__all__ = ["OnnxModelKeys", "OnnxSettings"]
+__all__ = ["OnnxModelKeys", "OnnxSettings", "SamplingKeys", "as_bytes"]
+
+Precision = Literal["auto", "fp32", "fp16", "int8", "int4"]
+
+_UNITS: Final = {
+    "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30,
+    "TIB": 2**40,
+}  # fmt: skip
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
+
+
+def as_bytes(size: str | int) -> int:
+    """Read a size: a number of bytes, or a text such as `6 GiB` or `500MB`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(size, int):
+        return size
+    found = _SIZE.fullmatch(size.strip())
+    if found is None or found[2].upper() not in _UNITS:
+        raise ValueError(f'{size!r} is not a size; write "6 GiB", "500 MB" or a number of bytes')
+    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def _known_device(_settings: object, _field: object, value: str) -> None:
@@ -16,17 +38,50 @@ def _known_device(_settings: object, _field: object, value: str) -> None:
         raise ValueError(f'device is {value!r}; write "auto", "cpu", "cuda" or "cuda:1"')
 
 
-def _at_least(least: int) -> Any:
-    def check(_settings: object, field: attrs.Attribute[Any], value: int | None) -> None:
+def _at_least(least: float) -> Any:
+    def check(_settings: object, field: attrs.Attribute[Any], value: float | None) -> None:
         if value is not None and value < least:
             raise ValueError(f"{field.name} is {value}; it must be {least} or more")
 
     return check
 
 
-def _absolute(_keys: object, _field: object, value: str | None) -> None:
+def _within(least: float, most: float, *, open_below: bool = False) -> Any:
+    def check(_settings: object, field: attrs.Attribute[Any], value: float | None) -> None:
+        if value is not None and not (least <= value <= most and not (open_below and value == least)):
+            bound = f"above {least:g}" if open_below else f"{least:g} or more"
+            raise ValueError(f"{field.name} is {value}; it must be {bound} and at most {most:g}")
+
+    return check
+
+
+def _size(_settings: object, field: attrs.Attribute[Any], value: str | int | None) -> None:
+    if value is not None and as_bytes(value) < 1:
+        raise ValueError(f"{field.name} is {value}; it must be more than nothing")
+
+
+def _absolute(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
     if value is not None and not Path(value).expanduser().is_absolute():
-        raise ValueError(f"folder is {value!r}; write the whole path of a prepared model")
+        raise ValueError(f"{field.name} is {value!r}; write the whole path")
+
+
+@attrs.frozen(kw_only=True)
+class SamplingKeys:
+    """How tokens are chosen where a request does not say; what is absent here is the model's own.
+
+    Attributes:
+        temperature: 0 takes the most likely token always; 2 at most.
+        top_p: Keep the fewest tokens that together have this probability.
+        top_k: Keep this many tokens.
+        min_p: Keep tokens of at least this share of the likeliest one's probability.
+        repetition_penalty: Above 1, tokens seen in prompt or answer become less likely.
+    """
+
+    temperature: float | None = attrs.field(default=None, validator=_within(0, 2))
+    top_p: float | None = attrs.field(default=None, validator=_within(0, 1, open_below=True))
+    top_k: int | None = attrs.field(default=None, validator=_at_least(1))
+    min_p: float | None = attrs.field(default=None, validator=_within(0, 1))
+    repetition_penalty: float | None = attrs.field(default=None, validator=_within(0, 10, open_below=True))
 
 
 @attrs.frozen(kw_only=True)
@@ -37,20 +92,36 @@ class OnnxSettings:
         cache_dir: The folder of prepared models. Unless given: what JACKFIELD_MODEL_CACHE names, else
             `jackfield/models` in the user's cache folder.
         offline: Never fetch a model; one that is not in the cache is an error.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`. Chat models run on the CPU.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`. `auto` takes CUDA where it works, and warns where it should and
+            does not.
+        precision: Which graph of a folder that has several (`model.onnx`, `model_fp16.onnx`, `model_q4.onnx`); `auto`
+            takes `model.onnx`.
+        memory_limit: The most that one model may take, weights and conversation memory together: "6 GiB", or bytes.
         threads: Threads of one model; all cores that the process may use unless given.
         spinning: Idle threads spin: some percent faster, at the price of a core that is never idle.
         max_context: Tokens of prompt and answer together, at most; the model's own limit counts too.
+        max_output: Tokens of an answer where a request does not say; a quarter of `max_context` unless given.
+        slots: Answers that one model makes at the same time.
         max_queue: Requests that may wait for one model; more are refused as overloaded.
+        queue_timeout: Seconds that a request may wait for its turn; the call's own limits hold as well.
+        keep_alive: Seconds after its last use that a model stays in memory; until the connection closes unless given.
+        sampling: Defaults of sampling, in the place of the model's own.
     """
 
     cache_dir: Path | None = None
     offline: bool = False
     device: str = attrs.field(default="auto", validator=_known_device)
+    precision: Precision = "auto"
+    memory_limit: str | int | None = attrs.field(default=None, validator=_size)
     threads: int | None = attrs.field(default=None, validator=_at_least(1))
     spinning: bool = False
     max_context: int = attrs.field(default=4096, validator=_at_least(2))
+    max_output: int | None = attrs.field(default=None, validator=_at_least(1))
+    slots: int = attrs.field(default=8, validator=_at_least(1))
     max_queue: int = attrs.field(default=64, validator=_at_least(0))
+    queue_timeout: float | None = attrs.field(default=None, validator=_at_least(0))
+    keep_alive: float | None = attrs.field(default=None, validator=_at_least(0))
+    sampling: SamplingKeys = attrs.field(factory=SamplingKeys)
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +130,8 @@ class OnnxModelKeys:
 
     Attributes:
         folder: A prepared model that is not in the catalogue, as an absolute path. Declare its `kind` as well.
+        chat_template: A file with a chat template, in the place of the model's own, as an absolute path.
     """
 
     folder: str | None = attrs.field(default=None, validator=_absolute)
+    chat_template: str | None = attrs.field(default=None, validator=_absolute)
