@@ -141,6 +141,56 @@ class TestUnknownKeys:
     def test_of_a_connection_are_errors(self, table, message):
         assert message in wrong_connection(table)
 
+    def test_a_price_on_a_connection_is_answered_with_what_to_write(self):
+        message = wrong_connection({"price": {"input": "1"}})
+        assert "connections.a.price: a connection takes a rate" in message
+        assert "a price belongs to a model: models = [{ id =" in message
+        assert "did you mean" not in message
+
+    @pytest.mark.parametrize(
+        ("address", "message"),
+        [
+            ("acme.example/v1", 'must begin with "http://" or "https://"'),
+            ("https://...", "names no host"),
+            ("https://", "names no host"),
+            ("http://:80/v1", "names no host"),
+            ("https://acme.example/v 1", "must hold no blanks"),
+        ],
+    )
+    @pytest.mark.parametrize("key", ["base_url", "proxy"])
+    def test_an_address_that_cannot_be_asked_is_an_error(self, key, address, message):
+        assert f"connections.a.{key}: {message}" in wrong_connection({key: address})
+
+    @pytest.mark.parametrize(
+        "address", ["http://127.0.0.1:8080", "https://[::1]:1/v1", "https://me:it@acme.example?key=1"]
+    )
+    def test_an_address_that_can_be_asked_is_none(self, address):
+        assert connection({"base_url": address}).settings.base_url == address
+
+    def test_one_mistake_in_a_connection_hides_no_other(self):
+        table = {
+            "regio": "eu",
+            "base_url": "x",
+            "credentials": "main",
+            "price": {},
+            "models": [{"id": "m", "kind": "caht"}],
+        }
+        message = wrong_connection(table)
+        for key in ("regio", "base_url", "credentials", "price", "models[0].kind[0]"):
+            assert f"connections.a.{key}: " in message
+        message = wrong(
+            {"connections": {"a": {"provider": "acmee", "models": [{"id": "m", "kind": "caht"}]}}}
+        )
+        assert "connections.a.models[0].kind[0]: must be one of" in message
+
+    def test_the_mistakes_are_a_list_too(self):
+        with pytest.raises(ConfigurationError) as caught:
+            load({"connections": {"a": {"provider": "acme", "regio": "eu", "base_url": "x"}}})
+        assert caught.value.mistakes == (
+            'connections.a.base_url: must begin with "http://" or "https://"',
+            "connections.a.regio: unknown key; did you mean 'region'?",
+        )
+
     def test_all_mistakes_of_all_connections_are_raised_together(self):
         message = wrong(
             {
@@ -512,6 +562,14 @@ class TestCredentials:
     )
     def test_a_name_that_is_not_declared_is_an_error(self, changes, message):
         assert message in wrong(self.config(**changes), SIGNED, credentials={"aws": self.KIND})
+
+    @pytest.mark.parametrize("credentials", ["mian", "main"])
+    def test_wrong_credentials_hide_no_other_mistake(self, credentials):
+        config = self.config(credentials=credentials, regio="eu")
+        config["credentials"]["main"]["profil"] = "p"
+        message = wrong(config, SIGNED, credentials={"aws": self.KIND})
+        assert "connections.a.regio: unknown key" in message
+        assert "credentials.main.profil: unknown key" in message
 
     def test_a_kind_that_the_provider_does_not_take_is_an_error(self):
         config = self.config()

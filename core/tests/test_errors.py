@@ -53,6 +53,7 @@ def test_the_tree_is_as_drawn():
 
 def test_all_are_public_and_below_one_base():
     for cls in ALL:
+        assert cls.__module__ == "jackfield", "what a traceback says is what programs import"
         assert issubclass(cls, JackfieldError)
         assert getattr(jackfield, cls.__name__) is cls
     inside = {cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, Exception)}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import attrs
 import pytest
@@ -21,7 +23,7 @@ from jackfield import (
     RateCard,
     hookimpl,
 )
-from jackfield._registry import CredentialKind, Registry
+from jackfield._registry import OUR_PROVIDERS, CredentialKind, Registry
 
 MODEL = ModelRef("m")
 
@@ -224,7 +226,25 @@ class TestNames:
         assert not isinstance(caught.value, PluginError)
         assert "did you mean 'acme'?" in caught.value.message
         assert "installed: acme" in caught.value.message
-        assert "pip install jackfield-acne" in caught.value.message
+        assert "pip install" not in caught.value.message, "anybody may own that package"
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("bedrock", "to add it: pip install jackfield-bedrock"),
+            ("bedrok", "; did you mean 'bedrock'?"),
+            ("house", "(installed: acme)"),
+        ],
+    )
+    def test_only_packages_of_ours_are_advised(self, name, said):
+        with pytest.raises(ConfigurationError) as caught:
+            Registry.of(Plugin()).provider(name)
+        assert caught.value.message.endswith(said)
+
+    def test_our_providers_are_those_of_the_readme(self):
+        text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+        listed = set(re.findall(r"\| `jackfield-([a-z-]+)` \|", text))
+        assert {name for name in OUR_PROVIDERS if name not in listed} == set()
 
     def test_two_objects_with_one_id_are_an_error_when_it_is_used(self):
         registry = Registry.of(Plugin(), Plugin(), Plugin("bolt"))

@@ -33,7 +33,9 @@ def reader_without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ca
 
 
 @pytest.mark.parametrize("absent", [(), ("pybase64",), ("numpy",), ("numpy", "pybase64")])
-@pytest.mark.parametrize("sent", [VALUES, TEXT, TEXT[:8] + "\n" + TEXT[8:]], ids=["numbers", "base64", "broken line"])
+@pytest.mark.parametrize(
+    "sent", [VALUES, TEXT, TEXT[:8] + "\n" + TEXT[8:]], ids=["numbers", "base64", "broken line"]
+)
 def test_every_reader_gives_the_same_writable_floats(
     reader_without: Callable[..., Callable[[Any], Any]], absent: tuple[str, ...], sent: Any
 ) -> None:

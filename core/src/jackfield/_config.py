@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from ._addresses import address_fault
 from ._capabilities import ModelRef
 from ._config_source import read_document
 from ._cost import RateCard
@@ -192,15 +193,17 @@ class _Loader:
         except PluginError as error:
             failure = PluginError(error.message, provider=provider_id, connection=name)
             failure.__cause__ = error.__cause__ or error
-            models = (
-                read_entries(self.reader, value["models"], join(where, "models"), None)
-                if "models" in value
-                else None
-            )
-            return attrs.evolve(config, middlewares=(), models=models, failure=failure)
+            return attrs.evolve(config, middlewares=(), models=self._models(value, where), failure=failure)
         except ConfigurationError as error:
             self.reader.wrong(where, error.message)
+            self._models(value, where)
             return None
+
+    def _models(self, table: Mapping[str, Any], where: str) -> tuple[ModelEntry, ...] | None:
+        """Read what can be read of the models without their plugin."""
+        if "models" not in table:
+            return None
+        return read_entries(self.reader, table["models"], join(where, "models"), None)
 
     def _provider_id(self, table: Mapping[str, Any], where: str) -> str | None:
         if "provider" not in table:
@@ -247,23 +250,43 @@ class _Loader:
         cls = provider.info.settings
         fields = attrs.fields_dict(cls)
         own = {key: value for key, value in table.items() if key not in CORE_KEYS and key != "credentials"}
+        before = len(self.reader.problems)
+        if "price" in own and "price" not in fields:
+            del own["price"]
+            self.reader.wrong(
+                join(where, "price"),
+                "a connection takes a rate (of time or of a unit); a price belongs to a model: "
+                'models = [{ id = "model", price = { input = "1", output = "2" } }]',
+            )
+        address = own.get("base_url")
+        if isinstance(address, str) and (fault := address_fault(address)):
+            self.reader.wrong(join(where, "base_url"), fault)
         # A transport of the plugin's own may need the proxy or the time limits: a field of that name gets them.
         given = {key: getattr(config, key) for key in SHARED_KEYS if key in fields}
-        if "credentials" in table:
-            found = self.credentials.find(
+        if provider.info.credentials:
+            self._add_credentials(given, provider, table, where)
+        elif "credentials" in table:
+            self.credentials.find(
                 self.reader, table["credentials"], join(where, "credentials"), provider.info
             )
-            if found is INVALID:
-                return None
-            given["credentials"] = found
-        elif provider.info.credentials and fields["credentials"].default is attrs.NOTHING:
+        complete = len(self.reader.problems) == before and given.get("credentials") is not INVALID
+        return self.reader.settings(cls, own, where, given=given, also=CORE_KEYS, complete=complete)
+
+    def _add_credentials(
+        self, given: dict[str, Any], provider: Provider, table: Mapping[str, Any], where: str
+    ) -> None:
+        """Put the identity that a connection names into its settings; one that is wrong is noted."""
+        place = join(where, "credentials")
+        if "credentials" in table:
+            given["credentials"] = self.credentials.find(
+                self.reader, table["credentials"], place, provider.info
+            )
+        elif attrs.fields_dict(provider.info.settings)["credentials"].default is attrs.NOTHING:
             kinds = " or ".join(provider.info.credentials)
-            self.reader.wrong(
-                join(where, "credentials"),
+            given["credentials"] = self.reader.wrong(
+                place,
                 f'is missing; write credentials = "NAME" and a table [credentials.NAME] with kind = {kinds}',
             )
-            return None
-        return self.reader.settings(cls, own, where, given=given, also=CORE_KEYS)
 
     def _checked_entry(
         self, config: ConnectionConfig, provider: Provider, entry: ModelEntry, where: str

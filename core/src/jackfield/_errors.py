@@ -159,7 +159,15 @@ def _rebuild(cls: type[JackfieldError], message: str, state: dict[str, Any]) -> 
 
 
 class ConfigurationError(JackfieldError):
-    """What was declared, or how the mesh is used, is wrong."""
+    """What was declared, or how the mesh is used, is wrong.
+
+    Attributes:
+        mistakes: Everything that is wrong with a configuration, each with its place; empty for other errors.
+    """
+
+    def __init__(self, message: str, *, mistakes: Sequence[str] = (), **context: Any) -> None:
+        super().__init__(message, **context)
+        self.mistakes = tuple(mistakes)
 
 
 class MissingCredentialError(ConfigurationError):
@@ -274,3 +282,8 @@ class StreamInterruptedError(TransportError):
 
 class MalformedResponseError(TransportError):
     """The answer is not what the service documents."""
+
+
+for _name in __all__:
+    # Tracebacks name a class by its module, and `jackfield` is where programs import these from.
+    globals()[_name].__module__ = "jackfield"

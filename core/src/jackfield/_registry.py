@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 
@@ -25,6 +25,12 @@ logger = logging.getLogger("jackfield")
 
 ALLOW = "JACKFIELD_PLUGINS_ALLOW"
 BLOCK = "JACKFIELD_PLUGINS_BLOCK"
+
+OUR_PROVIDERS: Final = (
+    "anthropic", "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "mistral", "onnx", "openai",
+    "sagemaker", "snowflake", "vertex",
+)  # fmt: skip
+"""The providers whose packages are of this project."""
 
 T = TypeVar("T")
 
@@ -280,7 +286,13 @@ class Registry:
         hint = near if near.startswith("; did you mean") else ""
         installed = f"installed: {', '.join(known)}" if known else "none is installed"
         message = f"no installed plugin gives the {what} {name!r}{hint} ({installed})"
-        return f"{message}; to add it: pip install jackfield-{name}" if kind == "provider" else message
+        # Anybody may own the package that a misspelt name leads to, so only our own are named.
+        if kind == "provider" and name in OUR_PROVIDERS:
+            return f"{message}; to add it: pip install jackfield-{name}"
+        if kind == "provider" and not hint:
+            mine = closest(name, OUR_PROVIDERS)
+            return f"{message}{mine}" if mine.startswith("; did you mean") else message
+        return message
 
     def _is_blocked(self, kind: PluginKind, name: str) -> bool:
         if kind not in {"provider", "extension"}:

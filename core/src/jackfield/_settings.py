@@ -105,10 +105,12 @@ class Reader:
         """
         problems = list(dict.fromkeys(self.problems))  # what two readings find is said once
         if len(problems) == 1:
-            raise ConfigurationError(f"{source}: {problems[0]}" if source else problems[0])
+            message = f"{source}: {problems[0]}" if source else problems[0]
+            raise ConfigurationError(message, mistakes=problems)
         if problems:
             lines = "".join(f"\n  {problem}" for problem in problems)
-            raise ConfigurationError(f"{source or 'the configuration'} has {len(problems)} mistakes:{lines}")
+            message = f"{source or 'the configuration'} has {len(problems)} mistakes:{lines}"
+            raise ConfigurationError(message, mistakes=problems)
 
     def unknown_keys(self, values: Mapping[str, Any], known: Iterable[str], where: str) -> None:
         """Note each key that is not known, with the closest that is."""
@@ -132,6 +134,7 @@ class Reader:
         *,
         given: Mapping[str, Any] | None = None,
         also: tuple[str, ...] = (),
+        complete: bool = True,
     ) -> T | None:
         """Make an attrs object of a table; None if something is wrong with it.
 
@@ -141,6 +144,7 @@ class Reader:
             where: Its place.
             given: Fields whose values are objects already.
             also: Keys of the same table that were read elsewhere, so that they can be suggested.
+            complete: False where something that it needs is wrong already: its keys are read and nothing is made.
         """
         if not isinstance(values, Mapping):
             self.wrong(where, f"must be a table, not {_described(values)}")
@@ -159,7 +163,7 @@ class Reader:
             elif field.default is attrs.NOTHING:
                 example = _EXAMPLES[Secret] if secret else _example(kind)
                 self.wrong(join(where, key), f"is missing; write {key} = {example}")
-        return self._made(cls, arguments, where) if len(self.problems) == before else None
+        return self._made(cls, arguments, where) if complete and len(self.problems) == before else None
 
     def _made(self, cls: type[T], arguments: dict[str, Any], where: str) -> T | None:
         try:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 import attrs
 
+from ._addresses import address_fault
 from ._options import UnsupportedPolicy
 from ._policies import RetryPolicy, TimeoutPolicy
 from ._secrets import Secret
@@ -106,9 +107,8 @@ def _max_parallel(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
 
 def _proxy(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
     address = reader.value(str | None, value, where)
-    if isinstance(address, str) and not address.startswith(("http://", "https://")):
-        return reader.wrong(where, 'must begin with "http://" or "https://"')
-    return address
+    fault = address_fault(address) if isinstance(address, str) else None
+    return address if fault is None else reader.wrong(where, fault)
 
 
 def _ca_bundle(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
