@@ -16,7 +16,7 @@ from ._errors import ConfigurationError, JackfieldError, PluginError
 from ._secrets import Secret
 from ._suggest import closest
 
-__all__ = ["Reader", "read_settings"]
+__all__ = ["Reader", "example_of", "read_settings"]
 
 T = TypeVar("T")
 
@@ -161,7 +161,7 @@ class Reader:
             if key in values:
                 arguments[key] = self.value(kind, values[key], join(where, key), secret=secret)
             elif field.default is attrs.NOTHING:
-                example = _EXAMPLES[Secret] if secret else _example(kind)
+                example = _EXAMPLES[Secret] if secret else example_of(kind)
                 self.wrong(join(where, key), f"is missing; write {key} = {example}")
         return self._made(cls, arguments, where) if complete and len(self.problems) == before else None
 
@@ -328,10 +328,11 @@ def _word(kind: Any) -> str:
     return "a table" if plain in _MAPPINGS or attrs.has(plain) else str(getattr(plain, "__name__", plain))
 
 
-def _example(kind: Any) -> str:
+def example_of(kind: Any) -> str:
+    """Write a value of a type, as an example of what to write."""
     origin = typing.get_origin(kind)
     if origin in _UNIONS:
-        return _example(next(kind for kind in typing.get_args(kind) if kind is not type(None)))
+        return example_of(next(kind for kind in typing.get_args(kind) if kind is not type(None)))
     if origin is typing.Literal:
         return f'"{typing.get_args(kind)[0]}"'
     plain = origin or kind

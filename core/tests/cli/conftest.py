@@ -35,11 +35,13 @@ class Command:
     def registry(self):
         return Registry.of(*self.providers, extensions=self.extensions)
 
-    def __call__(self, *arguments, piped=None, configured=True):
+    def __call__(self, *arguments, piped=None, configured=True, registry=None):
         # click 8.1 mixes the two streams unless told not to
         split = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
         config = ["--config", str(self.path)] if configured else []
-        return CliRunner(**split).invoke(make_cli(self.registry()), [*config, *arguments], input=piped)
+        return CliRunner(**split).invoke(
+            make_cli(registry or self.registry()), [*config, *arguments], input=piped
+        )
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ import tomllib
 import attrs
 import pytest
 
+from jackfield._capabilities import Capabilities
+from jackfield._config import load_config
 from jackfield._cost import RateCard
 from jackfield._hookspecs import hookimpl
 from jackfield._registry import Registry
-from jackfield._secrets import secret
+from jackfield._secrets import Secret, secret
 from jackfield.cli._template import first_configuration
 from jackfield.testing import FakeAnswer, FakeProvider
 
@@ -205,11 +207,10 @@ def test_init_comments_out_what_needs_a_word_of_the_person(monkeypatch):
     monkeypatch.delenv("KEYED_API_KEY", raising=False)
     text = first_configuration(Registry.of(Keyed("keyed")))
     assert "connections" not in tomllib.loads(text)
-    assert '# endpoint = "..."' in text
+    assert '# endpoint = "https://your-endpoint.example"' in text
     assert '# api_key = "env:KEYED_API_KEY"' in text
     section = text[text.index("# [connections.keyed]") :]
-    uncommented = "\n".join(line.removeprefix("# ") for line in section.splitlines())
-    assert "keyed" in tomllib.loads(uncommented)["connections"]
+    assert "keyed" in tomllib.loads(uncommented(section))["connections"]
 
 
 def test_init_has_the_local_model_ready(command):
@@ -241,3 +242,88 @@ def test_validate_warns_of_secrets_that_are_not_there(command, monkeypatch):
     again = command("config", "validate")
     assert "warning" not in again.stderr
     assert "made-up-key" not in again.stdout + again.stderr
+
+
+def uncommented(text):
+    return "\n".join(line.removeprefix("# ") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("id", Registry.installed().provider_ids())
+def test_every_line_that_init_writes_is_right_once_it_is_uncommented(command, id):
+    registry = Registry.installed()
+    written = first_configuration(registry)
+    title = registry.provider(id).info.title
+    head = written[: written.index("\n## Secrets are")].replace('"local:', '"other:')
+    section = written[written.index(f"\n## {title}\n") :].split("\n\n## ")[0]
+    path = command.folder / "jackfield.toml"
+    path.write_text(uncommented("\n".join([head.split("[aliases]")[0], section])), "utf-8")
+    result = command("config", "validate", configured=False, registry=registry)
+    assert result.exit_code == 0, result.stderr
+    settings = load_config(path, registry).connections["local" if id == "onnx" else id].settings
+    for field in attrs.fields(type(settings)):
+        default = field.default.factory() if isinstance(field.default, attrs.Factory) else field.default
+        if field.name in {"models", "timeout", "retry"} or getattr(settings, field.name) == default:
+            continue
+        told = f"{field.name} is still a placeholder" in result.stderr
+        value = getattr(settings, field.name)
+        told = told or (
+            isinstance(value, Secret) and f"YOUR_{field.name.upper()} is not set" in result.stderr
+        )
+        assert told or f"{field.name} = {json.dumps(value)}    # an example" in section, field.name
+
+
+def test_init_writes_defaults_and_what_they_mean():
+    text = first_configuration(Registry.of(Described("described")))
+    for line in (
+        "## Where it is.",
+        '# base_url = "https://described.example"',
+        "# betas = []",
+        "# max_queue = 64",
+        "## threads is not set. Threads of one model; all unless given.",
+        '# workspace = "your-workspace"',
+        '# endpoint = "https://your-endpoint.example"',
+    ):
+        assert line in text.splitlines()
+
+
+def test_init_has_an_alias_for_embeddings():
+    written = tomllib.loads(first_configuration(Registry.of(FakeProvider("onnx"))))
+    assert written["aliases"] == {"default": "local:smollm2-135m", "embedding": "local:minilm"}
+
+
+def test_init_says_that_it_made_a_folder(command, tmp_path):
+    path = tmp_path / "new" / "declared.toml"
+    result = command("--config", str(path), "config", "init", configured=False)
+    assert path.exists()
+    assert f"folder {path.parent} is new" in " ".join(result.stderr.split())
+
+
+def test_a_default_that_does_not_embed_is_named(command):
+    command.fake.capabilities = Capabilities(known=True, kinds=frozenset({"chat"}))
+    result = command("embed", "x")
+    assert result.exit_code == 4
+    assert "the alias default does not serve embedding; name a model with -m" in result.stderr
+    assert "declare an alias `embedding`" in result.stderr
+
+
+@attrs.frozen(kw_only=True)
+class DescribedSettings:
+    """Keys.
+
+    Attributes:
+        base_url: Where it is.
+        threads: Threads of one model; all unless given.
+    """
+
+    base_url: str = "https://described.example"
+    betas: tuple[str, ...] = ()
+    max_queue: int = 64
+    threads: int | None = None
+    workspace: str | None = None
+    endpoint: str | None = None
+
+
+class Described(FakeProvider):
+    @hookimpl
+    def jackfield_provider(self):
+        return attrs.evolve(super().jackfield_provider(), settings=DescribedSettings)

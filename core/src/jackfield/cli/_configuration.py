@@ -36,6 +36,7 @@ def init(session: Session, force: bool) -> None:
     if path.exists() and not force:
         raise ConfigurationError(f"{path} is there already; --force overwrites it, --config names another")
     text = first_configuration(session.registry)
+    new_folder = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -45,6 +46,8 @@ def init(session: Session, force: bool) -> None:
         session.write_json({"written": str(path)})
         return
     click.echo(f"wrote {path}")
+    if new_folder:
+        session.note(f"The folder {path.parent} is new.")
     session.note("Uncomment what you use, then: jackfield config validate, jackfield connections check")
 
 
@@ -57,7 +60,9 @@ def validate(session: Session) -> None:
     if loaded.failures:
         raise _all_failures(loaded.failures)
     session.run(_entered)
-    missing = [line for one in loaded.connections.values() for line in _missing_secrets(one)]
+    missing = [
+        line for one in loaded.connections.values() for line in (*_placeholders(one), *_missing_secrets(one))
+    ]
     if session.json:
         path = str(loaded.path) if loaded.path is not None else None
         names = {"connections": list(loaded.connections), "aliases": list(loaded.aliases)}
@@ -80,6 +85,23 @@ def _all_failures(failures: Any) -> ConfigurationError:
         return error
     lines = "".join(f"\n  connections.{name}: {failure.message}" for name, failure in failures.items())
     return ConfigurationError(f"{len(failures)} connections cannot be used:{lines}")
+
+
+def _placeholders(connection: ConnectionConfig) -> list[str]:
+    """Say which values are still those that `config init` wrote in the place of a person's own."""
+    import attrs
+
+    from ._template import PLACEHOLDER
+
+    settings = connection.settings
+    values = {entry.id: entry.id for entry in connection.models or ()}
+    if attrs.has(type(settings)):
+        values |= {field.name: getattr(settings, field.name) for field in attrs.fields(type(settings))}
+    return [
+        f"connections.{connection.name}: {key} is still a placeholder; write your own, or leave the line out"
+        for key, value in values.items()
+        if isinstance(value, str | Path) and PLACEHOLDER in str(value)
+    ]
 
 
 def _missing_secrets(connection: ConnectionConfig) -> list[str]:

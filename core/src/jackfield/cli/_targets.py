@@ -41,10 +41,13 @@ def choose_target(session: Session, given: str | None, kind: Kind) -> str:
         return fitting[0]
     open_ended = [f"{name}:..." for name, one in config.connections.items() if _is_open_ended(one)]
     known = [*config.aliases, *(fitting or declared), *open_ended]
+    if DEFAULT in config.aliases:
+        lead = f"the alias {DEFAULT} does not serve {kind}; name a model with -m TARGET, or declare an alias `{kind}`"
+    else:
+        lead = 'which model? Name one with -m TARGET, or declare [aliases] default = "connection:model"'
     listed = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
     raise UnknownTargetError(
-        f'which model? Name one with -m TARGET, or declare [aliases] default = "connection:model"; '
-        f"there {'is' if len(known) == 1 else 'are'}: {listed or 'no connection'}"
+        f"{lead}; there {'is' if len(known) == 1 else 'are'}: {listed or 'no connection'}"
         + ("; `jackfield models` lists what a connection offers" if open_ended else "")
     )
 

@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
+import re
+import textwrap
 import typing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from jackfield._errors import JackfieldError
 from jackfield._secrets import Secret
+from jackfield._settings import example_of
 
 if TYPE_CHECKING:
     from jackfield._provider import Provider
     from jackfield._registry import Registry
 
-__all__ = ["first_configuration"]
+__all__ = ["PLACEHOLDER", "first_configuration"]
 
 _HEAD: Final = """\
-# Connections of this program or machine. A target is "connection:model", or an alias.
-# Check this file: jackfield config validate      Try it: jackfield connections check
+## Connections of this program or machine. A target is "connection:model", or an alias.
+## Check this file: jackfield config validate      Try it: jackfield connections check
+##
+## Lines with one # are settings: a value is the default, and what is written your-... is yours to fill in.
+## Lines with ## are words.
 
 [defaults]
-# unsupported = "error"        # "drop": leave out what a model cannot honour, and say so
-# timeout = { connect = 10, first_event = 120, idle = 60, total = 600 }    # seconds
+## "drop" leaves out what a model cannot honour, and says so
+# unsupported = "error"
+## seconds
+# timeout = { connect = 10, idle = 60, total = 600 }
 # retry = { attempts = 3, max_delay = 30, retry_after_cap = 120 }
 """
 _SECRETS: Final = """\
-# Secrets are references, never values: "env:NAME", "file:/path", "keyring:service/name".
-# models = [...] is the list of allowed models, entries may end in *; without it all are allowed.
+## Secrets are references, never values: "env:NAME", "file:/path", "keyring:service/name".
+## models = [...] is the list of allowed models, entries may end in *; without it all are allowed.
 """
+PLACEHOLDER: Final = "your-"
 _DEMO: Final = "onnx"
-_DEMO_TARGET: Final = "local:smollm2-135m"
+_DEMO_ALIASES: Final = """\
+default = "local:smollm2-135m"    # a demo model of 135M parameters
+embedding = "local:minilm"
+"""
 _TRANSPORT_KEYS: Final = frozenset(
     {"proxy", "ca_bundle", "timeout", "retry", "headers", "max_parallel", "models"}
 )
+_ADDRESSES: Final = ("url", "uri", "endpoint", "host")
+_WIDTH: Final = 110
 
 
 def first_configuration(registry: Registry) -> str:
@@ -42,16 +59,10 @@ def first_configuration(registry: Registry) -> str:
     ids = registry.provider_ids()
     sections = [_section(registry, name) for name in ids]
     if not ids:
-        sections.append("# No provider is installed yet: pip install jackfield-NAME\n")
-    demo = any(f"\n[connections.{_DEMO_TARGET.partition(':')[0]}]\n" in section for section in sections)
-    return "\n".join([_HEAD, _aliases(demo=demo), _SECRETS, *sections])
-
-
-def _aliases(*, demo: bool) -> str:
-    line = '# default = "connection:model"'
-    if demo:
-        line = f'default = "{_DEMO_TARGET}"    # a demo model of 135M parameters'
-    return f"[aliases]\n{line}\n"
+        sections.append("## No provider is installed yet; each is a package, jackfield-NAME.\n")
+    demo = any("\n[connections.local]\n" in section for section in sections)
+    aliases = _DEMO_ALIASES if demo else '# default = "connection:model"\n'
+    return "\n".join([_HEAD, f"[aliases]\n{aliases}", _SECRETS, *sections])
 
 
 def _section(registry: Registry, id: str) -> str:
@@ -59,42 +70,93 @@ def _section(registry: Registry, id: str) -> str:
         provider = registry.provider(id)
     except JackfieldError as error:
         reason = " ".join(error.message.split())
-        return f"# {id} is installed and cannot be used: {reason}\n"
+        return f"## {id} is installed and cannot be used: {reason}\n"
     name = "local" if id == _DEMO else id
-    active, lines = _keys(provider)
-    table = [f"[connections.{name}]", f'provider = "{id}"', *lines]
-    if not active:
+    table = [f"[connections.{name}]", f'provider = "{id}"', *_keys(provider)]
+    if not _is_ready(provider):
         table = [line if line.startswith("#") else f"# {line}" for line in table]
-    return "\n".join([f"# {provider.info.title}", *table, ""])
+    return "\n".join([f"## {provider.info.title}", *table, ""])
 
 
-def _keys(provider: Provider) -> tuple[bool, list[str]]:
-    """Give a provider's own keys as lines, and whether it can be used as it stands."""
-    active = not provider.info.requires_models
-    lines: list[str] = []
-    hints = _hints(provider.info.settings)
-    for field in attrs.fields(provider.info.settings):
-        if field.name == "credentials" or field.name in _TRANSPORT_KEYS:
-            continue
-        if field.default is attrs.NOTHING:
-            active = False
-            lines.append(f"{field.name} = {_example(hints.get(field.name), field.name)}")
-        elif isinstance(field.default, Secret) and field.default.reference:
-            active = active and _is_there(field.default)
-            lines.append(f'{field.name} = "{field.default.reference}"')
-        else:
-            lines.append(f"# {field.name} = {_example(hints.get(field.name), field.name)}")
-    if provider.info.credentials:
-        kinds = " or ".join(provider.info.credentials)
-        lines.append(f'# credentials = "NAME"    # a table [credentials.NAME] with kind = {kinds}')
-    if provider.info.requires_models:
-        lines.append('models = [{ id = "your-name", underlying = "model" }]')
-    return active, lines
+def _is_ready(provider: Provider) -> bool:
+    """Say whether a connection works as it stands: nothing is asked for, and its key is there."""
+    fields = attrs.fields(provider.info.settings)
+    secrets = [field.default for field in fields if isinstance(field.default, Secret)]
+    if provider.info.requires_models or any(field.default is attrs.NOTHING for field in fields):
+        return False
+    if not all(_is_there(secret) for secret in secrets):
+        return False
+    return bool(secrets) or not provider.info.credentials
 
 
 def _is_there(secret: Secret) -> bool:
     scheme, _, name = (secret.reference or "").partition(":")
     return scheme == "env" and bool(os.environ.get(name))
+
+
+def _keys(provider: Provider) -> list[str]:
+    """Give a provider's own keys as lines, each below what it means."""
+    lines: list[str] = []
+    settings = provider.info.settings
+    hints, meanings = _hints(settings), _meanings(settings)
+    for field in attrs.fields(settings):
+        if field.name == "credentials" or field.name in _TRANSPORT_KEYS:
+            continue
+        meaning, default = meanings.get(field.name, ""), _default(field)
+        hint = hints.get(field.name)
+        value = _written(default) or _placeholder(hint, field.name)
+        if default is None and "example" in field.metadata:  # where a plugin would refuse any placeholder
+            value = f"{_written(field.metadata['example'])}    # an example"
+        if field.default is attrs.NOTHING:
+            value = value or example_of(hint)
+        if not value:
+            lines += _words(f"{field.name} is not set. {meaning}".strip())
+            continue
+        needed = field.default is attrs.NOTHING or isinstance(default, Secret)
+        lines += [*_words(meaning), f"{'' if needed else '# '}{field.name} = {value}"]
+    if provider.info.credentials:
+        kinds = " or ".join(f'"{kind}"' for kind in provider.info.credentials)
+        lines += _words(
+            f'An identity in place of a key: credentials = "NAME" here, and a table [credentials.NAME] with kind = {kinds}.'
+        )
+    if provider.info.requires_models:
+        lines += _words("Each id is your own name of a deployment; `underlying` is the model behind it.")
+        lines.append(f'models = [{{ id = "{PLACEHOLDER}deployment", underlying = "openai:gpt-5-mini" }}]')
+    return lines
+
+
+def _default(field: Any) -> Any:
+    if field.default is attrs.NOTHING:
+        return None
+    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
+        return None if field.default.takes_self else field.default.factory()
+    return field.default
+
+
+def _written(value: Any) -> str:
+    """Write a default as TOML; "" for what has no short form there."""
+    if isinstance(value, Secret):
+        return f'"{value.reference}"' if value.reference else ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | Path):
+        return json.dumps(str(value), ensure_ascii=False)
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, tuple | list | set | frozenset):
+        return f"[{', '.join(map(_written, value))}]"
+    return "{}" if value is not None and value == {} else ""
+
+
+def _placeholder(hint: Any, name: str) -> str:
+    """Write something in the place of a text that only a person knows; "" where nothing but words would be right."""
+    kinds = {hint, *typing.get_args(hint)}
+    if Secret in kinds:
+        return f'"env:YOUR_{name.upper()}"'
+    if not kinds & {str, Path} or kinds & {int, float}:
+        return ""
+    word = f"{PLACEHOLDER}{name.replace('_', '-')}"
+    return f'"https://{word}.example"' if name.endswith(_ADDRESSES) else f'"{word}"'
 
 
 def _hints(settings: type) -> dict[str, Any]:
@@ -104,11 +166,20 @@ def _hints(settings: type) -> dict[str, Any]:
         return {}
 
 
-def _example(hint: Any, name: str) -> str:
-    kinds = {hint, *typing.get_args(hint)}
-    if Secret in kinds:
-        return f'"env:{name.upper()}"'
-    for kind, example in ((bool, "false"), (int, "1"), (float, "1.0")):
-        if kind in kinds:
-            return example
-    return '"https://..."' if name.endswith("url") else '"..."'
+def _meanings(settings: type) -> dict[str, str]:
+    """Read the section `Attributes` of a docstring: what is described, and how."""
+    found = re.search(r"(?ms)^Attributes:\n(.*?)(?:\n(?=\S)|\Z)", inspect.getdoc(settings) or "")
+    meanings: dict[str, str] = {}
+    name = ""
+    for line in found[1].splitlines() if found else ():
+        entry = re.match(r"    (\w+): ?(.*)", line)
+        if entry:
+            name = entry[1]
+            meanings[name] = entry[2]
+        elif name:
+            meanings[name] = f"{meanings[name]} {line.strip()}".strip()
+    return meanings
+
+
+def _words(text: str) -> list[str]:
+    return [f"## {line}" for line in textwrap.wrap(text, _WIDTH, break_on_hyphens=False)]
