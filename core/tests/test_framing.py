@@ -18,7 +18,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from recordings import folder
 
-from jackfield._framing import (
+from jackfield._framing import SniffedSSEFramer
+from jackfield._wire import Frame
+from jackfield.http import (
     FRAMINGS,
     AWSEventStreamFramer,
     Framer,
@@ -26,13 +28,11 @@ from jackfield._framing import (
     JSONArrayFramer,
     JSONLinesFramer,
     NestedFramer,
-    SniffedSSEFramer,
     SSEFramer,
     WholeFramer,
     event_payload,
     framer_for,
 )
-from jackfield._wire import Frame
 from jackfield.testing._eventstream import encode_aws_event
 
 AWS_HEADERS = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}

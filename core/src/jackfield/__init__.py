@@ -501,13 +501,14 @@ __all__ = [
 ]
 
 
+__version__ = (
+    "0.1.0"  # written here as in pyproject.toml (a test compares): importlib.metadata is slow to import
+)
+
+
 def __getattr__(name: str) -> Any:
     module = _MODULE_BY_NAME.get(name)
     if module is None:
-        if name == "__version__":
-            from importlib.metadata import version
-
-            return version("jackfield")
         msg = f"module 'jackfield' has no attribute {name!r}"
         raise AttributeError(msg)
     from importlib import import_module

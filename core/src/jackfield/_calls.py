@@ -12,12 +12,14 @@ from ._cost import Cost
 from ._replies import Attempt
 from ._requests import Request
 from ._usage import Usage
+from ._value import Value
 
 __all__ = ["Call", "Outcome", "Timings"]
 
 
-@attrs.frozen(kw_only=True, slots=False)  # one a call: without slots it is made in half the time
-class Call:
+# One a call: without slots it is made in half the time.
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Call(Value):
     """One call of the mesh, before it is translated. Frozen: a middleware passes on `attrs.evolve(call, ...)`.
 
     Attributes:
@@ -45,8 +47,8 @@ class Call:
     earlier: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
 
 
-@attrs.frozen(kw_only=True)
-class Timings:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Timings(Value):
     """Moments of a call, in seconds of `time.perf_counter()`; None if it did not come so far.
 
     Attributes:
@@ -62,8 +64,8 @@ class Timings:
     finished: float | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Outcome:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Outcome(Value):
     """How a call ended.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from ._content import Message
+from ._value import Value
 
 __all__ = [
     "FEATURES",
@@ -45,8 +46,8 @@ FEATURES: Final[Mapping[str, str]] = {
 """Every feature that a plugin may speak of, and what it means."""
 
 
-@attrs.frozen
-class Capability:
+@attrs.frozen(eq=False, repr=False)
+class Capability(Value):
     """One answer to "can it?".
 
     Attributes:
@@ -61,8 +62,8 @@ class Capability:
 UNKNOWN: Final = Capability()
 
 
-@attrs.frozen(kw_only=True)
-class ParameterRule:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ParameterRule(Value):
     """How a model treats one option. A row of a plugin's table.
 
     Attributes:
@@ -86,8 +87,8 @@ class ParameterRule:
     source: str = "unknown"
 
 
-@attrs.frozen(kw_only=True)
-class Limits:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Limits(Value):
     """Sizes; None is unknown.
 
     Attributes:
@@ -107,8 +108,8 @@ class Limits:
     dimensions: int | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Capabilities:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Capabilities(Value):
     """What is known of a model.
 
     Attributes:
@@ -151,8 +152,8 @@ class Capabilities:
         return attrs.evolve(self, features={**self.features, **added})
 
 
-@attrs.frozen
-class ModelRef:
+@attrs.frozen(eq=False, repr=False)
+class ModelRef(Value):
     """A model as a hook sees it.
 
     Attributes:
@@ -179,8 +180,8 @@ class ModelRef:
         return self.underlying.partition(":")[2] or self.underlying
 
 
-@attrs.frozen(kw_only=True)
-class ModelCard:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ModelCard(Value):
     """What `mesh.models` says of a model.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ._errors import ConfigurationError, JackfieldError
+from ._value import Value
 
 if TYPE_CHECKING:
     from ._connection import Connection
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["CheckResult", "check_connection"]
 
 
-@attrs.frozen(kw_only=True)
-class CheckResult:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class CheckResult(Value):
     """How a check went.
 
     Attributes:

@@ -23,6 +23,7 @@ from ._secrets import Secret
 from ._settings import INVALID, Reader, join
 from ._shared_keys import SHARED_KEYS, SharedKeys, read_shared_keys
 from ._suggest import closest
+from ._value import Value
 
 if TYPE_CHECKING:
     from ._pricefile import PriceTable
@@ -42,8 +43,8 @@ TABLES: Final = ("defaults", "aliases", "credentials", "connections", "middlewar
 CORE_KEYS: Final = ("provider", "models", "rate", *SHARED_KEYS)
 
 
-@attrs.frozen(kw_only=True)
-class ConnectionConfig:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ConnectionConfig(Value):
     """A declared connection.
 
     Attributes:
@@ -81,8 +82,8 @@ class ConnectionConfig:
     failure: JackfieldError | None = None
 
 
-@attrs.frozen(kw_only=True)
-class MeshConfig:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class MeshConfig(Value):
     """Everything that is declared.
 
     Attributes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ._errors import ConfigurationError
+from ._value import Value
 
 if TYPE_CHECKING:
     from ._registry import Registry
@@ -20,8 +21,8 @@ VARIABLE = "JACKFIELD_CONFIG"
 FILE_NAME = "jackfield.toml"
 
 
-@attrs.frozen
-class Document:
+@attrs.frozen(eq=False, repr=False)
+class Document(Value):
     """A configuration as it is written.
 
     Attributes:

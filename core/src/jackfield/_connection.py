@@ -24,6 +24,7 @@ from ._pricing import Pricing
 from ._secrets import Secret
 from ._suggest import closest
 from ._usage import Usage
+from ._value import Value
 from ._watchdog import Watchdog
 from ._wire import Head, Headers, Wire
 
@@ -37,8 +38,8 @@ __all__ = ["Connection", "Target"]
 _LISTING_PAGES = 100
 
 
-@attrs.frozen
-class Target:
+@attrs.frozen(eq=False, repr=False)
+class Target(Value):
     """A model of a connection, as one kind of request sees it; made once and kept."""
 
     model: ModelRef

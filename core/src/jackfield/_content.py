@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from ._value import Value
+
 __all__ = [
     "Audio",
     "Document",
@@ -28,8 +30,8 @@ ProviderData: TypeAlias = Mapping[str, Any]
 """What one provider wants back as it gave it, by provider id; other providers never see it."""
 
 
-@attrs.frozen
-class Text:
+@attrs.frozen(eq=False, repr=False)
+class Text(Value):
     """Plain text.
 
     Attributes:
@@ -45,8 +47,8 @@ class Text:
     provider_data: ProviderData | None = None
 
 
-@attrs.frozen
-class Image:
+@attrs.frozen(eq=False, repr=False)
+class Image(Value):
     """A picture, as bytes or by address (exactly one of the two).
 
     Attributes:
@@ -67,8 +69,8 @@ class Image:
         _exactly_one_source(self.data, self.url, "Image")
 
 
-@attrs.frozen
-class Audio:
+@attrs.frozen(eq=False, repr=False)
+class Audio(Value):
     """A recording, as bytes or by address.
 
     Attributes:
@@ -85,8 +87,8 @@ class Audio:
         _exactly_one_source(self.data, self.url, "Audio")
 
 
-@attrs.frozen
-class Document:
+@attrs.frozen(eq=False, repr=False)
+class Document(Value):
     """A document: a file's bytes, an address, or plain text (exactly one of the three).
 
     Attributes:
@@ -113,8 +115,8 @@ class Document:
             raise ValueError(msg)
 
 
-@attrs.frozen
-class Thinking:
+@attrs.frozen(eq=False, repr=False)
+class Thinking(Value):
     """A model's thinking, tied to the model that thought it.
 
     Replayed byte for byte to the same provider; dropped and reported for any other.
@@ -132,8 +134,8 @@ class Thinking:
     data: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen
-class ToolCall:
+@attrs.frozen(eq=False, repr=False)
+class ToolCall(Value):
     """A model's wish to have a tool called.
 
     Attributes:
@@ -151,8 +153,8 @@ class ToolCall:
     provider_data: ProviderData | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen
-class ToolResult:
+@attrs.frozen(eq=False, repr=False)
+class ToolResult(Value):
     """What a tool gave.
 
     Attributes:
@@ -177,8 +179,8 @@ class ToolResult:
         return "".join(part.text for part in self.content if isinstance(part, Text))
 
 
-@attrs.frozen
-class RawPart:
+@attrs.frozen(eq=False, repr=False)
+class RawPart(Value):
     """A part that only one provider understands, as its wire shows it.
 
     Made by decoders for what has no neutral form (a server tool's result, code execution), and by
@@ -208,8 +210,8 @@ def _parts(value: str | Part | Iterable[str | Part]) -> tuple[Part, ...]:
     return (value,)
 
 
-@attrs.frozen
-class Message:
+@attrs.frozen(eq=False, repr=False)
+class Message(Value):
     """One turn of a conversation.
 
     Attributes:
@@ -233,8 +235,8 @@ class Message:
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
-@attrs.frozen
-class Tool:
+@attrs.frozen(eq=False, repr=False)
+class Tool(Value):
     """A tool that a model may ask for.
 
     Attributes:

@@ -11,6 +11,7 @@ import attrs
 from ._capabilities import Kind, ModelCard
 from ._events import Event
 from ._secrets import Secret
+from ._value import Value
 from ._wire import Failure, Frame, Head, Wire
 
 __all__ = [
@@ -31,8 +32,8 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True)
-class ProviderInfo:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ProviderInfo(Value):
     """Who a provider is. Given by `jackfield_provider`.
 
     Attributes:
@@ -94,8 +95,8 @@ class FailureInStream(Exception):  # noqa: N818 -- says where, is never shown to
         self.failure = attrs.evolve(failure, in_stream=True)
 
 
-@attrs.frozen
-class Exchange:
+@attrs.frozen(eq=False, repr=False)
+class Exchange(Value):
     """An answer that has begun.
 
     Attributes:
@@ -130,8 +131,8 @@ class Transport(Protocol):
         ...
 
 
-@attrs.frozen
-class Token:
+@attrs.frozen(eq=False, repr=False)
+class Token(Value):
     """A bearer token.
 
     Attributes:
@@ -143,13 +144,13 @@ class Token:
     expires_at: float | None = None
 
 
-@attrs.frozen
-class NoAuth:
+@attrs.frozen(eq=False, repr=False)
+class NoAuth(Value):
     """The service wants no proof of identity."""
 
 
-@attrs.frozen
-class StaticHeader:
+@attrs.frozen(eq=False, repr=False)
+class StaticHeader(Value):
     """A header that holds a secret.
 
     Attributes:
@@ -165,8 +166,8 @@ class StaticHeader:
     optional: bool = False
 
 
-@attrs.frozen
-class Bearer:
+@attrs.frozen(eq=False, repr=False)
+class Bearer(Value):
     """A token that is fetched and renewed.
 
     Attributes:
@@ -196,8 +197,8 @@ class Signer(Protocol):
 Auth: TypeAlias = NoAuth | StaticHeader | Bearer | Signer
 
 
-@attrs.frozen(kw_only=True)
-class HttpAccess:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class HttpAccess(Value):
     """How to reach a service over HTTP. Given by `jackfield_transport`.
 
     Attributes:
@@ -213,8 +214,8 @@ class HttpAccess:
     named_auth: Mapping[str, Auth] = attrs.field(factory=dict)
 
 
-@attrs.frozen
-class Listing:
+@attrs.frozen(eq=False, repr=False)
+class Listing(Value):
     """A live listing of models. Given by `jackfield_discover`.
 
     Attributes:
@@ -226,8 +227,8 @@ class Listing:
     parse: Callable[[Head, bytes], tuple[Sequence[ModelCard], Wire | None]]
 
 
-@attrs.frozen(kw_only=True)
-class CostContext:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class CostContext(Value):
     """What a price may depend on.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from ._usage import Usage
+from ._value import Value
 
 __all__ = ["Cost", "CostItem", "Rate", "RateCard", "compute_cost"]
 
@@ -20,8 +21,8 @@ _MILLION: Final = 1_000_000
 _OF_TOKENS: Final = ("input", "output", "cache_", "reasoning", "request")
 
 
-@attrs.frozen
-class Rate:
+@attrs.frozen(eq=False, repr=False)
+class Rate(Value):
     """The price of one unit.
 
     Attributes:
@@ -40,8 +41,8 @@ class Rate:
     as_of: str | None = None
 
 
-@attrs.frozen
-class RateCard:
+@attrs.frozen(eq=False, repr=False)
+class RateCard(Value):
     """The rates of one model for one call; tiers have been chosen already.
 
     Attributes:
@@ -71,8 +72,8 @@ class RateCard:
         return cls(rates, currency)
 
 
-@attrs.frozen
-class CostItem:
+@attrs.frozen(eq=False, repr=False)
+class CostItem(Value):
     """One line of a bill: `quantity * rate / per`."""
 
     unit: str
@@ -84,8 +85,8 @@ class CostItem:
     as_of: str | None = None
 
 
-@attrs.frozen
-class Cost:
+@attrs.frozen(eq=False, repr=False)
+class Cost(Value):
     """What a call cost.
 
     Attributes:

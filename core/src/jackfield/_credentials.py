@@ -11,6 +11,7 @@ from ._contract import ProviderInfo
 from ._errors import ConfigurationError, JackfieldError, PluginError
 from ._settings import INVALID, Reader, join
 from ._suggest import closest
+from ._value import Value
 
 if TYPE_CHECKING:
     from ._registry import CredentialKind, Registry
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["Credentials", "read_credentials"]
 
 
-@attrs.frozen
-class _Identity:
+@attrs.frozen(eq=False, repr=False)
+class _Identity(Value):
     kind: str
     made: Any = attrs.field(default=None, repr=False)
     failure: PluginError | None = None
 
 
-@attrs.frozen
-class Credentials:
+@attrs.frozen(eq=False, repr=False)
+class Credentials(Value):
     """The tables `[credentials.NAME]`: one object each, shared by all connections that name it."""
 
     by_name: Mapping[str, _Identity | None] = attrs.field(factory=dict)

@@ -14,6 +14,7 @@ from ._cost import RateCard
 from ._money import read_price, read_rate
 from ._settings import INVALID, Reader, join
 from ._suggest import closest
+from ._value import Value
 
 __all__ = ["ModelEntry", "read_entries"]
 
@@ -36,8 +37,8 @@ OPTIONS: Final = frozenset(
 )
 
 
-@attrs.frozen(kw_only=True)
-class ModelEntry:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ModelEntry(Value):
     """One entry of `models`.
 
     Attributes:

@@ -9,6 +9,7 @@ import attrs
 
 from ._content import RawPart
 from ._usage import Usage
+from ._value import Record, Value
 
 __all__ = [
     "Citation",
@@ -38,8 +39,8 @@ FinishReason: TypeAlias = Literal[
 ]
 
 
-@attrs.define
-class Started:
+@attrs.define(eq=False, repr=False)
+class Started(Record):
     """The answer began; says what the service calls it and which model answers.
 
     May come again when the service says more; what is None does not unsay anything.
@@ -57,8 +58,8 @@ class Started:
     region: str | None = None
 
 
-@attrs.define
-class TextDelta:
+@attrs.define(eq=False, repr=False)
+class TextDelta(Record):
     """A piece of text.
 
     Attributes:
@@ -74,16 +75,16 @@ class TextDelta:
     provider_data: Mapping[str, Any] | None = None
 
 
-@attrs.define
-class RefusalDelta:
+@attrs.define(eq=False, repr=False)
+class RefusalDelta(Record):
     """A piece of the text in which a model declines."""
 
     text: str
     choice: int = 0
 
 
-@attrs.define
-class ThinkingDelta:
+@attrs.define(eq=False, repr=False)
+class ThinkingDelta(Record):
     """A piece of thinking.
 
     Attributes:
@@ -99,8 +100,8 @@ class ThinkingDelta:
     data: Mapping[str, Any] | None = None
 
 
-@attrs.define
-class ToolCallStart:
+@attrs.define(eq=False, repr=False)
+class ToolCallStart(Record):
     """A tool call began. `index` numbers the calls of one choice."""
 
     index: int
@@ -110,8 +111,8 @@ class ToolCallStart:
     provider_data: Mapping[str, Any] | None = None
 
 
-@attrs.define
-class ToolCallDelta:
+@attrs.define(eq=False, repr=False)
+class ToolCallDelta(Record):
     """A piece of a tool call's arguments: JSON text."""
 
     index: int
@@ -119,16 +120,16 @@ class ToolCallDelta:
     choice: int = 0
 
 
-@attrs.define
-class ToolCallEnd:
+@attrs.define(eq=False, repr=False)
+class ToolCallEnd(Record):
     """A tool call's arguments are whole."""
 
     index: int
     choice: int = 0
 
 
-@attrs.frozen
-class Citation:
+@attrs.frozen(eq=False, repr=False)
+class Citation(Value):
     """Where a statement comes from.
 
     Attributes:
@@ -150,16 +151,16 @@ class Citation:
     data: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
 
-@attrs.define
-class CitationDelta:
+@attrs.define(eq=False, repr=False)
+class CitationDelta(Record):
     """A citation of what was said."""
 
     citation: Citation
     choice: int = 0
 
 
-@attrs.frozen
-class TokenLogprob:
+@attrs.frozen(eq=False, repr=False)
+class TokenLogprob(Value):
     """One token's log probability and the alternatives to it."""
 
     token: str
@@ -168,24 +169,24 @@ class TokenLogprob:
     top: tuple[TokenLogprob, ...] = ()
 
 
-@attrs.define
-class LogprobsDelta:
+@attrs.define(eq=False, repr=False)
+class LogprobsDelta(Record):
     """Log probabilities of the tokens said since the last."""
 
     tokens: Sequence[TokenLogprob]
     choice: int = 0
 
 
-@attrs.define
-class PartAdded:
+@attrs.define(eq=False, repr=False)
+class PartAdded(Record):
     """A whole part that came at once and has no neutral form; kept in the message."""
 
     part: RawPart
     choice: int = 0
 
 
-@attrs.define
-class UsageUpdate:
+@attrs.define(eq=False, repr=False)
+class UsageUpdate(Record):
     """Usage so far: running totals, never increments; the last value of each count stands.
 
     Attributes:
@@ -197,8 +198,8 @@ class UsageUpdate:
     raw: Any = None
 
 
-@attrs.define
-class Finish:
+@attrs.define(eq=False, repr=False)
+class Finish(Record):
     """A choice is finished. Once per choice.
 
     Attributes:
@@ -214,8 +215,8 @@ class Finish:
     detail: Any = None
 
 
-@attrs.define
-class EmbeddingData:
+@attrs.define(eq=False, repr=False)
+class EmbeddingData(Record):
     """One embedding.
 
     Attributes:
@@ -227,23 +228,23 @@ class EmbeddingData:
     vector: Any
 
 
-@attrs.define
-class RerankScore:
+@attrs.define(eq=False, repr=False)
+class RerankScore(Record):
     """How well one document fits the query."""
 
     index: int
     score: float
 
 
-@attrs.define
-class TokensCounted:
+@attrs.define(eq=False, repr=False)
+class TokensCounted(Record):
     """The answer of a token-counting endpoint."""
 
     input_tokens: int
 
 
-@attrs.define
-class RawEvent:
+@attrs.define(eq=False, repr=False)
+class RawEvent(Record):
     """Something that has no event of its own, kept as it came."""
 
     kind: str

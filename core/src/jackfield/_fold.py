@@ -11,6 +11,7 @@ from . import _events as ev
 from ._content import Message, Part, RawPart, Text, Thinking, ToolCall
 from ._replies import Choice
 from ._usage import Usage
+from ._value import Record
 
 __all__ = ["Folded", "fold"]
 
@@ -33,8 +34,8 @@ def fold(events: Iterable[ev.Event], *, provider: str | None = None, model: str 
     return folded
 
 
-@attrs.define
-class _Run:
+@attrs.define(eq=False, repr=False)
+class _Run(Record):
     """Consecutive pieces that make one part."""
 
     kind: type
@@ -43,8 +44,8 @@ class _Run:
     data: dict[str, Any] | None = None
 
 
-@attrs.define
-class _Call:
+@attrs.define(eq=False, repr=False)
+class _Call(Record):
     """A tool call in the making."""
 
     id: str

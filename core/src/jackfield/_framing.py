@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jackfield._eventstream import AWSEventStreamFramer
 from jackfield._framer import Framer, FramingError, StrictFramer
-from jackfield._json_array import JSONArrayFramer
 from jackfield._wire import Frame
 
 __all__ = [
     "FRAMINGS",
-    "AWSEventStreamFramer",
     "Framer",
     "FramingError",
-    "JSONArrayFramer",
     "JSONLinesFramer",
     "NestedFramer",
     "SSEFramer",
@@ -275,14 +271,29 @@ def event_payload(frame: Frame) -> bytes | None:
     return data
 
 
+# Two formats load with their first answer: they are few services' own, and slower to import than all others together.
+
+
+def _event_stream() -> Framer:
+    from jackfield._eventstream import AWSEventStreamFramer
+
+    return AWSEventStreamFramer()
+
+
+def _json_array() -> Framer:
+    from jackfield._json_array import JSONArrayFramer
+
+    return JSONArrayFramer()
+
+
 _MAKERS: dict[str, Callable[[], Framer]] = {
     "sse": SSEFramer,
     "jsonlines": JSONLinesFramer,
-    "json_array": JSONArrayFramer,
-    "aws_eventstream": AWSEventStreamFramer,
+    "json_array": _json_array,
+    "aws_eventstream": _event_stream,
     "whole": WholeFramer,
-    "aws_eventstream+sse": lambda: NestedFramer(AWSEventStreamFramer(), SSEFramer, event_payload),
-    "aws_eventstream+jsonlines": lambda: NestedFramer(AWSEventStreamFramer(), JSONLinesFramer, event_payload),
+    "aws_eventstream+sse": lambda: NestedFramer(_event_stream(), SSEFramer, event_payload),
+    "aws_eventstream+jsonlines": lambda: NestedFramer(_event_stream(), JSONLinesFramer, event_payload),
 }
 
 FRAMINGS: tuple[str, ...] = tuple(_MAKERS)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
 from typing import Final, Literal, TypeAlias
 
 import attrs
+
+from ._entry_points import FoundEntryPoint, found_entry_points
+from ._value import Value
 
 __all__ = ["GROUPS", "InstalledPlugin", "PluginKind", "PluginState", "read_entry_points"]
 
@@ -23,7 +24,6 @@ GROUPS: Final[dict[PluginKind, str]] = {
 """Groups of entry points; `.v` and the contract's version follow."""
 
 _KIND_BY_GROUP: Final = {group: kind for kind, group in GROUPS.items()}
-_GROUP: Final = re.compile(r"(jackfield\.[a-z]+)\.v(\d+)")
 
 
 @attrs.frozen(eq=False)
@@ -42,19 +42,19 @@ class InstalledPlugin:
     kind: PluginKind
     contract: int
     load: Callable[[], object]
-    entry: EntryPoint | None = None
+    entry: FoundEntryPoint | None = None
 
     # Reading a distribution's metadata costs more than finding it, so both wait until they are asked for.
 
     @property
     def distribution(self) -> str | None:
         """The distribution it comes from."""
-        return self.entry.dist.name if self.entry is not None and self.entry.dist is not None else None
+        return self.entry.distribution[0] if self.entry is not None else None
 
     @property
     def version(self) -> str | None:
         """That distribution's version."""
-        return self.entry.dist.version if self.entry is not None and self.entry.dist is not None else None
+        return self.entry.distribution[1] if self.entry is not None else None
 
     @property
     def label(self) -> str:
@@ -64,8 +64,8 @@ class InstalledPlugin:
         return label if self.distribution is None else f"{label} ({self.distribution} {self.version})"
 
 
-@attrs.frozen(kw_only=True)
-class PluginState:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class PluginState(Value):
     """One line of the list of plugins.
 
     Attributes:
@@ -108,14 +108,9 @@ class PluginState:
 def read_entry_points() -> tuple[InstalledPlugin, ...]:
     """Read the names of all plugins, of every version of the contract."""
     found = []
-    everything = entry_points()
-    for group in sorted(everything.groups):
-        match = _GROUP.fullmatch(group)
-        kind = _KIND_BY_GROUP.get(match[1]) if match else None
-        if match is None or kind is None:
-            continue
-        found += [
-            InstalledPlugin(entry.name, kind, int(match[2]), entry.load, entry)
-            for entry in everything.select(group=group)
-        ]
-    return tuple(found)
+    for entry in found_entry_points("jackfield."):
+        group, _, contract = entry.group.rpartition(".v")
+        kind = _KIND_BY_GROUP.get(group)
+        if kind is not None and contract.isdecimal():
+            found.append(InstalledPlugin(entry.name, kind, int(contract), entry.load, entry))
+    return tuple(sorted(found, key=lambda plugin: (plugin.kind, plugin.contract)))

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from ._content import Tool
+from ._value import Value
 
 __all__ = ["UNSET", "Maybe", "Options", "Reasoning", "Unset", "UnsupportedPolicy"]
 
@@ -34,8 +35,8 @@ UNSET: Final = Unset.UNSET
 UnsupportedPolicy: TypeAlias = Literal["error", "drop"]
 
 
-@attrs.frozen
-class Reasoning:
+@attrs.frozen(eq=False, repr=False)
+class Reasoning(Value):
     """How much a model shall think, normalised from `reasoning=`.
 
     Attributes:
@@ -53,9 +54,8 @@ Maybe: TypeAlias = Any
 """A value or `UNSET`; the class below names the value's type in its docstring."""
 
 
-@attrs.frozen(
-    kw_only=True, slots=False
-)  # one a call: setting this many slots of a frozen object takes thrice as long
+# One a call: setting this many slots of a frozen object takes thrice as long.
+@attrs.frozen(kw_only=True, slots=False)
 class Options:
     """The options of one call; each is `UNSET` unless the caller gave it.
 

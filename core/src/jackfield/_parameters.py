@@ -10,14 +10,15 @@ import attrs
 from ._capabilities import Capabilities, ParameterRule
 from ._errors import UnsupportedError
 from ._options import UNSET
+from ._value import Value
 
 __all__ = ["ParameterNote", "ParameterReport", "ParameterWriter", "Translation"]
 
 Fate: TypeAlias = Literal["sent", "renamed", "defaulted", "clamped", "dropped", "emulated", "refused"]
 
 
-@attrs.frozen(slots=False)  # one an option: without slots it is made in half the time
-class ParameterNote:
+@attrs.frozen(slots=False, eq=False, repr=False)  # one an option: without slots it is made in half the time
+class ParameterNote(Value):
     """What became of one parameter.
 
     Attributes:
@@ -35,8 +36,8 @@ class ParameterNote:
     why: str | None = None
 
 
-@attrs.frozen
-class ParameterReport:
+@attrs.frozen(eq=False, repr=False)
+class ParameterReport(Value):
     """What became of every parameter of one attempt, in order."""
 
     notes: tuple[ParameterNote, ...] = ()
@@ -58,8 +59,8 @@ class ParameterReport:
         return tuple(note for note in self.notes if note.fate not in {"sent", "renamed"})
 
 
-@attrs.frozen
-class Translation:
+@attrs.frozen(eq=False, repr=False)
+class Translation(Value):
     """What `jackfield_translate` gives: exactly one wire and the report."""
 
     wire: Any

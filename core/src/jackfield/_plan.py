@@ -19,6 +19,7 @@ from ._parameters import ParameterReport
 from ._replies import TokenCount
 from ._translation import translate
 from ._usage import Usage
+from ._value import Value
 from ._wire import Wire
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ __all__ = ["Plan", "estimate_tokens", "make_plan"]
 _CHARACTERS_A_TOKEN = 4
 
 
-@attrs.frozen(kw_only=True)
-class Plan:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Plan(Value):
     """What `mesh.explain` gives.
 
     Attributes:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import attrs
 
+from ._value import Value
+
 __all__ = ["RetryPolicy", "TimeoutPolicy"]
 
 
 _STREAM_FIRST_EVENT = 120.0
 
 
-@attrs.frozen(kw_only=True)
-class TimeoutPolicy:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class TimeoutPolicy(Value):
     """Seconds that each phase of a call may take; None is no limit.
 
     Attributes:
@@ -34,8 +36,8 @@ class TimeoutPolicy:
         return self.first_event
 
 
-@attrs.frozen(kw_only=True)
-class RetryPolicy:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class RetryPolicy(Value):
     """When to try again.
 
     Attributes:

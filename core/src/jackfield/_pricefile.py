@@ -14,6 +14,7 @@ import attrs
 from ._cost import Rate, RateCard
 from ._errors import ConfigurationError
 from ._suggest import closest
+from ._value import Value
 
 __all__ = ["PriceTable"]
 
@@ -24,8 +25,8 @@ _MILLION: Final = 1_000_000
 _ALWAYS: Final = date.min
 
 
-@attrs.frozen
-class _Row:
+@attrs.frozen(eq=False, repr=False)
+class _Row(Value):
     line: int
     key: tuple[str, str]
     rate: Rate
@@ -33,8 +34,8 @@ class _Row:
     since: date
 
 
-@attrs.frozen
-class PriceTable:
+@attrs.frozen(eq=False, repr=False)
+class PriceTable(Value):
     """Rates by provider and model.
 
     Attributes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ._cost import Cost, RateCard, compute_cost
+from ._value import Value
 
 if TYPE_CHECKING:
     from ._capabilities import ModelRef
@@ -22,8 +23,8 @@ __all__ = ["Pricing"]
 _log = logging.getLogger("jackfield")
 
 
-@attrs.frozen
-class Pricing:
+@attrs.frozen(eq=False, repr=False)
+class Pricing(Value):
     """Prices calls of one connection.
 
     Rates are looked for in this order: declared on the model or the connection, the price file, the plugin,

@@ -18,6 +18,7 @@ from ._extensions import Extensions, bind_extension
 from ._installed import GROUPS, InstalledPlugin, PluginKind, PluginState, read_entry_points
 from ._provider import Provider, bind_provider
 from ._suggest import closest
+from ._value import Value
 
 __all__ = ["CredentialKind", "PluginState", "Provider", "Registry"]
 
@@ -35,8 +36,8 @@ OUR_PROVIDERS: Final = (
 T = TypeVar("T")
 
 
-@attrs.frozen
-class CredentialKind:
+@attrs.frozen(eq=False, repr=False)
+class CredentialKind(Value):
     """A kind of `[credentials]`. What an entry point of `jackfield.credentials.v1` names.
 
     Attributes:

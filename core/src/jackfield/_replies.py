@@ -13,12 +13,14 @@ from ._errors import MalformedResponseError
 from ._events import Citation, FinishReason, TokenLogprob
 from ._parameters import ParameterReport
 from ._usage import Usage
+from ._value import Value
 
 __all__ = ["Attempt", "Choice", "EmbedReply", "Ranking", "Reply", "RerankReply", "TokenCount"]
 
 
-@attrs.frozen(kw_only=True, slots=False)  # one a call: without slots it is made in half the time
-class Attempt:
+# One a call: without slots it is made in half the time.
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Attempt(Value):
     """One try to get an answer.
 
     Attributes:
@@ -48,8 +50,9 @@ class Attempt:
     parameters: ParameterReport = attrs.field(factory=ParameterReport, repr=False)
 
 
-@attrs.frozen(kw_only=True, slots=False)  # one a call: without slots it is made in half the time
-class Choice:
+# One a call: without slots it is made in half the time.
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Choice(Value):
     """One of the answers to one request.
 
     Attributes:
@@ -227,8 +230,8 @@ class EmbedReply(_Answer):
         return [vector.tolist() for vector in self.embeddings]
 
 
-@attrs.frozen
-class Ranking:
+@attrs.frozen(eq=False, repr=False)
+class Ranking(Value):
     """How well one document fits: its index among the documents, and its score (more is better)."""
 
     index: int
@@ -246,8 +249,8 @@ class RerankReply(_Answer):
     results: tuple[Ranking, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
-class TokenCount:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class TokenCount(Value):
     """How many tokens an input has.
 
     Attributes:

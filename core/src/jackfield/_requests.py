@@ -9,6 +9,7 @@ import attrs
 
 from ._content import Message
 from ._options import UNSET, Maybe, Options
+from ._value import Value
 
 __all__ = [
     "ChatRequest",
@@ -26,8 +27,8 @@ InputType: TypeAlias = Literal["query", "document", "classification", "clusterin
 Truncate: TypeAlias = Literal["error", "start", "end"]
 
 
-@attrs.frozen
-class ChatRequest:
+@attrs.frozen(eq=False, repr=False)
+class ChatRequest(Value):
     """A conversation to go on with."""
 
     messages: tuple[Message, ...]
@@ -35,8 +36,8 @@ class ChatRequest:
     stream: bool = False
 
 
-@attrs.frozen
-class CompletionRequest:
+@attrs.frozen(eq=False, repr=False)
+class CompletionRequest(Value):
     """A text to go on with."""
 
     prompt: str
@@ -44,8 +45,8 @@ class CompletionRequest:
     stream: bool = False
 
 
-@attrs.frozen
-class SummarizeRequest:
+@attrs.frozen(eq=False, repr=False)
+class SummarizeRequest(Value):
     """A text to sum up."""
 
     text: str
@@ -53,8 +54,8 @@ class SummarizeRequest:
     stream: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class EmbedRequest:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class EmbedRequest(Value):
     """Texts to embed.
 
     Attributes:
@@ -83,8 +84,8 @@ class EmbedRequest:
         return {name: value for name in names if (value := getattr(self, name)) is not UNSET}
 
 
-@attrs.frozen(kw_only=True)
-class RerankRequest:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class RerankRequest(Value):
     """Documents to order by how well they fit a query."""
 
     query: str
@@ -100,8 +101,8 @@ class RerankRequest:
         return {n: value for n in ("top_n", "truncate") if (value := getattr(self, n)) is not UNSET}
 
 
-@attrs.frozen
-class CountRequest:
+@attrs.frozen(eq=False, repr=False)
+class CountRequest(Value):
     """A conversation whose input tokens are to be counted."""
 
     messages: tuple[Message, ...]

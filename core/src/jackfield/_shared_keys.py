@@ -14,14 +14,15 @@ from ._options import UnsupportedPolicy
 from ._policies import RetryPolicy, TimeoutPolicy
 from ._secrets import Secret
 from ._settings import INVALID, Reader, join
+from ._value import Value
 
 __all__ = ["SHARED_KEYS", "SharedKeys", "read_shared_keys"]
 
 P = TypeVar("P", TimeoutPolicy, RetryPolicy)
 
 
-@attrs.frozen(kw_only=True)
-class SharedKeys:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class SharedKeys(Value):
     """What `[defaults]` and a connection may both say.
 
     Attributes:

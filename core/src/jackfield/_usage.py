@@ -7,11 +7,13 @@ from decimal import Decimal
 
 import attrs
 
+from ._value import Value
+
 __all__ = ["Usage"]
 
 
-@attrs.frozen(slots=False)  # one a call: without slots it is made in half the time
-class Usage:
+@attrs.frozen(slots=False, eq=False, repr=False)  # one a call: without slots it is made in half the time
+class Usage(Value):
     """Count what an answer used; None means that the provider did not say, never 0.
 
     Attributes:

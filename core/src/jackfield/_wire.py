@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from ._value import Value
+
 __all__ = ["Failure", "Frame", "Head", "Headers", "Wire"]
 
 _NO_HEADERS: Mapping[str, str] = {}
@@ -58,8 +60,8 @@ class Frame:
     headers: Mapping[str, object] | None = None
 
 
-@attrs.frozen
-class Head:
+@attrs.frozen(eq=False, repr=False)
+class Head(Value):
     """What comes before the body of an answer.
 
     Attributes:
@@ -71,8 +73,8 @@ class Head:
     headers: Mapping[str, str] = attrs.field(factory=Headers)
 
 
-@attrs.frozen(slots=False)  # one a call: without slots it is made in half the time
-class Wire:
+@attrs.frozen(slots=False, eq=False, repr=False)  # one a call: without slots it is made in half the time
+class Wire(Value):
     """A provider-shaped request as data, before anything is sent.
 
     Attributes:
@@ -100,8 +102,8 @@ class Wire:
     meta: Mapping[str, Any] = attrs.field(factory=dict)
 
 
-@attrs.frozen
-class Failure:
+@attrs.frozen(eq=False, repr=False)
+class Failure(Value):
     """What went wrong, as data, for `jackfield_error`.
 
     Attributes:

@@ -229,7 +229,7 @@ def configuration(registry: Registry) -> None:
     assert_type(Registry.of(FakeProvider()), Registry)
     unset: Unset = UNSET
     del unset
-    assert_type(jackfield.__version__, Any)
+    assert_type(jackfield.__version__, str)
 
 
 # Middlewares

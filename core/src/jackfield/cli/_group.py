@@ -128,9 +128,9 @@ class Commands(click.Group):
 
 def _extensions_installed() -> bool:
     # The registry costs a quarter of a second, most of it for nothing if there is no extension.
-    from importlib.metadata import entry_points
+    from jackfield._entry_points import found_entry_points
 
-    return any(group.startswith("jackfield.extensions.") for group in entry_points().groups)
+    return bool(found_entry_points("jackfield.extensions."))
 
 
 def _write_error(session: Session, error: Exception, *, as_json: bool) -> None:
