@@ -1,0 +1,16 @@
+"""The AWS identity that connections share, and the signer of their requests."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jackfield import CredentialKind
+
+from ._identity import AwsIdentity, default_identity
+from ._settings import AwsCredentials
+from ._signer import AwsSigner
+
+__all__ = ["CREDENTIALS", "AwsCredentials", "AwsIdentity", "AwsSigner", "default_identity"]
+
+CREDENTIALS: Final = CredentialKind(AwsCredentials, AwsIdentity)
+"""The kind `aws` of `[credentials]`."""

@@ -1,0 +1,97 @@
+"""What an administrator may write in a table `[credentials.NAME]` of kind `aws`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from jackfield import ConfigurationError, Secret, secret
+
+__all__ = ["AwsCredentials"]
+
+_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+_ROLE: Final = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/[\w+=,.@/-]+")
+_SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}")
+_DURATIONS: Final = (900, 43_200)
+"""Seconds that STS lends a role for. Source: AWS STS API reference, AssumeRole (2026-11-22)."""
+
+
+@attrs.frozen(kw_only=True)
+class AwsCredentials:
+    """Keys of a table `[credentials.NAME]` of the kind `aws`.
+
+    Who it is: `access_key_id` with `secret_access_key`, or `profile`, or nothing, which means the default chain of
+    boto3 (environment, profile `default`, SSO, web identity, container, instance). Whom it acts as: `role_arn`.
+
+    Attributes:
+        profile: A profile of `~/.aws/config`; keys, roles, SSO, `credential_process`: whatever stands there.
+        access_key_id: A reference to the id of an access key.
+        secret_access_key: A reference to its secret.
+        session_token: A reference to the token of temporary keys.
+        role_arn: The role that is assumed.
+        external_id: What the role's owner wants to be told.
+        role_session_name: How the session is named in the role's logs.
+        duration: Seconds for which the role is assumed; it is renewed before they end.
+        web_identity_token_file: A file with an OIDC token by which the role is assumed; read again for each renewal.
+        region: The region of connections that name none.
+        sts_url: Takes the place of the address of STS.
+        sso_url: Takes the place of the address of IAM Identity Center's portal.
+        sso_oidc_url: Takes the place of the address where IAM Identity Center renews tokens.
+    """
+
+    profile: str | None = None
+    access_key_id: Secret | None = secret()
+    secret_access_key: Secret | None = secret()
+    session_token: Secret | None = secret()
+    role_arn: str | None = None
+    external_id: str | None = None
+    role_session_name: str | None = None
+    duration: int | None = None
+    web_identity_token_file: Path | None = None
+    region: str | None = None
+    sts_url: str | None = None
+    sso_url: str | None = None
+    sso_oidc_url: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, when the config is loaded."""
+        self._check_source()
+        self._check_role()
+        if self.region is not None and not _REGION.fullmatch(self.region):
+            raise ConfigurationError(f'region must be a region such as "eu-central-1", not {self.region!r}')
+        for key in ("sts_url", "sso_url", "sso_oidc_url"):
+            value = getattr(self, key)
+            if value is not None and not value.startswith(("http://", "https://")):
+                raise ConfigurationError(f"{key} must begin with http:// or https://, got {value!r}")
+
+    def _check_source(self) -> None:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ConfigurationError("access_key_id and secret_access_key belong together; write both")
+        if self.session_token is not None and self.access_key_id is None:
+            raise ConfigurationError("session_token needs access_key_id and secret_access_key")
+        sources = (self.profile, self.access_key_id, self.web_identity_token_file)
+        if sum(source is not None for source in sources) > 1:
+            raise ConfigurationError(
+                "has several identities in it; write profile, or access_key_id, or web_identity_token_file"
+            )
+
+    def _check_role(self) -> None:
+        if self.role_arn is None:
+            given = ("external_id", "role_session_name", "duration", "web_identity_token_file")
+            useless = [key for key in given if getattr(self, key) is not None]
+            if useless:
+                raise ConfigurationError(f"{' and '.join(useless)} need role_arn")
+            return
+        if not _ROLE.fullmatch(self.role_arn):
+            raise ConfigurationError(
+                f'role_arn must be a role\'s ARN ("arn:aws:iam::123456789012:role/name"), not {self.role_arn!r}'
+            )
+        if self.role_session_name is not None and not _SESSION_NAME.fullmatch(self.role_session_name):
+            raise ConfigurationError("role_session_name must be 2 to 64 letters, digits and any of _+=,.@-")
+        if self.duration is not None and not _DURATIONS[0] <= self.duration <= _DURATIONS[1]:
+            raise ConfigurationError(f"duration must be {_DURATIONS[0]} to {_DURATIONS[1]} seconds")
+        if self.web_identity_token_file is not None and self.external_id is not None:
+            raise ConfigurationError("external_id is not for web identities; leave it out")

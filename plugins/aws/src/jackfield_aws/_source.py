@@ -1,0 +1,170 @@
+"""Finds credentials with boto3's session. All of it blocks; imported in a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Final
+
+import boto3.session
+import botocore.session
+from botocore import credentials as chain
+from botocore.config import Config
+
+from jackfield import JackfieldError, MissingCredentialError
+
+from ._refusals import told
+from ._settings import AwsCredentials
+
+__all__ = ["Source"]
+
+_CONNECT_SECONDS: Final = 10
+_READ_SECONDS: Final = 30
+_MUST_RENEW: Final = 10 * 60
+"""Seconds before the end at which botocore no longer signs with what it has (`RefreshableCredentials`)."""
+_RENEW_AGAIN: Final = 60.0
+"""Seconds between two tries to renew what is still good for a while."""
+
+
+class _Session(botocore.session.Session):  # type: ignore[misc,unused-ignore]  # botocore is not typed
+    """Gives the clients of the identity services their declared addresses."""
+
+    addresses: dict[str, str]
+
+    def create_client(self, service_name: str, *args: Any, **options: Any) -> Any:
+        address = self.addresses.get(service_name)
+        if address is not None:
+            options.setdefault("endpoint_url", address)
+        if options.get("region_name") is None and not args:
+            # A custom address needs a region to sign for, and who has none says so nowhere else.
+            options["region_name"] = self.get_config_variable("region") or "us-east-1"
+        return super().create_client(service_name, *args, **options)
+
+
+class Source:
+    """Finds one identity's credentials, keeps them, and renews them before they end.
+
+    Args:
+        settings: What is declared.
+        proxy: Address of a proxy for STS and SSO.
+        ca_bundle: File of certificate authorities for the same.
+    """
+
+    def __init__(self, settings: AwsCredentials, proxy: str | None, ca_bundle: str | None) -> None:
+        self._settings = settings
+        self._proxy = proxy
+        self._ca_bundle = ca_bundle
+        self._lock = threading.Lock()
+        self._credentials: Any = None
+        self._frozen: Any = None
+        self._tried = 0.0
+        self._declared: list[str] = []
+
+    def still(self, frozen: Any) -> bool:
+        """Say whether a copy is the newest there is, and good for long enough. Never blocks."""
+        credentials = self._credentials
+        if frozen is not self._frozen or credentials is None:
+            return False
+        needed = getattr(credentials, "refresh_needed", None)
+        if needed is None or not needed():
+            return True
+        return not needed(refresh_in=_MUST_RENEW) and time.monotonic() - self._tried < _RENEW_AGAIN
+
+    def frozen(self, *, refused: Any = None) -> Any:
+        """Give a copy of the credentials that does not change; one caller at a time asks for new ones.
+
+        Args:
+            refused: The copy that the service did not accept: all that led to it is done again, unless another
+                caller has done so in the meantime.
+        """
+        with self._lock:
+            try:
+                if self._credentials is None or (refused is not None and refused == self._frozen):
+                    self._credentials = self._found()
+                self._tried = time.monotonic()
+                frozen = self._credentials.get_frozen_credentials()
+            except JackfieldError:
+                raise
+            except Exception as error:
+                raise told(error, self._settings) from None
+            if frozen != self._frozen:
+                self._frozen = frozen
+            return self._frozen
+
+    def secrets(self) -> list[str]:
+        """Give every secret that must not be shown."""
+        found = self._frozen
+        kept = [] if found is None else [found.secret_key, found.token]
+        return [secret for secret in (*self._declared, *kept) if secret]
+
+    def _found(self) -> Any:
+        settings = self._settings
+        session = self._session()
+        if settings.web_identity_token_file is not None:
+            return self._by_web_identity(session)
+        found = session.get_credentials()
+        if found is None:
+            raise MissingCredentialError(
+                "no AWS identity is found: name a profile or keys in [credentials], set AWS_PROFILE or "
+                "AWS_ACCESS_KEY_ID, or log in with `aws sso login`"
+            )
+        return found if settings.role_arn is None else self._by_role(session, found)
+
+    def _session(self) -> boto3.session.Session:
+        settings = self._settings
+        core = _Session()
+        addresses = {"sts": settings.sts_url, "sso": settings.sso_url, "sso-oidc": settings.sso_oidc_url}
+        core.addresses = {name: url for name, url in addresses.items() if url is not None}
+        proxies = None if self._proxy is None else {"http": self._proxy, "https": self._proxy}
+        core.set_default_client_config(
+            Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                retries={"total_max_attempts": 1},  # retries are the core's
+                proxies=proxies,
+            )
+        )
+        if self._ca_bundle is not None:
+            core.set_config_variable("ca_bundle", self._ca_bundle)
+        declared = (settings.access_key_id, settings.secret_access_key, settings.session_token)
+        key, secret, token = (None if part is None else part.reveal() for part in declared)
+        self._declared = [part for part in (secret, token) if part is not None]
+        return boto3.session.Session(
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            profile_name=settings.profile,
+            region_name=settings.region,
+            botocore_session=core,
+        )
+
+    def _by_role(self, session: boto3.session.Session, source: Any) -> Any:
+        settings = self._settings
+        more = {"ExternalId": settings.external_id, **self._role_arguments()}
+        fetcher = chain.AssumeRoleCredentialFetcher(
+            client_creator=session._session.create_client,  # noqa: SLF001 -- boto3's clients know no default config
+            source_credentials=source,
+            role_arn=settings.role_arn,
+            extra_args={name: value for name, value in more.items() if value is not None},
+        )
+        return chain.DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+
+    def _by_web_identity(self, session: boto3.session.Session) -> Any:
+        path = self._settings.web_identity_token_file
+        if path is None or not path.is_file():
+            raise MissingCredentialError(f"the file {path} of web_identity_token_file is not there")
+        fetcher = chain.AssumeRoleWithWebIdentityCredentialFetcher(
+            client_creator=session._session.create_client,  # noqa: SLF001 -- as above
+            web_identity_token_loader=lambda: path.read_text("utf-8").strip(),
+            role_arn=self._settings.role_arn,
+            extra_args={name: value for name, value in self._role_arguments().items() if value is not None},
+        )
+        return chain.DeferredRefreshableCredentials(
+            fetcher.fetch_credentials, "assume-role-with-web-identity"
+        )
+
+    def _role_arguments(self) -> dict[str, Any]:
+        return {
+            "RoleSessionName": self._settings.role_session_name,
+            "DurationSeconds": self._settings.duration,
+        }
