@@ -163,22 +163,50 @@ def _value(value: Any) -> bytes:
 class ScriptedDecoder:
     """A model that says what it is told to, at the pace it is told to."""
 
-    context = 128
-
-    def __init__(self, script: list[int], vocabulary: int, delay: float = 0.0) -> None:
+    def __init__(self, script: list[int], vocabulary: int, delay: float = 0.0, slots: int = 1) -> None:
         self.script = script
         self.vocabulary = vocabulary
         self.delay = delay
+        self.slots = slots
         self.calls = 0
-        self.made = 0
+        self.rows: list[int] = []
+        self.most_rows = 0
+        self.pieces: list[int] = []
         self.released = False
         self.threads: set[int] = set()
         self.failure: Exception | None = None
 
-    def forward(self, tokens, past, options):
+    def begin(self):
+        assert len(self.rows) < self.slots
+
+    def read(self, tokens, options):
+        self.pieces.append(len(tokens))
+        self._work(options)
+        return self._logits(0)
+
+    def join(self):
+        self.rows.append(0)
+        self.most_rows = max(self.most_rows, len(self.rows))
+
+    def drop(self):
+        pass
+
+    def step(self, tokens, options):
+        assert len(tokens) == len(self.rows)
+        self._work(options)
+        self.rows = [made + 1 for made in self.rows]
+        return np.stack([self._logits(made) for made in self.rows])
+
+    def leave(self, row):
+        self.rows[row] = self.rows[-1]
+        self.rows.pop()
+
+    def release(self) -> None:
+        self.released = True
+
+    def _work(self, options):
         self.calls += 1
         self.threads.add(threading.get_ident())
-        self.made = 0 if past == 0 else self.made + 1
         if self.failure is not None:
             raise self.failure
         ends = time.monotonic() + self.delay
@@ -186,12 +214,11 @@ class ScriptedDecoder:
             if options.terminate:
                 raise RuntimeError("terminated")
             time.sleep(0.001)
-        logits = np.zeros(self.vocabulary, np.float32)
-        logits[self.script[self.made % len(self.script)]] = 20.0
-        return logits
 
-    def release(self) -> None:
-        self.released = True
+    def _logits(self, made):
+        logits = np.zeros(self.vocabulary, np.float32)
+        logits[self.script[made % len(self.script)]] = 20.0
+        return logits
 
 
 @pytest.fixture(scope="session")
@@ -226,17 +253,20 @@ def scripted(tiny_folder: Path):
     """Make an engine that says a text and ends; its decoder is `engine.decoder`."""
     made: list[Engine] = []
 
-    def make(text: str | list[int], *, delay: float = 0.0, max_queue: int = 8, ends: bool = True) -> Engine:
+    def make(
+        text: str | list[int], *, delay: float = 0.0, max_queue: int = 8, ends: bool = True, **more: Any
+    ) -> Engine:
         description, tokenizer = read_decoder(tiny_folder), read_tokenizer(tiny_folder)
         script = tokenizer.encode(text).ids if isinstance(text, str) else text
-        decoder = ScriptedDecoder(script + [2] * ends, description.vocabulary, delay)
+        decoder = ScriptedDecoder(script + [2] * ends, description.vocabulary, delay, more.pop("slots", 1))
         engine = Engine(
             description=attrs.evolve(description, temperature=0.0),
             tokenizer=tokenizer,
             template=ChatTemplate(TEMPLATE, begin_token="<|im_start|>", end_token="<|im_end|>"),
-            scheduler=Scheduler(decoder, "scripted", max_queue),
-            context=decoder.context,
+            scheduler=Scheduler(decoder, "scripted", max_queue, more.pop("queue_timeout", None)),
+            context=128,
             device="cpu",
+            **more,
         )
         engine.decoder = decoder
         made.append(engine)

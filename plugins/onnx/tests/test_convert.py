@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from jackfield_onnx._convert import _half_split, _quantise, convert_gguf
-from jackfield_onnx._decoder import KvDecoder
+from jackfield_onnx._decoder import open_decoder
 from jackfield_onnx._errors import DamagedModelError, UnsupportedModelError
 from jackfield_onnx._folder import read_decoder, read_tokenizer
+from jackfield_onnx._layouts import read_decoder_folder
 from jackfield_onnx._runtime import SessionSettings, new_run_options
 
 PROMPT = [5, 17, 203, 44, 91, 17, 8, 120]
@@ -50,8 +51,21 @@ def reference_logits(model, tokens):
     return norm(hidden, weights["output_norm.weight"]) @ head.T
 
 
-def open_decoder(folder, context=64):
-    return KvDecoder(folder, read_decoder(folder), context, SessionSettings(device="cpu", threads=1))
+class Reader:
+    """One row of a folder's decoder."""
+
+    def __init__(self, folder, context=64):
+        settings = SessionSettings(device="cpu", threads=1)
+        self.decoder, _ = open_decoder(read_decoder_folder(folder), settings, slots=1, context=context)
+        self.options = new_run_options()
+
+    def read(self, tokens):
+        self.decoder.drop()
+        self.decoder.begin()
+        return self.decoder.read(tokens, self.options).copy()
+
+    def more(self, tokens):
+        return self.decoder.read(tokens, self.options).copy()
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -60,23 +74,21 @@ def test_the_graph_computes_what_plain_numpy_computes(tmp_path, llama, tied):
     folder = tmp_path / "made"
     folder.mkdir()
     convert_gguf(model.write(tmp_path / "m.gguf"), folder)
-    decoder = open_decoder(folder)
+    reader = Reader(folder)
 
     expected = reference_logits(model, PROMPT)
-    options = new_run_options()
     for length in range(1, len(PROMPT) + 1):
-        found = decoder.forward(PROMPT[:length], 0, options)
+        found = reader.read(PROMPT[:length])
         error = np.linalg.norm(found - expected[length - 1]) / np.linalg.norm(expected[length - 1])
         # Weights and activations are in 8 bits; an error of structure gives 1 and more.
         assert error < 0.04
 
 
 def test_a_cached_step_equals_reading_everything_again(tiny_folder):
-    decoder, options = open_decoder(tiny_folder), new_run_options()
+    reader = Reader(tiny_folder)
 
-    cached = [decoder.forward(PROMPT[:3], 0, options).copy()]
-    cached += [decoder.forward([PROMPT[at]], at, options).copy() for at in range(3, len(PROMPT))]
-    whole = [decoder.forward(PROMPT[:length], 0, options).copy() for length in range(3, len(PROMPT) + 1)]
+    cached = [reader.read(PROMPT[:3])] + [reader.more([token]) for token in PROMPT[3:]]
+    whole = [reader.read(PROMPT[:length]) for length in range(3, len(PROMPT) + 1)]
 
     np.testing.assert_allclose(cached, whole, atol=1e-4)
 

@@ -38,4 +38,4 @@ def test_a_context_overflow_names_its_figures():
 def test_only_what_may_pass_by_itself_is_retryable():
     retryable = {name for name, kind in vars(_errors).items() if getattr(kind, "is_retryable", False)}
 
-    assert retryable == {"DownloadError", "QueueFullError"}
+    assert retryable == {"DownloadError", "QueueFullError", "QueueTimeoutError"}

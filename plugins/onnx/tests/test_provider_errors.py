@@ -35,6 +35,7 @@ MEANING = {
     "ContextOverflowError": (jf.ContextLengthExceededError, False),
     "TextTooLongError": (jf.ContextLengthExceededError, False),
     "QueueFullError": (jf.OverloadedError, True),
+    "QueueTimeoutError": (jf.TimeoutError, True),
     "EngineClosedError": (jf.ConnectionFailedError, False),
     "GenerationError": (jf.ServerError, True),
 }

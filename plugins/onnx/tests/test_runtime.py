@@ -5,7 +5,8 @@ import types
 
 import pytest
 
-from jackfield_onnx import _runtime
+from jackfield_onnx import _cuda, _runtime
+from jackfield_onnx._cuda import DeviceFallbackWarning
 from jackfield_onnx._errors import (
     DamagedModelError,
     DeviceUnavailableError,
@@ -13,7 +14,6 @@ from jackfield_onnx._errors import (
     RuntimeMissingError,
 )
 from jackfield_onnx._runtime import (
-    DeviceFallbackWarning,
     SessionSettings,
     TelemetryWarning,
     load_runtime,
@@ -46,9 +46,9 @@ def runtime(monkeypatch):
         monkeypatch.setattr(_runtime, "load_runtime", lambda: fake)
         return fake
 
-    _runtime._warn_of_fallback.cache_clear()
+    _cuda.warn.cache_clear()
     yield install
-    _runtime._warn_of_fallback.cache_clear()
+    _cuda.warn.cache_clear()
 
 
 @pytest.fixture

@@ -35,12 +35,12 @@ def reference_keep(scores, temperature, top_k, top_p):
 @settings(max_examples=60, deadline=None)
 @given(
     logits,
-    st.floats(0.05, 3),
+    st.floats(0.05, 2),
     st.one_of(st.none(), st.integers(1, 800)),
     st.sampled_from([0.01, 0.3, 0.9, 0.99]),
 )
 def test_the_kept_tokens_are_those_of_the_rules(scores, temperature, top_k, top_p):
-    kept, weights = keep_likely(scores, temperature, top_k, top_p)
+    kept, weights = keep_likely(scores, Sampling(temperature=temperature, top_k=top_k, top_p=top_p))
     expected = reference_keep(scores, temperature, top_k, top_p)
 
     # A nucleus may end one token apart where the sum meets top_p to the last digit.
@@ -58,13 +58,13 @@ def test_most_likely_is_a_stable_sort_cut_short(scores, count):
 
 
 def test_a_nucleus_wider_than_the_first_look_is_found():
-    kept, _ = keep_likely(np.zeros(5000, np.float32), 1.0, None, 0.5)
+    kept, _ = keep_likely(np.zeros(5000, np.float32), Sampling(top_p=0.5))
 
     assert len(kept) == 2500
 
 
 def test_without_limits_every_token_stays():
-    kept, weights = keep_likely(np.array([1.0, 2.0, 0.0], np.float32), 0.5, None, 1.0)
+    kept, weights = keep_likely(np.array([1.0, 2.0, 0.0], np.float32), Sampling(temperature=0.5))
 
     assert kept.tolist() == [0, 1, 2]
     np.testing.assert_allclose(weights, np.exp([-2.0, 0.0, -4.0]), rtol=1e-6)

@@ -13,11 +13,23 @@ from ._text import Turn
 __all__ = ["read_request"]
 
 _PLAIN: Final = (
-    "max_tokens", "temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty",
+    "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty", "frequency_penalty",
     "repetition_penalty",
 )  # fmt: skip
 _KNOWN: Final = frozenset(
-    {*_PLAIN, "model", "folder", "prompt", "messages", "stop", "logit_bias", "logprobs", "top_logprobs", "n"}
+    {
+        *_PLAIN,
+        "model",
+        "folder",
+        "chat_template",
+        "prompt",
+        "messages",
+        "stop",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "n",
+    }
 )
 
 

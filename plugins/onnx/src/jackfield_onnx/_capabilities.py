@@ -47,7 +47,8 @@ def _rule(**row: object) -> ParameterRule:
 PARAMETERS: Final[Mapping[str, ParameterRule]] = {
     "system": _rule(wire="messages"),
     "max_tokens": _rule(minimum=1),
-    "temperature": _rule(minimum=0),
+    # Above 2 an answer is noise, which ends only at its limit.
+    "temperature": _rule(minimum=0, maximum=2),
     "top_p": _rule(minimum=1e-6, maximum=1),
     "top_k": _rule(minimum=1),
     "stop": _rule(),

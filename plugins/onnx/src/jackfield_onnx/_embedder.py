@@ -74,6 +74,11 @@ class Embedder:
         self._closed = False
         self._running: RunOptions | None = None
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._closed
+
     @classmethod
     async def load(cls, folder: Path, session: SessionSettings | None = None) -> Self:
         """Load a model from its folder, off the event loop.

@@ -11,19 +11,17 @@ from tokenizers import Tokenizer
 
 from jackfield_onnx import _folder
 from jackfield_onnx._constraint import TokenConstraint
-from jackfield_onnx._decoder import KvDecoder
-from jackfield_onnx._errors import (
-    ContextOverflowError,
-    DeviceUnavailableError,
-    LocalModelError,
-    RequestError,
-)
+from jackfield_onnx._decoder import open_decoder
+from jackfield_onnx._errors import ContextOverflowError, DamagedModelError, LocalModelError, RequestError
+from jackfield_onnx._layouts import DecoderFolder, read_decoder_folder
+from jackfield_onnx._outbox import Mailbox
 from jackfield_onnx._runtime import SessionSettings, new_run_options
 from jackfield_onnx._sampling import Choice, Sampler, Sampling
-from jackfield_onnx._scheduler import FinishReason, Job, JobStep, Scheduler, Sink
+from jackfield_onnx._scheduler import FinishReason, Job, JobStep, Scheduler
 from jackfield_onnx._text import ChatTemplate, PromptEncoder, StopScanner, TokenText, Turn
 
 _DEFAULT_MAX_CONTEXT = 4096
+_SHARE_OF_OUTPUT = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -34,12 +32,25 @@ class EngineSettings:
         session: Where and how its graph runs.
         max_context: Tokens of prompt and answer together, at most; the model's own limit counts too. KV buffers are
             reserved for all of it, and a model's own limit may be many times what a program needs.
+        max_output: Tokens of an answer where a request does not say; a quarter of `max_context` unless given. A model
+            that never ends its answer would otherwise run to the end of the context.
+        slots: Answers made at the same time.
         max_queue: Requests that may wait for their turn.
+        queue_timeout: Seconds that one may wait; None sets no limit.
+        precision: Which graph of a folder that has several; `auto` takes the plain one.
+        template: A file with a chat template, in the place of the model's own.
+        sampling: Defaults in the place of the model's own: names and values of `Sampling`.
     """
 
     session: SessionSettings = attrs.field(factory=SessionSettings)
     max_context: int = attrs.field(default=_DEFAULT_MAX_CONTEXT, validator=attrs.validators.ge(2))
+    max_output: int | None = None
+    slots: int = attrs.field(default=8, validator=attrs.validators.ge(1))
     max_queue: int = attrs.field(default=64, validator=attrs.validators.ge(0))
+    queue_timeout: float | None = None
+    precision: str = "auto"
+    template: Path | None = None
+    sampling: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +59,7 @@ class GenerateRequest:
 
     Args:
         prompt: A conversation, written by the model's chat template; or a text to continue, as it is.
-        max_tokens: Tokens to make at most; None leaves it to the context.
+        max_tokens: Tokens to make at most; None leaves it to the engine's `max_output` and the context.
         stop: Strings that end the answer and are left out of it.
         temperature: See `Sampling`, like all that follow up to `top_logprobs`.
         tools: Tools for the chat template, in the shape that templates expect.
@@ -61,6 +72,7 @@ class GenerateRequest:
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
+    min_p: float | None = None
     repetition_penalty: float | None = None
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
@@ -113,7 +125,8 @@ class Usage:
         generated_tokens: Tokens made: the end token and those cut off by a stop string included.
         queued_seconds: Time spent waiting for the model.
         prompt_seconds: Time spent reading the prompt.
-        seconds: Time the model was busy, prompt included.
+        seconds: Time of the model that went into the answer: reading its prompt, and its share of each step that it
+            made together with others. The shares of all answers add up to the time that the model was busy.
     """
 
     prompt_tokens: int
@@ -150,15 +163,8 @@ class Generation:
         )
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-
-        def sink(item: JobStep | LocalModelError) -> None:
-            try:
-                loop.call_soon_threadsafe(self._arrived.put_nowait, item)
-            except RuntimeError:  # the loop was closed under us: nobody is left to read
-                self.cancel()
-
-        job = await asyncio.to_thread(self._engine.prepare, self._request, sink)
+        mailbox = Mailbox(asyncio.get_running_loop(), self._arrived.put_nowait, self.cancel)
+        job = await asyncio.to_thread(self._engine.prepare, self._request, mailbox)
         self._engine.submit(job)
         self._job = job
         return self
@@ -188,7 +194,7 @@ class Generation:
         return self._engine.step(item, with_logprobs=self._request.top_logprobs is not None)
 
     def cancel(self) -> None:
-        """Stop the model. Takes effect within one step, or within a few milliseconds while the prompt is read."""
+        """Give the slot free: within one step, or within a few milliseconds while the prompt is read."""
         self._ended = True
         if self._job is not None:
             self._job.cancel()
@@ -204,6 +210,7 @@ class Engine:
         scheduler: Runs it.
         context: Tokens of prompt and answer together, at most.
         device: Where it runs.
+        max_output: Tokens of an answer where a request does not say; None leaves it to the context.
     """
 
     def __init__(
@@ -215,10 +222,12 @@ class Engine:
         scheduler: Scheduler,
         context: int,
         device: str,
+        max_output: int | None = None,
     ) -> None:
         self.description = description
         self.context = context
         self.device = device
+        self.max_output = context if max_output is None else max_output
         self._tokenizer = tokenizer
         self._prompts = PromptEncoder(tokenizer, template)
         self._scheduler = scheduler
@@ -236,18 +245,31 @@ class Engine:
 
     @classmethod
     def _load(cls, folder: Path, settings: EngineSettings) -> Self:
-        description = _folder.read_decoder(folder)
-        session = _cpu_only(settings.session, description.name)
+        found = read_decoder_folder(folder, settings.precision)
+        description = attrs.evolve(found.description, **settings.sampling)
         context = min(settings.max_context, description.context_length)
-        decoder = KvDecoder(folder, description, context, session)
+        tokenizer = _folder.read_tokenizer(folder)
+        template = _read_template(found, settings.template)
+        decoder, device = open_decoder(found, settings.session, slots=settings.slots, context=context)
         return cls(
             description=description,
-            tokenizer=_folder.read_tokenizer(folder),
-            template=_read_template(folder, description),
-            scheduler=Scheduler(decoder, description.name, settings.max_queue),
+            tokenizer=tokenizer,
+            template=template,
+            scheduler=Scheduler(decoder, description.name, settings.max_queue, settings.queue_timeout),
             context=context,
-            device=decoder.device,
+            device=device,
+            max_output=settings.max_output or max(1, context // _SHARE_OF_OUTPUT),
         )
+
+    @property
+    def busy(self) -> bool:
+        """Whether any request waits or is served."""
+        return self._scheduler.busy
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._scheduler.closed
 
     def generate(self, request: GenerateRequest) -> Generation:
         """Ask for an answer; nothing happens until the result is entered with `async with`.
@@ -266,7 +288,7 @@ class Engine:
         """Stop every answer with EngineClosedError, join the thread and release the memory. May be called twice."""
         await asyncio.to_thread(self._scheduler.close)
 
-    def prepare(self, request: GenerateRequest, sink: Sink) -> Job:
+    def prepare(self, request: GenerateRequest, mailbox: Mailbox) -> Job:
         """Turn a request into a job. Blocks for as long as it takes to tokenise the prompt.
 
         Raises:
@@ -283,13 +305,13 @@ class Engine:
         sampling = self._sampling(request)
         return Job(
             prompt=prompt,
-            max_tokens=request.max_tokens or room,
+            max_tokens=request.max_tokens or min(room, self.max_output),
             end_tokens=frozenset(ends),
             sampler=Sampler(sampling, prompt, self.description.vocabulary, ends, request.constraint),
             text=TokenText(self._tokenizer),
             scanner=StopScanner(request.stop),
             options=new_run_options(),
-            sink=sink,
+            mailbox=mailbox,
         )
 
     def submit(self, job: Job) -> None:
@@ -315,16 +337,14 @@ class Engine:
         outside = [token for token in request.logit_bias if not 0 <= token < self.description.vocabulary]
         if outside:
             raise RequestError(f"token {outside[0]} is not in the vocabulary", "logit_bias")
-        default = self.description
+        # What the model says holds where the request says nothing.
+        said = {
+            name: getattr(self.description if given is None else request, name)
+            for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+            for given in [getattr(request, name)]
+        }
         return Sampling(
-            temperature=default.temperature if request.temperature is None else request.temperature,
-            top_p=default.top_p if request.top_p is None else request.top_p,
-            top_k=request.top_k,
-            repetition_penalty=(
-                default.repetition_penalty
-                if request.repetition_penalty is None
-                else request.repetition_penalty
-            ),
+            **said,
             presence_penalty=request.presence_penalty,
             frequency_penalty=request.frequency_penalty,
             logit_bias=request.logit_bias,
@@ -338,20 +358,14 @@ class Engine:
         return self._prompts.conversation(prompt, tools)
 
 
-def _cpu_only(settings: SessionSettings, name: str) -> SessionSettings:
-    if settings.device not in {"auto", "cpu"}:
-        raise DeviceUnavailableError(
-            "this graph was written for the CPU: its attention keeps KV buffers in float32, in main memory",
-            f"{name}, device={settings.device}",
-            'Declare device="cpu" or "auto".',
-        )
-    return attrs.evolve(settings, device="cpu")
-
-
-def _read_template(folder: Path, description: _folder.DecoderDescription) -> ChatTemplate | None:
-    path = folder / _folder.TEMPLATE_FILE
-    if not path.exists():
+def _read_template(found: DecoderFolder, override: Path | None) -> ChatTemplate | None:
+    source = found.template
+    if override is not None:
+        try:
+            source = override.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise DamagedModelError(f"the chat template cannot be read: {error}", str(override)) from error
+    if source is None:
         return None
-    return ChatTemplate(
-        path.read_text(encoding="utf-8"), begin_token=description.begin_token, end_token=description.end_token
-    )
+    description = found.description
+    return ChatTemplate(source, begin_token=description.begin_token, end_token=description.end_token)

@@ -16,6 +16,7 @@
     │   ├── ContextOverflowError
     │   └── TextTooLongError
     ├── QueueFullError            too many requests are waiting
+    ├── QueueTimeoutError         this one waited too long
     ├── EngineClosedError         the engine was closed
     └── GenerationError           the runtime failed in the middle
 
@@ -145,6 +146,12 @@ class TextTooLongError(RequestError):
 
 class QueueFullError(LocalModelError):
     """As many requests are waiting as may wait."""
+
+    is_retryable = True
+
+
+class QueueTimeoutError(LocalModelError):
+    """A request waited for its turn longer than it may."""
 
     is_retryable = True
 

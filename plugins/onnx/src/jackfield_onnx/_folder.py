@@ -39,7 +39,8 @@ class DecoderDescription:
         end_token_ids: Tokens that end an answer.
         begin_token: Text of the token that begins a text, for templates; empty when there is none.
         end_token: Text of the token that ends one.
-        temperature: Used when a request does not say; likewise `top_p` and `repetition_penalty`.
+        temperature: Used when a request does not say; likewise what follows up to `repetition_penalty`.
+        precision: Of the graph's weights.
         licence: As the model's author states it.
     """
 
@@ -55,7 +56,10 @@ class DecoderDescription:
     end_token: str = ""
     temperature: float = 1.0
     top_p: float = 1.0
+    top_k: int | None = None
+    min_p: float = 0.0
     repetition_penalty: float = 1.0
+    precision: str = "int8"
     licence: str = ""
 
 

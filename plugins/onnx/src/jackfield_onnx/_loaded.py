@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -16,7 +18,7 @@ from ._embedder import Embedder
 from ._engine import Engine, EngineSettings
 from ._errors import EngineClosedError, PreparationError
 from ._runtime import SessionSettings
-from ._settings import OnnxSettings
+from ._settings import OnnxSettings, as_bytes
 from ._store import ModelStore
 
 __all__ = ["LoadedModels"]
@@ -35,7 +37,9 @@ class _Flight:
 
 
 class LoadedModels:
-    """Loads models on first use and keeps them until it is closed. Belongs to one event loop.
+    """Loads models on first use, and keeps them until it is closed or they were idle for long enough.
+
+    Belongs to one event loop.
 
     Args:
         settings: The connection's.
@@ -43,31 +47,48 @@ class LoadedModels:
 
     def __init__(self, settings: OnnxSettings) -> None:
         self._settings = settings
+        limit = settings.memory_limit
         self._session = SessionSettings(
-            device=settings.device, threads=settings.threads, spinning=settings.spinning
+            device=settings.device,
+            threads=settings.threads,
+            spinning=settings.spinning,
+            memory_limit=None if limit is None else as_bytes(limit),
         )
         self.store = ModelStore(settings.cache_dir)
         self._loaded: dict[_Key, _Model] = {}
         self._flights: dict[_Key, _Flight] = {}
+        self._users: Counter[int] = Counter()
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
-    async def engine(self, model: str, folder: str | None = None) -> Engine:
+    async def engine(self, model: str, folder: str | None = None, chat_template: str | None = None) -> Engine:
         """Give a chat model; the first caller has it fetched, prepared and loaded.
 
         Args:
             model: Its name in the catalogue, or any name if there is a folder.
             folder: Where it is, for a model outside the catalogue.
+            chat_template: A file with a template, in the place of the model's own.
 
         Raises:
             LocalModelError: It cannot be had.
         """
+        declared = self._settings
         settings = EngineSettings(
-            session=self._session, max_context=self._settings.max_context, max_queue=self._settings.max_queue
+            session=self._session,
+            max_context=declared.max_context,
+            max_output=declared.max_output,
+            slots=declared.slots,
+            max_queue=declared.max_queue,
+            queue_timeout=declared.queue_timeout,
+            precision=declared.precision,
+            template=None if chat_template is None else _declared(chat_template),
+            sampling=attrs.asdict(declared.sampling, filter=lambda _, value: value is not None),
         )
 
         async def load(place: Path) -> Engine:
             return await Engine.load(place, settings)
 
-        return await self._get(Engine, model, folder, load)
+        return await self._get(Engine, model, folder, load, variant=chat_template or "")
 
     async def embedder(self, model: str, folder: str | None = None) -> Embedder:
         """Give an embedding model, as `engine` does."""
@@ -77,24 +98,65 @@ class LoadedModels:
 
         return await self._get(Embedder, model, folder, load)
 
+    @contextmanager
+    def in_use(self, model: _Model) -> Iterator[None]:
+        """Keep a model in memory for as long as the context is open."""
+        self._users[id(model)] += 1
+        try:
+            yield
+        finally:
+            self._users[id(model)] -= 1
+            self._touch(model)
+
     async def aclose(self) -> None:
         """Stop what is on its way, stop every answer, join every thread; may be called twice."""
         flights, self._flights = self._flights, {}
         for flight in flights.values():
             flight.task.cancel()
         await asyncio.gather(*(flight.task for flight in flights.values()), return_exceptions=True)
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
         loaded, self._loaded = self._loaded, {}
         for model in loaded.values():
             await model.aclose()
+        await asyncio.gather(*self._closing)
+
+    def _touch(self, model: _Model) -> None:
+        """Begin the time after which a model that nobody uses goes."""
+        seconds = self._settings.keep_alive
+        if seconds is None or model not in self._loaded.values():
+            return
+        earlier = self._timers.pop(id(model), None)
+        if earlier is not None:
+            earlier.cancel()
+        loop = asyncio.get_running_loop()
+        self._timers[id(model)] = loop.call_later(seconds, self._unload, model)
+
+    def _unload(self, model: _Model) -> None:
+        if self._users[id(model)] > 0:
+            return  # its last user begins the time anew
+        self._timers.pop(id(model), None)
+        self._loaded = {key: kept for key, kept in self._loaded.items() if kept is not model}
+        task = asyncio.create_task(model.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def _get(
-        self, kind: type[T], model: str, folder: str | None, load: Callable[[Path], Awaitable[T]]
+        self,
+        kind: type[T],
+        model: str,
+        folder: str | None,
+        load: Callable[[Path], Awaitable[T]],
+        *,
+        variant: str = "",
     ) -> T:
         entry = None if folder is not None else known_entry(model)
-        key = (kind, folder or (model if entry is None else entry.id))
+        key = (kind, (folder or (model if entry is None else entry.id)) + variant)
         found = self._loaded.get(key)
-        if found is None:
+        if found is None or found.closed:
             found = await self._join(key, model, folder, load)
+        self._touch(found)
         if not isinstance(found, kind):  # the key says it is; this says it to the type checker
             raise TypeError(f"{key} holds a {type(found).__name__}")
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -15,6 +16,7 @@ from jackfield import (
     NotFoundError,
     OverloadedError,
     ServerError,
+    TimeoutError,
 )
 
 from . import _errors as local
@@ -28,6 +30,7 @@ _MEANING: Final[Mapping[type[local.LocalModelError], Callable[..., JackfieldErro
     local.RequestError: InvalidRequestError,
     local.UnknownModelError: NotFoundError,
     local.QueueFullError: OverloadedError,
+    local.QueueTimeoutError: functools.partial(TimeoutError, phase="queue"),
     local.GenerationError: ServerError,
     local.EngineClosedError: ConnectionFailedError,
     local.DownloadError: ConnectionFailedError,

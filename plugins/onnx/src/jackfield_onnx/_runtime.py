@@ -17,24 +17,19 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from jackfield_onnx import _cuda
 from jackfield_onnx._errors import (
     DamagedModelError,
-    DeviceUnavailableError,
     RuntimeConflictError,
     RuntimeMissingError,
 )
 
 _TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
 _CPU = "CPUExecutionProvider"
-_CUDA = "CUDAExecutionProvider"
 
 
 class TelemetryWarning(UserWarning):
     """ONNX Runtime was imported by somebody else, with its telemetry on."""
-
-
-class DeviceFallbackWarning(UserWarning):
-    """A GPU could have been used and was not."""
 
 
 class RunOptions(Protocol):
@@ -49,12 +44,24 @@ class Binding(Protocol):
     # The signatures are ONNX Runtime's: (name, device type, device id, element type, shape, pointer).
     def bind_input(self, *where: Any) -> None: ...
     def bind_output(self, *where: Any) -> None: ...
+    def bind_ortvalue_input(self, name: str, value: Any) -> None: ...
+    def get_outputs(self) -> list[Any]: ...
+
+
+class Slot(Protocol):
+    """An input or output of a graph: name, dimensions (numbers, or names of what varies), and type."""
+
+    name: str
+    shape: list[int | str | None]
+    type: str
 
 
 class Session(Protocol):
     """The part of `onnxruntime.InferenceSession` that this plugin uses."""
 
     def get_providers(self) -> list[str]: ...
+    def get_inputs(self) -> Sequence[Slot]: ...
+    def get_outputs(self) -> Sequence[Slot]: ...
     def io_binding(self) -> Binding: ...
     def run(
         self,
@@ -73,6 +80,7 @@ class SessionSettings:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: Threads for one operator; None takes every core this process may use.
         spinning: Let idle threads spin. Some percent faster, at the price of a core that is never idle.
+        memory_limit: Bytes that a session on CUDA may take for its arena.
     """
 
     device: str = attrs.field(default="auto", validator=attrs.validators.matches_re(r"auto|cpu|cuda(:\d+)?"))
@@ -80,6 +88,7 @@ class SessionSettings:
         default=None, validator=attrs.validators.optional(attrs.validators.ge(1))
     )
     spinning: bool = False
+    memory_limit: int | None = None
 
 
 @attrs.frozen
@@ -131,7 +140,7 @@ def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
     was asked for proves nothing; only the session's own providers do.
 
     Raises:
-        DeviceUnavailableError: When CUDA was asked for by name and the session is not on it.
+        DeviceUnavailableError: When CUDA was asked for by name and cannot be had.
         DamagedModelError: When the graph cannot be loaded.
     """
     runtime = load_runtime()
@@ -143,9 +152,7 @@ def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
     providers: list[Any] = [_CPU]
     if wanted != "cpu":
-        # Finds CUDA and cuDNN in the nvidia-* wheels that the [gpu] extra installs; present since 1.21.
-        getattr(runtime, "preload_dlls", lambda: None)()
-        providers.insert(0, (_CUDA, {"device_id": int(wanted.partition(":")[2] or 0)}))
+        providers.insert(0, _cuda.provider(runtime, wanted, settings.memory_limit))
     try:
         session: Session = runtime.InferenceSession(str(graph), options, providers=providers)
     except Exception as error:
@@ -154,7 +161,10 @@ def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
             str(graph),
             "Remove the model from the cache and prepare it again.",
         ) from error
-    return OpenedSession(session, _check_device(session, settings.device, wanted))
+    if wanted != "cpu" and session.get_providers()[0] != _cuda.PROVIDER:
+        _cuda.fell_back(settings.device)
+        wanted = "cpu"
+    return OpenedSession(session, wanted)
 
 
 def give_memory_back() -> None:
@@ -170,33 +180,11 @@ def give_memory_back() -> None:
 
 def _wanted_device(runtime: Any, device: str) -> str:
     if device == "auto":
-        # This lists what the build could do, whatever the machine has; `_check_device` finds out.
-        return "cuda:0" if _CUDA in runtime.get_available_providers() else "cpu"
-    return "cuda:0" if device == "cuda" else device
-
-
-def _check_device(session: Session, declared: str, wanted: str) -> str:
-    if wanted == "cpu" or session.get_providers()[0] == _CUDA:
-        return wanted
-    if declared == "auto":
-        _warn_of_fallback()
-        return "cpu"
-    raise DeviceUnavailableError(
-        "CUDA was asked for, but ONNX Runtime fell back to the CPU: the GPU build, its driver or a CUDA or cuDNN "
-        "library is missing",
-        f"device={declared}",
-        'Install "jackfield-onnx[gpu]" without onnxruntime beside it and check nvidia-smi, or declare device="auto".',
-    )
-
-
-@functools.cache
-def _warn_of_fallback() -> None:
-    warnings.warn(
-        "the GPU build of ONNX Runtime is installed but CUDA could not be used: running on the CPU. "
-        'Declare device="cpu" to accept this, or device="cuda" to make it an error.',
-        DeviceFallbackWarning,
-        stacklevel=2,
-    )
+        return "cuda:0" if _cuda.offered(runtime) else "cpu"
+    if device == "cpu":
+        return device
+    _cuda.demand_offered(runtime, device)
+    return f"cuda:{_cuda.number(device)}"
 
 
 def _check_distributions() -> None:

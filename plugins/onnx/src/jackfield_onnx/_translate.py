@@ -63,9 +63,9 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
 
 
 def _body(model: ModelRef) -> dict[str, Any]:
-    """Begin a body: which model, and its folder if one is declared."""
-    folder = model.declared.get("folder")
-    return {"model": model.known_as} if folder is None else {"model": model.known_as, "folder": folder}
+    """Begin a body: which model, and what its entry declares of it."""
+    declared = {name: model.declared.get(name) for name in ("folder", "chat_template")}
+    return {"model": model.known_as, **{name: value for name, value in declared.items() if value is not None}}
 
 
 def _embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:

@@ -46,7 +46,7 @@ class OnnxTransport:
         if wire.path == "embedding":
             await self._opened.embedder(**_which(wire.body))
         elif wire.path != "models":
-            await self._opened.engine(**_which(wire.body))
+            await self._opened.engine(**_which_engine(wire.body))
 
     @asynccontextmanager
     async def exchange(self, wire: Wire) -> AsyncIterator[Exchange]:
@@ -57,16 +57,20 @@ class OnnxTransport:
             yield Exchange(_LISTED, _once(Frame(as_bytes(stored))))
         elif wire.path == "embedding":
             embedder = await models.embedder(**_which(body))
-            found = await embedder.embed(body["input"], truncate=body.get("truncate", "error"))
-            yield Exchange(Head(None), _once(Frame(found, "vectors")))
+            with models.in_use(embedder):
+                found = await embedder.embed(body["input"], truncate=body.get("truncate", "error"))
+                yield Exchange(Head(None), _once(Frame(found, "vectors")))
         elif wire.path == "count":
-            engine = await models.engine(**_which(body))
-            counted = await engine.count_tokens(_request(body).prompt)
-            yield Exchange(Head(None), _once(Frame(counted, "count")))
+            engine = await models.engine(**_which_engine(body))
+            with models.in_use(engine):
+                asked = _request(body)
+                counted = await engine.count_tokens(asked.prompt, asked.tools)
+                yield Exchange(Head(None), _once(Frame(counted, "count")))
         else:
-            engine = await models.engine(**_which(body))
-            async with engine.generate(_request(body)) as generation:
-                yield Exchange(Head(None), _steps(generation))
+            engine = await models.engine(**_which_engine(body))
+            with models.in_use(engine):
+                async with engine.generate(_request(body)) as generation:
+                    yield Exchange(Head(None), _steps(generation))
 
     async def aclose(self) -> None:
         """Stop every answer, join the threads and release the models; may be called twice."""
@@ -92,6 +96,10 @@ def _import_engine(settings: OnnxSettings) -> LoadedModels:
 
 def _which(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": body["model"], "folder": body.get("folder")}
+
+
+def _which_engine(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_which(body), "chat_template": body.get("chat_template")}
 
 
 def _request(body: Mapping[str, Any]) -> GenerateRequest:
