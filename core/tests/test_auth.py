@@ -248,6 +248,18 @@ async def test_calls_that_are_refused_at_once_prepare_a_signer_once():
     assert signer.prepared == [True]
 
 
+async def test_a_signer_that_says_it_is_ready_is_not_prepared_again():
+    signer = Signer()
+    signer.is_ready = lambda: bool(signer.prepared)
+    prover = prover_for(signer)
+    await asyncio.gather(*(prover.ready(refresh=False) for _ in range(10)))
+    await prover.ready(refresh=False)
+    assert signer.prepared == [False]
+    await prover.ready(refresh=True)
+    assert signer.prepared == [False, True]
+    assert threading.main_thread() not in signer.threads
+
+
 # Static headers
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ._contract import Auth, Bearer, NoAuth, Signer, StaticHeader, Token
@@ -159,14 +159,18 @@ class _Signed(_Nothing):
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
+        self._is_ready: Callable[[], bool] | None = getattr(signer, "is_ready", None)
         self._lock = asyncio.Lock()
         self._generation = 0
 
     async def ready(self, *, refresh: bool) -> None:
+        is_ready = None if refresh else self._is_ready
+        if is_ready is not None and is_ready():
+            return  # a thread costs more than the signature
         seen = self._generation
         async with self._lock:
-            if refresh and self._generation != seen:
-                return  # somebody refreshed while we waited
+            if (refresh and self._generation != seen) or (is_ready is not None and is_ready()):
+                return  # somebody refreshed or prepared while we waited
             await asyncio.to_thread(self._signer.prepare, refresh=refresh)
             if refresh:
                 self._generation += 1

@@ -183,7 +183,11 @@ class Bearer(Value):
 
 @runtime_checkable
 class Signer(Protocol):
-    """Signs each attempt."""
+    """Signs each attempt.
+
+    A signer may also have `def is_ready(self) -> bool`: quick, called on the event loop; True spares `prepare` and its
+    thread, because what the last one made is still good.
+    """
 
     def prepare(self, *, refresh: bool) -> None:
         """Make sure that credentials are fresh; may block (run in a thread). `refresh`: the last were refused."""
