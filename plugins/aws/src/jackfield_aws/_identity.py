@@ -59,7 +59,6 @@ class AwsIdentity:
             return source
 
 
-@functools.cache
 def default_identity() -> AwsIdentity:
-    """Give the identity of connections that name none: what boto3 finds by itself, one for the process."""
+    """Give the identity of a connection that names none: what boto3 finds by itself."""
     return AwsIdentity()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jackfield import ConfigurationError
 
 if TYPE_CHECKING:
+    from ._sigv4 import SignatureV4
     from ._source import Source
 
 __all__ = ["AwsSigner"]
@@ -29,7 +30,7 @@ class AwsSigner:
         self._region = region
         self._credentials: Any = None
         self._shown: list[str] = []  # the last secrets too: a service may echo what has been renewed since
-        self._sign: Callable[..., Mapping[str, str]] | None = None
+        self._signature: SignatureV4 | None = None
 
     def __repr__(self) -> str:
         return f"AwsSigner(service={self._service!r}, region={self._region!r})"
@@ -51,23 +52,23 @@ class AwsSigner:
             PermissionDeniedError: The role may not be assumed.
             ConnectionFailedError: What proves the identity cannot be reached.
         """
-        from ._sigv4 import sign
+        from ._sigv4 import SignatureV4
 
         if self._source is None:
             self._source = self._make_source()
         try:
-            self._credentials = self._source.frozen(refused=self._credentials if refresh else None)
+            frozen = self._source.frozen(refused=self._credentials if refresh else None)
         finally:
             self._shown = list(dict.fromkeys([*self._shown, *self._source.secrets()]))[-12:]
-        self._sign = sign
+        if frozen is not self._credentials:
+            self._signature = SignatureV4(frozen, self._service, self._region)
+            self._credentials = frozen
 
     def sign(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
         """Give the headers to add to one attempt; nothing else is looked at or kept."""
-        if self._sign is None:
+        if self._signature is None:
             raise ConfigurationError("this signer was not prepared")
-        return self._sign(
-            self._credentials, self._service, self._region, method=method, url=url, headers=headers, body=body
-        )
+        return self._signature.headers(method, url, headers, body)
 
     def secrets(self) -> list[str]:
         """Give every secret that must not be shown."""

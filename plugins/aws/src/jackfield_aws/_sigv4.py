@@ -1,117 +1,117 @@
-"""Signature Version 4 with botocore's own steps, without a request object of botocore's.
+"""Signature Version 4: botocore's steps for what is intricate and seldom changes, the rest in a few lines.
 
-Imported in a thread, when a signer is first prepared. Three things differ from `SigV4Auth.add_auth`: the time is an
-argument, nothing is logged (botocore writes the session token to its debug log), and headers are plain.
+Imported in a thread, when a signer is first prepared. How an address is made canonical is botocore's
+own (`SigV4Auth`), kept per address; the day's key is kept per day; what is left per request is to sort some headers and
+to hash. botocore's `add_auth` does all of it for each request, and writes the session token to its debug log.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import hmac
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
 
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, _host_from_url
 
-__all__ = ["sign"]
+__all__ = ["SignatureV4"]
 
-_TIME: Final = "%Y%m%dT%H%M%SZ"
 _SIGNED: Final = frozenset({"host", "content-type", "content-md5", "accept"})
-_NOT_SIGNED: Final = frozenset({"x-amzn-trace-id"})
-"""Others that a proxy on the way may change (user agent, encodings) are not signed either."""
+_NOT_SIGNED: Final = "x-amzn-trace-id"
+"""A tracing proxy may change it; so may proxies all other headers, which therefore are not signed either."""
 
 
-class _Headers(dict[str, str]):
-    """Headers in lower case, as `SigV4Auth.canonical_headers` asks for them."""
-
-    def get_all(self, name: str) -> list[str]:
-        return [self[name]]
-
-
-class _Request:
-    """What `SigV4Auth` looks at of a request."""
-
-    __slots__ = ("body", "context", "headers", "method", "params", "url")
-
-    def __init__(self, method: str, url: str, headers: _Headers, body: bytes, timestamp: str) -> None:
-        self.method = method
-        self.url = url
-        self.headers = headers
-        self.body = body
-        self.params = None
-        self.context = {"timestamp": timestamp}
-
-
-class _Auth(SigV4Auth):  # type: ignore[misc,unused-ignore]  # botocore is not typed
-    """The steps of botocore over plain headers."""
-
-    def headers_to_sign(self, request: Any) -> _Headers:
-        chosen = _Headers(
-            (name, value)
-            for name, value in request.headers.items()
-            if name in _SIGNED or (name.startswith("x-amz") and name not in _NOT_SIGNED)
-        )
-        if "host" not in chosen:
-            chosen["host"] = _host(request.url)
-        return chosen
-
-    def payload(self, request: Any) -> str:
-        return hashlib.sha256(request.body).hexdigest()
-
-
-class _S3Auth(_Auth):
-    """S3 signs a path as it is sent; every other service quotes it once more."""
-
-    def _normalize_url_path(self, path: str) -> str:
-        return path
-
-
-def _host(url: str) -> str:
-    """Give the header `Host` that is sent: the port only if it is not the scheme's own."""
-    from botocore.auth import _host_from_url
-
-    host: str = _host_from_url(url)
-    return host
-
-
-def sign(
-    credentials: Any,
-    service: str,
-    region: str,
-    *,
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    now: datetime | None = None,
-) -> dict[str, str]:
-    """Give the headers that prove a request.
+class SignatureV4:
+    """Signs with one copy of credentials.
 
     Args:
         credentials: `access_key`, `secret_key` and `token`.
         service: The name that is signed for.
         region: The region of the service.
-        method: The HTTP method.
-        url: The address, quoted as it is sent.
-        headers: What is sent besides.
-        body: The bytes that are sent.
-        now: When; the machine's time unless told.
     """
-    timestamp = (now or datetime.now(UTC)).strftime(_TIME)
-    added = {"X-Amz-Date": timestamp}
-    if credentials.token:
-        added["X-Amz-Security-Token"] = credentials.token
-    if service == "s3":
-        added["X-Amz-Content-SHA256"] = hashlib.sha256(body).hexdigest()
-    all_headers = _Headers(
-        (name.lower(), value) for layer in (headers, added) for name, value in layer.items()
-    )
-    request = _Request(method, url, all_headers, body, timestamp)
-    auth = (_S3Auth if service == "s3" else _Auth)(credentials, service, region)
-    canonical = auth.canonical_request(request)
-    signature = auth.signature(auth.string_to_sign(request, canonical), request)
-    added["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}, "
-        f"SignedHeaders={auth.signed_headers(auth.headers_to_sign(request))}, Signature={signature}"
-    )
-    return added
+
+    def __init__(self, credentials: Any, service: str, region: str) -> None:
+        self._service = service
+        self._region = region
+        self._token: str | None = credentials.token
+        self._access_key: str = credentials.access_key
+        self._secret_key: str = credentials.secret_key
+        self._day_key: tuple[str, bytes] = ("", b"")
+
+    def headers(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, now: float | None = None
+    ) -> dict[str, str]:
+        """Give the headers that prove a request.
+
+        Args:
+            method: The HTTP method.
+            url: The address, quoted as it is sent.
+            headers: What is sent besides.
+            body: The bytes that are sent.
+            now: When, in seconds since the epoch; the machine's time unless told.
+        """
+        timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        digest = hashlib.sha256(body).hexdigest()
+        added = {"X-Amz-Date": timestamp}
+        if self._token:
+            added["X-Amz-Security-Token"] = self._token
+        if self._service == "s3":
+            added["X-Amz-Content-SHA256"] = digest
+        path, query, host = _place(url, raw=self._service == "s3")
+        signed = {"host": host, **_signed(headers), **{name.lower(): value for name, value in added.items()}}
+        names = sorted(signed)
+        canonical = "\n".join(
+            (
+                method.upper(),
+                path,
+                query,
+                *[f"{name}:{signed[name]}" for name in names],
+                "",
+                ";".join(names),
+                digest,
+            )
+        )
+        scope = f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"
+        hashed = hashlib.sha256(canonical.encode()).hexdigest()
+        signature = hmac.digest(
+            self._key(timestamp[:8]), f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashed}".encode(), "sha256"
+        ).hex()
+        added["Authorization"] = (
+            f"AWS4-HMAC-SHA256 Credential={self._access_key}/{scope}, "
+            f"SignedHeaders={';'.join(names)}, Signature={signature}"
+        )
+        return added
+
+    def _key(self, day: str) -> bytes:
+        """Give the key of a day; source: AWS, "Create a signed AWS API request", calculate the signature (2026)."""
+        known, key = self._day_key
+        if known != day:
+            key = ("AWS4" + self._secret_key).encode()
+            for part in (day, self._region, self._service, "aws4_request"):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._day_key = day, key
+        return key
+
+
+def _signed(headers: Mapping[str, str]) -> dict[str, str]:
+    chosen = {}
+    for name, value in headers.items():
+        low = name.lower()
+        if low in _SIGNED or (low.startswith("x-amz") and low != _NOT_SIGNED):
+            chosen[low] = " ".join(value.split())
+    return chosen
+
+
+@functools.lru_cache(maxsize=512)
+def _place(url: str, *, raw: bool) -> tuple[str, str, str]:
+    """Give path and query of an address as they are signed, and its `Host`.
+
+    S3 signs a path as it is sent (`raw`); every other service quotes what is sent once more.
+    """
+    parts: SplitResult = urlsplit(url)
+    auth = SigV4Auth(None, "", "")
+    path = parts.path if raw else auth._normalize_url_path(parts.path)  # noqa: SLF001 -- has no public name
+    return path or "/", auth._canonical_query_string_url(parts), _host_from_url(url)  # noqa: SLF001 -- as above
