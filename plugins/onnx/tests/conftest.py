@@ -19,6 +19,8 @@ from jackfield_onnx._scheduler import Scheduler
 from jackfield_onnx._store import ModelStore
 from jackfield_onnx._text import ChatTemplate
 
+sys.path.insert(0, str(Path(__file__).parent))  # `onnx_graphs` is imported by name
+
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (
     "{% for m in messages %}{% if m.role not in ('system', 'user', 'assistant') %}"

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from onnx_graphs import reference_logits
 
 from jackfield_onnx._convert import _half_split, _quantise, convert_gguf
 from jackfield_onnx._decoder import open_decoder
@@ -11,44 +12,6 @@ from jackfield_onnx._layouts import read_decoder_folder
 from jackfield_onnx._runtime import SessionSettings, new_run_options
 
 PROMPT = [5, 17, 203, 44, 91, 17, 8, 120]
-
-
-def reference_logits(model, tokens):
-    """Compute the logits after each token in float64: llama as the papers have it, in plain numpy."""
-    weights = {name: value.astype(np.float64) for name, value in model.weights().items()}
-    length, size = len(tokens), model.head_dim
-
-    def norm(x, weight):
-        return x / np.sqrt((x * x).mean(-1, keepdims=True) + model.epsilon) * weight
-
-    inverse = 1.0 / model.rope_base ** (np.arange(0, size, 2) / size)
-    angles = np.outer(np.arange(length), inverse)
-    cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
-
-    def rotate(x):
-        first, second = x[..., : size // 2], x[..., size // 2 :]
-        return np.concatenate([first * cos - second * sin, second * cos + first * sin], -1)
-
-    hidden = weights["token_embd.weight"][tokens]
-    for layer in range(model.layers):
-        at = f"blk.{layer}."
-        x = norm(hidden, weights[at + "attn_norm.weight"])
-        q = rotate((x @ weights[at + "attn_q.weight"].T).reshape(length, model.heads, size))
-        k = rotate((x @ weights[at + "attn_k.weight"].T).reshape(length, model.kv_heads, size))
-        v = (x @ weights[at + "attn_v.weight"].T).reshape(length, model.kv_heads, size)
-        k, v = (np.repeat(side, model.heads // model.kv_heads, axis=1) for side in (k, v))
-        scores = np.einsum("qhd,khd->hqk", q, k) * size**-0.5
-        scores += np.triu(np.full((length, length), -np.inf), 1)
-        scores = np.exp(scores - scores.max(-1, keepdims=True))
-        scores /= scores.sum(-1, keepdims=True)
-        mixed = np.einsum("hqk,khd->qhd", scores, v).reshape(length, -1)
-        hidden = hidden + mixed @ weights[at + "attn_output.weight"].T
-        x = norm(hidden, weights[at + "ffn_norm.weight"])
-        gate = x @ weights[at + "ffn_gate.weight"].T
-        inner = gate / (1 + np.exp(-gate)) * (x @ weights[at + "ffn_up.weight"].T)
-        hidden = hidden + inner @ weights[at + "ffn_down.weight"].T
-    head = weights.get("output.weight", weights["token_embd.weight"])
-    return norm(hidden, weights["output_norm.weight"]) @ head.T
 
 
 class Reader:
@@ -68,20 +31,21 @@ class Reader:
         return self.decoder.read(tokens, self.options).copy()
 
 
+# Weights and activations are in 8 bits; an error of structure gives 1 and more.
+@pytest.mark.parametrize(("precision", "most"), [("int8", 0.04), ("fp32", 1e-5)])
 @pytest.mark.parametrize("tied", [True, False])
-def test_the_graph_computes_what_plain_numpy_computes(tmp_path, llama, tied):
+def test_the_graph_computes_what_plain_numpy_computes(tmp_path, llama, tied, precision, most):
     model = llama(tied=tied)
     folder = tmp_path / "made"
     folder.mkdir()
-    convert_gguf(model.write(tmp_path / "m.gguf"), folder)
+    convert_gguf(model.write(tmp_path / "m.gguf"), folder, precision=precision)
     reader = Reader(folder)
 
     expected = reference_logits(model, PROMPT)
     for length in range(1, len(PROMPT) + 1):
         found = reader.read(PROMPT[:length])
         error = np.linalg.norm(found - expected[length - 1]) / np.linalg.norm(expected[length - 1])
-        # Weights and activations are in 8 bits; an error of structure gives 1 and more.
-        assert error < 0.04
+        assert error < most
 
 
 def test_a_cached_step_equals_reading_everything_again(tiny_folder):

@@ -7,7 +7,7 @@ embedding inside), about 340 nodes for 30 layers. Against the dequantised source
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import attrs
 import numpy as np
@@ -49,6 +49,7 @@ def convert_gguf(
     source: Path,
     target: Path,
     *,
+    precision: Literal["int8", "fp32"] = "int8",
     describe: Callable[[_folder.DecoderDescription], _folder.DecoderDescription] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -57,6 +58,8 @@ def convert_gguf(
     Args:
         source: The GGUF file.
         target: An existing, empty folder.
+        precision: Of the weights. What the source has lost stays lost: `fp32` is exact, four times as large, and for
+            comparisons.
         describe: Adds to the description what the file cannot know, such as sampling defaults.
         progress: Told how many of how many layers are done.
 
@@ -69,13 +72,13 @@ def convert_gguf(
         _check_tensors(gguf, shape, str(source))
         tokenizer = build_tokenizer(gguf.metadata, str(source))
         with (target / _folder.WEIGHTS_FILE).open("wb") as data:
-            graph = _LlamaGraph(gguf, shape, data).build(progress)
+            graph = _LlamaGraph(gguf, shape, data, precision).build(progress)
         onnx.save_model(graph, str(target / _folder.GRAPH_FILE))
         tokenizer.save(str(target / _folder.TOKENIZER_FILE))
         template = gguf.metadata.get("tokenizer.chat_template")
         if template is not None:
             (target / _folder.TEMPLATE_FILE).write_text(template, encoding="utf-8")
-        description = _description(gguf.metadata, shape)
+        description = attrs.evolve(_description(gguf.metadata, shape), precision=precision)
         _folder.write_description(target, description if describe is None else describe(description))
 
 
@@ -201,8 +204,9 @@ def _half_split(weight: Floats, heads: int) -> Floats:
 class _LlamaGraph:
     """The graph under construction. Weights go to the data file as they are made, so memory holds one at a time."""
 
-    def __init__(self, gguf: GgufFile, shape: LlamaShape, data: BinaryIO) -> None:
+    def __init__(self, gguf: GgufFile, shape: LlamaShape, data: BinaryIO, precision: str) -> None:
         self._gguf = gguf
+        self._exact = precision == "fp32"
         self._shape = shape
         self._data = data
         self._nodes: list[Any] = []
@@ -218,8 +222,12 @@ class _LlamaGraph:
     def build(self, progress: Callable[[int, int], None] | None) -> Any:
         self._lengths()
         self._rotary()
-        embedding = _quantise(self._gguf.tensor("token_embd.weight"))
-        hidden = self._embed(embedding)
+        table = self._gguf.tensor("token_embd.weight")
+        embedding = None if self._exact else _quantise(table)
+        if embedding is None:
+            hidden = self._node("Gather", [self._constant("embedding", table), "input_ids"], ["embedded"])
+        else:
+            hidden = self._embed(embedding)
         normed = self._node(
             "SimplifiedLayerNormalization",
             [hidden, self._norm("blk.0.attn_norm.weight")],
@@ -232,7 +240,13 @@ class _LlamaGraph:
             hidden, normed = self._block(layer, hidden, normed)
             if progress is not None:
                 progress(layer + 1, self._shape.layers)
-        self._head(normed, embedding)
+        last = self._last(normed)
+        if "output.weight" in self._gguf.tensors:
+            self._linear(last, "logits", self._gguf.tensor("output.weight"))
+        elif embedding is None:
+            self._linear(last, "logits", table)
+        else:
+            self._tied_head(last, embedding)
         graph = helper.make_graph(self._nodes, "llama", self._inputs, self._outputs, self._constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MICROSOFT, 1)]
         return helper.make_model(
@@ -333,19 +347,20 @@ class _LlamaGraph:
         )
         return to + ".sum", normed
 
-    def _head(self, normed: str, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> None:
-        """Add the logits of the last position only: the prompt's others are never sampled, and cost a fifth of it."""
+    def _last(self, normed: str) -> str:
+        """Keep the last position only: the logits of the prompt's others are never sampled, and cost a fifth of it."""
         bounds = [self._constant(f"last.{i}", np.array([i], np.int64)) for i in (-1, _TO_END, 1)]
-        last = self._node("Slice", [normed, *bounds], ["last"])
-        if "output.weight" in self._gguf.tensors:
-            self._linear(last, "logits", self._gguf.tensor("output.weight"))
-            return
+        return self._node("Slice", [normed, *bounds], ["last"])
+
+    def _tied_head(self, last: str, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> None:
         # A tied head reads the embedding's own numbers, in the shape that this operator wants.
         shape = self._constant("head.shape", np.array(embedding[0].shape, np.int64))
         self._node("Reshape", ["embedding.numbers", shape], ["head.numbers"])
         self._matmul(last, "logits", ["head.numbers", "embedding.scales"], embedding[0].shape)
 
     def _linear(self, x: str, name: str, weight: Floats) -> str:
+        if self._exact:
+            return self._node("MatMul", [x, self._constant(name + ".weight", weight.T)], [name])
         numbers, scales = _quantise(weight)
         constants = [self._constant(name + ".numbers", numbers), self._constant(name + ".scales", scales)]
         return self._matmul(x, name, constants, numbers.shape)
