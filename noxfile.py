@@ -53,6 +53,7 @@ TEST_TOOLS = [
     "google-genai",
     "jsonschema",
     "mistralai",
+    "moto[server]",
     "openai",
 ]
 DEMO_PROMPT = "What is the capital of Japan? Answer in one sentence."

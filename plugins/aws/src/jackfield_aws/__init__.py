@@ -6,11 +6,12 @@ from typing import Final
 
 from jackfield import CredentialKind
 
+from ._answers import identity_error
 from ._identity import AwsIdentity, default_identity
 from ._settings import AwsCredentials
 from ._signer import AwsSigner
 
-__all__ = ["CREDENTIALS", "AwsCredentials", "AwsIdentity", "AwsSigner", "default_identity"]
+__all__ = ["CREDENTIALS", "AwsCredentials", "AwsIdentity", "AwsSigner", "default_identity", "identity_error"]
 
 CREDENTIALS: Final = CredentialKind(AwsCredentials, AwsIdentity)
 """The kind `aws` of `[credentials]`."""

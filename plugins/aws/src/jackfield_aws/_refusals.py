@@ -17,6 +17,7 @@ from jackfield import (
     RateLimitError,
 )
 
+from ._answers import clock_hint
 from ._settings import AwsCredentials
 
 __all__ = ["told"]
@@ -55,9 +56,3 @@ def _refused(answer: Mapping[str, Any], whom: str) -> JackfieldError:
     if isinstance(status, int) and status >= 500:
         return OverloadedError(message, status=status, code=code)
     return AuthenticationError(message + clock_hint(text), status=status, code=code)
-
-
-def clock_hint(text: str) -> str:
-    """Ask after the machine's clock where the text of a refusal speaks of time."""
-    timed = ("Signature expired", "not yet current", "earlier than", "RequestTimeTooSkewed")
-    return "; is this machine's clock right?" if any(words in text for words in timed) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from configparser import Error, RawConfigParser
 from pathlib import Path
 
@@ -19,17 +20,23 @@ def region_of(profile: str | None) -> str | None:
             return os.environ[name]
     name = profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or "default"
     # What the file of credentials says of a profile wins over the file of settings, as in botocore.
-    return _read("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", name) or _read(
-        "AWS_CONFIG_FILE", "~/.aws/config", name, f"profile {name}"
+    return _read("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", [name]) or _read(
+        "AWS_CONFIG_FILE", "~/.aws/config", ["profile", name], [name]
     )
 
 
-def _read(variable: str, default: str, *sections: str) -> str | None:
+def _read(variable: str, default: str, *titles: list[str]) -> str | None:
     parser = RawConfigParser(default_section="", strict=False)
     path = Path(os.environ.get(variable) or default).expanduser()
     try:
         parser.read(path, encoding="utf-8")
-    except (Error, UnicodeError, OSError):
+        sections = [(shlex.split(section), section) for section in parser.sections()]
+    except (Error, ValueError, OSError):
         return None  # whoever needs the file will say what is wrong with it
-    found = (parser.get(section, "region", fallback=None) for section in reversed(sections))
+    found = (
+        parser.get(section, "region", fallback=None)
+        for title in titles
+        for words, section in sections
+        if words == title
+    )
     return next((region.strip() for region in found if region), None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jackfield import ConfigurationError
 
 if TYPE_CHECKING:
     from ._sigv4 import SignatureV4
-    from ._source import Source
+    from ._source import Keys, Source
 
 __all__ = ["AwsSigner"]
 
@@ -28,7 +28,7 @@ class AwsSigner:
         self._source: Source | None = None
         self._service = service
         self._region = region
-        self._credentials: Any = None
+        self._keys: Keys | None = None
         self._shown: list[str] = []  # the last secrets too: a service may echo what has been renewed since
         self._signature: SignatureV4 | None = None
 
@@ -38,7 +38,7 @@ class AwsSigner:
     def is_ready(self) -> bool:
         """Say whether the credentials of the last `prepare` are still those to sign with. Quick, never blocks."""
         source = self._source
-        return source is not None and self._credentials is not None and source.still(self._credentials)
+        return source is not None and self._keys is not None and source.still(self._keys)
 
     def prepare(self, *, refresh: bool) -> None:
         """Find credentials, or renew what ends soon. Blocks: the core calls it in a thread.
@@ -57,12 +57,12 @@ class AwsSigner:
         if self._source is None:
             self._source = self._make_source()
         try:
-            frozen = self._source.frozen(refused=self._credentials if refresh else None)
+            keys = self._source.frozen(refused=self._keys if refresh else None)
         finally:
             self._shown = list(dict.fromkeys([*self._shown, *self._source.secrets()]))[-12:]
-        if frozen is not self._credentials:
-            self._signature = SignatureV4(frozen, self._service, self._region)
-            self._credentials = frozen
+        if keys is not self._keys:
+            self._signature = SignatureV4(keys, self._service, self._region)
+            self._keys = keys
 
     def sign(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
         """Give the headers to add to one attempt; nothing else is looked at or kept."""

@@ -12,10 +12,13 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from botocore.auth import SigV4Auth, _host_from_url
+
+if TYPE_CHECKING:
+    from ._source import Keys
 
 __all__ = ["SignatureV4"]
 
@@ -25,20 +28,20 @@ _NOT_SIGNED: Final = "x-amzn-trace-id"
 
 
 class SignatureV4:
-    """Signs with one copy of credentials.
+    """Signs with one copy of keys.
 
     Args:
-        credentials: `access_key`, `secret_key` and `token`.
+        keys: What it signs with.
         service: The name that is signed for.
         region: The region of the service.
     """
 
-    def __init__(self, credentials: Any, service: str, region: str) -> None:
+    def __init__(self, keys: Keys, service: str, region: str) -> None:
         self._service = service
         self._region = region
-        self._token: str | None = credentials.token
-        self._access_key: str = credentials.access_key
-        self._secret_key: str = credentials.secret_key
+        self._token: str | None = keys.token
+        self._access_key: str = keys.access_key
+        self._secret_key: str = keys.secret_key
         self._day_key: tuple[str, bytes] = ("", b"")
 
     def headers(

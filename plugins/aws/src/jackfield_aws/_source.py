@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any, Final
 
+import attrs
 import boto3.session
 import botocore.session
 from botocore import credentials as chain
@@ -16,7 +17,7 @@ from jackfield import JackfieldError, MissingCredentialError
 from ._refusals import told
 from ._settings import AwsCredentials
 
-__all__ = ["Source"]
+__all__ = ["Keys", "Source"]
 
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 30
@@ -41,6 +42,26 @@ class _Session(botocore.session.Session):  # type: ignore[misc,unused-ignore]  #
         return super().create_client(service_name, *args, **options)
 
 
+@attrs.frozen
+class Keys:
+    """A copy of credentials that does not change, and does not show itself.
+
+    Attributes:
+        access_key: The id of the access key.
+        secret_key: Its secret.
+        token: The session's token, of temporary keys.
+    """
+
+    access_key: str
+    secret_key: str = attrs.field(repr=False)
+    token: str | None = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, found: Any) -> Keys:
+        """Copy botocore's."""
+        return cls(found.access_key, found.secret_key, found.token)
+
+
 class Source:
     """Finds one identity's credentials, keeps them, and renews them before they end.
 
@@ -56,11 +77,11 @@ class Source:
         self._ca_bundle = ca_bundle
         self._lock = threading.Lock()
         self._credentials: Any = None
-        self._frozen: Any = None
+        self._frozen: Keys | None = None
         self._tried = 0.0
         self._declared: list[str] = []
 
-    def still(self, frozen: Any) -> bool:
+    def still(self, frozen: Keys) -> bool:
         """Say whether a copy is the newest there is, and good for long enough. Never blocks."""
         credentials = self._credentials
         if frozen is not self._frozen or credentials is None:
@@ -70,7 +91,7 @@ class Source:
             return True
         return not needed(refresh_in=_MUST_RENEW) and time.monotonic() - self._tried < _RENEW_AGAIN
 
-    def frozen(self, *, refused: Any = None) -> Any:
+    def frozen(self, *, refused: Keys | None = None) -> Keys:
         """Give a copy of the credentials that does not change; one caller at a time asks for new ones.
 
         Args:
@@ -82,12 +103,12 @@ class Source:
                 if self._credentials is None or (refused is not None and refused == self._frozen):
                     self._credentials = self._found()
                 self._tried = time.monotonic()
-                frozen = self._credentials.get_frozen_credentials()
+                frozen = Keys.of(self._credentials.get_frozen_credentials())
             except JackfieldError:
                 raise
             except Exception as error:
                 raise told(error, self._settings) from None
-            if frozen != self._frozen:
+            if self._frozen is None or frozen != self._frozen:
                 self._frozen = frozen
             return self._frozen
 
