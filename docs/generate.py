@@ -261,7 +261,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Events": ("_events",),
     "Cost": ("_cost",),
     "Configuration": ("_config", "_policies", "_secrets"),
-    "Middlewares and observers": ("_middleware", "_calls"),
+    "Middlewares and observers": ("_middleware", "_replay", "_calls"),
     "Plugins": (
         "_contract",
         "_hookspecs",

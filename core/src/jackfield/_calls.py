@@ -9,7 +9,7 @@ import attrs
 
 from ._capabilities import Kind, ModelRef
 from ._cost import Cost
-from ._replies import Attempt
+from ._replies import Attempt, Replay
 from ._requests import Request
 from ._usage import Usage
 from ._value import Value
@@ -77,6 +77,8 @@ class Outcome(Value):
         timings: When what happened.
         model: The model that the service says answered.
         finish_reasons: One per choice.
+        response_id: The service's name for the answer.
+        replay: Where the answer is from if the service was not asked.
     """
 
     status: Literal["ok", "error", "cancelled"]
@@ -87,3 +89,5 @@ class Outcome(Value):
     timings: Timings | None = None
     model: str | None = None
     finish_reasons: tuple[str, ...] = ()
+    response_id: str | None = None
+    replay: Replay | None = None

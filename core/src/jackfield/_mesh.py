@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
 import attrs
 
@@ -105,7 +105,7 @@ class Mesh:
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ConfigurationError("this mesh is open already; share it, or make another")
-        self._built = self._build_middlewares()
+        self._built = await self._build_middlewares()
         self._open = {
             name: Connection(config, self._registry, self._config.prices)
             for name, config in self._config.connections.items()
@@ -118,9 +118,11 @@ class Mesh:
     ) -> None:
         self._entered = False
         connections, self._open = self._open, {}
-        results = await asyncio.gather(
+        built, self._built = self._built, {}
+        results: list[object] = await asyncio.gather(
             *(connection.aclose() for connection in connections.values()), return_exceptions=True
         )
+        results += await _closed(built)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -446,24 +448,43 @@ class Mesh:
 
         return outermost
 
-    def _build_middlewares(self) -> dict[str, Middleware]:
+    async def _build_middlewares(self) -> dict[str, Middleware]:
         """Make each middleware that a connection names, once."""
         built: dict[str, Middleware] = {}
-        for config in self._config.connections.values():
-            for name in config.middlewares:
-                if name not in built:
-                    settings = self._config.middleware_settings.get(name, {})
-                    try:
-                        built[name] = self._registry.middleware(name)(settings)
-                    except JackfieldError:
-                        raise
-                    except Exception as error:
-                        # To go on without it would be worse: it may be the one that hides what must not be sent.
-                        raise ConfigurationError(
-                            f"the middleware {name} cannot be made from [middleware.{name}]: "
-                            f"{type(error).__name__}: {error}"
-                        ) from error
+        named = (name for config in self._config.connections.values() for name in config.middlewares)
+        for name in dict.fromkeys(named):
+            try:
+                built[name] = self._built_middleware(name)
+            except JackfieldError:
+                await _closed(built)
+                raise
         return built
+
+    def _built_middleware(self, name: str) -> Middleware:
+        settings = self._config.middleware_settings.get(name, {})
+        try:
+            return cast("Middleware", self._registry.middleware(name)(settings))
+        except JackfieldError:
+            raise
+        except Exception as error:
+            # To go on without it would be worse: it may be the one that hides what must not be sent.
+            raise ConfigurationError(
+                f"the middleware {name} cannot be made from [middleware.{name}]: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+
+async def _closed(middlewares: Mapping[str, Middleware]) -> list[BaseException]:
+    """Close those that have something to close, the last made first; give what went wrong."""
+    faults: list[BaseException] = []
+    for middleware in reversed(list(middlewares.values())):
+        close = getattr(middleware, "aclose", None)
+        if close is not None:
+            try:
+                await close()
+            except Exception as error:
+                faults.append(error)
+    return faults
 
 
 def _less(timeout: TimeoutPolicy, began: float) -> TimeoutPolicy:

@@ -13,7 +13,11 @@ Handler: TypeAlias = Callable[[Call], Awaitable[Any]]
 """Carries a call out: gives a reply, or for a streaming call a stream that has begun."""
 
 Middleware: TypeAlias = Callable[[Call, Handler], Awaitable[Any]]
-"""`async def middleware(call, proceed)`: may change the call, the answer, or answer by itself."""
+"""`async def middleware(call, proceed)`: may change the call, the answer, or answer by itself.
+
+One that a configuration names may be an object with `__call__` and `async aclose()`, which the mesh awaits when it is left,
+after its connections are closed.
+"""
 
 
 def chain(middlewares: Sequence[Middleware], innermost: Handler) -> Handler:

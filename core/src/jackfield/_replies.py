@@ -15,7 +15,7 @@ from ._parameters import ParameterReport
 from ._usage import Usage
 from ._value import Value
 
-__all__ = ["Attempt", "Choice", "EmbedReply", "Ranking", "Reply", "RerankReply", "TokenCount"]
+__all__ = ["Attempt", "Choice", "EmbedReply", "Ranking", "Replay", "Reply", "RerankReply", "TokenCount"]
 
 
 # One a call: without slots it is made in half the time.
@@ -83,6 +83,23 @@ def _empty_choice() -> Choice:
     return Choice(index=0, message=Message("assistant", ()))
 
 
+@attrs.frozen(kw_only=True)
+class Replay:
+    """Says that an answer is a recorded one, given again without asking the service.
+
+    Attributes:
+        by: The middleware that gave it, such as "cache".
+        recorded_at: When it was recorded, in seconds of `time.time()`.
+        usage: What the recorded answer used.
+        cost: What the recorded answer cost: saved this time.
+    """
+
+    by: str
+    recorded_at: float | None = None
+    usage: Usage = attrs.field(factory=Usage)
+    cost: Cost = attrs.field(default=UNKNOWN_COST)
+
+
 @attrs.define(kw_only=True, eq=False)
 class _Answer:
     """What all replies share.
@@ -96,6 +113,7 @@ class _Answer:
         parameters: What became of every parameter in the attempt that went well.
         attempts: Every attempt.
         complete: False for what had come before a stream was left or broke.
+        replay: Where it is from if the service was not asked; None if it was.
     """
 
     id: str | None = None
@@ -106,6 +124,7 @@ class _Answer:
     parameters: ParameterReport = attrs.field(factory=ParameterReport, repr=False)
     attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
     complete: bool = True
+    replay: Replay | None = None
     _cost: Cost | Callable[[], Cost] = attrs.field(default=UNKNOWN_COST, repr=False)
     _raw: Any = attrs.field(default=None, repr=False)
 

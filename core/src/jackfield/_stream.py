@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
+import attrs
+
 from ._errors import ConfigurationError, JackfieldError
 from ._events import Event
+from ._fold import fold
 from ._replies import Reply
 
 __all__ = ["EventMap", "MappedStream", "Stream", "StreamSource"]
@@ -105,11 +108,14 @@ class MappedStream:
     """A stream whose events a middleware changes."""
 
     def __init__(
-        self, source: StreamSource, change: EventMap, rebuild: Callable[[Reply, list[Event]], Reply]
+        self,
+        source: StreamSource,
+        change: EventMap,
+        rebuild: Callable[[Reply, list[Event]], Reply] | None = None,
     ) -> None:
         self._source = source
         self._change = change
-        self._rebuild = rebuild
+        self._rebuild = _rebuilt if rebuild is None else rebuild
         self._seen: list[Event] = []
         self._next = 0
 
@@ -148,3 +154,9 @@ class MappedStream:
     async def aclose(self) -> None:
         """Close the upstream at once."""
         await self._source.aclose()
+
+
+def _rebuilt(response: Reply, events: list[Event]) -> Reply:
+    """Put what changed events say in the place of what an answer said; what it used and cost stays true."""
+    folded = fold(events, provider=response.provider, model=response.model)
+    return attrs.evolve(response, choices=folded.choices)
