@@ -311,7 +311,7 @@ async def test_check_says_what_it_did_and_never_raises(server):
     )
     async with mesh_for(server.url) as mesh:
         good, bad = await mesh.check("c"), await mesh.check("c")
-    assert (good.ok, good.what, good.error) == (True, "listed 1 models", None)
+    assert (good.ok, good.what, good.error) == (True, "listed 1 model", None)
     assert not bad.ok
     assert (bad.error.status, bad.error.connection) == (401, "c")
 

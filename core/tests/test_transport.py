@@ -1,7 +1,9 @@
 """The HTTP transport: addresses and bytes as they are, one pool, no surprises."""
 
 import gzip
+import socket
 
+import attrs
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, read, streamed, text_of
 
@@ -12,10 +14,12 @@ from jackfield import (
     InvalidRequestError,
     MalformedResponseError,
     MissingCredentialError,
+    NotFoundError,
     Secret,
     StreamInterruptedError,
     Wire,
 )
+from jackfield._addresses import say_address
 from jackfield._transport import HttpTransport
 from jackfield.testing import Answer
 
@@ -291,3 +295,48 @@ async def test_an_enormous_error_page_is_read_only_so_far(server):
             await mesh.chat("c:m", "hi")
     assert len(caught.value.body) < 2_500_000
     assert len(caught.value.message) <= 500
+
+
+async def test_a_connection_that_is_refused_is_said_once_and_in_the_systems_words():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        port = taken.getsockname()[1]
+        async with mesh_for(f"http://127.0.0.1:{port}", retry={"attempts": 1}) as mesh:
+            with pytest.raises(ConnectionFailedError) as caught:
+                await mesh.chat("c:m", "Hi")
+    assert caught.value.message == f"the connection to 127.0.0.1:{port} failed: Connection refused"
+
+
+@pytest.mark.parametrize("listing", [False, True])
+async def test_a_404_under_a_declared_address_says_where_it_was_asked(server, listing):
+    server.answer(Answer.text("no such page", status=404))
+    async with mesh_for(f"{server.url}?key=hidden-from-all") as mesh:
+        if listing:
+            error = (await mesh.check("c")).error
+        else:
+            with pytest.raises(NotFoundError) as caught:
+                await mesh.chat("c:m", "Hi")
+            error = caught.value
+    assert f"(asked at {server.url}/" in error.message
+    assert error.message.endswith("; check base_url)")
+    assert "hidden" not in str(error)
+
+
+def test_a_404_names_how_addresses_of_the_service_end():
+    @attrs.frozen
+    class Settings:
+        base_url: str = "https://service.example/v1"
+
+    def said(base):
+        error = NotFoundError("not here", status=404)
+        transport = HttpTransport(HttpAccess(base_url=base))
+        say_address(error, Settings(base), transport, Wire("chat", {}))
+        say_address(error, Settings(base), transport, Wire("chat", {}))
+        return error.message
+
+    ending = "; check base_url, which ends in /v1 as a rule)"
+    assert said("http://me:it@other.example") == f"not here (asked at http://other.example/chat{ending}"
+    assert (
+        said("http://other.example/v1") == "not here (asked at http://other.example/v1/chat; check base_url)"
+    )
+    assert said("https://service.example/v1") == "not here"

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["address_fault"]
+import attrs
+
+if TYPE_CHECKING:
+    from ._errors import JackfieldError
+    from ._wire import Wire
+
+__all__ = ["address_fault", "say_address"]
 
 _HOST: Final = re.compile(r"https?://(?:[^/?#@]*@)?(\[[^/?#\]]*\]|[^/?#:]*)")
 
@@ -18,3 +24,23 @@ def address_fault(text: str) -> str | None:
     if not re.search(r"\w", found[1]):
         return f"names no host; write an address as {found[0].partition('//')[0]}//host.example"
     return "must hold no blanks" if re.search(r"\s", text) else None
+
+
+def say_address(error: JackfieldError, settings: Any, transport: Any, wire: Wire) -> None:
+    """Say in a 404 where it was asked, if somebody declared the address: it may be the one that is wrong.
+
+    Without a query and a user, which may be secrets.
+    """
+    base = getattr(settings, "base_url", None)
+    field = attrs.fields_dict(type(settings)).get("base_url") if attrs.has(type(settings)) else None
+    address = getattr(transport, "address", None)
+    if error.status not in (404, 405) or field is None or base in (None, field.default) or address is None:
+        return
+    asked = re.sub(r"//[^/@]*@", "//", address(wire).partition("?")[0])
+    hint = f"asked at {asked}; check base_url"
+    usual = field.default.partition("//")[2].partition("/")[2] if isinstance(field.default, str) else ""
+    if usual and not base.rstrip("/").endswith(f"/{usual}"):
+        hint += f", which ends in /{usual} as a rule"
+    if hint not in error.message:
+        error.message = f"{error.message} ({hint})"
+        error.args = (error.message,)

@@ -121,6 +121,7 @@ class Capabilities(Value):
         chat_prompt: For a model that only completes text: turns a conversation into the prompt that its
             maker documents, and the stop sequences that belong to it.
         chat_prompt_name: What that format is called, with its document.
+        retired: The day (ISO) from which the service no longer has the model, if it was told.
         source: Where most of this comes from.
     """
 
@@ -131,6 +132,7 @@ class Capabilities(Value):
     limits: Limits = attrs.field(factory=Limits)
     chat_prompt: Callable[[tuple[Message, ...]], tuple[str, tuple[str, ...]]] | None = None
     chat_prompt_name: str | None = None
+    retired: str | None = None
     source: str = "unknown"
 
     def feature(self, name: str) -> Capability:

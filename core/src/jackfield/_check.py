@@ -64,7 +64,7 @@ async def check_connection(connection: Connection, chat: Callable[..., Any]) -> 
 async def _round_trip(connection: Connection, chat: Callable[..., Any]) -> str:
     if connection.listing() is not None:
         cards = await connection.models(refresh=True)
-        return f"listed {len(cards)} models"
+        return f"listed {len(cards)} model{'' if len(cards) == 1 else 's'}"
     entries = [entry for entry in connection.config.models or () if not entry.id.endswith("*")]
     for entry in entries:
         kinds = connection.target(entry.id, "chat").capabilities.kinds

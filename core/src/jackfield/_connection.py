@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ._addresses import say_address
 from ._answer import Answer
 from ._capabilities import Capabilities, Kind, ModelCard, ModelRef
 from ._contract import CostContext, HttpAccess, Listing, Transport
@@ -264,6 +265,8 @@ class Connection:
                 page, wire = _parsed(listing, head, body)
                 cards.extend(page)
         except JackfieldError as error:
+            if wire is not None:
+                say_address(error, self.config.settings, self.transport, wire)
             raise self.filled(error)  # noqa: B904 -- the same error, filled
         finally:
             watchdog.stop()
@@ -288,6 +291,7 @@ class Connection:
             limits=_merged_limits(known.limits, card.limits),
             price=price,
             underlying=target.model.underlying,
+            retired=card.retired or known.retired,
         )
 
 

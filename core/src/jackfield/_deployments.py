@@ -67,6 +67,8 @@ def find_underlying(
         for other in _others(registry, provider, prefix):
             capabilities = other.capabilities(ModelRef(name, model.connection, model.kind))
             if capabilities.known:
+                # The model is the same; when this service lets go of it, another's table does not know.
+                capabilities = attrs.evolve(capabilities, retired=None)
                 related = other.info.id in provider.info.related
                 return capabilities if related else _without_wires(capabilities), written
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ._addresses import say_address
 from ._answer import Answer
 from ._calls import Call
 from ._contract import CostContext, Transport
@@ -172,6 +173,8 @@ class Execution:
             answer = self._new_answer(transport)
             await attempt(answer, self._timeout.until_first_event(stream=self.call.stream))
         except JackfieldError as error:
+            if error.status in (404, 405) and self._translation is not None:
+                say_address(error, self._connection.config.settings, transport, self._translation.wire)
             self._connection.filled(error)  # before a refresh: the service may echo the old credentials
             refreshed = False
             try:

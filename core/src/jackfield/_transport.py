@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
+import os
 import ssl
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -225,8 +227,11 @@ class HttpTransport:
                 f"no connection to {url.host} in time (timeout phase connect)", phase="connect"
             ) from error
         except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
-            reason = str(error) or type(error).__name__
-            raise ConnectionFailedError(f"the connection to {url.host} failed: {reason}") from error
+            # A proxy's, where it is the proxy that is not there.
+            host, port = getattr(error, "host", url.host), getattr(error, "port", url.port)
+            raise ConnectionFailedError(
+                f"the connection to {host}:{port} failed: {_reason(error)}"
+            ) from error
         except ValueError as error:
             raise ConfigurationError(f"the request to {url.host} cannot be sent: {error}") from error
 
@@ -268,6 +273,18 @@ class HttpTransport:
         if len(self._routes) < 1024:  # ids of guardrails, jobs and the like may stand in paths
             self._routes[address] = route
         return route
+
+
+def _reason(error: Exception) -> str:
+    """Say why there is no connection, in the words of the system: aiohttp's own repeat the host."""
+    certificate = getattr(error, "certificate_error", None)
+    if certificate is not None:
+        return f"its certificate is not accepted: {getattr(certificate, 'verify_message', '') or certificate}"
+    inner = getattr(error, "os_error", error)
+    number = getattr(inner, "errno", None)
+    if isinstance(inner, OSError) and number in errno.errorcode and not isinstance(inner, ssl.SSLError):
+        return os.strerror(number)
+    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
 
 
 def _serialised(body: Any) -> bytes:

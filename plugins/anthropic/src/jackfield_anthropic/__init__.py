@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from jackfield import (
     Capabilities,
     CostContext,
@@ -50,7 +52,9 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Say what the table knows of a model, under the connection's API version."""
-    return capabilities(ANTHROPIC, model)
+    from ._models import retired
+
+    return attrs.evolve(capabilities(ANTHROPIC, model), retired=retired(model.known_as))
 
 
 @hookimpl

@@ -138,7 +138,7 @@ def azure_capabilities(model: ModelRef) -> Capabilities:
     features = {**known.features, "count_tokens": _NO}
     if as_openai(model).declared.get("route") != "responses" and "documents" in features:
         features["documents"] = _NO
-    known = attrs.evolve(known, features=features)
+    known = attrs.evolve(known, features=features, retired=(row_of(name) or {}).get("retired"))
     return known if is_openai(name) else with_name_of_limit(known, "max_tokens")
 
 

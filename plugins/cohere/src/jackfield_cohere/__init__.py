@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from jackfield import (
     Capabilities,
     Decoder,
@@ -49,7 +51,9 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Say what the table knows of a model."""
-    return capabilities(COHERE, model)
+    from ._models import retired
+
+    return attrs.evolve(capabilities(COHERE, model), retired=retired(model.known_as))
 
 
 @hookimpl

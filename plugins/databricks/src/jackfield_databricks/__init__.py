@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from jackfield import (
     Capabilities,
     CredentialKind,
@@ -47,9 +49,9 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Say what the table knows of a model."""
-    from ._models import capabilities
+    from ._models import capabilities, retired
 
-    return capabilities(model.known_as)
+    return attrs.evolve(capabilities(model.known_as), retired=retired(model.known_as))
 
 
 @hookimpl

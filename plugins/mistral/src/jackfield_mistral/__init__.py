@@ -7,6 +7,8 @@ rest as fields of a `Dialect`. A translation and a decoder of its own would be t
 
 from __future__ import annotations
 
+import attrs
+
 from jackfield import (
     Capabilities,
     CostContext,
@@ -44,9 +46,9 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Say what the table knows of a model."""
-    from ._models import capabilities
+    from ._models import capabilities, retired
 
-    return capabilities(model.known_as)
+    return attrs.evolve(capabilities(model.known_as), retired=retired(model.known_as))
 
 
 @hookimpl

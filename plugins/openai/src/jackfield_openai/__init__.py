@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from jackfield import (
     Capabilities,
     CostContext,
@@ -57,7 +59,10 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Say what the table knows of a model."""
-    return OPENAI.capabilities(model)
+    from ._models import retired
+
+    known = OPENAI.capabilities(model)
+    return attrs.evolve(known, retired=retired(model.known_as)) if known.known else known
 
 
 @hookimpl

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from jackfield import (
     Capabilities,
     CostContext,
@@ -49,9 +51,9 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Say what the table knows of a model."""
-    from ._models import capabilities
+    from ._models import capabilities, row_of
 
-    return capabilities(model)
+    return attrs.evolve(capabilities(model), retired=row_of(model.known_as).get("retired"))
 
 
 @hookimpl
