@@ -13,6 +13,7 @@ from jackfield import (
     Head,
     LogprobsDelta,
     RawEvent,
+    RerankScore,
     Started,
     StreamInterruptedError,
     TextDelta,
@@ -22,9 +23,13 @@ from jackfield import (
     UsageUpdate,
 )
 
+from ._calls import CallParser
+from ._tools import FORMATS
+
 if TYPE_CHECKING:
     from . import _engine
     from ._embedder import Embeddings
+    from ._reranker import Scores
 
 __all__ = ["AnswerDecoder"]
 
@@ -32,8 +37,9 @@ __all__ = ["AnswerDecoder"]
 class AnswerDecoder:
     """Turns the engine's objects into events.
 
-    A frame's name says what it holds: `step` a pair of the engine's `Step` and `Usage`, `vectors` the embedder's
-    `Embeddings`, `count` a number of tokens.
+    A frame's name says what it holds: `tools` how the calls in the answer are written (before any step), `step` a pair
+    of the engine's `Step` and `Usage`, `vectors` the embedder's `Embeddings`, `scores` the reranker's `Scores`, `count` a
+    number of tokens.
 
     Args:
         model: What the answer says of its model.
@@ -43,6 +49,7 @@ class AnswerDecoder:
         self._model = model
         self._started = False
         self._whole = False
+        self._calls: CallParser | None = None
 
     def start(self, head: Head) -> list[Event]:
         """Hear that the request was accepted; nothing is said of it yet."""
@@ -58,6 +65,12 @@ class AnswerDecoder:
             self._step(events, *frame.data)
         elif frame.event == "vectors":
             self._vectors(events, frame.data)
+        elif frame.event == "tools":
+            self._calls = CallParser(
+                FORMATS[frame.data["format"]], frame.data["seed"], single=frame.data["single"]
+            )
+        elif frame.event == "scores":
+            self._scores(events, frame.data)
         elif frame.event == "count":
             self._whole = True
             events.append(TokensCounted(frame.data))
@@ -72,7 +85,11 @@ class AnswerDecoder:
         return []
 
     def _step(self, events: list[Event], step: _engine.Step, usage: _engine.Usage) -> None:
-        if step.text:
+        if self._calls is not None:
+            events += self._calls.feed(step.text)
+            if step.finish is not None:
+                events += self._calls.finish()
+        elif step.text:
             events.append(TextDelta(step.text))
         if step.logprobs is not None:
             events.append(LogprobsDelta([_logprob(detail) for detail in step.logprobs]))
@@ -80,21 +97,34 @@ class AnswerDecoder:
         events.append(UsageUpdate(_usage(usage), usage))
         if step.finish is not None:
             self._whole = True
-            events.append(Finish(step.finish, raw=step.finish))
+            called = self._calls is not None and self._calls.calls > 0 and step.finish == "stop"
+            events.append(Finish("tool_calls" if called else step.finish, raw=step.finish))
 
     def _vectors(self, events: list[Event], found: Embeddings) -> None:
         self._whole = True
         events += [EmbeddingData(index, vector) for index, vector in enumerate(found.vectors)]
-        events.append(UsageUpdate(Usage(input_tokens=found.tokens)))
+        events.append(UsageUpdate(Usage(input_tokens=found.tokens, units=_units(found.seconds))))
+        if found.truncated:
+            events.append(RawEvent("truncated", list(found.truncated)))
+
+    def _scores(self, events: list[Event], found: Scores) -> None:
+        self._whole = True
+        events += [RerankScore(index, score) for index, score in found.ranked]
+        events.append(UsageUpdate(Usage(input_tokens=found.tokens, units=_units(found.seconds))))
         if found.truncated:
             events.append(RawEvent("truncated", list(found.truncated)))
 
 
 def _usage(usage: _engine.Usage) -> Usage:
-    seconds = Decimal(str(round(usage.seconds, 6)))
     return Usage(
-        input_tokens=usage.prompt_tokens, output_tokens=usage.generated_tokens, units={"second": seconds}
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.generated_tokens,
+        units=_units(usage.seconds),
     )
+
+
+def _units(seconds: float) -> dict[str, Decimal]:
+    return {"second": Decimal(str(round(seconds, 6)))}
 
 
 def _logprob(detail: Any) -> TokenLogprob:

@@ -21,23 +21,27 @@ KINDS: Final[Mapping[str, frozenset[Kind]]] = {
 }
 """Kinds of request by the catalogue's word for a model."""
 
-# Whatever the model: the engine writes no tools into a prompt, forces no grammar, and reads text alone.
-_OF_ENGINE: Final[Mapping[str, bool]] = {
+# Whatever the model. Of what depends on its files (a template with tools, an encoder's dimensions) nothing is said
+# before they are read: unknown is let through, and the engine refuses what the files do not have.
+_OF_ENGINE: Final[Mapping[str, bool | None]] = {
     "streaming": True,
-    "tools": False,
-    "parallel_tool_calls": False,
-    "tool_choice": False,
-    "json": False,
-    "json_schema": False,
+    "tools": None,
+    "parallel_tool_calls": None,
+    "tool_choice": None,
+    "json": True,
+    "json_schema": True,
     "images": False,
     "documents": False,
     "audio": False,
     "reasoning": False,
     "citations": False,
     "prompt_cache": False,
-    "dimensions": False,
+    "dimensions": None,
     "count_tokens": True,
 }
+_OF_TEXT: Final = frozenset(
+    {"streaming", "tools", "parallel_tool_calls", "tool_choice", "json", "json_schema", "count_tokens"}
+)
 
 
 def _rule(**row: object) -> ParameterRule:
@@ -59,18 +63,25 @@ PARAMETERS: Final[Mapping[str, ParameterRule]] = {
     "logprobs": _rule(),
     "top_logprobs": _rule(minimum=0),
     "n": _rule(choices=(1,), why="the engine makes one answer"),
-    "tools": _rule(supported=False, why="the engine offers no tools to a model"),
-    "tool_choice": _rule(supported=False, why="the engine offers no tools to a model"),
-    "parallel_tool_calls": _rule(supported=False, why="the engine offers no tools to a model"),
-    "response_format": _rule(supported=False, why="the engine cannot force a form on an answer"),
+    "tools": _rule(),
+    "tool_choice": _rule(),
+    "parallel_tool_calls": _rule(),
+    "response_format": _rule(),
     "reasoning": _rule(supported=False, why="the engine knows no thinking"),
     "user": _rule(supported=False, why="nothing leaves this process, so there is nobody to tell it to"),
     "suffix": _rule(supported=False, why="the engine continues a text and cannot fill a gap in it"),
+    "dimensions": _rule(minimum=1),
+    "input_type": _rule(),
+    "truncate": _rule(choices=("error", "start", "end")),
+    "top_n": _rule(minimum=1),
+}
+"""What the engine makes of each option; a model may know less."""
+
+_OF_MINILM: Final[Mapping[str, ParameterRule]] = {
+    **PARAMETERS,
     "dimensions": _rule(supported=False, why="the model's vectors have one length"),
     "input_type": _rule(supported=False, why="the model embeds all texts alike"),
-    "truncate": _rule(choices=("error", "start", "end")),
 }
-"""What the engine makes of each option, for every model."""
 
 
 def capabilities(model: ModelRef) -> Capabilities:
@@ -78,23 +89,42 @@ def capabilities(model: ModelRef) -> Capabilities:
 
     Of a model that the catalogue does not know (one in a folder), what holds for the engine holds.
     """
-    entry = known_entry(model.known_as)
-    features = {name: Capability(value, _ENGINE) for name, value in _OF_ENGINE.items()}
+    entry = None if "folder" in model.declared else known_entry(model.known_as)
+    features = {
+        name: Capability(value, _ENGINE if value is not None else "unknown")
+        for name, value in _OF_ENGINE.items()
+    }
     if entry is None:
+        kinds = _declared_kinds(model.declared)
+        if kinds and not kinds & {"chat", "completion"}:
+            features |= dict.fromkeys(_OF_TEXT, Capability(False, _ENGINE))
+        if "summarization" in kinds:
+            features["streaming"] = Capability(True, _ENGINE)
         return Capabilities(features=features, parameters=PARAMETERS, source=_ENGINE)
     if entry.kind == "chat":
         features["system"] = Capability(True, _TABLE)
+        # Its template knows no tools.
+        features |= dict.fromkeys(("tools", "parallel_tool_calls", "tool_choice"), Capability(False, _TABLE))
+        features["dimensions"] = Capability(False, _ENGINE)
     else:
-        # Neither has a meaning for vectors.
-        features["streaming"] = features["count_tokens"] = Capability(False, _ENGINE)
+        # None of them has a meaning for vectors.
+        features |= dict.fromkeys(_OF_TEXT, Capability(False, _ENGINE))
+        features["dimensions"] = Capability(False, _TABLE)
     return Capabilities(
         known=True,
         kinds=KINDS[entry.kind],
         features=features,
-        parameters=PARAMETERS,
+        parameters=PARAMETERS if entry.kind == "chat" else _OF_MINILM,
         limits=_limits(entry, model.settings),
         source=_TABLE,
     )
+
+
+def _declared_kinds(declared: Mapping[str, object]) -> frozenset[str]:
+    kinds = declared.get("kinds")
+    several = frozenset(kinds) if isinstance(kinds, list | tuple) else frozenset()
+    kind = declared.get("kind")
+    return several | {kind} if isinstance(kind, str) else several
 
 
 def _limits(entry: CatalogueEntry, settings: object = None) -> Limits:

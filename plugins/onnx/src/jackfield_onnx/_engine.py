@@ -1,6 +1,7 @@
 """A loaded chat or completion model, for asyncio programs: requests in, steps out."""
 
 import asyncio
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from jackfield_onnx import _folder
 from jackfield_onnx._constraint import TokenConstraint
 from jackfield_onnx._decoder import open_decoder
 from jackfield_onnx._errors import ContextOverflowError, DamagedModelError, LocalModelError, RequestError
+from jackfield_onnx._grammar import Grammars
 from jackfield_onnx._layouts import DecoderFolder, read_decoder_folder
 from jackfield_onnx._outbox import Mailbox
 from jackfield_onnx._runtime import SessionSettings, new_run_options
@@ -64,6 +66,7 @@ class GenerateRequest:
         temperature: See `Sampling`, like all that follow up to `top_logprobs`.
         tools: Tools for the chat template, in the shape that templates expect.
         constraint: Keeps the answer to a grammar; made for this request alone.
+        shown: Control tokens whose names stand in the answer's text.
     """
 
     prompt: str | tuple[Turn, ...]
@@ -81,6 +84,7 @@ class GenerateRequest:
     top_logprobs: int | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     constraint: TokenConstraint | None = None
+    shown: Mapping[int, str] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
@@ -261,6 +265,20 @@ class Engine:
             max_output=settings.max_output or max(1, context // _SHARE_OF_OUTPUT),
         )
 
+    @functools.cached_property
+    def grammars(self) -> Grammars:
+        """Grammars over the model's tokens."""
+        return Grammars(self._tokenizer, self.description.vocabulary, self.description.end_token_ids)
+
+    @property
+    def template_source(self) -> str | None:
+        """The chat template as it is written; None when the model has none."""
+        return None if self._prompts.template is None else self._prompts.template.source
+
+    def control_token(self, name: str) -> int | None:
+        """Give the number of a control token, None for a word that is none."""
+        return self._prompts.control_token(name)
+
     @property
     def busy(self) -> bool:
         """Whether any request waits or is served."""
@@ -308,7 +326,7 @@ class Engine:
             max_tokens=request.max_tokens or min(room, self.max_output),
             end_tokens=frozenset(ends),
             sampler=Sampler(sampling, prompt, self.description.vocabulary, ends, request.constraint),
-            text=TokenText(self._tokenizer),
+            text=TokenText(self._tokenizer, request.shown),
             scanner=StopScanner(request.stop),
             options=new_run_options(),
             mailbox=mailbox,

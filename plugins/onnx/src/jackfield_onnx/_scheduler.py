@@ -245,7 +245,10 @@ class Scheduler:
     def _read(self, job: Job) -> None:
         """Read a piece of a prompt; after the last one the job joins the rows."""
         began = time.monotonic()
-        piece = job.prompt[job.read : job.read + (_PIECE if self._rows else _PIECE_ALONE)]
+        size = _PIECE if self._rows else _PIECE_ALONE
+        left = len(job.prompt) - job.read
+        # A short rest goes with the last piece: alone it would cost a run for little.
+        piece = job.prompt[job.read : job.read + (left if left < size * 3 // 2 else size)]
         try:
             logits = self._decoder.read(piece, job.options)
             job.read += len(piece)

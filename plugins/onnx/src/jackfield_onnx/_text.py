@@ -53,6 +53,7 @@ class ChatTemplate:
         environment.globals["raise_exception"] = _refuse
         environment.globals["strftime_now"] = _now
         self._tokens = {"bos_token": begin_token, "eos_token": end_token}
+        self.source = source
         try:
             self._template = environment.from_string(source)
         except jinja2.TemplateError as error:
@@ -97,16 +98,25 @@ class TokenText:
 
     A token may end within a character, and decoding it alone would lose both that character and the space before a
     word; so the stream holds back what is not whole yet.
+
+    Args:
+        tokenizer: The model's tokenizer.
+        shown: Control tokens whose names are text here; others are left out.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, shown: Mapping[int, str] | None = None) -> None:
         self._tokenizer = tokenizer
+        self._shown = shown or {}
         self._stream = DecodeStream(skip_special_tokens=True)
         self._tokens: list[int] = []
         self._emitted = 0
 
     def feed(self, token: int) -> str:
         """Take one token and give the text that it makes certain, often none."""
+        if token in self._shown:
+            held = self.flush()
+            self._stream, self._tokens, self._emitted = DecodeStream(skip_special_tokens=True), [], 0
+            return held + self._shown[token]
         self._tokens.append(token)
         text: str = self._stream.step(self._tokenizer, token) or ""
         self._emitted += len(text)
@@ -182,6 +192,10 @@ class PromptEncoder:
         # The longest first: one name may begin another.
         names = sorted(self._control, key=len, reverse=True)
         self._names = re.compile("|".join(map(re.escape, names))) if names else None
+
+    def control_token(self, name: str) -> int | None:
+        """Give the number of a control token, None for a word that is none."""
+        return self._control.get(name)
 
     def text(self, text: str) -> list[int]:
         """Encode a text to be continued. It is the caller's own prompt: names of control tokens count."""
