@@ -18,7 +18,7 @@ from openai_recordings import (
     message_in,
     raw_body,
 )
-from recordings import recorded
+from recordings import BY_STATUS, counted, recorded
 
 import jackfield_openai
 from jackfield import (
@@ -102,8 +102,8 @@ def is_answer(row):
 
 
 def test_every_line_is_accounted_for():
-    assert Counter(row["api"] for row in rows()) == COUNTS
-    assert set(COUNTS) == set(SERVED) | set(NOT_SERVED)
+    assert counted(Counter(row["api"] for row in rows())) == COUNTS
+    assert {row["api"] for row in rows()} <= set(COUNTS) == set(SERVED) | set(NOT_SERVED)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_every_line_is_accounted_for():
 )
 def test_chats_and_completions_are_read_as_recorded(api, answers):
     read = [row for row in of(api) if is_answer(row)]
-    assert len(read) == answers
+    assert counted(len(read)) == answers
     faults = {}
     for row in read:
         try:
@@ -132,7 +132,7 @@ def test_what_is_no_answer_is_an_error():
     found = [
         row for row in rows() if row["api"] in SERVED and row["response"]["status"] < 400 and broken(row)
     ]
-    assert len(found) == 2
+    assert counted(len(found)) == 2
     for row in found:
         with pytest.raises(broken(row)):
             events_of(row)
@@ -140,7 +140,7 @@ def test_what_is_no_answer_is_an_error():
 
 def test_responses_are_read_as_recorded():
     read = [row for row in of("openai.responses") if is_answer(row)]
-    assert len(read) == 71
+    assert counted(len(read)) == 71
     faults = {}
     for row in read:
         try:
@@ -153,7 +153,7 @@ def test_responses_are_read_as_recorded():
 @pytest.mark.parametrize(("api", "answers"), [("openai.embeddings", 45), ("hf.embeddings", 1)])
 def test_embeddings_are_read_as_recorded(api, answers):
     read = [row for row in of(api) if is_answer(row)]
-    assert len(read) == answers
+    assert counted(len(read)) == answers
     for row in read:
         events = events_of(row)
         vectors = {event.index: event.vector.tolist() for event in events if isinstance(event, EmbeddingData)}
@@ -165,7 +165,7 @@ def test_embeddings_are_read_as_recorded(api, answers):
 
 def test_listings_are_read_as_recorded():
     read = [r for r in of("openai.models", status=200) if r["request"]["method"] == "GET"]
-    assert len(read) == 4
+    assert counted(len(read)) == 4
     listing = jackfield_openai.jackfield_discover()
     for row in read:
         cards, after = listing.parse(head_of(row), raw_body(row))
@@ -188,13 +188,12 @@ def expected_error(status, text):
         return "AuthenticationError"
     if "insufficient_quota" in lower:
         return "QuotaExceededError"
-    return {400: "InvalidRequestError", 403: "PermissionDeniedError", 422: "InvalidRequestError", 429: "RateLimitError",
-            500: "ServerError"}[status]  # fmt: skip
+    return BY_STATUS[status]
 
 
 def test_errors_are_classed_as_recorded():
     failed = [row for row in rows() if row["api"] in SERVED and row["response"]["status"] >= 400]
-    assert Counter(row["api"] for row in failed) == {
+    assert counted(Counter(row["api"] for row in failed)) == {
         "openai.chat": 21, "openai.completions": 6, "openai.embeddings": 2, "openai.models": 2,
         "openai.responses": 13, "compat.chat": 27, "hf.chat": 9,
     }  # fmt: skip
@@ -222,7 +221,7 @@ def test_cuts_of_the_network_change_nothing():
             continue
         if len(row["response"]["body"]) < 60_000:
             streams.setdefault((row["api"], row.get("variant"), "tool_call" in row["tags"]), row)
-    assert len(streams) >= 20
+    assert counted(len(streams) >= 20)
     for row in streams.values():
         whole = events_of(row)
         for cut in (1, 2, 3, 7, 64):
