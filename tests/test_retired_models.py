@@ -24,7 +24,8 @@ def test_the_day_stands_in_the_capabilities(provider):
         pytest.skip(f"jackfield-{provider} is not installed")
     hook = Registry.installed().provider(provider).capabilities
     day = hook(ModelRef(RETIRED[provider], underlying=RETIRED[provider])).retired
-    assert day is not None and "2020-01-01" < day < "2026-11-22"
+    assert day is not None
+    assert "2020-01-01" < day < "2026-11-22"
     assert hook(ModelRef("nobody-knows-this", underlying="nobody-knows-this")).retired is None
 
 

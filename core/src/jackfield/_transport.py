@@ -281,8 +281,8 @@ def _reason(error: Exception) -> str:
     if certificate is not None:
         return f"its certificate is not accepted: {getattr(certificate, 'verify_message', '') or certificate}"
     inner = getattr(error, "os_error", error)
-    number = getattr(inner, "errno", None)
-    if isinstance(inner, OSError) and number in errno.errorcode and not isinstance(inner, ssl.SSLError):
+    number = inner.errno if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) else None
+    if number is not None and number in errno.errorcode:
         return os.strerror(number)
     return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
 

@@ -269,7 +269,7 @@ def test_every_line_that_init_writes_is_right_once_it_is_uncommented(command, id
         told = told or (
             isinstance(value, Secret) and f"YOUR_{field.name.upper()} is not set" in result.stderr
         )
-        assert told or f"{field.name} = {json.dumps(value)}    # an example" in section, field.name
+        assert told, field.name
 
 
 def test_init_writes_defaults_and_what_they_mean():

@@ -94,7 +94,7 @@ def _placeholders(connection: ConnectionConfig) -> list[str]:
     from ._template import PLACEHOLDER
 
     settings = connection.settings
-    values = {entry.id: entry.id for entry in connection.models or ()}
+    values: dict[str, Any] = {entry.id: entry.id for entry in connection.models or ()}
     if attrs.has(type(settings)):
         values |= {field.name: getattr(settings, field.name) for field in attrs.fields(type(settings))}
     return [

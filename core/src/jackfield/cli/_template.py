@@ -7,6 +7,7 @@ import json
 import os
 import re
 import textwrap
+import tomllib
 import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ import attrs
 
 from jackfield._errors import JackfieldError
 from jackfield._secrets import Secret
-from jackfield._settings import example_of
+from jackfield._settings import Reader, example_of
 
 if TYPE_CHECKING:
     from jackfield._provider import Provider
@@ -98,21 +99,15 @@ def _keys(provider: Provider) -> list[str]:
     """Give a provider's own keys as lines, each below what it means."""
     lines: list[str] = []
     settings = provider.info.settings
-    hints, meanings = _hints(settings), _meanings(settings)
+    meanings, values = _meanings(settings), _values(settings)
     for field in attrs.fields(settings):
-        if field.name == "credentials" or field.name in _TRANSPORT_KEYS:
+        if field.name not in values:
             continue
-        meaning, default = meanings.get(field.name, ""), _default(field)
-        hint = hints.get(field.name)
-        value = _written(default) or _placeholder(hint, field.name)
-        if default is None and "example" in field.metadata:  # where a plugin would refuse any placeholder
-            value = f"{_written(field.metadata['example'])}    # an example"
-        if field.default is attrs.NOTHING:
-            value = value or example_of(hint)
+        meaning, value = meanings.get(field.name, ""), values[field.name]
         if not value:
             lines += _words(f"{field.name} is not set. {meaning}".strip())
             continue
-        needed = field.default is attrs.NOTHING or isinstance(default, Secret)
+        needed = field.default is attrs.NOTHING or isinstance(field.default, Secret)
         lines += [*_words(meaning), f"{'' if needed else '# '}{field.name} = {value}"]
     if provider.info.credentials:
         kinds = " or ".join(f'"{kind}"' for kind in provider.info.credentials)
@@ -123,6 +118,47 @@ def _keys(provider: Provider) -> list[str]:
         lines += _words("Each id is your own name of a deployment; `underlying` is the model behind it.")
         lines.append(f'models = [{{ id = "{PLACEHOLDER}deployment", underlying = "openai:gpt-5-mini" }}]')
     return lines
+
+
+def _values(settings: type) -> dict[str, str]:
+    """Give what is written for each key: its default, else a placeholder, "" where words alone would be right."""
+    hints = _hints(settings)
+    values, optional = {}, []
+    for field in attrs.fields(settings):  # type: ignore[arg-type, misc, unused-ignore]
+        if field.name == "credentials" or field.name in _TRANSPORT_KEYS:
+            continue
+        hint = hints.get(field.name)
+        values[field.name] = _written(_default(field))
+        if not values[field.name]:
+            values[field.name] = _placeholder(hint, field.name)
+            if field.default is attrs.NOTHING:
+                values[field.name] = values[field.name] or example_of(hint)
+            else:
+                optional.append(field.name)
+    # What takes certain words alone refuses a placeholder; which those are, only the plugin knows.
+    while refused := _refused(settings, values, optional):
+        values[refused] = ""
+        optional.remove(refused)
+    return values
+
+
+def _refused(settings: type, values: dict[str, str], optional: list[str]) -> str | None:
+    """Find a placeholder without which the settings are wrong in another way, or right."""
+    wrong = _problems(settings, values)
+    if not wrong:
+        return None
+    return next((name for name in optional if _problems(settings, {**values, name: ""}) != wrong), None)
+
+
+def _problems(settings: type, values: dict[str, str]) -> list[str]:
+    reader = Reader()
+    given = {"credentials": None} if "credentials" in attrs.fields_dict(settings) else {}
+    table = tomllib.loads("\n".join(f"{name} = {value}" for name, value in values.items() if value))
+    try:
+        reader.settings(settings, table, "", given=given)
+    except JackfieldError as error:
+        return [error.message]
+    return reader.problems
 
 
 def _default(field: Any) -> Any:

@@ -44,7 +44,7 @@ class AzureOpenAISettings:
     """
 
     endpoint: str | None = None
-    api_version: str | None = attrs.field(default=None, metadata={"example": "2024-10-21"})
+    api_version: str | None = None
     api_key: Secret = secret(env="AZURE_OPENAI_API_KEY")
     key_header: str = "api-key"
     credentials: Any = None
