@@ -1,9 +1,11 @@
-"""Middlewares answer out of recorded events, know when a stream ended, and are closed with the mesh."""
+"""Middlewares: settings that are checked, answers out of recorded events, the end of a stream, the end of the mesh."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
+import attrs
 import pytest
 
 from jackfield import (
@@ -16,11 +18,14 @@ from jackfield import (
     Finish,
     Mesh,
     Message,
+    MiddlewareKind,
     ModelRef,
+    PluginError,
     Registry,
     Replay,
     ReplayedStream,
     RerankRequest,
+    Secret,
     Started,
     StreamInterruptedError,
     TextDelta,
@@ -33,7 +38,9 @@ from jackfield import (
     WatchedStream,
     events_of,
     hookimpl,
+    load_config,
     replayed_reply,
+    secret,
 )
 from jackfield._content import RawPart, Text, Thinking, ToolCall
 from jackfield._replies import Choice, EmbedReply, Ranking, Reply, RerankReply
@@ -299,3 +306,87 @@ async def test_middlewares_that_were_made_are_closed_when_another_cannot_be_made
         async with Mesh.from_config(config, registry=registry):
             pass
     assert log == ["a"]
+
+
+# Settings
+
+
+@attrs.frozen
+class Settings:
+    path: Path
+    depth: int = 3
+    token: Secret | None = secret()
+
+
+class Deep(Closing):
+    def __init__(self, settings):
+        super().__init__("deep", [])
+        self.settings = settings
+
+
+DEEP = MiddlewareKind(Settings, Deep)
+
+
+def loaded(table, kind=DEEP, names=("deep",)):
+    registry = Registry.of(FakeProvider(), middlewares={"deep": kind})
+    config = {
+        "connections": {"fake": {"provider": "fake", "middlewares": list(names)}},
+        "middleware": {} if table is None else {"deep": table},
+    }
+    return load_config(config, registry).middleware_settings
+
+
+def test_settings_of_a_middleware_are_read_when_the_configuration_is_loaded(tmp_path):
+    assert loaded({"path": "a"})["deep"] == Settings(Path("a"))
+    registry = Registry.of(FakeProvider(), middlewares={"deep": DEEP})
+    file = tmp_path / "jackfield.toml"
+    file.write_text('[middleware.deep]\npath = "log"\n[connections.fake]\nprovider = "fake"\n')
+    assert load_config(file, registry).middleware_settings["deep"].path == tmp_path / "log"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"path": "a", "dept": 1}, "middleware.deep.dept: unknown key; did you mean 'depth'?"),
+        ({"path": "a", "depth": "much"}, "middleware.deep.depth: must be a whole number"),
+        ({}, "middleware.deep.path: is missing"),
+        (None, "middleware.deep.path: is missing"),
+    ],
+)
+def test_wrong_settings_of_a_middleware_are_said_with_their_place(table, said):
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(table)
+    assert said in caught.value.message
+
+
+def test_a_table_of_a_middleware_that_nobody_names_is_checked_too():
+    with pytest.raises(ConfigurationError, match="unknown key"):
+        loaded({"path": "a", "dept": 1}, names=())
+
+
+def test_a_plain_function_gets_the_table_as_it_is():
+    assert loaded({"anything": 1}, kind=lambda settings: Closing("x", []))["deep"] == {"anything": 1}
+
+
+def test_a_program_makes_one_of_a_mapping():
+    assert DEEP({"path": "a", "depth": 1}).settings == Settings(Path("a"), 1)
+    assert DEEP(Settings(Path("b"))).settings == Settings(Path("b"))
+    with pytest.raises(ConfigurationError, match=r"settings\.path: is missing"):
+        DEEP()
+
+
+async def bare(call, proceed):
+    return await proceed(call)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (MiddlewareKind(dict, Deep), "must have an attrs class as its settings"),
+        (bare, "is a coroutine function; its entry point names what makes the middleware"),
+        (7, "must be a MiddlewareKind, or a function of its settings"),
+    ],
+)
+def test_what_makes_no_middleware_is_refused(kind, said):
+    with pytest.raises(PluginError, match=said):
+        Registry.of(middlewares={"deep": kind}).middleware("deep")

@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from ._middleware import (
         Handler,
         Middleware,
+        MiddlewareKind,
     )
     from ._options import (
         UNSET,
@@ -277,6 +278,7 @@ _MODULE_BY_NAME = {
     "Message": "_content",
     "MessageLike": "_content",
     "Middleware": "_middleware",
+    "MiddlewareKind": "_middleware",
     "MissingCredentialError": "_errors",
     "ModelCard": "_capabilities",
     "ModelEntry": "_config",
@@ -425,6 +427,7 @@ __all__ = [
     "Message",
     "MessageLike",
     "Middleware",
+    "MiddlewareKind",
     "MissingCredentialError",
     "ModelCard",
     "ModelEntry",

@@ -16,6 +16,7 @@ from ._credentials import Credentials, read_credentials
 from ._deployments import find_underlying, resolve_capabilities
 from ._entries import ModelEntry, read_entries
 from ._errors import ConfigurationError, JackfieldError, PluginError
+from ._middleware import MiddlewareKind
 from ._money import read_rate
 from ._options import UnsupportedPolicy
 from ._policies import RetryPolicy, TimeoutPolicy
@@ -90,7 +91,7 @@ class MeshConfig(Value):
         connections: By name.
         aliases: Targets in the order in which they are tried, by name.
         defaults: What connections say unless they say otherwise.
-        middleware_settings: The tables `[middleware.NAME]`.
+        middleware_settings: By name: the table `[middleware.NAME]`, or what a `MiddlewareKind` reads it into.
         prices: The user's price file.
         path: The file it was read from; None for a mapping.
     """
@@ -98,7 +99,7 @@ class MeshConfig(Value):
     connections: Mapping[str, ConnectionConfig] = attrs.field(factory=dict)
     aliases: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     defaults: SharedKeys = attrs.field(factory=SharedKeys)
-    middleware_settings: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
+    middleware_settings: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     prices: PriceTable | None = None
     path: Path | None = None
 
@@ -172,7 +173,7 @@ class _Loader:
             connections=connections,
             aliases=self._aliases(tables["aliases"], connections, tables["connections"]),
             defaults=self.defaults,
-            middleware_settings=self._middleware_settings(tables["middleware"]),
+            middleware_settings=self._middleware_settings(tables["middleware"], connections),
             prices=self._prices(tables["prices"]),
         )
 
@@ -366,17 +367,30 @@ class _Loader:
                 where, f"connection {name} does not allow the model {model_id!r}{closest(model_id, allowed)}"
             )
 
-    def _middleware_settings(self, table: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    def _middleware_settings(
+        self, table: Mapping[str, Any], connections: Mapping[str, ConnectionConfig]
+    ) -> Mapping[str, Any]:
         installed = self.registry.names("middleware")
-        settings = {}
-        for name, value in table.items():
-            where = join("middleware", name)
+        for name in table:
             if name not in installed:
+                where = join("middleware", name)
                 self.reader.wrong(
                     where, f"no installed plugin gives this middleware{closest(name, installed)}"
                 )
-            settings[name] = dict(self.reader.table(value, where))
-        return settings
+        named = [name for connection in connections.values() for name in connection.middlewares]
+        known = [name for name in dict.fromkeys([*table, *named]) if name in installed]
+        return {name: self._settings_of(name, table.get(name, {})) for name in known}
+
+    def _settings_of(self, name: str, value: Any) -> Any:
+        where = join("middleware", name)
+        values = dict(self.reader.table(value, where))
+        try:
+            kind = self.registry.middleware(name)
+        except JackfieldError:
+            return values  # who names it fails by it; here it only has a table
+        return (
+            self.reader.settings(kind.settings, values, where) if isinstance(kind, MiddlewareKind) else values
+        )
 
     def _prices(self, table: Mapping[str, Any]) -> PriceTable | None:
         self.reader.unknown_keys(table, ("file",), "prices")

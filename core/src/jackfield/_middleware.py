@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
+
+import attrs
 
 from ._calls import Call
 
-__all__ = ["Handler", "Middleware", "chain"]
+__all__ = ["Handler", "Middleware", "MiddlewareKind", "chain"]
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Any]]
 """Carries a call out: gives a reply, or for a streaming call a stream that has begun."""
@@ -18,6 +20,40 @@ Middleware: TypeAlias = Callable[[Call, Handler], Awaitable[Any]]
 One that a configuration names may be an object with `__call__` and `async aclose()`, which the mesh awaits when it is left,
 after its connections are closed.
 """
+
+
+@attrs.frozen
+class MiddlewareKind:
+    """A middleware with checked settings. What an entry point of `jackfield.middlewares.v1` best names.
+
+        cache = MiddlewareKind(CacheSettings, ResponseCache)
+
+    The table `[middleware.NAME]` is read into the class when the configuration is loaded: an unknown key, a wrong type or
+    a missing key is an error with its place, paths start from the file's folder, secrets stay references.
+
+    Attributes:
+        settings: An attrs class; its fields are the keys of the table.
+        factory: Makes the middleware of the settings. It is called when the mesh is entered.
+    """
+
+    settings: type
+    factory: Callable[[Any], Middleware]
+
+    def __call__(self, settings: object = None) -> Middleware:
+        """Make the middleware.
+
+        Args:
+            settings: A settings object, or for programs a mapping that is read into one.
+
+        Raises:
+            ConfigurationError: The mapping is not right.
+        """
+        if not isinstance(settings, self.settings):
+            from ._settings import read_settings
+
+            table = settings if isinstance(settings, Mapping) else {}
+            settings = read_settings(self.settings, table, where="settings")
+        return self.factory(settings)
 
 
 def chain(middlewares: Sequence[Middleware], innermost: Handler) -> Handler:

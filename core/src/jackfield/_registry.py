@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +17,7 @@ from ._cost import RateCard
 from ._errors import ConfigurationError, PluginError
 from ._extensions import Extensions, bind_extension
 from ._installed import GROUPS, InstalledPlugin, PluginKind, PluginState, read_entry_points
+from ._middleware import MiddlewareKind
 from ._provider import Provider, bind_provider
 from ._suggest import closest
 from ._value import Value
@@ -209,10 +211,9 @@ class Registry:
         """
 
         def checked(plugin: object, installed: InstalledPlugin) -> Callable[..., Any]:
-            if not callable(plugin):
-                raise PluginError(
-                    f"{installed.label} must be a function of its settings that gives a middleware"
-                )
+            fault = _middleware_fault(plugin)
+            if fault or not callable(plugin):
+                raise PluginError(f"{installed.label} {fault}")
             return plugin
 
         return self._get("middleware", name, checked)
@@ -378,6 +379,21 @@ def _from_objects(
     found += [named("middleware", name, factory) for name, factory in middlewares.items()]
     found += [named("credentials", name, kind) for name, kind in credentials.items()]
     return found
+
+
+def _middleware_fault(plugin: object) -> str:
+    if isinstance(plugin, MiddlewareKind):
+        return (
+            "" if attrs.has(plugin.settings) else "must have an attrs class as its settings (@attrs.frozen)"
+        )
+    if not callable(plugin):
+        return "must be a MiddlewareKind, or a function of its settings that gives a middleware"
+    if inspect.iscoroutinefunction(plugin):
+        return (
+            "is a coroutine function; its entry point names what makes the middleware: "
+            "a MiddlewareKind, or a function of its settings that gives it"
+        )
+    return ""
 
 
 def _imported(installed: InstalledPlugin) -> object:
