@@ -124,3 +124,18 @@ def test_a_report_is_looked_up_by_name():
     assert report["a"].fate == "sent"
     with pytest.raises(KeyError):
         report["b"]
+
+
+def test_the_choices_of_reasoning_are_its_words():
+    from jackfield import Reasoning
+
+    known = Capabilities(parameters={"reasoning": ParameterRule(choices=("low", "high"))})
+
+    def put(value):
+        writer = ParameterWriter({"reasoning": value}, known, "error", {})
+        return writer.put("reasoning", "effort", lambda reasoning: reasoning.effort)
+
+    assert put(Reasoning(effort="high")) == "high"
+    assert put(Reasoning(budget_tokens=5)) is None
+    with pytest.raises(UnsupportedError, match="'medium' is none of 'low', 'high'"):
+        put(Reasoning(effort="medium"))

@@ -71,7 +71,7 @@ class ParameterRule(Value):
         wire: The service's name for it, a dotted path; None for the name the plugin gives.
         minimum: Least value, included.
         maximum: Greatest value, included.
-        choices: The only values.
+        choices: The only values; of `reasoning`, the only words of effort.
         max_items: Most entries of a list.
         why: What is told when it is refused or dropped.
         source: Document and date.

@@ -9,7 +9,7 @@ import attrs
 
 from ._capabilities import Capabilities, ParameterRule
 from ._errors import UnsupportedError
-from ._options import UNSET
+from ._options import UNSET, Reasoning
 from ._value import Value
 
 __all__ = ["ParameterNote", "ParameterReport", "ParameterWriter", "Translation"]
@@ -205,8 +205,10 @@ class ParameterWriter:
         if rule.supported is False:
             self.refuse(name, rule.why or "the model does not support it", value)
             return UNSET
-        if rule.choices is not None and value not in rule.choices:
-            self.refuse(name, f"{value!r} is none of {', '.join(map(repr, rule.choices))}", value)
+        # Of thinking, the choices are the words; a budget alone has none.
+        word = value.effort if isinstance(value, Reasoning) else value
+        if rule.choices is not None and word not in rule.choices and not (word is None and word is not value):
+            self.refuse(name, f"{word!r} is none of {', '.join(map(repr, rule.choices))}", value)
             return UNSET
         if rule.max_items is not None and len(value) > rule.max_items:
             return self._clamp(

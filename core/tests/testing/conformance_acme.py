@@ -357,5 +357,6 @@ CASES = (
         name="embedded",
     ),
     Case(model="acme-1", wire=TOO_LONG, status=400, error=ContextLengthExceededError, name="too long"),
+    Case(kind="listing", wire=b'{"models": ["acme-1", "acme-embed"]}', models=("acme-1", "acme-embed")),
     Case(model="acme-1", wire=FAILED, error=RateLimitError.__mro__[1], name="failed in the stream"),
 )

@@ -16,8 +16,9 @@ sys.path.insert(0, str(HERE))  # the plugins under test are imported by name, al
 import conformance_acme as acme  # noqa: E402
 import conformance_answer_faults as answer_faults  # noqa: E402
 import conformance_request_faults as request_faults  # noqa: E402
+import conformance_transport_faults as transport_faults  # noqa: E402
 
-FAULTS = [*request_faults.FAULTS, *answer_faults.FAULTS]
+FAULTS = [*request_faults.FAULTS, *answer_faults.FAULTS, *transport_faults.FAULTS]
 
 UNREACHED = {
     "packaging.entry_point",
@@ -47,13 +48,29 @@ def test_a_sound_provider_keeps_every_law():
 @pytest.mark.parametrize(
     ("plugin", "ids"), [pytest.param(cls, ids, id=f"{cls.__name__}-{ids[0]}") for cls, ids in FAULTS]
 )
-def test_a_fault_is_caught_by_the_check_meant_for_it(plugin, ids):
+def test_a_fault_is_caught_by_the_check_meant_for_it(plugin, ids, monkeypatch):
+    monkeypatch.setattr("jackfield.testing._check.core_version", lambda: "99.0")  # no check is new any more
     results = outcomes(plugin(), *acme.CASES, only=ids)
     assert {name: result.outcome for name, result in results.items()} == dict.fromkeys(ids, "failed")
     for result in results.values():
         assert result.reason
         assert result.law in str(result)
         assert result.remedy in str(result)
+
+
+def test_a_sound_transport_of_its_own_keeps_every_law():
+    results = outcomes(transport_faults.OwnTransport(), *acme.CASES, only=["transport", "stream"])
+    passed = {name for name, result in results.items() if result.outcome == "passed"}
+    assert results.keys() - passed == {"transport.missing_key"}
+
+
+def test_a_new_check_warns_in_the_version_that_brought_it_and_fails_in_the_next(monkeypatch):
+    name, plugin = "transport.one_attempt", transport_faults.FAULTS[2][0]
+    (check,) = (one for one in checks() if one.id == name)
+    assert (check.since, check.gentle) == ("0.1", True)
+    for version, outcome in (("0.1.7", "warned"), ("0.2.0a1", "failed"), ("1.0", "failed")):
+        monkeypatch.setattr("jackfield.testing._check.core_version", lambda version=version: version)
+        assert outcomes(plugin(), *acme.CASES, only=[name])[name].outcome == outcome
 
 
 def test_a_claim_without_a_case_is_a_warning():
@@ -67,7 +84,15 @@ def test_most_checks_have_a_fault_that_they_catch():
     caught = {name for _, ids in FAULTS for name in ids}
     known = {check.id for check in checks()}
     assert caught <= known
-    new = {check.id for check in checks() if check.new}
+    new = {
+        "translate.report_travels",
+        "translate.refusals_name",
+        "purity.quick",
+        "errors.say_what",
+        "cost.sourced",
+        "answers.odd_body",
+        "answers.travel",
+    }
     elsewhere = {  # caught below, or by laws that only a whole distribution can break
         *UNREACHED, "loading.imports", "loading.no_sdk", "loading.fast_import", "loading.no_side_effects",
         "claims.exercised", "answers.thinking", "stream.keep_alives", "transport.one_connection",
@@ -131,6 +156,163 @@ def test_packaging_faults_are_caught(tmp_path, monkeypatch):
     assert "'acmee'" in results["packaging.entry_point"].reason
 
 
+def pack(folder, name, requires, entries="", module=None):
+    """Lay a distribution into a folder, as an installer does."""
+    info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    info.mkdir()
+    needs = "".join(f"Requires-Dist: {one}\n" for one in requires)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}")
+    (info / "entry_points.txt").write_text(f"[jackfield.providers.v1]\n{entries}" if entries else "")
+    if module is not None:
+        package = folder / name.replace("-", "_")
+        package.mkdir()
+        (package / "py.typed").touch()
+        (package / "__init__.py").write_text(textwrap.dedent(module))
+
+
+ONE_LINER = """
+    from conformance_acme import Acme
+    plugin = Acme()
+"""
+
+
+@pytest.mark.parametrize(
+    ("bounds", "outcome"),
+    [
+        (("jackfield-base>=0.1", "jackfield>=0.1,<0.2"), "passed"),
+        (("jackfield-base>=0.1", "jackfield"), "failed"),
+        (("jackfield-base", "jackfield>=0.1"), "failed"),
+        (("jackfield-base>=0.1", "jackfield-onetwo>=1.0"), "failed"),  # a circle that never comes to the core
+    ],
+)
+def test_a_bound_of_the_core_may_come_through_another_plugin(tmp_path, monkeypatch, bounds, outcome):
+    pack(tmp_path, "jackfield-onetwo", [bounds[0]], "acme = jackfield_onetwo:plugin\n", ONE_LINER)
+    pack(tmp_path, "jackfield-base", [bounds[1]])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from importlib import import_module
+
+    plugin = import_module("jackfield_onetwo").plugin
+    results = outcomes(plugin, only=["packaging", "loading.imports"])
+    assert results.pop("packaging.core_bound").outcome == outcome
+    assert {result.outcome for result in results.values()} == {"passed"}
+    del sys.modules["jackfield_onetwo"]
+
+
+@pytest.mark.parametrize(
+    "name", ["jackfield_oneline", "jackfield-oneline", "acme", "jackfield_oneline:plugin"]
+)
+def test_the_command_line_follows_the_entry_points_of_a_package(tmp_path, monkeypatch, capsys, name):
+    pack(tmp_path, "jackfield-oneline", ["jackfield>=0.1"], "acme = jackfield_oneline:plugin\n", ONE_LINER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main([name, "--only", "packaging", "--only", "loading.binds"]) == 0
+    assert "jackfield_oneline:plugin: 5 passed" in capsys.readouterr().out
+    del sys.modules["jackfield_oneline"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["jackfield_nothing"], "there is no module 'jackfield_nothing'"),
+        (["jackfield_opena"], "did you mean 'jackfield_openai'"),
+        (["conformance_acme:plugni"], "has no attribute 'plugni'"),
+        (["acme_broken"], "importing acme_broken failed: No module named 'jackfield_missing'"),
+        (["acme_raises"], "importing acme_raises failed: ZeroDivisionError"),
+        (["conformance_acme:plugin", "--cases", "nowhere:CASES"], "there is no module 'nowhere'"),
+        (["conformance_acme:plugin", "--settings", "{"], "--settings is no JSON object"),
+    ],
+)
+def test_what_cannot_be_loaded_is_said_in_a_line(tmp_path, monkeypatch, capsys, arguments, said):
+    (tmp_path / "acme_broken.py").write_text("import jackfield_missing\n")
+    (tmp_path / "acme_raises.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_thinking_is_asked_for_in_the_words_that_a_model_knows():
+    from jackfield import ParameterRule, UnsupportedError
+
+    class Thinks(acme.Acme):
+        words = ("high",)
+
+        @acme.hookimpl
+        def jackfield_capabilities(self, model):
+            known = super().jackfield_capabilities(model)
+            rules = {**known.parameters, "reasoning": ParameterRule(choices=self.words)}
+            return acme.attrs.evolve(known, parameters=rules)
+
+    class ThinksNot(Thinks):
+        words = ("none",)
+
+        def effort(self, reasoning):
+            raise UnsupportedError("it knows no budget", parameter="reasoning")
+
+    name = "claims.true_is_honoured"
+    assert outcomes(Thinks(), *acme.CASES, only=[name])[name].outcome == "passed"
+    failed = outcomes(ThinksNot(), *acme.CASES, only=[name])[name]
+    assert failed.outcome == "failed"
+    assert "it says reasoning" in failed.reason
+
+
+async def live(monkeypatch, respond, *cases):
+    from jackfield.testing import RecordingServer
+    from jackfield.testing._live import check_live
+    from jackfield.testing._subject import Subject
+
+    monkeypatch.setenv("ACME_API_KEY", "a-live-key")
+    async with RecordingServer() as server:
+        server.route("*", "*", respond)
+        subject = Subject(acme.plugin, cases, settings={"base_url": server.url})
+        results = await asyncio.to_thread(check_live, subject)
+        return results, server.requests
+
+
+async def test_live_repeats_the_cases_at_the_service(monkeypatch):
+    from jackfield.testing import Answer
+
+    def respond(request):
+        if request.method == "GET":
+            return Answer.json({"models": ["acme-1"]})
+        if request.path.endswith("embed"):
+            return Answer(headers={"content-type": "application/json"}, chunks=(acme.EMBEDDED,))
+        kind = "text/event-stream" if request.json.get("stream") else "application/json"
+        body = acme.HELLO if request.json.get("stream") else acme.HELLO_WHOLE
+        return Answer(headers={"content-type": kind}, chunks=(body,))
+
+    results, requests = await live(monkeypatch, respond, *acme.CASES)
+    found = {result.check: result.outcome for result in results}
+    assert {name for name, outcome in found.items() if outcome == "skipped"} == {
+        "live too long", "live failed in the stream"
+    }  # fmt: skip
+    assert all(outcome == "passed" for outcome in found.values() if outcome != "skipped"), results
+    assert {request.headers["authorization"] for request in requests} == {"Bearer a-live-key"}
+
+
+async def test_live_says_what_the_service_does_no_more(monkeypatch):
+    from jackfield.testing import Answer
+
+    empty = Answer.json({"id": "a1", "model": "acme-1", "text": "", "end": "done"})
+    results, _ = await live(monkeypatch, empty, acme.CASES[1])
+    assert [result.outcome for result in results] == ["failed"]
+    assert "there is no text; there is no thinking" in str(results[0])
+    results, _ = await live(monkeypatch, Answer.json({"error": {}}, 401), acme.CASES[1])
+    assert "AuthenticationError" in results[0].reason
+
+
+def test_live_without_cases_is_nothing_to_run(capsys):
+    assert main(["conformance_acme:plugin", "--live"]) == 2
+    assert "give --cases" in capsys.readouterr().out
+
+
+def test_a_case_has_a_model_unless_it_is_a_listing():
+    with pytest.raises(ValueError, match="unless it is a listing"):
+        Case(wire=b"{}")
+    with pytest.raises(ValueError, match="unless it is a listing"):
+        Case(kind="listing", model="acme-1")
+
+
 def test_expected_failures_are_strict_and_want_a_reason():
     name, cls = "stream.empty", next(cls for cls, ids in FAULTS if "stream.empty" in ids)
     reason = {name: "the service ends streams that way"}
@@ -185,11 +367,13 @@ def test_a_case_may_be_a_file_beside_the_test(tmp_path):
 
 def test_the_command_line(capsys):
     assert main(["conformance_acme:plugin", "--cases", "conformance_acme:CASES", "-v"]) == 0
-    assert "91 passed" in capsys.readouterr().out
+    assert "96 passed" in capsys.readouterr().out
     assert main(["conformance_answer_faults:SwallowsTheCut", "--list"]) == 0
     assert "stream.truncated" in capsys.readouterr().out
     assert main(["conformance_acme:plugin", "--cases", "conformance_acme:CASES", "--markdown"]) == 0
     assert "| `tools` | yes | unknown |" in capsys.readouterr().out
+    assert main(["conformance_acme:plugin", "--model", "acme-1", "--markdown"]) == 0
+    assert "|  | `acme-1` |" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["conformance_acme:plugin", "--only", "steam.empty"])
     assert "did you mean 'stream.empty'" in capsys.readouterr().err

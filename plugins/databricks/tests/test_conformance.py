@@ -73,9 +73,6 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
     Case(model=LLAMA, wire=b'{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"QPS"}', status=429, error=RateLimitError, name="a limit"),
     Case(model=CLAUDE, wire=b'{"error_code":"BAD_REQUEST","message":"prompt is too long: 2 tokens > 1 maximum"}',
          status=400, error=ContextLengthExceededError, name="too long"),
-    expected_failures={
-        "claims.true_is_honoured": "Claude thinks here by a budget; the check asks by an effort, which its endpoints refuse"
-    },
 )  # fmt: skip
 def test_conformance(check):
     check()

@@ -94,9 +94,6 @@ VECTOR = {
     Case(model=MODEL, wire=json.dumps(LIMIT).encode(), status=429, error=RateLimitError, name="a limit"),
     Case(model="open-mistral-7b", wire=json.dumps(LONG).encode(), status=400, error=ContextLengthExceededError,
          name="too long"),
-    expected_failures={
-        "claims.true_is_honoured": "the check asks for the effort low; the models that think know high and none alone",
-    },
 )  # fmt: skip
 def test_conformance(check):
     check()

@@ -8,14 +8,17 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from jackfield._suggest import closest
 
+from ._case import Case
 from ._check import checks
 from ._conformance import run_check
-from ._subject import Subject
+from ._live import check_live
+from ._subject import GROUP, Subject
 from ._table import capability_table, result_table, summary
 
 __all__ = ["main"]
@@ -25,9 +28,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m jackfield.testing", description="Check a provider plugin against the contract."
     )
-    parser.add_argument("plugin", nargs="?", help="a module, or module:attribute for an object in it")
     parser.add_argument(
-        "--cases", metavar="MODULE:ATTR", help="a list of cases; without it, checks that need none run"
+        "plugin",
+        nargs="?",
+        help="a module, its distribution (jackfield-acme), the provider's id, or MODULE:OBJECT; of a package with "
+        "several entry points, all providers are checked",
+    )
+    parser.add_argument(
+        "--cases",
+        metavar="MODULE:ATTR",
+        help="a list of cases, such as tests.test_conformance:CASES; without it, checks that need none run",
     )
     parser.add_argument(
         "--settings", metavar="JSON", default="{}", help="the plugin's config keys, as a JSON object"
@@ -36,17 +46,64 @@ def _parser() -> argparse.ArgumentParser:
         "--only", metavar="ID", action="append", help="run this check, or the checks of this area"
     )
     parser.add_argument(
+        "--model",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="a model to show in --markdown, besides the cases'",
+    )
+    parser.add_argument(
         "--markdown", action="store_true", help="print the table of capabilities, and check nothing"
+    )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="repeat the cases at the service itself, with the key that the settings name; costs money",
     )
     parser.add_argument("--list", action="store_true", help="print every check and its law")
     parser.add_argument("-v", "--verbose", action="store_true", help="also show what was skipped, and why")
     return parser
 
 
+class _NotFoundError(Exception):
+    """Says in one line what cannot be loaded."""
+
+
 def _loaded(name: str) -> Any:
+    """Import `module` or `module:attribute`."""
     module, _, attributes = name.partition(":")
-    loaded: Any = import_module(module)
-    return functools.reduce(getattr, attributes.split("."), loaded) if attributes else loaded
+    try:
+        loaded: Any = import_module(module)
+        return functools.reduce(getattr, attributes.split("."), loaded) if attributes else loaded
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise _NotFoundError(
+                f"there is no module {module!r}{_similar(module)}; is it installed?"
+            ) from None
+        raise _NotFoundError(f"importing {module} failed: {error}") from None
+    except AttributeError as error:
+        raise _NotFoundError(f"{name}: {error}") from None
+    except Exception as error:
+        raise _NotFoundError(f"importing {module} failed: {type(error).__name__}: {error}") from error
+
+
+def _similar(name: str) -> str:
+    installed = entry_points(group=GROUP)
+    known = {one.module for one in installed} | {one.name for one in installed}
+    return closest(name, known | {one.dist.name for one in installed if one.dist is not None})
+
+
+def _named_by(entry: EntryPoint, name: str) -> bool:
+    distribution = "" if entry.dist is None else entry.dist.name.lower().replace("_", "-")
+    return name in {entry.module, entry.module.partition(".")[0], entry.name, distribution}
+
+
+def _plugins(name: str) -> list[tuple[str, Any]]:
+    """Give what a name means: an object, or the providers that the entry points of a package name."""
+    if ":" in name:
+        return [(name, _loaded(name))]
+    found = [entry for entry in entry_points(group=GROUP) if _named_by(entry, name)]
+    return [(entry.value, _loaded(entry.value)) for entry in found] or [(name, _loaded(name))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     out = sys.stdout.write
     if options.list:
-        out("".join(f"{one.id:28} {one.law}\n" for one in checks()))
+        out("".join(f"{one.id:28} since {one.since}  {one.law}\n" for one in checks()))
         return 0
     if options.plugin is None:
         parser.error("name the plugin's module")
@@ -68,14 +125,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in names:
             parser.error(f"there is no check or area {name!r}{closest(name, names)}")
     sys.path.insert(0, str(Path.cwd()))  # as `python -m pytest` does: cases lie beside the tests
-    cases = _loaded(options.cases) if options.cases else ()
-    subject = Subject(_loaded(options.plugin), cases, settings=json.loads(options.settings))
+    try:
+        cases, folders = _cases(options.cases)
+        subjects = [
+            (name, Subject(plugin, cases, settings=json.loads(options.settings), folders=folders))
+            for name, plugin in _plugins(options.plugin)
+        ]
+    except _NotFoundError as error:
+        parser.error(str(error))
+    except json.JSONDecodeError as error:
+        parser.error(f"--settings is no JSON object: {error}")
+    return max(_report(name, subject, options) for name, subject in subjects)
+
+
+def _cases(name: str | None) -> tuple[Sequence[Case], Sequence[Path]]:
+    """Load cases, and say where their files are looked for."""
+    if name is None:
+        return (), ()
+    cases = _loaded(name)
+    here = Path(str(sys.modules[name.partition(":")[0]].__file__)).parent
+    return cases, (here, here.parent)
+
+
+def _report(name: str, subject: Subject, options: argparse.Namespace) -> int:
+    """Do for one provider what was asked for."""
+    out = sys.stdout.write
     if options.markdown:
-        out(f"{capability_table(subject)}\n")
+        shown = [Case(model=model) for model in options.model]
+        out(f"{capability_table(Subject(subject.plugin, [*subject.cases, *shown]))}\n")
         return 0
-    chosen = [one for one in checks() if not options.only or {one.id, one.area} & set(options.only)]
-    results = [run_check(one, subject) for one in chosen]
-    out(f"{result_table(results, verbose=options.verbose)}\n\n{options.plugin}: {summary(results)}\n")
+    if options.live:
+        results = check_live(subject)
+        if not results:
+            out(f"{name}: no case to repeat; give --cases\n")
+            return 2
+    else:
+        chosen = [one for one in checks() if not options.only or {one.id, one.area} & set(options.only)]
+        results = [run_check(one, subject) for one in chosen]
+    out(f"{result_table(results, verbose=options.verbose)}\n\n{name}: {summary(results)}\n")
     return 0 if all(result.ok for result in results) else 1
 
 

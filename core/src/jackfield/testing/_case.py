@@ -27,7 +27,9 @@ from jackfield._wire import Head, Headers
 
 __all__ = ["Case", "CaseKind", "plain_request"]
 
-CaseKind: TypeAlias = Literal["chat", "completion", "embedding", "summarization", "rerank", "count"]
+CaseKind: TypeAlias = Literal[
+    "chat", "completion", "embedding", "summarization", "rerank", "count", "listing"
+]
 
 _TYPE_BY_SUFFIX: Mapping[str, str] = {
     ".json": "application/json",
@@ -44,10 +46,10 @@ class Case:
     """One recorded answer and what the plugin shall make of it. What is left out is not looked at.
 
     Attributes:
-        model: The model's id.
+        model: The model's id; a listing has none.
         wire: The answer's body: bytes, a path (looked for from the working directory, from the test's folder
             and from the folder above it), or a list of objects for an in-process engine.
-        kind: What was asked for; "count" for a token count.
+        kind: What was asked for; "count" for a token count, "listing" for one page of the list of models.
         request: The request that was answered; a plain one of the kind unless given.
         stream: The answer is streamed; told by its content type unless given.
         status: The HTTP status; None for an in-process engine.
@@ -65,12 +67,13 @@ class Case:
         embedding: The vectors, or how many there are and how long they are, as a pair of integers.
         scores: `(index, score)` pairs of a rerank.
         count: The answer of a token count.
+        models: The ids that a listing gives.
         shows: Features that it exercises, besides those that can be seen.
         pair: Cases with the same name here are one answer, once streamed and once whole.
         name: For messages; the path or the model unless given.
     """
 
-    model: str
+    model: str = ""
     wire: bytes | str | Path | Sequence[object] = b""
     kind: CaseKind = "chat"
     request: Request | None = None
@@ -90,9 +93,14 @@ class Case:
     embedding: Sequence[Sequence[float]] | tuple[int, int] | None = None
     scores: Sequence[tuple[int, float]] | None = None
     count: int | None = None
+    models: Sequence[str] | None = None
     shows: tuple[str, ...] = ()
     pair: str | None = None
     name: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.kind == "listing") == bool(self.model):
+            raise ValueError("a case has a model, unless it is a listing, which has none")
 
     @property
     def label(self) -> str:
@@ -171,7 +179,7 @@ class Case:
 
     def ref(self, settings: object) -> ModelRef:
         """Give the model as a hook sees it."""
-        kind = "chat" if self.kind == "count" else self.kind
+        kind: Any = "chat" if self.kind in {"count", "listing"} else self.kind
         return ModelRef(self.model, "conformance", kind, self.underlying, self.declared, settings)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
@@ -32,6 +34,15 @@ _AREAS: Final = (
 )
 
 
+def core_version() -> str:
+    """Give the version of the core that runs."""
+    return version("jackfield")
+
+
+def _minor(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
+
+
 class SkipCheck(Exception):  # noqa: N818 -- no fault
     """Raised by a check that finds nothing to look at."""
 
@@ -51,7 +62,7 @@ class Check:
         law: One sentence.
         remedy: What to do if it is broken.
         since: The version of the core that brought it.
-        new: Findings are warnings until the next minor release.
+        gentle: In the minor version that brought it, findings are warnings; from the next on they are failures.
         applies: Says why the check does not apply to a plugin; None if it does.
         run: Gives what was found, a sentence each; nothing if the law is kept.
     """
@@ -60,7 +71,7 @@ class Check:
     law: str
     remedy: str
     since: str = "0.1"
-    new: bool = False
+    gentle: bool = False
     applies: Applies = attrs.field(repr=False)
     run: Run = attrs.field(repr=False)
 
@@ -68,6 +79,11 @@ class Check:
     def area(self) -> str:
         """The part of the contract that it looks at."""
         return self.id.partition(".")[0]
+
+    @property
+    def new(self) -> bool:
+        """Its findings are warnings, in the version of the core that runs."""
+        return self.gentle and _minor(core_version()) <= _minor(self.since)
 
 
 @attrs.frozen(kw_only=True)
@@ -112,12 +128,14 @@ def _always(subject: Subject) -> None:
 
 
 def check(
-    id: str, *, law: str, remedy: str, since: str = "0.1", new: bool = False, applies: Applies = _always
+    id: str, *, law: str, remedy: str, since: str = "0.1", gentle: bool = False, applies: Applies = _always
 ) -> Callable[[Run], Run]:
     """Put a function into the list of checks."""
 
     def add(run: Run) -> Run:
-        _CHECKS[id] = Check(id=id, law=law, remedy=remedy, since=since, new=new, applies=applies, run=run)
+        _CHECKS[id] = Check(
+            id=id, law=law, remedy=remedy, since=since, gentle=gentle, applies=applies, run=run
+        )
         return run
 
     return add

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from jackfield._capabilities import ModelCard
 from jackfield._content import Thinking
 from jackfield._errors import MalformedResponseError
 from jackfield._events import Event
@@ -256,6 +257,31 @@ def count(subject: Subject) -> Iterable[str]:
 
 
 @check(
+    "answers.listing",
+    law="A page of the list of models is read: its ids, and whether another page follows.",
+    remedy="compare the recorded page with what the `parse` of jackfield_discover looks for",
+    applies=lambda subject: None if subject.listings else "no case is a listing",
+    gentle=True,
+)
+def listing(subject: Subject) -> Iterable[str]:
+    found = subject.hooks.discover(subject.settings)
+    if found is None:
+        yield "jackfield_discover gives no listing"
+        return
+    for case in subject.listings:
+        body = subject.body(case)
+        read: Any = found.parse(case.head(body), body)
+        cards, page = read
+        stranger = next((card for card in cards if not isinstance(card, ModelCard)), None)
+        if stranger is not None:
+            yield f"{case.label}: it gives a {type(stranger).__name__}, not a ModelCard"
+        elif case.models is not None and [card.id for card in cards] != list(case.models):
+            yield f"{case.label}: it is {[card.id for card in cards]}"
+        if page is not None and page == found.wire:
+            yield f"{case.label}: the page that follows is the first one again"
+
+
+@check(
     "answers.broken_body",
     law="A body that is cut or is no JSON is an error, never an answer.",
     remedy="parse with orjson and let it raise: the core makes MalformedResponseError of it",
@@ -278,7 +304,7 @@ def broken_body(subject: Subject) -> Iterable[str]:
     "answers.odd_body",
     law="JSON of a shape that the service does not document is MalformedResponseError, or keeps what is known.",
     remedy="index what must be there (data['choices']); KeyError and TypeError become MalformedResponseError",
-    new=True,
+    gentle=True,
 )
 def odd_body(subject: Subject) -> Iterable[str]:
     for case in subject.some_cases(stream=False):
@@ -296,7 +322,7 @@ def odd_body(subject: Subject) -> Iterable[str]:
     "answers.travel",
     law="What an answer is made of can be pickled.",
     remedy="keep plain data in provider_data, Finish.detail and RawEvent",
-    new=True,
+    gentle=True,
 )
 def travel(subject: Subject) -> Iterable[str]:
     subject.some_cases()

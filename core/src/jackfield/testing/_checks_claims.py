@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from jackfield._capabilities import FEATURES, KINDS, Capabilities, Capability
@@ -30,6 +30,26 @@ def _with_part(part: Any) -> Request:
     return ChatRequest((Message("user", (part,)),))
 
 
+def _thinking(capabilities: Capabilities) -> Iterator[Request]:
+    """Ask for thinking in each way that a model may know: by the words that its rule allows, and by a budget."""
+    rule = capabilities.parameters.get("reasoning")
+    choices = rule.choices if rule is not None and rule.choices is not None else ("low", "medium", "high")
+    for word in choices:
+        if isinstance(word, str) and word != "none":
+            yield _chat(reasoning=Reasoning(effort=word))
+    yield _chat(reasoning=Reasoning(budget_tokens=2048))
+    yield _chat(reasoning=Reasoning(budget_tokens=2048), max_tokens=4096)
+
+
+def _asking(name: str, capabilities: Capabilities) -> Iterable[Request]:
+    """Give the requests that ask for a feature; one that a model takes is enough to honour a claim."""
+    return _thinking(capabilities) if name == "reasoning" else (_ASKING[name][1](),)
+
+
+def _nothing() -> Request:
+    raise NotImplementedError
+
+
 _ASKING: Mapping[str, tuple[CaseKind, Callable[[], Request]]] = {
     "streaming": ("chat", lambda: plain_request("chat", stream=True)),
     "system": ("chat", lambda: _chat(system="Be brief.")),
@@ -44,7 +64,7 @@ _ASKING: Mapping[str, tuple[CaseKind, Callable[[], Request]]] = {
         lambda: _with_part(Document(data=b"%PDF-1.4", media_type="application/pdf", name="a.pdf")),
     ),
     "audio": ("chat", lambda: _with_part(Audio(data=b"RIFF", media_type="audio/wav"))),
-    "reasoning": ("chat", lambda: _chat(reasoning=Reasoning(effort="low"))),
+    "reasoning": ("chat", _nothing),  # depends on the model: see `_thinking`
     "dimensions": ("embedding", lambda: EmbedRequest(inputs=("a",), dimensions=256)),
     "count_tokens": ("count", lambda: plain_request("count")),
 }
@@ -115,11 +135,14 @@ def unknown_model(subject: Subject) -> Iterable[str]:
 )
 def true_is_honoured(subject: Subject) -> Iterable[str]:
     for probe in subject.probes_of():
-        for name, (kind, make) in _ASKING.items():
+        for name, (kind, _) in _ASKING.items():
             if kind == probe.kind and probe.capabilities.feature(name).value is True:
-                error = refused(subject.translate, probe.model, make(), probe.capabilities)
-                if error is not None:
-                    yield f"{probe.label}: it says {name}, but refuses it: {error}"
+                errors = [
+                    refused(subject.translate, probe.model, request, probe.capabilities)
+                    for request in _asking(name, probe.capabilities)
+                ]
+                if None not in errors:
+                    yield f"{probe.label}: it says {name}, but refuses it: {errors[0]}"
 
 
 @check(
@@ -130,10 +153,14 @@ def true_is_honoured(subject: Subject) -> Iterable[str]:
 def false_is_refused(subject: Subject) -> Iterable[str]:
     denied = False
     for probe in subject.probes_of():
-        for name, (kind, make) in _ASKING.items():
+        for name, (kind, _) in _ASKING.items():
             if kind == probe.kind and probe.capabilities.lacks(name) and name not in _NOT_REFUSED:
                 denied = True
-                if refused(subject.translate, probe.model, make(), probe.capabilities) is None:
+                requests = _asking(name, probe.capabilities)
+                if any(
+                    refused(subject.translate, probe.model, one, probe.capabilities) is None
+                    for one in requests
+                ):
                     yield f"{probe.label}: it denies {name}, but sends it"
     if not denied:
         raise SkipCheck("it denies nothing that could be asked for")

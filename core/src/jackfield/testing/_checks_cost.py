@@ -99,7 +99,7 @@ def decimal(subject: Subject) -> Iterable[str]:
     "cost.sourced",
     law="A rate says where it comes from and on which day it held.",
     remedy="pass source= and as_of= to RateCard.of",
-    new=True,
+    gentle=True,
 )
 def sourced(subject: Subject) -> Iterable[str]:
     for model, kind in subject.models:

@@ -199,7 +199,7 @@ def no_secret(subject: Subject) -> Iterable[str]:
     "errors.say_what",
     law="An error says what the service said.",
     remedy="put the service's message into the error's",
-    new=True,
+    gentle=True,
 )
 def say_what(subject: Subject) -> Iterable[str]:
     for status, error in _answered(subject):

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import Distribution, PackageNotFoundError, distribution as installed
 from pathlib import Path
 from types import ModuleType
 
-from jackfield._hookspecs import CONTRACT
-
 from ._check import check
-from ._subject import Subject
-
-GROUP = f"jackfield.providers.v{CONTRACT}"
-
-
-def _entry(subject: Subject) -> EntryPoint | None:
-    """Find the plugin's entry point: that of a module by its module, that of an object by its id."""
-    name = None if subject.provider is None else subject.provider.info.id
-    if not isinstance(subject.plugin, ModuleType):
-        named = [entry for entry in entry_points(group=GROUP) if entry.name == name]
-        return next((entry for entry in named if entry.load() is subject.plugin), None)
-    top = subject.module_name.partition(".")[0]
-    found = [entry for entry in entry_points(group=GROUP) if entry.module.partition(".")[0] == top]
-    return next((entry for entry in found if entry.name == name), next(iter(found), None))
+from ._subject import GROUP, Subject
 
 
 def _distribution(subject: Subject) -> Distribution | None:
-    entry = _entry(subject)
-    return None if entry is None else entry.dist
+    return None if subject.entry is None else subject.entry.dist
 
 
 def _installable(subject: Subject) -> str | None:
-    if isinstance(subject.plugin, ModuleType) or _entry(subject) is not None:
+    if isinstance(subject.plugin, ModuleType) or subject.entry is not None:
         return None
     return "the plugin is an object that no entry point names"
 
@@ -49,7 +33,7 @@ def _distributed(subject: Subject) -> str | None:
     applies=_installable,
 )
 def entry_point(subject: Subject) -> Iterable[str]:
-    entry = _entry(subject)
+    entry = subject.entry
     if entry is None:
         yield f"no entry point in {GROUP} names {subject.module_name}"
     elif subject.provider is not None and entry.name != subject.provider.info.id:
@@ -75,23 +59,46 @@ def distribution_name(subject: Subject) -> Iterable[str]:
     applies=_distributed,
 )
 def typed(subject: Subject) -> Iterable[str]:
-    package = subject.package
-    for folder in getattr(package, "__path__", ()):
+    folders = list(getattr(subject.package, "__path__", ()))
+    if not folders:
+        yield f"{subject.module_name} is a single module: make it a package, which can hold a py.typed"
+    for folder in folders:
         if not (Path(folder) / "py.typed").is_file():
-            yield f"{subject.module_name} has no py.typed"
+            yield f"{subject.module_name.partition('.')[0]} has no py.typed"
 
 
 @check(
     "packaging.core_bound",
-    law="A plugin says from which version of the core on it works.",
-    remedy="write `jackfield>=X.Y` into `dependencies`",
+    law="A plugin says from which version of the core on it works, itself or through a plugin that it builds on.",
+    remedy="write `jackfield>=X.Y,<X.Z` into `dependencies`, or the bounds of the plugin that you build on",
     applies=_distributed,
 )
 def core_bound(subject: Subject) -> Iterable[str]:
     distribution = _distribution(subject)
-    requires = (distribution.requires if distribution is not None else None) or []
-    mine = [line for line in requires if re.match(r"jackfield(?![\w.-])", line)]
-    if not mine:
-        yield "it does not require jackfield"
-    elif not any(re.search(r"(>=|~=|==)", line) for line in mine):
-        yield f"{mine[0]!r} has no lower bound"
+    if distribution is not None:
+        fault = _unbound(distribution, frozenset())
+        if fault is not None:
+            yield fault
+
+
+def _unbound(distribution: Distribution, seen: frozenset[str]) -> str | None:
+    """Say why nothing bounds the core from below; None if something does."""
+    seen |= {distribution.name}
+    needs = [line for line in distribution.requires or () if "extra ==" not in line]
+    family = [line for line in needs if re.match(r"jackfield(?=[-_.]|\W|$)", line, re.IGNORECASE)]
+    if not family:
+        return f"{distribution.name} does not require jackfield"
+    unbounded = [line for line in family if not re.search(r">=|~=|==", line)]
+    if unbounded:
+        return f"{distribution.name}: {unbounded[0]!r} has no lower bound"
+    for line in family:
+        name = re.split(r"[^\w.-]", line)[0]
+        if name.lower() == "jackfield":
+            return None
+        try:
+            other = installed(name)
+        except PackageNotFoundError:
+            continue
+        if other.name not in seen and _unbound(other, seen) is None:
+            return None
+    return f"{distribution.name} does not require jackfield, nor does what it requires"

@@ -176,7 +176,7 @@ def _spoil(value: Any) -> None:
     "purity.quick",
     law="Translating a plain request takes well under 20 ms of CPU time.",
     remedy="make tables and patterns once, at import",
-    new=True,
+    gentle=True,
 )
 def quick(subject: Subject) -> Iterable[str]:
     for probe in subject.probes_of():

@@ -15,35 +15,11 @@ from jackfield._fold import Folded
 from ._case import Case, call_pairs
 from ._check import SkipCheck, check
 from ._decoding import Decoded
+from ._framed import events_of, framing_of, spellings
 from ._subject import Subject
 
 _MOST_CUTS = 300
 _STRANGER = {"type": "jackfield.stranger", "jackfield_probe": 1}
-
-
-def _framing(subject: Subject, case: Case, body: bytes) -> str:
-    """Say how a case's stream is framed: sse, jsonlines, or something in which nothing can be slipped in."""
-    if case.in_process:
-        return "objects"
-    media_type = case.media_type(body).partition(";")[0].strip().lower()
-    if media_type == "text/event-stream":
-        return "sse"
-    if any(word in media_type for word in ("ndjson", "jsonl", "stream+json")):
-        return "jsonlines"
-    hint = subject.wire(case).framing
-    return (
-        hint
-        if hint in {"sse", "jsonlines"} and media_type in {"text/plain", "application/octet-stream"}
-        else ""
-    )
-
-
-def _events(body: bytes, framing: str) -> tuple[list[bytes], bytes]:
-    """Cut a body at its frames; gives the pieces, each with what ends it, and what ends one."""
-    if framing == "jsonlines":
-        return [line + b"\n" for line in body.split(b"\n") if line.strip()], b"\n"
-    body = body.replace(b"\r\n", b"\n")
-    return [event + b"\n\n" for event in body.split(b"\n\n") if event.strip()], b"\n\n"
 
 
 def _streams(subject: Subject) -> Iterator[tuple[Case, bytes, Decoded]]:
@@ -65,7 +41,7 @@ def _streams(subject: Subject) -> Iterator[tuple[Case, bytes, Decoded]]:
 def _framed(subject: Subject, *framings: str) -> Iterator[tuple[Case, bytes, Decoded, str]]:
     found = False
     for case, body, decoded in _streams(subject):
-        framing = _framing(subject, case, body)
+        framing = framing_of(subject, case, body)
         if framing in framings:
             found = True
             yield case, body, decoded, framing
@@ -155,12 +131,31 @@ def _replaceable(body: bytes, decoded: Decoded) -> str | None:
 )
 def keep_alives(subject: Subject) -> Iterable[str]:
     for case, body, decoded, framing in _framed(subject, "sse", "jsonlines"):
-        events, end = _events(body, framing)
+        events, end = events_of(body, framing)
         beat = b": keep-alive" + end if framing == "sse" else end
         read = subject.decoded(case, beat + beat.join(events) + beat)
         found = str(read.error) if read.error is not None else _difference(decoded.folded, read.folded)
         if found:
             yield f"{case.label}: with keep-alives, {found}"
+
+
+@check(
+    "stream.spellings",
+    law="A stream means the same in every way of writing that its format allows: CRLF, ids, data on several lines.",
+    remedy="let the core frame the stream (Wire.framing), and parse a frame's data as JSON, not by its looks",
+    gentle=True,
+)
+def spelt(subject: Subject) -> Iterable[str]:
+    for case, body, decoded, framing in _framed(subject, "sse", "jsonlines"):
+        for how, changed in spellings(body, framing):
+            for step in (len(changed), 1):
+                read = subject.decoded(case, changed, step=step)
+                found = (
+                    str(read.error) if read.error is not None else _difference(decoded.folded, read.folded)
+                )
+                if found:
+                    yield f"{case.label}: {how}, {found}"
+                    break
 
 
 @check(
@@ -188,7 +183,7 @@ def finish_once(subject: Subject) -> Iterable[str]:
 )
 def unknown_events(subject: Subject) -> Iterable[str]:
     for case, body, decoded, framing in _framed(subject, "sse", "jsonlines"):
-        events, end = _events(body, framing)
+        events, end = events_of(body, framing)
         stranger = orjson.dumps(_STRANGER) + end
         if framing == "sse":
             stranger = b"event: jackfield.stranger\ndata: " + stranger
@@ -209,7 +204,7 @@ def unknown_events(subject: Subject) -> Iterable[str]:
 )
 def truncated(subject: Subject) -> Iterable[str]:
     for case, body, decoded, framing in _framed(subject, "sse", "jsonlines"):
-        events, _ = _events(body, framing)
+        events, _ = events_of(body, framing)
         # Where the reason to finish is in the stream, a stream without it is cut; else "other" is an answer.
         declared = any(isinstance(event, Finish) and event.reason != "other" for event in decoded.events)
         for kept in range(1, len(events)):

@@ -345,7 +345,7 @@ def foreign_thinking(subject: Subject) -> Iterable[str]:
     "translate.report_travels",
     law="A report can be pickled and printed.",
     remedy="put plain values into the report",
-    new=True,
+    gentle=True,
 )
 def report_travels(subject: Subject) -> Iterable[str]:
     for probe in subject.probes_of():
@@ -361,7 +361,7 @@ def report_travels(subject: Subject) -> Iterable[str]:
     "translate.refusals_name",
     law="A refusal says which parameter it is about.",
     remedy="raise UnsupportedError(..., parameter=name), or use writer.refuse",
-    new=True,
+    gentle=True,
 )
 def refusals_name(subject: Subject) -> Iterable[str]:
     found = False

@@ -3,115 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import attrs
 
-from jackfield._config import ConnectionConfig, MeshConfig, ModelEntry
 from jackfield._contract import HttpAccess, StaticHeader, Transport
-from jackfield._errors import JackfieldError, MissingCredentialError
+from jackfield._errors import (
+    ConnectionFailedError,
+    JackfieldError,
+    MissingCredentialError,
+    StreamInterruptedError,
+)
 from jackfield._mesh import Mesh
-from jackfield._policies import RetryPolicy
-from jackfield._registry import Registry
 from jackfield._secrets import Secret
 
 from ._answers import Answer
 from ._case import Case, plain_request
 from ._check import SkipCheck, check
-from ._guard import forbid_network
+from ._framed import events_of, framing_of
 from ._server import RecordingServer
+from ._serving import answer_of, call, open_mesh, run, served, stream_case, whole_case
 from ._subject import KEY, Subject
 
-T = TypeVar("T")
+_PADDING = 65_536
+_PADDINGS = 500  # 33 MB: more than sockets and their readers hold
+_SLOW = 0.5
 _CALLS = 5
 _PATIENCE = 5.0
-
-
-def _http(subject: Subject) -> str | None:
-    if not subject.speaks_http:
-        return "its transport is its own"
-    return None if subject.has_base_url else "its settings have no base_url"
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine in a loop of its own, also where one runs already."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work())
-    results: list[T] = []
-    faults: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            results.append(asyncio.run(work()))
-        except BaseException as fault:
-            faults.append(fault)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if faults:
-        raise faults[0]
-    return results[0]
-
-
-@asynccontextmanager
-async def _mesh(subject: Subject, url: str, case: Case, *, key: Secret | None = None) -> AsyncIterator[Mesh]:
-    """Give an open mesh with the plugin as the connection `conformance`, pointed at a server."""
-    # A deployment's model may stand in the tables of other plugins.
-    plugins = Registry.of(subject.plugin) if case.underlying is None else Registry.installed()
-    provider = subject.hooks
-    entry = ModelEntry(id=case.model, underlying=subject.ref(case).underlying, raw=case.declared)
-    connection = ConnectionConfig(
-        name="conformance",
-        provider=provider,
-        provider_id=provider.info.id,
-        settings=subject.make_settings(key, base_url=url),
-        models=(entry,) if provider.info.requires_models or case.declared else None,
-        retry=RetryPolicy(attempts=1),
-    )
-    with forbid_network():
-        async with Mesh(MeshConfig(connections={"conformance": connection}), plugins) as mesh:
-            yield mesh
-
-
-def _answer(subject: Subject, case: Case, **play: Any) -> Answer:
-    body = subject.body(case)
-    headers = {"content-type": case.media_type(body), **case.headers}
-    half = len(body) // 2
-    chunks = (body[:half], body[half:]) if play else (body,)
-    return Answer(status=case.status or 200, headers=headers, chunks=chunks, streamed=bool(play), **play)
-
-
-async def _call(mesh: Mesh, case: Case) -> Any:
-    target = f"conformance:{case.model}"
-    if case.kind == "embedding":
-        return await mesh.embed(target, ["hello"])
-    if case.kind == "rerank":
-        return await mesh.rerank(target, "hello", ["hello", "goodbye"])
-    if case.kind == "count":
-        return await mesh.count_tokens(target, "hello")
-    call = {"chat": mesh.chat, "completion": mesh.complete, "summarization": mesh.summarize}[case.kind]
-    return await call(target, "hello")
-
-
-def _whole_case(subject: Subject) -> Case:
-    """Give a case that a plain call can be answered with."""
-    for case in subject.good_cases(stream=False):
-        if not case.in_process and case.kind != "count":
-            return case
-    raise SkipCheck("no case shows a whole answer")
-
-
-def _stream_case(subject: Subject) -> Case:
-    for case in subject.good_cases(stream=True):
-        if not case.in_process and case.kind == "chat":
-            return case
-    raise SkipCheck("no case shows a streamed chat")
 
 
 @check(
@@ -129,7 +48,7 @@ def gives(subject: Subject) -> Iterable[str]:
     "transport.base_url",
     law="`base_url` replaces the start of every address.",
     remedy="use settings.base_url in HttpAccess, and relative paths in wires",
-    applies=_http,
+    applies=served,
 )
 def base_url(subject: Subject) -> Iterable[str]:
     url = "http://127.0.0.1:9/jackfield-conformance"
@@ -148,16 +67,16 @@ def base_url(subject: Subject) -> Iterable[str]:
     "transport.sends_wire",
     law="What is sent is the wire, and the key travels in headers alone.",
     remedy="leave the body and the address to translation, and the key to HttpAccess.auth",
-    applies=_http,
+    applies=served,
 )
 def sends_wire(subject: Subject) -> Iterable[str]:
-    case = _whole_case(subject)
+    case = whole_case(subject)
 
     async def work() -> list[str]:
         async with RecordingServer() as server:
-            server.route("*", "*", _answer(subject, case))
-            async with _mesh(subject, server.url, case) as mesh:
-                await _call(mesh, case)
+            server.route("*", "*", answer_of(subject, case))
+            async with open_mesh(subject, server.url, case) as mesh:
+                await call(mesh, case)
             found = []
             request = server.requests[-1]
             if KEY in request.path_qs or KEY.encode() in request.body:
@@ -168,27 +87,27 @@ def sends_wire(subject: Subject) -> Iterable[str]:
                 found.append("the key is in no header")
             return found
 
-    yield from _run(work)
+    yield from run(work)
 
 
 @check(
     "transport.one_connection",
     law="Calls one after the other share one connection.",
     remedy="leave the pool to the core; open no session in a call",
-    applies=_http,
+    applies=served,
 )
 def one_connection(subject: Subject) -> Iterable[str]:
-    case = _whole_case(subject)
+    case = whole_case(subject)
 
     async def work() -> int:
         async with RecordingServer() as server:
-            server.route("*", "*", _answer(subject, case))
-            async with _mesh(subject, server.url, case) as mesh:
+            server.route("*", "*", answer_of(subject, case))
+            async with open_mesh(subject, server.url, case) as mesh:
                 for _ in range(_CALLS):
-                    await _call(mesh, case)
+                    await call(mesh, case)
             return server.connections
 
-    connections = _run(work)
+    connections = run(work)
     if connections != 1:
         yield f"{_CALLS} calls use {connections} connections"
 
@@ -204,20 +123,20 @@ async def _cancelled(call: Coroutine[Any, Any, Any], ready: Callable[[], Corouti
     "transport.cancel_waiting",
     law="A call that is cancelled before its answer closes the upstream, and the next call works.",
     remedy="do not catch CancelledError",
-    applies=_http,
+    applies=served,
 )
 def cancel_waiting(subject: Subject) -> Iterable[str]:
-    case = _whole_case(subject)
+    case = whole_case(subject)
 
     async def work() -> list[str]:
         async with RecordingServer() as server:
             server.answer(Answer.never())
-            server.route("*", "*", _answer(subject, case))
-            async with _mesh(subject, server.url, case) as mesh:
-                await _cancelled(_call(mesh, case), server.wait_requests)
+            server.route("*", "*", answer_of(subject, case))
+            async with open_mesh(subject, server.url, case) as mesh:
+                await _cancelled(call(mesh, case), server.wait_requests)
                 return await _gone_and_usable(server, mesh, case)
 
-    yield from _run(work)
+    yield from run(work)
 
 
 async def _gone_and_usable(server: RecordingServer, mesh: Mesh, case: Case) -> list[str]:
@@ -227,7 +146,7 @@ async def _gone_and_usable(server: RecordingServer, mesh: Mesh, case: Case) -> l
     except TimeoutError:
         found.append("the upstream stays open")
     try:
-        await asyncio.wait_for(_call(mesh, case), _PATIENCE)
+        await asyncio.wait_for(call(mesh, case), _PATIENCE)
     except (JackfieldError, TimeoutError) as error:
         found.append(f"the next call fails: {type(error).__name__}: {error}")
     return found
@@ -237,29 +156,132 @@ async def _gone_and_usable(server: RecordingServer, mesh: Mesh, case: Case) -> l
     "transport.cancel_streaming",
     law="A stream that is left in the middle closes the upstream, and the next call works.",
     remedy="do not catch CancelledError or GeneratorExit",
-    applies=_http,
+    applies=served,
 )
 def cancel_streaming(subject: Subject) -> Iterable[str]:
-    case, whole = _stream_case(subject), _whole_case(subject)
+    case, whole = stream_case(subject), whole_case(subject)
 
     async def work() -> list[str]:
         async with RecordingServer() as server:
-            server.answer(_answer(subject, case, stall_after=1))
-            server.route("*", "*", _answer(subject, whole))
-            async with _mesh(subject, server.url, whole) as mesh:
+            server.answer(answer_of(subject, case, stall_after=1))
+            server.route("*", "*", answer_of(subject, whole))
+            async with open_mesh(subject, server.url, whole) as mesh:
                 async with mesh.stream_chat(f"conformance:{case.model}", "hello") as stream:
                     async for _ in stream:
                         break
                 return await _gone_and_usable(server, mesh, whole)
 
-    yield from _run(work)
+    yield from run(work)
+
+
+@check(
+    "transport.one_attempt",
+    law="A call is sent once: the core alone tries again.",
+    remedy="switch off the SDK's own retries (max_retries=0), and send nothing twice in your transport",
+    applies=served,
+    gentle=True,
+)
+def one_attempt(subject: Subject) -> Iterable[str]:
+    case = whole_case(subject)
+
+    async def work(answer: Answer) -> int:
+        async with RecordingServer() as server:
+            server.route("*", "*", answer)
+            async with open_mesh(subject, server.url, case) as mesh:
+                try:
+                    await call(mesh, case)
+                except JackfieldError:
+                    pass
+            return len(server.requests)
+
+    plays = {
+        "503": Answer.json({"error": {"message": "busy"}}, 503, {"retry-after": "0"}),
+        "429": Answer.json({"error": {"message": "slowly"}}, 429, {"retry-after": "0"}),
+        "a connection that is closed": Answer(hang_up=True),
+    }
+    for what, answer in plays.items():
+        sent = run(lambda answer=answer: work(answer))  # type: ignore[misc]
+        if sent != 1:
+            yield f"after {what}, it is sent {sent} times in all"
+
+
+@check(
+    "transport.cut",
+    law="A connection that breaks is an error of the transport: before an answer, or in the middle of a stream.",
+    remedy="let the SDK's exception pass, and map it in jackfield_error; never end the frames as if all had come",
+    applies=served,
+    gentle=True,
+)
+def cut_off(subject: Subject) -> Iterable[str]:
+    case, whole = stream_case(subject), whole_case(subject)
+
+    async def work(answer: Answer, *, streamed: bool) -> JackfieldError | None:
+        async with RecordingServer() as server:
+            server.route("*", "*", answer)
+            async with open_mesh(subject, server.url, case) as mesh:
+                try:
+                    if streamed:
+                        async with mesh.stream_chat(f"conformance:{case.model}", "hello") as stream:
+                            async for _ in stream:
+                                pass
+                    else:
+                        await call(mesh, whole)
+                except JackfieldError as error:
+                    return error
+                return None
+
+    plays = {
+        "a stream that ends in the middle": (answer_of(subject, case, truncate_after=1), True),
+        "a stream that is reset in the middle": (answer_of(subject, case, reset_after=1), True),
+        "no answer at all": (Answer(hang_up=True), False),
+    }
+    for what, (answer, streamed) in plays.items():
+        error = run(lambda answer=answer, streamed=streamed: work(answer, streamed=streamed))  # type: ignore[misc]
+        if not isinstance(error, StreamInterruptedError | ConnectionFailedError):
+            yield f"{what} is {type(error).__name__ if error else 'an answer'}"
+
+
+@check(
+    "transport.back_pressure",
+    law="Who reads slowly slows the service down: nothing is read ahead and kept.",
+    remedy="give frames as they are asked for; between a thread and the loop, use a queue with a bound",
+    applies=served,
+    gentle=True,
+)
+def back_pressure(subject: Subject) -> Iterable[str]:
+    case = stream_case(subject)
+    body = subject.body(case)
+    framing = framing_of(subject, case, body)
+    if framing not in {"sse", "jsonlines"}:
+        raise SkipCheck("the streamed case is not framed as sse or jsonlines, so nothing can be slipped in")
+    events, _ = events_of(body, framing)
+    empty = b": " + b"." * _PADDING + b"\n\n" if framing == "sse" else b" " * _PADDING + b"\n"
+    half = max(1, len(events) // 2)
+    chunks = (b"".join(events[:half]), *[empty] * _PADDINGS, b"".join(events[half:]))
+    headers = {"content-type": case.media_type(body), **case.headers}
+
+    async def work() -> bool:
+        async with RecordingServer() as server:
+            server.answer(Answer(headers=headers, chunks=chunks, streamed=True))
+            async with open_mesh(subject, server.url, case) as mesh:
+                async with mesh.stream_chat(f"conformance:{case.model}", "hello") as stream:
+                    async for _ in stream:
+                        await asyncio.sleep(_SLOW)
+                        break
+                try:
+                    return (await server.wait_disconnected(1.0)).chunks_sent < len(chunks)
+                except TimeoutError:
+                    return False  # the whole answer had gone out before the reader left
+
+    if not run(work):
+        yield f"{_PADDING * _PADDINGS // 1_000_000} MB were read though only the first event was asked for"
 
 
 @check(
     "transport.missing_key",
     law="A missing key is MissingCredentialError before any connection is made.",
     remedy="give the Secret to HttpAccess.auth as it is; mark the auth optional only where the service needs none",
-    applies=_http,
+    applies=served,
 )
 def missing_key(subject: Subject) -> Iterable[str]:
     access = subject.hooks.transport(subject.settings)
@@ -274,9 +296,9 @@ def missing_key(subject: Subject) -> Iterable[str]:
         async with RecordingServer() as server:
             absent = Secret(reference="env:JACKFIELD_CONFORMANCE_UNSET")
             found = []
-            async with _mesh(subject, server.url, case, key=absent) as mesh:
+            async with open_mesh(subject, server.url, case, key=absent) as mesh:
                 try:
-                    await _call(mesh, case)
+                    await call(mesh, case)
                     found.append("the call goes through")
                 except MissingCredentialError:
                     pass
@@ -286,7 +308,7 @@ def missing_key(subject: Subject) -> Iterable[str]:
                 found.append("a connection is made first")
             return found
 
-    yield from _run(work)
+    yield from run(work)
 
 
 @check(
@@ -304,43 +326,43 @@ def closes(subject: Subject) -> Iterable[str]:
             await transport.aclose()
             return []
 
-        yield from _run(close_own)
+        yield from run(close_own)
         return
     if not subject.has_base_url:
         raise SkipCheck("its settings have no base_url")
-    case = _whole_case(subject)
+    case = whole_case(subject)
 
     async def work() -> list[str]:
         async with RecordingServer() as server:
-            server.route("*", "*", _answer(subject, case))
-            async with _mesh(subject, server.url, case) as mesh:
-                await _call(mesh, case)
+            server.route("*", "*", answer_of(subject, case))
+            async with open_mesh(subject, server.url, case) as mesh:
+                await call(mesh, case)
             try:
                 await server.wait_closed(_PATIENCE)
             except TimeoutError:
                 return [f"{server.open_connections} connection(s) stay open"]
             return []
 
-    yield from _run(work)
+    yield from run(work)
 
 
 @check(
     "transport.two_loops",
     law="A plugin works in two event loops, one after the other.",
     remedy="keep no loop, lock or session in the module",
-    applies=_http,
+    applies=served,
 )
 def two_loops(subject: Subject) -> Iterable[str]:
-    case = _whole_case(subject)
+    case = whole_case(subject)
 
     async def work() -> None:
         async with RecordingServer() as server:
-            server.route("*", "*", _answer(subject, case))
-            async with _mesh(subject, server.url, case) as mesh:
-                await _call(mesh, case)
+            server.route("*", "*", answer_of(subject, case))
+            async with open_mesh(subject, server.url, case) as mesh:
+                await call(mesh, case)
 
     for turn in ("first", "second"):
         try:
-            _run(work)
+            run(work)
         except Exception as error:
             yield f"in the {turn} loop: {type(error).__name__}: {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -15,6 +16,7 @@ from jackfield._capabilities import KINDS, Capabilities, ModelRef
 from jackfield._contract import HttpAccess
 from jackfield._deployments import find_underlying, resolve_capabilities
 from jackfield._errors import ConfigurationError, PluginError, UnsupportedError
+from jackfield._hookspecs import CONTRACT
 from jackfield._parameters import Translation
 from jackfield._provider import Provider, bind_provider
 from jackfield._registry import Registry
@@ -27,7 +29,10 @@ from ._case import Case, CaseKind, plain_request
 from ._check import SkipCheck
 from ._decoding import Decoded, decode_frames, decode_wire
 
-__all__ = ["KEY", "PROBE_MODEL", "Probe", "Subject"]
+__all__ = ["GROUP", "KEY", "PROBE_MODEL", "Probe", "Subject"]
+
+GROUP: Final = f"jackfield.providers.v{CONTRACT}"
+"""Where the entry points of providers stand."""
 
 KEY: Final = "jackfield-conformance-key-4f1d"
 """The secret that the kit gives to a plugin. It must show up nowhere."""
@@ -63,7 +68,8 @@ class Subject:
 
     Attributes:
         plugin: The module or object.
-        cases: What it was given.
+        cases: What it was given, but for listings.
+        listings: The cases that are lists of models.
         provider: Its bound hooks; None if it cannot be bound.
         fault: Why it cannot.
     """
@@ -77,7 +83,8 @@ class Subject:
         folders: Sequence[Path] = (),
     ) -> None:
         self.plugin = plugin
-        self.cases = tuple(cases)
+        self.cases = tuple(case for case in cases if case.kind != "listing")
+        self.listings = tuple(case for case in cases if case.kind == "listing")
         self.given_settings = dict(settings or {})
         self._folders = tuple(folders)
         self.provider: Provider | None = None
@@ -97,7 +104,18 @@ class Subject:
         """The module that holds the plugin."""
         if isinstance(self.plugin, ModuleType):
             return self.plugin.__name__
-        return type(self.plugin).__module__
+        return type(self.plugin).__module__ if self.entry is None else self.entry.module
+
+    @functools.cached_property
+    def entry(self) -> EntryPoint | None:
+        """The plugin's entry point: that of a module by its module, that of an object by its id."""
+        name = None if self.provider is None else self.provider.info.id
+        installed = entry_points(group=GROUP)
+        if not isinstance(self.plugin, ModuleType):
+            return next((one for one in installed if one.name == name and one.load() is self.plugin), None)
+        top = self.plugin.__name__.partition(".")[0]
+        found = [one for one in installed if one.module.partition(".")[0] == top]
+        return next((one for one in found if one.name == name), next(iter(found), None))
 
     @property
     def package(self) -> ModuleType | None:
