@@ -303,6 +303,24 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def export(session: nox.Session) -> None:
+    """Export models with optimum and torch, and hold the local engine to what transformers itself says.
+
+    Not part of the suite: it installs about a gigabyte, at versions that exclude those of constraints.txt.
+    """
+    pinned = {"pytest", "pytest-asyncio", "hypothesis", *map(normalised, BUILD_BACKEND)}
+    lines = (ROOT / CONSTRAINTS).read_text("utf-8").splitlines()
+    constraint = Path(session.create_tmp()) / "export.txt"
+    constraint.write_text("\n".join(line for line in lines if line.split("==")[0] in pinned), "utf-8")
+    install(session, *BUILD_BACKEND, constraint=str(constraint))
+    editables = ["--editable", f"./{CORE}[testing]", "--editable", "./plugins/onnx[export]"]
+    install(session, "--no-build-isolation", *editables, constraint=str(constraint))
+    # The libraries that are compared warn of each other.
+    arguments = session.posargs or ["-q", "-W", "default", "plugins/onnx/tests/exported"]
+    session.run("python", "-m", "pytest", *arguments)
+
+
+@nox.session
 def constraints(session: nox.Session) -> None:
     """Resolve everything together again and rewrite constraints.txt."""
     report = Path(session.create_tmp()) / "report.json"
