@@ -183,7 +183,7 @@ class MessageDecoder:
 
     def _whole(self, message: dict[str, Any]) -> Iterator[Event]:
         yield from self._envelope(message)
-        for index, block in enumerate(message["content"]):
+        for index, block in enumerate(message.get("content") or ()):
             yield from self._blocks.start(index, block)
             yield from self._blocks.stop(index)
         self._stopped(message)

@@ -170,7 +170,7 @@ class ResponsesDecoder:
         elif kind == "reasoning":
             pieces = item.get("summary") or item.get("content") or ()
             said = (index, "thinking") in self._seen
-            text = "" if said else "\n\n".join(piece.get("text", "") for piece in pieces)
+            text = "" if said else "\n\n".join(piece.get("text") or "" for piece in pieces)
             data = {"item": {name: value for name, value in item.items() if name != "status"}}
             yield ThinkingDelta(text, 0, index, data)
         elif kind in _CALLS:
@@ -192,7 +192,7 @@ class ResponsesDecoder:
                     yield RefusalDelta(part["refusal"])
                 continue
             if (index, "text") not in self._seen:
-                yield TextDelta(part.get("text", ""), 0, index, phase)
+                yield TextDelta(part.get("text") or "", 0, index, phase)
                 if part.get("logprobs"):
                     yield LogprobsDelta(read_logprobs({"content": part["logprobs"]}))
             elif phase is not None:

@@ -26,7 +26,7 @@ def read_citations(candidate: Mapping[str, Any], said: str, choice: int) -> Iter
     """
     told = candidate.get("citationMetadata") or {}
     for cited in (*(told.get("citations") or ()), *(told.get("citationSources") or ())):
-        start, end = _place(said, cited.get("startIndex", 0), cited.get("endIndex"), None)
+        start, end = _place(said, cited.get("startIndex") or 0, cited.get("endIndex"), None)
         yield CitationDelta(
             Citation(title=cited.get("title"), url=cited.get("uri"), start=start, end=end, data=cited), choice
         )
@@ -39,9 +39,9 @@ def _grounded(told: Mapping[str, Any], said: str, choice: int) -> Iterator[Citat
     for support in told.get("groundingSupports") or ():
         segment = support.get("segment") or {}
         text = segment.get("text")
-        start, end = _place(said, segment.get("startIndex", 0), segment.get("endIndex"), text)
+        start, end = _place(said, segment.get("startIndex") or 0, segment.get("endIndex"), text)
         for number in support.get("groundingChunkIndices") or ():
-            if not 0 <= number < len(chunks):
+            if number is None or not 0 <= number < len(chunks):
                 continue
             seen.add(number)
             title, url = _source(chunks[number])
