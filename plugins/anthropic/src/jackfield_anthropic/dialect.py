@@ -10,6 +10,9 @@ service makes a `Dialect` and calls `translate`, `decoder`, `capabilities`, `err
         body_version="vertex-2023-10-16", name=known_name,
     )
 
+A service that carries Claude in a schema of its own (Bedrock's Converse) writes the wish for reasoning with
+`profile_of`, `rules_for` and `put_reasoning`.
+
 A wire that `translate` makes tells the decoder in `Wire.meta` what it asked for. A frame that `decoder` reads holds one
 JSON object of the stream, or a whole answer; unwrap a service's own envelope before.
 """
@@ -35,8 +38,9 @@ from jackfield import (
 )
 
 from ._errors import error
-from ._models import Profile, known_capabilities, profile_of
+from ._models import Profile, known_capabilities, profile_of, rules_for
 from ._prices import rates
+from ._reasoning import put_reasoning
 from ._settings import OLD_VERSION, ApiVersion
 
 __all__ = [
@@ -47,7 +51,9 @@ __all__ = [
     "decoder",
     "error",
     "profile_of",
+    "put_reasoning",
     "rates",
+    "rules_for",
     "translate",
 ]
 
