@@ -135,6 +135,12 @@ class Scheduler:
         self._outbox = Outbox()
         self._options: RunOptions = new_run_options()
 
+    def __repr__(self) -> str:
+        reading = self._reading is not None
+        return (
+            f"<Scheduler {self._name}: {len(self._waiting)} waiting, {reading:d} read, {len(self._rows)} served>"
+        )
+
     @property
     def busy(self) -> bool:
         """Whether any job waits or is served."""

@@ -15,7 +15,7 @@ from ._provider_errors import as_jackfield
 from ._settings import OnnxSettings
 
 if TYPE_CHECKING:
-    from ._engine import GenerateRequest, Generation
+    from ._engine import Engine, GenerateRequest, Generation
     from ._loaded import LoadedModels
 
 __all__ = ["OnnxTransport"]
@@ -63,13 +63,13 @@ class OnnxTransport:
         elif wire.path == "count":
             engine = await models.engine(**_which_engine(body))
             with models.in_use(engine):
-                asked = _request(body)
+                asked = _request(body, engine)
                 counted = await engine.count_tokens(asked.prompt, asked.tools)
                 yield Exchange(Head(None), _once(Frame(counted, "count")))
         else:
             engine = await models.engine(**_which_engine(body))
             with models.in_use(engine):
-                async with engine.generate(_request(body)) as generation:
+                async with engine.generate(_request(body, engine)) as generation:
                     yield Exchange(Head(None), _steps(generation))
 
     async def aclose(self) -> None:
@@ -102,10 +102,10 @@ def _which_engine(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**_which(body), "chat_template": body.get("chat_template")}
 
 
-def _request(body: Mapping[str, Any]) -> GenerateRequest:
+def _request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
     from ._asking import read_request
 
-    return read_request(body)
+    return read_request(body, engine)
 
 
 async def _once(frame: Frame) -> AsyncIterator[Sequence[Frame]]:
