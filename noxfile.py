@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ SDKS = {
     "google-cloud-aiplatform", "google-genai", "mistralai", "numpy", "onnx", "onnxruntime", "openai", "optimum",
     "snowflake-connector-python", "snowflake-snowpark-python", "tokenizers", "torch", "transformers",
 }  # fmt: skip
+
+# 3.11 is the oldest that the packages support; sessions over several Pythons run on those that are installed.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 BUILD_BACKEND = ["hatchling", "editables"]
 LINTERS = ["ruff"]
@@ -277,6 +281,57 @@ def lowest(session: nox.Session) -> None:
     # Old releases may warn on a newer Python; that is not what this session asks.
     arguments = session.posargs or ["-q", "-m", "not model", "-W", "default", *folders]
     session.run("python", "-m", "pytest", *arguments)
+
+
+@nox.session
+def together(session: nox.Session) -> None:
+    """Resolve all packages with all light extras, free of our pins, on every Python that is installed.
+
+    A resolver that finds no new release that fits takes an old one without a word, so what it takes must not be older
+    than what constraints.txt has.
+    """
+    pinned = dict(
+        line.split("==") for line in (ROOT / CONSTRAINTS).read_text("utf-8").split() if "==" in line
+    )
+    report = Path(session.create_tmp()).resolve() / "report.json"
+    for version in PYTHONS:
+        python = installed_python(version)
+        if python is None:
+            session.warn(f"Python {version}: not run, it is not installed here")
+            continue
+        venv = Path(session.create_tmp()).resolve() / f"venv-{version}"
+        session.run(python, "-m", "venv", "--clear", str(venv), external=True)
+        pip = str(venv / ("Scripts/pip.exe" if os.name == "nt" else "bin/pip"))
+        asked = [
+            "--quiet",
+            "--disable-pip-version-check",
+            "--dry-run",
+            "--ignore-installed",
+            "--report",
+            str(report),
+        ]
+        session.run(pip, "install", *asked, *map(with_extras, PACKAGES), external=True)
+        found = {
+            normalised(entry["metadata"]["name"]): entry["metadata"]["version"]
+            for entry in json.loads(report.read_text("utf-8"))["install"]
+        }
+        old = [
+            f"{name} {taken} (constraints.txt has {pinned[name]})"
+            for name, taken in sorted(found.items())
+            if name in pinned and _release(taken) < _release(pinned[name])
+        ]
+        if old:
+            session.error(f"Python {version}: the resolver went back to {', '.join(old)}")
+        session.log(f"Python {version}: {len(found)} distributions, none older than in {CONSTRAINTS}")
+
+
+def installed_python(version: str) -> str | None:
+    """Give the interpreter of a Python version; None if there is none that starts."""
+    path = shutil.which(f"python{version}")
+    if path is None:
+        return None
+    started = subprocess.run([path, "-c", ""], capture_output=True, check=False)
+    return path if started.returncode == 0 else None
 
 
 def _release(version: str) -> tuple[int, ...]:
