@@ -562,6 +562,23 @@ def provider_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def plugins_on_plugins() -> str:
+    """List the plugins that need others, with all that have to be installed with each."""
+    needs = {}
+    for name, path in plugins_here().items():
+        needed = tomllib.loads(path.read_text("utf-8"))["project"]["dependencies"]
+        needs[name] = [found[1] for need in needed if (found := re.match(r"jackfield-([a-z-]+)", need))]
+    rows = ["| plugin | with |", "|---|---|"]
+    for name in needs:
+        whole = dict.fromkeys(needs[name])
+        for other in whole.copy():
+            whole |= dict.fromkeys(needs.get(other, ()))
+        if whole:
+            paths = " ".join(f"./plugins/{other}" for other in sorted(whole))
+            rows.append(f"| `./plugins/{name}` | `{paths}` |")
+    return "\n".join(rows) + "\n"
+
+
 def plugins_here() -> dict[str, Path]:
     """Give the `pyproject.toml` of every plugin of the repository, by the plugin's folder.
 
@@ -580,6 +597,7 @@ def plugins_here() -> dict[str, Path]:
 
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "public names": public_names,
+    "plugins on plugins": plugins_on_plugins,
     "names of jackfield.http": module_names("jackfield.http"),
     "names of jackfield.testing": module_names("jackfield.testing"),
     "names of jackfield.progress": module_names("jackfield.progress"),

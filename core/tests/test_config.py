@@ -775,7 +775,7 @@ class TestSources:
     def test_none_at_all_and_no_local_plugin_says_what_to_do(self, nowhere):
         message = wrong(None)
         assert "jackfield.toml" in message
-        assert "pip install jackfield-onnx" in message
+        assert 'pip install "jackfield-onnx[cpu,convert]"' in message
 
     def test_relative_paths_start_from_the_files_folder(self, nowhere):
         write(nowhere / "etc/ca.pem", "")

@@ -59,7 +59,7 @@ def read_document(source: str | Path | Mapping[str, Any] | None, registry: Regis
         )
     raise ConfigurationError(
         f"there is no configuration: write {' or '.join(map(str, places))}, name a file in {VARIABLE}, pass a "
-        "path or a mapping to Mesh.from_config, or install a local model: pip install jackfield-onnx[cpu]"
+        'path or a mapping to Mesh.from_config, or install a local model: pip install "jackfield-onnx[cpu,convert]"'
     )
 
 

@@ -223,15 +223,26 @@ class Connection:
             JackfieldError: The listing failed.
         """
         if self._listing is None or refresh:
-            listed = {card.id: card for card in await self._discovered()}
-            for entry in self.config.models or ():
-                if not entry.id.endswith("*") and entry.id not in listed:
-                    listed[entry.id] = ModelCard(id=entry.id)
-            try:
-                self._listing = [self._completed(card) for card in listed.values()]
-            except JackfieldError as error:
-                raise self.filled(error)  # noqa: B904 -- the same error, filled
+            self._listing = self._with_declared(await self._discovered())
         return list(self._listing)
+
+    def declared_models(self) -> list[ModelCard]:
+        """Give the models that are declared, with what the plugin's table knows of them; asks nobody.
+
+        Raises:
+            JackfieldError: The plugin failed.
+        """
+        return self._with_declared(())
+
+    def _with_declared(self, discovered: Sequence[ModelCard]) -> list[ModelCard]:
+        cards = {card.id: card for card in discovered}
+        for entry in self.config.models or ():
+            if not entry.id.endswith("*") and entry.id not in cards:
+                cards[entry.id] = ModelCard(id=entry.id)
+        try:
+            return [self._completed(card) for card in cards.values()]
+        except JackfieldError as error:
+            raise self.filled(error)  # noqa: B904 -- the same error, filled
 
     def listing(self) -> Listing | None:
         """Say how the service's models are listed; None if they are not.

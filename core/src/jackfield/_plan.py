@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,8 @@ class Plan(Value):
         parameters: What would become of every parameter.
         input_tokens: An estimate.
         cost: An estimate: from no output to `max_tokens`. Its `amount` is the least.
-        most_cost: The estimate if all of `max_tokens` is used; None without `max_tokens`.
+        most_cost: The estimate if all of `max_tokens` is used, as it stands on the wire, also where the caller gave
+            none; None if none is sent.
     """
 
     connection: str
@@ -80,7 +82,7 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
     wire: Wire = translation.wire
     url, headers = _shown(connection, wire)
     count = estimate_tokens(call.request)
-    least, most = _estimate(connection, target, call, count.input_tokens)
+    least, most = _estimate(connection, target, call, count.input_tokens, translation.report)
     return Plan(
         connection=connection.name,
         provider=call.provider,
@@ -118,15 +120,18 @@ def _shown(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[str,
 
 
 def _estimate(
-    connection: Connection, target: Target, call: Call, input_tokens: int
+    connection: Connection, target: Target, call: Call, input_tokens: int, report: ParameterReport
 ) -> tuple[Cost, Cost | None]:
     context = CostContext(when=time.time(), kind=call.kind)
     card = connection.pricing.card(target.model, target.entry, Usage(input_tokens=input_tokens), context)
     least = compute_cost(Usage(input_tokens=input_tokens, output_tokens=0), card)
-    options = getattr(call.request, "options", None)
-    if options is None or options.max_tokens is UNSET:
+    # What is on the wire counts: it may be clamped, or be there because the service wants one.
+    longest = next(
+        (note.value for note in report if note.name == "max_tokens" and note.wire is not None), None
+    )
+    if not isinstance(longest, int):
         return _partial(least), None
-    most = compute_cost(Usage(input_tokens=input_tokens, output_tokens=options.max_tokens), card)
+    most = compute_cost(Usage(input_tokens=input_tokens, output_tokens=longest), card)
     return _partial(least), _partial(most)
 
 
@@ -154,6 +159,9 @@ def _texts(request: Any) -> list[str]:
     texts += getattr(request, "documents", ())
     for message in getattr(request, "messages", ()):
         texts += _message_texts(message)
+    tools = () if options is None or options.tools is UNSET else options.tools
+    for tool in tools:
+        texts += [tool.name, tool.description or "", json.dumps(tool.parameters, default=dict)]
     return texts
 
 

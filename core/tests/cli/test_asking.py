@@ -42,7 +42,7 @@ def test_options_reach_the_call(command):
 
 def test_an_unknown_option_is_named_with_the_closest(command):
     result = command("chat", "Hi", "-o", "temprature=1")
-    assert result.exit_code == 3
+    assert result.exit_code == 2
     assert "did you mean 'temperature'" in result.stderr
 
 
@@ -210,7 +210,7 @@ def test_embed_shows_sizes_and_first_values_and_json_has_all(command):
 def test_embed_takes_lines_and_its_own_options(command):
     vectors = json.loads(command("embed", "--json", "--dimensions", "5", piped="a\n\nb\n").stdout)
     assert [len(v) for v in vectors["embeddings"]] == [5, 5]
-    assert command("embed", "a", "--input-type", "nonsense").exit_code == 3
+    assert command("embed", "a", "--input-type", "nonsense").exit_code == 2
 
 
 def test_rerank(command):
@@ -227,3 +227,102 @@ def test_a_terminal_is_told_nothing_but_text(text):
 
     assert not set(safe(text)) & set("\x1b\x07\r")
     assert safe("two\nlines\tand ünï") == "two\nlines\tand ünï"
+
+
+TWO = """
+[aliases]
+default = ["a:first", "local:smollm2-135m"]
+
+[defaults]
+retry = { attempts = 1 }
+
+[connections.a]
+provider = "fake"
+
+[connections.local]
+provider = "onnx"
+"""
+FELL_BACK = "a:first failed (ServerError), answered by local:smollm2-135m"
+
+
+@pytest.fixture
+def falling(command):
+    command.configure(TWO)
+    command.fake.script(*[FakeAnswer(error=500)] * 3)
+    command.providers = [command.fake, FakeProvider("onnx")]
+    return command
+
+
+@pytest.mark.parametrize("way", ["--stream", "--no-stream"])
+def test_who_answered_in_whose_place_is_told_before_the_answer(falling, way):
+    result = falling("chat", "Hi", way)
+    assert result.exit_code == 0
+    assert result.stderr.startswith(FELL_BACK)
+    assert "demo model of 135M parameters" in result.stderr, "the notice is of the model that answered"
+
+
+def test_nothing_is_told_where_the_first_answers(command):
+    command.configure(TWO)
+    command.providers.append(FakeProvider("onnx"))
+    result = command("chat", "Hi")
+    assert "answered by" not in result.stderr
+    assert "demo" not in result.stderr
+
+
+def test_a_fallback_stands_in_the_json(falling):
+    notice = json.loads(falling("chat", "Hi", "--json").stdout)["notice"]
+    assert notice.startswith(FELL_BACK)
+    assert "demo model" in notice
+    said = json.loads(falling("embed", "Hi", "--json").stdout)
+    assert said["notice"].startswith(FELL_BACK)
+    assert FELL_BACK in falling("rerank", "cat", "a dog").stderr
+
+
+def test_a_retired_model_is_told(command):
+    command.fake.capabilities = Capabilities(known=True, retired="2025-01-31")
+    for words in (("chat", "Hi"), ("explain", "Hi"), ("embed", "Hi")):
+        assert "warning: a:echo was retired on 2025-01-31" in command(*words).stderr
+    assert "2025-01-31" in command("models").stdout
+    assert "retired" in json.loads(command("chat", "Hi", "--json").stdout)["notice"]
+    command.fake.capabilities = Capabilities(known=True, retired="2999-01-31")
+    assert "retired" not in command("chat", "Hi").stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("chat", "Hi", "-o", "temprature=1"),
+        ("chat", "Hi", "-o", "temperature=hot"),
+        ("chat", "Hi", "--temperature", "hot"),
+        ("chat", "Hi", "-o", "timeout=soon"),
+        ("chat", "Hi", "-o", "timeout={\"conect\": 1}"),
+        ("chat", "Hi", "-o", "unsupported=perhaps"),
+        ("chat", "Hi", "-o", "tool_choice=add"),
+        ("chat", "Hi", "-o", "temperature"),
+        ("chat", "Hi", "--nonsense"),
+        ("chat",),
+        ("complete", "Hi", "-o", "stop=1"),
+        ("summarize", "Hi", "-o", "n=many"),
+        ("count", "Hi", "-o", "system_=x"),
+        ("explain", "Hi", "--kind", "embedding", "-o", "top_k=1"),
+        ("explain", "Hi", "--kind", "speech"),
+        ("embed", "Hi", "-o", "truncate=middle"),
+        ("rerank", "Hi", "a", "-o", "top_n=best"),
+        ("models", "--kind", "speech"),
+        ("nonsense",),
+        ("config",),
+        (),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_on_the_command_line_is_2(command, words):
+    result = command(*words, piped="")
+    assert result.exit_code == 2, result.stderr
+    assert command.fake.wires == []
+
+
+@pytest.mark.parametrize("words", [(), ("config",)])
+def test_a_group_without_a_command_shows_its_help_and_no_error(command, words):
+    result = command(*words, configured=False)
+    assert result.stderr.startswith("Usage: ")
+    assert "Error" not in result.stderr
+    assert result.stdout == ""

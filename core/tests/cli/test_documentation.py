@@ -45,7 +45,7 @@ def test_no_command_is_documented_that_is_not_there(page):
 def test_every_error_stands_beside_its_exit_code(page):
     table = page[page.index("## Exit codes") :]
     rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
-    assert {"0", "1", "2", "3", "4", "5", "6", "130"} <= set(rows)
+    assert {"0", "1", "2", "3", "4", "5", "6", "130", "141"} <= set(rows)
     for name in errors.__all__:
         cls = getattr(errors, name)
         if cls is not errors.JackfieldError:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from jackfield import _errors as errors
+from jackfield._capabilities import Capabilities, ParameterRule
 from jackfield.cli._failures import describe, exit_code
 from jackfield.testing import FakeAnswer
 
@@ -31,7 +32,7 @@ CODES = {
     errors.ConnectionFailedError: 6,
     errors.TimeoutError: 6,
     errors.StreamInterruptedError: 6,
-    errors.MalformedResponseError: 6,
+    errors.MalformedResponseError: 5,
 }
 
 
@@ -130,3 +131,28 @@ def test_a_missing_configuration_is_a_configuration_error(command):
     result = command("chat", "Hi", configured=False)
     assert result.exit_code == 3
     assert "jackfield.toml" in result.stderr
+
+
+def test_a_services_few_words_stand_behind_the_status(command):
+    command.configure('defaults.retry = { attempts = 1 }\n[connections.a]\nprovider = "fake"')
+    command.fake.script(errors.ServerError("oops", status=500))
+    assert command("chat", "Hi", "-m", "a:echo").stderr.startswith(
+        "Error: 500 Internal Server Error: oops [connection a"
+    )
+
+
+def test_errors_speak_of_options_as_they_are_written_here(command):
+    rules = {"top_k": ParameterRule(supported=False)}
+    command.fake.capabilities = Capabilities(known=True, parameters=rules)
+    said = command("chat", "Hi", "-o", "top_k=3").stderr
+    assert "add -o unsupported=drop to have it dropped and reported" in said
+    assert 'unsupported="drop"' not in said
+    said = command("chat", "Hi", configured=False).stderr
+    assert "name one with --config" in said
+    assert "Mesh" not in said
+
+
+def test_mistakes_are_a_list_in_json(command):
+    command.configure('[connections.a]\nprovider = "fake"\ndelya = 1\n[connections.b]\nprovider = "fkae"')
+    mistakes = json.loads(command("config", "validate", "--json").stderr)["error"]["mistakes"]
+    assert [mistake.split(":")[0] for mistake in mistakes] == ["connections.a.delya", "connections.b"]

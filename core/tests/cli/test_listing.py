@@ -7,7 +7,7 @@ import tomllib
 import attrs
 import pytest
 
-from jackfield._capabilities import Capabilities
+from jackfield._capabilities import Capabilities, ParameterRule
 from jackfield._config import load_config
 from jackfield._cost import RateCard
 from jackfield._hookspecs import hookimpl
@@ -62,7 +62,8 @@ def test_models_that_are_not_allowed_are_shown_when_asked_for(command):
     command.configure('[connections.a]\nprovider = "fake"\nmodels = ["echo"]')
     assert "other" not in command("models").stdout
     assert "other" in command("models", "--all", "a").stdout
-    assert json.loads(command("models", "--kind", "nothing", "--json").stdout)["models"] == []
+    assert json.loads(command("models", "--kind", "rerank", "--json").stdout)["models"]
+    assert command("models", "--kind", "nothing").exit_code == 2
 
 
 def test_a_connection_that_cannot_be_listed_hides_no_other(command):
@@ -327,3 +328,40 @@ class Described(FakeProvider):
     @hookimpl
     def jackfield_provider(self):
         return attrs.evolve(super().jackfield_provider(), settings=DescribedSettings)
+
+
+def test_models_of_a_service_that_cannot_be_asked_are_shown_as_declared(command):
+    command.providers.append(BrokenListing())
+    command.configure('[connections.bad]\nprovider = "broken"\nmodels = ["echo", "other", "x*"]')
+    for words in (("models",), ("models", "bad")):
+        result = command(*words)
+        assert result.exit_code == 5, "nobody could be asked"
+        assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == ["bad:echo", "bad:other"]
+        assert result.stdout.count("not asked") == 2
+        assert "bad cannot be listed: no such key" in result.stderr
+        assert "Check the key" in result.stderr
+    said = json.loads(command("models", "--json").stdout)
+    assert [(card["id"], card["asked"]) for card in said["models"]] == [("echo", False), ("other", False)]
+    assert said["failures"]["bad"]["type"] == "AuthenticationError"
+
+
+def test_explain_prices_the_longest_answer_that_stands_on_the_wire(command):
+    command.fake.price = RateCard.of(source="test", input="1", output="2")
+    command.fake.capabilities = Capabilities(
+        known=True, parameters={"max_tokens": ParameterRule(maximum=50, wire="limit")}
+    )
+    words = ("explain", "Hello", "--max-tokens", "100", "-o", "unsupported=drop")
+    assert json.loads(command(*words, "--json").stdout)["most_cost"]["amount"] == "0.000102"
+    shown = command(*words).stdout
+    assert shown.count("input:") == 1
+    assert "input: 2 tokens (estimated: characters / 4), about 0.000002 USD" in shown
+
+
+def test_tools_count_as_input():
+    from jackfield._arguments import chat_request
+    from jackfield._plan import estimate_tokens
+
+    tool = {"name": "add", "description": "d" * 400, "parameters": {"type": "object", "properties": {}}}
+    plain = estimate_tokens(chat_request("Hi", {}, "error", stream=False)).input_tokens
+    with_tool = estimate_tokens(chat_request("Hi", {"tools": [tool]}, "error", stream=False)).input_tokens
+    assert with_tool >= plain + 110

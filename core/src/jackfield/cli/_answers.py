@@ -14,13 +14,13 @@ from jackfield._events import Event, RefusalDelta, TextDelta, ThinkingDelta
 
 from ._bars import hide_progress
 from ._output import as_json, cost_words, plain, usage_words, write_aside, write_text
-from ._targets import demo_notice
+from ._targets import told_after, told_before
 
 if TYPE_CHECKING:
     from jackfield._capabilities import Kind
     from jackfield._mesh import Mesh
     from jackfield._parameters import ParameterReport
-    from jackfield._replies import Reply
+    from jackfield._replies import Attempt, Reply
     from jackfield._stream import Stream
 
     from ._session import Session
@@ -39,7 +39,7 @@ class Question:
         options: Of the call.
         stream: Whether to stream; None where the person did not say.
         thinking: Show the model's thinking, on stderr.
-        told: The person knows already if it is the demo model that answers.
+        told: The person was told already what there is to say of the target.
     """
 
     kind: Kind
@@ -53,33 +53,62 @@ class Question:
 
 async def answer(session: Session, mesh: Mesh, question: Question) -> Reply:
     """Ask, write the answer to stdout and what is to be said of it to stderr."""
-    notice = None if question.told else demo_notice(session, question.target)
-    if notice:
-        session.note(notice)
+    notices = _Notices(session, question)
+    notices.before()
     streams = not session.json if question.stream is None else question.stream
     if streams and question.kind != "summarization":
         try:
-            reply = await _streamed(session, mesh, question)
+            reply = await _streamed(session, mesh, question, notices)
         except UnsupportedError as error:
             # Nothing was sent yet. Streaming is only our own wish unless the person asked for it.
             if error.parameter != "stream" or question.stream is not None:
                 raise
-            reply = await _whole(session, mesh, question)
+            reply = await _whole(session, mesh, question, notices)
     else:
-        reply = await _whole(session, mesh, question)
+        reply = await _whole(session, mesh, question, notices)
     if session.json:
-        session.write_json(reply_as_dict(reply, notice, event=streams))
+        session.write_json(reply_as_dict(reply, " ".join(notices.told), event=streams))
     else:
         _note_reply(session, reply)
     return reply
 
 
-async def _whole(session: Session, mesh: Mesh, question: Question) -> Reply:
+class _Notices:
+    """What a person is told about who answers: before the call, or as soon as it is known.
+
+    Attributes:
+        told: What was said, for `--json`.
+    """
+
+    def __init__(self, session: Session, question: Question) -> None:
+        self._session = session
+        self._question = question
+        self._answered = False
+        self.told: list[str] = []
+
+    def before(self) -> None:
+        if not self._question.told:
+            self._say(told_before(self._session, self._question.target))
+
+    def after(self, attempts: Sequence[Attempt]) -> None:
+        if not self._answered:
+            self._answered = True
+            self._say(told_after(self._session, self._question.target, attempts))
+
+    def _say(self, notices: Sequence[str]) -> None:
+        for notice in notices:
+            hide_progress()
+            self._session.note(notice)
+        self.told += notices
+
+
+async def _whole(session: Session, mesh: Mesh, question: Question, notices: _Notices) -> Reply:
     call: Any = {"chat": mesh.chat, "completion": mesh.complete, "summarization": mesh.summarize}[
         question.kind
     ]
     reply: Reply = await call(question.target, question.input, **question.options)
     hide_progress()
+    notices.after(reply.attempts)
     if not session.json:
         if question.thinking and reply.thinking:
             write_aside(reply.thinking, dim=True)
@@ -88,11 +117,12 @@ async def _whole(session: Session, mesh: Mesh, question: Question) -> Reply:
     return reply
 
 
-async def _streamed(session: Session, mesh: Mesh, question: Question) -> Reply:
+async def _streamed(session: Session, mesh: Mesh, question: Question, notices: _Notices) -> Reply:
     call: Any = mesh.stream_chat if question.kind == "chat" else mesh.stream_complete
     stream: Stream = call(question.target, question.input, **question.options)
     show = _JsonLines() if session.json else _Text(thinking=question.thinking)
     async with stream:
+        notices.after(stream.response.attempts)
         try:
             async for event in stream:
                 show.event(event)
@@ -176,12 +206,12 @@ def note_parameters(session: Session, report: ParameterReport) -> None:
         session.note(f"{entry.name} {entry.fate}{what}{why}")
 
 
-def reply_as_dict(reply: Reply, notice: str | None, *, event: bool = False) -> dict[str, Any]:
+def reply_as_dict(reply: Reply, notice: str, *, event: bool = False) -> dict[str, Any]:
     """Give a reply as the JSON that `--json` promises.
 
     Args:
         reply: The reply.
-        notice: What a person would be told before it.
+        notice: What a person would be told about who answered; "" for nothing.
         event: It stands behind events, and says what it is as they do.
     """
     names: Sequence[str] = (

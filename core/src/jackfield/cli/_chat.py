@@ -40,7 +40,7 @@ def chat(
     """
     from ._answers import Question, answer
 
-    given = read_options(options, **named)
+    given = read_options("chat", options, **named)
     interactive = interactive or (not prompt and is_terminal(sys.stdin))
     if interactive and session.json:
         raise click.UsageError("a conversation has no JSON form; give a PROMPT", click.get_current_context())

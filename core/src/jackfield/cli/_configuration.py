@@ -9,7 +9,7 @@ import click
 
 from jackfield._errors import ConfigurationError, JackfieldError, MissingCredentialError
 
-from ._session import Session, shared
+from ._session import Group, Session, shared
 
 if TYPE_CHECKING:
     from jackfield._config import ConnectionConfig
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS"]
 
 
-@click.group()
+@click.group(cls=Group)
 @shared
 def config() -> None:
     """Write a configuration, or check one."""
@@ -83,8 +83,9 @@ def _all_failures(failures: Any) -> ConfigurationError:
         (failure,) = failures.values()
         error: ConfigurationError = failure
         return error
-    lines = "".join(f"\n  connections.{name}: {failure.message}" for name, failure in failures.items())
-    return ConfigurationError(f"{len(failures)} connections cannot be used:{lines}")
+    mistakes = [f"connections.{name}: {failure.message}" for name, failure in failures.items()]
+    lines = "".join(f"\n  {mistake}" for mistake in mistakes)
+    return ConfigurationError(f"{len(failures)} connections cannot be used:{lines}", mistakes=mistakes)
 
 
 def _placeholders(connection: ConnectionConfig) -> list[str]:

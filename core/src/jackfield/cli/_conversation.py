@@ -17,7 +17,7 @@ from ._bars import progress_shown
 from ._failures import describe
 from ._output import is_terminal, write_aside
 from ._session import Session
-from ._targets import demo_notice
+from ._targets import told_before
 
 __all__ = ["converse"]
 
@@ -28,8 +28,8 @@ _PROMPT: Final = "> "
 def converse(session: Session, question: Question) -> None:
     """Ask turn by turn until the person leaves. `question.input` is the first turn, "" for none."""
     mesh = session.mesh()
-    notice = demo_notice(session, question.target)
-    session.note(f"{notice}\n{HELP}." if notice else f"Talking to {question.target}. {HELP}.")
+    notices = told_before(session, question.target)
+    session.note("\n".join([*notices, f"{HELP}."]) if notices else f"Talking to {question.target}. {HELP}.")
     conversation = _Conversation(session, mesh, attrs.evolve(question, told=True))
     # One loop for all turns, so that connections stay open between them. It stands still while a line is read,
     # and a runner turns Ctrl-C into the cancellation of the turn that it is in.

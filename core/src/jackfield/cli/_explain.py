@@ -9,7 +9,7 @@ import click
 from ._input import generation, read_options, read_text, stream_option
 from ._output import as_json, cost_words, write_table
 from ._session import Session, shared
-from ._targets import choose_target
+from ._targets import choose_target, told_before
 
 if TYPE_CHECKING:
     from jackfield._cost import Cost
@@ -41,11 +41,14 @@ def explain(
 
     Sends nothing and shows no secret. Takes the options of `chat`, `complete`, `summarize` and `embed`.
     """
-    given = read_options(options, **named)
+    given = read_options(kind, options, **named)
     text = read_text(prompt, "PROMPT")
     chosen = choose_target(session, target, kind)
     if kind in {"chat", "completion"}:
         given["stream"] = not session.json if stream is None else stream
+    for notice in told_before(session, chosen):
+        if notice.startswith("warning"):
+            session.note(notice)
     plan = session.mesh().explain(chosen, text, kind=kind, **given)
     if session.json:
         session.write_json(_as_dict(plan))
@@ -67,10 +70,8 @@ def _write(plan: Plan) -> None:
         write_table(("parameter", "fate", "sent as", "value", "why"), rows)
         click.echo()
     count = plan.input_tokens
-    click.echo(
-        f"input: {count.input_tokens} tokens ({'counted' if count.exact else 'estimated'}: {count.source})"
-    )
-    click.echo(f"input: {_about(plan.cost)}")
+    how = "counted" if count.exact else "estimated"
+    click.echo(f"input: {count.input_tokens} tokens ({how}: {count.source}), {_about(plan.cost)}")
     if plan.most_cost is not None and plan.most_cost.amount is not None:
         click.echo(f"with the longest answer: {_about(plan.most_cost)}")
 

@@ -9,9 +9,10 @@ import click
 from jackfield import _errors as errors
 from jackfield._errors import JackfieldError
 
-__all__ = ["INTERRUPTED", "describe", "exit_code", "to_json"]
+__all__ = ["INTERRUPTED", "PIPE_CLOSED", "describe", "exit_code", "to_json"]
 
 INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
 
 # The first class that fits decides, so subclasses stand before their bases.
 _CODES: Final[tuple[tuple[type[JackfieldError], int], ...]] = (
@@ -24,6 +25,7 @@ _CODES: Final[tuple[tuple[type[JackfieldError], int], ...]] = (
     (errors.OverloadedError, 6),
     (errors.ServerError, 6),
     (errors.ProviderError, 5),
+    (errors.MalformedResponseError, 5),  # no kind that another try mends
     (errors.TransportError, 6),
 )
 
@@ -44,6 +46,13 @@ _ADVICE: Final[tuple[tuple[type[JackfieldError], str], ...]] = (
 )
 
 
+# What errors tell a program to write, and what a person at a command line writes.
+_SHELL: Final = (
+    ('pass unsupported="drop"', "add -o unsupported=drop"),
+    ("pass a path or a mapping to Mesh.from_config", "name one with --config"),
+)
+
+
 def exit_code(error: BaseException) -> int:
     """Give the exit code that belongs to an error."""
     if isinstance(error, click.ClickException):
@@ -60,7 +69,9 @@ def describe(error: BaseException) -> str:
     if not isinstance(error, JackfieldError):
         hint = "set JACKFIELD_DEBUG=1 to see where it comes from, and please report it"
         return f"something unexpected happened: {type(error).__name__}: {error} ({hint})"
-    sentences = [str(error)]
+    sentences = [_in_words_of_the_shell(str(error))]
+    if isinstance(error, errors.ProviderError) and error.status is not None:
+        sentences[0] = f"{error.status} {_reason(error.status)}: {sentences[0]}"
     counted = [attempt for attempt in error.attempts if not attempt.refreshed]
     if len(counted) > 1:
         sentences.append(f"It was tried {len(counted)} times.")
@@ -75,7 +86,23 @@ def to_json(error: BaseException) -> dict[str, Any]:
     message = error.message if isinstance(error, JackfieldError) else describe(error)
     names = ("provider", "connection", "model", "status", "retry_after")
     context = {name: getattr(error, name, None) for name in names}
+    mistakes = getattr(error, "mistakes", ())
+    if mistakes:
+        context["mistakes"] = list(mistakes)
     return {"error": {"type": type(error).__name__, "message": message, **context}}
+
+
+def _reason(status: int) -> str:
+    from http.client import responses
+
+    return responses.get(status, "")
+
+
+def _in_words_of_the_shell(text: str) -> str:
+    """Say what a program would pass as it is written on a command line."""
+    for python, shell in _SHELL:
+        text = text.replace(python, shell)
+    return text
 
 
 def _usage(error: click.UsageError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._session import Session, shared
+from ._session import Group, Helpless, Session, shared
 
 if TYPE_CHECKING:
     from jackfield._registry import Registry
@@ -45,7 +46,17 @@ def make_cli(registry: Registry | None = None) -> Commands:
     return cli
 
 
-class Commands(click.Group):
+class _PipeClosedError(Exception):
+    """Nobody reads stdout any more."""
+
+
+def _forget_output() -> None:
+    """Let what is still buffered go nowhere, or Python would complain when it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Commands(Group):
     """Jackfield's commands, and those of extensions; these are looked for only when they may be meant."""
 
     registry: Registry | None = None
@@ -98,17 +109,31 @@ class Commands(click.Group):
         complete_var: str | None,
         extra: dict[str, Any],
     ) -> int:
-        from ._failures import INTERRUPTED, exit_code
+        from ._failures import INTERRUPTED, PIPE_CLOSED, exit_code
 
         try:
             code = super().main(given, prog_name, complete_var, standalone_mode=False, obj=session, **extra)
+            sys.stdout.flush()
         except click.Abort:
             return INTERRUPTED
+        except (_PipeClosedError, BrokenPipeError):
+            _forget_output()
+            return PIPE_CLOSED
+        except Helpless as error:
+            click.echo(error.format_message(), err=True)
+            return error.exit_code
         except Exception as error:
             # `--json` may stand behind what could not be parsed
             _write_error(session, error, as_json=session.json or "--json" in given)
             return exit_code(error)
         return code if isinstance(code, int) else 0
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whoever reads what it writes may have enough of it (`| head`)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _PipeClosedError from error  # click would exit with 1
 
     def _extend(self, ctx: click.Context) -> None:
         if self._extended:

@@ -7,11 +7,16 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from jackfield._errors import ConfigurationError
+
 from ._output import is_terminal, write_aside
+
+if TYPE_CHECKING:
+    from jackfield._capabilities import Kind
 
 __all__ = [
     "generation",
@@ -64,15 +69,16 @@ def generation(command: F) -> F:
     return command
 
 
-def read_options(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
+def read_options(kind: Kind, pairs: Sequence[str], **named: Any) -> dict[str, Any]:
     """Give the options of a call; what was not given is left out.
 
     Args:
+        kind: The kind of call.
         pairs: `key=value`, each.
         named: Options that have a flag of their own; None was not given.
 
     Raises:
-        click.UsageError: A pair has no "=".
+        click.UsageError: A pair has no "=", there is no such option, or it takes no such value.
     """
     options = {name: value for name, value in named.items() if value is not None}
     for pair in pairs:
@@ -81,7 +87,31 @@ def read_options(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
             raise click.UsageError(f"-o wants key=value, not {pair!r}", click.get_current_context())
         name = key.strip().replace("-", "_")
         options[name] = _value(name, text)
+    try:
+        _check(kind, dict(options))
+    except ConfigurationError as error:
+        # The same mistake in a program is one of its configuration; here it is one of the command line.
+        raise click.UsageError(error.message, click.get_current_context()) from error
     return options
+
+
+def _check(kind: Kind, options: dict[str, Any]) -> None:
+    """Read options as the call will.
+
+    Raises:
+        ConfigurationError: One is wrong.
+    """
+    from jackfield import _arguments as arguments
+    from jackfield._policies import TimeoutPolicy
+
+    arguments.take_timeout(options, TimeoutPolicy())
+    policy = options.pop("unsupported", "error")
+    if kind == "embedding":
+        arguments.embed_request("", options, policy)
+    elif kind == "rerank":
+        arguments.rerank_request("", [""], options, policy)
+    else:
+        arguments.completion_request("", options, policy, stream=False)
 
 
 def read_text(words: Sequence[str], what: str) -> str:

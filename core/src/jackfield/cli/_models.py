@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jackfield._errors import JackfieldError
 
+from ._failures import describe, exit_code
 from ._output import write_table
 from ._session import Session, shared
 
@@ -17,23 +19,39 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
+KINDS = ("chat", "completion", "embedding", "summarization", "rerank")
+
 
 @click.command()
 @click.argument("connection", required=False)
 @click.option("--refresh", is_flag=True, help="Ask the services again.")
-@click.option("--kind", help="Only models for chat, completion, embedding, summarization or rerank.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only models that serve this kind of call.")
 @click.option("--all", "every", is_flag=True, help="Those, too, that the connection does not allow.")
 @shared
 @click.pass_obj
 def models(session: Session, connection: str | None, refresh: bool, kind: str | None, every: bool) -> None:
     """List models: of CONNECTION, or of all."""
-    cards, failures = session.run(lambda mesh: _listed(mesh, connection, refresh=refresh))
-    if failures and not cards:
-        raise next(iter(failures.values()))
-    wanted = [card for card in cards if (every or card.allowed) and (kind is None or kind in card.kinds)]
+    listed, failures = session.run(lambda mesh: _listed(mesh, connection, refresh=refresh))
+    cards = {
+        name: ours if (ours := listed.get(name)) is not None else _declared(session, name)
+        for name in (*listed, *failures)
+    }
+    wanted = [
+        card
+        for cards_of_one in cards.values()
+        for card in cards_of_one
+        if (every or card.allowed) and (kind is None or kind in card.kinds)
+    ]
     if session.json:
-        session.write_json({"models": [_as_dict(card) for card in wanted], "failures": failures})
-        return
+        asked = [{**_as_dict(card), "asked": card.connection in listed} for card in wanted]
+        session.write_json({"models": asked, "failures": failures})
+    else:
+        _write(session, wanted, failures)
+    if failures and not listed:
+        click.get_current_context().exit(exit_code(next(iter(failures.values()))))
+
+
+def _write(session: Session, cards: Sequence[ModelCard], failures: Mapping[str, JackfieldError]) -> None:
     rows = [
         (
             f"{card.connection}:{card.id}",
@@ -41,27 +59,39 @@ def models(session: Session, connection: str | None, refresh: bool, kind: str | 
             card.limits.context_window or "",
             _price(card.price),
             card.retired or "",
-            "yes" if card.allowed else "no",
+            "not asked" if card.connection in failures else "yes" if card.allowed else "no",
         )
-        for card in wanted
+        for card in cards
     ]
     write_table(("model", "kinds", "context", "price in / out", "retired", "allowed"), rows)
     for name, error in failures.items():
-        session.note(f"{name} cannot be listed: {error}")
+        session.note(f"{name} cannot be listed: {describe(error)}")
+    if any(card.connection in failures for card in cards):
+        session.note("not asked: declared, and what the plugin's table knows of it")
+
+
+def _declared(session: Session, name: str) -> list[ModelCard]:
+    """Give the models that a connection declares, without asking its service."""
+    from jackfield._connection import Connection
+
+    connection = session.config.connections[name]
+    if connection.provider is None:
+        return []
+    return Connection(connection, session.registry, session.config.prices).declared_models()
 
 
 async def _listed(
     mesh: Mesh, connection: str | None, *, refresh: bool
-) -> tuple[list[ModelCard], dict[str, JackfieldError]]:
+) -> tuple[dict[str, list[ModelCard]], dict[str, JackfieldError]]:
     import asyncio
 
-    if connection is not None:
-        return await mesh.models(connection, refresh=refresh), {}
-    names = list(mesh.connections)
+    if connection is not None and connection not in mesh.connections:
+        await mesh.models(connection)  # says which is closest
+    names = list(mesh.connections) if connection is None else [connection]
     results = await asyncio.gather(
         *(mesh.models(name, refresh=refresh) for name in names), return_exceptions=True
     )
-    cards: list[ModelCard] = []
+    cards: dict[str, list[ModelCard]] = {}
     failures: dict[str, JackfieldError] = {}
     for name, result in zip(names, results, strict=True):
         if isinstance(result, JackfieldError):
@@ -69,7 +99,7 @@ async def _listed(
         elif isinstance(result, BaseException):
             raise result
         else:
-            cards += result
+            cards[name] = result
     return cards, failures
 
 

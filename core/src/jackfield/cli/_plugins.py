@@ -33,7 +33,7 @@ def plugins(session: Session) -> None:
     if rows:
         write_table(("name", "kind", "state", "version", "contract", "reason"), rows)
     else:
-        session.note("No plugin is installed; a model for this machine: pip install jackfield-onnx[cpu]")
+        session.note("No plugin is installed; a model for this machine: pip install \"jackfield-onnx[cpu,convert]\"")
 
 
 COMMANDS = (plugins,)

@@ -14,10 +14,28 @@ if TYPE_CHECKING:
     from jackfield._mesh import Mesh
     from jackfield._registry import Registry
 
-__all__ = ["Session", "shared"]
+__all__ = ["Group", "Helpless", "Session", "shared"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Helpless(click.UsageError):
+    """A group was called without a command: its help is shown."""
+
+
+class Group(click.Group):
+    """A group that shows its help if no command is named, alike with every version of click."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments.
+
+        Raises:
+            Helpless: There are none, and the group does nothing by itself.
+        """
+        if not args and not self.invoke_without_command and not ctx.resilient_parsing:
+            raise Helpless(ctx.get_help())
+        return super().parse_args(ctx, args)
 
 
 class Session:

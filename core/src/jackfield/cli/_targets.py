@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from jackfield._errors import JackfieldError, UnknownTargetError
+from jackfield._errors import UnknownTargetError
 
 if TYPE_CHECKING:
-    from jackfield._capabilities import Kind
+    from jackfield._capabilities import Capabilities, Kind
     from jackfield._config import ConnectionConfig, MeshConfig
+    from jackfield._replies import Attempt
 
     from ._session import Session
 
-__all__ = ["choose_target", "demo_notice"]
+__all__ = ["choose_target", "told_after", "told_before"]
 
 DEFAULT: Final = "default"
 _DEMO: Final = ("onnx", "smollm2-135m")
@@ -52,10 +55,34 @@ def choose_target(session: Session, given: str | None, kind: Kind) -> str:
     )
 
 
+def told_before(session: Session, target: str) -> list[str]:
+    """Give what is to be said of a target before it is asked: that it is the demo model, that it is retired.
+
+    Of an alias that has several nothing is said yet: who answers is not known.
+    """
+    targets = session.config.aliases.get(target, (target,))
+    if len(targets) > 1:
+        return []
+    return [said for said in (retired_notice(session, targets[0]), demo_notice(session, targets[0])) if said]
+
+
+def told_after(session: Session, target: str, attempts: Sequence[Attempt]) -> list[str]:
+    """Give what is to be said of an alias's answer: which targets failed, and what answered in their place."""
+    if len(session.config.aliases.get(target, ())) < 2 or not attempts:
+        return []
+    answered = _target_of(attempts[-1])
+    # The last word of each target that is not the one that answered.
+    failed = {_target_of(one): one.error for one in attempts if _target_of(one) != answered}
+    notices = [retired_notice(session, answered), demo_notice(session, answered)]
+    if failed:
+        tried = ", ".join(f"{name} failed ({error})" for name, error in failed.items())
+        notices.insert(0, f"{tried}, answered by {answered}")
+    return [said for said in notices if said]
+
+
 def demo_notice(session: Session, target: str) -> str | None:
     """Say it plainly if a target is the small model that is there to try things with."""
-    names = session.config.aliases.get(target, (target,))
-    connection, _, model = names[0].partition(":")
+    connection, _, model = target.partition(":")
     declared = session.config.connections.get(connection)
     if declared is None or declared.failure is not None or (declared.provider_id, model) != _DEMO:
         return None
@@ -63,6 +90,19 @@ def demo_notice(session: Session, target: str) -> str | None:
         "This is SmolLM2-135M-Instruct on this machine: a demo model of 135M parameters, fluent and often wrong. "
         "`jackfield config init` declares others."
     )
+
+
+def retired_notice(session: Session, target: str) -> str | None:
+    """Say if the provider's table knows that the service has let go of a model."""
+    known = _capabilities(session, target, None)
+    day = None if known is None else known.retired
+    if day is None or day > datetime.now(UTC).date().isoformat():
+        return None
+    return f"warning: {target} was retired on {day}; the service may not know it any more"
+
+
+def _target_of(attempt: Attempt) -> str:
+    return f"{attempt.connection}:{attempt.model}"
 
 
 def _declared(config: MeshConfig) -> list[str]:
@@ -80,23 +120,27 @@ def _is_open_ended(connection: ConnectionConfig) -> bool:
 
 def _serves(session: Session, target: str, kind: Kind, *, unknown: bool) -> bool:
     """Say whether a model serves a kind of request; `unknown` is the answer if that is not known."""
+    known = _capabilities(session, target, kind)
+    if known is None or not known.kinds:
+        return unknown
+    # Text can be asked of any model that writes some; the mesh reports how.
+    writes = {"chat", "completion", "summarization"}
+    return bool(known.kinds & (writes if kind in writes else {kind}))
+
+
+def _capabilities(session: Session, target: str, kind: Kind | None) -> Capabilities | None:
     from jackfield._capabilities import ModelRef
     from jackfield._config import find_model, resolve_capabilities
 
     name, _, model_id = target.partition(":")
     connection = session.config.connections.get(name)
     if connection is None or connection.provider is None:
-        return unknown
+        return None
     entry = find_model(connection, model_id)
     underlying = entry.underlying if entry is not None else None
     raw = entry.raw if entry is not None else {}
     model = ModelRef(model_id, name, kind, underlying, raw, connection.settings)
     try:
-        kinds = resolve_capabilities(session.registry, connection.provider, model, entry).kinds
-    except JackfieldError:
-        return unknown
-    if not kinds:
-        return unknown
-    # Text can be asked of any model that writes some; the mesh reports how.
-    writes = {"chat", "completion", "summarization"}
-    return bool(kinds & (writes if kind in writes else {kind}))
+        return resolve_capabilities(session.registry, connection.provider, model, entry)
+    except Exception:  # a plugin's fault; the call itself will say so
+        return None

@@ -34,7 +34,7 @@ def complete(
     """Go on with a text."""
     from ._answers import Question, answer
 
-    given = read_options(options, **named)
+    given = read_options("completion", options, **named)
     text = read_text(prompt, "PROMPT")
     question = Question("completion", choose_target(session, target, "completion"), text, given, stream)
     session.run(lambda mesh: answer(session, mesh, question))
@@ -51,7 +51,7 @@ def summarize(
     """Sum up a text, most often one that is piped in."""
     from ._answers import Question, answer
 
-    given = read_options(options, **named)
+    given = read_options("summarization", options, **named)
     whole = read_text(text, "TEXT")
     question = Question("summarization", choose_target(session, target, "summarization"), whole, given)
     session.run(lambda mesh: answer(session, mesh, question))
@@ -66,7 +66,7 @@ def count(
     session: Session, /, prompt: tuple[str, ...], target: str | None, options: tuple[str, ...], **named: Any
 ) -> None:
     """Count the input tokens of a prompt: by the service where it can, else an estimate that says so."""
-    given = read_options(options, **named)
+    given = read_options("chat", options, **named)
     text = read_text(prompt, "PROMPT")
     chosen = choose_target(session, target, "chat")
 

@@ -10,7 +10,7 @@ import click
 from ._input import model_option, options_option, read_options, read_texts
 from ._output import cost_words, safe, usage_words, write_table
 from ._session import Session, shared
-from ._targets import choose_target
+from ._targets import choose_target, told_after, told_before
 
 if TYPE_CHECKING:
     from jackfield._mesh import Mesh
@@ -34,18 +34,19 @@ def embed(
     session: Session, /, text: tuple[str, ...], target: str | None, options: tuple[str, ...], **named: Any
 ) -> None:
     """Embed texts: each TEXT, or each line that is piped in. `--json` gives the whole vectors."""
-    given = read_options(options, **named)
+    given = read_options("embedding", options, **named)
     texts = read_texts(text, "TEXTs")
     chosen = choose_target(session, target, "embedding")
 
     async def embedded(mesh: Mesh) -> None:
         reply = await mesh.embed(chosen, texts, **given)
         if session.json:
-            session.write_json({**_facts(reply), "embeddings": reply.lists()})
+            notice = _notice(session, chosen, reply)
+            session.write_json({**_facts(reply), **notice, "embeddings": reply.lists()})
             return
         rows = [_row(one, values) for one, values in zip(texts, reply.lists(), strict=True)]
         write_table(("text", "dimensions", "first values"), rows)
-        _note(session, reply)
+        _note(session, chosen, reply)
 
     session.run(embedded)
 
@@ -68,7 +69,7 @@ def rerank(
     **named: Any,
 ) -> None:
     """Order documents by how well they fit QUERY: each DOCUMENT, or each line that is piped in."""
-    given = read_options(options, **named)
+    given = read_options("rerank", options, **named)
     documents = read_texts(document, "DOCUMENTs")
     chosen = choose_target(session, target, "rerank")
 
@@ -79,11 +80,11 @@ def rerank(
                 {"index": one.index, "score": one.score, "document": documents[one.index]}
                 for one in reply.results
             ]
-            session.write_json({**_facts(reply), "results": results})
+            session.write_json({**_facts(reply), **_notice(session, chosen, reply), "results": results})
             return
         rows = [(f"{one.score:.4f}", one.index, _short(documents[one.index])) for one in reply.results]
         write_table(("score", "index", "document"), rows)
-        _note(session, reply)
+        _note(session, chosen, reply)
 
     session.run(ranked)
 
@@ -103,9 +104,16 @@ def _facts(reply: EmbedReply | RerankReply) -> dict[str, Any]:
     return {**{name: getattr(reply, name) for name in names}, "parameters": tuple(reply.parameters)}
 
 
-def _note(session: Session, reply: EmbedReply | RerankReply) -> None:
+def _notice(session: Session, target: str, reply: EmbedReply | RerankReply) -> dict[str, str]:
+    notices = [*told_before(session, target), *told_after(session, target, reply.attempts)]
+    return {"notice": " ".join(notices)} if notices else {}
+
+
+def _note(session: Session, target: str, reply: EmbedReply | RerankReply) -> None:
     from ._answers import note_parameters
 
+    for notice in _notice(session, target, reply).values():
+        session.note(notice)
     note_parameters(session, reply.parameters)
     session.note(f"{reply.connection}:{reply.model}, {usage_words(reply.usage)}, {cost_words(reply.cost)}")
 
