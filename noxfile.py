@@ -31,8 +31,11 @@ PLUGINS = [
 ]
 PACKAGES = [CORE, *PLUGINS]
 
-# An extra that needs one of these is left out of the shared environment: gigabytes, or a runtime that damages another.
-HEAVY = {"torch", "transformers", "optimum", "optimum-onnx", "onnxruntime-gpu", "onnxruntime-genai"}
+# An extra that needs one of these is left out of the shared environment: gigabytes, a runtime that damages another, or
+# (Snowpark) a bound that holds protobuf back for all.
+HEAVY = {
+    "torch", "transformers", "optimum", "optimum-onnx", "onnxruntime-gpu", "onnxruntime-genai", "snowflake-snowpark-python",
+}  # fmt: skip
 # Distributions by which a plugin's own environment shows that it drags in another provider's world.
 SDKS = {
     "aioboto3", "aiobotocore", "anthropic", "boto3", "botocore", "cohere", "databricks-sdk", "google-auth",
@@ -59,6 +62,7 @@ TEST_TOOLS = [
     "mistralai",
     "moto[server]",
     "openai",
+    "opentelemetry-sdk",
 ]
 DEMO_PROMPT = "What is the capital of Japan? Answer in one sentence."
 
@@ -212,6 +216,10 @@ def alone(session: nox.Session, plugin: Path) -> None:
     if "jackfield.extensions.v1" in groups:
         check = f"from jackfield._extensions import bind_extension; import {module}; assert bind_extension({module}, '{module}')"
         session.run("python", "-W", "error", "-c", check)
+    elif "jackfield.middlewares.v1" in groups:
+        for name in groups["jackfield.middlewares.v1"]:
+            check = f"from jackfield import Registry; assert Registry.installed().middleware({name!r}).settings"
+            session.run("python", "-W", "error", "-c", check)
     elif "jackfield.providers.v1" not in groups:
         session.log(f"{plugin} provides no provider: the conformance kit has nothing to check")
     elif (ROOT / CORE / "src/jackfield/testing/__main__.py").exists():

@@ -170,13 +170,24 @@ def credential_kinds(registry: Registry) -> dict[str, CredentialKind]:
     return found
 
 
+def middlewares(registry: Registry) -> dict[str, Any]:
+    """Give the middlewares that are installed and work, by name."""
+    found = {}
+    for name in registry.names("middleware"):
+        with contextlib.suppress(PluginError):
+            found[name] = registry.middleware(name)
+    return found
+
+
 class Page:
     """Plays the blocks of one page."""
 
     def __init__(self, folder: Path, real: Registry) -> None:
         self.folder = folder
         fakes = stand_ins(real)
-        self.registry = Registry.of(*fakes.values(), credentials=credential_kinds(real))
+        self.registry = Registry.of(
+            *fakes.values(), credentials=credential_kinds(real), middlewares=middlewares(real)
+        )
         self.namespace: dict[str, Any] = {"__name__": "documented", "opened": self.opened, "fakes": fakes}
         self.meshes: list[Mesh] = []
         self.files: set[Path] = set()
@@ -256,7 +267,9 @@ def check_toml(text: str, registry: Registry, folder: Path, *, planned: bool = F
         names = [name for name in sorted(providers_of(content)) if not registry.has_provider(name)]
         missing = [planned_provider(name, content) for name in names]
         have = stand_ins(registry).values()
-        registry = Registry.of(*have, *missing, credentials=credential_kinds(registry))
+        registry = Registry.of(
+            *have, *missing, credentials=credential_kinds(registry), middlewares=middlewares(registry)
+        )
     path = folder / "jackfield.toml"
     before = path.read_text("utf-8") if path.exists() else None
     path.write_text(text, "utf-8")

@@ -1,0 +1,75 @@
+"""The middleware: wait until a call ended, write its line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from jackfield import Call, Handler, JackfieldError, Reply, WatchedStream
+
+from ._file import LineFile
+from ._line import End, line_of
+from ._settings import AuditSettings
+
+__all__ = ["AuditLog"]
+
+logger = logging.getLogger("jackfield.audit")
+
+
+class AuditLog:
+    """Writes a line for each call that passes it, whatever becomes of the call.
+
+    Args:
+        settings: See `AuditSettings`.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+
+    def __init__(self, settings: AuditSettings) -> None:
+        self._content = settings.content
+        self._file = LineFile(settings.path, settings.max_bytes, settings.backups)
+
+    async def __call__(self, call: Call, proceed: Handler) -> Any:
+        """Carry the call out and write down how it ended."""
+        began_at, began = time.time(), time.perf_counter()
+
+        def ended(answer: object, error: BaseException | None) -> None:
+            left = isinstance(answer, Reply) and not answer.complete and error is None
+            cancelled = left or isinstance(error, asyncio.CancelledError | GeneratorExit)
+            end = End(
+                answer=answer,
+                error=error,
+                cancelled=cancelled,
+                began_at=began_at,
+                began=began,
+                ended=time.perf_counter(),
+            )
+            self._write(call, end)
+
+        try:
+            answer = await proceed(call)
+        except BaseException as error:
+            ended(error.partial if isinstance(error, JackfieldError) else None, error)
+            raise
+        if call.stream:
+            return WatchedStream(answer, ended)
+        ended(answer, None)
+        return answer
+
+    async def aclose(self) -> None:
+        """Write what waits, and close the file."""
+        await self._file.aclose()
+
+    def _write(self, call: Call, end: End) -> None:
+        import orjson
+
+        try:
+            line = orjson.dumps(line_of(call, end, content=self._content), option=orjson.OPT_NON_STR_KEYS)
+        except Exception:
+            # A plugin's price or a caller's object may do anything: the call went as it went, and its line is missed.
+            logger.exception("no line could be written for call %s", call.id)
+            return
+        self._file.put(line)

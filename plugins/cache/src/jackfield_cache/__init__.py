@@ -1,0 +1,23 @@
+"""A response cache for Jackfield: equal calls are answered once.
+
+    [defaults]
+    middlewares = ["cache"]
+
+    [middleware.cache]
+    ttl = 3600
+    path = "answers.sqlite"
+
+Answers are kept in memory, or in a SQLite file. What comes from the cache says so (`reply.replay`) and costs nothing.
+"""
+
+from __future__ import annotations
+
+from jackfield import MiddlewareKind
+
+from ._cache import ResponseCache
+from ._settings import CacheSettings
+
+__all__ = ["CACHE", "CacheSettings", "ResponseCache"]
+
+CACHE = MiddlewareKind(CacheSettings, ResponseCache)
+"""What the entry point names; `CACHE({"ttl": 60})` makes one for a program's own mesh."""

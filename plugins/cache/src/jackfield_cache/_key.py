@@ -1,0 +1,84 @@
+"""When two calls are equal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from jackfield import UNSET, Call, EmbedRequest, Request, RerankRequest
+
+__all__ = ["VERSION", "canonical", "extra_of", "key_of"]
+
+VERSION: Final = 1
+"""Rises when equal calls get other keys, or records another form."""
+
+# `cache` marks what a service shall keep for itself; `stream` is how the answer is read. Neither changes what is said.
+_NO_MATTER: Final = frozenset({"cache", "stream", "extra"})
+
+
+def key_of(call: Call, *, per_user: bool) -> str:
+    """Give the key of a call: a digest of all that the answer depends on.
+
+    Of `extra`, only what goes to the call's provider counts.
+
+    Raises:
+        TypeError: Something in the request has no canonical form.
+    """
+    import orjson
+
+    model, request = call.model, call.request
+    said = {
+        "version": VERSION,
+        "kind": call.kind,
+        "request": type(request).__name__,
+        "connection": call.connection,
+        "provider": call.provider,
+        "address": str(getattr(model.settings, "base_url", None)),
+        "model": model.id,
+        "underlying": model.underlying,
+        "declared": canonical(model.declared),
+        "asked": canonical(request),
+        "extra": canonical(extra_of(request).get(call.provider, {})),
+    }
+    if not per_user:
+        _without_user(said["asked"])
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def extra_of(request: Request) -> Mapping[str, Mapping[str, Any]]:
+    """Give the `extra` of a request."""
+    if isinstance(request, EmbedRequest | RerankRequest):
+        return request.extra
+    return request.options.extra
+
+
+def canonical(value: Any) -> Any:
+    """Give JSON that is equal for what means the same: order of keys, 1 and 1.0, list and tuple do not matter.
+
+    Raises:
+        TypeError: There is no such form of a value.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"bytes": hashlib.sha256(value).hexdigest()}
+    if attrs.has(type(value)):
+        fields = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
+        given = {n: canonical(v) for n, v in fields if n not in _NO_MATTER and v is not UNSET}
+        return {"type": type(value).__name__, **given}
+    if isinstance(value, Mapping):
+        return {str(key): canonical(one) for key, one in value.items()}
+    if isinstance(value, Sequence):
+        return [canonical(one) for one in value]
+    msg = f"a {type(value).__name__} has no canonical form"
+    raise TypeError(msg)
+
+
+def _without_user(asked: dict[str, Any]) -> None:
+    asked.pop("user", None)
+    asked.get("options", {}).pop("user", None)
