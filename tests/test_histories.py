@@ -52,7 +52,9 @@ DECLARED: Mapping[str, Mapping[str, Any]] = {
         ],
     },
     "databricks": {"host": "https://example.cloud.databricks.com", "token": KEY},
+    "snowflake": {"account": "org-account", "token": KEY},
     "vertex": {"project": "p", "location": "us-central1"},
+    "bedrock": {"region": "eu-central-1", "api_key": KEY},
 }
 # A model that may see pictures and call tools, where the table must know it to let it.
 MODELS = {
@@ -61,7 +63,9 @@ MODELS = {
     "mistral": "mistral-large-latest",
     "cohere": "command-a-vision-07-2025",
     "databricks": "databricks-claude-sonnet-4",
+    "snowflake": "claude-sonnet-4-6",
     "vertex": "gemini-2.5-flash",
+    "bedrock": "anthropic.claude-sonnet-4-5-20250929-v1:0",
     "azure-openai": "chat-model",
     "azure-llm": "chat-model",
     "onnx": "smollm2-135m",
@@ -73,9 +77,11 @@ CALL_IDS = {
     "mistral": "D681PevKs",
     "cohere": "get_weather_4f2k1j0d8s1z",
     "vertex": "function-call-1234567890",
+    "bedrock": "tooluse_kZJMlvQmRJ6eAyJE5GIl7Q",
 }
 THINKING_DATA = {
     "anthropic": {"type": "thinking", "signature": "c2lnbmVkLWJ5LWFudGhyb3BpYw=="},
+    "bedrock": {"signature": "c2lnbmVkLWJ5LWJlZHJvY2s="},
     "openai": {"type": "reasoning", "id": "rs_1", "encrypted_content": "b3BhcXVl"},
 }
 

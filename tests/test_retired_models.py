@@ -10,6 +10,7 @@ from jackfield._deployments import find_underlying
 RETIRED = {
     "anthropic": "claude-2.1",
     "azure-openai": "gpt-4",
+    "bedrock": "cohere.command-text-v14",
     "cohere": "embed-english-v2.0",
     "databricks": "databricks-meta-llama-3-1-405b-instruct",
     "mistral": "open-mistral-7b",

@@ -1,0 +1,94 @@
+"""Amazon Bedrock for Jackfield: Converse, native bodies of every family, embeddings, and the OpenAI-shaped surface."""
+
+from __future__ import annotations
+
+from jackfield import (
+    Capabilities,
+    CostContext,
+    Decoder,
+    Failure,
+    HttpAccess,
+    JackfieldError,
+    Listing,
+    ModelRef,
+    ProviderInfo,
+    RateCard,
+    Request,
+    Translation,
+    Usage,
+    Wire,
+    hookimpl,
+)
+
+from ._settings import BedrockSettings, ModelKeys, access
+
+__all__ = ["BedrockSettings", "ModelKeys"]
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id="bedrock",
+        title="Amazon Bedrock",
+        settings=BedrockSettings,
+        kinds=frozenset({"chat", "completion", "embedding"}),
+        credentials=("aws",),
+        model_keys=ModelKeys,
+        related=("anthropic", "cohere", "openai"),
+        docs="https://docs.aws.amazon.com/bedrock/latest/userguide",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what the table knows of a model on the route that it takes."""
+    from ._models import capabilities
+
+    return capabilities(model)
+
+
+@hookimpl
+def jackfield_discover(settings: BedrockSettings) -> Listing:
+    """Say how to list foundation models and inference profiles."""
+    from ._listing import listing
+
+    return listing(settings)
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into a wire of the model's route."""
+    from ._routes import translate
+
+    return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    from ._routes import decoder
+
+    return decoder(wire)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error."""
+    from ._errors import error
+
+    return error(failure)
+
+
+@hookimpl
+def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+    """Give the published rates of a call."""
+    from ._models import rates
+
+    return rates(model, usage, context)
+
+
+@hookimpl
+def jackfield_transport(settings: BedrockSettings) -> HttpAccess:
+    """Say how to reach Bedrock."""
+    return access(settings)

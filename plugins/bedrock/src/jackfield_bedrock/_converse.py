@@ -1,0 +1,175 @@
+"""Converse, ConverseStream and the count of their tokens: the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import attrs
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    ChatRequest,
+    CountRequest,
+    ModelRef,
+    Options,
+    ParameterReport,
+    ParameterWriter,
+    Translation,
+    Wire,
+)
+
+from ._models import claude_name, row_of
+from ._paths import path_of
+from ._tools import FIELDS, put_reasoning, put_tools
+
+__all__ = ["count_body", "translate_chat"]
+
+# Source: AWS's service model in botocore 1.44.5 (2026-11).
+_PLAIN: Final[Mapping[str, str]] = {
+    "max_tokens": "inferenceConfig.maxTokens",
+    "temperature": "inferenceConfig.temperature",
+    "top_p": "inferenceConfig.topP",
+}
+# Options under makers' own names, for models of which nothing is known.
+_FIELDS: Final[Mapping[str, str]] = {
+    "top_k": "top_k",
+    "seed": "seed",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+}
+# Values that say what the service does anyway, though it has no such parameter.
+_IDLE: Final = {"n": 1, "logprobs": False}
+_COUNTED: Final = frozenset({"system", "tools", "tool_choice", "reasoning"})
+
+
+@lru_cache(maxsize=512)
+def _row(name: str) -> tuple[Mapping[str, Any], Any]:
+    """Give a model's row and, of Claude, how it wants to be asked."""
+    row = row_of(name)
+    if not row["family"].startswith("claude"):
+        return row, None
+    from jackfield_anthropic.dialect import profile_of
+
+    profile = profile_of(claude_name(name))
+    schema = "tool" if profile.json_schema is False else None
+    return {
+        **row,
+        "schema": schema,
+        "forced": profile.forced,
+        "fields": {"top_k": "top_k"},
+    }, profile
+
+
+def translate_chat(
+    model: ModelRef, request: ChatRequest, capabilities: Capabilities, *, native: bool = False
+) -> Translation:
+    """Write a chat for Converse; `native` for InvokeModel with Nova's own body, which is nearly the same.
+
+    Source: AWS's service model in botocore 1.44.5 (2026-11); Nova's own body: recorded 2025-2026.
+    """
+    options = request.options
+    row, profile = _row(model.known_as)
+    rules = _while_thinking(profile, options, capabilities)
+    body: dict[str, Any] = {}
+    writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
+    _put_conversation(model, request, writer, capabilities)
+    put_reasoning(writer, options, row, profile)
+    json_tool = put_tools(writer, options, row, request.messages, stream=request.stream)
+    for name, path in _PLAIN.items():
+        if name in writer.left:
+            writer.put(name, path)
+    writer.put("stop", "inferenceConfig.stopSequences", list)
+    for name, field in row.get("fields", _FIELDS).items():
+        if name in writer.left:
+            writer.put(name, field if native else f"{FIELDS}.{field}")
+    for name, value in _IDLE.items():
+        given = getattr(options, name)
+        if given is not UNSET and given == value:
+            writer.drop(name, "the service has no such parameter, and does so anyway", writer.take(name))
+    if native:
+        writer.default("schema_version", "schemaVersion", "messages-v1", "the model's own body has a version")
+    else:
+        _put_settings(body, model.settings, stream=request.stream)
+    writer.merge_extra(options.extra, "bedrock")
+    meta = {"family": "nova" if native else "converse"}
+    if json_tool is not None:
+        meta["json_tool"] = json_tool
+    return Translation(_wire(model, body, meta, stream=request.stream, native=native), writer.finish())
+
+
+def _wire(
+    model: ModelRef, body: dict[str, Any], meta: Mapping[str, str], *, stream: bool, native: bool
+) -> Wire:
+    operation = ("invoke", "invoke-with-response-stream") if native else ("converse", "converse-stream")
+    framing = "aws_eventstream" if stream else None
+    return Wire(path_of(model, operation[stream]), body, stream=stream, framing=framing, meta=meta)
+
+
+def _put_conversation(
+    model: ModelRef, request: ChatRequest | CountRequest, writer: ParameterWriter, capabilities: Capabilities
+) -> None:
+    from ._conversation import Conversation
+
+    conversation = Conversation(
+        model.known_as,
+        writer,
+        emulate=request.options.emulate,
+        system=not capabilities.lacks("system"),
+    )
+    system, messages = conversation.write(writer.take("system"), request.messages)
+    writer.body["messages"] = messages
+    if system:
+        writer.body["system"] = system
+
+
+def _while_thinking(profile: Any, options: Options, capabilities: Capabilities) -> Capabilities:
+    """Add the rules that hold while a Claude thinks."""
+    if profile is None or options.reasoning is UNSET:
+        return capabilities
+    from jackfield_anthropic.dialect import rules_for
+
+    return rules_for(profile, options.reasoning, capabilities)
+
+
+def _put_settings(body: dict[str, Any], settings: Any, *, stream: bool) -> None:
+    """Write what the connection says of every call; `extra` may say otherwise."""
+    if settings is None:
+        return
+    if settings.guardrail_id is not None:
+        guardrail = {
+            "guardrailIdentifier": settings.guardrail_id,
+            "guardrailVersion": settings.guardrail_version,
+            "trace": settings.guardrail_trace,
+            "streamProcessingMode": settings.guardrail_stream if stream else None,
+        }
+        body["guardrailConfig"] = {name: value for name, value in guardrail.items() if value is not None}
+    if settings.service_tier is not None:
+        body["serviceTier"] = {"type": settings.service_tier}
+    if settings.latency is not None:
+        body["performanceConfig"] = {"latency": settings.latency}
+    if settings.request_metadata:
+        body["requestMetadata"] = dict(settings.request_metadata)
+
+
+def count_body(
+    model: ModelRef, request: CountRequest, capabilities: Capabilities
+) -> tuple[dict[str, Any], ParameterReport]:
+    """Write a conversation for the operation that counts; what does not change the count is left out."""
+    options = request.options
+    given = options.given()
+    counted = {name: value for name, value in given.items() if name in _COUNTED}
+    inner: dict[str, Any] = {}
+    body: dict[str, Any] = {"input": {"converse": inner}}
+    writer = ParameterWriter(counted, capabilities, options.unsupported, inner, model=model.id)
+    for name in given.keys() - counted:
+        writer.drop(name, "it does not change the count", given[name])
+    row, profile = _row(model.known_as)
+    _put_conversation(model, request, writer, capabilities)
+    put_reasoning(writer, options, row, profile)
+    put_tools(writer, attrs.evolve(options, response_format=UNSET), row, request.messages, stream=False)
+    writer.body = body
+    writer.merge_extra(options.extra, "bedrock")
+    return body, writer.finish()

@@ -1,0 +1,152 @@
+"""Embeddings: Cohere's in its dialect, Titan's and Nova's one text a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    EmbeddingData,
+    EmbedRequest,
+    Event,
+    Frame,
+    Head,
+    MalformedResponseError,
+    ModelRef,
+    ParameterWriter,
+    RawEvent,
+    Translation,
+    UnsupportedError,
+    Usage,
+    UsageUpdate,
+    Wire,
+    vector_reader,
+)
+
+from ._dialects import cohere
+from ._models import row_of
+from ._native import sealed
+from ._paths import path_of
+
+__all__ = ["EmbeddingDecoder", "translate_embedding"]
+
+_PURPOSES: Final[Mapping[str, str]] = {
+    "query": "GENERIC_RETRIEVAL",
+    "document": "GENERIC_INDEX",
+    "classification": "CLASSIFICATION",
+    "clustering": "CLUSTERING",
+}
+_CUTS: Final[Mapping[str, str]] = {"error": "NONE", "start": "START", "end": "END"}
+
+
+def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
+    """Write texts to embed.
+
+    Raises:
+        UnsupportedError: No body is known for the model, or it takes one text a call.
+    """
+    native = row_of(model.known_as)["native"]
+    path = path_of(model, "invoke")
+    if native == "cohere-embed":
+        from jackfield_cohere import translate as of_cohere
+
+        made = of_cohere(cohere(path, path, generate=False), model, request, capabilities)
+        return sealed(made, model, "cohere", stream=False)
+    write = _WRITERS.get(native)
+    if write is None:
+        raise UnsupportedError(
+            f"how {model.id} embeds is not known; write `underlying` if it stands for a known model",
+            parameter="kind",
+        )
+    if len(request.inputs) != 1:
+        raise UnsupportedError(
+            f"{model.id} embeds one text a call, got {len(request.inputs)}", parameter="inputs"
+        )
+    body: dict[str, Any] = {}
+    writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
+    write(writer, request.inputs[0])
+    writer.merge_extra(request.extra, "bedrock")
+    wire = Wire(path, body)
+    return sealed(Translation(wire, writer.finish()), model, "embedding", stream=False)
+
+
+def _titan(writer: ParameterWriter, text: str) -> None:
+    """Write Titan's body. Source: Bedrock user guide, Titan Embeddings Text (2024-2026): too long is an error."""
+    writer.body["inputText"] = text
+    writer.put("dimensions")
+    cut = writer.take("truncate")
+    if cut == "error":
+        writer.note("truncate", "sent", value=cut, why="the service always refuses what is too long")
+    elif cut is not UNSET:
+        writer.refuse("truncate", "the service cuts no text", cut)
+
+
+def _nova(writer: ParameterWriter, text: str) -> None:
+    """Write Nova's body. Source: recorded requests of nova-2-multimodal-embeddings, 2026."""
+    purpose, cut = writer.take("input_type"), writer.take("truncate")
+    inner: dict[str, Any] = {"embeddingPurpose": "GENERIC_INDEX", "text": {"value": text}}
+    writer.body["taskType"] = "SINGLE_EMBEDDING"
+    writer.body["singleEmbeddingParams"] = inner
+    place = "singleEmbeddingParams"
+    if purpose is UNSET or purpose not in _PURPOSES:
+        if purpose is not UNSET:
+            writer.refuse("input_type", f"the service knows {', '.join(_PURPOSES)}", purpose)
+        why = "the service wants to know what the text is for"
+        writer.default("input_type", f"{place}.embeddingPurpose", "GENERIC_INDEX", why)
+    else:
+        writer.write("input_type", f"{place}.embeddingPurpose", _PURPOSES[purpose])
+    if cut is UNSET:
+        why = "the service wants to know what to do with a text that is too long"
+        writer.default("truncate", f"{place}.text.truncationMode", "NONE", why)
+    else:
+        writer.write("truncate", f"{place}.text.truncationMode", _CUTS[cut])
+    writer.put("dimensions", f"{place}.embeddingDimension")
+
+
+_WRITERS: Final = {"titan-embed": _titan, "nova-embed": _nova}
+
+
+class EmbeddingDecoder:
+    """Reads the embedding of one text, of Titan or of Nova."""
+
+    def __init__(self) -> None:
+        self._ended = False
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        return []
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read the whole answer."""
+        return list(self._read(orjson.loads(frame.data)))
+
+    def finish(self) -> list[Event]:
+        """Check that there was an answer."""
+        if not self._ended:
+            raise MalformedResponseError("the answer has no body")
+        return []
+
+    def _read(self, answer: Mapping[str, Any]) -> Iterator[Event]:
+        kinds: Mapping[str, Any] = answer.get("embeddingsByType") or {}
+        vector = answer.get("embedding")
+        several = answer.get("embeddings")
+        if vector is None and several:
+            vector = several[0]["embedding"]
+        if vector is None:
+            vector = kinds.get("float") or next(iter(kinds.values()), None)
+        if vector is None:
+            raise MalformedResponseError(
+                f"the answer has no embedding; it has {', '.join(answer) or 'nothing'}"
+            )
+        yield EmbeddingData(0, vector_reader()(vector))
+        for kind, value in kinds.items():
+            if kind != "float":
+                yield RawEvent(f"embeddings.{kind}", value)
+        count = answer.get("inputTextTokenCount")
+        if count is not None:
+            yield UsageUpdate(Usage(count))
+        self._ended = True

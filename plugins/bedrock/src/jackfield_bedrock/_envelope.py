@@ -1,0 +1,181 @@
+"""Answers of InvokeModel: the envelope around a maker's own answer, streamed or whole."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import orjson
+
+from jackfield import (
+    Decoder,
+    Event,
+    Frame,
+    Head,
+    RawEvent,
+    Started,
+    StreamInterruptedError,
+    Usage,
+    UsageUpdate,
+    Wire,
+)
+
+from ._converse_decoder import fail_by_frame
+from ._guardrails import fail_blocked, is_blocked
+from ._usage import counted_by_headers, read_metrics, still_unknown
+
+__all__ = ["InvokeDecoder", "native_decoder"]
+
+_MARK: Final = b'"amazon-bedrock-'
+_METRICS: Final = "amazon-bedrock-invocationMetrics"
+_ACTION: Final = "amazon-bedrock-guardrailAction"
+_TRACE: Final = "amazon-bedrock-trace"
+_MESSAGE_STOP: Final = Frame(b'{"type":"message_stop"}')
+_BLOCK_STOP: Final = b'"content_block_stop"'
+
+Adapt = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class InvokeDecoder:
+    """Takes a maker's own answer out of its envelope, and adds what the envelope alone tells.
+
+    A stream comes as frames `chunk` whose payload holds one native object in base64; the last has the metrics. A
+    whole answer has its counts in headers. Source: Bedrock user guide (2024-2026); recorded answers, 2023-2026.
+
+    Args:
+        inner: Reads native objects.
+        adapt: Makes a native object one that `inner` understands.
+        ends: What else ends a stream than the maker's own end, if that is missing: the metrics (`metrics`), or also the
+            end of a block (`block`: old Claudes, recorded in 2024).
+    """
+
+    def __init__(
+        self,
+        inner: Decoder,
+        adapt: Adapt | None = None,
+        *,
+        ends: Literal["own", "metrics", "block"] = "own",
+    ) -> None:
+        self._inner = inner
+        self._adapt = adapt
+        self._ends = ends
+        self._last = b""
+        self._headers: Mapping[str, str] = {}
+        self._known: Usage | None = None
+        self._ended = False
+        self._action: str | None = None
+        self._trace: Any = None
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        self._headers = head.headers
+        tier = head.headers.get("x-amzn-bedrock-service-tier")
+        return [
+            Started(head.headers.get("x-amzn-requestid"), service_tier=tier),
+            *self._inner.start(head),
+        ]
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read one frame of a stream, or a whole answer."""
+        if frame.event is None:
+            events = self._native(frame.data)
+            return events + self._counted(counted_by_headers(self._headers))
+        if frame.event != "chunk":
+            fail_by_frame(frame)
+            return [RawEvent(frame.event, orjson.loads(frame.data))]
+        data = base64.b64decode(orjson.loads(frame.data)["bytes"])
+        self._last = data
+        return self._native(data)
+
+    def finish(self) -> list[Event]:
+        """Check that the answer has its end, and that no guardrail stopped it."""
+        if self._action == "INTERVENED" and is_blocked(self._trace):
+            fail_blocked("", self._trace)
+        try:
+            return self._inner.finish()
+        except StreamInterruptedError:
+            told = self._ended or (self._ends == "block" and _BLOCK_STOP in self._last)
+            if self._ends == "own" or not told:
+                raise
+            # The service has told the end, though the model's own form has not; the reason stays unknown.
+            return self._inner.feed(_MESSAGE_STOP)
+
+    def _native(self, data: bytes) -> list[Event]:
+        envelope: dict[str, Any] = {}
+        if _MARK in data or self._adapt is not None:
+            value = orjson.loads(data)
+            if isinstance(value, dict):
+                envelope = {name: value.pop(name) for name in [*value] if name.startswith("amazon-bedrock-")}
+                if self._adapt is not None:
+                    value = self._adapt(value)
+            data = orjson.dumps(value) if value or not envelope else b""
+        events = self._inner.feed(Frame(data)) if data else []
+        for event in events:
+            if type(event) is UsageUpdate:
+                self._known = event.usage if self._known is None else self._known.updated(event.usage)
+        return events + self._told(envelope) if envelope else events
+
+    def _told(self, envelope: dict[str, Any]) -> list[Event]:
+        """Read what the service adds: the metrics that end a stream, and a guardrail's verdict."""
+        events: list[Event] = []
+        metrics = envelope.pop(_METRICS, None)
+        if metrics is not None:
+            self._ended = True
+            events += self._counted(read_metrics(metrics), metrics)
+        action = envelope.pop(_ACTION, self._action)
+        if action != self._action:  # every piece tells it
+            self._action = action
+            events.append(RawEvent(_ACTION, action))
+        self._trace = envelope.get(_TRACE, self._trace)
+        return events + [RawEvent(name, value) for name, value in envelope.items()]
+
+    def _counted(self, told: Usage | None, raw: Any = None) -> list[Event]:
+        """Add counts that the native answer leaves out."""
+        new = None if told is None else still_unknown(told, self._known)
+        return [] if new is None else [UsageUpdate(new, raw)]
+
+
+def native_decoder(wire: Wire) -> InvokeDecoder:
+    """Give the decoder for the answer to a wire of InvokeModel."""
+    family = wire.meta.get("family")
+    if family == "claude":
+        from jackfield_anthropic import decoder as claude_decoder
+
+        from ._dialects import CLAUDE_KNOWN
+
+        inner = claude_decoder(CLAUDE_KNOWN, wire)
+        if wire.meta.get("api") == "complete":
+            return InvokeDecoder(inner)
+        return InvokeDecoder(inner, ends="block" if wire.meta.get("may_lack_end") else "metrics")
+    if family == "cohere":
+        from jackfield_cohere import decoder as cohere_decoder
+
+        from ._dialects import COHERE_KNOWN
+
+        return InvokeDecoder(cohere_decoder(COHERE_KNOWN, wire))
+    if family == "openai-like":
+        from jackfield_openai import decoder as openai_decoder
+
+        from ._dialects import LIKE_OPENAI
+
+        return InvokeDecoder(openai_decoder(LIKE_OPENAI, wire), _like_openai)
+    if family == "nova":
+        from ._converse_decoder import ConverseDecoder
+
+        return InvokeDecoder(ConverseDecoder(wire.meta.get("json_tool"), stream=wire.stream))
+    if family == "embedding":
+        from ._embeddings import EmbeddingDecoder
+
+        return InvokeDecoder(EmbeddingDecoder())
+    from ._native import TextDecoder
+
+    return InvokeDecoder(TextDecoder(str(wire.meta["body"]), stream=wire.stream), ends="metrics")
+
+
+def _like_openai(value: dict[str, Any]) -> dict[str, Any]:
+    """Call the end of Mistral's choices as OpenAI does. Source: Bedrock user guide, Mistral chat (2024-2026)."""
+    for choice in value.get("choices") or ():
+        if "stop_reason" in choice:
+            choice.setdefault("finish_reason", choice.pop("stop_reason"))
+    return value

@@ -1,0 +1,183 @@
+"""What a failure means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from jackfield import (
+    ContentFilteredError,
+    ContextLengthExceededError,
+    Failure,
+    InvalidRequestError,
+    JackfieldError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+)
+
+from ._guardrails import INTERVENED
+
+__all__ = ["error"]
+
+# Names are written small in streams and large in headers. Source: AWS's service model in botocore 1.44.5 (2026-11);
+# of identities: AWS's common errors.
+_STATUS_BY_NAME: Final[Mapping[str, int]] = {
+    "validationexception": 400,
+    "accessdeniedexception": 403,
+    "resourcenotfoundexception": 404,
+    "modeltimeoutexception": 408,
+    "conflictexception": 409,
+    "modelerrorexception": 424,
+    "modelstreamerrorexception": 424,
+    "throttlingexception": 429,
+    "modelnotreadyexception": 429,
+    "internalserverexception": 500,
+    "internalservererror": 500,
+    "internalfailure": 500,
+    "serviceunavailableexception": 503,
+}
+# What the service says of an identity where neither header nor body has a name (recorded 2024-2026).
+_NAME_BY_TEXT: Final = (
+    (re.compile(r"security token .*expired", re.IGNORECASE), "ExpiredTokenException"),
+    (re.compile(r"security token", re.IGNORECASE), "UnrecognizedClientException"),
+    (re.compile(r"^signature (expired|not yet current)", re.IGNORECASE), "InvalidSignatureException"),
+    (re.compile(r"signature we calculated", re.IGNORECASE), "SignatureDoesNotMatch"),
+    (re.compile(r"missing authentication token", re.IGNORECASE), "MissingAuthenticationTokenException"),
+)
+_CLASS_BY_NAME: Final[Mapping[str, type[ProviderError]]] = {
+    "servicequotaexceededexception": QuotaExceededError,
+    "modelnotreadyexception": OverloadedError,
+    "serviceunavailableexception": OverloadedError,
+}
+# The same statuses mean several things; texts tell them apart. Sources: recorded answers 2024-2026; litellm's reports.
+_CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError]], ...]] = (
+    (
+        frozenset({400}),
+        re.compile(
+            r"input is too long|prompt is too long|too many (input )?tokens|expected maxLength|maximum context length"
+            r"|context window|exceeds? the (model's )?maximum",
+            re.IGNORECASE,
+        ),
+        ContextLengthExceededError,
+    ),
+    (frozenset({400}), re.compile(r"model identifier is invalid", re.IGNORECASE), NotFoundError),
+    (frozenset({400}), re.compile(r"^operation not allowed", re.IGNORECASE), PermissionDeniedError),
+    (frozenset({429}), re.compile(r"per day|daily", re.IGNORECASE), QuotaExceededError),
+    (
+        frozenset({429}),
+        re.compile(r"model.*(not ready|being (prepared|loaded))", re.IGNORECASE),
+        OverloadedError,
+    ),
+)
+_PROFILE: Final = re.compile(r"on-demand throughput isn.t supported")
+_SECRET: Final = re.compile(
+    r"\b(ABSK[A-Za-z0-9+/=_-]{8,}|bedrock-api-key-[A-Za-z0-9+/=_-]{8,}|A[KS]IA[A-Z0-9]{12,})"
+)
+_GUARDED: Final = "a guardrail stopped the answer"
+
+
+def error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into our error; None leaves an exception without an answer to the core.
+
+    Source: AWS's service model in botocore 1.44.5 (2026-11); the OpenAI-shaped surface has OpenAI's envelope.
+    """
+    if failure.exception is not None and failure.status is None and failure.data is None:
+        return None
+    value = failure.json()
+    told: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    if failure.event == INTERVENED:
+        return ContentFilteredError(
+            told.get("message") or _GUARDED, code=INTERVENED, status=failure.status, body=failure.body
+        )
+    if isinstance(told.get("error"), Mapping):
+        return _of_others(failure, told)
+    return _of_bedrock(failure, told)
+
+
+def _of_others(failure: Failure, told: Mapping[str, Any]) -> JackfieldError | None:
+    if told.get("type") == "error":
+        from jackfield_anthropic import error as of_claude
+
+        return of_claude(failure)
+    from jackfield_openai import error as of_openai
+
+    return of_openai(failure)
+
+
+def _of_bedrock(failure: Failure, told: Mapping[str, Any]) -> JackfieldError:
+    from jackfield.http import error_from_status, failure_message, retry_after_seconds
+
+    said = told.get("message") or told.get("Message") or told.get("originalMessage")
+    message = _SECRET.sub("***", said if isinstance(said, str) and said else failure_message(failure))
+    code = _name(failure, told)
+    if failure.status in (401, 403) and (made := _of_identity(failure, code, message)) is not None:
+        return made
+    name = (code or "").lower()
+    status = _status(failure, told, name)
+    if _PROFILE.search(message):
+        message += " (set inference_profile of the connection, or write the profile's id as the model)"
+    kind = _class_of(status, name, message)
+    if kind is None:
+        error = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
+        error.status = failure.status
+        return error
+    return kind(
+        message,
+        status=failure.status,
+        code=code,
+        body=failure.body,
+        headers=failure.headers,
+        retry_after=retry_after_seconds(failure.headers),
+    )
+
+
+def _of_identity(failure: Failure, code: str | None, message: str) -> JackfieldError | None:
+    """Read what every service of AWS says of an identity; a clock that is wrong is named."""
+    from jackfield_aws import identity_error
+
+    told = code or next((name for text, name in _NAME_BY_TEXT if text.search(message)), None)
+    made = None if told is None else identity_error(failure, told, message)
+    if made is not None:
+        made.code, made.body, made.headers = code, failure.body, failure.headers
+    return made
+
+
+def _name(failure: Failure, told: Mapping[str, Any]) -> str | None:
+    """Give the service's name of an error: from a frame, a header, or the body; each may have an address with it."""
+    header = failure.headers.get("x-amzn-errortype")
+    raw = (failure.event if failure.in_stream else None) or header or told.get("__type") or told.get("code")
+    if not isinstance(raw, str) or not raw:
+        return None
+    return raw.partition(":")[0].rpartition("#")[2] or None
+
+
+def _status(failure: Failure, told: Mapping[str, Any], name: str) -> int:
+    """Give the status that an error means; inside a stream, the answer's own was good."""
+    status = failure.status or 0
+    if failure.in_stream or status < 400:
+        status = _STATUS_BY_NAME.get(name, 500)
+    original = told.get("originalStatusCode")
+    if status == 424 and isinstance(original, int):
+        return 400 if 400 <= original < 500 else 500
+    return status
+
+
+def _class_of(status: int, name: str, message: str) -> type[ProviderError] | None:
+    for statuses, text, kind in _CLASS_BY_TEXT:
+        if status in statuses and text.search(message):
+            return kind
+    if name in _CLASS_BY_NAME:
+        return _CLASS_BY_NAME[name]
+    if status == 424:
+        return ServerError
+    if name == "throttlingexception":
+        return RateLimitError
+    return InvalidRequestError if status == 413 else None

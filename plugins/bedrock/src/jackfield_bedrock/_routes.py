@@ -1,0 +1,126 @@
+"""Which way a request goes: Converse, InvokeModel with a maker's own body, or the OpenAI-shaped surface."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import attrs
+
+from jackfield import (
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    ConfigurationError,
+    CountRequest,
+    Decoder,
+    EmbedRequest,
+    ModelRef,
+    ParameterNote,
+    ParameterReport,
+    Request,
+    Translation,
+    UnsupportedError,
+    Wire,
+)
+
+from ._models import ROUTES, route_of, row_of
+from ._settings import MANTLE, mantle_url
+
+__all__ = ["decoder", "translate"]
+
+
+def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into one wire, and say in the report which way it goes and why.
+
+    Raises:
+        UnsupportedError: The model serves no such request, or cannot honour an option.
+        ConfigurationError: The way that is declared is none of the model's.
+    """
+    if isinstance(request, EmbedRequest):
+        from ._embeddings import translate_embedding
+
+        return translate_embedding(model, request, capabilities)
+    route, why = route_of(model)
+    if isinstance(request, CountRequest):
+        from ._count import translate_count
+
+        return translate_count(model, request, capabilities, native=route in ("invoke", "messages"))
+    if isinstance(request, CompletionRequest):
+        from ._native import translate_completion
+
+        route, why = "invoke", "text is completed by native bodies alone"
+        made = translate_completion(model, request, capabilities)
+    elif not isinstance(request, ChatRequest):
+        raise UnsupportedError(f"bedrock serves no {type(request).__name__}", parameter="kind")
+    elif route == "converse":
+        from ._converse import translate_chat
+
+        made = translate_chat(model, request, capabilities)
+    elif route in ("invoke", "messages"):
+        from ._native import translate_native
+
+        made = translate_native(model, request, capabilities, messages=route == "messages")
+    else:
+        made = _translate_openai(model, request, capabilities, route)
+    return Translation(made.wire, ParameterReport((_note(route, why), *made.report.notes)))
+
+
+@lru_cache(maxsize=64)
+def _note(route: str, why: str) -> ParameterNote:
+    return ParameterNote("route", "sent", None, route, f"{ROUTES[route]}; {why}")
+
+
+def _translate_openai(
+    model: ModelRef, request: ChatRequest, capabilities: Capabilities, route: str
+) -> Translation:
+    """Speak OpenAI's dialect. A guardrail is known to hold at the runtime endpoint alone."""
+    from jackfield_openai import translate as openai_translate
+
+    from ._dialects import openai
+
+    settings = model.settings
+    headers = dict(settings.native_headers) if settings is not None else {}
+    if route == "openai":
+        prefix = "/openai/v1"
+    else:
+        if getattr(settings, "guardrail_id", None) is not None:
+            raise ConfigurationError(
+                f"the connection's guardrail would not hold for {model.id} by the route {route}; "
+                "use converse, invoke or openai"
+            )
+        prefix, headers = mantle_url(settings) + row_of(model.known_as).get("mantle", "/v1"), {}
+    tier = getattr(settings, "service_tier", None)
+    declared = {**model.declared, "route": "responses" if route == "responses" else "chat"}
+    made = openai_translate(openai(prefix), attrs.evolve(model, declared=declared), request, capabilities)
+    body = made.wire.body if tier is None else {"service_tier": tier, **made.wire.body}
+    headers.pop("X-Amzn-Bedrock-Service-Tier", None)
+    wire = attrs.evolve(
+        made.wire,
+        body=body,
+        headers={**made.wire.headers, **headers},
+        auth=None if route == "openai" else MANTLE,
+        meta={**made.wire.meta, "family": "openai"},
+    )
+    return Translation(wire, made.report)
+
+
+def decoder(wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    family = wire.meta.get("family")
+    if family == "converse":
+        from ._converse_decoder import ConverseDecoder
+
+        return ConverseDecoder(wire.meta.get("json_tool"), stream=wire.stream)
+    if family == "openai":
+        from jackfield_openai import decoder as openai_decoder
+
+        from ._dialects import OPENAI
+
+        return openai_decoder(OPENAI, wire)
+    if family == "count":
+        from ._count import CountDecoder
+
+        return CountDecoder()
+    from ._envelope import native_decoder
+
+    return native_decoder(wire)

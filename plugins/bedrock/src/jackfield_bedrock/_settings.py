@@ -1,0 +1,172 @@
+"""What an administrator may write for a connection to Amazon Bedrock."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from jackfield import Auth, ConfigurationError, HttpAccess, Secret, StaticHeader, secret
+from jackfield_aws import AwsIdentity, default_identity
+
+__all__ = ["MANTLE", "BedrockSettings", "ModelKeys", "access", "control_url", "mantle_url"]
+
+MANTLE: Final = "mantle"
+"""The name of the proof of identity for the newer OpenAI-shaped endpoint, which is signed for by another name."""
+
+_BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
+_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+_TRACES: Final = {"enabled": "ENABLED", "disabled": "DISABLED", "enabled_full": "ENABLED_FULL"}
+
+
+@attrs.frozen(kw_only=True)
+class BedrockSettings:
+    """Config keys of a connection to Amazon Bedrock.
+
+    Attributes:
+        region: Such as `eu-central-1`; unless told, that of the identity: declared, of the environment (`AWS_REGION`,
+            `AWS_DEFAULT_REGION`), or of the profile.
+        credentials: The identity that a table `[credentials.NAME]` of the kind `aws` declares; without one and without
+            a key, what the machine offers (AWS's usual chain).
+        api_key: A reference to a Bedrock API key; unless told, and unless `credentials` are,
+            `env:AWS_BEARER_TOKEN_BEDROCK` if that is set.
+        base_url: Takes the place of scheme and host of every address, the listing's included.
+        fips: Use the endpoint whose cryptography is validated by FIPS 140.
+        dual_stack: Use the endpoint that has IPv6 too.
+        inference_profile: Put before every model id that is no ARN and has no region yet: `eu`, `us`, `global`; or the
+            ARN of an inference profile, which then stands for every model of the connection.
+        guardrail_id: A guardrail's id or ARN, for every call that generates text.
+        guardrail_version: Its version: a number, or `DRAFT`.
+        guardrail_trace: `enabled`, `disabled` or `enabled_full`; the trace is in `reply.raw`.
+        guardrail_stream: How a stream is watched: `sync` or `async`.
+        service_tier: `default`, `priority`, `flex` or `reserved`.
+        latency: `standard` or `optimized`.
+        request_metadata: Labels that stand in the service's own logs.
+        proxy: The connection's proxy, for fetching credentials too.
+        ca_bundle: The connection's certificate authorities, for fetching credentials too.
+    """
+
+    region: str | None = None
+    credentials: AwsIdentity | None = None
+    api_key: Secret | None = secret()
+    base_url: str | None = None
+    fips: bool = False
+    dual_stack: bool = False
+    inference_profile: str | None = None
+    guardrail_id: str | None = None
+    guardrail_version: str | None = None
+    guardrail_trace: str | None = None
+    guardrail_stream: str | None = None
+    service_tier: str | None = None
+    latency: str | None = None
+    request_metadata: Mapping[str, str] = attrs.field(factory=dict)
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_bundle: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, when the config is loaded."""
+        if self.api_key is not None and self.credentials is not None:
+            raise ConfigurationError("api_key and credentials are two ways to prove identity; write one")
+        if (self.guardrail_id is None) != (self.guardrail_version is None):
+            raise ConfigurationError('a guardrail wants guardrail_id and guardrail_version ("1", "DRAFT")')
+        if self.guardrail_trace is not None and self.guardrail_trace not in _TRACES:
+            raise ConfigurationError(f"guardrail_trace must be one of {', '.join(_TRACES)}")
+        if self.fips and self.dual_stack:
+            raise ConfigurationError("there is no endpoint with both fips and dual_stack; write one")
+        region = self.region or (self.credentials or default_identity()).region()
+        if region is None:
+            raise ConfigurationError(
+                "region is missing; write it, or set AWS_REGION in the environment, or in the profile"
+            )
+        if not _REGION.fullmatch(region):
+            raise ConfigurationError(f'region must be a region such as "eu-central-1", not {region!r}')
+        object.__setattr__(self, "region", region)
+
+    @property
+    def bearer(self) -> Secret | None:
+        """The API key that is used, if one is."""
+        if self.api_key is not None or self.credentials is not None:
+            return self.api_key
+        return Secret(reference=f"env:{_BEARER}") if os.environ.get(_BEARER) else None
+
+    @property
+    def place(self) -> str:
+        """The region, which is known since the config was loaded."""
+        return self.region or ""
+
+    @property
+    def native_headers(self) -> Mapping[str, str]:
+        """What every call of InvokeModel says in headers. Source: AWS's service model in botocore 1.44.5 (2026-11)."""
+        told = {
+            "X-Amzn-Bedrock-GuardrailIdentifier": self.guardrail_id,
+            "X-Amzn-Bedrock-GuardrailVersion": self.guardrail_version,
+            "X-Amzn-Bedrock-Trace": _TRACES.get(self.guardrail_trace or ""),
+            "X-Amzn-Bedrock-PerformanceConfig-Latency": self.latency,
+            "X-Amzn-Bedrock-Service-Tier": self.service_tier,
+        }
+        if self.request_metadata:
+            import orjson
+
+            told["X-Amzn-Bedrock-Request-Metadata"] = orjson.dumps(dict(self.request_metadata)).decode()
+        return {name: value for name, value in told.items() if value is not None}
+
+
+@attrs.frozen(kw_only=True)
+class ModelKeys:
+    """Keys of an entry in `models`.
+
+    Attributes:
+        inference_profile: Instead of the connection's; "" for none.
+    """
+
+    inference_profile: str | None = None
+
+
+def access(settings: BedrockSettings) -> HttpAccess:
+    """Say how to reach Bedrock. Source: AWS's service model in botocore 1.44.5 (2026-11): signed for as `bedrock`.
+
+    The newer OpenAI-shaped endpoint is signed for as `bedrock-mantle`. Source: OpenAI's Java library 4.45, bedrock.md
+    (2026).
+    """
+    if settings.bearer is not None:
+        key = StaticHeader("Authorization", settings.bearer, "Bearer ")
+        return HttpAccess(base_url=_runtime_url(settings), auth=key, named_auth={MANTLE: key})
+    identity = settings.credentials or default_identity()
+    signers: dict[str, Auth] = {
+        service: identity.signer(
+            service=service, region=settings.place, proxy=settings.proxy, ca_bundle=settings.ca_bundle
+        )
+        for service in ("bedrock", "bedrock-mantle")
+    }
+    return HttpAccess(
+        base_url=_runtime_url(settings),
+        auth=signers["bedrock"],
+        named_auth={MANTLE: signers["bedrock-mantle"]},
+    )
+
+
+def _runtime_url(settings: BedrockSettings) -> str:
+    if settings.base_url is not None:
+        return settings.base_url.rstrip("/")
+    return _host("bedrock-runtime", settings)
+
+
+def control_url(settings: BedrockSettings) -> str:
+    """Give what stands before a path of the control plane: "" where `base_url` replaces it."""
+    return "" if settings.base_url is not None else _host("bedrock", settings)
+
+
+def mantle_url(settings: BedrockSettings | None) -> str:
+    """Give what stands before a path of the newer OpenAI-shaped surface: "" where `base_url` replaces it."""
+    if settings is None or settings.base_url is not None:
+        return ""
+    return f"https://bedrock-mantle.{settings.place}.api.aws"
+
+
+def _host(service: str, settings: BedrockSettings) -> str:
+    if settings.dual_stack:
+        return f"https://{service}.{settings.place}.api.aws"
+    return f"https://{service}{'-fips' * settings.fips}.{settings.place}.amazonaws.com"

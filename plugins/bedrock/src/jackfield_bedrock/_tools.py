@@ -1,0 +1,239 @@
+"""Tools of Converse, the choice among them, answers in JSON, and reasoning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from jackfield import UNSET, Message, Options, ParameterWriter, Tool, ToolCall, ToolResult
+
+from ._conversation import cache_point
+
+__all__ = ["FIELDS", "put_reasoning", "put_tools"]
+
+FIELDS: Final = "additionalModelRequestFields"
+"""Where options go that Converse itself has no name for: merged into the maker's own body, unchecked."""
+
+_CHOICES: Final[Mapping[str, str]] = {"auto": "auto", "required": "any"}
+_JSON_TOOL: Final = "answer_in_json"
+_CONFIG: Final = "toolConfig"
+
+
+def put_tools(
+    writer: ParameterWriter,
+    options: Options,
+    row: Mapping[str, Any],
+    messages: Sequence[Message],
+    *,
+    stream: bool,
+) -> str | None:
+    """Write tools, the choice among them, and the answer's format.
+
+    Returns:
+        The name of the tool through which an answer in JSON comes, if it comes through one.
+    """
+    given, choice = writer.take("tools"), writer.take("tool_choice")
+    tools: list[dict[str, Any]] = []
+    for index, tool in enumerate(() if given is UNSET else given):
+        tools.append(_tool(tool))
+        if tool.cache is not None:
+            tools.append(cache_point(tool.cache, writer, f"tools[{index}]"))
+    if tools and stream and row.get("streams_tools") is False:
+        writer.refuse(
+            "tools", "the service streams no tool calls of this model; ask without streaming", given
+        )
+        tools, given = [], UNSET
+    if given is not UNSET and not given:
+        writer.drop("tools", "the service takes no empty list of tools", given)
+    through = _put_format(writer, options, row, tools, choice)
+    if through is None:
+        _forget_or_keep(writer, tools, choice, messages)
+    if tools:
+        writer.body[_CONFIG] = {"tools": tools}
+        if given is not UNSET and given:
+            writer.note("tools", "renamed", wire=f"{_CONFIG}.tools", value=given)
+    if through is not None:
+        writer.body[_CONFIG]["toolChoice"] = through[1]
+    elif tools and choice is not UNSET and choice != "none":
+        named = {_CHOICES[choice]: {}} if choice in _CHOICES else {"tool": {"name": choice}}
+        writer.write("tool_choice", f"{_CONFIG}.toolChoice", named)
+    elif choice is not UNSET and choice != "none":
+        writer.refuse("tool_choice", "there is no tool to choose", choice)
+    _put_parallel(writer)
+    return None if through is None else through[0]
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    wire: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        wire["description"] = tool.description
+    wire["inputSchema"] = {"json": tool.parameters}
+    if tool.strict is not None:
+        wire["strict"] = tool.strict
+    return {"toolSpec": wire}
+
+
+def _forget_or_keep(
+    writer: ParameterWriter, tools: list[dict[str, Any]], choice: Any, messages: Sequence[Message]
+) -> None:
+    """Honour "none", which the service does not know, by leaving tools out, unless the history needs them.
+
+    Source: Bedrock user guide, tool use (2024-2026): a history with calls or results needs the tools' configuration.
+    """
+    called = _tools_called(messages)
+    if choice == "none":
+        if tools and called:
+            writer.refuse(
+                "tool_choice", "the service cannot forbid calls while the history holds some", choice
+            )
+            return
+        why = "the service knows no such choice: the tools were left out"
+        writer.note("tool_choice", "emulated", value=choice, why=why)
+        tools.clear()
+    if not tools and called:
+        tools += [
+            {"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}}} for name in called
+        ]
+        why = "the history holds calls of tools, and the service wants to know the tools then"
+        writer.note("tools", "defaulted", wire=f"{_CONFIG}.tools", value=called, why=why)
+
+
+def _tools_called(messages: Sequence[Message]) -> list[str]:
+    names: dict[str, None] = {}
+    found = False
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, ToolCall):
+                names[part.name] = None
+            found = found or isinstance(part, ToolCall | ToolResult)
+    return list(names) or (["tool"] if found else [])
+
+
+def _put_parallel(writer: ParameterWriter) -> None:
+    parallel = writer.take("parallel_tool_calls")
+    if parallel is True:
+        writer.drop("parallel_tool_calls", "the service has no such parameter, and does so anyway", True)
+    elif parallel is not UNSET:
+        writer.refuse(
+            "parallel_tool_calls", "Converse cannot keep a model from calling several tools", parallel
+        )
+
+
+def _put_format(
+    writer: ParameterWriter,
+    options: Options,
+    row: Mapping[str, Any],
+    tools: list[dict[str, Any]],
+    choice: Any,
+) -> tuple[str, dict[str, Any]] | None:
+    wanted = writer.take("response_format")
+    if wanted is UNSET:
+        return None
+    if wanted != "json" and row.get("schema") != "tool":
+        form = {"schema": orjson.dumps(wanted).decode()}
+        text = {"type": "json_schema", "structure": {"jsonSchema": form}}
+        writer.write("response_format", "outputConfig.textFormat", text)
+        return None
+    why = (
+        "the service has no plain JSON mode" if wanted == "json" else "the model follows no schema by itself"
+    )
+    schema = {"type": "object"} if wanted == "json" else wanted
+    obstacle = _obstacle(writer, options, row, choice, schema)
+    if obstacle is not None:
+        writer.refuse("response_format", f"{why}, and {obstacle}", wanted)
+        return None
+    return _through_tool(writer, tools, choice, schema, why)
+
+
+def _obstacle(
+    writer: ParameterWriter, options: Options, row: Mapping[str, Any], choice: Any, schema: Mapping[str, Any]
+) -> str | None:
+    """Say why an answer in JSON cannot come through a forced tool; None if it can."""
+    thinking = (writer.body.get(FIELDS) or {}).get("thinking") or {}
+    if not options.emulate:
+        return "emulate=False forbids to force a tool in its place"
+    if row.get("forced") is False:
+        return "no tool call can be forced in its place"
+    if thinking.get("type") == "enabled":
+        return "no tool call can be forced in its place while the model thinks by a budget"
+    if choice is not UNSET and choice not in ("auto", "none"):
+        return "the tool that tool_choice forces stands in the way of the one that would hold the answer"
+    if schema.get("type") != "object":
+        return "the tool that would hold the answer wants a schema of type object"
+    return None
+
+
+def _through_tool(
+    writer: ParameterWriter, tools: list[dict[str, Any]], choice: Any, schema: Mapping[str, Any], why: str
+) -> tuple[str, dict[str, Any]]:
+    """Offer a tool that takes the answer, and force it; beside other tools, force any of them."""
+    names = [tool["toolSpec"]["name"] for tool in tools if "toolSpec" in tool]
+    name = _JSON_TOOL
+    while name in names:
+        name += "_"
+    others = bool(names) and choice != "none"
+    tools.append(_tool(Tool(name, "Gives the answer. Call it when it is ready.", schema)))
+    forced: dict[str, Any] = {"any": {}} if others else {"tool": {"name": name}}
+    why = f"{why}: through the tool {name}"
+    writer.note("response_format", "emulated", wire=f"{_CONFIG}.tools", value=schema, why=why)
+    writer.note(
+        "tool_choice", "emulated", wire=f"{_CONFIG}.toolChoice", value=forced, why="it makes the answer JSON"
+    )
+    return name, forced
+
+
+def put_reasoning(
+    writer: ParameterWriter, options: Options, row: Mapping[str, Any], profile: Any | None
+) -> None:
+    """Write the wish for reasoning the way the model's family takes it.
+
+    Claude's own words are Anthropic's; others' were recorded in 2026.
+
+    Args:
+        writer: Where to.
+        options: Of the call.
+        row: Of the model.
+        profile: How a Claude wants to be asked; None for another family.
+    """
+    if options.reasoning is UNSET:
+        return
+    body, fields = writer.body, writer.body.setdefault(FIELDS, {})
+    writer.body = fields
+    if profile is not None:
+        from jackfield_anthropic.dialect import put_reasoning as of_claude
+
+        of_claude(writer, profile, options)
+    else:
+        _of_others(writer, row)
+    writer.body = body
+    if not fields:
+        del body[FIELDS]
+
+
+def _of_others(writer: ParameterWriter, row: Mapping[str, Any]) -> None:
+    reasoning = writer.take("reasoning")
+    if reasoning is UNSET:
+        return
+    effort, budget, way = reasoning.effort, reasoning.budget_tokens, row.get("thinking", "reasoning_config")
+    if reasoning.summary is not None:
+        writer.drop("reasoning.summary", "the service shows what it shows", reasoning.summary)
+    if budget is not None and way == "reasoning_config":
+        value: Any = {"type": "enabled", "budget_tokens": budget}
+        writer.write("reasoning.budget_tokens", way, value)
+        return
+    if budget is not None:
+        writer.refuse("reasoning.budget_tokens", "the model knows efforts, no budgets", budget)
+    if effort is None:
+        return
+    efforts = row.get("efforts")
+    if effort == "none" and way == "nova":
+        writer.write("reasoning.effort", "reasoningConfig", {"type": "disabled"})
+    elif efforts is not None and effort not in efforts:
+        writer.refuse("reasoning.effort", f"the model's efforts are {', '.join(efforts)}", effort)
+    elif way == "nova":
+        value = {"type": "enabled", "maxReasoningEffort": effort}
+        writer.write("reasoning.effort", "reasoningConfig", value)
+    else:
+        writer.write("reasoning.effort", way, effort)
