@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # `plain_provider` is imported by name
 
-from jackfield.testing import RecordingServer
+from jackfield.testing import RecordingServer, no_retry_pauses
 
 
 @pytest.fixture
@@ -19,15 +19,10 @@ async def server():
 
 
 @pytest.fixture
-def pauses(monkeypatch):
+def pauses():
     """Make no pause between attempts; gives the seconds of those that would have been made."""
-    asked = []
-
-    async def sleep(seconds):
-        asked.append(seconds)
-
-    monkeypatch.setattr("jackfield._retry.sleep", sleep)
-    return asked
+    with no_retry_pauses() as asked:
+        yield asked
 
 
 @pytest.fixture

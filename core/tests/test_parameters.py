@@ -139,3 +139,39 @@ def test_the_choices_of_reasoning_are_its_words():
     assert put(Reasoning(budget_tokens=5)) is None
     with pytest.raises(UnsupportedError, match="'medium' is none of 'low', 'high'"):
         put(Reasoning(effort="medium"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        (ParameterRule(choices=("a", "b"), why="since March"), "c"),
+        (ParameterRule(minimum=1, why="since March"), 0),
+        (ParameterRule(maximum=1, why="since March"), 2),
+        (ParameterRule(max_items=1, why="since March"), [1, 2]),
+    ],
+)
+def test_a_rule_says_why_behind_what_it_says(rule, value):
+    with pytest.raises(UnsupportedError, match=r"(none of|at (least|most)) .+: since March; leave it out"):
+        writer({"a": value}, a=rule).put("a")
+    dropped = writer({"a": value}, "drop", a=rule)
+    dropped.put("a")
+    assert dropped.finish()["a"].why.endswith(": since March")
+
+
+def test_a_callers_mapping_is_not_written_into():
+    theirs = {"inner": {"deep": 1}}
+    kept = copy.deepcopy(theirs)
+    w = writer({"a": theirs, "b": 2, "c": 3, "d": 4}, b=ParameterRule(wire="a.b"))
+    w.put("a")
+    w.put("b")
+    w.put("c", "a.inner.c")
+    w.put("d", "own.d")
+    w.put("nothing")
+    own = w.body["own"]
+    w.merge_extra({"x": {"more": theirs}}, "x")
+    w.default("e", "more.e", 5, "it wants one")
+    w.default("f", "own.f", 6, "it wants one")
+    assert theirs == kept
+    assert w.body["a"] == {"inner": {"deep": 1, "c": 3}, "b": 2}
+    assert w.body["more"] == {"inner": {"deep": 1}, "e": 5}
+    assert w.body["own"] is own, "what the writer made itself is not copied each time"

@@ -73,7 +73,7 @@ class ParameterRule(Value):
         maximum: Greatest value, included.
         choices: The only values; of `reasoning`, the only words of effort.
         max_items: Most entries of a list.
-        why: What is told when it is refused or dropped.
+        why: What is told when it is refused, dropped or clamped, behind the range or the choices that it breaks.
         source: Document and date.
     """
 

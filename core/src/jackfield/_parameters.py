@@ -95,6 +95,7 @@ class ParameterWriter:
         self._policy = policy
         self._model = model
         self._notes: list[ParameterNote] = []
+        self._theirs: tuple[str, ...] = ()
         self.body = body
 
     @property
@@ -146,7 +147,7 @@ class ParameterWriter:
 
     def write(self, name: str, path: str, value: Any) -> Any:
         """Write a value to the body at a dotted path and note it as sent, or as renamed."""
-        _set_path(self.body, path, value)
+        self._set(path, value)
         notes = self._notes
         if not (notes and notes[-1].name == name and notes[-1].fate == "clamped"):
             notes.append(ParameterNote(name, "sent" if path == name else "renamed", path, value))
@@ -154,7 +155,7 @@ class ParameterWriter:
 
     def default(self, name: str, wire: str, value: Any, why: str) -> None:
         """Write a value that the service requires and the caller did not give."""
-        _set_path(self.body, wire, value)
+        self._set(wire, value)
         self.note(name, "defaulted", wire=wire, value=value, why=why)
 
     def refuse(self, name: str, why: str, value: Any = None) -> None:
@@ -186,6 +187,8 @@ class ParameterWriter:
         for provider in providers:
             for key, value in extra.get(provider, {}).items():
                 _merge(self.body, key, value)
+                if isinstance(value, dict):
+                    self._theirs += (key,)
                 self.note(f"extra.{provider}.{key}", "sent", wire=key, value=value)
 
     def finish(self) -> ParameterReport:
@@ -208,7 +211,8 @@ class ParameterWriter:
         # Of thinking, the choices are the words; a budget alone has none.
         word = value.effort if isinstance(value, Reasoning) else value
         if rule.choices is not None and word not in rule.choices and not (word is None and word is not value):
-            self.refuse(name, f"{word!r} is none of {', '.join(map(repr, rule.choices))}", value)
+            law = f"{word!r} is none of {', '.join(map(repr, rule.choices))}"
+            self.refuse(name, law if rule.why is None else f"{law}: {rule.why}", value)
             return UNSET
         if rule.max_items is not None and len(value) > rule.max_items:
             return self._clamp(
@@ -221,24 +225,30 @@ class ParameterWriter:
         return value
 
     def _clamp(self, name: str, value: Any, nearest: Any, rule: ParameterRule, law: str) -> Any:
+        why = f"{value!r} is out of range: {law}" + ("" if rule.why is None else f": {rule.why}")
         if self._policy == "error":
-            self.refuse(name, f"{value!r} is out of range: {law}", value)
+            self.refuse(name, why, value)
         if isinstance(value, int) and isinstance(nearest, float) and nearest.is_integer():
             nearest = int(nearest)
-        self.note(
-            name, "clamped", wire=rule.wire or name, value=nearest, why=f"{value!r} is out of range: {law}"
-        )
+        self.note(name, "clamped", wire=rule.wire or name, value=nearest, why=why)
         return nearest
 
-
-def _set_path(body: dict[str, Any], path: str, value: Any) -> None:
-    if "." not in path:
-        body[path] = value
-        return
-    *parents, last = path.split(".")
-    for parent in parents:
-        body = body.setdefault(parent, {})
-    body[last] = value
+    def _set(self, path: str, value: Any) -> None:
+        """Write a value at a dotted path; a mapping that a caller gave is copied before anything is put into it."""
+        if isinstance(value, dict):
+            self._theirs += (path,)
+        if "." not in path:
+            self.body[path] = value
+            return
+        body, place = self.body, ""
+        *parents, last = path.split(".")
+        for parent in parents:
+            place = f"{place}.{parent}" if place else parent
+            inner = body.setdefault(parent, {})
+            if self._theirs and any(f"{place}.".startswith(f"{theirs}.") for theirs in self._theirs):
+                inner = body[parent] = dict(inner)
+            body = inner
+        body[last] = value
 
 
 def _merge(body: dict[str, Any], key: str, value: Any) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._fakes import FakeProvider
     from ._guard import NetworkForbiddenError, forbid_network, no_sockets
     from ._http_reader import RecordedRequest
+    from ._pauses import no_retry_pauses
     from ._protocols import FullProviderPlugin, ProviderPlugin
     from ._server import RecordingServer
 
@@ -35,6 +36,7 @@ _MODULE_BY_NAME = {
     "checks": "_check",
     "conformance": "_conformance",
     "forbid_network": "_guard",
+    "no_retry_pauses": "_pauses",
     "no_sockets": "_guard",
 }
 
@@ -54,6 +56,7 @@ __all__ = [
     "checks",
     "conformance",
     "forbid_network",
+    "no_retry_pauses",
     "no_sockets",
 ]
 

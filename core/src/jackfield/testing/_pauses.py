@@ -1,0 +1,32 @@
+"""Retries without the waiting, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from jackfield import _retry
+
+__all__ = ["no_retry_pauses"]
+
+
+@contextmanager
+def no_retry_pauses() -> Iterator[list[float]]:
+    """Make no pause between attempts while the block runs; gives the seconds that each would have taken.
+
+        with no_retry_pauses() as pauses:
+            reply = await mesh.chat("openai:gpt-5-mini", "Hi")
+        assert len(pauses) == 2
+
+    For the whole process: blocks of tests that run at the same time in threads share it.
+    """
+    asked: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        asked.append(seconds)
+
+    before, _retry.sleep = _retry.sleep, sleep
+    try:
+        yield asked
+    finally:
+        _retry.sleep = before
