@@ -105,7 +105,7 @@ class Cost(Value):
 
 
 # Measures of what was computed for the same tokens: where tokens have a price, they are no second bill.
-_MEASURES: Final = frozenset({"DBU", "credits"})
+_MEASURES: Final = frozenset({"DBU", "credit", "credits"})
 
 UNKNOWN_COST: Final = Cost(missing=("no rate is known",))
 

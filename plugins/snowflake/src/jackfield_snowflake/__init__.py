@@ -1,0 +1,102 @@
+"""Snowflake Cortex for Jackfield: REST in three forms, the SQL functions, and the shared Snowflake identity."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jackfield import (
+    Capabilities,
+    CostContext,
+    CredentialKind,
+    Decoder,
+    Failure,
+    HttpAccess,
+    JackfieldError,
+    Listing,
+    ModelRef,
+    ProviderInfo,
+    RateCard,
+    Request,
+    Translation,
+    Transport,
+    Usage,
+    Wire,
+    hookimpl,
+)
+
+from ._credentials import SnowflakeCredentials, SnowflakeIdentity
+from ._settings import ModelKeys, SnowflakeSettings, access
+
+__all__ = ["CREDENTIALS", "ModelKeys", "SnowflakeCredentials", "SnowflakeIdentity", "SnowflakeSettings"]
+
+CREDENTIALS: Final = CredentialKind(SnowflakeCredentials, SnowflakeIdentity)
+"""The kind `snowflake` of `[credentials]`."""
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id="snowflake",
+        title="Snowflake Cortex",
+        settings=SnowflakeSettings,
+        kinds=frozenset({"chat", "embedding", "summarization"}),
+        credentials=("snowflake",),
+        model_keys=ModelKeys,
+        related=("anthropic",),
+        docs="https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what the table knows of a model on its route."""
+    from ._models import capabilities
+
+    return capabilities(model)
+
+
+@hookimpl
+def jackfield_discover(settings: SnowflakeSettings) -> Listing:
+    """Say how to list the models that the caller may use."""
+    from ._listing import listing
+
+    return listing(settings)
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into a wire for the model's route."""
+    from ._routes import translate
+
+    return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    from ._routes import decoder
+
+    return decoder(model, wire)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error."""
+    from ._errors import error
+
+    return error(failure)
+
+
+@hookimpl
+def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+    """Give what is declared of a model in credits; what a credit costs is in the account's contract."""
+    from ._usage import credit_card
+
+    return credit_card(model, usage)
+
+
+@hookimpl
+def jackfield_transport(settings: SnowflakeSettings) -> HttpAccess | Transport:
+    """Say how to reach the account."""
+    return access(settings)

@@ -1,0 +1,216 @@
+"""Snowflake's own form of a chat, `inference:complete`: the answer, streamed or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from jackfield import (
+    Event,
+    Failure,
+    FailureInStream,
+    Finish,
+    FinishReason,
+    Frame,
+    Head,
+    MalformedResponseError,
+    PartAdded,
+    RawEvent,
+    RawPart,
+    Started,
+    StreamInterruptedError,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageUpdate,
+    Wire,
+)
+
+from ._usage import read_usage
+
+__all__ = ["CompleteDecoder", "raise_failure"]
+
+_ENVELOPE: Final = frozenset({"id", "object", "created", "model", "choices", "usage"})
+_DELTA: Final = frozenset(
+    {"type", "role", "content", "text", "content_list", "tool_use", "tool_use_id", "name", "input"}
+)
+_REASONS: Final[Mapping[str, FinishReason]] = {
+    "stop": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+def raise_failure(value: Any, event: str | None = None) -> None:
+    """Raise the error that an answer holds, if it holds one: `error`, or `message` where `choices` should be.
+
+    Raises:
+        FailureInStream: It does.
+    """
+    if not isinstance(value, dict):
+        raise MalformedResponseError(f"the answer is a {type(value).__name__}, no object")
+    said = value.get("message") is not None and "choices" not in value
+    if event == "error" or value.get("error") or said:
+        raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value, event=event))
+
+
+class _Choice:
+    """What is known of one choice."""
+
+    __slots__ = ("arguments", "calls", "open", "raw", "said")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.open = False
+        self.arguments = ""
+        self.raw: str | None = None
+        self.said = ""
+
+
+class CompleteDecoder:
+    """Reads one answer. Sources: docs.snowflake.com, Cortex REST API (2025); snowflake.core 1.14.0.
+
+    A stream has no end marker and no finish reason. Every documented stream tells its usage, at the end or with each
+    piece, so one that ended without was cut. What ended an answer is inferred by `CortexDecoder`.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._streamed = wire.stream
+        guard = wire.body.get("guardrails") if isinstance(wire.body, dict) else None
+        self._unsafe = guard.get("response_when_unsafe") if isinstance(guard, Mapping) else None
+        self._started: Started | None = None
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Any = None
+        self._told = False  # the last event was the usage alone
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began; JSON instead of a stream is a whole answer."""
+        if head.headers.get("content-type", "").startswith("application/json"):
+            self._streamed = False
+        return []
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read one event of a stream, or a whole answer."""
+        data = frame.data
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            if data.strip() == b"[DONE]":
+                return []
+            raise MalformedResponseError(
+                f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}",
+                body=bytes(data),
+            ) from error
+        raise_failure(event, frame.event)
+        if "choices" not in event and "usage" not in event:
+            if frame.event is None:
+                raise MalformedResponseError(
+                    f"the answer has no choices; it has {', '.join(event) or 'nothing'}"
+                )
+            return [RawEvent(frame.event, event)]
+        return list(self._event(event))
+
+    def finish(self) -> list[Event]:
+        """Check that something was said, and end every choice."""
+        if not self._choices or (self._streamed and self._usage is None):
+            raise StreamInterruptedError(
+                "the stream ended without its usage, which comes at its end; ask again"
+            )
+        return [event for index, choice in self._choices.items() for event in self._end(index, choice)]
+
+    def _event(self, event: dict[str, Any]) -> Iterator[Event]:
+        started = Started(event.get("id") or None, event.get("model") or None)
+        if started != self._started and (started.id or started.model or self._started is None):
+            self._started = started
+            yield started
+        for name in event.keys() - _ENVELOPE:
+            if event[name] is not None:
+                yield RawEvent(name, event[name])
+        usage = event.get("usage")
+        self._told = bool(usage)
+        for position, wire in enumerate(event.get("choices") or ()):
+            index = wire.get("index", position)
+            choice = self._choices.setdefault(index, _Choice())
+            choice.raw = wire.get("finish_reason") or choice.raw
+            for one in self._message(wire.get("delta") or wire.get("message") or {}, index, choice):
+                self._told = False
+                yield one
+        if usage and usage != self._usage:
+            self._usage = usage
+            yield UsageUpdate(read_usage(usage), usage)
+
+    def _message(self, message: Mapping[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
+        """Read what was said: text stands in `content`, in `text` and in `content_list` at once, so one is taken."""
+        items = [item for item in message.get("content_list") or () if isinstance(item, Mapping)]
+        listed = any(_text(item) for item in items)
+        text = message.get("content") or message.get("text")
+        if text and not listed and isinstance(text, str):
+            yield self._said(text, index, choice)
+        for item in items or (message,):
+            if _text(item):
+                if listed:
+                    yield self._said(_text(item), index, choice)
+            else:
+                yield from self._item(item, index, choice)
+        for name in message.keys() - _DELTA:
+            if message[name] not in (None, "", []):
+                yield RawEvent(name, message[name])
+
+    def _said(self, text: str, index: int, choice: _Choice) -> TextDelta:
+        choice.said += text if self._unsafe is not None else ""
+        return TextDelta(text, index)
+
+    def _item(self, item: Mapping[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
+        """Read a piece of a tool call, flat or in `tool_use`; an item of another type is kept as it came."""
+        call = item.get("tool_use")
+        call = call if isinstance(call, Mapping) else item
+        if "tool_use_id" in call:
+            yield from self._close(index, choice)
+            choice.open, choice.arguments = True, ""
+            yield ToolCallStart(choice.calls, str(call["tool_use_id"]), str(call.get("name") or ""), index)
+            choice.calls += 1
+        piece = call.get("input")
+        if piece is not None and choice.open:
+            text = piece if isinstance(piece, str) else orjson.dumps(piece).decode()
+            choice.arguments += text
+            yield ToolCallDelta(choice.calls - 1, text, index)
+        elif call is item and item.get("type") not in (None, "text", "tool_use"):
+            yield PartAdded(RawPart("snowflake", dict(item)), index)
+
+    def _close(self, index: int, choice: _Choice) -> Iterator[Event]:
+        if choice.open:
+            choice.open = False
+            yield ToolCallEnd(choice.calls - 1, index)
+
+    def _end(self, index: int, choice: _Choice) -> Iterator[Event]:
+        if choice.open and self._streamed and not self._told and not _is_json(choice.arguments):
+            raise StreamInterruptedError("the stream ended within a tool call; ask again")
+        yield from self._close(index, choice)
+        reason: FinishReason = _REASONS.get(choice.raw or "", "other")
+        if reason == "stop" and choice.calls:
+            reason = "tool_calls"
+        if self._unsafe is not None and choice.said.strip() == str(self._unsafe).strip():
+            # Cortex Guard answers with a text of the caller's own, as if the model had said it.
+            yield Finish("content_filter", index, "guardrails")
+        else:
+            yield Finish(reason, index, choice.raw)
+
+
+def _text(item: Mapping[str, Any]) -> str:
+    """Give an item's text, "" if it is no text."""
+    text = item.get("text") if item.get("type", "text") == "text" else None
+    return text if isinstance(text, str) else ""
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,125 @@
+"""The Snowflake identity that connections share: `[credentials.NAME]` of kind `snowflake`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+
+from jackfield import Auth, Bearer, ConfigurationError, Secret, StaticHeader, Token, secret
+
+__all__ = ["SnowflakeCredentials", "SnowflakeIdentity", "TokenType", "token_header"]
+
+TokenType: TypeAlias = Literal["pat", "oauth"]
+
+_KIND_OF_TOKEN: Final = {"pat": "PROGRAMMATIC_ACCESS_TOKEN", "oauth": "OAUTH", "key": "KEYPAIR_JWT"}
+
+
+def token_header(kind: str) -> dict[str, str]:
+    """Give the header that says what a bearer token is; old accounts do not guess.
+
+    Source: docs.snowflake.com, REST API authentication (2026).
+    """
+    return {"X-Snowflake-Authorization-Token-Type": _KIND_OF_TOKEN[kind]}
+
+
+@attrs.frozen(kw_only=True)
+class SnowflakeCredentials:
+    """Keys of a table `[credentials.NAME]` of the kind `snowflake`.
+
+    One of: `connection`, `private_key` with `user`, `token`, or `password` with `user`.
+
+    Attributes:
+        connection: A name in `connections.toml` (or in `[connections]` of `config.toml`); "" is the default connection.
+        connections_file: Where that file is, if not where Snowflake's own tools look for it.
+        account: The account, `organisation-account` or its locator.
+        host: The account's host, if it does not follow from `account` (private links).
+        user: The user's name.
+        private_key: A reference to the private key: PEM, PKCS#8.
+        private_key_passphrase: A reference to its passphrase.
+        token: A reference to a token that somebody else renews.
+        token_type: What it is: a programmatic access token ("pat") or one of an OAuth server ("oauth").
+        password: A reference to the password; the driver logs in with it, so it wants the extra `sql`.
+        mfa: The user has a second factor; the driver asks for it once and keeps its answer, where the account allows that
+            (`ALLOW_CLIENT_MFA_CACHING`).
+        passcode: A reference to the passcode of the second factor.
+    """
+
+    connection: str | None = None
+    connections_file: str | None = None
+    account: str | None = None
+    host: str | None = None
+    user: str | None = None
+    private_key: Secret | None = secret()
+    private_key_passphrase: Secret | None = secret()
+    token: Secret | None = secret()
+    token_type: TokenType = "pat"  # noqa: S105 -- a word for the kind of a token
+    password: Secret | None = secret()
+    mfa: bool = False
+    passcode: Secret | None = secret()
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, when the config is loaded."""
+        ways = {name: getattr(self, name) for name in ("connection", "private_key", "token", "password")}
+        given = [name for name, value in ways.items() if value is not None]
+        if len(given) != 1:
+            many = "has several identities in it" if given else "has no identity in it"
+            raise ConfigurationError(f"{many}; write exactly one of {', '.join(ways)}")
+        if given[0] in ("private_key", "password") and self.user is None:
+            raise ConfigurationError(f"needs user with {given[0]}")
+        if self.account is None and self.host is None and self.connection is None:
+            raise ConfigurationError("needs account: organisation-account, or the account's locator")
+        if self.account is None and self.private_key is not None:
+            raise ConfigurationError("needs account with private_key: the token names it")
+
+
+@attrs.frozen
+class SnowflakeIdentity:
+    """What connections that name the same `[credentials.NAME]` share. Holds nothing open.
+
+    A program that has a Snowpark session passes `SnowflakeIdentity(session=session)` as `credentials`; the session stays the
+    program's own and is not closed.
+
+    Attributes:
+        settings: What is declared; None with a session.
+        session: A Snowpark `Session` that the program holds.
+    """
+
+    settings: SnowflakeCredentials | None = None
+    session: Any = attrs.field(default=None, repr=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an identity of nothing."""
+        if (self.settings is None) == (self.session is None):
+            raise ConfigurationError("an identity is either what is declared or a session")
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether a token for REST is known only when a file has been read or a session was opened."""
+        settings = self.settings
+        return settings is None or settings.connection is not None or settings.password is not None
+
+    def auth(self) -> tuple[Auth, dict[str, str]]:
+        """Say how to prove this identity over REST, with the headers that go with it; nothing is read yet."""
+        settings = self.settings
+        if settings is None or self.needs_login:
+            msg = "an identity that needs a login has a transport of its own"
+            raise RuntimeError(msg)
+        if settings.token is not None:
+            return StaticHeader("Authorization", settings.token, "Bearer "), token_header(settings.token_type)
+        return Bearer(functools.partial(key_token, settings)), token_header("key")
+
+
+def key_token(settings: SnowflakeCredentials) -> Token:
+    """Make a token with the private key. Blocks for a moment."""
+    from ._keys import make_token
+
+    assert settings.private_key is not None  # noqa: S101 -- asked for only where there is one
+    passphrase = settings.private_key_passphrase
+    return make_token(
+        settings.private_key.reveal(),
+        None if passphrase is None else passphrase.reveal(),
+        account=settings.account or "",
+        user=settings.user or "",
+    )

@@ -1,0 +1,94 @@
+"""Embeddings over REST, `inference:embed`: the request and the decoder."""
+
+from __future__ import annotations
+
+import orjson
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    EmbeddingData,
+    EmbedRequest,
+    Event,
+    Frame,
+    Head,
+    MalformedResponseError,
+    ModelRef,
+    ParameterWriter,
+    Started,
+    Translation,
+    UsageUpdate,
+    Wire,
+    vector_reader,
+)
+
+from ._complete_decoder import raise_failure
+from ._usage import read_usage
+
+__all__ = ["EmbeddingDecoder", "put_truncate", "translate_embedding"]
+
+
+def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
+    """Write an embedding request. Source: snowflake.core 1.14.0."""
+    body = {"model": model.id, "text": list(request.inputs)}
+    writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
+    put_truncate(writer)
+    writer.merge_extra(request.extra, "snowflake")
+    wire = Wire(
+        "/api/v2/cortex/inference:embed", body, headers={"Accept": "application/json"}, meta={"api": "embed"}
+    )
+    return Translation(wire, writer.finish())
+
+
+def put_truncate(writer: ParameterWriter) -> None:
+    """Say what becomes of a text that is too long: the service cuts its end, and cannot be told not to.
+
+    Source: docs.snowflake.com, EMBED_TEXT_1024 (2026).
+    """
+    wanted = writer.take("truncate")
+    if wanted == "end":
+        writer.note(
+            "truncate", "sent", value=wanted, why="the service cuts the end of a text that is too long anyway"
+        )
+    elif wanted is not UNSET:
+        writer.refuse("truncate", "the service cuts the end of a text that is too long, silently", wanted)
+
+
+class EmbeddingDecoder:
+    """Reads embeddings; a vector lies one level deeper than in OpenAI's form."""
+
+    def __init__(self) -> None:
+        self._read = False
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        return []
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read the whole answer."""
+        body = orjson.loads(frame.data)
+        entries = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(entries, list):
+            if isinstance(body, dict):
+                raise_failure(body)
+            raise MalformedResponseError("the answer has no list `data` of embeddings", body=frame.data)
+        self._read = True
+        vectors = vector_reader()
+        events: list[Event] = [Started(body.get("id"), body.get("model"))]
+        for position, entry in enumerate(entries):
+            vector = entry["embedding"]
+            nested = bool(vector) and isinstance(vector[0], list)
+            index = entry.get("index")
+            events.append(
+                EmbeddingData(position if index is None else index, vectors(vector[0] if nested else vector))
+            )
+        usage = body.get("usage")
+        if usage:
+            events.append(UsageUpdate(read_usage(usage), usage))
+        return events
+
+    def finish(self) -> list[Event]:
+        """Check that there was an answer."""
+        if not self._read:
+            raise MalformedResponseError("the answer has no body")
+        return []

@@ -1,0 +1,176 @@
+"""What a failure of Cortex means: over REST, in a row of a result, or raised by the driver."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from jackfield import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionFailedError,
+    ContentFilteredError,
+    ContextLengthExceededError,
+    Failure,
+    InvalidRequestError,
+    JackfieldError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    ProviderError,
+    TimeoutError,
+)
+from jackfield.http import error_from_status, failure_message, retry_after_seconds
+
+__all__ = ["error"]
+
+# Sources: docs.snowflake.com, Cortex REST API, status codes (2026); recorded errors; connector 4.8.1 (error codes).
+_NOT_THERE: Final = re.compile(
+    r"unknown model|unknown function|unavailable in your region|cross.region inference", re.IGNORECASE
+)
+_TOO_LONG: Final = re.compile(
+    r"max tokens of count exceeded|(maximum|max) context length|context[ _](length|window)|prompt is too long"
+    r"|too many (input )?tokens",
+    re.IGNORECASE,
+)
+_FILTERED: Final = re.compile(r"content[_ ]filter|content management policy", re.IGNORECASE)
+_TIMED_OUT: Final = re.compile(r"inference timed out|statement or warehouse timeout", re.IGNORECASE)
+_BAD_LOGIN: Final = re.compile(
+    r"incorrect username or password|jwt token is invalid|invalid (oauth|access|programmatic)|authentication token"
+    r"|token (is |has )?(invalid|expired)|multi-factor|\bmfa\b|passcode", re.IGNORECASE
+)  # fmt: skip
+# The remote service's status in an error of an external function: … remote service error: 400 '"unknown model …"'.
+_REMOTE: Final = re.compile(
+    r"(?:remote service error|status(?: code)?):? *(\d{3})\b\s*(.*)", re.IGNORECASE | re.DOTALL
+)
+_SESSION_OVER: Final = frozenset({390104, 390110, 390111, 390112, 390114, 390115})
+_TOKEN: Final = re.compile(r"\beyJ[\w-]{10,}(\.[\w-]+)*|(?<=Token=\")[^\"]+")
+
+
+def error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into our error; None leaves a foreign exception to the core."""
+    if failure.exception is not None and failure.status is None and failure.data is None:
+        return _raised(failure.exception)
+    value = failure.json()
+    if (
+        isinstance(value, Mapping)
+        and value.get("type") == "error"
+        and isinstance(value.get("error"), Mapping)
+    ):
+        from jackfield_anthropic import error as claude_error
+
+        return _masked(claude_error(failure))
+    message, code = _explained(value)
+    message = message or failure_message(failure)
+    status = failure.status
+    if failure.in_stream or status is None or status < 400:
+        status, message = _remote(message, status if status is not None and status >= 400 else None)
+        if status is None and code is not None and re.fullmatch("[45][0-9][0-9]", code):
+            status = int(code)
+    return _masked(_made(failure, status, code, message))
+
+
+def _made(failure: Failure, status: int | None, code: str | None, message: str) -> JackfieldError:
+    told: dict[str, Any] = {
+        "status": failure.status,
+        "code": code,
+        "body": failure.body,
+        "headers": failure.headers,
+        "retry_after": retry_after_seconds(failure.headers),
+    }
+    kind = _class_of(status, code, message)
+    if kind is not None:
+        return kind(message, **told)
+    if status in (408, 503, 504) and _TIMED_OUT.search(message):
+        return TimeoutError(message, phase="server", **told)
+    if status == 405:  # the service's word for a body or a path that it does not know
+        return InvalidRequestError(message, **told)
+    made = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
+    made.status = failure.status
+    return made
+
+
+def _class_of(status: int | None, code: str | None, message: str) -> type[ProviderError] | None:
+    if status in (None, 400, 404, 413, 422):
+        said = f"{code} {message}"
+        for pattern, kind in (
+            (_NOT_THERE, NotFoundError),
+            (_TOO_LONG, ContextLengthExceededError),
+            (_FILTERED, ContentFilteredError),
+        ):
+            if pattern.search(said):
+                return kind
+    if code is not None and re.fullmatch(r"39(0|44)\d+", code) and status in (None, 400, 401, 403):
+        return AuthenticationError
+    return None
+
+
+def _explained(value: Any) -> tuple[str | None, str | None]:
+    """Find message and code in `{"message", "code" | "error_code"}` or `{"error": {…} | "text"}`."""
+    if not isinstance(value, Mapping):
+        return None, None
+    inner = value.get("error")
+    if isinstance(inner, str):
+        value = {"message": inner, **value}
+    elif isinstance(inner, Mapping):
+        value = inner
+    message = value.get("message")
+    code = next((value[name] for name in ("code", "error_code", "type") if value.get(name)), None)
+    return (message if isinstance(message, str) else None), None if code is None else str(code)
+
+
+def _remote(message: str, status: int | None) -> tuple[int | None, str]:
+    """Cut status and text of the model's own service out of what SQL says of it."""
+    found = _REMOTE.search(message)
+    if found is None:
+        return status, message
+    text = found[2].partition("; requests batch-id")[0].strip().strip("'").replace('\\"', '"').strip('"')
+    return int(found[1]), text or message
+
+
+def _raised(exception: BaseException) -> JackfieldError | None:
+    """Read an exception of the connector's or of Snowpark's, by its numbers; neither is imported for it."""
+    names = {cls.__name__ for cls in type(exception).__mro__ if cls.__module__.startswith("snowflake.")}
+    if not names:
+        return ConnectionFailedError(str(exception)) if isinstance(exception, OSError) else None
+    told = str(getattr(exception, "errno", None) or getattr(exception, "sql_error_code", None))
+    number = int(told) if told.lstrip("-").isdigit() else None
+    said = str(getattr(exception, "msg", None) or getattr(exception, "message", None) or exception)
+    return _masked(_of_number(number, said, names))
+
+
+def _of_number(number: int | None, said: str, names: set[str]) -> JackfieldError:
+    code = None if number is None or number < 0 else f"{number:06d}"
+    status, text = _remote(said, None)
+    if status is not None:
+        return _made(Failure(), status, code, text)
+    if number in _SESSION_OVER:
+        return AuthenticationError(said, code=code, refresh_credentials=True)
+    if (code is not None and re.match(r"39(0|44)", code)) or _BAD_LOGIN.search(said):
+        return AuthenticationError(said, code=code)
+    if number == 606:
+        return ConfigurationError(f"{said}; name a warehouse in the connection", code=code)
+    if number in (2003, 3001):
+        return PermissionDeniedError(f"{said}; has the role SNOWFLAKE.CORTEX_USER?", code=code)
+    if _TIMED_OUT.search(said):
+        return TimeoutError(said, phase="server", code=code)
+    kind = _class_of(None, None, said)
+    if kind is not None:
+        return kind(said, code=code)
+    if names & {"ServiceUnavailableError", "TooManyRequests", "BadGatewayError", "GatewayTimeoutError"}:
+        return OverloadedError(said, code=code)
+    if names & {"OperationalError", "InterfaceError"} or number in (250001, 250003):
+        return ConnectionFailedError(said, code=code)
+    if "ProgrammingError" in names:
+        return InvalidRequestError(said, code=code)
+    return ProviderError(said, code=code)
+
+
+def _masked(made: JackfieldError | None) -> JackfieldError | None:
+    if made is not None and _TOKEN.search(made.message):
+        made.message = _TOKEN.sub("***", made.message)
+        made.args = (made.message,)
+    return made

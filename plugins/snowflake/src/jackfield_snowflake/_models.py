@@ -1,0 +1,182 @@
+"""The table of Cortex' models, and what follows from the route by which they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from jackfield import Capabilities, Capability, Limits, ModelRef, ParameterRule, UnsupportedError
+
+from ._settings import ROUTES, SQL_ROUTES
+
+__all__ = [
+    "capabilities",
+    "claude_name",
+    "family_of",
+    "known_models",
+    "retired",
+    "route_of",
+    "row_of",
+    "rules_on",
+]
+
+_REST: Final = "docs.snowflake.com, Cortex REST API (2026)"
+_SQL: Final = "docs.snowflake.com, COMPLETE and AI_COMPLETE (2026)"
+# Tokens of an answer at most, on REST and in SQL. Source: docs.snowflake.com, limits (2026).
+_OUTPUT: Final = {"complete": 16_384, "openai": 16_384, "sql": 8_192, "legacy_sql": 8_192}
+
+
+def _none(*names: str, why: str, source: str) -> dict[str, ParameterRule]:
+    return {name: ParameterRule(supported=False, why=why, source=source) for name in names}
+
+
+_UNKNOWN_TO_COMPLETE: Final = (
+    "stop", "top_k", "seed", "n", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
+    "parallel_tool_calls", "user",
+)  # fmt: skip
+_SQL_RULES: Final[Mapping[str, ParameterRule]] = {
+    "temperature": ParameterRule(minimum=0, maximum=1, source=_SQL),
+    "top_p": ParameterRule(minimum=0, maximum=1, source=_SQL),
+    "max_tokens": ParameterRule(maximum=8192, source=_SQL),
+    **_none(*_UNKNOWN_TO_COMPLETE, why="the SQL functions have no such option", source=_SQL),
+}
+_RULES: Final[Mapping[str, Mapping[str, ParameterRule]]] = {
+    "complete": _none(*_UNKNOWN_TO_COMPLETE, why="inference:complete has no such field", source=_REST),
+    "sql": _SQL_RULES,
+    "legacy_sql": _SQL_RULES,
+}
+_EMBEDDING_RULES: Final = {
+    **_none("dimensions", why="its embeddings have one size", source=_REST),
+    **_none("input_type", "user", why="inference:embed and the SQL functions know texts alone", source=_REST),
+}
+# What a route can carry at all, whatever the model.
+_CARRIES: Final[Mapping[str, Mapping[str, bool]]] = {
+    "openai": {"streaming": True, "system": True},
+    "messages": {"streaming": True, "system": True},
+    "complete": {"streaming": True, "system": True, "documents": False, "audio": False},
+    "sql": dict.fromkeys(("streaming", "tools", "tool_choice", "parallel_tool_calls", "images", "documents", "audio",
+                          "reasoning", "citations", "prompt_cache"), False),
+}  # fmt: skip
+_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls", "images", "reasoning")
+
+
+def rules_on(route: str) -> Mapping[str, ParameterRule]:
+    """Give the rules of a route's chats."""
+    return _RULES.get(route, {})
+
+
+@lru_cache(maxsize=1)
+def _table() -> Mapping[str, Any]:
+    import orjson
+
+    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
+    return table
+
+
+def known_models() -> Mapping[str, Mapping[str, Any]]:
+    """Give the rows of the table."""
+    models: Mapping[str, Mapping[str, Any]] = _table()["models"]
+    return models
+
+
+def row_of(model: str) -> Mapping[str, Any] | None:
+    """Give a model's row; ids have no case."""
+    return known_models().get(model.lower())
+
+
+def family_of(model: str) -> str:
+    """Say whose model it is, as far as it matters: claude, openai or other."""
+    name = model.lower()
+    if name.startswith("claude"):
+        return "claude"
+    return "openai" if name.startswith(("openai", "gpt")) else "other"
+
+
+def claude_name(model: ModelRef) -> str:
+    """Give Anthropic's name of a model."""
+    name = model.known_as
+    return str((row_of(name) or {}).get("underlying", name))
+
+
+def retired(model: str) -> str | None:
+    """Give the day (ISO) from which a model is gone, if the table knows one."""
+    return (row_of(model) or {}).get("retired")
+
+
+def route_of(model: ModelRef) -> str:
+    """Give the route of a model: its own (`route` of its entry), else the connection's.
+
+    Raises:
+        UnsupportedError: There is no such route, or the connection's transport cannot take it.
+    """
+    standing: str = getattr(model.settings, "route", "openai")
+    route = model.declared.get("route", standing)
+    if route not in ROUTES:
+        raise UnsupportedError(
+            f"there is no route {route!r}; the routes of snowflake are {', '.join(ROUTES)}", parameter="route"
+        )
+    if (route in SQL_ROUTES) != (standing in SQL_ROUTES):
+        raise UnsupportedError(
+            f"a connection speaks either REST or SQL: {route} is not to be had where the connection's route is {standing}; "
+            "declare a second connection with the same credentials",
+            parameter="route",
+        )
+    return str(route)
+
+
+def capabilities(model: ModelRef) -> Capabilities:
+    """Say what the table knows of a model on its route; of an unknown model, what the route alone tells."""
+    route = route_of(model)
+    if route == "messages" and family_of(model.known_as) == "claude":
+        from jackfield_anthropic.dialect import capabilities as of_claude
+
+        from ._routes import claude
+
+        return of_claude(claude(), model)
+    return _capabilities(model.known_as.lower(), route)
+
+
+@lru_cache(maxsize=1024)
+def _capabilities(model: str, route: str) -> Capabilities:
+    row = row_of(model)
+    source = f"table {_table()['as_of']}"
+    kind = (row or {}).get("kind", "chat")
+    if kind != "chat":
+        return _beside_chat(row or {}, kind, source)
+    family = family_of(model)
+    values: dict[str, bool] = dict(_CARRIES["sql" if route in SQL_ROUTES else route])
+    if route in SQL_ROUTES:
+        values |= {"system": True, "json": True, "json_schema": True}
+    else:
+        values |= _of_family(family, route, known=row is not None)
+    features = {name: Capability(value, source) for name, value in values.items()}
+    limits = Limits(
+        context_window=(row or {}).get("context"), max_output_tokens=_OUTPUT.get(route) if row else None
+    )
+    made = Capabilities(features=features, parameters=rules_on(route), limits=limits, source=source)
+    return made if row is None else attrs.evolve(made, known=True, kinds=frozenset({"chat"}))
+
+
+def _of_family(family: str, route: str, *, known: bool) -> dict[str, bool]:
+    """Say what models of a family can do over REST. Source: docs.snowflake.com, Cortex REST API (2026)."""
+    if family == "claude":
+        return {**dict.fromkeys(_TOOLS, True), "parallel_tool_calls": route != "complete", "json_schema": True,
+                "json": True, "prompt_cache": True}  # fmt: skip
+    if family == "openai":
+        return {**dict.fromkeys(_TOOLS, True), "parallel_tool_calls": route != "complete", "json_schema": True,
+                "json": True, "prompt_cache": False}  # fmt: skip
+    # Tools and images are with Claude's and OpenAI's models alone.
+    return {**dict.fromkeys(_TOOLS, False), "prompt_cache": False} if known else {}
+
+
+def _beside_chat(row: Mapping[str, Any], kind: Any, source: str) -> Capabilities:
+    rules = _EMBEDDING_RULES if kind == "embedding" else {}
+    limits = Limits(max_input_tokens=row.get("input"), dimensions=row.get("dimensions"))
+    features = {} if kind == "embedding" else {"streaming": Capability(value=False, source=source)}
+    return Capabilities(
+        known=True, kinds=frozenset({kind}), features=features, parameters=rules, limits=limits, source=source
+    )

@@ -1,0 +1,149 @@
+"""What an administrator may write for a connection to Snowflake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+
+from jackfield import ConfigurationError, HttpAccess, Secret, StaticHeader, Transport, secret
+
+from ._credentials import SnowflakeIdentity, TokenType, token_header
+
+__all__ = ["SQL_ROUTES", "ModelKeys", "Route", "SnowflakeSettings", "access", "host_of"]
+
+Route: TypeAlias = Literal["openai", "messages", "complete", "sql", "legacy_sql"]
+SQL_ROUTES: Final = ("sql", "legacy_sql")
+ROUTES: Final = ("openai", "messages", "complete", *SQL_ROUTES)
+_OF_SESSIONS: Final = ("role", "warehouse", "database", "schema", "query_tag")
+_CREDITS: Final = ("input", "output", "cache_read", "cache_write", "guard")
+
+
+def host_of(account: str) -> str:
+    """Give an account's host: lower case, underscores as dashes.
+
+    Source: docs.snowflake.com, account identifiers (2026).
+    """
+    domain = "com.cn" if ".cn-" in account.lower() else "com"
+    return f"{account.lower().replace('_', '-')}.snowflakecomputing.{domain}"
+
+
+@attrs.frozen(kw_only=True)
+class ModelKeys:
+    """The plugin's own keys of an entry in `models`.
+
+    Attributes:
+        credits: Credits for a million tokens, as strings, by `input`, `output`, `cache_read`, `cache_write`, `guard`: the row
+            of Snowflake's Service Consumption Table that holds for the account.
+    """
+
+    credits: Mapping[str, str] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is no amount."""
+        for unit, amount in (self.credits or {}).items():
+            if unit not in _CREDITS:
+                raise ConfigurationError(f"credits knows {', '.join(_CREDITS)}, not {unit!r}")
+            try:
+                good = Decimal(amount) >= 0
+            except InvalidOperation:
+                good = False
+            if not good:
+                raise ConfigurationError(f'credits.{unit} must be an amount such as "1.5", not {amount!r}')
+
+
+@attrs.frozen(kw_only=True)
+class SnowflakeSettings:
+    """Config keys of a connection to Snowflake Cortex.
+
+    Attributes:
+        account: The account, `organisation-account` or its locator; not needed with `credentials`.
+        token: A reference to a token; not looked at where `credentials` are named.
+        token_type: What it is: a programmatic access token ("pat") or one of an OAuth server ("oauth").
+        credentials: The identity that a table `[credentials.NAME]` declares.
+        route: The way in: `openai`, `messages` or `complete` over REST; `sql` or `legacy_sql` through a session.
+        role: The role of sessions; over REST the user's default role holds.
+        warehouse: Where SQL runs; a small one is enough.
+        database: The database of sessions.
+        schema: The schema of sessions.
+        query_tag: Marks the statements of this connection in the query history.
+        sessions: Most sessions at once, and so most statements at once, of the routes of SQL.
+        base_url: Takes the place of the account's address: scheme and host.
+        proxy: The connection's proxy.
+        ca_bundle: The connection's certificate authorities.
+        headers: The connection's headers.
+        timeout: The connection's limits.
+    """
+
+    account: str | None = None
+    token: Secret = secret(env="SNOWFLAKE_TOKEN")
+    token_type: TokenType = "pat"  # noqa: S105 -- a word for the kind of a token
+    credentials: SnowflakeIdentity | None = None
+    route: Route = "openai"
+    role: str | None = None
+    warehouse: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    query_tag: str | None = None
+    sessions: int = 4
+    base_url: str | None = None
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_bundle: str | None = None
+    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
+    timeout: Any = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, when the config is loaded."""
+        if self.credentials is None and self.account is None and self.base_url is None:
+            raise ConfigurationError("account is missing; write it, or name [credentials.NAME] that has it")
+        if self.credentials is not None and not isinstance(self.credentials, SnowflakeIdentity):
+            raise ConfigurationError(
+                "credentials must be a SnowflakeIdentity; a program passes SnowflakeIdentity(session=session)"
+            )
+        idle = [name for name in _OF_SESSIONS if getattr(self, name) is not None]
+        if idle and not self.by_sql:
+            raise ConfigurationError(
+                f"{idle[0]} holds for sessions, which the route {self.route} has none of: over REST the user's default "
+                'role is used; set that (ALTER USER … SET DEFAULT_ROLE), or choose route = "sql"'
+            )
+        if self.sessions < 1:
+            raise ConfigurationError("sessions must be 1 or more")
+
+    @property
+    def by_sql(self) -> bool:
+        """Whether calls are SQL statements."""
+        return self.route in SQL_ROUTES
+
+    @property
+    def address(self) -> str | None:
+        """Where the account is: scheme and host; None if a file or a session knows."""
+        if self.base_url is not None:
+            return self.base_url.rstrip("/")
+        declared = self.credentials.settings if self.credentials is not None else None
+        if declared is not None and declared.host is not None:
+            return f"https://{declared.host}"
+        account = declared.account if declared is not None and declared.account else self.account
+        return None if account is None else f"https://{host_of(account)}"
+
+
+def access(settings: SnowflakeSettings) -> HttpAccess | Transport:
+    """Say how to reach the account: HTTP alone where that is enough, else a transport that can log in."""
+    identity = settings.credentials
+    if settings.by_sql:
+        from ._transport import SqlTransport
+
+        return SqlTransport(settings)
+    if identity is not None and identity.needs_login:
+        from ._transport import LoginTransport
+
+        return LoginTransport(settings)
+    if identity is not None:
+        auth, headers = identity.auth()
+        return HttpAccess(base_url=settings.address or "", auth=auth, headers=headers)
+    return HttpAccess(
+        base_url=settings.address or "",
+        auth=StaticHeader("Authorization", settings.token, "Bearer "),
+        headers=token_header(settings.token_type),
+    )

@@ -1,0 +1,206 @@
+"""Transports of the plugin's own: SQL through sessions, and REST for identities that must log in first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final
+
+from jackfield import Exchange, Frame, Head, HttpAccess, JackfieldError, Wire
+from jackfield.http import HttpTransport
+
+from ._errors import error as mapped
+from ._login import address_of, bearer_of, entry_of
+from ._sessions import Sessions, SessionSigner, Statement
+from ._settings import SnowflakeSettings
+
+__all__ = ["LoginTransport", "SqlTransport"]
+
+_TRIES: Final = 20
+_BETWEEN: Final = 0.5
+
+
+class SqlTransport:
+    """Carries wires as SQL statements over Snowpark sessions, each in a thread of its own pool."""
+
+    def __init__(self, settings: SnowflakeSettings) -> None:
+        self._sessions = Sessions(settings)
+        self._threads: ThreadPoolExecutor | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Import Snowpark and resolve secrets, off the event loop; sessions are opened when they are needed."""
+        await asyncio.to_thread(self._sessions.load)
+        # As many threads as sessions: what is too much waits here, and the default pool stays free for others.
+        self._threads = ThreadPoolExecutor(self._sessions.most, "jackfield-snowflake")
+
+    def exchange(self, wire: Wire) -> _SqlExchange:
+        """Run a statement. Leaving the context early cancels it."""
+        return _SqlExchange(self, Statement(self._sessions, wire.body["statement"], wire.body["bind"]))
+
+    async def run(self, statement: Statement) -> bytes:
+        """Run a statement in a thread; cancelled, it is cancelled at the service."""
+        if self._threads is None:
+            raise RuntimeError("this transport is closed")
+        running = asyncio.get_running_loop().run_in_executor(self._threads, statement.run)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if not running.cancel():  # it has begun: a thread cannot be stopped, its statement can
+                self._leave(statement, running)
+            raise
+
+    def _leave(self, statement: Statement, running: asyncio.Future[bytes]) -> None:
+        task = asyncio.get_running_loop().create_task(_cancel(statement, running))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def aclose(self) -> None:
+        """Close all sessions, after those that are being cancelled. May be called twice."""
+        if self._leaving:
+            await asyncio.gather(*self._leaving, return_exceptions=True)
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._sessions.close)
+
+    async def refresh_credentials(self, wire: Wire) -> bool:
+        """Drop the sessions, so that the next statement logs in anew."""
+        await asyncio.to_thread(self._sessions.drop_idle)
+        return True
+
+    def secrets(self) -> list[str]:
+        """Give every resolved secret."""
+        return self._sessions.secrets()
+
+
+async def _cancel(statement: Statement, running: asyncio.Future[bytes]) -> None:
+    """Cancel a statement until it is over; the first word may come before the service has heard of it."""
+    for _ in range(_TRIES):
+        await asyncio.to_thread(statement.cancel)
+        await asyncio.wait([running], timeout=_BETWEEN)
+        if running.done():
+            break
+    if running.done() and not running.cancelled():
+        running.exception()  # heard, so that nobody is warned of it
+
+
+class _SqlExchange:
+    """One statement under way."""
+
+    def __init__(self, transport: SqlTransport, statement: Statement) -> None:
+        self._transport = transport
+        self._statement = statement
+
+    async def __aenter__(self) -> Exchange:
+        return Exchange(Head(None), _Result(await self._transport.run(self._statement)))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class _Result:
+    """The frames of a result: one."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.ended = False
+
+    def __aiter__(self) -> _Result:
+        return self
+
+    async def __anext__(self) -> Sequence[Frame]:
+        if self.ended:
+            raise StopAsyncIteration
+        self.ended = True
+        return (Frame(self._body),)
+
+
+class LoginTransport:
+    """Carries wires over HTTP for an identity that is known only after a file was read or a session was opened."""
+
+    def __init__(self, settings: SnowflakeSettings) -> None:
+        self._settings = settings
+        self._http: HttpTransport | None = None
+        self._signer: SessionSigner | None = None
+        self._sessions = Sessions(settings)
+
+    async def open(self) -> None:
+        """Read the file or log in, in a thread; nothing is sent to a model.
+
+        Raises:
+            JackfieldError: There is no such identity, or it is refused.
+        """
+        access = await asyncio.to_thread(self._log_in)
+        settings = self._settings
+        http = HttpTransport(
+            access,
+            connect_timeout=getattr(settings.timeout, "connect", 10.0),
+            proxy=settings.proxy,
+            ca_bundle=settings.ca_bundle,
+            headers=settings.headers,
+        )
+        await http.open()
+        self._http = http
+
+    def _log_in(self) -> HttpAccess:
+        settings = self._settings
+        identity = settings.credentials.settings if settings.credentials is not None else None
+        if identity is not None and identity.connection is not None:
+            entry = entry_of(identity)
+            bearer = bearer_of(entry)
+            if bearer is not None:
+                return HttpAccess(base_url=address_of(settings, entry), auth=bearer[0], headers=bearer[1])
+        signer = SessionSigner(self._sessions)
+        self._signer = signer
+        _in_our_words(self._sessions.load)
+        _in_our_words(lambda: signer.prepare(refresh=False))
+        address = settings.base_url or signer.address
+        return HttpAccess(base_url=address, auth=signer)
+
+    def exchange(self, wire: Wire) -> Any:
+        """Send a wire."""
+        if self._http is None:
+            raise RuntimeError("this transport is not open")
+        return self._http.exchange(wire)
+
+    async def refresh_credentials(self, wire: Wire) -> bool:
+        """Renew the token."""
+        return self._http is not None and await self._http.refresh_credentials(wire)
+
+    def secrets(self) -> list[str]:
+        """Give every resolved secret."""
+        found = [] if self._http is None else self._http.secrets()
+        return found if self._signer is None else [*found, *self._signer.secrets()]
+
+    async def aclose(self) -> None:
+        """Close the pool and the session. May be called twice."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
+        signer, self._signer = self._signer, None
+        if signer is not None:
+            await asyncio.to_thread(signer.close)
+        await asyncio.to_thread(self._sessions.close)
+
+
+def _in_our_words(step: Callable[[], None]) -> None:
+    """Raise the driver's errors as ours: `open` is outside the reach of `jackfield_error`."""
+    try:
+        step()
+    except JackfieldError:
+        raise
+    except Exception as error:
+        made = mapped_error(error)
+        raise (made or error) from error
+
+
+def mapped_error(error: Exception) -> JackfieldError | None:
+    """Give our error for one of the driver's; None if it is none of them."""
+    from jackfield import Failure
+
+    return mapped(Failure(exception=error))

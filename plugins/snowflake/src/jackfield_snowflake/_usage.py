@@ -1,0 +1,83 @@
+"""Token counts of Cortex in our meaning, and the credits that they cost by what the administrator declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from jackfield import ModelRef, Rate, RateCard, Usage
+
+__all__ = ["credit_card", "credits_of", "read_usage", "with_credits"]
+
+_MILLION: Final = 1_000_000
+_SOURCE: Final = "declared credits"
+
+
+def read_usage(raw: Mapping[str, Any]) -> Usage:
+    """Read a usage of `inference:complete`, `inference:embed` or a SQL function.
+
+    Sources: docs.snowflake.com, COMPLETE and Cortex REST API (2026); snowflake.core 1.14.0. Should cached tokens stand
+    beside the prompt's, the total shows it. The tokens of Cortex Guard are billed apart.
+    """
+    get = raw.get
+    prompt, out, total = get("prompt_tokens"), get("completion_tokens"), get("total_tokens")
+    read, written = get("cache_read_input_tokens"), get("cache_write_input_tokens")
+    parts = (read or 0) + (written or 0)
+    if parts and prompt is not None and out is not None and total == prompt + out + parts:
+        prompt += parts
+    if prompt is None and out is None:
+        prompt = total  # an embedding's
+    guard = get("guard_tokens", get("guardrails_tokens"))
+    units = {"guard_token": Decimal(guard)} if guard else {}
+    return Usage(prompt, out, read, written, units=units)
+
+
+def credits_of(model: ModelRef) -> Mapping[str, Decimal] | None:
+    """Give the credits for one token of each kind, if they are declared."""
+    declared = model.declared.get("credits")
+    if not isinstance(declared, Mapping):
+        return None
+    return {unit: Decimal(amount) / _MILLION for unit, amount in declared.items()}
+
+
+def with_credits(usage: Usage, per_token: Mapping[str, Decimal], *, embeds: bool = False) -> Usage:
+    """Add to a usage the credits of what was counted, if all of it has a rate."""
+    out = 0 if embeds else usage.output_tokens
+    if (
+        usage.input_tokens is None
+        or out is None
+        or "input" not in per_token
+        or (out and "output" not in per_token)
+    ):
+        return usage
+    total, plain = out * per_token.get("output", Decimal(0)), usage.input_tokens
+    for count, unit in ((usage.cached_input_tokens, "cache_read"), (usage.cache_write_tokens, "cache_write")):
+        if count and unit in per_token:
+            total += count * per_token[unit]
+            plain -= count
+    total += max(0, plain) * per_token["input"]
+    units = dict(usage.units)
+    if "guard" in per_token and "guard_token" in units:
+        total += units.pop("guard_token") * per_token["guard"]
+    return attrs.evolve(usage, units={**units, "credit": round(total, 12)})
+
+
+def credit_card(model: ModelRef, usage: Usage) -> RateCard | None:
+    """Give what a call costs in credits: the cost where nobody said what a credit costs.
+
+    Where not every count has declared credits, the rates of those that have, so that the cost is partial and says what is missing.
+    """
+    declared = model.declared.get("credits")
+    if not isinstance(declared, Mapping):
+        return None
+    if "credit" in usage.units:
+        return RateCard({"credit": Rate("credit", Decimal(1), per=1, source=_SOURCE)}, "credit")
+    rates = {
+        unit: Rate(unit, Decimal(amount), source=_SOURCE)
+        for unit, amount in declared.items()
+        if unit != "guard"
+    }
+    return RateCard(rates, "credit")
