@@ -228,8 +228,6 @@ async def test_an_offline_connection_fetches_nothing(config):
     "asked",
     [
         {"n": 2},
-        {"tools": [{"name": "f"}]},
-        {"response_format": "json"},
         {"reasoning": "low"},
         {"user": "me"},
         {"temperature": -1},

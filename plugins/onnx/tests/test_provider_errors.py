@@ -23,6 +23,7 @@ MEANING = {
     "RuntimeMissingError": (jf.ConfigurationError, False),
     "RuntimeConflictError": (jf.ConfigurationError, False),
     "DeviceUnavailableError": (jf.ConfigurationError, False),
+    "MemoryExceededError": (jf.ConfigurationError, False),
     "UnknownModelError": (jf.NotFoundError, False),
     "PreparationError": (jf.ConfigurationError, False),
     "DownloadError": (jf.ConnectionFailedError, False),

@@ -13,7 +13,6 @@ from jackfield import (
     SummarizeRequest,
     Text,
     Thinking,
-    Tool,
     ToolCall,
     UnsupportedError,
 )
@@ -100,8 +99,3 @@ def test_the_authors_name_of_a_model_is_known_too(name):
 
     assert known.known
     assert known.limits.context_window == 8192
-
-
-def test_tools_are_refused_by_rule_as_well():
-    with pytest.raises(UnsupportedError, match="no tools"):
-        translated(Message("user", "hi"), tools=(Tool("f"),))

@@ -37,7 +37,7 @@ def jackfield_provider() -> ProviderInfo:
         id=PROVIDER,
         title="Local models on ONNX Runtime",
         settings=OnnxSettings,
-        kinds=frozenset({"chat", "completion", "embedding"}),
+        kinds=frozenset({"chat", "completion", "embedding", "rerank", "summarization"}),
         model_keys=OnnxModelKeys,
         docs="docs/providers/onnx.md",
     )

@@ -1,32 +1,46 @@
-"""A loaded embedding model: texts in, unit vectors out, off the event loop."""
+"""A loaded embedding model: texts in, vectors out, off the event loop."""
+
+from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Self
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from jackfield_onnx import _folder
-from jackfield_onnx._errors import EngineClosedError, GenerationError, RequestError, TextTooLongError
-from jackfield_onnx._runtime import (
-    OpenedSession,
-    RunOptions,
-    SessionSettings,
-    give_memory_back,
-    new_run_options,
-    open_session,
+from jackfield_onnx._batches import (
+    Piece,
+    Truncate,
+    batches,
+    cut_text,
+    demand_inputs,
+    demand_truncate,
+    run_batch,
 )
+from jackfield_onnx._encoders import EncoderFolder, read_encoder_folder
+from jackfield_onnx._errors import RequestError, UnsupportedModelError
+from jackfield_onnx._pooling import mean_pool, normalise, pool
+from jackfield_onnx._runtime import OpenedSession, RunOptions, Session, SessionSettings, open_session
 from jackfield_onnx._sampling import Floats
+from jackfield_onnx._worker import Worker, WorkSettings
 
-Truncate = Literal["error", "start", "end"]
+__all__ = ["Embedder", "Embeddings", "Truncate", "mean_pool", "normalise"]
 
-_BATCH = 32  # texts in one run: enough to fill the cores, and a cancellation waits for no more than this
-_SHORTEST_NORM = 1e-12
+_POOLED: Final = "sentence_embedding"
+_HIDDEN: Final = ("last_hidden_state", "token_embeddings")
+# What models call the prompt for our word.
+_PROMPT_NAMES: Final = {
+    "query": ("query", "search_query", "retrieval.query"),
+    "document": ("document", "passage", "search_document", "retrieval.passage"),
+    "classification": ("classification",),
+    "clustering": ("clustering", "separation"),
+    "similarity": ("similarity", "sts", "STS", "text-matching"),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -34,23 +48,16 @@ class Embeddings:
     """Vectors of some texts.
 
     Args:
-        vectors: float32 [texts, dimensions], each of length one, in the order of the texts.
-        tokens: Word pieces read, markers included.
+        vectors: float32 [texts, dimensions], in the order of the texts.
+        tokens: Tokens read, markers and prompts included.
         truncated: Positions of the texts that were cut.
+        seconds: Time of the model that went into it.
     """
 
     vectors: Floats
     tokens: int
     truncated: tuple[int, ...] = ()
-
-
-@attrs.frozen
-class _Piece:
-    """A tokenised text and its place in the request."""
-
-    index: int
-    ids: list[int]
-    cut: bool
+    seconds: float = 0.0
 
 
 class Embedder:
@@ -60,156 +67,200 @@ class Embedder:
         description: What the model's folder says.
         tokenizer: Its tokenizer.
         opened: Its session.
+        settings: Its queue.
     """
 
     def __init__(
-        self, description: _folder.EncoderDescription, tokenizer: Tokenizer, opened: OpenedSession
+        self,
+        description: EncoderFolder,
+        tokenizer: Tokenizer,
+        opened: OpenedSession,
+        settings: WorkSettings | None = None,
     ) -> None:
         self.description = description
         self.device = opened.device
         self._tokenizer = tokenizer
-        self._session: Any = opened.session
-        # One thread: a run uses all of the session's own threads already.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"jackfield-onnx {description.name}")
-        self._closed = False
-        self._running: RunOptions | None = None
+        self._session: Session | None = opened.session
+        demand_inputs(opened.session, description.name)
+        self._output, self.dimensions = _output(opened.session, description)
+        self._worker = Worker(description.name, "embedder", self._release, settings)
 
     @property
     def closed(self) -> bool:
         """Whether it takes no more requests."""
-        return self._closed
+        return self._worker.closed
 
     @classmethod
-    async def load(cls, folder: Path, session: SessionSettings | None = None) -> Self:
+    async def load(
+        cls,
+        folder: Path,
+        session: SessionSettings | None = None,
+        *,
+        precision: str = "auto",
+        settings: WorkSettings | None = None,
+    ) -> Self:
         """Load a model from its folder, off the event loop.
 
         Raises:
             DamagedModelError: When the folder is incomplete or malformed.
             DeviceUnavailableError: When the model cannot run where it was told to.
             RuntimeMissingError: When ONNX Runtime is not installed.
+            UnsupportedModelError: When the model wants what is not done here.
         """
-        return await asyncio.to_thread(cls._load, folder, SessionSettings() if session is None else session)
+        return await asyncio.to_thread(cls._load, folder, session or SessionSettings(), precision, settings)
 
     @classmethod
-    def _load(cls, folder: Path, session: SessionSettings) -> Self:
-        description = _folder.read_encoder(folder)
-        tokenizer = _folder.read_tokenizer(folder)
-        # A tokenizer's file may cut and pad on its own; here, cutting is the caller's choice and padding a batch's.
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return cls(description, tokenizer, open_session(folder / _folder.GRAPH_FILE, session))
+    def _load(
+        cls, folder: Path, session: SessionSettings, precision: str, settings: WorkSettings | None
+    ) -> Self:
+        description = read_encoder_folder(folder, precision)
+        tokenizer = read_uncut_tokenizer(folder)
+        return cls(description, tokenizer, open_session(description.graph, session), settings)
 
-    async def embed(self, texts: Sequence[str], *, truncate: Truncate = "error") -> Embeddings:
+    async def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        truncate: Truncate = "error",
+        dimensions: int | None = None,
+        input_type: str | None = None,
+        dimension_choices: Sequence[int] = (),
+    ) -> Embeddings:
         """Embed texts, off the event loop. Cancelling the task stops the run within milliseconds.
 
         Args:
             texts: Any number of them.
             truncate: What to do with a text that is too long: refuse it, or cut its `start` or its `end` off.
+            dimensions: Keep so many of a vector's first numbers; only lengths that the model was trained for.
+            input_type: What the texts are for; only where the model declares a prompt for it.
+            dimension_choices: Lengths beside those that the model's own files name.
 
         Raises:
             TextTooLongError: When a text is too long and may not be cut.
+            RequestError: When the model does not know what is asked for.
             EngineClosedError: When the embedder was closed.
         """
-        options = await asyncio.to_thread(new_run_options)
-        work = self._submit(self._embed, list(texts), truncate, options)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            options.terminate = True
-            raise
+        demand_truncate(truncate)
+        self._demand_dimensions(dimensions, dimension_choices)
+        prompt = self._prompt(input_type)
+        given = list(texts)
+
+        def work(options: RunOptions) -> Embeddings:
+            return self._embed(given, truncate, prompt, dimensions, options)
+
+        return await self._worker.run(work)
 
     async def count_tokens(self, texts: Sequence[str]) -> int:
-        """Count word pieces, markers included, uncut."""
-        return await asyncio.to_thread(lambda: sum(len(ids) for ids in self._encode(texts)))
+        """Count tokens, markers included, uncut."""
+        return await asyncio.to_thread(lambda: sum(len(one.ids) for one in self._encode(list(texts))))
 
     async def aclose(self) -> None:
         """Stop what runs, join the thread and release the memory. May be called twice."""
-        self._closed = True
-        if self._running is not None:
-            self._running.terminate = True
-        await asyncio.to_thread(self._thread.shutdown)
+        await self._worker.aclose()
+
+    def _release(self) -> None:
         self._session = None
-        await asyncio.to_thread(give_memory_back)
 
-    def _submit(self, *call: Any) -> "asyncio.Future[Embeddings]":
-        if self._closed:
-            raise self._closed_error()
-        return asyncio.get_running_loop().run_in_executor(self._thread, *call)
-
-    def _embed(self, texts: list[str], truncate: Truncate, options: RunOptions) -> Embeddings:
-        if self._closed:  # while this request was waiting
-            raise self._closed_error()
-        pieces = self._pieces(texts, truncate)
-        vectors = np.zeros((len(texts), self.description.dimensions), np.float32)
-        self._running = options
-        try:
-            for batch in _batches(pieces):
-                vectors[[piece.index for piece in batch]] = self._run(batch, options)
-        except Exception as error:
-            if self._closed:
-                raise self._closed_error() from error
-            raise GenerationError(f"embedding failed: {error}", self.description.name) from error
-        finally:
-            self._running = None
+    def _embed(
+        self, texts: list[str], truncate: Truncate, prompt: str, dimensions: int | None, options: RunOptions
+    ) -> Embeddings:
+        began = time.monotonic()
+        pieces = self._pieces(texts, truncate, prompt)
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        for batch in batches(pieces):
+            vectors[[piece.index for piece in batch]] = self._run(batch, options)
+        if dimensions is not None and dimensions < self.dimensions:
+            vectors = vectors[:, :dimensions]
+            # What is cut is no longer of length one, which programs rely on where the model says so.
+            vectors = normalise(vectors) if self.description.normalise else np.ascontiguousarray(vectors)
         return Embeddings(
             vectors=vectors,
             tokens=sum(len(piece.ids) for piece in pieces),
             truncated=tuple(piece.index for piece in pieces if piece.cut),
+            seconds=time.monotonic() - began,
         )
 
-    def _pieces(self, texts: list[str], truncate: Truncate) -> list[_Piece]:
-        if truncate not in {"error", "start", "end"}:
-            raise RequestError(f"truncate must be error, start or end, not {truncate!r}", "truncate")
-        limit = self.description.max_tokens
-        pieces = []
-        for index, ids in enumerate(self._encode(texts)):
-            excess = len(ids) - limit
-            if excess > 0 and truncate == "error":
-                raise TextTooLongError(index, len(ids), limit, self.description.name)
-            # The markers at both ends stay; the cut goes between one of them and the text.
-            if excess > 0 and truncate == "start":
-                ids[1 : 1 + excess] = []
-            elif excess > 0:
-                ids[-1 - excess : -1] = []
-            pieces.append(_Piece(index, ids, excess > 0))
-        return pieces
+    def _pieces(self, texts: list[str], truncate: Truncate, prompt: str) -> list[Piece]:
+        found, limit = self.description, self.description.max_tokens
+        skip = self._prompt_tokens(prompt) if prompt and found.skip_prompt else 0
+        if prompt:
+            texts = [prompt + text for text in texts]
+        pieces = [
+            cut_text(index, one, limit, truncate, found.name) for index, one in enumerate(self._encode(texts))
+        ]
+        return [attrs.evolve(piece, skip=skip) for piece in pieces] if skip else pieces
 
-    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        encodings: list[Any] = self._tokenizer.encode_batch(list(texts))
-        return [encoding.ids for encoding in encodings]
+    def _prompt_tokens(self, prompt: str) -> int:
+        """Count the tokens before the text: the prompt's and the marker's before it."""
+        (one,) = self._encode([prompt])
+        behind = 0
+        while behind < len(one.ids) and one.sequence_ids[-1 - behind] is None:
+            behind += 1
+        return len(one.ids) - behind
 
-    def _run(self, batch: list[_Piece], options: RunOptions) -> Floats:
-        """Run a batch: the mean of the last hidden states over the real tokens, at length one."""
-        ids = np.zeros((len(batch), max(len(piece.ids) for piece in batch)), np.int64)
-        mask = np.zeros_like(ids)
-        for row, piece in enumerate(batch):
-            ids[row, : len(piece.ids)] = piece.ids
-            mask[row, : len(piece.ids)] = 1
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        (hidden,) = self._session.run(["last_hidden_state"], feed, options)
-        return normalise(mean_pool(hidden, mask))
+    def _encode(self, texts: list[str]) -> list[Any]:
+        if not self.description.cased:
+            texts = [text.lower() for text in texts]
+        encodings: list[Any] = self._tokenizer.encode_batch(texts)
+        return encodings
 
-    def _closed_error(self) -> EngineClosedError:
-        return EngineClosedError(
-            "the embedder was closed", self.description.name, "Load it again before the next request."
+    def _run(self, batch: list[Piece], options: RunOptions) -> Floats:
+        if self._session is None:
+            raise RuntimeError("the session was released")
+        found, counted = run_batch(self._session, batch, self._output, self.description.pad, options)
+        if found.ndim == 2:  # pooled by the graph
+            return found
+        vectors = pool(found, counted, self.description.poolings)
+        return normalise(vectors) if self.description.normalise else vectors
+
+    def _demand_dimensions(self, dimensions: int | None, declared: Sequence[int]) -> None:
+        allowed = {*self.description.dimension_choices, *declared, self.dimensions}
+        if dimensions is not None and dimensions not in allowed:
+            raise RequestError(
+                f"vectors of {dimensions} numbers are not what this model was trained for; it gives "
+                f"{', '.join(map(str, sorted(allowed)))}",
+                "dimensions",
+                "If its authors document others, declare them: dimension_choices = [256] in the entry of the model.",
+            )
+
+    def _prompt(self, input_type: str | None) -> str:
+        prompts = self.description.prompts
+        if input_type is None:
+            default = self.description.default_prompt
+            return "" if default is None else prompts.get(default, "")
+        found = next((name for name in _PROMPT_NAMES.get(input_type, ()) if name in prompts), None)
+        if found is None:
+            known = f"it knows {', '.join(sorted(prompts))}" if prompts else "it embeds all texts alike"
+            raise RequestError(f"the model declares no prompt for {input_type!r}; {known}", "input_type")
+        return prompts[found]
+
+
+def read_uncut_tokenizer(folder: Path) -> Tokenizer:
+    """Read a folder's tokenizer, which may have been told to cut and pad.
+
+    Here, cutting is the caller's choice and padding a batch's.
+
+    Raises:
+        DamagedModelError: It is missing or malformed.
+    """
+    tokenizer = _folder.read_tokenizer(folder)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _output(session: Session, description: EncoderFolder) -> tuple[str, int]:
+    """Choose the graph's output, and say how long its vectors are."""
+    outputs = {slot.name: slot for slot in session.get_outputs()}
+    # What the graph pools itself knows nothing of prompts that do not count.
+    if _POOLED in outputs and not description.skip_prompt:
+        name, ways = _POOLED, 1
+    else:
+        ways = len(description.poolings)
+        name = next((name for name in _HIDDEN if name in outputs), "")
+    size = outputs[name].shape[-1] if name else None
+    if not name or not (isinstance(size, int) or description.dimensions):
+        raise UnsupportedModelError(
+            f"this graph is not run here: its outputs are {', '.join(outputs)}", description.name
         )
-
-
-def mean_pool(hidden: Floats, mask: npt.NDArray[np.int64]) -> Floats:
-    """Average hidden states [texts, tokens, dimensions] over the tokens that the mask [texts, tokens] keeps."""
-    weights = mask[..., None].astype(np.float32)
-    mean: Floats = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
-    return mean
-
-
-def normalise(vectors: Floats) -> Floats:
-    """Scale rows to length one."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, _SHORTEST_NORM), dtype=np.float32)
-
-
-def _batches(pieces: list[_Piece]) -> Iterator[list[_Piece]]:
-    """Group texts of similar length, so that short ones do not pay for the padding of a long one."""
-    ordered = sorted(pieces, key=lambda piece: len(piece.ids))
-    for start in range(0, len(ordered), _BATCH):
-        yield ordered[start : start + _BATCH]
+    return name, (size if isinstance(size, int) else description.dimensions or 0) * ways

@@ -4,6 +4,7 @@
     ├── RuntimeMissingError       no ONNX Runtime is installed
     ├── RuntimeConflictError      two of them are
     ├── DeviceUnavailableError    asked for a GPU, got none
+    ├── MemoryExceededError       the model does not fit into the memory
     ├── UnknownModelError         not in the catalogue
     ├── PreparationError          a model could not be fetched, checked or converted
     │   ├── DownloadError
@@ -59,6 +60,10 @@ class RuntimeConflictError(LocalModelError):
 
 class DeviceUnavailableError(LocalModelError):
     """The declared device cannot be used."""
+
+
+class MemoryExceededError(LocalModelError):
+    """A model does not fit into the memory that is declared or available."""
 
 
 class UnknownModelError(LocalModelError):

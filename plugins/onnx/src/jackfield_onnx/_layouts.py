@@ -151,7 +151,7 @@ def _optimum(folder: Path, precision: str) -> DecoderFolder:
     ends = generation.get("eos_token_id", config.get("eos_token_id"))
     # Where the file is silent, what transformers does holds: greedy, or else the fifty likeliest tokens.
     greedy = not generation.get("do_sample", False)
-    graph, found = _choose_graph(folder, precision)
+    graph, found = choose_graph(folder, precision)
     return DecoderFolder(
         description=_folder.DecoderDescription(
             name=folder.name,
@@ -175,7 +175,13 @@ def _optimum(folder: Path, precision: str) -> DecoderFolder:
     )
 
 
-def _choose_graph(folder: Path, precision: str) -> tuple[Path, str]:
+def choose_graph(folder: Path, precision: str) -> tuple[Path, str]:
+    """Choose the graph of a precision among those of a folder, and say of which precision it is.
+
+    Raises:
+        DamagedModelError: When there is none.
+        UnsupportedModelError: When there is none of that precision.
+    """
     found = {
         name: path
         for name, suffixes in _SUFFIXES.items()

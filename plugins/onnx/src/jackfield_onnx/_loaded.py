@@ -14,18 +14,40 @@ import attrs
 from jackfield.progress import report
 
 from ._catalogue import known_entry
+from ._cuda import offered
 from ._embedder import Embedder
 from ._engine import Engine, EngineSettings
 from ._errors import EngineClosedError, PreparationError
-from ._runtime import SessionSettings
+from ._memory import Estimate, available_memory, demand_room, estimate_decoder, estimate_other
+from ._reranker import Reranker
+from ._runtime import SessionSettings, load_runtime
 from ._settings import OnnxSettings, as_bytes
 from ._store import ModelStore
+from ._summarizer import Summarizer
+from ._worker import WorkSettings
 
-__all__ = ["LoadedModels"]
+__all__ = ["LoadedModels", "Where"]
 
-_Model: TypeAlias = Engine | Embedder
-_Key: TypeAlias = tuple[type, str]
-T = TypeVar("T", Engine, Embedder)
+_Model: TypeAlias = Engine | Embedder | Reranker | Summarizer
+_Key: TypeAlias = tuple[type, str, str, str]
+T = TypeVar("T", Engine, Embedder, Reranker, Summarizer)
+
+
+@attrs.frozen(kw_only=True)
+class Where:
+    """Where a model is found.
+
+    Args:
+        model: Its name in the catalogue, or any name if another place is given.
+        folder: A folder outside the cache.
+        hub: Its id on a model hub.
+        revision: Which state of it; None takes the newest.
+    """
+
+    model: str
+    folder: str | None = None
+    hub: str | None = None
+    revision: str | None = None
 
 
 @attrs.define
@@ -48,12 +70,14 @@ class LoadedModels:
     def __init__(self, settings: OnnxSettings) -> None:
         self._settings = settings
         limit = settings.memory_limit
+        self._limit = None if limit is None else as_bytes(limit)
         self._session = SessionSettings(
             device=settings.device,
             threads=settings.threads,
             spinning=settings.spinning,
-            memory_limit=None if limit is None else as_bytes(limit),
+            memory_limit=self._limit,
         )
+        self._work = WorkSettings(max_queue=settings.max_queue, queue_timeout=settings.queue_timeout)
         self.store = ModelStore(settings.cache_dir)
         self._loaded: dict[_Key, _Model] = {}
         self._flights: dict[_Key, _Flight] = {}
@@ -61,12 +85,11 @@ class LoadedModels:
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def engine(self, model: str, folder: str | None = None, chat_template: str | None = None) -> Engine:
+    async def engine(self, where: Where, chat_template: str | None = None) -> Engine:
         """Give a chat model; the first caller has it fetched, prepared and loaded.
 
         Args:
-            model: Its name in the catalogue, or any name if there is a folder.
-            folder: Where it is, for a model outside the catalogue.
+            where: Where it is found.
             chat_template: A file with a template, in the place of the model's own.
 
         Raises:
@@ -86,17 +109,42 @@ class LoadedModels:
         )
 
         async def load(place: Path) -> Engine:
+            await self._demand_room(
+                lambda: estimate_decoder(place, declared.precision, declared.max_context, declared.slots),
+                where,
+            )
             return await Engine.load(place, settings)
 
-        return await self._get(Engine, model, folder, load, variant=chat_template or "")
+        return await self._get(Engine, where, load, variant=chat_template or "")
 
-    async def embedder(self, model: str, folder: str | None = None) -> Embedder:
+    async def embedder(self, where: Where) -> Embedder:
         """Give an embedding model, as `engine` does."""
 
         async def load(place: Path) -> Embedder:
-            return await Embedder.load(place, self._session)
+            precision = self._settings.precision
+            await self._demand_room(lambda: estimate_other(place, "embedding", precision), where)
+            return await Embedder.load(place, self._session, precision=precision, settings=self._work)
 
-        return await self._get(Embedder, model, folder, load)
+        return await self._get(Embedder, where, load)
+
+    async def reranker(self, where: Where) -> Reranker:
+        """Give a reranker, as `engine` does."""
+
+        async def load(place: Path) -> Reranker:
+            precision = self._settings.precision
+            await self._demand_room(lambda: estimate_other(place, "rerank", precision), where)
+            return await Reranker.load(place, self._session, precision=precision, settings=self._work)
+
+        return await self._get(Reranker, where, load)
+
+    async def summarizer(self, where: Where) -> Summarizer:
+        """Give a summarization model, as `engine` does."""
+
+        async def load(place: Path) -> Summarizer:
+            await self._demand_room(lambda: estimate_other(place, "summarization", "auto"), where)
+            return await Summarizer.load(place, self._session, settings=self._work)
+
+        return await self._get(Summarizer, where, load)
 
     @contextmanager
     def in_use(self, model: _Model) -> Iterator[None]:
@@ -145,29 +193,27 @@ class LoadedModels:
     async def _get(
         self,
         kind: type[T],
-        model: str,
-        folder: str | None,
+        where: Where,
         load: Callable[[Path], Awaitable[T]],
         *,
         variant: str = "",
     ) -> T:
-        entry = None if folder is not None else known_entry(model)
-        key = (kind, (folder or (model if entry is None else entry.id)) + variant)
+        entry = known_entry(where.model)
+        name = where.folder or where.hub or (where.model if entry is None else entry.id)
+        key = (kind, name, where.revision or "", variant)
         found = self._loaded.get(key)
         if found is None or found.closed:
-            found = await self._join(key, model, folder, load)
+            found = await self._join(key, where, load)
         self._touch(found)
         if not isinstance(found, kind):  # the key says it is; this says it to the type checker
             raise TypeError(f"{key} holds a {type(found).__name__}")
         return found
 
-    async def _join(
-        self, key: _Key, model: str, folder: str | None, load: Callable[[Path], Awaitable[_Model]]
-    ) -> _Model:
+    async def _join(self, key: _Key, where: Where, load: Callable[[Path], Awaitable[_Model]]) -> _Model:
         """Wait for a model with all others that do; the last who gives up stops the work."""
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.create_task(self._load(key, model, folder, load)))
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._load(key, where, load)))
             flight.task.add_done_callback(lambda task: self._landed(key, task))
         flight.waiting += 1
         try:
@@ -175,7 +221,7 @@ class LoadedModels:
         except asyncio.CancelledError:
             if flight.task.cancelled() and not _is_cancelled():
                 raise EngineClosedError(
-                    "the connection was closed while the model was loaded", model
+                    "the connection was closed while the model was loaded", where.model
                 ) from None
             raise
         finally:
@@ -192,20 +238,30 @@ class LoadedModels:
         if not task.cancelled():
             task.exception()  # read here in case nobody waits any more
 
-    async def _load(
-        self, key: _Key, model: str, folder: str | None, load: Callable[[Path], Awaitable[_Model]]
-    ) -> _Model:
-        place = await self._place(model) if folder is None else _declared(folder)
+    async def _load(self, key: _Key, where: Where, load: Callable[[Path], Awaitable[_Model]]) -> _Model:
+        place = await self._place(where) if where.folder is None else _declared(where.folder)
         found = await load(place)
         self._loaded[key] = found
         return found
 
-    async def _place(self, model: str) -> Path:
+    async def _demand_room(self, reckon: Callable[[], Estimate], where: Where) -> None:
+        """Check that a model fits into the memory, before any of it is loaded."""
+
+        def check() -> None:
+            # What a GPU has left, only its runtime could say; there, the declared limit holds.
+            on_cpu = self._settings.device == "cpu" or not offered(load_runtime())
+            available = available_memory() if on_cpu else None
+            demand_room(reckon(), where.model, self._limit, available)
+
+        await asyncio.to_thread(check)
+
+    async def _place(self, where: Where) -> Path:
+        model = where.model
         if self._settings.offline and not await asyncio.to_thread(self.store.is_ready, model):
             raise PreparationError(
                 "the model is not in the cache, and this connection is declared offline",
                 f"{model} in {self.store.root}",
-                "Copy a prepared model into the cache, or remove `offline` once.",
+                "Bring a prepared model with `jackfield onnx import`, or remove `offline` once.",
             )
         return await self.store.obtain(model, progress=report)
 

@@ -56,6 +56,12 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
     if isinstance(request, RerankRequest):
         return _rerank(model, request, capabilities)
     if isinstance(request, SummarizeRequest):
+        if not capabilities.kinds:
+            # A chat model would sum up by emulation, which the core does when it knows the kind.
+            raise UnsupportedError(
+                f"{model.id} does not say whether it is made for summaries; declare its kind",
+                parameter="kind",
+            )
         return _summary(model, request, capabilities)
     if isinstance(request, CompletionRequest):
         return _text(model, request, capabilities, "completion")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jackfield import Exchange, Frame, Head, Headers, Wire
 
-from ._errors import EngineClosedError, LocalModelError
+from ._errors import EngineClosedError, LocalModelError, RequestError
 from ._listing import as_bytes
 from ._provider_errors import as_jackfield
 from ._settings import OnnxSettings
+from ._tools import FORMATS, ToolFormat
 
 if TYPE_CHECKING:
+    from ._embedder import Embedder
     from ._engine import Engine, GenerateRequest, Generation
-    from ._loaded import LoadedModels
+    from ._loaded import LoadedModels, Where
+    from ._reranker import Reranker
+    from ._summarizer import Summarizer
 
 __all__ = ["OnnxTransport"]
 
@@ -43,10 +48,8 @@ class OnnxTransport:
 
     async def prepare(self, wire: Wire) -> None:
         """Have the wire's model in memory: fetched, converted and loaded if this is its first use."""
-        if wire.path == "embedding":
-            await self._opened.embedder(**_which(wire.body))
-        elif wire.path != "models":
-            await self._opened.engine(**_which_engine(wire.body))
+        if wire.path != "models":
+            await self._model(wire)
 
     @asynccontextmanager
     async def exchange(self, wire: Wire) -> AsyncIterator[Exchange]:
@@ -55,22 +58,26 @@ class OnnxTransport:
         if wire.path == "models":
             stored = await asyncio.to_thread(models.store.list)
             yield Exchange(_LISTED, _once(Frame(as_bytes(stored))))
-        elif wire.path == "embedding":
-            embedder = await models.embedder(**_which(body))
-            with models.in_use(embedder):
-                found = await embedder.embed(body["input"], truncate=body.get("truncate", "error"))
-                yield Exchange(Head(None), _once(Frame(found, "vectors")))
-        elif wire.path == "count":
-            engine = await models.engine(**_which_engine(body))
-            with models.in_use(engine):
-                asked = _request(body, engine)
-                counted = await engine.count_tokens(asked.prompt, asked.tools)
-                yield Exchange(Head(None), _once(Frame(counted, "count")))
-        else:
-            engine = await models.engine(**_which_engine(body))
-            with models.in_use(engine):
-                async with engine.generate(_request(body, engine)) as generation:
-                    yield Exchange(Head(None), _steps(generation))
+            return
+        model: Any = await self._model(wire)
+        with models.in_use(model):
+            if wire.path in _WHOLE:
+                yield Exchange(Head(None), _once(await _WHOLE[wire.path](model, body)))
+            else:
+                asked, form = await asyncio.to_thread(_read, body, model)
+                async with model.generate(asked) as generation:
+                    yield Exchange(Head(None), _steps(generation, _first_frame(form, body)))
+
+    async def _model(self, wire: Wire) -> Engine | Embedder | Reranker | Summarizer:
+        models, body = self._opened, wire.body
+        where = _where(body)
+        if wire.path == "embedding":
+            return await models.embedder(where)
+        if wire.path == "rerank":
+            return await models.reranker(where)
+        if wire.path == "summarization":
+            return await models.summarizer(where)
+        return await models.engine(where, body.get("chat_template"))
 
     async def aclose(self) -> None:
         """Stop every answer, join the threads and release the models; may be called twice."""
@@ -94,24 +101,78 @@ def _import_engine(settings: OnnxSettings) -> LoadedModels:
     return LoadedModels(settings)
 
 
-def _which(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"model": body["model"], "folder": body.get("folder")}
+def _where(body: Mapping[str, Any]) -> Where:
+    from ._loaded import Where
+
+    return Where(**{name: body[name] for name in ("model", "folder", "hub", "revision") if name in body})
 
 
-def _which_engine(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_which(body), "chat_template": body.get("chat_template")}
+def _read(body: Mapping[str, Any], engine: Engine) -> tuple[GenerateRequest, ToolFormat | None]:
+    from ._asking import read_request, tool_format
+
+    return read_request(body, engine), tool_format(body, engine)
 
 
-def _request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
-    from ._asking import read_request
+async def _embed(model: Embedder, body: Mapping[str, Any]) -> Frame:
+    names = ("truncate", "dimensions", "input_type", "dimension_choices")
+    given = _given(body, {"input", *names})
+    return Frame(await model.embed(given.pop("input"), **given), "vectors")
 
-    return read_request(body, engine)
+
+async def _rank(model: Reranker, body: Mapping[str, Any]) -> Frame:
+    given = _given(body, {"query", "documents", "top_n", "truncate"})
+    return Frame(await model.rank(given.pop("query"), given.pop("documents"), **given), "scores")
+
+
+async def _summarize(model: Summarizer, body: Mapping[str, Any]) -> Frame:
+    given = _given(body, {"text", "max_tokens", "num_beams"})
+    found = await model.summarize(
+        given["text"], max_tokens=given.get("max_tokens"), beams=given.get("num_beams")
+    )
+    return Frame(found, "step")
+
+
+async def _count(model: Engine, body: Mapping[str, Any]) -> Frame:
+    asked, _ = await asyncio.to_thread(_read, body, model)
+    return Frame(await model.count_tokens(asked.prompt, asked.tools), "count")
+
+
+_WHOLE: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Awaitable[Frame]]]] = {
+    "embedding": _embed,
+    "rerank": _rank,
+    "summarization": _summarize,
+    "count": _count,
+}
+
+
+def _given(body: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    """Give what a model shall be asked.
+
+    Raises:
+        RequestError: The body holds something else.
+    """
+    unknown = body.keys() - names - {"model", "folder", "hub", "revision"}
+    if unknown:
+        raise RequestError("the engine has no such parameter", min(unknown), "Leave it out.")
+    return {name: value for name, value in body.items() if name in names}
+
+
+def _first_frame(form: ToolFormat | None, body: Mapping[str, Any]) -> Sequence[Frame]:
+    """Tell the decoder how the answer's calls are written, if tools are offered."""
+    if form is None:
+        return ()
+    name = next(name for name, one in FORMATS.items() if one is form)
+    # Nine letters and digits with the number of the call: what Mistral's templates demand of an id, and others take.
+    seed = secrets.token_hex(4)[:7]
+    told = {"format": name, "seed": seed, "single": body.get("parallel_tool_calls") is False}
+    return (Frame(told, "tools"),)
 
 
 async def _once(frame: Frame) -> AsyncIterator[Sequence[Frame]]:
     yield (frame,)
 
 
-async def _steps(generation: Generation) -> AsyncIterator[Sequence[Frame]]:
+async def _steps(generation: Generation, first: Sequence[Frame]) -> AsyncIterator[Sequence[Frame]]:
     async for step in generation:
-        yield (Frame((step, generation.usage), "step"),)
+        yield (*first, Frame((step, generation.usage), "step"))
+        first = ()
