@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 COLOURS = {
     "jackfield": "#00796b", "jackfield without numpy": "#4db6ac",
     "openai": "#5c6bc0", "pydantic-ai": "#ef6c00", "litellm": "#8d6e63",
+    "int8": "#00796b", "fp32": "#4db6ac", "llama.cpp": "#ef6c00",
 }  # fmt: skip
 
 
@@ -131,7 +132,7 @@ are 64 vectors of 1,536 numbers, sent as base64, and their floor is the standard
 """
 
 
-def svg(rows: list[Row]) -> str:
+def svg(rows: list[Row], title: str = "CPU as a multiple of the floor") -> str:
     """Draw ratios on a logarithmic scale, one line a row."""
     shown = [row for row in rows if row.ratios]
     left, right, top, step = 300, 40, 56, 34
@@ -145,7 +146,7 @@ def svg(rows: list[Row]) -> str:
     marks = [mark for mark in (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if lowest <= mark <= highest]
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
-        "<title>CPU as a multiple of the floor</title>",
+        f"<title>{escape(title)}</title>",
         '<g font-size="13">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]

@@ -170,7 +170,11 @@ def main() -> None:
         ]
         (assets / "benchmarks.svg").write_text(svg(plotted), "utf-8")
         path = ROOT / "docs" / "explanation" / "benchmarks.md"
-        path.write_text(page(rows, "../assets/benchmarks.svg", found), "utf-8")
+        # What `local.py` wrote stays.
+        _, mark, local = path.read_text("utf-8").partition("<!-- local models -->")
+        path.write_text(
+            page(rows, "../assets/benchmarks.svg", found) + ("\n" + mark + local if mark else ""), "utf-8"
+        )
 
 
 if __name__ == "__main__":
