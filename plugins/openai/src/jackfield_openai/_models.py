@@ -11,7 +11,15 @@ import attrs
 
 from jackfield import Capabilities, Capability, Limits, ParameterRule
 
-__all__ = ["capabilities", "efforts_of", "only_responses", "retired", "rules_for"]
+__all__ = [
+    "capabilities",
+    "efforts_of",
+    "known_models",
+    "only_responses",
+    "reasons",
+    "retired",
+    "rules_for",
+]
 
 # Source: OpenAI's Python SDK 3.54.0 and API reference, November 2026: parameters of chat completions.
 _RANGES: Final[Mapping[str, ParameterRule]] = {
@@ -63,6 +71,17 @@ def _row(model: str) -> Mapping[str, Any] | None:
 def _family(row: Mapping[str, Any]) -> Mapping[str, Any]:
     family: Mapping[str, Any] = _table()["families"].get(row.get("family"), {})
     return family
+
+
+def known_models() -> tuple[str, ...]:
+    """Name the models of the table."""
+    return tuple(_table()["models"])
+
+
+def reasons(model: str) -> str | None:
+    """Say when a model of the table thinks: always, never, when asked, unless none; None if that is unknown."""
+    row = _row(model)
+    return None if row is None else _family(row).get("reasons")
 
 
 @lru_cache(maxsize=256)
