@@ -204,6 +204,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from ._vectors import vector_reader
+    from ._whole import WholeDecoder
     from ._wire import (
         Failure,
         Frame,
@@ -363,6 +364,7 @@ _MODULE_BY_NAME = {
     "Usage": "_usage",
     "UsageUpdate": "_events",
     "WatchedStream": "_replay",
+    "WholeDecoder": "_whole",
     "Wire": "_wire",
 }
 
@@ -508,6 +510,7 @@ __all__ = [
     "Usage",
     "UsageUpdate",
     "WatchedStream",
+    "WholeDecoder",
     "Wire",
     "events_of",
     "find_model",

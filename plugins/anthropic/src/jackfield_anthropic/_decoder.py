@@ -26,7 +26,7 @@ from ._blocks import BlockReader
 from ._errors import fail, raise_failure
 from ._usage import read_usage
 
-__all__ = ["CountDecoder", "MessageDecoder"]
+__all__ = ["MessageDecoder", "read_count"]
 
 _STOPS: Final[Mapping[str, FinishReason]] = {
     "end_turn": "stop",
@@ -190,25 +190,7 @@ class MessageDecoder:
         yield from self._end({})
 
 
-class CountDecoder:
-    """Reads the answer of the endpoint that counts tokens."""
-
-    def __init__(self) -> None:
-        self._counted = False
-
-    def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
-        return []
-
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole answer."""
-        body = orjson.loads(frame.data)
-        raise_failure(body)
-        self._counted = True
-        return [TokensCounted(body["input_tokens"])]
-
-    def finish(self) -> list[Event]:
-        """Check that there was an answer."""
-        if not self._counted:
-            raise MalformedResponseError("the answer has no body")
-        return []
+def read_count(value: Any) -> Iterator[Event]:
+    """Read the answer of the endpoint that counts tokens."""
+    raise_failure(value)
+    yield TokensCounted(value["input_tokens"])

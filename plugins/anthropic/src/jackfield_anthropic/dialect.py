@@ -34,6 +34,7 @@ from jackfield import (
     Request,
     Translation,
     UnsupportedError,
+    WholeDecoder,
     Wire,
 )
 
@@ -187,6 +188,8 @@ def decoder(dialect: Dialect, wire: Wire) -> Decoder:
         from ._complete import CompletionDecoder
 
         return CompletionDecoder()
-    from ._decoder import CountDecoder, MessageDecoder
+    from ._decoder import MessageDecoder, read_count
 
-    return CountDecoder() if api == "count" else MessageDecoder(dialect.id, wire.meta.get("json_tool"))
+    return (
+        WholeDecoder(read_count) if api == "count" else MessageDecoder(dialect.id, wire.meta.get("json_tool"))
+    )

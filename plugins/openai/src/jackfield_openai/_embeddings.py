@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-
-import orjson
 
 from jackfield import (
     UNSET,
@@ -13,8 +11,6 @@ from jackfield import (
     EmbeddingData,
     EmbedRequest,
     Event,
-    Frame,
-    Head,
     MalformedResponseError,
     ModelRef,
     ParameterWriter,
@@ -28,9 +24,8 @@ from jackfield import (
 
 from ._chat import put_renamed
 from ._dialect import Dialect
-from ._usage import read_usage
 
-__all__ = ["EmbeddingDecoder", "translate_embedding"]
+__all__ = ["read_embeddings", "translate_embedding"]
 
 
 def translate_embedding(
@@ -75,37 +70,23 @@ def _put_input_type(dialect: Dialect, writer: ParameterWriter) -> None:
         writer.refuse("input_type", f"the service knows {', '.join(dialect.input_types)}", wanted)
 
 
-class EmbeddingDecoder:
-    """Reads embeddings, as base64 or as numbers."""
+def read_embeddings(read_usage: Callable[[Mapping[str, Any]], Usage], value: Any) -> Iterator[Event]:
+    """Read embeddings, as base64 or as numbers.
 
-    def __init__(self, usage: Callable[[Mapping[str, Any]], Usage] = read_usage) -> None:
-        self._body: Any = None
-        self._usage = usage
+    Args:
+        read_usage: Reads what was used.
+        value: The whole answer.
+    """
+    from ._errors import raise_failure
 
-    def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
-        return []
-
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole answer."""
-        from ._errors import raise_failure
-
-        self._body = body = orjson.loads(frame.data)
-        entries = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(entries, list):
-            raise_failure(body)
-            raise MalformedResponseError("the answer has no list `data` of embeddings", body=frame.data)
-        vectors = vector_reader()
-        events: list[Event] = [Started(body.get("id"), body.get("model"))]
-        for position, entry in enumerate(entries):
-            events.append(EmbeddingData(entry.get("index", position), vectors(entry["embedding"])))
-        usage = body.get("usage")
-        if usage:
-            events.append(UsageUpdate(self._usage(usage), usage))
-        return events
-
-    def finish(self) -> list[Event]:
-        """Check that there was an answer."""
-        if self._body is None:
-            raise MalformedResponseError("the answer has no body")
-        return []
+    entries = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(entries, list):
+        raise_failure(value)
+        raise MalformedResponseError("the answer has no list `data` of embeddings")
+    yield Started(value.get("id"), value.get("model"))
+    vectors = vector_reader()
+    for position, entry in enumerate(entries):
+        yield EmbeddingData(entry.get("index", position), vectors(entry["embedding"]))
+    usage = value.get("usage")
+    if usage:
+        yield UsageUpdate(read_usage(usage), usage)

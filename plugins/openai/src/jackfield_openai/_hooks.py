@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from jackfield import (
     Capabilities,
     ChatRequest,
@@ -13,6 +15,7 @@ from jackfield import (
     Request,
     Translation,
     UnsupportedError,
+    WholeDecoder,
     Wire,
 )
 
@@ -55,13 +58,13 @@ def decoder(dialect: Dialect, wire: Wire) -> Decoder:
     """Give the decoder for the answer to a wire of the dialect."""
     api = wire.meta.get("api")
     if api == "embedding":
-        from ._embeddings import EmbeddingDecoder
+        from ._embeddings import read_embeddings
 
-        return EmbeddingDecoder(dialect.usage)
+        return WholeDecoder(partial(read_embeddings, dialect.usage))
     if api in ("responses", "count"):
-        from ._responses_decoder import CountDecoder, ResponsesDecoder
+        from ._responses_decoder import ResponsesDecoder, read_count
 
-        return ResponsesDecoder(dialect, wire) if api == "responses" else CountDecoder()
+        return ResponsesDecoder(dialect, wire) if api == "responses" else WholeDecoder(read_count)
     return ChatDecoder(dialect, wire)
 
 

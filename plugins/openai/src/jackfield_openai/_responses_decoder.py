@@ -36,7 +36,7 @@ from ._dialect import Dialect
 from ._errors import fail, raise_failure
 from ._reading import FINISH_REASONS, read_citation, read_logprobs
 
-__all__ = ["CountDecoder", "ResponsesDecoder"]
+__all__ = ["ResponsesDecoder", "read_count"]
 
 _CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
 _TERMINAL: Final = frozenset({"response.completed", "response.incomplete"})
@@ -219,25 +219,7 @@ class ResponsesDecoder:
         yield Finish(reason, 0, raw)
 
 
-class CountDecoder:
-    """Reads the answer of the endpoint that counts tokens."""
-
-    def __init__(self) -> None:
-        self._counted = False
-
-    def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
-        return []
-
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole answer."""
-        body = orjson.loads(frame.data)
-        raise_failure(body)
-        self._counted = True
-        return [TokensCounted(body["input_tokens"])]
-
-    def finish(self) -> list[Event]:
-        """Check that there was an answer."""
-        if not self._counted:
-            raise MalformedResponseError("the answer has no body")
-        return []
+def read_count(value: Any) -> Iterator[Event]:
+    """Read the answer of the endpoint that counts tokens."""
+    raise_failure(value)
+    yield TokensCounted(value["input_tokens"])

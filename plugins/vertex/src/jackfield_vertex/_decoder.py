@@ -35,7 +35,7 @@ from ._errors import blocked, fail
 from ._partial import PartialArguments
 from ._usage import read_usage
 
-__all__ = ["CountDecoder", "GeminiDecoder", "values_of"]
+__all__ = ["GeminiDecoder", "objects_in", "read_count", "values_of"]
 
 PROVIDER: Final = "vertex"
 
@@ -84,10 +84,20 @@ def values_of(data: bytes) -> list[dict[str, Any]]:
         raise MalformedResponseError(
             f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}", body=bytes(data)
         ) from error
+    return objects_in(value)
+
+
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """Give the objects of a frame's value.
+
+    Raises:
+        MalformedResponseError: It holds something else.
+        FailureInStream: It holds an error.
+    """
     values = value if isinstance(value, list) else [value]
     for one in values:
         if not isinstance(one, dict):
-            raise MalformedResponseError("the service sent no object", body=bytes(data))
+            raise MalformedResponseError("the service sent no object")
         if one.get("error") or one.get("type") == "error":
             fail(one)
     return values
@@ -282,26 +292,9 @@ def _logprobs(value: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
     )
 
 
-class CountDecoder:
-    """Reads the answer of `countTokens`. A count of zero is left out by the service."""
-
-    def __init__(self) -> None:
-        self._counted = False
-
-    def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
-        return []
-
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole answer."""
-        (body,) = values_of(frame.data)
-        if body and "totalTokens" not in body and "totalBillableCharacters" not in body:
-            raise MalformedResponseError("the answer has no totalTokens", body=bytes(frame.data))
-        self._counted = True
-        return [TokensCounted(body.get("totalTokens", 0))]
-
-    def finish(self) -> list[Event]:
-        """Check that there was an answer."""
-        if not self._counted:
-            raise MalformedResponseError("the answer has no body")
-        return []
+def read_count(value: Any) -> Iterator[Event]:
+    """Read the answer of `countTokens`. A count of zero is left out by the service."""
+    (body,) = objects_in(value)
+    if body and "totalTokens" not in body and "totalBillableCharacters" not in body:
+        raise MalformedResponseError("the answer has no totalTokens")
+    yield TokensCounted(body.get("totalTokens", 0))

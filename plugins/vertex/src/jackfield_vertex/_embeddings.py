@@ -11,8 +11,6 @@ from jackfield import (
     EmbeddingData,
     EmbedRequest,
     Event,
-    Frame,
-    Head,
     MalformedResponseError,
     ModelRef,
     ParameterWriter,
@@ -25,11 +23,11 @@ from jackfield import (
     vector_reader,
 )
 
-from ._decoder import values_of
+from ._decoder import objects_in
 from ._models import row_of
 from ._routes import path_of
 
-__all__ = ["EmbeddingDecoder", "translate_embedding"]
+__all__ = ["read_embeddings", "translate_embedding"]
 
 _TASKS: Final[Mapping[str, str]] = {
     "query": "RETRIEVAL_QUERY",
@@ -83,30 +81,13 @@ def _put_truncate(writer: ParameterWriter, path: str) -> None:
         writer.write("truncate", path, wanted == "end")
 
 
-class EmbeddingDecoder:
-    """Reads the answers of `predict` and of `embedContent`."""
-
-    def __init__(self) -> None:
-        self._read = False
-
-    def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
-        return []
-
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole answer."""
-        (body,) = values_of(frame.data)
-        self._read = True
-        events = _content(body) if "embedding" in body else _predictions(body)
-        if events is None:
-            raise MalformedResponseError("the answer has no embeddings", body=bytes(frame.data))
-        return events
-
-    def finish(self) -> list[Event]:
-        """Check that there was an answer."""
-        if not self._read:
-            raise MalformedResponseError("the answer has no body")
-        return []
+def read_embeddings(value: Any) -> list[Event]:
+    """Read an answer of `predict` or of `embedContent`."""
+    (body,) = objects_in(value)
+    events = _content(body) if "embedding" in body else _predictions(body)
+    if events is None:
+        raise MalformedResponseError("the answer has no embeddings")
+    return events
 
 
 def _content(body: Mapping[str, Any]) -> list[Event] | None:

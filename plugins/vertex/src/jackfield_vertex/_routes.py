@@ -21,6 +21,7 @@ from jackfield import (
     Thinking,
     Translation,
     UnsupportedError,
+    WholeDecoder,
     Wire,
 )
 from jackfield_anthropic import Dialect, decoder as claude_decoder, translate as claude_translate
@@ -146,9 +147,9 @@ def decoder(model: ModelRef, wire: Wire) -> Decoder:
 
         return PalmDecoder(wire.meta, stream=wire.stream)
     if family == "embedding":
-        from ._embeddings import EmbeddingDecoder
+        from ._embeddings import read_embeddings
 
-        return EmbeddingDecoder()
-    from ._decoder import CountDecoder, GeminiDecoder
+        return WholeDecoder(read_embeddings)
+    from ._decoder import GeminiDecoder, read_count
 
-    return CountDecoder() if family == "count" else GeminiDecoder(stream=wire.stream)
+    return WholeDecoder(read_count) if family == "count" else GeminiDecoder(stream=wire.stream)

@@ -1,0 +1,28 @@
+"""Answers that are never streamed are read by one decoder."""
+
+import pytest
+
+from jackfield import Frame, Head, MalformedResponseError, TokensCounted, WholeDecoder
+
+
+def count(value):
+    yield TokensCounted(value["tokens"])
+
+
+def test_the_value_becomes_events() -> None:
+    decoder = WholeDecoder(count)
+    assert decoder.start(Head(200)) == []
+    assert decoder.feed(Frame(b'{"tokens": 7}')) == [TokensCounted(7)]
+    assert decoder.finish() == []
+
+
+def test_no_body_is_no_answer() -> None:
+    decoder = WholeDecoder(count)
+    with pytest.raises(MalformedResponseError, match="no body"):
+        decoder.finish()
+
+
+def test_what_is_not_json_is_told_with_the_body() -> None:
+    with pytest.raises(MalformedResponseError, match="not JSON") as caught:
+        WholeDecoder(count).feed(Frame(b"<html>"))
+    assert caught.value.body == b"<html>"
