@@ -269,7 +269,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "_parameters",
         "_requests",
         "_wire",
-        "_vectors",
+        "_vectors", "_whole",
         "_registry",
     ),
 }
