@@ -83,7 +83,7 @@ def test_a_conversation_becomes_the_documented_prompt():
     model, request, notes = translated(request, SPEAKS)
     assert model.kind == "completion"
     assert request == CompletionRequest("<system>brief<user>hi", Options(stop=("<user>", "x")), stream=True)
-    assert notes == {"chat": "emulated"}
+    assert notes == {"chat": "emulated", "system": "renamed"}
 
 
 def test_without_a_documented_prompt_a_conversation_is_refused():

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from ._capabilities import Capabilities, Kind, ModelRef
-from ._content import Audio, Document, Image, Message, Part, Text, ToolResult
+from ._content import Audio, Document, Image, Message, Part, RawPart, Text, Thinking, ToolResult
 from ._errors import JackfieldError, PluginError, UnsupportedError
 from ._options import UNSET, Options
 from ._parameters import ParameterNote, ParameterReport, Translation
@@ -94,8 +94,22 @@ def _emulated(
             parameter="emulate",
         )
     notes.append(ParameterNote(kind, "emulated", why=how))
+    if isinstance(request, ChatRequest):
+        notes += _written_out(request)
     emulated: Request = result
     return emulated
+
+
+def _written_out(request: ChatRequest) -> Iterator[ParameterNote]:
+    """Say what becomes of the system prompt and of parts that only their author can read, in one prompt."""
+    if request.options.system is not UNSET:
+        yield ParameterNote("system", "renamed", "prompt", request.options.system)
+    for index, message in enumerate(request.messages):
+        for part in message.parts:
+            if isinstance(part, Thinking | RawPart):
+                yield ParameterNote(
+                    f"messages[{index}]", "dropped", why=f"a {type(part).__name__} is no text"
+                )
 
 
 def _chat_as_completion(
