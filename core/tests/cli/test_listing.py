@@ -304,7 +304,7 @@ def test_a_default_that_does_not_embed_is_named(command):
     result = command("embed", "x")
     assert result.exit_code == 4
     assert "the alias default does not serve embedding; name a model with -m" in result.stderr
-    assert "declare an alias `embedding`" in result.stderr
+    assert "declare an alias `embedding`; there is: a:...;" in result.stderr
 
 
 @attrs.frozen(kw_only=True)

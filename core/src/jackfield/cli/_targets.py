@@ -43,7 +43,8 @@ def choose_target(session: Session, given: str | None, kind: Kind) -> str:
     if len(fitting) == 1:
         return fitting[0]
     open_ended = [f"{name}:..." for name, one in config.connections.items() if _is_open_ended(one)]
-    known = [*config.aliases, *(fitting or declared), *open_ended]
+    aliases = [name for name, to in config.aliases.items() if _serves(session, to[0], kind, unknown=True)]
+    known = [*aliases, *(fitting or ([] if aliases or open_ended else declared)), *open_ended]
     if DEFAULT in config.aliases:
         lead = f"the alias {DEFAULT} does not serve {kind}; name a model with -m TARGET, or declare an alias `{kind}`"
     else:
