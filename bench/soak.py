@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import random
 import statistics
@@ -195,8 +196,6 @@ class Soak:
 
 def busy() -> list[str]:
     """Say which engines hold a slot or a request."""
-    import gc
-
     from jackfield_onnx._scheduler import Scheduler
 
     found = [one for one in gc.get_objects() if isinstance(one, Scheduler)]
@@ -205,6 +204,10 @@ def busy() -> list[str]:
 
 def footprint() -> tuple[float, int, int]:
     """Give megabytes in memory, threads and open files."""
+    from jackfield_onnx._runtime import give_memory_back
+
+    gc.collect()
+    give_memory_back()  # what glibc keeps of freed pieces is no leak
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096 / 1e6, threading.active_count(), len(os.listdir("/proc/self/fd"))
 

@@ -137,9 +137,7 @@ class Scheduler:
 
     def __repr__(self) -> str:
         reading = self._reading is not None
-        return (
-            f"<Scheduler {self._name}: {len(self._waiting)} waiting, {reading:d} read, {len(self._rows)} served>"
-        )
+        return f"<Scheduler {self._name}: {len(self._waiting)} waiting, {reading:d} read, {len(self._rows)} served>"
 
     @property
     def busy(self) -> bool:

@@ -251,7 +251,6 @@ class _Mask:
         self._names = names
         self._key = secrets.token_hex(8)  # cannot be guessed, so no message can hold it
         self._hidden: list[str] = []
-        self._words = re.compile(f"\ue000{self._key}-(\\d+)\ue001")
 
     @property
     def used(self) -> bool:
@@ -271,7 +270,8 @@ class _Mask:
         return value
 
     def show(self, text: str) -> str:
-        return self._words.sub(lambda word: self._hidden[int(word[1])], text)
+        # Compiled where it is needed: a pattern that no other request has would fill re's cache with each of them.
+        return re.sub(f"\ue000{self._key}-(\\d+)\ue001", lambda word: self._hidden[int(word[1])], text)
 
     def _word(self, name: re.Match[str]) -> str:
         self._hidden.append(name[0])
