@@ -1,0 +1,93 @@
+"""The middleware: look, replace or refuse, put back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any, Final
+
+import attrs
+
+from jackfield import UNSET, Call, ContentFilteredError, Handler, Reply
+
+from ._recognizers import Finder, make_finder
+from ._redaction import Redaction, redacted, size_of
+from ._restoring import StreamRestorer, restored
+from ._settings import PiiSettings
+
+__all__ = ["PiiGuard"]
+
+logger = logging.getLogger("jackfield.pii")
+
+_OFF_THE_LOOP: Final = 10_000
+"""Characters from which on looking takes a thread: some tens of milliseconds."""
+
+
+class PiiGuard:
+    """Keeps personal data from the service.
+
+    Args:
+        settings: See `PiiSettings`.
+    """
+
+    def __init__(self, settings: PiiSettings) -> None:
+        self._settings = settings
+        self._finder: Finder | None = None
+
+    async def __call__(self, call: Call, proceed: Handler) -> Any:
+        """Look at a call, and pass on what may be passed on."""
+        find = await self._find()
+        if size_of(call.request) < _OFF_THE_LOOP:
+            request, redaction = redacted(call.request, find)
+        else:
+            request, redaction = await asyncio.to_thread(redacted, call.request, find)
+        self._refuse(call, redaction)
+        if not redaction.counts:
+            return await proceed(call)
+        found = dict(sorted(redaction.counts.items()))
+        logger.info("call %s to %s: %s", call.id, call.connection, _listed(redaction.counts))
+        call = attrs.evolve(call, metadata={**call.metadata, "pii": found})
+        if self._settings.mode == "report":
+            return await proceed(call)
+        answer = await proceed(attrs.evolve(call, request=request))
+        return self._restored(call, answer, redaction) if self._settings.restore else answer
+
+    async def _find(self) -> Finder:
+        """Give the finder; the first caller loads the libraries, in a thread."""
+        if self._finder is None:
+            self._finder = await asyncio.to_thread(make_finder, self._settings)
+        return self._finder
+
+    def _refuse(self, call: Call, redaction: Redaction) -> None:
+        """Refuse what must not be sent; the error says what was found, and not its value.
+
+        Raises:
+            ContentFilteredError: The settings say so.
+        """
+        settings = self._settings
+        refused: Counter[str] = Counter()
+        if settings.mode == "block":
+            refused += redaction.counts
+        if settings.unreadable == "block":
+            refused += redaction.unreadable
+        if refused:
+            raise ContentFilteredError(
+                f"the guard pii lets no such thing through to {call.connection}: {_listed(refused)}; nothing was sent",
+                provider=call.provider,
+                connection=call.connection,
+                model=call.model.id,
+            )
+
+    def _restored(self, call: Call, answer: Any, redaction: Redaction) -> Any:
+        options = getattr(call.request, "options", None)
+        in_json = options is not None and options.response_format is not UNSET
+        if call.stream:
+            return answer.map(StreamRestorer(redaction.values, in_json=in_json))
+        if isinstance(answer, Reply):
+            return restored(answer, redaction.values, in_json=in_json)
+        return answer
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

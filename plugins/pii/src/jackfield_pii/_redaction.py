@@ -1,0 +1,192 @@
+"""Replace what is found in a request by placeholders, and know what stands for what."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from jackfield import (
+    UNSET,
+    Audio,
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    Document,
+    EmbedRequest,
+    Image,
+    Message,
+    Part,
+    Request,
+    RerankRequest,
+    SummarizeRequest,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+
+from ._recognizers import Finder
+
+__all__ = ["Change", "Redaction", "redacted", "size_of", "texts_changed"]
+
+Change: TypeAlias = Callable[[str], str]
+
+_PLACEHOLDER: Final = re.compile(r"<[A-Z][A-Z0-9_]*_\d+>")
+
+
+class Redaction:
+    """What was found in one request.
+
+    The same value has the same placeholder everywhere in it, numbered in the order in which they come: equal requests
+    become equal again, which a cache behind the guard needs.
+
+    Attributes:
+        counts: How often each kind was found.
+        unreadable: What could not be looked into, by kind.
+        values: What each placeholder stands for.
+    """
+
+    def __init__(self, find: Finder, taken: frozenset[str]) -> None:
+        self._find = find
+        self._taken = taken
+        self._placeholders: dict[tuple[str, str], str] = {}
+        self._numbers: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.unreadable: Counter[str] = Counter()
+        self.values: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        """Give a text with placeholders in the places of what is found."""
+        pieces, end = [], 0
+        for found in self._find(text):
+            self.counts[found.entity] += 1
+            pieces += [
+                text[end : found.start],
+                self._placeholder(found.entity, text[found.start : found.end]),
+            ]
+            end = found.end
+        return "".join([*pieces, text[end:]]) if pieces else text
+
+    def _placeholder(self, entity: str, value: str) -> str:
+        known = self._placeholders.get((entity, value))
+        if known is None:
+            while True:  # what the caller wrote himself stands for itself
+                self._numbers[entity] += 1
+                known = f"<{entity}_{self._numbers[entity]}>"
+                if known not in self._taken:
+                    break
+            self._placeholders[entity, value] = known
+            self.values[known] = value
+        return known
+
+
+def redacted(request: Request, find: Finder) -> tuple[Request, Redaction]:
+    """Give a request without what is found in it, and what was found; the request itself stays as it is."""
+    taken: set[str] = set()
+    _read(request, lambda text: taken.update(_PLACEHOLDER.findall(text)))
+    redaction = Redaction(find, frozenset(taken))
+    return _Walk(redaction, redaction.unreadable).request(request), redaction
+
+
+def size_of(request: Request) -> int:
+    """Count the characters that would be looked through."""
+    sizes: list[int] = []
+    _read(request, lambda text: sizes.append(len(text)))
+    return sum(sizes)
+
+
+def _read(request: Request, look: Callable[[str], object]) -> None:
+    def unchanged(text: str) -> str:
+        look(text)
+        return text
+
+    _Walk(unchanged, Counter()).request(request)
+
+
+@attrs.frozen
+class _Walk:
+    """Puts every text of a request through a function.
+
+    Opaque things are left alone: thinking, which goes back byte for byte, raw parts, `extra`, ids and names.
+    """
+
+    change: Change
+    unreadable: Counter[str]
+
+    def request(self, request: Request) -> Request:
+        if isinstance(request, ChatRequest | CountRequest):
+            return attrs.evolve(
+                request,
+                messages=tuple(self.message(message) for message in request.messages),
+                options=self.options(request.options),
+            )
+        if isinstance(request, CompletionRequest):
+            return attrs.evolve(
+                request, prompt=self.change(request.prompt), options=self.options(request.options)
+            )
+        if isinstance(request, SummarizeRequest):
+            return attrs.evolve(
+                request, text=self.change(request.text), options=self.options(request.options)
+            )
+        if isinstance(request, EmbedRequest):
+            return attrs.evolve(request, inputs=tuple(map(self.change, request.inputs)))
+        return self.rerank(request)
+
+    def rerank(self, request: RerankRequest) -> RerankRequest:
+        query = self.change(request.query)
+        return attrs.evolve(request, query=query, documents=tuple(map(self.change, request.documents)))
+
+    def options(self, options: Any) -> Any:
+        texts = {name: getattr(options, name) for name in ("system", "suffix")}
+        given = {name: self.change(text) for name, text in texts.items() if text is not UNSET}
+        return attrs.evolve(options, **given) if given else options
+
+    def message(self, message: Message) -> Message:
+        return attrs.evolve(message, parts=tuple(self.part(part) for part in message.parts))
+
+    def part(self, part: Part) -> Part:
+        if isinstance(part, Text):
+            return attrs.evolve(part, text=self.change(part.text))
+        if isinstance(part, Document):
+            return self.document(part)
+        if isinstance(part, ToolCall):
+            raw = None if part.arguments_raw is None else self.change(part.arguments_raw)
+            return attrs.evolve(part, arguments=texts_changed(part.arguments, self.change), arguments_raw=raw)
+        if isinstance(part, ToolResult):
+            return attrs.evolve(part, content=self.content(part.content))
+        if isinstance(part, Image | Audio):
+            self.unreadable[type(part).__name__.lower()] += 1
+        return part
+
+    def content(self, content: str | Sequence[Text | Image | Document]) -> Any:
+        if isinstance(content, str):
+            return self.change(content)
+        return tuple(self.part(part) for part in content)
+
+    def document(self, part: Document) -> Document:
+        name = None if part.name is None else self.change(part.name)
+        if part.text is not None:
+            return attrs.evolve(part, text=self.change(part.text), name=name)
+        if part.data is not None and (part.media_type or "").startswith("text/"):
+            try:
+                text = part.data.decode("utf-8")
+            except UnicodeDecodeError:
+                pass
+            else:
+                return attrs.evolve(part, data=self.change(text).encode(), name=name)
+        self.unreadable["document"] += 1
+        return attrs.evolve(part, name=name)
+
+
+def texts_changed(value: Any, change: Change) -> Any:
+    """Put every text of a JSON value through a function; keys stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: texts_changed(one, change) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [texts_changed(one, change) for one in value]
+    return value

@@ -1,0 +1,417 @@
+"""What is personal does not leave, and comes back into the answer."""
+
+from __future__ import annotations
+
+import logging
+
+import attrs
+import pytest
+from hypothesis import given, strategies as st
+
+from jackfield import (
+    ConfigurationError,
+    ContentFilteredError,
+    Document,
+    Finish,
+    Image,
+    Mesh,
+    Message,
+    RefusalDelta,
+    Registry,
+    Text,
+    TextDelta,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolResult,
+    Usage,
+    UsageUpdate,
+)
+from jackfield._fold import fold
+from jackfield.testing import FakeAnswer, FakeProvider
+from jackfield_pii import PII
+from jackfield_pii._recognizers import make_finder
+from jackfield_pii._restoring import StreamRestorer
+from jackfield_pii._settings import PiiSettings
+
+
+def found(text, **settings):
+    """What is found in a text, as (entity, value)."""
+    return [(f.entity, text[f.start : f.end]) for f in make_finder(PiiSettings(**settings))(text)]
+
+
+class TestRecognizers:
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("Mail anna.meyer+x@mail.example.org.", "anna.meyer+x@mail.example.org"),
+            ("<anna@example.com>", "anna@example.com"),
+            ("an jörg@müller.de, bitte", "jörg@müller.de"),
+        ],
+    )
+    def test_mail(self, text, value):
+        assert found(text) == [("EMAIL", value)]
+
+    @pytest.mark.parametrize("text", ["a@b", "@example.com", "x = y @ z.T", "version@1.2.3"])
+    def test_no_mail(self, text):
+        assert found(text) == []
+
+    # Numbers that the payment networks publish for tests.
+    @pytest.mark.parametrize(
+        "value", ["4111 1111 1111 1111", "4111111111111111", "5555-5555-5555-4444", "378282246310005"]
+    )
+    def test_cards(self, value):
+        assert found(f"card {value}, please") == [("CREDIT_CARD", value)]
+
+    @pytest.mark.parametrize("text", ["4111 1111 1111 1112", "order 1234567890123456", "0000000000000000"])
+    def test_no_cards(self, text):
+        assert found(text) == []
+
+    # The examples of the IBAN registry.
+    @pytest.mark.parametrize(
+        "value", ["DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19"]
+    )
+    @pytest.mark.parametrize("after", ["", ".", " BIC COBADEFFXXX", " and more", ", thanks"])
+    def test_ibans_and_what_follows_them(self, value, after):
+        assert found(f"To {value}{after}") == [("IBAN", value)]
+
+    def test_no_iban(self):
+        assert found("DE88 3704 0044 0532 0130 00") == []
+
+    @pytest.mark.parametrize("value", ["10.0.0.1", "192.168.178.20", "2001:db8::1", "fe80::1", "::1"])
+    def test_addresses(self, value):
+        assert found(f"from {value}.") == [("IP_ADDRESS", value)]
+
+    @pytest.mark.parametrize(
+        "text", ["at 12:30:45", "1.2.3", "256.1.1.1", "1.2.3.4.5", "std::vector", "a::b", "::", "ratio 3:4"]
+    )
+    def test_no_addresses(self, text):
+        assert found(text) == []
+
+    def test_social_security_numbers(self):
+        assert found("SSN 536-90-4399") == [("US_SSN", "536-90-4399")]
+        assert found("SSN 666-90-4399 and 2026-11-23") == []
+
+    @pytest.mark.parametrize("value", ["+49 30 901820", "+1 212-456-7890", "+44 20 7946 0018"])
+    def test_phones_with_their_countrys_prefix(self, value):
+        assert found(f"call {value} now") == [("PHONE", value)]
+
+    def test_phones_of_a_country(self):
+        assert found("call (212) 456-7890") == []
+        assert found("call (212) 456-7890", phone_region="US") == [("PHONE", "(212) 456-7890")]
+        assert found("ruf 030 901820 an", phone_region="DE") == [("PHONE", "030 901820")]
+
+    def test_a_card_is_no_phone(self):
+        assert found("4111 1111 1111 1111", phone_region="US") == [("CREDIT_CARD", "4111 1111 1111 1111")]
+
+    def test_numbers_with_a_checksum_of_any_country(self):
+        # The examples in python-stdnum's documentation.
+        text = "Steuer-ID 36 574 261 809, NHS number 943-476-5870 and 943-476-5871."
+        assert found(text, numbers=("de.idnr", "gb.nhs")) == [
+            ("DE_IDNR", "36 574 261 809"),
+            ("GB_NHS", "943-476-5870"),
+        ]
+
+    def test_patterns_of_ones_own_come_first(self):
+        assert found("staff E-10001@acme.com", patterns={"STAFF": r"E-\d{5}"}) == [("STAFF", "E-10001")]
+
+    def test_only_what_is_asked_for(self):
+        assert found("a@example.com 10.0.0.1", entities=("IP_ADDRESS",)) == [("IP_ADDRESS", "10.0.0.1")]
+
+    @pytest.mark.parametrize("piece", ["a@", "1:", "1 ", "DE89 ", "a.", "4111 ", "+49 ", "é", "-"])
+    def test_a_long_text_of_nothing_takes_no_long_time(self, piece):
+        import time
+
+        began = time.process_time()
+        found(piece * (20_000 // len(piece)), phone_region="US", numbers=("de.idnr",))
+        assert time.process_time() - began < 5
+
+    @given(st.text(alphabet="ab1234567890@.:-+ DEé<>", max_size=80))
+    def test_spans_are_in_order_and_apart(self, text):
+        end = 0
+        for one in FIND(text):
+            assert end <= one.start < one.end <= len(text)
+            end = one.end
+
+
+FIND = make_finder(PiiSettings(phone_region="US", numbers=("de.idnr",)))
+
+
+# Through a mesh
+
+
+def mesh_for(provider, **settings):
+    registry = Registry.of(provider, middlewares={"pii": PII})
+    config = {
+        "defaults": {"middlewares": ["pii"], "retry": {"attempts": 1}},
+        "connections": {"fake": {"provider": "fake"}},
+        "middleware": {"pii": settings},
+    }
+    return Mesh.from_config(config, registry=registry)
+
+
+def sent(provider, number=-1):
+    return provider.wires[number].meta["request"]
+
+
+async def read(mesh, *args, **kwargs):
+    async with mesh.stream_chat(*args, **kwargs) as stream:
+        events = [event async for event in stream]
+    return events, stream.response
+
+
+async def test_what_is_found_is_not_sent_and_comes_back():
+    provider = FakeProvider()
+    async with mesh_for(provider) as mesh:
+        reply = await mesh.chat(
+            "fake:echo", "Write to anna@example.com and bob@example.com, then anna@example.com"
+        )
+    assert sent(provider).messages[0].text == "Write to <EMAIL_1> and <EMAIL_2>, then <EMAIL_1>"
+    assert reply.text == "You said: Write to anna@example.com and bob@example.com, then anna@example.com"
+
+
+async def test_it_stays_away_if_that_is_wished():
+    async with mesh_for(FakeProvider(), restore=False) as mesh:
+        assert (await mesh.chat("fake:echo", "anna@example.com")).text == "You said: <EMAIL_1>"
+        assert (await read(mesh, "fake:echo", "anna@example.com"))[1].text == "You said: <EMAIL_1>"
+
+
+async def test_every_place_of_a_conversation_is_looked_at():
+    provider = FakeProvider(answers=["ok"])
+    mail = "anna@example.com"
+    messages = [
+        Message("user", (Text(f"text {mail}", cache="5m"), Document(text=f"doc {mail}", name=f"{mail}.txt"))),
+        Message("assistant", (Text("well"), ToolCall("1", "look", {"to": [mail, {"deep": mail}], "n": 1}))),
+        Message("tool", (ToolResult("1", f"result {mail}"), ToolResult("2", (Text(f"part {mail}"),)))),
+        Message("user", (Document(data=f"bytes {mail}".encode(), media_type="text/plain"),)),
+        {"role": "user", "content": f"dict {mail}"},
+    ]
+    before = repr(messages)
+    async with mesh_for(provider) as mesh:
+        await mesh.chat("fake:echo", messages, system=f"system {mail}", tools=[Tool("look")])
+    request = sent(provider)
+    assert repr(messages) == before
+    assert mail not in repr(request)
+    assert mail.encode() not in b"".join(
+        part.data or b"" for m in request.messages for part in m.parts if isinstance(part, Document)
+    )
+    assert request.options.system == "system <EMAIL_1>"
+    assert request.messages[0].parts[0] == Text("text <EMAIL_1>", cache="5m")
+    assert request.messages[1].parts[1].arguments == {"to": ["<EMAIL_1>", {"deep": "<EMAIL_1>"}], "n": 1}
+
+
+async def test_every_kind_of_call_is_looked_at():
+    provider = FakeProvider()
+    async with mesh_for(provider) as mesh:
+        await mesh.embed("fake:echo", ["one a@example.com", "two"])
+        assert sent(provider).inputs == ("one <EMAIL_1>", "two")
+        await mesh.rerank("fake:echo", "who is a@example.com?", ["b@example.com", "a@example.com"])
+        assert sent(provider).query == "who is <EMAIL_1>?"
+        assert "@" not in repr(sent(provider).documents)
+        reply = await mesh.complete("fake:echo", "to a@example.com")
+        assert sent(provider).prompt == "to <EMAIL_1>"
+        assert "a@example.com" in reply.text
+        await mesh.summarize("fake:echo", "from a@example.com")
+        assert sent(provider).text == "from <EMAIL_1>"
+        await mesh.count_tokens("fake:echo", "from a@example.com")
+        assert sent(provider).messages[0].text == "from <EMAIL_1>"
+
+
+async def test_thinking_is_left_alone_for_it_goes_back_byte_for_byte():
+    provider = FakeProvider()
+    thinking = Thinking("a@example.com", "fake", "echo", {"signature": "s"})
+    async with mesh_for(provider) as mesh:
+        await mesh.chat("fake:echo", [Message("assistant", (thinking,)), Message("user", "a@example.com")])
+    assert sent(provider).messages[0].parts == (thinking,)
+
+
+async def test_what_looks_like_a_placeholder_stands_for_itself():
+    provider = FakeProvider()
+    async with mesh_for(provider) as mesh:
+        reply = await mesh.chat("fake:echo", "<EMAIL_1> means a@example.com")
+    assert sent(provider).messages[0].text == "<EMAIL_1> means <EMAIL_2>"
+    assert reply.text.endswith("<EMAIL_1> means a@example.com")
+
+
+async def test_a_call_without_findings_is_passed_on_as_it_is():
+    provider = FakeProvider()
+    async with mesh_for(provider) as mesh:
+        await mesh.chat("fake:echo", "Nothing here")
+        events, _ = await read(mesh, "fake:echo", "Nothing here")
+    assert sent(provider).messages[0].text == "Nothing here"
+    assert events
+
+
+async def test_a_long_text_is_looked_at_off_the_loop(monkeypatch):
+    import asyncio
+
+    used, to_thread = [], asyncio.to_thread
+    monkeypatch.setattr("asyncio.to_thread", lambda f, *a: (used.append(f.__name__), to_thread(f, *a))[1])
+    provider = FakeProvider(answers=["ok"])
+    async with mesh_for(provider) as mesh:
+        await mesh.chat("fake:echo", "word " * 3000 + "a@example.com")
+    assert used == ["make_finder", "redacted"]
+    assert sent(provider).messages[0].text.endswith("<EMAIL_1>")
+
+
+# Refuse and report
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_call_is_refused_before_anything_is_sent(stream):
+    provider = FakeProvider()
+    async with mesh_for(provider, mode="block") as mesh:
+        with pytest.raises(ContentFilteredError) as caught:
+            await (read if stream else Mesh.chat)(
+                mesh, "fake:echo", "a@example.com and b@example.com, 10.0.0.1"
+            )
+    error = caught.value
+    assert "2 EMAIL, 1 IP_ADDRESS" in error.message
+    assert "example.com" not in str(error)
+    assert error.connection == "fake"
+    assert not error.is_retryable
+    assert provider.wires == []
+
+
+async def test_a_report_changes_nothing_and_names_no_value(caplog):
+    provider, seen = FakeProvider(), []
+
+    async def look(call, proceed):
+        seen.append(call.metadata.get("pii"))
+        return await proceed(call)
+
+    registry = Registry.of(provider, middlewares={"pii": PII, "look": lambda settings: look})
+    config = {
+        "connections": {"fake": {"provider": "fake", "middlewares": ["pii", "look"]}},
+        "middleware": {"pii": {"mode": "report"}},
+    }
+    with caplog.at_level(logging.INFO, "jackfield.pii"):
+        async with Mesh.from_config(config, registry=registry) as mesh:
+            reply = await mesh.chat("fake:echo", "a@example.com")
+    assert reply.text == "You said: a@example.com"
+    assert seen == [{"EMAIL": 1}]
+    assert "to fake: 1 EMAIL" in caplog.text
+    assert "example.com" not in caplog.text
+
+
+async def test_what_cannot_be_looked_into_is_passed_or_refused():
+    picture = Image(data=b"x", media_type="image/png")
+    paper = Document(data=b"%PDF", media_type="application/pdf")
+    messages = [
+        Message(
+            "user", (Text("What is it?"), picture, paper, Document(data=b"\xff", media_type="text/plain"))
+        )
+    ]
+    async with mesh_for(FakeProvider(answers=["a", "b"])) as mesh:
+        await mesh.chat("fake:echo", messages)
+    async with mesh_for(FakeProvider(), unreadable="block") as mesh:
+        with pytest.raises(ContentFilteredError, match="2 document, 1 image"):
+            await mesh.chat("fake:echo", messages)
+
+
+# Streams
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 100])
+async def test_a_placeholder_is_restored_wherever_a_stream_cuts_it(size):
+    text = "To <EMAIL_1>, <EMAIL_2> & <EMAIL_10>; a < b, <EMAIL_, <b> <EMAIL_1"
+    chunks = [text[i : i + size] for i in range(0, len(text), size)]
+    provider = FakeProvider(answers=[FakeAnswer(chunks=chunks)])
+    async with mesh_for(provider) as mesh:
+        events, reply = await read(mesh, "fake:echo", "a@example.com b@example.com")
+    expected = "To a@example.com, b@example.com & <EMAIL_10>; a < b, <EMAIL_, <b> <EMAIL_1"
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == expected
+    assert reply.text == expected
+    assert reply.complete
+    assert reply.usage.output_tokens is not None
+
+
+async def test_nothing_is_held_back_that_cannot_be_a_placeholder():
+    restorer = StreamRestorer({"<EMAIL_1>": "a@example.com"}, in_json=False)
+    assert restorer(TextDelta("1 < 2 <b")) == [TextDelta("1 < 2 <b")]
+    assert restorer(TextDelta("x <EM")) == [TextDelta("x ")]
+    assert restorer(TextDelta("AIL_1> y")) == [TextDelta("a@example.com y")]
+
+
+async def test_what_is_held_is_given_out_before_what_comes_next():
+    restorer = StreamRestorer({"<EMAIL_1>": "a@example.com"}, in_json=False)
+    assert restorer(TextDelta("<EMAIL", block=3)) == [TextDelta("", block=3)]
+    assert restorer(TextDelta("_1>", block=3)) == [TextDelta("a@example.com", block=3)]
+    assert restorer(TextDelta("<EMAIL")) == []
+    assert restorer(TextDelta("_1>", block=4)) == [TextDelta("<EMAIL"), TextDelta("_1>", block=4)]
+    assert restorer(TextDelta("<E")) == []
+    assert restorer(RefusalDelta("no <E")) == [TextDelta("<E"), RefusalDelta("no ")]
+    assert restorer(TextDelta("<E", choice=1)) == []
+    usage = UsageUpdate(Usage(output_tokens=1))
+    assert restorer(usage) == [usage]
+    assert restorer(Finish("stop")) == [RefusalDelta("<E"), Finish("stop")]
+    assert restorer(Finish("stop", 1)) == [TextDelta("<E", choice=1), Finish("stop", 1)]
+
+
+async def test_arguments_of_tools_are_restored_as_json():
+    value = 'say "hi"\n\\'
+    restorer = StreamRestorer({"<X_1>": value}, in_json=False)
+    given = [
+        ToolCallStart(0, "a", "f"), ToolCallStart(1, "b", "f"),
+        ToolCallDelta(0, '{"to": "<X_'), ToolCallDelta(1, r'{"to": "\u003cX'),
+        ToolCallDelta(0, '1>"}'), ToolCallDelta(1, r'_1\u003e"}'),
+        ToolCallEnd(0), ToolCallEnd(1), Finish("tool_calls"),
+    ]  # fmt: skip
+    # One call after the other, as services send them; pieces of two calls never share a placeholder.
+    for order in (given, sorted(given, key=lambda e: getattr(e, "index", 9))):
+        events = [out for event in order for out in StreamRestorer({"<X_1>": value}, in_json=False)(event)]
+        assert len(events) >= 7
+    ordered = sorted(given, key=lambda event: getattr(event, "index", 9))
+    calls = fold([out for event in ordered for out in restorer(event)]).choices[0].message.tool_calls
+    assert [call.arguments for call in calls] == [{"to": value}, {"to": value}]
+
+
+async def test_tool_calls_are_restored_whole_and_streamed():
+    answer = FakeAnswer(tool_calls=[("send", {"to": "<EMAIL_1>", "n": 1})])
+    async with mesh_for(FakeProvider(answers=[answer, answer])) as mesh:
+        whole = await mesh.chat("fake:echo", "a@example.com", tools=[Tool("send")])
+        _, streamed = await read(mesh, "fake:echo", "a@example.com", tools=[Tool("send")])
+    for reply in (whole, streamed):
+        assert reply.tool_calls[0].arguments == {"to": "a@example.com", "n": 1}
+
+
+async def test_an_answer_in_json_stays_json():
+    pattern = {"NOTE": '"[^"]*"'}
+    answer = FakeAnswer(text='{"note": "<NOTE_1>"}')
+    schema = {"type": "object"}
+    async with mesh_for(FakeProvider(answers=[answer, answer]), patterns=pattern) as mesh:
+        whole = await mesh.chat("fake:echo", 'it says "x\\y"', response_format=schema)
+        _, streamed = await read(mesh, "fake:echo", 'it says "x\\y"', response_format=schema)
+    assert whole.parsed == streamed.parsed == {"note": '"x\\y"'}
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"mode": "redakt"}, "mode"),
+        ({"entities": ["E-MAIL"]}, "entities"),
+        ({"numbers": ["de.nothing"]}, "python-stdnum has no number 'de.nothing'"),
+        ({"numbers": ["de"]}, "python-stdnum has no number 'de'"),
+        ({"numbers": ["../x"]}, "python-stdnum has no number"),
+        ({"patterns": {"x": "a"}}, "capital letters"),
+        ({"patterns": {"X": "("}}, "no regular expression"),
+        ({"patterns": {"X": "a*"}}, "matches nothing at all"),
+        ({"phone_region": "XX"}, "is no country"),
+    ],
+)
+def test_wrong_settings_are_said_when_the_configuration_is_loaded(wrong, said):
+    with pytest.raises(ConfigurationError, match=r"middleware\.pii") as caught:
+        mesh_for(FakeProvider(), **wrong)
+    assert said in caught.value.message
+
+
+def test_the_settings_do_not_change():
+    assert attrs.has(PII.settings)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        PII.settings().mode = "block"
