@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -120,6 +121,34 @@ def test_a_wrong_command_fails(line):
 def test_the_readme_program_has_nine_lines():
     program = next(b for b in found_in(ROOT / "README.md") if b.language == "python")
     assert len([line for line in program.text.splitlines() if line.strip()]) <= 9
+
+
+def test_programs_of_the_first_pages_have_types():
+    for path in (ROOT / "README.md", ROOT / "docs/index.md", ROOT / "docs/tutorial/first-answer.md"):
+        for block in found_in(path):
+            for function in (
+                node for node in ast.walk(parsed(block)) if isinstance(node, ast.AsyncFunctionDef)
+            ):
+                assert function.returns is not None, (
+                    f"{block.place}: mypy --strict would refuse {function.name}"
+                )
+
+
+def parsed(block: Block) -> ast.AST:
+    if block.language != "python":
+        return ast.Module([], [])
+    return compile(block.text, "", "exec", flags=ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def test_nothing_is_told_to_be_installed_that_is_not_released():
+    """Until there is a release, pages give the paths of a checkout; docs/how-to/install.md says why."""
+    for path in PAGES:
+        if path.stem == "first-plugin":
+            continue  # in an environment that has the package already
+        for block in found_in(path):
+            if block.language == "sh":
+                asked = re.findall(r"pip install [^\n]*?[\s\"'](jackfield[\w-]*)", block.text)
+                assert not asked, f"{block.place}: {asked}"
 
 
 def test_links_to_files_of_the_repository_exist():

@@ -33,7 +33,9 @@ def plugins(session: Session) -> None:
     if rows:
         write_table(("name", "kind", "state", "version", "contract", "reason"), rows)
     else:
-        session.note("No plugin is installed; a model for this machine: pip install \"jackfield-onnx[cpu,convert]\"")
+        session.note(
+            'No plugin is installed; a model for this machine: pip install "jackfield-onnx[cpu,convert]"'
+        )
 
 
 COMMANDS = (plugins,)

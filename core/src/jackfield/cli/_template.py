@@ -116,7 +116,8 @@ def _keys(provider: Provider) -> list[str]:
         )
     if provider.info.requires_models:
         lines += _words("Each id is your own name of a deployment; `underlying` is the model behind it.")
-        lines.append(f'models = [{{ id = "{PLACEHOLDER}deployment", underlying = "openai:gpt-5-mini" }}]')
+        wanted = f'id = "{PLACEHOLDER}deployment", underlying = "openai:gpt-5-mini"{_wanted_of(provider.info.model_keys)}'
+        lines.append(f"models = [{{ {wanted} }}]")
     return lines
 
 
@@ -159,6 +160,18 @@ def _problems(settings: type, values: dict[str, str]) -> list[str]:
     except JackfieldError as error:
         return [error.message]
     return reader.problems
+
+
+def _wanted_of(model_keys: type | None) -> str:
+    """Write the keys that an entry of `models` must have."""
+    if model_keys is None:
+        return ""
+    hints = _hints(model_keys)
+    return "".join(
+        f", {field.name} = {example_of(hints.get(field.name))}"
+        for field in attrs.fields(model_keys)
+        if field.default is attrs.NOTHING
+    )
 
 
 def _default(field: Any) -> Any:
