@@ -51,6 +51,7 @@ LINTERS = ["ruff"]
 TYPE_CHECKERS = ["mypy", "types-jsonschema"]
 DOCS_TOOLS = ["mkdocs-material"]
 BUILD_TOOLS = ["build", "twine", "hatchling"]
+TEMPLATE_TOOLS = ["copier"]
 # The official SDK is an oracle: it drives our fake services, and reads what we send.
 TEST_TOOLS = [
     "anthropic",
@@ -218,7 +219,9 @@ def alone(session: nox.Session, plugin: Path) -> None:
         session.run("python", "-W", "error", "-c", check)
     elif "jackfield.middlewares.v1" in groups:
         for name in groups["jackfield.middlewares.v1"]:
-            check = f"from jackfield import Registry; assert Registry.installed().middleware({name!r}).settings"
+            check = (
+                f"from jackfield import Registry; assert Registry.installed().middleware({name!r}).settings"
+            )
             session.run("python", "-W", "error", "-c", check)
     elif "jackfield.providers.v1" not in groups:
         session.log(f"{plugin} provides no provider: the conformance kit has nothing to check")
@@ -251,6 +254,28 @@ def build(session: nox.Session) -> None:
     # Outside the checkout, so that only what the wheels brought can be imported.
     with session.chdir(session.create_tmp()):
         session.run(str(python), "-W", "error", "-c", imports, external=True)
+
+
+@nox.session
+def template(session: nox.Session) -> None:
+    """Render the plugin template in every kind; each passes lint, types, kit and build; an edited project is updated."""
+    install(session, *BUILD_BACKEND, *BUILD_TOOLS, *LINTERS, *TYPE_CHECKERS, *TEMPLATE_TOOLS)
+    install_editable(session, f"./{CORE}[testing]", "./plugins/openai")
+    session.run("python", "tests/try_template.py", *session.posargs)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Install each project of docs/examples by itself, and run its tests, its kit, lint and types."""
+    install(session, *BUILD_BACKEND, *LINTERS, *TYPE_CHECKERS)
+    install_editable(session, f"./{CORE}[testing]", "./plugins/openai")
+    for folder in sorted(path.parent for path in ROOT.glob("docs/examples/*/pyproject.toml")):
+        session.install("--quiet", "--no-build-isolation", "--no-deps", "--editable", str(folder))
+        with session.chdir(folder):
+            session.run("ruff", "check", "--no-cache", ".")
+            session.run("ruff", "format", "--no-cache", "--check", ".")
+            session.run("mypy", "src")
+            session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder))
 
 
 @nox.session(reuse_venv=False)
@@ -393,6 +418,7 @@ def constraints(session: nox.Session) -> None:
         *TYPE_CHECKERS,
         *DOCS_TOOLS,
         *BUILD_TOOLS,
+        *TEMPLATE_TOOLS,
         *TEST_TOOLS,
         "nox",
         "virtualenv",

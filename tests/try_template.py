@@ -1,0 +1,138 @@
+"""Try the plugin template: `nox -s template` runs this in an environment that has the core, copier and the linters.
+
+Every kind is rendered, installed, linted, type-checked and tested, and its wheel is built and checked by the kit. Then an
+older template's project, edited by its author, is brought up to date.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+KINDS = ("http", "sdk", "compatible")
+PYTHON = sys.executable
+ENVIRONMENT = {
+    **os.environ,
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    **{f"GIT_{who}_NAME": "A" for who in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{who}_EMAIL": "a@example.com" for who in ("AUTHOR", "COMMITTER")},
+}
+
+
+def run(*command: str, cwd: Path) -> None:
+    """Run a command; say what it printed if it fails."""
+    done = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
+        sys.exit(f"{' '.join(command)} failed in {cwd}")
+
+
+def python(module: str, *arguments: str, cwd: Path) -> None:
+    run(PYTHON, "-m", module, *arguments, cwd=cwd)
+
+
+def commit(folder: Path, tag: str | None = None) -> None:
+    """Commit all that is in a folder, as a repository of its own."""
+    if not (folder / ".git").exists():
+        run("git", "init", "--quiet", "--initial-branch", "main", cwd=folder)
+    run("git", "add", "--all", cwd=folder)
+    run("git", "commit", "--quiet", "--message", tag or "Edited", cwd=folder)
+    if tag is not None:
+        run("git", "tag", tag, cwd=folder)
+
+
+def copied_template(folder: Path) -> Path:
+    """Copy the template into a repository of its own, where it can have releases."""
+    folder.mkdir()
+    shutil.copy(ROOT / "copier.yml", folder)
+    shutil.copytree(ROOT / "plugin_template", folder / "plugin_template")
+    commit(folder, "v1.0.0")
+    return folder
+
+
+def render(template: Path, folder: Path, kind: str) -> None:
+    answers = ("--data", f"kind={kind}", "--data", f"id=demo-{kind}", "--data", 'author=An "Author"')
+    python(
+        "copier",
+        "copy",
+        "--quiet",
+        "--defaults",
+        "--vcs-ref",
+        "v1.0.0",
+        *answers,
+        str(template),
+        str(folder),
+        cwd=ROOT,
+    )
+
+
+def check(folder: Path, kind: str) -> None:
+    """Let a project pass everything that its own noxfile asks."""
+    began = time.monotonic()
+    install = ("install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
+    python("pip", *install, "--editable", ".", cwd=folder)
+    python("ruff", "check", "--no-cache", ".", cwd=folder)
+    python("ruff", "format", "--no-cache", "--check", ".", cwd=folder)
+    python("mypy", "src", cwd=folder)
+    lax = ("--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls")
+    python("mypy", *lax, "tests", cwd=folder)
+    python("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+    python("build", "--no-isolation", cwd=folder)
+    built = sorted((folder / "dist").iterdir())
+    python("twine", "check", "--strict", *map(str, built), cwd=folder)
+    (wheel,) = (path for path in built if path.suffix == ".whl")
+    python("pip", *install, "--force-reinstall", str(wheel), cwd=folder)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        python("jackfield.testing", f"jackfield-demo-{kind}", cwd=Path(elsewhere))
+    print(f"{kind}: {sum(1 for _ in folder.rglob('*.py'))} modules, {time.monotonic() - began:.0f} s")
+
+
+def check_update(template: Path, folder: Path) -> None:
+    """Bring an edited project up to a newer template: the author's edits stay, the template's come."""
+    render(template, folder, "http")
+    commit(folder)
+    models = folder / "src/jackfield_demo_http/_models.py"
+    models.write_text(models.read_text("utf-8").replace("small-1", "brook-1"), "utf-8")
+    readme = folder / "README.md"
+    readme.write_text(f"{readme.read_text('utf-8')}\nThe author's own words.\n", "utf-8")
+    commit(folder)
+    for name, old, new in (
+        ("README.md.jinja", "## Work on it", "## Work on it\n\nNew in the template."),
+        (".gitignore", ".venv/", ".venv/\nnew-in-the-template/"),
+    ):
+        path = template / "plugin_template" / name
+        text = path.read_text("utf-8")
+        assert old in text, name
+        path.write_text(text.replace(old, new), "utf-8")
+    commit(template, "v1.1.0")
+    python("copier", "update", "--quiet", "--defaults", cwd=folder)
+    words = readme.read_text("utf-8")
+    assert "New in the template." in words, "the template's line did not come"
+    assert "The author's own words." in words, "the author's line is gone"
+    assert "brook-1" in models.read_text("utf-8"), "the author's edit is gone"
+    assert "new-in-the-template/" in (folder / ".gitignore").read_text("utf-8")
+    assert "_commit: v1.1.0" in (folder / ".copier-answers.yml").read_text("utf-8")
+    left = [*folder.rglob("*.rej")] + [p for p in folder.rglob("*.md") if "<<<<<<<" in p.read_text("utf-8")]
+    assert not left, f"conflicts in {left}"
+    print("update: v1.0.0 to v1.1.0, edits kept")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        template = copied_template(folder / "template")
+        for kind in sys.argv[1:] or KINDS:
+            render(template, folder / kind, kind)
+            check(folder / kind, kind)
+        check_update(template, folder / "edited")
+
+
+if __name__ == "__main__":
+    main()
