@@ -55,6 +55,10 @@ DECLARED: Mapping[str, Mapping[str, Any]] = {
     "snowflake": {"account": "org-account", "token": KEY},
     "vertex": {"project": "p", "location": "us-central1"},
     "bedrock": {"region": "eu-central-1", "api_key": KEY},
+    "sagemaker": {
+        "region": "eu-central-1",
+        "models": [{"id": "chat-model", "mode": "openai", "kind": "chat", "price": {"input": 1, "output": 1}}],
+    },
 }
 # A model that may see pictures and call tools, where the table must know it to let it.
 MODELS = {
@@ -68,6 +72,7 @@ MODELS = {
     "bedrock": "anthropic.claude-sonnet-4-5-20250929-v1:0",
     "azure-openai": "chat-model",
     "azure-llm": "chat-model",
+    "sagemaker": "chat-model",
     "onnx": "smollm2-135m",
 }
 # How each service names a tool call, and what its thinking carries.

@@ -14,10 +14,12 @@ TURNS = (Message("user", "One?"), Message("assistant", "1."), Message("user", "T
         ("llama-2", "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nOne? [/INST] 1. </s><s>[INST] Two? [/INST]"),
         (
             "llama-3",
-            "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
-            "<|start_header_id|>user<|end_header_id|>\n\nOne?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n1."
-            "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nTwo?<|eot_id|>"
-            "<|start_header_id|>assistant<|end_header_id|>\n\n",
+            (
+                "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+                "<|start_header_id|>user<|end_header_id|>\n\nOne?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n1."
+                "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nTwo?<|eot_id|>"
+                "<|start_header_id|>assistant<|end_header_id|>\n\n"
+            ),
         ),
         ("mistral", "<s>[INST] One? [/INST] 1.</s>[INST] Two? [/INST]"),
         ("titan", "User: One?\nBot: 1.\nUser: Two?\nBot:"),

@@ -1,0 +1,84 @@
+"""Language models on Amazon SageMaker endpoints for Jackfield."""
+
+from __future__ import annotations
+
+from jackfield import (
+    Capabilities,
+    Decoder,
+    Failure,
+    HttpAccess,
+    JackfieldError,
+    Listing,
+    ModelRef,
+    ProviderInfo,
+    Request,
+    Translation,
+    Transport,
+    Wire,
+    hookimpl,
+)
+
+from ._settings import SageMakerModelKeys, SageMakerSettings, access
+
+__all__ = ["SageMakerModelKeys", "SageMakerSettings"]
+
+
+@hookimpl
+def jackfield_provider() -> ProviderInfo:
+    """Say who the provider is."""
+    return ProviderInfo(
+        id="sagemaker",
+        title="Amazon SageMaker",
+        settings=SageMakerSettings,
+        kinds=frozenset({"chat", "completion", "embedding", "summarization"}),
+        credentials=("aws",),
+        model_keys=SageMakerModelKeys,
+        requires_models=True,
+        docs="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html",
+    )
+
+
+@hookimpl
+def jackfield_capabilities(model: ModelRef) -> Capabilities:
+    """Say what an endpoint's mode and its underlying model can do."""
+    from ._models import capabilities
+
+    return capabilities(model)
+
+
+@hookimpl
+def jackfield_discover(settings: SageMakerSettings) -> Listing:
+    """Say how to list the account's endpoints."""
+    from ._listing import listing
+
+    return listing(settings)
+
+
+@hookimpl
+def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Turn a request into a wire for the endpoint's mode."""
+    from ._routes import translate
+
+    return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_decoder(wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    from ._routes import decoder
+
+    return decoder(wire)
+
+
+@hookimpl
+def jackfield_error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error."""
+    from ._errors import error
+
+    return error(failure)
+
+
+@hookimpl
+def jackfield_transport(settings: SageMakerSettings) -> HttpAccess | Transport:
+    """Say how to reach the runtime; asynchronous endpoints are submitted to and polled."""
+    return access(settings)

@@ -1,0 +1,196 @@
+"""SageMaker's envelope around a stream: parts of the container's bytes, cut anywhere, and exceptions."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final
+
+import orjson
+
+from jackfield import Decoder, Event, Failure, FailureInStream, Frame, Head, MalformedResponseError
+from jackfield.http import Framer, FramingError, JSONLinesFramer, SSEFramer, event_payload
+
+__all__ = ["EnvelopeDecoder", "JSONStreamFramer", "TextFramer"]
+
+_OF_JSON: Final = re.compile(rb'["{}\[\]]')
+_IN_STRING: Final = re.compile(rb'["\\]')
+
+
+class JSONStreamFramer:
+    """Cut JSON objects that follow one another, with or without anything between them."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._at = 0  # what stands before has been looked at
+        self._depth = 0
+        self._quoted = False
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """Take the next bytes and give the objects that they complete."""
+        self._held += chunk
+        frames = []
+        while (end := self._next_end()) is not None:
+            frames.append(Frame(bytes(self._held[:end]).strip()))
+            del self._held[:end]
+            self._at = 0
+        return frames
+
+    def close(self) -> list[Frame]:
+        """Take the clean end of the body.
+
+        Raises:
+            FramingError: It ended inside an object.
+        """
+        if self._held.strip():
+            raise FramingError("the body ends inside a JSON value", len(self._held), "json")
+        return []
+
+    def _next_end(self) -> int | None:
+        held = self._held
+        while True:
+            found = (_IN_STRING if self._quoted else _OF_JSON).search(held, self._at)
+            if found is None:
+                self._at = len(held)
+                return None
+            place, character = found.start(), found.group()
+            if character == b"\\":
+                if place + 1 == len(held):  # what is escaped has not come yet
+                    self._at = place
+                    return None
+                self._at = place + 2
+                continue
+            self._at = place + 1
+            if character == b'"':
+                self._quoted = not self._quoted
+            elif character in b"{[":
+                self._depth += 1
+            else:
+                self._depth -= 1
+                if self._depth <= 0:
+                    self._depth = 0
+                    return self._at
+
+
+class TextFramer:
+    """Give text as it comes, never half a character; each frame holds UTF-8."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """Take the next bytes and give the characters that they complete."""
+        text = self._decoder.decode(chunk)
+        return [Frame(text.encode())] if text else []
+
+    def close(self) -> list[Frame]:
+        """Give what is left."""
+        text = self._decoder.decode(b"", final=True)
+        return [Frame(text.encode())] if text else []
+
+
+class _Sniffed:
+    """Looks at the first byte: JSON objects, or server-sent events, whose lines begin with a letter or a colon."""
+
+    def __init__(self) -> None:
+        self._inner: Framer | None = None
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        if self._inner is None:
+            chunk = chunk.lstrip()
+            if not chunk:
+                return []
+            self._inner = JSONStreamFramer() if chunk[:1] in b"{[" else SSEFramer()
+        return self._inner.feed(chunk)
+
+    def close(self) -> list[Frame]:
+        return [] if self._inner is None else self._inner.close()
+
+
+_FRAMERS: Final[dict[str, type[Framer]]] = {
+    "sse": SSEFramer, "jsonlines": JSONLinesFramer, "json": JSONStreamFramer, "text": TextFramer,
+}  # fmt: skip
+_BY_TYPE: Final = {
+    "text/event-stream": "sse", "application/jsonlines": "jsonlines", "application/x-ndjson": "jsonlines",
+    "application/jsonl": "jsonlines", "application/x-jsonlines": "jsonlines", "application/ndjson": "jsonlines",
+}  # fmt: skip
+
+
+def _framer(content_type: str, declared: str | None) -> Framer:
+    name = declared or _BY_TYPE.get(content_type.partition(";")[0].strip().lower())
+    return _Sniffed() if name is None else _FRAMERS[name]()
+
+
+class EnvelopeDecoder:
+    """Joins the parts of a stream, cuts the joined bytes by their own framing, and has the inner decoder read them.
+
+    Source: SageMaker runtime service model, `ResponseStream` (botocore 1.44.5, 2026-11): events `PayloadPart`,
+    exceptions `ModelStreamError` and `InternalStreamFailure`; the type of the joined bytes stands in the header
+    `X-Amzn-SageMaker-Content-Type`.
+
+    Args:
+        inner: Reads the container's own answer.
+        framing: sse, jsonlines, json or text; None for what the answer's header says, or its first byte.
+    """
+
+    def __init__(self, inner: Decoder, framing: str | None) -> None:
+        self._inner = inner
+        self._framing = framing
+        self._framer: Framer | None = None
+        self._fault: Exception | None = None
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        content_type = head.headers.get("x-amzn-sagemaker-content-type", "")
+        self._framer = _framer(content_type, self._framing)
+        return self._inner.start(head)
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read one event of the envelope."""
+        self._raise()
+        payload = event_payload(frame)
+        if payload is None:
+            raise FailureInStream(_failure(frame))
+        framer = self._framer
+        if framer is None:
+            framer = self._framer = _framer("", self._framing)
+        return self._read(lambda: framer.feed(payload))
+
+    def finish(self) -> list[Event]:
+        """Hear that the answer ended; check that nothing is missing."""
+        self._raise()
+        framer = self._framer
+        events = [] if framer is None else self._read(framer.close)
+        self._raise()
+        return events + self._inner.finish()
+
+    def _read(self, cut: object) -> list[Event]:
+        events: list[Event] = []
+        try:
+            for inner in cut():  # type: ignore[operator]
+                events += self._inner.feed(inner)
+        except FramingError as error:
+            self._fault = MalformedResponseError(
+                f"the container's answer does not keep to its framing: {error}"
+            )
+        except Exception as error:  # what came before it is given first
+            self._fault = error
+        if self._fault is not None and not events:
+            self._raise()
+        return events
+
+    def _raise(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+
+def _failure(frame: Frame) -> Failure:
+    headers = frame.headers or {}
+    name = headers.get(":exception-type") or headers.get(":error-code") or frame.event
+    try:
+        data = orjson.loads(frame.data) if frame.data else None
+    except orjson.JSONDecodeError:
+        data = None
+    if not isinstance(data, dict):
+        data = {"Message": str(headers.get(":error-message") or bytes(frame.data).decode("utf-8", "replace"))}
+    return Failure(data=data, event=str(name) if name is not None else None, body=bytes(frame.data))

@@ -1,0 +1,159 @@
+"""What a failure of an endpoint means. Source: SageMaker runtime service model (botocore 1.44.5, 2026-11)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from jackfield import (
+    ContextLengthExceededError,
+    Failure,
+    InvalidRequestError,
+    JackfieldError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    StreamInterruptedError,
+    TimeoutError,
+)
+from jackfield.http import error_from_status, failure_message
+from jackfield_aws import identity_error
+
+__all__ = ["error"]
+
+_CLASS: Final[Mapping[str, type[JackfieldError]]] = {
+    "ModelNotReadyException": OverloadedError,
+    "ThrottlingException": RateLimitError,
+    "TooManyRequestsException": RateLimitError,
+    "InternalFailure": ServerError,
+    "InternalServerException": ServerError,
+    "InternalDependencyException": ServerError,
+    "InternalStreamFailure": ServerError,
+    "ServiceUnavailable": OverloadedError,
+    "ValidationError": InvalidRequestError,
+    "ValidationException": InvalidRequestError,
+    "StreamBroken": StreamInterruptedError,
+}
+_QUOTED: Final = re.compile(r'from \S+ with message "(.*?)"\. See ', re.DOTALL)
+_STATUS: Final = re.compile(r"error \((\d{3})\) from")
+_TOO_LONG: Final = re.compile(
+    r"must be (<=|≤|less)|exceed|maximum context|context length|input tokens|too long|max_input_length",
+    re.IGNORECASE,
+)
+_TIMED_OUT: Final = re.compile(r"timed? ?out", re.IGNORECASE)
+_OF_S3: Final = re.compile(rb"<Error>.*?<Code>(\w+)</Code>", re.DOTALL)
+_BY_WORD: Final = {"validation": 422, "overloaded": 429, "incomplete_generation": 500, "generation": 424}
+"""TGI's `error_type`, and the status that it has outside a stream. Source: text-generation-inference, server.rs."""
+
+
+def error(failure: Failure) -> JackfieldError | None:
+    """Turn a failure into an error; None for one that says nothing of its own."""
+    value = failure.json()
+    if not isinstance(value, Mapping):
+        value = {}
+    code = _code_of(failure, value)
+    text = _text_of(failure, value)
+    refused = identity_error(failure, code or "", text)
+    if refused is not None:
+        return refused
+    if code in ("ModelError", "ModelStreamError"):
+        return _of_container(failure, value, code)
+    if code in ("ValidationError", "ValidationException") and "not found" in text.lower():
+        return _made(NotFoundError, failure, text, code)
+    if code is not None and code in _CLASS:
+        return _made(_CLASS[code], failure, text, code)
+    if failure.in_stream:
+        return _of_answer(failure, value)
+    return error_from_status(failure, message=text, code=code)
+
+
+def _made(cls: type[JackfieldError], failure: Failure, text: str, code: str | None) -> JackfieldError:
+    made = error_from_status(failure, message=text, code=code)
+    if cls is TimeoutError:
+        return TimeoutError(text, phase="server", status=failure.status, code=code, body=failure.body)
+    return cls(
+        text,
+        status=failure.status,
+        code=code,
+        body=failure.body,
+        headers=failure.headers,
+        retry_after=made.retry_after,
+    )
+
+
+def _code_of(failure: Failure, value: Mapping[str, Any]) -> str | None:
+    said = failure.headers.get("x-amzn-errortype") or failure.event or value.get("__type")
+    if not said and (found := _OF_S3.search(failure.body)):
+        return found[1].decode("utf-8", "replace")
+    if not said or said == "PayloadPart":
+        return None
+    return str(said).partition(":")[0].rpartition("#")[2]
+
+
+def _text_of(failure: Failure, value: Mapping[str, Any]) -> str:
+    found = value.get("Message") or value.get("message") or value.get("error")
+    return found if isinstance(found, str) and found else failure_message(failure)
+
+
+def _of_container(failure: Failure, value: Mapping[str, Any], code: str) -> JackfieldError:
+    """Read what the container said: its status and its body stand inside SageMaker's own error."""
+    message = str(value.get("Message") or value.get("message") or failure_message(failure))
+    reason = value.get("ErrorCode")
+    quoted = _QUOTED.search(message)
+    original = value.get("OriginalMessage") or (quoted[1] if quoted else message)
+    told = _STATUS.search(message)
+    status = value.get("OriginalStatusCode") or (int(told[1]) if told else None)
+    text = _container_text(str(original))
+    log = value.get("LogStreamArn")
+    if log:
+        text += f"; the container's log: {log}"
+    if reason == "StreamBroken":
+        return _made(StreamInterruptedError, failure, text, reason)
+    if reason == "ModelInvocationTimeExceeded" or (_TIMED_OUT.search(text) and status not in (400, 422)):
+        return _made(TimeoutError, failure, text, reason or code)
+    return _by_status(failure, text, status, reason or code)
+
+
+def _by_status(failure: Failure, text: str, status: Any, code: str | None) -> JackfieldError:
+    if "accept_eula" in text:
+        hint = f'{text}; whoever accepts the licence writes custom_attributes = "accept_eula=true" for this endpoint'
+        return _made(PermissionDeniedError, failure, hint, code)
+    if status in (400, 413, 422, 424):
+        cls = ContextLengthExceededError if _TOO_LONG.search(text) else InvalidRequestError
+        return _made(cls, failure, text, code)
+    if status in (429, 503):
+        return _made(RateLimitError if status == 429 else OverloadedError, failure, text, code)
+    return _made(ServerError, failure, text, code)
+
+
+def _container_text(original: str) -> str:
+    """Give the words of a container's own answer, which often is JSON as text."""
+    try:
+        value = json.loads(original)
+    except ValueError:
+        return original
+    inner = attrs.evolve(Failure(), body=original.encode())
+    return failure_message(inner) if isinstance(value, dict) else original
+
+
+def _of_answer(failure: Failure, value: Mapping[str, Any]) -> JackfieldError:
+    """Read an error that a container gave with a good status."""
+    said = value.get("error")
+    details = value.get("details")
+    if isinstance(said, Mapping):
+        text, code = str(said.get("message") or said), said.get("code") or said.get("type")
+    else:
+        text, code = (
+            str(said or "the container's generation failed"),
+            value.get("error_type") or value.get("code"),
+        )
+    if isinstance(details, Mapping) and not said:
+        text = "the container ended its generation with an error"
+    status = code if isinstance(code, int) else _BY_WORD.get(str(code))
+    return _by_status(failure, text, status, None if code is None else str(code))

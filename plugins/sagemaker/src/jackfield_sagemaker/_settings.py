@@ -1,0 +1,206 @@
+"""What an administrator may write for a connection to SageMaker endpoints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import attrs
+
+from jackfield import ConfigurationError, HttpAccess, ModelEntry, Secret, TimeoutPolicy, Transport
+from jackfield_aws import AwsIdentity, default_identity
+
+from ._template import Template
+
+__all__ = ["MODES", "Asynchronous", "Mode", "SageMakerModelKeys", "SageMakerSettings", "access"]
+
+Mode = Literal[
+    "claude", "cohere-chat", "cohere-command", "cohere-embed", "embedding", "embedding-jumpstart", "jurassic2",
+    "jurassic2-summarize", "lmi", "llama", "llama-dialogs", "openai", "summarization", "summarization-jumpstart",
+    "summarization-text", "template", "text2text", "tgi",
+]  # fmt: skip
+"""How a container speaks; `modes.json` says what each means."""
+MODES: Final[tuple[str, ...]] = Mode.__args__  # type: ignore[attr-defined]
+
+_ENDPOINT: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+"""Source: SageMaker runtime service model, `EndpointName` (botocore 1.44.5, 2026-11)."""
+_BUCKET: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
+
+
+@attrs.frozen(kw_only=True)
+class Asynchronous:
+    """How an endpoint is used that answers by way of S3.
+
+    Attributes:
+        input: Where inputs of more than 128,000 bytes are put, "s3://bucket/prefix"; smaller ones need no S3.
+        poll: Seconds between two looks at the output; grows to ten times as much.
+        seconds: For how long the model may run (60 to 3,600); the service's default is 900.
+        waits: For how long a request may wait in the queue (60 to 21,600); the service's default is 21,600.
+    """
+
+    input: str | None = None
+    poll: float = 1.0
+    seconds: int | None = None
+    waits: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, when the config is loaded."""
+        if self.input is not None and not _BUCKET.fullmatch(self.input):
+            raise ConfigurationError(
+                f'input must be a place in S3 ("s3://bucket/prefix"), not {self.input!r}'
+            )
+        if not self.poll > 0:
+            raise ConfigurationError("poll must be more than 0 seconds")
+
+
+@attrs.frozen(kw_only=True)
+class SageMakerModelKeys:
+    """Keys of an entry in `models`.
+
+    Attributes:
+        mode: How the endpoint's container speaks.
+        endpoint: The endpoint's name, where the entry's id is another (several models behind one endpoint).
+        inference_component: The inference component, of an endpoint that has several.
+        target_model: The model, of a multi-model endpoint.
+        target_variant: The production variant.
+        target_container: The host name of the container, of a multi-container endpoint.
+        custom_attributes: Sent with each request, as `accept_eula=true` for a model whose licence you accept.
+        prompt: The format in which conversations are written for a model that completes text: llama-2, llama-3,
+            mistral, single; that of the underlying model unless told.
+        model_name: What the body calls the model (modes openai, cohere-chat, cohere-embed); left out unless told.
+        details: The container is asked for its finish reason and its count of tokens (modes llama, lmi, tgi).
+        template: The request and the answer of any other container (mode template).
+        asynchronous: The endpoint is asynchronous.
+    """
+
+    mode: Mode
+    endpoint: str | None = None
+    inference_component: str | None = None
+    target_model: str | None = None
+    target_variant: str | None = None
+    target_container: str | None = None
+    custom_attributes: str | None = None
+    prompt: str | None = None
+    model_name: str | None = None
+    details: bool = False
+    template: Template | None = None
+    asynchronous: Asynchronous | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, when the config is loaded."""
+        if self.endpoint is not None and not _ENDPOINT.fullmatch(self.endpoint):
+            raise ConfigurationError(f"endpoint must be an endpoint's name, not {self.endpoint!r}")
+        if (self.mode == "template") != (self.template is not None):
+            raise ConfigurationError('mode = "template" and a table template belong together')
+        if self.prompt is not None:
+            from jackfield_aws.prompts import formats
+
+            if self.prompt not in formats():
+                raise ConfigurationError(f"prompt must be one of {', '.join(formats())}, not {self.prompt!r}")
+        attributes = self.custom_attributes
+        if attributes is not None and not (attributes.isascii() and attributes.isprintable()):
+            raise ConfigurationError("custom_attributes must be printable ASCII")
+
+
+@attrs.frozen(kw_only=True)
+class SageMakerSettings:
+    """Config keys of a connection to SageMaker endpoints.
+
+    Attributes:
+        region: The endpoints' region; that of the identity unless told (environment, profile).
+        credentials: The identity that a table `[credentials.NAME]` of the kind `aws` declares; without one, what
+            boto3 finds by itself.
+        base_url: Takes the place of the runtime's address: scheme and host.
+        control_url: Takes the place of the address where endpoints are listed.
+        s3_url: Takes the place of the address of S3, for asynchronous endpoints; buckets then stand in the path.
+        models: The entries, given by the core.
+        proxy: The connection's proxy, for the identity too.
+        ca_bundle: The connection's certificate authorities, for the identity too.
+        headers: The connection's headers.
+        timeout: The connection's time limits.
+    """
+
+    region: str | None = None
+    credentials: AwsIdentity | None = None
+    base_url: str | None = None
+    control_url: str | None = None
+    s3_url: str | None = None
+    models: tuple[ModelEntry, ...] = ()
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_bundle: str | None = None
+    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
+    timeout: TimeoutPolicy | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse entries that name no endpoint, when the config is loaded."""
+        for entry in self.models:
+            endpoint = getattr(entry.own, "endpoint", None) or entry.id
+            if not _ENDPOINT.fullmatch(endpoint):
+                raise ConfigurationError(
+                    f'models[{entry.id}] is no endpoint\'s name; write endpoint = "NAME" beside the id'
+                )
+
+    @property
+    def identity(self) -> AwsIdentity:
+        """The declared identity, or the machine's."""
+        return self.credentials or default_identity()
+
+
+def region_of(settings: SageMakerSettings, identity: AwsIdentity) -> str:
+    """Give the region.
+
+    Raises:
+        ConfigurationError: Nobody names one.
+    """
+    region = settings.region or identity.region()
+    if region is None:
+        raise ConfigurationError(
+            'no region is known: write region = "eu-central-1", or set AWS_REGION in the environment'
+        )
+    return region
+
+
+def _suffix(region: str) -> str:
+    """Give the domain of a region's partition. Source: AWS endpoints and quotas (2026)."""
+    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+
+
+def s3_address(settings: SageMakerSettings, region: str, bucket: str) -> str:
+    """Give the address of a bucket; one with dots in its name stands in the path, for TLS knows no such host."""
+    if settings.s3_url is not None:
+        return f"{settings.s3_url.rstrip('/')}/{bucket}"
+    host = f"s3.{region}.{_suffix(region)}"
+    return f"https://{host}/{bucket}" if "." in bucket else f"https://{bucket}.{host}"
+
+
+def control_address(settings: SageMakerSettings) -> str:
+    """Give the address where endpoints are listed."""
+    if settings.control_url is not None:
+        return settings.control_url.rstrip("/")
+    region = region_of(settings, settings.identity)
+    return f"https://api.sagemaker.{region}.{_suffix(region)}"
+
+
+def access(settings: SageMakerSettings) -> HttpAccess | Transport:
+    """Say how to reach the runtime.
+
+    Raises:
+        ConfigurationError: No region is known.
+    """
+    identity = settings.identity
+    region = region_of(settings, identity)
+    base_url = settings.base_url or f"https://runtime.sagemaker.{region}.{_suffix(region)}"
+
+    def signer(service: str) -> Any:
+        return identity.signer(
+            service=service, region=region, proxy=settings.proxy, ca_bundle=settings.ca_bundle
+        )
+
+    waiting = any(getattr(entry.own, "asynchronous", None) is not None for entry in settings.models)
+    if not waiting:
+        return HttpAccess(base_url=base_url, auth=signer("sagemaker"))
+    from ._asynchronous import AsynchronousTransport
+
+    reached = HttpAccess(base_url=base_url, auth=signer("sagemaker"), named_auth={"s3": signer("s3")})
+    return AsynchronousTransport(settings, reached, region)

@@ -1,0 +1,141 @@
+"""Reads the answer of any container by the paths of a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jmespath
+import orjson
+
+from jackfield import (
+    EmbeddingData,
+    Event,
+    Failure,
+    FailureInStream,
+    Finish,
+    FinishReason,
+    Frame,
+    Head,
+    MalformedResponseError,
+    Started,
+    StreamInterruptedError,
+    TextDelta,
+    Usage,
+    UsageUpdate,
+    Wire,
+    vector_reader,
+)
+
+from ._embeddings import vectors_of
+from ._texts_decoder import reason_of
+
+__all__ = ["TemplateDecoder"]
+
+
+class TemplateDecoder:
+    """Reads one answer, streamed or whole, by the paths that the wire carries."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._paths: dict[str, Any] = wire.meta["template"]
+        self._inputs: int = wire.meta["inputs"]
+        self._stream: dict[str, Any] | None = self._paths["stream"] if wire.stream else None
+        self._json = self._stream is None or self._stream["framing"] != "text"
+        self._started = False
+        self._said = False
+        self._ended = False
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        content_type = head.headers.get("content-type", "")
+        if self._stream is None and content_type.startswith("text/plain"):
+            self._json = False
+        return []
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read one item of a stream, or a whole answer."""
+        events: list[Event] = [] if self._started else [Started()]
+        self._started = True
+        if bytes(frame.data).strip() == b"[DONE]":
+            return events
+        if not self._json:
+            self._said = True
+            return [*events, TextDelta(bytes(frame.data).decode("utf-8", "replace"))]
+        try:
+            value = orjson.loads(frame.data)
+        except orjson.JSONDecodeError as error:
+            raise MalformedResponseError(
+                "the container's answer is no JSON", body=bytes(frame.data)
+            ) from error
+        self._fail(value)
+        return [*events, *(self._item(value) if self._stream else self._whole(value, frame))]
+
+    def finish(self) -> list[Event]:
+        """Check that the answer has its end: its reason where a path for it is declared, else something said."""
+        if self._ended:
+            return []
+        if (self._stream or {}).get("finish") is not None or not self._said:
+            raise StreamInterruptedError("the stream ended without its end; ask again")
+        return [Finish("other")]
+
+    def _find(self, name: str, value: Any) -> Any:
+        path = self._paths.get(name)
+        return None if path is None else jmespath.search(path, value)
+
+    def _fail(self, value: Any) -> None:
+        error = self._find("error", value)
+        if error:
+            raise FailureInStream(Failure(data={"error": error}))
+
+    def _item(self, value: Any) -> Iterator[Event]:
+        stream = self._stream or {}
+        piece = jmespath.search(stream["text"], value)
+        if isinstance(piece, str) and piece:
+            self._said = True
+            yield TextDelta(piece)
+        elif piece is not None and not isinstance(piece, str):
+            raise MalformedResponseError(
+                f"stream.text ({stream['text']}) gives a {type(piece).__name__}, no text"
+            )
+        yield from self._usage(value)
+        raw = None if stream.get("finish") is None else jmespath.search(stream["finish"], value)
+        if raw is not None and raw is not False and not self._ended:
+            yield self._end(raw, 0)
+
+    def _whole(self, value: Any, frame: Frame) -> Iterator[Event]:
+        if self._inputs:
+            vectors = vectors_of(self._find("embeddings", value), self._inputs)
+            read = vector_reader()
+            yield from (EmbeddingData(index, read(vector)) for index, vector in enumerate(vectors))
+            yield from self._usage(value)
+            self._ended = True
+            return
+        found = self._find("text", value)
+        texts = found if isinstance(found, list) else [found]
+        if not texts or not all(isinstance(text, str) for text in texts):
+            path = self._paths.get("text")
+            said = "nothing" if found is None else f"a {type(found).__name__}"
+            raise MalformedResponseError(f"text ({path}) finds {said} in the answer", body=bytes(frame.data))
+        for number, text in enumerate(texts):
+            if text:
+                yield TextDelta(text, number)
+        yield from self._usage(value)
+        reasons = self._find("finish", value)
+        for number in range(len(texts)):
+            yield self._end(reasons[number] if isinstance(reasons, list) else reasons, number)
+
+    def _end(self, raw: Any, choice: int) -> Finish:
+        self._ended = True
+        word = None if raw is None or raw is True else str(raw)
+        named: dict[str, FinishReason] = self._paths.get("finish_map", {})
+        return Finish(named.get(word or "") or reason_of(word), choice, word)
+
+    def _usage(self, value: Any) -> Iterator[Event]:
+        counts = [self._find(name, value) for name in ("input_tokens", "output_tokens")]
+        known = [
+            count if isinstance(count, int) and not isinstance(count, bool) else None for count in counts
+        ]
+        if any(count is not None for count in known):
+            yield UsageUpdate(
+                Usage(known[0], known[1]), {"input_tokens": counts[0], "output_tokens": counts[1]}
+            )

@@ -1,0 +1,164 @@
+"""Requests in which a container gets one text, or one conversation, and some options."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    Message,
+    ModelRef,
+    Options,
+    ParameterWriter,
+    RawPart,
+    Request,
+    SummarizeRequest,
+    Text,
+    Thinking,
+    Translation,
+    UnsupportedError,
+    Wire,
+)
+
+from ._models import ModeRow
+
+__all__ = ["translate_text", "turns_of"]
+
+_SAMPLING: Final = ("temperature", "top_p", "top_k")
+
+
+def translate_text(
+    mode: ModeRow, model: ModelRef, request: Request, capabilities: Capabilities
+) -> Translation:
+    """Write a text, a conversation or a text to sum up.
+
+    Raises:
+        UnsupportedError: The mode has no such kind of request, or cannot carry an option.
+    """
+    if not isinstance(request, ChatRequest | CompletionRequest | SummarizeRequest):
+        raise UnsupportedError(f"the mode {mode.name} has no {type(request).__name__}", parameter="kind")
+    options: Options = request.options
+    meta: dict[str, Any] = {"api": "text", "logprobs": options.logprobs is True}
+    body: dict[str, Any] = copy.deepcopy(dict(mode.fixed))
+    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    said = _said(mode, model, request, capabilities, writer)
+    if mode.content_type is not None:
+        if options.extra.get("sagemaker"):
+            writer.refuse("extra", "the body of this mode is the text itself")
+        headers = {"Content-Type": mode.content_type}
+        return Translation(Wire("/", str(said).encode(), headers=headers, meta=meta), writer.finish())
+    body[mode.text or "inputs"] = said
+    _put_options(mode, model, writer)
+    if request.stream:
+        body["stream"] = True
+    writer.merge_extra(options.extra, "sagemaker")
+    return Translation(Wire("/", body, stream=request.stream, meta=meta), writer.finish())
+
+
+def _said(
+    mode: ModeRow,
+    model: ModelRef,
+    request: ChatRequest | CompletionRequest | SummarizeRequest,
+    known: Capabilities,
+    writer: ParameterWriter,
+) -> Any:
+    """Give what is said: a text, or a conversation."""
+    if isinstance(request, SummarizeRequest):
+        return request.text
+    if isinstance(request, CompletionRequest):
+        return request.prompt
+    messages = request.messages
+    system = writer.take("system")
+    if system is not UNSET:
+        messages = (Message("system", system), *messages)
+        writer.note("system", "renamed", wire=mode.text, value=system)
+    if mode.dialogs:
+        return [turns_of(messages, writer)]
+    # Asked here where the underlying model stands in the table of a plugin that chats with it in its own way.
+    if known.chat_prompt is None:
+        raise UnsupportedError(
+            f"{model.id} completes text in the mode {mode.name}; declare the prompt format of its conversations "
+            '(prompt = "llama-3"), or use the mode openai',
+            parameter="messages",
+        )
+    prompt, _ = known.chat_prompt(messages)
+    writer.note("chat", "emulated", wire=mode.text, why=f"written as one prompt ({known.chat_prompt_name})")
+    return prompt
+
+
+def turns_of(
+    messages: tuple[Message, ...], writer: ParameterWriter, names: Mapping[str, str] | None = None
+) -> list[dict[str, str]]:
+    """Give a conversation as role and text.
+
+    Args:
+        messages: The conversation.
+        writer: What is left out is reported to it.
+        names: What roles and the two keys are called, if otherwise: `{"assistant": "bot", "content": "text"}`.
+
+    Raises:
+        UnsupportedError: A part is no text.
+    """
+    called = names or {}
+    turns = []
+    for index, message in enumerate(messages):
+        for part in message.parts:
+            if isinstance(part, Thinking | RawPart):
+                writer.drop(f"messages[{index}]", "this endpoint knows text alone", type(part).__name__)
+            elif not isinstance(part, Text):
+                raise UnsupportedError(
+                    f"messages[{index}] holds a {type(part).__name__}; this endpoint knows text alone",
+                    parameter="messages",
+                )
+        turns.append(
+            {
+                called.get("role", "role"): called.get(message.role, message.role),
+                called.get("content", "content"): message.text,
+            }
+        )
+    return turns
+
+
+def _put_options(mode: ModeRow, model: ModelRef, writer: ParameterWriter) -> None:
+    paths = mode.options
+    if "max_tokens" in paths and writer.put("max_tokens", paths["max_tokens"]) is UNSET and mode.max_tokens:
+        why = "the container stops after some 20 tokens unless told"
+        writer.default("max_tokens", paths["max_tokens"], mode.max_tokens, why)
+    sampled = _put_sampling(mode, writer)
+    for name in ("stop", "seed", "n", "presence_penalty", "frequency_penalty", "logprobs"):
+        if name in paths:
+            writer.put(name, paths[name], list if name == "stop" else None)
+    if sampled and mode.do_sample:
+        why = "sampling options count only with it"
+        writer.default("do_sample", "parameters.do_sample", True, why)
+    if mode.full_text:
+        writer.default(
+            "return_full_text", "parameters.return_full_text", False, "the container repeats the prompt"
+        )
+    if mode.details and model.declared.get("details"):
+        writer.default("details", "parameters.details", True, "declared for this endpoint")
+
+
+def _put_sampling(mode: ModeRow, writer: ParameterWriter) -> bool:
+    """Put temperature and its kin; say whether the answer is to be sampled."""
+    greedy = False
+    sampled = False
+    for name in _SAMPLING:
+        path = mode.options.get(name)
+        if path is None:
+            continue
+        value = writer.take(name)
+        if value is UNSET:
+            continue
+        if name == "temperature" and value == 0 and mode.greedy:
+            writer.write(name, "parameters.do_sample", False)
+            greedy = True
+            continue
+        writer.write(name, path, value)
+        sampled = True
+    return sampled and not greedy
