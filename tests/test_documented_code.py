@@ -147,7 +147,7 @@ def test_nothing_is_told_to_be_installed_that_is_not_released():
             continue  # in an environment that has the package already
         for block in found_in(path):
             if block.language == "sh":
-                asked = re.findall(r"pip install [^\n]*?[\s\"'](jackfield[\w-]*)", block.text)
+                asked = re.findall(r"pip install [^\n]*?[ \"'](jackfield[\w-]*)", block.text)
                 assert not asked, f"{block.place}: {asked}"
 
 
