@@ -376,7 +376,11 @@ def bench(session: nox.Session) -> None:
     """Measure the budgets of the design against a hand-written floor and other libraries.
 
     `-- --no-peers` leaves the others out (and takes three minutes, not ten), `-- --write` rewrites the page of the docs.
+    `-- local` measures the engine of local models instead, beside optimum's and llama.cpp.
     """
+    if session.posargs[:1] == ["local"]:
+        bench_local(session, list(session.posargs[1:]))
+        return
     install_editable(session, f"./{CORE}[numpy]", "./plugins/openai")
     arguments = list(session.posargs)
     if "--no-peers" not in arguments:
@@ -406,6 +410,41 @@ def export(session: nox.Session) -> None:
     # The libraries that are compared warn of each other.
     arguments = session.posargs or ["-q", "-W", "default", "plugins/onnx/tests/exported"]
     session.run("python", "-m", "pytest", *arguments)
+
+
+def bench_local(session: nox.Session, arguments: list[str]) -> None:
+    """Measure the engine of local models; the others each in an environment of its own, where they can be had."""
+    install_editable(session, f"./{CORE}", "./plugins/onnx[cpu,convert]")
+    if "--no-peers" in arguments:
+        arguments.remove("--no-peers")
+    else:
+        place = Path(session.create_tmp()).resolve()
+        session.run("python", "-m", "venv", str(place / "optimum"))
+        python = str(place / "optimum" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+        quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        session.run(python, *quiet, "--requirement", "bench/requirements-local.txt", external=True)
+        arguments += ["--optimum", python, "--place", str(place / "models")]
+        if shutil.which("npm") is None:
+            session.warn("npm is not there: llama.cpp is left out")
+        else:
+            node = place / "node"
+            node.mkdir(exist_ok=True)
+            with session.chdir(node):
+                # No scripts: the second package has the compiled library, so there is nothing to build.
+                packages = ["node-llama-cpp@3.22.1", "@node-llama-cpp/linux-x64@3.22.1"]
+                session.run("npm", "install", "--ignore-scripts", "--no-audit", *packages, external=True)
+            arguments += ["--node", str(node)]
+    session.run("python", "bench/local.py", *arguments)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Use local models badly for half an hour: joins, cancels, prompts that are too long, full queues.
+
+    `-- --minutes 5` for less. Not part of the suite.
+    """
+    install_editable(session, f"./{CORE}[testing]", "./plugins/onnx[cpu,convert]")
+    session.run("python", "bench/soak.py", *session.posargs)
 
 
 @nox.session

@@ -56,7 +56,13 @@ def _within(least: float, most: float, *, open_below: bool = False) -> Any:
 
 
 def _size(_settings: object, field: attrs.Attribute[Any], value: str | int | None) -> None:
-    if value is not None and as_bytes(value) < 1:
+    if value is None:
+        return
+    try:
+        size = as_bytes(value)
+    except ValueError as error:
+        raise ValueError(f"{field.name}: {error}") from None
+    if size < 1:
         raise ValueError(f"{field.name} is {value}; it must be more than nothing")
 
 
@@ -131,7 +137,12 @@ class OnnxModelKeys:
     Attributes:
         folder: A prepared model that is not in the catalogue, as an absolute path. Declare its `kind` as well.
         chat_template: A file with a chat template, in the place of the model's own, as an absolute path.
+        tool_format: How the model writes calls of tools, where its template does not tell: `hermes`, `mistral` or
+            `llama3`.
+        dimension_choices: Lengths to which its vectors may be cut by its authors' word, where its files do not say it.
     """
 
     folder: str | None = attrs.field(default=None, validator=_absolute)
     chat_template: str | None = attrs.field(default=None, validator=_absolute)
+    tool_format: Literal["hermes", "mistral", "llama3"] | None = None
+    dimension_choices: tuple[int, ...] | None = None
