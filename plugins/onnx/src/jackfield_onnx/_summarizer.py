@@ -290,10 +290,11 @@ class _Decoding:
         names = [slot.name for slot in session.get_outputs()]
         found = dict(zip(names, session.run(names, feed, self._options), strict=True))
         logits = np.asarray(found.pop("logits")[:, -1], np.float32)
+        later = bool(past)
         for name, value in found.items():
             key = name.replace("present", "past_key_values")
             # What was read stays as the first run made it: later runs give it empty, or not at all.
-            if name.startswith("present") and not (past and ".encoder." in name):
+            if name.startswith("present") and not (later and ".encoder." in name):
                 past[key] = value
         self._past = past
         return logits

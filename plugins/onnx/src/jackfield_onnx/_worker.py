@@ -79,9 +79,9 @@ class Worker:
                 self._name,
                 "Try again later, or raise max_queue.",
             )
-        options = await asyncio.to_thread(new_run_options)
         if self._closed:
             raise self._closed_error()
+        options = new_run_options()  # the runtime is there, or no model would be
         self._pending.add(options)
         asked = time.monotonic()
         future = asyncio.get_running_loop().run_in_executor(
