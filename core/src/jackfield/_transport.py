@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
 import io
 import os
 import ssl
+import sys
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -101,6 +103,9 @@ class HttpTransport:
             extra[name] = await reveal(value) if isinstance(value, Secret) else value
             if isinstance(value, Secret):
                 self._header_secrets.append(extra[name])
+        if "aiohttp" not in sys.modules:
+            # Off the loop: it takes a tenth of a second, and reads the machine's certificates.
+            await asyncio.to_thread(importlib.import_module, "aiohttp")
         import aiohttp
         from multidict import CIMultiDict
 
