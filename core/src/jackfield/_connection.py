@@ -301,7 +301,7 @@ class Connection:
             capabilities=capabilities,
             limits=_merged_limits(known.limits, card.limits),
             price=price,
-            underlying=target.model.underlying,
+            underlying=target.model.underlying or card.underlying,
             retired=card.retired or known.retired,
         )
 
