@@ -141,12 +141,18 @@ def test_a_services_few_words_stand_behind_the_status(command):
     )
 
 
+def test_a_status_without_a_name_stands_alone():
+    assert describe(errors.OverloadedError("busy", status=529)).startswith("529: busy [status 529]")
+
+
 def test_errors_speak_of_options_as_they_are_written_here(command):
     rules = {"top_k": ParameterRule(supported=False)}
     command.fake.capabilities = Capabilities(known=True, parameters=rules)
     said = command("chat", "Hi", "-o", "top_k=3").stderr
     assert "add -o unsupported=drop to have it dropped and reported" in said
     assert 'unsupported="drop"' not in said
+    error = errors.UnsupportedError('only without (reasoning="none"), which emulate=False and x="y" forbid')
+    assert describe(error) == 'only without (-o reasoning=none), which -o emulate=false and x="y" forbid'
     said = command("chat", "Hi", configured=False).stderr
     assert "name one with --config" in said
     assert "Mesh" not in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import click
@@ -46,10 +47,9 @@ _ADVICE: Final[tuple[tuple[type[JackfieldError], str], ...]] = (
 )
 
 
-# What errors tell a program to write, and what a person at a command line writes.
-_SHELL: Final = (
-    ('pass unsupported="drop"', "add -o unsupported=drop"),
-    ("pass a path or a mapping to Mesh.from_config", "name one with --config"),
+# What errors tell a program to pass: unsupported="drop", emulate=False.
+_PASSED: Final = re.compile(
+    r'(?P<pass>pass )?\b(?P<name>[a-z_]+)=(?:"(?P<word>\w+)"|(?P<truth>True|False)\b)'
 )
 
 
@@ -69,9 +69,9 @@ def describe(error: BaseException) -> str:
     if not isinstance(error, JackfieldError):
         hint = "set JACKFIELD_DEBUG=1 to see where it comes from, and please report it"
         return f"something unexpected happened: {type(error).__name__}: {error} ({hint})"
-    sentences = [_in_words_of_the_shell(str(error))]
+    sentences = [_in_words_of_the_shell(error)]
     if isinstance(error, errors.ProviderError) and error.status is not None:
-        sentences[0] = f"{error.status} {_reason(error.status)}: {sentences[0]}"
+        sentences[0] = f"{_status(error.status)}: {sentences[0]}"
     counted = [attempt for attempt in error.attempts if not attempt.refreshed]
     if len(counted) > 1:
         sentences.append(f"It was tried {len(counted)} times.")
@@ -92,17 +92,26 @@ def to_json(error: BaseException) -> dict[str, Any]:
     return {"error": {"type": type(error).__name__, "message": message, **context}}
 
 
-def _reason(status: int) -> str:
+def _status(status: int) -> str:
     from http.client import responses
 
-    return responses.get(status, "")
+    return f"{status} {responses.get(status, '')}".strip()
 
 
-def _in_words_of_the_shell(text: str) -> str:
+def _in_words_of_the_shell(error: JackfieldError) -> str:
     """Say what a program would pass as it is written on a command line."""
-    for python, shell in _SHELL:
-        text = text.replace(python, shell)
-    return text
+    text = str(error)
+    if isinstance(error, errors.UnsupportedError):  # our own words, not a service's
+        text = _PASSED.sub(_as_option, text)
+    return text.replace("pass a path or a mapping to Mesh.from_config", "name one with --config")
+
+
+def _as_option(found: re.Match[str]) -> str:
+    from jackfield._entries import OPTIONS
+
+    if found["name"] not in OPTIONS:
+        return found[0]
+    return f"{'add ' if found['pass'] else ''}-o {found['name']}={(found['word'] or found['truth']).lower()}"
 
 
 def _usage(error: click.UsageError) -> str:
