@@ -79,6 +79,8 @@ class Outcome(Value):
         finish_reasons: One per choice.
         response_id: The service's name for the answer.
         replay: Where the answer is from if the service was not asked.
+        reply: The answer as far as it came: what `proceed` gives, of a broken stream its part. Private to its reader:
+            write it nowhere unless that is wished.
     """
 
     status: Literal["ok", "error", "cancelled"]
@@ -91,3 +93,4 @@ class Outcome(Value):
     finish_reasons: tuple[str, ...] = ()
     response_id: str | None = None
     replay: Replay | None = None
+    reply: object = attrs.field(default=None, repr=False)

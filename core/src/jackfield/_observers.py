@@ -87,6 +87,7 @@ def _outcome(
         error=error,
         attempts=attempts,
         timings=Timings(queued=queued, sent=sent, first_event=first_event, finished=finished),
+        reply=reply,
         **known,
     )
 
