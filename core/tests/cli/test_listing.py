@@ -273,6 +273,14 @@ def test_every_line_that_init_writes_is_right_once_it_is_uncommented(command, id
         assert told, field.name
 
 
+@pytest.mark.parametrize("registry", [Registry.installed(), Registry.of(FakeProvider())], ids=["all", "one"])
+def test_the_whole_file_is_right_once_it_is_uncommented(command, registry):
+    path = command.folder / "jackfield.toml"
+    path.write_text(uncommented(first_configuration(registry)), "utf-8")
+    result = command("config", "validate", configured=False, registry=registry)
+    assert result.exit_code == 0, result.stderr
+
+
 def test_init_writes_defaults_and_what_they_mean():
     text = first_configuration(Registry.of(Described("described")))
     for line in (

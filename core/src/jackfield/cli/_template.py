@@ -62,7 +62,7 @@ def first_configuration(registry: Registry) -> str:
     if not ids:
         sections.append("## No provider is installed yet; each is a package, jackfield-NAME.\n")
     demo = any("\n[connections.local]\n" in section for section in sections)
-    aliases = _DEMO_ALIASES if demo else '# default = "connection:model"\n'
+    aliases = _DEMO_ALIASES if demo else '## default = "connection:model"\n'
     return "\n".join([_HEAD, f"[aliases]\n{aliases}", _SECRETS, *sections])
 
 
