@@ -119,21 +119,21 @@ async def test_a_temperature_that_makes_noise_is_refused_or_clamped(declared):
 
 
 async def test_who_waits_longer_than_declared_is_told_in_which_phase(declared):
+    asked = {"logit_bias": ENDLESS, "max_tokens": 90}
     async with declared(slots=1, queue_timeout=0.02, max_context=128) as mesh:
-        long = asyncio.create_task(mesh.chat("local:tiny", "hi", logit_bias=ENDLESS, max_tokens=90))
-        await asyncio.sleep(0.05)
-        late = [
-            asyncio.create_task(mesh.chat("local:tiny", "hi", max_tokens=90, logit_bias=ENDLESS))
-            for _ in range(6)
-        ]
-        done = await asyncio.gather(long, *late, return_exceptions=True)
+        async with mesh.stream_chat("local:tiny", "hi", **asked) as stream:
+            await anext(aiter(stream))
+            late = (mesh.chat("local:tiny", "hi", **asked) for _ in range(6))
+            done = await asyncio.gather(*late, return_exceptions=True)
+            async for _ in stream:
+                pass
 
     refused = [one for one in done if isinstance(one, TimeoutError)]
     assert refused
     assert {(error.phase, error.is_retryable, error.code) for error in refused} == {
         ("queue", True, "QueueTimeoutError")
     }
-    assert done[0].usage.output_tokens == 90
+    assert stream.response.usage.output_tokens == 90
 
 
 async def test_answers_of_one_connection_are_made_together(declared, loads):

@@ -95,7 +95,7 @@ class Job:
         self.seconds = 0.0
         self.cancelled = False
         self.reason: LocalModelError | None = None
-        self.created = time.monotonic()
+        self.queued = 0.0
 
     def cancel(self, reason: LocalModelError | None = None) -> None:
         """Stop the job, from any thread: within a prompt being read, else before the next step.
@@ -167,6 +167,7 @@ class Scheduler:
                     self._name,
                     "Try again later, or raise max_queue.",
                 )
+            job.queued = time.monotonic()
             self._waiting.append(job)
             if self._thread is None:
                 # A daemon, so that a program which forgets to close the engine can still end.
@@ -214,25 +215,27 @@ class Scheduler:
         """Wait until there is something to do, and give a waiting job its slot; False when all is over."""
         with self._changed:
             self._changed.wait_for(lambda: self.busy or self._closed)
-            self._forget()
+            self._forget(None)
             room = self._reading is None and len(self._rows) < self._decoder.slots
             if room and self._waiting:
                 job = self._reading = self._waiting.popleft()
-                job.queued_seconds = time.monotonic() - job.created
+                job.queued_seconds = time.monotonic() - job.queued
                 self._decoder.begin()
+            # Only now: who can be served is not turned away for having come a moment too late.
+            self._forget(self._queue_timeout)
             return self.busy or not self._closed
 
-    def _forget(self) -> None:
+    def _forget(self, timeout: float | None) -> None:
         """Take jobs out of the queue that were cancelled or have waited too long."""
-        latest = None if self._queue_timeout is None else time.monotonic() - self._queue_timeout
-        if not any(job.cancelled or (latest is not None and job.created < latest) for job in self._waiting):
+        latest = None if timeout is None else time.monotonic() - timeout
+        if not any(job.cancelled or (latest is not None and job.queued < latest) for job in self._waiting):
             return
         kept: collections.deque[Job] = collections.deque()
         for job in self._waiting:
             if job.cancelled:
                 self._stopped(job)
-            elif latest is not None and job.created < latest:
-                self._outbox.add(job.mailbox, _waited(self._name, time.monotonic() - job.created))
+            elif latest is not None and job.queued < latest:
+                self._outbox.add(job.mailbox, _waited(self._name, time.monotonic() - job.queued))
             else:
                 kept.append(job)
         self._waiting = kept
