@@ -169,6 +169,7 @@ class ScriptedDecoder:
         self.script = script
         self.vocabulary = vocabulary
         self.delay = delay
+        self.read_delay: float | None = None  # of prompts, where it is another
         self.slots = slots
         self.calls = 0
         self.rows: list[int] = []
@@ -183,7 +184,7 @@ class ScriptedDecoder:
 
     def read(self, tokens, options):
         self.pieces.append(len(tokens))
-        self._work(options)
+        self._work(options, self.delay if self.read_delay is None else self.read_delay)
         return self._logits(0)
 
     def join(self):
@@ -195,7 +196,7 @@ class ScriptedDecoder:
 
     def step(self, tokens, options):
         assert len(tokens) == len(self.rows)
-        self._work(options)
+        self._work(options, self.delay)
         self.rows = [made + 1 for made in self.rows]
         return np.stack([self._logits(made) for made in self.rows])
 
@@ -206,12 +207,12 @@ class ScriptedDecoder:
     def release(self) -> None:
         self.released = True
 
-    def _work(self, options):
+    def _work(self, options, delay):
         self.calls += 1
         self.threads.add(threading.get_ident())
         if self.failure is not None:
             raise self.failure
-        ends = time.monotonic() + self.delay
+        ends = time.monotonic() + delay
         while time.monotonic() < ends:
             if options.terminate:
                 raise RuntimeError("terminated")

@@ -149,14 +149,12 @@ async def test_a_long_prompt_is_read_in_pieces_between_the_steps_of_others(scrip
 
 
 async def test_a_cancelled_prompt_stops_within_it_and_the_others_go_on(scripted):
-    engine = scripted("a", slots=2, ends=False)
-    engine.decoder.delay = 0.01
+    engine = scripted("a", delay=0.01, slots=2, ends=False)
     other = asyncio.create_task(tokens_of(engine, max_tokens=20))
     await until(lambda: engine.decoder.rows)
-    engine.decoder.delay = 30.0  # from the next call on
+    engine.decoder.read_delay = 30.0
     async with engine.generate(GenerateRequest(prompt="long")):
         await until(lambda: len(engine.decoder.pieces) == 2)
-        engine.decoder.delay = 0.0
 
     async with asyncio.timeout(5):
         assert len(await other) == 20
