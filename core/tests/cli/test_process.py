@@ -117,6 +117,20 @@ def test_a_reader_that_leaves_is_no_traceback(start):
     assert b"cancelled 1" in errors
 
 
+@posix
+@pytest.mark.parametrize("words", [("plugins",), ("plugins", "--json"), ("--help",), ("connections", "list")])
+def test_every_output_may_be_left(words, tmp_path):
+    path = tmp_path / "declared.toml"
+    path.write_text("", "utf-8")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "jackfield", "--config", str(path), *words]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert done.returncode == 141, done.stderr
+    assert done.stderr == ""
+
+
 def test_the_module_is_the_command():
     done = subprocess.run(
         [sys.executable, "-m", "jackfield", "--version"], capture_output=True, text=True, check=True

@@ -50,6 +50,15 @@ class _PipeClosedError(Exception):
     """Nobody reads stdout any more."""
 
 
+@contextmanager
+def _pipe_may_close() -> Iterator[None]:
+    """Let whoever reads what is written have enough of it (`| head`); click would exit with 1."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _PipeClosedError from error
+
+
 def _forget_output() -> None:
     """Let what is still buffered go nowhere, or Python would complain when it ends."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -128,12 +137,15 @@ class Commands(Group):
             return exit_code(error)
         return code if isinstance(code, int) else 0
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Read the command line; `--help` and `--version` write."""
+        with _pipe_may_close():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; whoever reads what it writes may have enough of it (`| head`)."""
-        try:
+        """Run the command."""
+        with _pipe_may_close():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise _PipeClosedError from error  # click would exit with 1
 
     def _extend(self, ctx: click.Context) -> None:
         if self._extended:

@@ -58,6 +58,10 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, err
     from rich.table import Table
     from rich.text import Text
 
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with 1; the group knows what to do
+
     stream = sys.stderr if err else sys.stdout
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -65,7 +69,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, err
     for row in rows:
         table.add_row(*(Text(safe(str(cell))) for cell in row))
     width = None if is_terminal(stream) else 10_000
-    Console(file=stream, width=width, markup=False, highlight=False).print(table)
+    Output(file=stream, width=width, markup=False, highlight=False).print(table)
 
 
 def as_json(value: Any, *, indent: bool = False) -> str:
