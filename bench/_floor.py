@@ -103,6 +103,19 @@ class Floor:
             Usage(answer["usage"]),
         )
 
+    async def converse(self, model: str, messages: list, max_tokens: int) -> Answer:
+        """One chat in the form of Amazon Bedrock, without a signature."""
+        wire = {
+            "messages": [{"role": "user", "content": [{"text": messages[1]["content"]}]}],
+            "system": [{"text": messages[0]["content"]}],
+            "inferenceConfig": {"maxTokens": max_tokens},
+        }
+        answer = orjson.loads(await self.post(f"/model/{model}/converse", wire))
+        text = "".join(block["text"] for block in answer["output"]["message"]["content"] if "text" in block)
+        told = answer["usage"]
+        usage = {"prompt_tokens": told["inputTokens"], "completion_tokens": told["outputTokens"]}
+        return Answer("", model, text, answer["stopReason"], Usage(usage))
+
     async def stream(  # noqa: C901 -- one would write it so
         self, base: str, messages: list, max_tokens: int
     ) -> AsyncIterator[TextEvent | FinishEvent | Usage]:

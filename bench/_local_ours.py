@@ -73,10 +73,10 @@ class Ours:
         times = await self.generate(await self.engine(1), text(prompt, random.randrange(10**9)), 1)
         return {"rate": prompt / times[0]}
 
-    async def burst(self, slots: int) -> dict[str, Any]:
-        """Sixteen requests of mixed lengths at once."""
+    async def burst(self, slots: int, prompts: list[int], answers: list[int]) -> dict[str, Any]:
+        """Sixteen requests at once, of lengths between these bounds."""
         engine, choose = await self.engine(slots), random.Random(7)
-        asked = [(text(choose.randint(16, 80), seed), choose.randint(16, 72)) for seed in range(REQUESTS)]
+        asked = [(text(choose.randint(*prompts), seed), choose.randint(*answers)) for seed in range(REQUESTS)]
         began, cpu = time.perf_counter(), time.process_time()
         all_times = await asyncio.gather(*(self.generate(engine, *one) for one in asked))
         took = time.perf_counter() - began

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 COLOURS = {
     "jackfield": "#00796b", "jackfield without numpy": "#4db6ac",
-    "openai": "#5c6bc0", "pydantic-ai": "#ef6c00", "litellm": "#8d6e63",
+    "openai": "#5c6bc0", "pydantic-ai": "#ef6c00", "litellm": "#8d6e63", "aioboto3": "#fbc02d",
     "int8": "#00796b", "fp32": "#4db6ac", "llama.cpp": "#ef6c00",
 }  # fmt: skip
 

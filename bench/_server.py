@@ -9,6 +9,7 @@ what a client costs is not hidden behind what the service costs. The first part 
     /first/v1/chat/completions     head and first text at once, the rest 2 ms later
     /base64/v1/embeddings          64 vectors of 1,536 numbers, as base64 whatever is asked for
     /floats/v1/embeddings          the same as JSON numbers
+    /model/ID/converse             one JSON body of Amazon Bedrock
 
 Prints its port.
 """
@@ -86,6 +87,20 @@ def _answer() -> bytes:
     )
 
 
+def _converse() -> bytes:
+    message = {"role": "assistant", "content": [{"text": "".join(WORDS) * 4}]}
+    usage = {"inputTokens": 25, "outputTokens": 40, "totalTokens": 65}
+    usage |= {"cacheReadInputTokens": 0, "cacheWriteInputTokens": 0}
+    return _whole(
+        {
+            "metrics": {"latencyMs": 412},
+            "output": {"message": message},
+            "stopReason": "end_turn",
+            "usage": usage,
+        }
+    )
+
+
 def _events(count: int) -> list[bytes]:
     """Make the events of a stream: the role, `count` pieces of text, the finish reason, the usage, the end."""
 
@@ -143,6 +158,7 @@ WHOLE = {
     b"/bulk/v": STREAM_HEAD + b"".join(map(_piece, _events(BULK_EVENTS))) + END,
     b"/base64": _embeddings(as_text=True),
     b"/floats": _embeddings(as_text=False),
+    b"/model/": _converse(),
 }
 PACED = list(map(_piece, _events(PACED_EVENTS)))
 _short = list(map(_piece, _events(20)))

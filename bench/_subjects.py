@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jackfield import Mesh
 
 MESSAGES = [
     {"role": "system", "content": "You answer in one sentence."},
@@ -16,6 +19,8 @@ MESSAGES = [
 ]
 TEXTS = [f"The sky is blue for reason number {number}." for number in range(64)]
 LIMIT = 300
+BEDROCK_MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+REGION = "eu-central-1"
 
 
 class FloorSubject:
@@ -58,6 +63,10 @@ class FloorSubject:
                 spent = time.process_time() - began
         return spent
 
+    async def bedrock(self) -> tuple:
+        answer = await self.floor.converse(BEDROCK_MODEL.replace(":", "%3A"), MESSAGES, LIMIT)
+        return answer.text, answer.usage.output, answer.finish
+
     async def embed(self, path: str) -> tuple:
         vectors, usage = await self.floor.embed(path, TEXTS)
         return len(vectors), len(vectors[-1]), usage.input
@@ -75,12 +84,33 @@ class JackfieldSubject:
         self.mesh = Mesh.from_config(
             {"connections": {name: {**common, "base_url": f"{address}/{name}/v1"} for name in paths}}
         )
+        self.address = address
+        self.cloud: Mesh | None = None
 
     async def open(self) -> None:
         await self.mesh.__aenter__()
 
     async def close(self) -> None:
         await self.mesh.__aexit__(None, None, None)
+        if self.cloud is not None:
+            await self.cloud.__aexit__(None, None, None)
+
+    async def bedrock(self) -> tuple:
+        """One chat with Amazon Bedrock, signed."""
+        from jackfield import Mesh
+
+        if self.cloud is None:
+            keys = {"kind": "aws", "access_key_id": "env:BENCH_KEY", "secret_access_key": "env:BENCH_KEY"}
+            bedrock = {
+                "provider": "bedrock",
+                "credentials": "aws",
+                "region": REGION,
+                "base_url": self.address,
+            }
+            mesh = Mesh.from_config({"credentials": {"aws": keys}, "connections": {"bedrock": bedrock}})
+            self.cloud = await mesh.__aenter__()
+        reply = await self.cloud.chat(f"bedrock:{BEDROCK_MODEL}", MESSAGES, max_tokens=LIMIT)
+        return reply.text, reply.usage.output_tokens, reply.finish_reason
 
     async def chat(self) -> tuple:
         reply = await self.mesh.chat("whole:gpt-5-mini", MESSAGES, max_tokens=LIMIT)
@@ -110,6 +140,36 @@ class JackfieldSubject:
     async def embed(self, path: str) -> tuple:
         reply = await self.mesh.embed(f"{path[1:]}:text-embedding-3-small", TEXTS)
         return len(reply.embeddings), len(reply.embeddings[-1]), reply.usage.input_tokens
+
+
+class Aioboto3Subject:
+    """AWS's client as aioboto3 makes it asynchronous."""
+
+    def __init__(self, address: str) -> None:
+        import aioboto3
+        from botocore.config import Config
+
+        session = aioboto3.Session(
+            aws_access_key_id="sk-none", aws_secret_access_key="sk-none", region_name=REGION
+        )
+        config = Config(retries={"total_max_attempts": 3}, max_pool_connections=64)
+        self.made = session.client("bedrock-runtime", endpoint_url=address, config=config)
+
+    async def open(self) -> None:
+        self.client = await self.made.__aenter__()
+
+    async def close(self) -> None:
+        await self.made.__aexit__(None, None, None)
+
+    async def bedrock(self) -> tuple:
+        answer = await self.client.converse(
+            modelId=BEDROCK_MODEL,
+            system=[{"text": MESSAGES[0]["content"]}],
+            messages=[{"role": "user", "content": [{"text": MESSAGES[1]["content"]}]}],
+            inferenceConfig={"maxTokens": LIMIT},
+        )
+        text = "".join(block.get("text", "") for block in answer["output"]["message"]["content"])
+        return text, answer["usage"]["outputTokens"], answer["stopReason"]
 
 
 class OpenAISubject:
@@ -281,6 +341,7 @@ class PydanticAISubject:
 
 
 SUBJECTS = {
+    "aioboto3": Aioboto3Subject,
     "floor": FloorSubject,
     "jackfield": JackfieldSubject,
     "jackfield without numpy": JackfieldSubject,

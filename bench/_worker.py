@@ -56,6 +56,9 @@ async def measured(subject: Any, scenario: str, count: int) -> dict[str, Any]:
     if scenario.startswith("chat"):
         result = await in_flight(subject.chat, count, int(scenario.removeprefix("chat")))
         units = count
+    elif scenario.startswith("bedrock"):
+        result = await in_flight(subject.bedrock, count, int(scenario.removeprefix("bedrock")))
+        units = count
     elif scenario in ("bulk", "paced"):
         for _ in range(count):
             result = await subject.stream(f"/{scenario}")

@@ -17,7 +17,7 @@ from _report import Row, page, svg, table, write_json
 from _rounds import Worker, interleaved, service
 
 ROOT = Path(__file__).parent.parent
-PEERS = ("openai", "pydantic-ai", "litellm")
+PEERS = ("openai", "pydantic-ai", "litellm", "aioboto3")
 MEMORY_CALLS = 20_000
 
 # Scenario, what the table calls it, the budget, units a round, rounds. A peer gets as many units as it can do in about
@@ -29,8 +29,10 @@ SCENARIOS = (
     ("paced", "streamed event, one each 0.5 ms", 1.15, 1, 16),
     ("first", "until the first text of a stream", 1.3, 100, 25),
     ("base64", "embeddings 64 × 1536", 0.6, 8, 20),
+    ("bedrock1", "chat call of Bedrock, signed, 1 in flight", 2.0, 200, 40),
+    ("bedrock64", "chat call of Bedrock, signed, 64 in flight", 2.0, 640, 25),
 )
-_SHARE = {"openai": 0.1, "pydantic-ai": 0.05, "litellm": 0.05}
+_SHARE = {"openai": 0.1, "pydantic-ai": 0.05, "litellm": 0.05, "aioboto3": 0.1}
 _ROUNDS_WITH_PEERS = 8
 
 
@@ -64,7 +66,13 @@ def scenarios(address: str, peers: str | None, only: list[str]) -> list[Row]:
             continue
         print(f"  {what} ...", file=sys.stderr)
         with_numpy = scenario == "base64"
-        at_work = [w for w in workers.values() if with_numpy or w.name != "jackfield without numpy"]
+        of_aws = scenario.startswith("bedrock")
+        at_work = [
+            w
+            for w in workers.values()
+            if (with_numpy or w.name != "jackfield without numpy")
+            and (w.name not in PEERS or (w.name == "aioboto3") == of_aws)
+        ]
         ours = [w for w in at_work if w.name not in PEERS]
         counts = {w.name: max(1, int(units * _SHARE.get(w.name, 1))) for w in at_work}
         seen = interleaved(ours, scenario, counts, rounds)
@@ -132,9 +140,11 @@ def versions_of(peers: str | None) -> dict[str, str]:
     """Name the versions of what was measured."""
     found = {name: version(name) for name in ("jackfield", "aiohttp", "orjson")}
     if peers is not None:
-        code = "from importlib.metadata import version as v; print(v('openai'), v('litellm'), v('pydantic-ai-slim'))"
+        code = "from importlib.metadata import version as v; print(v('openai'), v('litellm'), v('pydantic-ai-slim'), v('aioboto3'))"
         done = subprocess.run([peers, "-c", code], capture_output=True, text=True, check=False)
-        found |= dict(zip(("openai", "litellm", "pydantic-ai"), done.stdout.split(), strict=False))
+        found |= dict(
+            zip(("openai", "litellm", "pydantic-ai", "aioboto3"), done.stdout.split(), strict=False)
+        )
     return found
 
 
