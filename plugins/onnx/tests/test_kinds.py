@@ -386,8 +386,8 @@ async def test_a_program_sees_embeddings_ranks_and_summaries(mesh):
     ranks = await mesh.rerank("local:rank", "one", DOCUMENTS, top_n=3)
     short = await mesh.summarize("local:sum", TEXT, max_tokens=4)
 
-    assert found.vectors[0].shape == (2,)
-    assert [one.index for one in ranks.results] == [1, 4, 3]
+    assert found.embeddings[0].shape == (2,)
+    assert [one.index for one in ranks.results] == [4, 1, 3]
     assert short.text != ""
     for reply in (found, ranks, short):
         seconds = reply.usage.units["second"]

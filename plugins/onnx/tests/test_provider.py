@@ -15,10 +15,10 @@ from jackfield import (
     InvalidRequestError,
     LogprobsDelta,
     Mesh,
-    NotFoundError,
     OverloadedError,
     TextDelta,
     TimeoutError,
+    UnknownTargetError,
     UnsupportedError,
     UsageUpdate,
 )
@@ -34,7 +34,6 @@ def config(tiny_folder, encoder_folder, tmp_path):
             {"id": "tiny", "folder": str(tiny_folder), "kinds": ["chat", "completion"]},
             {"id": "words", "folder": str(encoder_folder), "kind": "embedding"},
             "smollm2-135m",
-            "smolm2-135m",
         ]
         local = {"provider": "onnx", "cache_dir": str(tmp_path / "cache"), "threads": 1, "models": models}
         return {"connections": {"local": {**local, "retry": {"attempts": 1}, **keys}}}
@@ -213,9 +212,19 @@ async def test_the_engines_own_failure_is_named(mesh, says):
     assert (type(caught.value).__name__, caught.value.code) == ("ServerError", "GenerationError")
 
 
-async def test_an_unknown_model_names_the_closest(mesh):
-    with pytest.raises(NotFoundError, match="Did you mean 'smollm2-135m'"):
-        await mesh.chat("local:smolm2-135m", "hi")
+async def test_an_unknown_model_names_the_closest(tmp_path):
+    async with Mesh.from_config(
+        {"connections": {"local": {"provider": "onnx", "cache_dir": str(tmp_path)}}}
+    ) as mesh:
+        with pytest.raises(UnknownTargetError, match="Did you mean 'smollm2-135m'"):
+            await mesh.chat("local:smolm2-135m", "hi")
+
+
+def test_an_unknown_model_that_is_declared_is_found_when_the_configuration_is_read():
+    local = {"provider": "onnx", "models": ["smollm2-135m", "minilmm"]}
+
+    with pytest.raises(ConfigurationError, match="did you mean 'minilm'"):
+        Mesh.from_config({"connections": {"local": local}})
 
 
 async def test_an_offline_connection_fetches_nothing(config):

@@ -24,7 +24,7 @@ MEANING = {
     "RuntimeConflictError": (jf.ConfigurationError, False),
     "DeviceUnavailableError": (jf.ConfigurationError, False),
     "MemoryExceededError": (jf.ConfigurationError, False),
-    "UnknownModelError": (jf.NotFoundError, False),
+    "UnknownModelError": (jf.UnknownTargetError, False),
     "PreparationError": (jf.ConfigurationError, False),
     "DownloadError": (jf.ConnectionFailedError, False),
     "DigestMismatchError": (jf.ConfigurationError, False),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from jackfield._config import MeshConfig
     from jackfield._mesh import Mesh
     from jackfield._registry import Registry
@@ -81,14 +83,18 @@ class Session:
         """Run something inside an open mesh, with the progress of first preparations shown."""
         import asyncio
 
-        from ._bars import progress_shown
-
         async def inside() -> T:
             async with self.mesh() as mesh:
                 return await work(mesh)
 
-        with progress_shown(quiet=self.json):
+        with self.progress():
             return asyncio.run(inside())
+
+    def progress(self) -> AbstractContextManager[None]:
+        """Show what is reported with `jackfield.progress.report` while the context is open."""
+        from ._bars import progress_shown
+
+        return progress_shown(quiet=self.json)
 
     def note(self, text: str) -> None:
         """Say something about an answer on stderr; with `--json`, stderr is for errors alone."""

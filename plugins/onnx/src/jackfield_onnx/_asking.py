@@ -22,7 +22,7 @@ _PLAIN: Final = (
 )  # fmt: skip
 _KNOWN: Final = frozenset(
     {
-        *_PLAIN, "model", "folder", "chat_template", "prompt", "messages", "stop", "logit_bias", "logprobs",
+        *_PLAIN, "model", "folder", "hub", "revision", "chat_template", "prompt", "messages", "stop", "logit_bias", "logprobs",
         "top_logprobs", "n", "tools", "tool_choice", "tool_format", "parallel_tool_calls", "response_format",
     }
 )  # fmt: skip

@@ -89,7 +89,7 @@ def capabilities(model: ModelRef) -> Capabilities:
 
     Of a model that the catalogue does not know (one in a folder), what holds for the engine holds.
     """
-    entry = None if "folder" in model.declared else known_entry(model.known_as)
+    entry = None if {"folder", "hub"} & model.declared.keys() else known_entry(model.known_as)
     features = {
         name: Capability(value, _ENGINE if value is not None else "unknown")
         for name, value in _OF_ENGINE.items()

@@ -9,6 +9,7 @@ import attrs
 
 from jackfield_onnx import _folder
 from jackfield_onnx._errors import UnknownModelError
+from jackfield_onnx._hub_names import HubModel, parse_hub_name
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +42,7 @@ class CatalogueEntry:
     Args:
         id: The name.
         title: The name its authors use.
-        kind: What it does.
+        kind: What it does; `unknown` for what a hub has.
         licence: Its licence, as an SPDX expression.
         remark: What a person should know before using it.
         parameters: Number of weights.
@@ -49,18 +50,20 @@ class CatalogueEntry:
         description: For an encoder, its description; a decoder's comes out of its file.
         sampling: For a decoder, defaults that its file does not say: temperature, top_p, repetition penalty.
         files: What it is made of.
+        hub: Where it is on a hub, for what is not in the catalogue.
     """
 
     id: str
     title: str
-    kind: Literal["chat", "embedding"]
-    licence: str
-    remark: str
-    parameters: int
+    kind: Literal["chat", "embedding", "unknown"]
+    licence: str = ""
+    remark: str = ""
+    parameters: int = 0
     context_length: int | None = None
     description: _folder.EncoderDescription | None = None
     sampling: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    files: tuple[WheelMember, ...]
+    files: tuple[WheelMember, ...] = ()
+    hub: HubModel | None = None
 
     @property
     def download_bytes(self) -> int:
@@ -138,11 +141,15 @@ def known_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE)
 
 
 def find_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry:
-    """Find a model by name.
+    """Find a model by name, or make an entry of `hub:owner/name@revision`.
 
     Raises:
         UnknownModelError: When the catalogue has no such model.
+        RequestError: When it is no name that a hub could know.
     """
+    if model.startswith("hub:"):
+        found = parse_hub_name(model)
+        return CatalogueEntry(id=found.folder, title=found.name, kind="unknown", hub=found)
     entry = known_entry(model, catalogue)
     if entry is None:
         near = difflib.get_close_matches(model.casefold(), catalogue, n=1, cutoff=0.5)

@@ -43,7 +43,7 @@ def _parse(_head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
 
 def _card(row: dict[str, Any]) -> ModelCard:
     # Sizes and features come from the table, which knows the connection's settings.
-    return ModelCard(id=row["id"], kinds=KINDS[row["kind"]], title=row["title"], data=row)
+    return ModelCard(id=row["id"], kinds=KINDS.get(row["kind"], frozenset()), title=row["title"], data=row)
 
 
 LISTING: Final = Listing(Wire("models", method="GET"), _parse)

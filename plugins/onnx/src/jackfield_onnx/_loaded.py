@@ -18,6 +18,7 @@ from ._cuda import offered
 from ._embedder import Embedder
 from ._engine import Engine, EngineSettings
 from ._errors import EngineClosedError, PreparationError
+from ._hub import Hub
 from ._memory import Estimate, available_memory, demand_room, estimate_decoder, estimate_other
 from ._reranker import Reranker
 from ._runtime import SessionSettings, load_runtime
@@ -78,7 +79,11 @@ class LoadedModels:
             memory_limit=self._limit,
         )
         self._work = WorkSettings(max_queue=settings.max_queue, queue_timeout=settings.queue_timeout)
-        self.store = ModelStore(settings.cache_dir)
+        self.store = ModelStore(
+            settings.cache_dir,
+            hub=lambda: Hub(settings.hub_endpoint, _token(settings)),
+            precision=settings.precision,
+        )
         self._loaded: dict[_Key, _Model] = {}
         self._flights: dict[_Key, _Flight] = {}
         self._users: Counter[int] = Counter()
@@ -256,7 +261,7 @@ class LoadedModels:
         await asyncio.to_thread(check)
 
     async def _place(self, where: Where) -> Path:
-        model = where.model
+        model = where.model if where.hub is None else f"hub:{where.hub}@{where.revision or 'main'}"
         if self._settings.offline and not await asyncio.to_thread(self.store.is_ready, model):
             raise PreparationError(
                 "the model is not in the cache, and this connection is declared offline",
@@ -264,6 +269,10 @@ class LoadedModels:
                 "Bring a prepared model with `jackfield onnx import`, or remove `offline` once.",
             )
         return await self.store.obtain(model, progress=report)
+
+
+def _token(settings: OnnxSettings) -> str | None:
+    return None if settings.hub_token is None else settings.hub_token.reveal()
 
 
 def _declared(folder: str) -> Path:

@@ -13,10 +13,10 @@ from jackfield import (
     Failure,
     InvalidRequestError,
     JackfieldError,
-    NotFoundError,
     OverloadedError,
     ServerError,
     TimeoutError,
+    UnknownTargetError,
 )
 
 from . import _errors as local
@@ -28,7 +28,7 @@ _MEANING: Final[Mapping[type[local.LocalModelError], Callable[..., JackfieldErro
     local.ContextOverflowError: ContextLengthExceededError,
     local.TextTooLongError: ContextLengthExceededError,
     local.RequestError: InvalidRequestError,
-    local.UnknownModelError: NotFoundError,
+    local.UnknownModelError: UnknownTargetError,
     local.QueueFullError: OverloadedError,
     local.QueueTimeoutError: functools.partial(TimeoutError, phase="queue"),
     local.GenerationError: ServerError,

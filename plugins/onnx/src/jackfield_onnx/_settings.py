@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import attrs
+
+from jackfield import ModelEntry, Secret, secret
+
+from ._catalogue import CATALOGUE, known_entry
 
 __all__ = ["OnnxModelKeys", "OnnxSettings", "SamplingKeys", "as_bytes"]
 
@@ -71,6 +76,25 @@ def _absolute(_keys: object, field: attrs.Attribute[Any], value: str | None) -> 
         raise ValueError(f"{field.name} is {value!r}; write the whole path")
 
 
+def _hub_id(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None and re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value) is None:
+        raise ValueError(f"{field.name} is {value!r}; write owner/name")
+
+
+def _known_models(_settings: object, _field: object, entries: tuple[ModelEntry, ...] | None) -> None:
+    """Check that every name that stands for itself is in the catalogue."""
+    for entry in entries or ():
+        elsewhere = any(entry.raw.get(key) is not None for key in ("folder", "hub"))
+        name = (entry.underlying or entry.id).rpartition(":")[2]
+        if not elsewhere and "*" not in name and known_entry(name) is None:
+            near = difflib.get_close_matches(name.casefold(), CATALOGUE, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"models names {name!r}, which the catalogue does not have{hint} It has {', '.join(sorted(CATALOGUE))}; "
+                "declare folder or hub for others"
+            )
+
+
 @attrs.frozen(kw_only=True)
 class SamplingKeys:
     """How tokens are chosen where a request does not say; what is absent here is the model's own.
@@ -97,6 +121,9 @@ class OnnxSettings:
     Attributes:
         cache_dir: The folder of prepared models. Unless given: what JACKFIELD_MODEL_CACHE names, else
             `jackfield/models` in the user's cache folder.
+        models: What `models` declares; names of the catalogue are checked when the configuration is loaded.
+        hub_endpoint: Where models with a `hub` are fetched from; HF_ENDPOINT, or huggingface.co, unless given.
+        hub_token: A token for it; what is public needs none.
         offline: Never fetch a model; one that is not in the cache is an error.
         device: `auto`, `cpu`, `cuda` or `cuda:N`. `auto` takes CUDA where it works, and warns where it should and
             does not.
@@ -115,6 +142,9 @@ class OnnxSettings:
     """
 
     cache_dir: Path | None = None
+    models: tuple[ModelEntry, ...] | None = attrs.field(default=None, validator=_known_models)
+    hub_endpoint: str | None = None
+    hub_token: Secret | None = secret()
     offline: bool = False
     device: str = attrs.field(default="auto", validator=_known_device)
     precision: Precision = "auto"
@@ -136,6 +166,8 @@ class OnnxModelKeys:
 
     Attributes:
         folder: A prepared model that is not in the catalogue, as an absolute path. Declare its `kind` as well.
+        hub: The id of a model on the hub, `owner/name`. Declare its `kind` as well.
+        revision: A branch, tag or commit of it; only a commit stays what it is.
         chat_template: A file with a chat template, in the place of the model's own, as an absolute path.
         tool_format: How the model writes calls of tools, where its template does not tell: `hermes`, `mistral` or
             `llama3`.
@@ -143,6 +175,8 @@ class OnnxModelKeys:
     """
 
     folder: str | None = attrs.field(default=None, validator=_absolute)
+    hub: str | None = attrs.field(default=None, validator=_hub_id)
+    revision: str | None = None
     chat_template: str | None = attrs.field(default=None, validator=_absolute)
     tool_format: Literal["hermes", "mistral", "llama3"] | None = None
     dimension_choices: tuple[int, ...] | None = None

