@@ -264,6 +264,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Middlewares and observers": ("_middleware", "_replay", "_calls"),
     "Plugins": (
         "_contract",
+        "_contracts",
         "_hookspecs",
         "_capabilities",
         "_parameters",

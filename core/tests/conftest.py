@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # `plain_provider` is imported by name
 
+from jackfield import Registry
 from jackfield.testing import RecordingServer, no_retry_pauses
 
 
@@ -31,3 +33,30 @@ def key(monkeypatch):
     value = "sk-plain-0123456789abcdef"
     monkeypatch.setenv("PLAIN_KEY", value)
     return value
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution: `install("jackfield-acme", {"providers.v1": "acme = acme_module"}, "source")`."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(Registry, "_entry_points", None)
+    monkeypatch.setattr(Registry, "_by_lists", {})
+    monkeypatch.delenv("JACKFIELD_PLUGINS_ALLOW", raising=False)
+    monkeypatch.delenv("JACKFIELD_PLUGINS_BLOCK", raising=False)
+    modules = []
+
+    def make(distribution, entries, source="", version="1.0"):
+        module = f"{distribution.replace('-', '_')}_module"
+        modules.append(module)
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(source), "utf-8")
+        info = tmp_path / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(
+            "".join(f"[jackfield.{group}]\n{line.format(module=module)}\n" for group, line in entries.items())
+        )
+        return module
+
+    yield make
+    for module in modules:
+        sys.modules.pop(module, None)

@@ -7,7 +7,6 @@ import pickle
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import attrs
@@ -388,33 +387,6 @@ SOURCE = """
     @hookimpl
     def jackfield_transport(settings): ...
 """
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Install a distribution: `install("jackfield-acme", {"providers.v1": "acme = acme_module"}, "source")`."""
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(Registry, "_entry_points", None)
-    monkeypatch.setattr(Registry, "_by_lists", {})
-    monkeypatch.delenv("JACKFIELD_PLUGINS_ALLOW", raising=False)
-    monkeypatch.delenv("JACKFIELD_PLUGINS_BLOCK", raising=False)
-    modules = []
-
-    def make(distribution, entries, source="", version="1.0"):
-        module = f"{distribution.replace('-', '_')}_module"
-        modules.append(module)
-        (tmp_path / f"{module}.py").write_text(textwrap.dedent(source), "utf-8")
-        info = tmp_path / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(
-            "".join(f"[jackfield.{group}]\n{line.format(module=module)}\n" for group, line in entries.items())
-        )
-        return module
-
-    yield make
-    for module in modules:
-        sys.modules.pop(module, None)
 
 
 def states(registry, *, load=False):

@@ -71,6 +71,9 @@ if TYPE_CHECKING:
         Token,
         Transport,
     )
+    from ._contracts import (
+        CredentialKind,
+    )
     from ._cost import (
         Cost,
         CostItem,
@@ -156,7 +159,6 @@ if TYPE_CHECKING:
         TimeoutPolicy,
     )
     from ._registry import (
-        CredentialKind,
         PluginState,
         Provider,
         Registry,
@@ -240,7 +242,7 @@ _MODULE_BY_NAME = {
     "CostContext": "_contract",
     "CostItem": "_cost",
     "CountRequest": "_requests",
-    "CredentialKind": "_registry",
+    "CredentialKind": "_contracts",
     "Decoder": "_contract",
     "Document": "_content",
     "EmbeddingData": "_events",

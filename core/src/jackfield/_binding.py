@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["bind_hooks"]
 
 
-def bind_hooks(plugin: object, who: str, specs: type) -> dict[str, Callable[..., Any]]:
+def bind_hooks(plugin: object, who: str, specs: type, *beside: type) -> dict[str, Callable[..., Any]]:
     """Check every hook that a plugin implements, and give those that `specs` declares as plain functions.
 
     Args:
         plugin: A module or an object.
         who: How errors call it.
         specs: `ProviderSpecs` or `ExtensionSpecs`.
+        beside: Other specs of the same version of the contract, whose hooks it may have as well.
 
     Raises:
         PluginError: Names the plugin, the implementation's signature, the fault and what comes closest.
@@ -35,7 +36,7 @@ def bind_hooks(plugin: object, who: str, specs: type) -> dict[str, Callable[...,
             f"{who} is a class, {plugin.__qualname__}; its entry point must name a module or an object "
             f"(plugin = {plugin.__qualname__}())"
         )
-    manager = _registered(plugin, who)
+    manager = _registered(plugin, who, (specs, *beside))
     bound = {}
     for caller in manager.get_hookcallers(plugin) or ():
         if caller.spec is not None and hasattr(specs, caller.name):
@@ -47,15 +48,15 @@ def bind_hooks(plugin: object, who: str, specs: type) -> dict[str, Callable[...,
     return bound
 
 
-def _registered(plugin: object, who: str) -> pluggy.PluginManager:
+def _registered(plugin: object, who: str, specs: tuple[type, ...]) -> pluggy.PluginManager:
     # One manager a plugin: a fault in one cannot disturb another.
     import pluggy
 
     from . import _hookspecs
 
     manager = pluggy.PluginManager(_hookspecs.PROJECT)
-    manager.add_hookspecs(_hookspecs.ProviderSpecs)
-    manager.add_hookspecs(_hookspecs.ExtensionSpecs)
+    for declared in specs:
+        manager.add_hookspecs(declared)
     try:
         manager.register(plugin, who)
         manager.check_pending()

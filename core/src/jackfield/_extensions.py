@@ -72,9 +72,9 @@ def bind_extension(plugin: object, who: str) -> dict[str, Callable[..., Any]]:
     Raises:
         PluginError: It cannot be used.
     """
-    from ._hookspecs import ExtensionSpecs
+    from ._hookspecs import ExtensionSpecs, ProviderSpecs
 
-    return bind_hooks(plugin, who, ExtensionSpecs)
+    return bind_hooks(plugin, who, ExtensionSpecs, ProviderSpecs)
 
 
 def _heard(name: str, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -75,7 +75,7 @@ class PluginState(Value):
         contract: The version of the contract that it is written for.
         distribution: The distribution it comes from; None for an object of a program.
         version: That distribution's version.
-        reason: Why it cannot be used, and what to do.
+        reason: Why it cannot be used, and what to do; or what is to be done before it no longer can.
     """
 
     name: str

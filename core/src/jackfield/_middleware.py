@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from ._calls import Call
+from ._value import Value
 
 __all__ = ["Handler", "Middleware", "MiddlewareKind", "chain"]
 
@@ -22,8 +23,8 @@ after its connections are closed.
 """
 
 
-@attrs.frozen
-class MiddlewareKind:
+@attrs.frozen(eq=False, repr=False)
+class MiddlewareKind(Value):
     """A middleware with checked settings. What an entry point of `jackfield.middlewares.v1` best names.
 
         cache = MiddlewareKind(CacheSettings, ResponseCache)

@@ -70,9 +70,9 @@ def bind_provider(
     Raises:
         PluginError: It cannot be used; says which hook or field, and why.
     """
-    from ._hookspecs import ProviderSpecs  # it imports pluggy
+    from ._hookspecs import ExtensionSpecs, ProviderSpecs  # it imports pluggy
 
-    hooks = bind_hooks(plugin, who, ProviderSpecs)
+    hooks = bind_hooks(plugin, who, ProviderSpecs, ExtensionSpecs)
     _require_hooks(hooks, plugin, who)
     info = _checked_info(hooks["jackfield_provider"], who)
     _compare_names(info.id, name, who)

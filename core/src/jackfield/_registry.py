@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, TypeVar
-
-import attrs
+from typing import Any, ClassVar, Final
 
 from ._calls import Call, Outcome
 from ._capabilities import ModelRef
 from ._contract import CostContext
+from ._contracts import Contract, CredentialKind, spoken
 from ._cost import RateCard
 from ._errors import ConfigurationError, PluginError
-from ._extensions import Extensions, bind_extension
+from ._extensions import Extensions
 from ._installed import GROUPS, InstalledPlugin, PluginKind, PluginState, read_entry_points
-from ._middleware import MiddlewareKind
 from ._provider import Provider, bind_provider
 from ._suggest import closest
-from ._value import Value
 
 __all__ = ["CredentialKind", "PluginState", "Provider", "Registry"]
 
@@ -34,21 +30,6 @@ OUR_PROVIDERS: Final = (
     "sagemaker", "snowflake", "vertex",
 )  # fmt: skip
 """The providers whose packages are of this project."""
-
-T = TypeVar("T")
-
-
-@attrs.frozen(eq=False, repr=False)
-class CredentialKind(Value):
-    """A kind of `[credentials]`. What an entry point of `jackfield.credentials.v1` names.
-
-    Attributes:
-        settings: An attrs class; its fields are the keys of the table, besides `kind`.
-        factory: Makes what connections share from the settings. No I/O: secrets are still references.
-    """
-
-    settings: type
-    factory: Callable[[Any], object]
 
 
 class Registry:
@@ -69,21 +50,20 @@ class Registry:
         *,
         allow: frozenset[str] | None = None,
         block: frozenset[str] = frozenset(),
+        contracts: Mapping[int, Contract] | None = None,
     ) -> None:
-        from ._hookspecs import CONTRACT
-
         plugins = tuple(plugins)
         self._plugins = plugins
-        self._contract = CONTRACT
+        self._contracts = spoken() if contracts is None else contracts
         self._allow = allow
         self._block = block
         self._named: dict[tuple[PluginKind, str], list[InstalledPlugin]] = {}
         self._foreign: list[InstalledPlugin] = []
-        for plugin in plugins:
-            if plugin.contract == CONTRACT:
-                self._named.setdefault((plugin.kind, plugin.name), []).append(plugin)
-            else:
+        for plugin in sorted(plugins, key=lambda plugin: -plugin.contract):
+            if plugin.contract not in self._contracts:
                 self._foreign.append(plugin)
+            elif not self._speaks_a_better_one(plugin):
+                self._named.setdefault((plugin.kind, plugin.name), []).append(plugin)
         self._ready: dict[tuple[PluginKind, str], Any] = {}
         self._failed: dict[tuple[PluginKind, str], PluginError] = {}
         self._extensions: Extensions | None = None
@@ -151,7 +131,7 @@ class Registry:
         names = {(plugin.kind, plugin.name) for plugin in own}
         kept = [plugin for plugin in self._plugins if (plugin.kind, plugin.name) not in names]
         allow = None if self._allow is None else self._allow | {plugin.name for plugin in own}
-        return Registry([*kept, *own], allow=allow, block=self._block)
+        return Registry([*kept, *own], allow=allow, block=self._block, contracts=self._contracts)
 
     def provider(self, id: str) -> Provider:
         """Give a provider; imports its plugin at the first time.
@@ -160,17 +140,8 @@ class Registry:
             ConfigurationError: No installed plugin has this id.
             PluginError: There is one, but it cannot be used.
         """
-
-        def bound(plugin: object, installed: InstalledPlugin) -> Provider:
-            return bind_provider(
-                plugin,
-                installed.label,
-                name=installed.name,
-                distribution=installed.distribution,
-                version=installed.version,
-            )
-
-        return self._get("provider", id, bound)
+        provider: Provider = self._get("provider", id)
+        return provider
 
     def provider_ids(self) -> tuple[str, ...]:
         """Give the ids of all installed providers, broken ones included, blocked ones not."""
@@ -191,16 +162,8 @@ class Registry:
             ConfigurationError: No installed plugin has this kind.
             PluginError: There is one, but it cannot be used.
         """
-
-        def checked(plugin: object, installed: InstalledPlugin) -> CredentialKind:
-            if not isinstance(plugin, CredentialKind) or not attrs.has(plugin.settings):
-                raise PluginError(
-                    f"{installed.label} must be a CredentialKind with an attrs class as its settings, "
-                    f"not {type(plugin).__name__}"
-                )
-            return plugin
-
-        return self._get("credentials", name, checked)
+        kind: CredentialKind = self._get("credentials", name)
+        return kind
 
     def middleware(self, name: str) -> Callable[..., Any]:
         """Give the factory of a middleware; imports its plugin at the first time.
@@ -209,14 +172,8 @@ class Registry:
             ConfigurationError: No installed plugin has this name.
             PluginError: There is one, but it cannot be used.
         """
-
-        def checked(plugin: object, installed: InstalledPlugin) -> Callable[..., Any]:
-            fault = _middleware_fault(plugin)
-            if fault or not callable(plugin):
-                raise PluginError(f"{installed.label} {fault}")
-            return plugin
-
-        return self._get("middleware", name, checked)
+        factory: Callable[..., Any] = self._get("middleware", name)
+        return factory
 
     def price(self, model: ModelRef, context: CostContext) -> RateCard | None:
         """Ask extensions for the rates of a model; the first answer wins."""
@@ -246,19 +203,19 @@ class Registry:
         states += [
             PluginState.of(plugin, "incompatible", self._incompatibility(plugin))
             for plugin in self._foreign
-            if not self._speaks_our_contract_too(plugin)
+            if not self._speaks_a_better_one(plugin)
         ]
         return sorted(states, key=lambda state: (list(GROUPS).index(state.kind), state.name, state.contract))
 
-    def _get(self, kind: PluginKind, name: str, make: Callable[[object, InstalledPlugin], T]) -> T:
+    def _get(self, kind: PluginKind, name: str) -> Any:
         key = (kind, name)
         if key in self._ready:
-            ready: T = self._ready[key]
-            return ready
+            return self._ready[key]
         if key not in self._failed:
             try:
                 installed = self._installed(kind, name)
-                made = make(_imported(installed), installed)
+                bind = getattr(self._contracts[installed.contract], kind)
+                made = bind(_imported(installed), installed)
             except PluginError as error:
                 self._failed[key] = error
             else:
@@ -307,16 +264,20 @@ class Registry:
         )
 
     def _incompatibility(self, plugin: InstalledPlugin) -> str:
-        ours = self._contract
-        upgrade = "jackfield" if plugin.contract > ours else plugin.distribution or "the plugin"
+        versions = sorted(self._contracts)
+        ours = f"version{'s' if len(versions) > 1 else ''} {' and '.join(map(str, versions))}"
+        upgrade = "jackfield" if plugin.contract > versions[-1] else plugin.distribution or "the plugin"
         return (
             f"{plugin.label} is written for version {plugin.contract} of the contract, this jackfield speaks "
-            f"version {ours}; upgrade {upgrade} (pip install --upgrade {upgrade})"
+            f"{ours}; upgrade {upgrade} (pip install --upgrade {upgrade})"
         )
 
-    def _speaks_our_contract_too(self, plugin: InstalledPlugin) -> bool:
-        ours = self._named.get((plugin.kind, plugin.name), [])
-        return any(other.distribution == plugin.distribution for other in ours)
+    def _speaks_a_better_one(self, plugin: InstalledPlugin) -> bool:
+        """Say whether the same distribution gives it in a version that we speak, and speak rather."""
+        named = self._named.get((plugin.kind, plugin.name), [])
+        return plugin.distribution is not None and any(
+            other.distribution == plugin.distribution and other.contract != plugin.contract for other in named
+        )
 
     def _loaded_extensions(self) -> Extensions:
         if self._extensions is None:
@@ -331,7 +292,8 @@ class Registry:
         return self._extensions
 
     def _extension(self, name: str) -> dict[str, Callable[..., Any]]:
-        return self._get("extension", name, lambda plugin, found: bind_extension(plugin, found.label))
+        hooks: dict[str, Callable[..., Any]] = self._get("extension", name)
+        return hooks
 
     def _load_all(self) -> None:
         load: dict[PluginKind, Callable[[str], object]] = {
@@ -353,7 +315,8 @@ class Registry:
             return PluginState.of(plugin, "duplicate", _duplicate(self._named[key]))
         if key in self._failed:
             return PluginState.of(plugin, "failed", self._failed[key].message)
-        return PluginState.of(plugin, "ready" if key in self._ready else "not loaded", None)
+        advice = self._contracts[plugin.contract].advice
+        return PluginState.of(plugin, "ready" if key in self._ready else "not loaded", advice)
 
 
 def _from_objects(
@@ -379,21 +342,6 @@ def _from_objects(
     found += [named("middleware", name, factory) for name, factory in middlewares.items()]
     found += [named("credentials", name, kind) for name, kind in credentials.items()]
     return found
-
-
-def _middleware_fault(plugin: object) -> str:
-    if isinstance(plugin, MiddlewareKind):
-        return (
-            "" if attrs.has(plugin.settings) else "must have an attrs class as its settings (@attrs.frozen)"
-        )
-    if not callable(plugin):
-        return "must be a MiddlewareKind, or a function of its settings that gives a middleware"
-    if inspect.iscoroutinefunction(plugin):
-        return (
-            "is a coroutine function; its entry point names what makes the middleware: "
-            "a MiddlewareKind, or a function of its settings that gives it"
-        )
-    return ""
 
 
 def _imported(installed: InstalledPlugin) -> object:

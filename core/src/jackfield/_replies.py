@@ -83,8 +83,8 @@ def _empty_choice() -> Choice:
     return Choice(index=0, message=Message("assistant", ()))
 
 
-@attrs.frozen(kw_only=True)
-class Replay:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Replay(Value):
     """Says that an answer is a recorded one, given again without asking the service.
 
     Attributes:
