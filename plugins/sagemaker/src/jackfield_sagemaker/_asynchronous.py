@@ -17,13 +17,16 @@ import attrs
 import orjson
 
 from jackfield import (
+    AuthenticationError,
     ConfigurationError,
+    ConnectionFailedError,
     Exchange,
     Frame,
     Head,
     Headers,
     HttpAccess,
     MalformedResponseError,
+    StreamInterruptedError,
     Wire,
 )
 from jackfield.http import HttpTransport
@@ -39,8 +42,8 @@ _MOST_INLINE: Final = 128_000
 """Bytes of a body that need no S3. Source: as above, `AsyncBodyBlob`."""
 _S3: Final = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)")
 _INPUT: Final = "X-Amzn-SageMaker-InputLocation"
-_NOT_YET: Final = (403, 404)
-"""An object that is not there yet is 404 for who may list the bucket, and 403 for who may not."""
+_NOT_YET: Final = (404, 403, 500, 503)
+"""An object that is not there yet is 404 for who may list the bucket, and 403 for who may not; S3 may be busy."""
 _SLOWER: Final = 1.5
 _SLOWEST: Final = 10
 _GONE: Final = (b"<Code>ExpiredToken<", b"<Code>InvalidToken<", b"<Code>InvalidAccessKeyId<")
@@ -134,12 +137,15 @@ class AsynchronousTransport:
         renewed = False
         while True:
             head, body = await self._object(output)
-            gone = any(code in body for code in _GONE)
-            if head.status not in _NOT_YET or (gone and renewed):
-                return head, body
-            if gone:  # the wait may be longer than credentials last
+            if any(code in body for code in _GONE):  # the wait may be longer than credentials last
+                if renewed:
+                    raise AuthenticationError(
+                        "S3 refuses the renewed credentials", status=head.status, body=body
+                    )
                 renewed = await self._s3.refresh_credentials(Wire(output))
                 continue
+            if head.status not in _NOT_YET:
+                return head, body
             if failure:
                 failed, said = await self._object(failure)
                 if failed.status == 200:
@@ -148,7 +154,11 @@ class AsynchronousTransport:
             pause = min(pause * _SLOWER, first * _SLOWEST)
 
     async def _object(self, location: str) -> tuple[Head, bytes]:
-        return await self._fetched(self._s3, Wire(self._address(location), method="GET"))
+        try:
+            return await self._fetched(self._s3, Wire(self._address(location), method="GET"))
+        except (ConnectionFailedError, StreamInterruptedError):
+            # The request is under way and will be paid for: to be asked again is S3's lot, not the endpoint's.
+            return Head(_NOT_YET[0]), b""
 
     def _address(self, location: str) -> str:
         found = _S3.fullmatch(location)
