@@ -23,7 +23,7 @@ from ._case import Case, plain_request
 from ._check import SkipCheck, check
 from ._framed import events_of, framing_of
 from ._server import RecordingServer
-from ._serving import answer_of, call, open_mesh, run, served, stream_case, whole_case
+from ._serving import answer_of, call, open_mesh, open_stream, run, served, stream_case, whole_case
 from ._subject import KEY, Subject
 
 _PADDING = 65_536
@@ -166,7 +166,7 @@ def cancel_streaming(subject: Subject) -> Iterable[str]:
             server.answer(answer_of(subject, case, stall_after=1))
             server.route("*", "*", answer_of(subject, whole))
             async with open_mesh(subject, server.url, whole) as mesh:
-                async with mesh.stream_chat(f"conformance:{case.model}", "hello") as stream:
+                async with open_stream(mesh, case) as stream:
                     async for _ in stream:
                         break
                 return await _gone_and_usable(server, mesh, whole)
@@ -221,7 +221,7 @@ def cut_off(subject: Subject) -> Iterable[str]:
             async with open_mesh(subject, server.url, case) as mesh:
                 try:
                     if streamed:
-                        async with mesh.stream_chat(f"conformance:{case.model}", "hello") as stream:
+                        async with open_stream(mesh, case) as stream:
                             async for _ in stream:
                                 pass
                     else:
@@ -264,7 +264,7 @@ def back_pressure(subject: Subject) -> Iterable[str]:
         async with RecordingServer() as server:
             server.answer(Answer(headers=headers, chunks=chunks, streamed=True))
             async with open_mesh(subject, server.url, case) as mesh:
-                async with mesh.stream_chat(f"conformance:{case.model}", "hello") as stream:
+                async with open_stream(mesh, case) as stream:
                     async for _ in stream:
                         await asyncio.sleep(_SLOW)
                         break

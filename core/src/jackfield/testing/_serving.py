@@ -13,6 +13,7 @@ from jackfield._mesh import Mesh
 from jackfield._policies import RetryPolicy
 from jackfield._registry import Registry
 from jackfield._secrets import Secret
+from jackfield._stream import Stream
 
 from ._answers import Answer
 from ._case import Case
@@ -20,7 +21,7 @@ from ._check import SkipCheck
 from ._guard import forbid_network
 from ._subject import Subject
 
-__all__ = ["answer_of", "call", "open_mesh", "run", "served", "stream_case", "whole_case"]
+__all__ = ["answer_of", "call", "open_mesh", "open_stream", "run", "served", "stream_case", "whole_case"]
 
 T = TypeVar("T")
 
@@ -110,8 +111,14 @@ def whole_case(subject: Subject) -> Case:
 
 
 def stream_case(subject: Subject) -> Case:
-    """Give a case that a streamed chat can be answered with."""
+    """Give a case that a stream can be answered with."""
     for case in subject.good_cases(stream=True):
-        if not case.in_process and case.kind == "chat":
+        if not case.in_process and case.kind in {"chat", "completion"}:
             return case
-    raise SkipCheck("no case shows a streamed chat")
+    raise SkipCheck("no case shows a streamed chat or completion")
+
+
+def open_stream(mesh: Mesh, case: Case) -> Stream:
+    """Call for a stream of a case's kind."""
+    target = f"conformance:{case.model}"
+    return mesh.stream_chat(target, "hello") if case.kind == "chat" else mesh.stream_complete(target, "hello")

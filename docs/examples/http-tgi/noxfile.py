@@ -1,0 +1,55 @@
+"""What a contributor runs: `nox` does all of it, `nox -s NAME` one.
+
+While Jackfield is not released, `JACKFIELD_CHECKOUT` names a clone of its repository to install from.
+"""
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.options.reuse_venv = "yes"
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str, editable: bool = True) -> None:
+    """Install the plugin, and the tools of some dependency groups."""
+    checkout = os.environ.get("JACKFIELD_CHECKOUT")
+    if checkout:
+        session.install("-q", f"{checkout}/core[testing]")
+    session.install("-q", *nox.project.dependency_groups(PROJECT, *groups))
+    session.install("-q", *(["-e", "."] if editable else [str(next(Path("dist").glob("*.whl")))]))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, the conformance kit among them."""
+    install(session, "test")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("-q", *nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types."""
+    install(session, "test", "types")
+    session.run("mypy", "src")
+    # A test's signature is its fixtures.
+    session.run("mypy", "--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls", "tests")
+
+
+@nox.session(reuse_venv=False)
+def build(session: nox.Session) -> None:
+    """Build the wheel, and let the kit check what it installs."""
+    session.install("-q", "build", "twine")
+    session.run("python", "-m", "build", silent=True)
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    install(session, editable=False)
+    session.run("python", "-m", "jackfield.testing", "jackfield-tgi")

@@ -1,0 +1,74 @@
+"""An answer becomes events. One object reads one answer, streamed or whole, so that the two cannot differ."""
+
+from typing import Any
+
+import orjson
+from jackfield import (
+    Event,
+    Failure,
+    FailureInStream,
+    Finish,
+    FinishReason,
+    Frame,
+    Head,
+    RawEvent,
+    Started,
+    StreamInterruptedError,
+    TextDelta,
+    Usage,
+    UsageUpdate,
+    Wire,
+)
+
+_REASONS: dict[str, FinishReason] = {"length": "length", "eos_token": "stop", "stop_sequence": "stop"}
+
+
+class AnswerDecoder:
+    """Reads one answer."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._streamed = wire.stream
+        self._ended = False
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        return [Started(head.headers.get("x-request-id"), head.headers.get("x-model-id"))]
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read a token of a stream, or a whole answer."""
+        data: Any = orjson.loads(frame.data)
+        if isinstance(data, list):  # the hosted API wraps a whole answer in a list
+            data = data[0]
+        if "error" in data:
+            raise FailureInStream(Failure(data=data))
+        if "token" not in data and "generated_text" not in data:
+            return [RawEvent("unknown", data)]
+        return [*self._text(data), *self._end(data)]
+
+    def finish(self) -> list[Event]:
+        """Hear that the body ended cleanly: the last token comes with the whole text."""
+        if not self._ended:
+            raise StreamInterruptedError("the stream ended before its last token")
+        return []
+
+    def _text(self, data: dict[str, Any]) -> list[Event]:
+        if not self._streamed:
+            return [TextDelta(data["generated_text"])]
+        token = data["token"]
+        return [] if token.get("special") else [TextDelta(token["text"])]
+
+    def _end(self, data: dict[str, Any]) -> list[Event]:
+        if data.get("generated_text") is None:
+            return []
+        self._ended = True
+        details = data.get("details") or {}
+        reason = details.get("finish_reason")
+        usage = Usage(_input_tokens(details), details.get("generated_tokens"))
+        told: list[Event] = [UsageUpdate(usage, raw=details)] if details else []
+        return [*told, Finish(_REASONS.get(str(reason), "other"), raw=reason)]
+
+
+def _input_tokens(details: dict[str, Any]) -> int | None:
+    """Count the input, where the server says it: a stream by a number, a whole answer if asked for its tokens."""
+    count: int | None = details.get("input_length")
+    return count if count is not None else len(details.get("prefill") or ()) or None

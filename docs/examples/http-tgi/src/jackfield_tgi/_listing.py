@@ -1,0 +1,19 @@
+"""The one model that a server serves."""
+
+import orjson
+from jackfield import Head, Limits, Listing, ModelCard, Wire
+
+
+def _parse(head: Head, body: bytes) -> tuple[list[ModelCard], Wire | None]:
+    """Read what the server says of itself; there is no other page."""
+    info = orjson.loads(body)
+    card = ModelCard(
+        id=info["model_id"],
+        kinds=frozenset({"completion"}),
+        limits=Limits(context_window=info.get("max_total_tokens")),
+        data=info,
+    )
+    return [card], None
+
+
+LISTING = Listing(Wire("/info", method="GET"), _parse)
