@@ -117,6 +117,64 @@ async def test_a_signer_signs_every_request(server, by_session):
     finally:
         await transport.aclose()
     assert [request.headers["x-signature"] for request in server.requests] == ["1", "2"]
+    assert by_session == []
+
+
+class Fixed(Signer):
+    """Proves every attempt by the same headers, and keeps what it was asked to sign."""
+
+    def __init__(self, proof):
+        self.proof = proof
+        self.asked = []
+
+    def prepare(self, *, refresh):
+        pass
+
+    def sign(self, method, url, headers, body):
+        self.asked.append((method, url, dict(headers), body))
+        return self.proof
+
+
+async def test_both_ways_are_signed_alike(server, by_session, monkeypatch):
+    signer = Fixed({"X-Date": "now", "Authorization": "S"})
+    server.answer(Answer.text("ok"), Answer.text("ok"))
+    transport = HttpTransport(HttpAccess(base_url=server.url, auth=signer, headers={"X-A": "1"}))
+    await transport.open()
+    try:
+        await read(transport, Wire("x?a=%2F", {"a": 1}))
+        monkeypatch.setattr(HttpTransport, "_direct", lambda *_: None)
+        await read(transport, Wire("x?a=%2F", {"a": 1}))
+    finally:
+        await transport.aclose()
+    direct, session = server.requests
+    assert dict(direct.headers) == dict(session.headers)
+    assert direct.headers["authorization"] == "S"
+    assert signer.asked[0] == signer.asked[1]
+    assert by_session == ["POST"]
+
+
+async def test_a_proof_takes_the_place_of_a_header_that_was_given(server, by_session):
+    server.answer(Answer.text("ok"))
+    access = HttpAccess(base_url=server.url, auth=Fixed({"x-a": "proof"}), headers={"X-A": "given"})
+    transport = HttpTransport(access)
+    await transport.open()
+    try:
+        await read(transport, Wire("x", {}))
+    finally:
+        await transport.aclose()
+    assert server.requests[0].headers["x-a"] == "proof"
+    assert by_session == ["POST"]
+
+
+async def test_a_proof_with_a_line_end_is_not_sent(server):
+    transport = HttpTransport(HttpAccess(base_url=server.url, auth=Fixed({"X-A": "1\r\nX-B: 2"})))
+    await transport.open()
+    try:
+        with pytest.raises(ConfigurationError, match="line end"):
+            await read(transport, Wire("x", {}))
+    finally:
+        await transport.aclose()
+    assert not server.requests
 
 
 async def test_a_renewed_token_is_sent(server, by_session):

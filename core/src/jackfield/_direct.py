@@ -9,7 +9,7 @@ aiohttp's; what is not so plain goes through its session.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -31,18 +31,23 @@ class DirectRequest:
     Args:
         session: Whose connections are used.
         url: The address, as it shall be sent.
-        headers: All headers but those that aiohttp adds (Host, Accept, Accept-Encoding).
+        headers: All headers but those that aiohttp adds (Host, Accept, Accept-Encoding), and those that prove each
+            attempt anew.
         buffer: Bytes of an answer that may wait to be read.
+
+    Attributes:
+        given: The headers as given.
 
     Raises:
         ValueError: A header holds a line end.
     """
 
-    __slots__ = ("_buffer", "_connector", "_head", "_key", "_timeout")
+    __slots__ = ("_buffer", "_connector", "_head", "_key", "_timeout", "given")
 
     def __init__(
         self, session: aiohttp.ClientSession, url: yarl.URL, headers: Mapping[str, str], buffer: int
     ) -> None:
+        self.given = headers
         # Never sent itself: it says where to connect to, and completes the headers as aiohttp would.
         self._key = aiohttp.ClientRequest(
             "POST",
@@ -57,20 +62,24 @@ class DirectRequest:
         for name, value in self._key.headers.items():
             if name.lower() not in _FRAMING_HEADERS:
                 lines.append(f"{name}: {value}")
-        if any(mark in line for line in lines for mark in "\r\n\0"):
-            msg = "a header or the address holds a line end"
-            raise ValueError(msg)
+        _refuse_line_ends(lines)
         self._head = "\r\n".join([*lines, "Content-Length: "]).encode()
         self._connector: Any = session.connector
         self._timeout = session.timeout
         self._buffer = buffer
 
-    async def send(self, body: bytes) -> DirectResponse:
+    async def send(self, body: bytes, proof: Mapping[str, str] | None = None) -> DirectResponse:
         """Send a body and give the answer, its own body unread.
+
+        Args:
+            body: The bytes.
+            proof: Headers of this attempt alone.
 
         Raises:
             aiohttp.ClientError: No connection, or it broke before the answer began.
+            ValueError: A header holds a line end.
         """
+        more = b"" if proof is None else _lines(proof)
         try:
             connection = await self._connector.connect(self._key, [], self._timeout)
         except TimeoutError as error:
@@ -81,7 +90,7 @@ class DirectRequest:
                 raise aiohttp.ClientConnectionError("the connection was closed before anything was sent")
             protocol = connection.protocol
             protocol.set_response_params(auto_decompress=True, read_bufsize=self._buffer)
-            transport.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
+            transport.write(b"%b%d\r\n%b\r\n%b" % (self._head, len(body), more, body))
             message, payload = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # "early hints" and the like
                 message, payload = await protocol.read()
@@ -129,3 +138,15 @@ class DirectResponse:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.release()
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    _refuse_line_ends(lines)
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _refuse_line_ends(lines: Sequence[str]) -> None:
+    if any(mark in line for line in lines for mark in "\r\n\0"):
+        msg = "a header or the address holds a line end"
+        raise ValueError(msg)

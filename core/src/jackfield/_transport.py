@@ -43,6 +43,7 @@ _LARGE_BODY = 1 << 20
 """Bytes above which aiohttp wants a file; it warns otherwise, and blocks the event loop."""
 _READ_BUFFER = 1 << 18
 _USER_AGENT = "jackfield"
+_NO_PROOF: Mapping[str, str] = {}
 _MOST_PREPARED = 256
 
 
@@ -209,10 +210,14 @@ class HttpTransport:
         import aiohttp
 
         try:
-            if wire.method == "POST" and proxy is None and not prover.varies and len(body) <= _LARGE_BODY:
+            if wire.method == "POST" and proxy is None and len(body) <= _LARGE_BODY:
                 request = self._direct(wire, session, url, prover)
-                if request is not None:
+                if request is not None and not prover.varies:
                     return await request.send(body)
+                if request is not None:
+                    proof = prover.headers("POST", address, request.given, body)
+                    if not any(name in request.given for name in proof):
+                        return await request.send(body, proof)
             headers = self._all_headers(wire)
             headers.update(prover.headers(wire.method, address, headers, body))
             data: bytes | io.BytesIO | None = body if wire.body is not None else None
@@ -245,7 +250,8 @@ class HttpTransport:
     ) -> DirectRequest | None:
         """Give the prepared request of a wire; None where aiohttp's session has to send it."""
         key = (url, wire.auth, isinstance(wire.body, bytes), *wire.headers.items())
-        proof = prover.headers("POST", "", {}, b"")  # the same object until it is renewed
+        # The same object until it is renewed; what signs each attempt anew is asked for each.
+        proof = _NO_PROOF if prover.varies else prover.headers("POST", "", {}, b"")
         kept = self._prepared.get(key)
         if kept is not None and kept[0] is proof:
             return kept[1]
