@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ._addresses import address_fault
 from ._capabilities import ModelRef
 from ._config_source import read_document
 from ._cost import RateCard
@@ -243,7 +242,10 @@ class _Loader:
                 for entry in models
             )
             if "models" in attrs.fields_dict(type(settings)):
-                settings = attrs.evolve(settings, models=models)
+                try:
+                    settings = attrs.evolve(settings, models=models)
+                except ValueError as error:  # a plugin's own rule for them
+                    self.reader.wrong(join(where, "models"), str(error))
         return attrs.evolve(config, settings=settings, models=models)
 
     def _settings(
@@ -260,9 +262,6 @@ class _Loader:
                 "a connection takes a rate (of time or of a unit); a price belongs to a model: "
                 'models = [{ id = "model", price = { input = "1", output = "2" } }]',
             )
-        address = own.get("base_url")
-        if isinstance(address, str) and (fault := address_fault(address)):
-            self.reader.wrong(join(where, "base_url"), fault)
         # A transport of the plugin's own may need the proxy or the time limits: a field of that name gets them.
         given = {key: getattr(config, key) for key in SHARED_KEYS if key in fields}
         if provider.info.credentials:

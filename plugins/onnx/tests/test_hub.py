@@ -211,7 +211,8 @@ def test_the_endpoint_is_the_environments(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example/")
     assert Hub().endpoint == "https://mirror.example"
     monkeypatch.delenv("HF_ENDPOINT")
-    assert Hub().endpoint == _hub.HUB
+    monkeypatch.setattr(_hub, "_default_endpoint", lambda: "https://own.example")
+    assert Hub().endpoint == "https://own.example"
 
 
 @pytest.mark.parametrize(

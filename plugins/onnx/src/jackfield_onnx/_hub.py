@@ -1,7 +1,7 @@
 """Models of a hub that speaks Hugging Face's protocol: which files a revision has, and how they are fetched.
 
 Nothing that could run is fetched: only graphs, weights in formats that are data, and texts. The protocol is that of
-huggingface.co's documentation of its API (`/api/models/...`, `/resolve/...`), read 2026-11-22.
+the documentation of the Hub's API (`/api/models/...`, `/resolve/...`), read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from ._hub_names import HubModel
 
 __all__ = ["Hub", "HubFile", "chosen_files", "fetch_model", "is_safe_path"]
 
-HUB: Final = "https://huggingface.co"
 _CHUNK: Final = 1 << 20
 _SECONDS: Final = 60.0
 _TRIES: Final = 3
@@ -136,12 +135,12 @@ class Hub:
     """A hub.
 
     Args:
-        endpoint: Its address.
+        endpoint: Its address; HF_ENDPOINT, or what the hub's own client knows, unless given.
         token: Sent to this address alone; None for none.
     """
 
     def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
-        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or _default_endpoint()).rstrip("/")
         parts = urlsplit(self.endpoint)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise RequestError("this is no address of a hub", self.endpoint, "Write https://...")
@@ -234,6 +233,18 @@ class Hub:
                         "with `jackfield onnx import`.",
                     ) from error  # fmt: skip
         raise DownloadError("the hub cannot be reached", self.endpoint)
+
+
+def _default_endpoint() -> str:
+    """Ask the hub's own client, which the package tokenizers brings."""
+    try:
+        from huggingface_hub.constants import ENDPOINT
+    except ImportError as error:
+        raise RequestError(
+            "no hub is declared, and the package huggingface-hub is not installed", "hub_endpoint",
+            "Declare hub_endpoint, or set HF_ENDPOINT.",
+        ) from error  # fmt: skip
+    return str(ENDPOINT)
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):

@@ -88,9 +88,9 @@ def _known_models(_settings: object, _field: object, entries: tuple[ModelEntry, 
         name = (entry.underlying or entry.id).rpartition(":")[2]
         if not elsewhere and "*" not in name and known_entry(name) is None:
             near = difflib.get_close_matches(name.casefold(), CATALOGUE, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ValueError(
-                f"models names {name!r}, which the catalogue does not have{hint} It has {', '.join(sorted(CATALOGUE))}; "
+                f"there is no model {name!r} in the catalogue{hint} It has {', '.join(sorted(CATALOGUE))}; "
                 "declare folder or hub for others"
             )
 
@@ -122,7 +122,7 @@ class OnnxSettings:
         cache_dir: The folder of prepared models. Unless given: what JACKFIELD_MODEL_CACHE names, else
             `jackfield/models` in the user's cache folder.
         models: What `models` declares; names of the catalogue are checked when the configuration is loaded.
-        hub_endpoint: Where models with a `hub` are fetched from; HF_ENDPOINT, or huggingface.co, unless given.
+        hub_endpoint: Where models with a `hub` are fetched from; HF_ENDPOINT, or Hugging Face's own, unless given.
         hub_token: A token for it; what is public needs none.
         offline: Never fetch a model; one that is not in the cache is an error.
         device: `auto`, `cpu`, `cuda` or `cuda:N`. `auto` takes CUDA where it works, and warns where it should and

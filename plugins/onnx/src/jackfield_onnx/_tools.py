@@ -38,8 +38,8 @@ class ToolFormat:
     known_by: tuple[str, ...]
 
 
-# Read in this order. Hermes' form is also Qwen's; transformers' documentation of chat templates has all three
-# (huggingface.co/docs/transformers/chat_extras and the models' own cards, read 2026-11-22).
+# Read in this order. Hermes' form is also Qwen's. From the chat templates of the models themselves and transformers' documentation of
+# tool use in them (read 2026-11-22).
 FORMATS: Final[Mapping[str, ToolFormat]] = {
     "hermes": ToolFormat(begin="<tool_call>", end="</tool_call>", layout="\n", known_by=("<tool_call>",)),
     "mistral": ToolFormat(begin="[TOOL_CALLS]", listed=True, known_by=("[TOOL_CALLS]",)),

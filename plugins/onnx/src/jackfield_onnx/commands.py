@@ -82,7 +82,7 @@ def _add_pull(group: click.Group) -> None:
     @click.option(
         "--precision", default="auto", show_default=True, help="Graph of a hub's model: fp32, int8, ..."
     )
-    @click.option("--endpoint", help="The hub; default: HF_ENDPOINT, else huggingface.co.")
+    @click.option("--endpoint", help="The hub; default: HF_ENDPOINT, else Hugging Face's own.")
     @_cached
     @click.pass_obj
     def pull(
