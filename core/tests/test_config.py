@@ -167,6 +167,15 @@ class TestUnknownKeys:
     def test_an_address_that_can_be_asked_is_none(self, address):
         assert connection({"base_url": address}).settings.base_url == address
 
+    def test_every_key_that_is_called_an_address_is_checked(self):
+        @attrs.frozen
+        class Tokens:
+            token_url: str | None = None
+
+        config = {"credentials": {"main": {"kind": "k", "token_url": "https://..."}}}
+        kinds = {"k": CredentialKind(Tokens, lambda settings: settings)}
+        assert "credentials.main.token_url: names no host" in wrong(config, credentials=kinds)
+
     def test_one_mistake_in_a_connection_hides_no_other(self):
         table = {
             "regio": "eu",
@@ -187,8 +196,8 @@ class TestUnknownKeys:
         with pytest.raises(ConfigurationError) as caught:
             load({"connections": {"a": {"provider": "acme", "regio": "eu", "base_url": "x"}}})
         assert caught.value.mistakes == (
-            'connections.a.base_url: must begin with "http://" or "https://"',
             "connections.a.regio: unknown key; did you mean 'region'?",
+            'connections.a.base_url: must begin with "http://" or "https://"',
         )
 
     def test_all_mistakes_of_all_connections_are_raised_together(self):

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from ._addresses import address_fault
 from ._errors import ConfigurationError, JackfieldError, PluginError
 from ._secrets import Secret
 from ._suggest import closest
@@ -160,6 +161,10 @@ class Reader:
             kind, secret = hints.get(field.name, Any), bool(field.metadata.get("secret"))
             if key in values:
                 arguments[key] = self.value(kind, values[key], join(where, key), secret=secret)
+                # base_url, token_url: what is called so is an address, whoever declares it
+                fault = key.endswith("_url") and isinstance(values[key], str) and address_fault(values[key])
+                if fault and not secret:
+                    self.wrong(join(where, key), fault)
             elif field.default is attrs.NOTHING:
                 example = _EXAMPLES[Secret] if secret else example_of(kind)
                 self.wrong(join(where, key), f"is missing; write {key} = {example}")

@@ -87,7 +87,7 @@ def target_of(uri: str) -> Target:
 def _check(uri: str, scheme: str, host: str, netloc: str) -> None:
     if scheme not in ("http", "https"):
         raise ConfigurationError(f"the target URI {uri!r} must begin with https://, {_SHOWN}")
-    if not host or any(character.isspace() for character in netloc):
+    if not host.strip(".") or any(character.isspace() for character in netloc):
         raise ConfigurationError(
             f"the target URI {uri!r} names no host; copy it from the endpoint's page, {_SHOWN}"
         )

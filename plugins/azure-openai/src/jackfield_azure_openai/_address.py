@@ -67,7 +67,7 @@ def _parsed(address: str | None) -> SplitResult:
     if address is None:
         raise ConfigurationError('endpoint is missing; write endpoint = "https://NAME.openai.azure.com"')
     parts = _split(address.strip())
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts is None or parts.scheme not in ("http", "https") or not re.search(r"\w", parts.hostname or ""):
         raise ConfigurationError(
             f"the address {address!r} must begin with https://, as in https://NAME.openai.azure.com"
         )

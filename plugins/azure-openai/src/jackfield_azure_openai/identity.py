@@ -66,7 +66,7 @@ class AzureCredentials:
                 "needs tenant_id and client_id with a client_secret or a federated token"
             )
         parts = urlsplit(self.authority)
-        if not parts.hostname or (parts.scheme, parts.hostname in _LOOPBACK) not in (
+        if not (parts.hostname or "").strip(".") or (parts.scheme, parts.hostname in _LOOPBACK) not in (
             ("https", False),
             ("https", True),
             ("http", True),

@@ -20,7 +20,7 @@ def workspace(host: str) -> str:
         ConfigurationError: There is no host in it.
     """
     parts = urlsplit(host if "://" in host else f"https://{host}")
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.netloc.strip("."):
         raise ConfigurationError(
             f'host must be the address of a workspace, "https://dbc-….cloud.databricks.com", not {host!r}'
         )
