@@ -65,6 +65,12 @@ TEST_TOOLS = [
     "openai",
     "opentelemetry-sdk",
 ]
+# Snowpark holds protobuf back, so its tests have an environment of their own; these pins stand over constraints.txt there.
+SNOWFLAKE_PINS = {
+    "cloudpickle": "3.1.2", "duckdb": "2.0.0", "fakesnow": "0.12.1", "protobuf": "6.33.6", "pyarrow": "26.0.1",
+    "snowflake-connector-python": "4.8.1", "snowflake-snowpark-python": "1.56.0", "sqlglot": "30.22.0",
+    "starlette": "1.10.0", "uvicorn": "0.54.0",
+}  # fmt: skip
 DEMO_PROMPT = "What is the capital of Japan? Answer in one sentence."
 
 
@@ -146,6 +152,23 @@ def tests(session: nox.Session) -> None:
     folders = [str(path) for path in [*(package / "tests" for package in PACKAGES), Path("tests")]]
     present = [folder for folder in folders if any((ROOT / folder).rglob("test_*.py"))]
     session.run("python", "-m", "pytest", *(session.posargs or ["-q", *present]))
+
+
+@nox.session
+def snowflake(session: nox.Session) -> None:
+    """Run Snowflake's tests over real sessions of Snowpark against a fake account. Arguments go to pytest."""
+    lines = (ROOT / CONSTRAINTS).read_text("utf-8").splitlines()
+    pins = [line for line in lines if line.partition("==")[0] not in SNOWFLAKE_PINS]
+    pins += [f"{name}=={version}" for name, version in SNOWFLAKE_PINS.items()]
+    constraint = Path(session.create_tmp()) / "snowflake.txt"
+    constraint.write_text("\n".join(pins) + "\n", "utf-8")
+    plugin = Path("plugins/snowflake")
+    install(session, *BUILD_BACKEND, constraint=str(constraint))
+    family = [f"./{path}[testing]" if path == CORE else f"./{path}" for path in siblings(plugin)]
+    editables = [word for path in [*family[:-1], f"./{plugin}[sql]"] for word in ("--editable", path)]
+    install(session, "--no-build-isolation", *editables, constraint=str(constraint))
+    install(session, "fakesnow[server]", "numpy", "pyjwt", constraint=str(constraint))
+    session.run("python", "-m", "pytest", *(session.posargs or ["-q", f"{plugin}/tests/test_sql.py"]))
 
 
 @nox.session

@@ -32,7 +32,15 @@ def models():
         window = row.get("context", row.get("input"))
         kind = row.get("kind", "chat")
         dimensions = number(row.get("dimensions"))
-        yield [f"`{model}`", kind, number(window), dimensions, row.get("retired", ""), row["state"], row["source"]]
+        yield [
+            f"`{model}`",
+            kind,
+            number(window),
+            dimensions,
+            row.get("retired", ""),
+            row["state"],
+            row["source"],
+        ]
 
 
 def features():
@@ -48,7 +56,10 @@ def features():
 
 def options():
     yield ["option", "route", "allowed"]
-    for where, rules in {**{route: rules_on(route) for route in ROUTES}, "embeddings": _EMBEDDING_RULES}.items():
+    for where, rules in {
+        **{route: rules_on(route) for route in ROUTES},
+        "embeddings": _EMBEDDING_RULES,
+    }.items():
         for name, rule in rules.items():
             bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
             bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []

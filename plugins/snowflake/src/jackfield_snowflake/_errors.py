@@ -127,7 +127,10 @@ def _remote(message: str, status: int | None) -> tuple[int | None, str]:
     found = _REMOTE.search(message)
     if found is None:
         return status, message
-    text = found[2].partition("; requests batch-id")[0].strip().strip("'").replace('\\"', '"').strip('"')
+    text = found[2].partition("; requests batch-id")[0].strip()
+    for quote in ("'", '"'):
+        if len(text) > 1 and text[0] == text[-1] == quote:
+            text = text[1:-1].replace(f"\\{quote}", quote)
     return int(found[1]), text or message
 
 

@@ -102,7 +102,8 @@ def _limits(settings: SnowflakeSettings) -> dict[str, Any]:
     Source: connector 4.8.1.
     """
     total = getattr(settings.timeout, "total", None)
-    found = {"login_timeout": _LOGIN_SECONDS}
+    # Zero: the driver asks no metadata service of a cloud where it runs, which it would tell with each login.
+    found = {"login_timeout": _LOGIN_SECONDS, "platform_detection_timeout_seconds": 0.0}
     return found if total is None else {**found, "network_timeout": max(1, round(total))}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import sys
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -47,7 +49,8 @@ class Sessions:
             self._settings
         )  # who has no key need not wait for an import to hear of it
         try:
-            from snowflake.snowpark import Session
+            with _collector_at_rest():
+                from snowflake.snowpark import Session
         except ImportError as error:
             raise ConfigurationError(
                 'sessions are Snowpark\'s: pip install "jackfield-snowflake[sql]"; over REST a key pair or a token needs none'
@@ -99,6 +102,24 @@ class Sessions:
         )
         found = [str(self._parameters[name]) for name in names if self._parameters.get(name)]
         return found + [token for session in self._free if (token := session.connection.rest.token)]
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Let nobody collect garbage while the driver is imported for the first time, and its modules never.
+
+    An import of this size makes the collector go through all objects again and again, once more when it is over, and it holds
+    the interpreter for 50 to 75 ms at a time, for which the event loop would wait; so it is 10 to 36 (Snowpark 1.56).
+    """
+    if "snowflake.snowpark" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _close(session: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Final
 
@@ -44,15 +44,15 @@ class SqlTransport:
         """Run a statement in a thread; cancelled, it is cancelled at the service."""
         if self._threads is None:
             raise RuntimeError("this transport is closed")
-        running = asyncio.get_running_loop().run_in_executor(self._threads, statement.run)
+        running = self._threads.submit(statement.run)
         try:
-            return await asyncio.shield(running)
+            return await asyncio.shield(asyncio.wrap_future(running))
         except asyncio.CancelledError:
             if not running.cancel():  # it has begun: a thread cannot be stopped, its statement can
                 self._leave(statement, running)
             raise
 
-    def _leave(self, statement: Statement, running: asyncio.Future[bytes]) -> None:
+    def _leave(self, statement: Statement, running: Future[bytes]) -> None:
         task = asyncio.get_running_loop().create_task(_cancel(statement, running))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
@@ -76,15 +76,13 @@ class SqlTransport:
         return self._sessions.secrets()
 
 
-async def _cancel(statement: Statement, running: asyncio.Future[bytes]) -> None:
+async def _cancel(statement: Statement, running: Future[bytes]) -> None:
     """Cancel a statement until it is over; the first word may come before the service has heard of it."""
     for _ in range(_TRIES):
         await asyncio.to_thread(statement.cancel)
-        await asyncio.wait([running], timeout=_BETWEEN)
+        await asyncio.to_thread(wait, [running], _BETWEEN)
         if running.done():
-            break
-    if running.done() and not running.cancelled():
-        running.exception()  # heard, so that nobody is warned of it
+            return
 
 
 class _SqlExchange:
