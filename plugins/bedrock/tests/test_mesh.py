@@ -538,7 +538,8 @@ async def test_the_first_call_does_not_hold_up_the_loop(service, keys):
 
 FIRST_CALL = """
 import asyncio, sys, time
-from jackfield import Mesh
+import jackfield_aws, jackfield_bedrock
+from jackfield import Mesh, Registry
 async def main(url):
     worst, done = 0.0, False
     async def beat():
@@ -548,9 +549,10 @@ async def main(url):
             await asyncio.sleep(0.001)
             worst = max(worst, time.perf_counter() - start)
     keys = {"kind": "aws", "access_key_id": "env:BEDROCK_KEY_ID", "secret_access_key": "env:BEDROCK_KEY"}
-    models = [{"id": "amazon.nova-lite-v1:0", "price": {"input": 1, "output": 1}}]  # no extension is asked for one
-    connection = {"provider": "bedrock", "credentials": "a", "region": "eu-central-1", "base_url": url, "models": models}
-    async with Mesh.from_config({"credentials": {"a": keys}, "connections": {"b": connection}}) as mesh:
+    connection = {"provider": "bedrock", "credentials": "a", "region": "eu-central-1", "base_url": url}
+    config = {"credentials": {"a": keys}, "connections": {"b": connection}}
+    registry = Registry.of(jackfield_bedrock, credentials={"aws": jackfield_aws.CREDENTIALS})  # no extensions
+    async with Mesh.from_config(config, registry=registry) as mesh:
         task = asyncio.create_task(beat())
         await asyncio.sleep(0.01)
         await mesh.chat("b:amazon.nova-lite-v1:0", "Hi")
