@@ -197,6 +197,7 @@ class Scheduler:
                 self._drop_cancelled()
                 if self._reading is not None:
                     self._read(self._reading)
+                    self._outbox.flush()  # a first token does not wait for the step of the others
                 if self._rows:
                     self._step()
                 self._outbox.flush()
