@@ -228,3 +228,22 @@ def test_settings_have_a_repr_without_the_key():
     plugin = example()
     assert "GROQ_API_KEY" in repr(plugin.info.settings())
     assert json.loads(json.dumps(plugin.info.id)) == "groq"
+
+
+async def test_a_server_of_ones_own_is_paid_by_the_hour_where_a_rate_is_declared():
+    vllm = compatible(id="vllm", base_url="http://127.0.0.1:8000/v1")
+    answer = {
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6},
+    }  # fmt: skip
+    async with RecordingServer() as server:
+        server.answer(Answer.json(answer))
+        config = connections(server.url, "vllm")
+        config["connections"]["c"]["rate"] = {"hour": "3600", "currency": "EUR"}
+        async with Mesh.from_config(config, registry=registered(vllm)) as mesh:
+            reply = await mesh.chat("c:m", "Hello")
+
+    # 3,600 an hour is one a second, and the call took less than a minute.
+    assert 0 < reply.cost.amount < 60
+    assert (reply.cost.status, reply.cost.currency) == ("complete", "EUR")
