@@ -128,7 +128,8 @@ print the table, and `--write` also rewrites this page. A run on a busy machine 
 ten percent, which is why no test of the suite asserts these numbers.
 
 A streamed event in bulk is measured on an answer of 5,000 events, a paced one on events 0.5 ms apart; the embeddings
-are 64 vectors of 1,536 numbers, sent as base64, and their floor is the standard library's `array`.
+are 64 vectors of 1,536 numbers, sent as base64, and their floor is the standard library's `array`. Calls of Bedrock go
+by Converse; their floor leaves out the signature, which ours and aioboto3's have.
 """
 
 
