@@ -22,9 +22,11 @@ from jackfield import (
     ConfigurationError,
     InvalidRequestError,
     Limits,
+    Listing,
     MalformedResponseError,
     Mesh,
     Message,
+    ModelCard,
     OverloadedError,
     RateCard,
     RateLimitError,
@@ -33,6 +35,7 @@ from jackfield import (
     TextDelta,
     Tool,
     UnsupportedError,
+    Wire,
     hookimpl,
 )
 from jackfield._registry import Registry
@@ -703,3 +706,20 @@ async def test_words_that_no_provider_could_understand_are_refused(options, mess
     ) as mesh:
         with pytest.raises(ConfigurationError, match=message):
             await mesh.chat("f:echo", "hi", **options)
+
+
+async def test_a_listing_says_what_a_deployment_is_and_the_declaration_has_the_last_word(server):
+    class Deployed(PlainProvider):
+        @hookimpl
+        def jackfield_discover(self):
+            cards = [ModelCard(id="mine", underlying="big-1"), ModelCard(id="ours", underlying="big-1")]
+            return Listing(Wire("models", method="GET"), lambda head, body: (cards, None))
+
+    server.answer(Answer.json({}))
+    declared = [
+        {"id": "ours", "underlying": "small-1", "kind": "chat", "capabilities": {}, "price": {"input": "1"}},
+        "*",
+    ]
+    async with mesh_for(server.url, Deployed(), models=declared) as mesh:
+        cards = {card.id: card.underlying for card in await mesh.models("c")}
+    assert cards == {"mine": "big-1", "ours": "small-1"}

@@ -5,16 +5,20 @@ import pickle
 import socket
 
 import pytest
-from plain_provider import PIECES, hello, mesh_for, read, streamed, text_of
+from plain_provider import PIECES, PlainProvider, hello, mesh_for, read, streamed, text_of
 
 from jackfield import (
+    AuthenticationError,
+    Bearer,
     ConnectionFailedError,
+    NotFoundError,
     OverloadedError,
     QuotaExceededError,
     RateLimitError,
     ServerError,
     StreamInterruptedError,
     TimeoutError,
+    Token,
 )
 from jackfield.testing import Answer
 
@@ -215,11 +219,54 @@ async def test_nothing_is_tried_again_after_a_cancel(server, pauses):
 async def test_a_listing_is_not_asked_for_twice_by_the_http_client_underneath(server, pauses):
     """aiohttp sends a GET again when a kept connection breaks, and tells nobody."""
     server.answer(Answer.json({"models": ["a"]}), Answer.hangup(), Answer.json({"models": ["b"]}))
-    async with mesh_for(server.url) as mesh:
+    async with mesh_for(server.url, retry={"attempts": 1}) as mesh:
         await mesh.models("c")
         with pytest.raises(ConnectionFailedError):
             await mesh.models("c", refresh=True)
     assert len(server.requests) == 2
+
+
+async def test_a_listing_is_tried_again_as_a_call_is(server, pauses):
+    server.answer(
+        Answer.json({}, 503, headers={"retry-after": "7"}), Answer.hangup(), Answer.json({"models": ["a"]})
+    )
+    async with mesh_for(server.url) as mesh:
+        assert [card.id for card in await mesh.models("c")] == ["a"]
+    assert len(server.requests) == 3
+    assert pauses[0] == 7
+
+
+async def test_a_listing_that_fails_tells_every_attempt(server, pauses):
+    server.answer(*[Answer.json({}, 500)] * 3)
+    async with mesh_for(server.url) as mesh:
+        with pytest.raises(ServerError) as caught:
+            await mesh.models("c")
+    assert [attempt.status for attempt in caught.value.attempts] == [500, 500, 500]
+    assert caught.value.connection == "c"
+    assert len(pauses) == 2
+
+
+async def test_what_is_no_use_to_ask_again_is_listed_once(server, pauses):
+    server.answer(Answer.json({}, 404))
+    async with mesh_for(server.url) as mesh:
+        with pytest.raises(NotFoundError):
+            await mesh.models("c")
+    assert (len(server.requests), pauses) == (1, [])
+
+
+async def test_a_listing_is_asked_for_with_fresh_credentials_once(server, pauses):
+    tokens = iter(["old", "new", "newer"])
+    auth = Bearer(lambda: Token(next(tokens)))
+    server.answer(
+        Answer.json({}, 401), Answer.json({"models": ["a"]}), Answer.json({}, 401), Answer.json({}, 401)
+    )
+    async with mesh_for(server.url, PlainProvider(auth=auth)) as mesh:
+        assert [card.id for card in await mesh.models("c")] == ["a"]
+        with pytest.raises(AuthenticationError) as caught:
+            await mesh.models("c", refresh=True)
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer old", "Bearer new", "Bearer new", "Bearer newer"]
+    assert [attempt.refreshed for attempt in caught.value.attempts] == [True, False]
 
 
 async def test_every_attempt_says_how_long_it_took(server, pauses):

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ._addresses import say_address
-from ._answer import Answer
 from ._capabilities import Capabilities, Kind, ModelCard, ModelRef
 from ._contract import CostContext, HttpAccess, Listing, Transport
 from ._errors import (
     ConfigurationError,
     JackfieldError,
-    MalformedResponseError,
     ModelNotAllowedError,
     PluginError,
 )
@@ -26,8 +23,7 @@ from ._secrets import Secret
 from ._suggest import closest
 from ._usage import Usage
 from ._value import Value
-from ._watchdog import Watchdog
-from ._wire import Head, Headers, Wire
+from ._wire import Headers
 
 if TYPE_CHECKING:
     from ._config import ConnectionConfig, ModelEntry
@@ -35,8 +31,6 @@ if TYPE_CHECKING:
     from ._registry import Provider, Registry
 
 __all__ = ["Connection", "Target"]
-
-_LISTING_PAGES = 100
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -262,26 +256,9 @@ class Connection:
         listing = self.listing()
         if listing is None:
             return []
-        cards: list[ModelCard] = []
-        wire: Wire | None = listing.wire
-        watchdog = Watchdog(self.config.timeout.total)
-        try:
-            for _ in range(_LISTING_PAGES):
-                if wire is None:
-                    break
-                with watchdog("total", None):
-                    transport = await self.opened()
-                answer = Answer(self.provider, None, wire, transport, watchdog)
-                head, body = await answer.read_body(self.config.timeout.first_event)
-                page, wire = _parsed(listing, head, body)
-                cards.extend(page)
-        except JackfieldError as error:
-            if wire is not None:
-                say_address(error, self.config.settings, self.transport, wire)
-            raise self.filled(error)  # noqa: B904 -- the same error, filled
-        finally:
-            watchdog.stop()
-        return cards
+        from ._discovery import Discovery
+
+        return await Discovery(self, listing).cards()
 
     def _completed(self, card: ModelCard) -> ModelCard:
         """Add to a card what the plugin's table and the declaration know of the model."""
@@ -304,21 +281,6 @@ class Connection:
             underlying=target.model.underlying or card.underlying,
             retired=card.retired or known.retired,
         )
-
-
-def _parsed(listing: Listing, head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-    try:
-        return listing.parse(head, body)
-    except JackfieldError:
-        raise
-    except Exception as error:
-        raise MalformedResponseError(
-            f"the listing is not what the service documents ({type(error).__name__}: {error}): "
-            f"it begins {body[:80]!r}",
-            status=head.status,
-            headers=head.headers,
-            body=body,
-        ) from error
 
 
 def _revealed(settings: Any) -> Iterator[str]:

@@ -14,7 +14,6 @@ from ._calls import Call
 from ._contract import CostContext, Transport
 from ._cost import Cost
 from ._errors import (
-    AuthenticationError,
     JackfieldError,
     MalformedResponseError,
     PluginError,
@@ -27,7 +26,7 @@ from ._parameters import ParameterReport, Translation
 from ._policies import TimeoutPolicy
 from ._replies import Attempt, EmbedReply, Ranking, Reply, RerankReply, TokenCount
 from ._requests import EmbedRequest, RerankRequest
-from ._retry import with_retries
+from ._retry import were_credentials_refused, with_retries
 from ._stream import EventMap, MappedStream
 from ._translation import translate
 from ._watchdog import Watchdog
@@ -202,10 +201,7 @@ class Execution:
 
     async def _refresh(self, error: JackfieldError, transport: Transport | None) -> bool:
         """Fetch credentials anew if the service refused them, once a call."""
-        refused = error.refresh_credentials or (
-            isinstance(error, AuthenticationError) and error.status == 401
-        )
-        if not refused or self._refreshed or self._translation is None:
+        if not were_credentials_refused(error) or self._refreshed or self._translation is None:
             return False
         refresh = getattr(transport, "refresh_credentials", None)
         if refresh is None:

@@ -7,13 +7,13 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._errors import JackfieldError
+from ._errors import AuthenticationError, JackfieldError
 from ._policies import RetryPolicy
 
 if TYPE_CHECKING:
     import tenacity
 
-__all__ = ["with_retries"]
+__all__ = ["were_credentials_refused", "with_retries"]
 
 T = TypeVar("T")
 
@@ -75,6 +75,11 @@ async def with_retries(
         reraise=True,
     )
     return await retrying(next_attempt)
+
+
+def were_credentials_refused(error: JackfieldError) -> bool:
+    """Say whether fresh credentials may help: a 401, or what the plugin says of a 403."""
+    return error.refresh_credentials or (isinstance(error, AuthenticationError) and error.status == 401)
 
 
 def _may_retry(error: BaseException, policy: RetryPolicy) -> bool:
