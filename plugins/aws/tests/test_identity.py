@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import attrs
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -198,6 +199,17 @@ async def test_a_container(sts, monkeypatch):
     assert await prepared(default_identity().signer(service="bedrock", region="us-east-1")) == "ASIACONTAINER"
 
 
+async def test_an_instance(sts, monkeypatch):
+    end = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    role = {"Code": "Success", "AccessKeyId": "ASIAINSTANCE", "SecretAccessKey": "i", "Token": "instance-token", "Expiration": end}  # fmt: skip
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", sts.url)
+    sts.route("PUT", "/latest/api/token", Answer.text("a-metadata-token"))
+    sts.route("GET", "/latest/meta-data/iam/security-credentials/", Answer.text("role"))
+    sts.route("GET", "/latest/meta-data/iam/security-credentials/role", Answer.json(role))
+    assert await prepared(default_identity().signer(service="bedrock", region="us-east-1")) == "ASIAINSTANCE"
+
+
 async def test_sso_by_a_profile(sts, tmp_path, monkeypatch):
     import hashlib
 
@@ -302,6 +314,22 @@ async def test_what_is_still_good_for_a_while_is_not_asked_for_at_every_call(sts
     one = signer(**keys(role_arn=ROLE, sts_url=sts.url))
     assert await prepared(one) == "ASIAROLE1"
     assert one.is_ready(), "thirteen minutes are enough, and the last try is not a minute old"
+
+
+async def test_others_go_on_while_one_renews(sts):
+    """In the last fifteen minutes but ten, calls are signed with what there is while a thread asks for more."""
+    sts.answer(assumed("1", seconds=13 * 60), attrs.evolve(assumed("2"), delay=0.5))
+    one = signer(**keys(role_arn=ROLE, sts_url=sts.url))
+    assert await prepared(one) == "ASIAROLE1"
+    one._source._tried -= 120
+    assert not one.is_ready()
+    renewal = asyncio.create_task(asyncio.to_thread(one.prepare, refresh=False))
+    while len(sts.requests) < 2:
+        await asyncio.sleep(0.01)
+    assert one.is_ready()
+    assert key_of(one) == "ASIAROLE1"
+    await renewal
+    assert key_of(one) == "ASIAROLE2"
 
 
 async def test_a_refusal_asks_once_for_all_signers_of_an_identity(sts):

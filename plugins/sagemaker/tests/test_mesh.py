@@ -297,6 +297,13 @@ async def test_an_output_is_waited_for(server):
     assert reply.cost.items[0].quantity > 0
 
 
+async def test_what_an_answer_says_of_s3s_errors_is_text(server):
+    server.answer(submitted(output="s3://out/1"), Answer.json({"generated_text": "<Code>ExpiredToken<"}))
+    async with Mesh.from_config(config(server, slow())) as mesh:
+        assert (await mesh.chat("c:e", "Hello")).text == "<Code>ExpiredToken<"
+        assert mesh.explain("c:e", "Hello").url == f"{server.url}/endpoints/e/async-invocations"
+
+
 async def test_keys_that_end_while_one_waits_are_renewed_once(server):
     ended = not_there(400, "ExpiredToken")
     server.answer(submitted(output="s3://out/1"), not_there(), ended, not_there(503, "SlowDown"), GOOD)
@@ -343,7 +350,7 @@ async def test_what_an_asynchronous_endpoint_cannot_do(server):
             await mesh.chat("c:e", "Hello")
         with pytest.raises(ConfigurationError, match="128000"):
             await mesh.chat("c:e", "x" * 130_000)
-        with pytest.raises(ConfigurationError, match="s3:PutObject"):
+        with pytest.raises(PermissionDeniedError, match="s3://input/x/"):
             await mesh.chat("c:f", "x" * 130_000)
         with pytest.raises(Exception, match="stream"):
             async with mesh.stream_chat("c:e", "Hello") as stream:

@@ -174,6 +174,35 @@ def test_a_path_that_finds_no_text_is_a_malformed_answer(answer):
         read({}, answer)
 
 
+def test_an_answer_that_is_plain_text():
+    wire = wired({"body": "{{prompt}}", "text": "@"}, prompt())
+    for content_type, body in (
+        ("text/plain", "ä b".encode()),
+        ("text/html; charset=utf-8", b'"quoted"'),
+        ("application/json", b'"quoted"'),
+    ):
+        events = events_of(wire, [Frame(body)], {"content-type": content_type})
+        assert [e.text for e in events if isinstance(e, TextDelta)] == [body.decode().strip('"')]
+    with pytest.raises(MalformedResponseError, match="no JSON"):
+        events_of(wire, [Frame(b"a b")], {"content-type": "application/json"})
+
+
+def test_a_conversation_for_a_template_that_takes_a_prompt():
+    template = {"body": {"q": "{{prompt}}"}, **TEXT}
+    request = ChatRequest((Message("user", "Why?"),), Options(system="S"))
+    model = ref("template", template=template, prompt="llama-2")
+    made = translated(model, request)
+    assert made.wire.body == {"q": "<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nWhy? [/INST]"}
+    with pytest.raises(UnsupportedError, match="no prompt format"):
+        translated(ref("template", template=template), request)
+    from jackfield_sagemaker._models import capabilities
+    from jackfield_sagemaker._routes import translate
+
+    declared = translate(model, request, capabilities(model))
+    assert declared.wire.body == made.wire.body
+    assert declared.report["chat"].fate == "emulated"
+
+
 def test_an_error_with_a_good_status():
     with pytest.raises(FailureInStream) as caught:
         read({"error": "problem.words"}, {"problem": {"words": "no engine"}})

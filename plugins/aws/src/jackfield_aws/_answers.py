@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Final
+from typing import Any, Final
 
 from jackfield import AuthenticationError, Failure, JackfieldError, PermissionDeniedError
 
@@ -39,13 +39,16 @@ def identity_error(failure: Failure, code: str, text: str) -> JackfieldError | N
         code: AWS's word for it, without namespace ("ExpiredTokenException").
         text: What it says.
     """
+    said: dict[str, Any] = {
+        "status": failure.status, "code": code, "body": failure.body or None, "headers": failure.headers,
+    }  # fmt: skip
     message = text or code
     if code in _DENIED:
-        return PermissionDeniedError(message, status=failure.status, code=code)
+        return PermissionDeniedError(message, **said)
     if code in _RENEWABLE:
-        return AuthenticationError(message, status=failure.status, code=code, refresh_credentials=True)
+        return AuthenticationError(message, refresh_credentials=True, **said)
     if code in _REFUSED:
-        return AuthenticationError(message + clock_hint(f"{code} {text}"), status=failure.status, code=code)
+        return AuthenticationError(message + clock_hint(f"{code} {text}"), **said)
     return None
 
 
@@ -53,10 +56,15 @@ def clock_hint(text: str) -> str:
     """Ask after the machine's clock where a refusal speaks of time, and say how far it is off where times are told."""
     if not any(words in text for words in _TIMED):
         return ""
-    times = [
-        dt.datetime.strptime(found, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC) for found in _TIME.findall(text)
-    ]
+    times = [time for found in _TIME.findall(text) if (time := _read(found)) is not None]
     if len(times) < 3:
         return "; is this machine's clock right?"
     off = round((times[0] - times[2]).total_seconds())
     return f"; this machine's clock is {abs(off)} seconds {'ahead' if off > 0 else 'behind'}, set it right"
+
+
+def _read(text: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None  # the text only looks like a time

@@ -21,6 +21,7 @@ from jackfield import (
     ConfigurationError,
     ConnectionFailedError,
     Exchange,
+    Failure,
     Frame,
     Head,
     Headers,
@@ -31,6 +32,7 @@ from jackfield import (
 )
 from jackfield.http import HttpTransport
 
+from ._errors import error
 from ._settings import s3_address
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ _SLOWEST: Final = 10
 _GONE: Final = (b"<Code>ExpiredToken<", b"<Code>InvalidToken<", b"<Code>InvalidAccessKeyId<")
 
 
-class AsynchronousTransport:
+class AsynchronousTransport(HttpTransport):
     """Carries wires of asynchronous endpoints by way of S3, and all others as the core does.
 
     Args:
@@ -59,14 +61,13 @@ class AsynchronousTransport:
     """
 
     def __init__(self, settings: SageMakerSettings, access: HttpAccess, region: str) -> None:
-        self._settings = settings
-        self._region = region
         limit = 10.0 if settings.timeout is None else settings.timeout.connect
         ways: dict[str, Any] = {
             "connect_timeout": limit, "proxy": settings.proxy, "ca_bundle": settings.ca_bundle,
         }  # fmt: skip
-        runtime = attrs.evolve(access, named_auth={})
-        self._http = HttpTransport(runtime, headers=settings.headers, **ways)
+        super().__init__(attrs.evolve(access, named_auth={}), headers=settings.headers, **ways)
+        self._settings = settings
+        self._region = region
         # The connection's own headers are for the runtime, or for a gateway before it; S3 never sees them.
         self._s3 = HttpTransport(
             HttpAccess(base_url=settings.s3_url or "https://s3.amazonaws.com", auth=access.named_auth["s3"]),
@@ -75,30 +76,30 @@ class AsynchronousTransport:
 
     async def open(self) -> None:
         """Open both ways; nothing is sent."""
-        await self._http.open()
+        await super().open()
         await self._s3.open()
 
-    def exchange(self, wire: Wire) -> AbstractAsyncContextManager[Exchange]:
+    def exchange(self, wire: Wire) -> Any:
         """Send a wire; that of an asynchronous endpoint is submitted, and its output waited for."""
-        return self._http.exchange(wire) if "asynchronous" not in wire.meta else self._waited(wire)
+        return super().exchange(wire) if "asynchronous" not in wire.meta else self._waited(wire)
 
     async def aclose(self) -> None:
         """Close both ways; may be called twice."""
-        await self._http.aclose()
+        await super().aclose()
         await self._s3.aclose()
 
     async def refresh_credentials(self, wire: Wire) -> bool:
         """Ask for credentials anew after they were refused."""
         await self._s3.refresh_credentials(wire)
-        return await self._http.refresh_credentials(wire)
+        return await super().refresh_credentials(wire)
 
     def secrets(self) -> list[str]:
         """Give every secret that must not be shown."""
-        return [*self._http.secrets(), *self._s3.secrets()]
+        return [*super().secrets(), *self._s3.secrets()]
 
     @asynccontextmanager
     async def _waited(self, wire: Wire) -> AsyncIterator[Exchange]:
-        head, body = await self._fetched(self._http, await self._with_input(wire))
+        head, body = await _fetched(super().exchange(await self._with_input(wire)))
         if head.status is not None and head.status < 300:
             head, body = await self._output(wire.meta["asynchronous"], head)
         yield Exchange(head, _frames(body))
@@ -117,12 +118,11 @@ class AsynchronousTransport:
         location = f"{place.rstrip('/')}/{uuid.uuid4()}"
         content_type = wire.headers.get("X-Amzn-SageMaker-Content-Type", "application/json")
         put = Wire(self._address(location), body, method="PUT", headers={"Content-Type": content_type})
-        head, said = await self._fetched(self._s3, put)
+        head, said = await _fetched(self._s3.exchange(put))
         if head.status != 200:
-            raise ConfigurationError(
-                f"the input cannot be put to {location}: status {head.status}: {_reason(said)}; "
-                "s3:PutObject must be allowed there"
-            )
+            refused = error(Failure(head.status, head.headers, said)) or ConfigurationError("no reason told")
+            refused.message = f"the input cannot be put to {location}: {refused.message}"
+            raise refused
         return attrs.evolve(wire, body=None, headers={**wire.headers, _INPUT: location})
 
     async def _output(self, how: Mapping[str, Any], submitted: Head) -> tuple[Head, bytes]:
@@ -137,7 +137,9 @@ class AsynchronousTransport:
         renewed = False
         while True:
             head, body = await self._object(output)
-            if any(code in body for code in _GONE):  # the wait may be longer than credentials last
+            if head.status != 200 and any(
+                code in body for code in _GONE
+            ):  # the wait may be longer than credentials last
                 if renewed:
                     raise AuthenticationError(
                         "S3 refuses the renewed credentials", status=head.status, body=body
@@ -155,7 +157,7 @@ class AsynchronousTransport:
 
     async def _object(self, location: str) -> tuple[Head, bytes]:
         try:
-            return await self._fetched(self._s3, Wire(self._address(location), method="GET"))
+            return await _fetched(self._s3.exchange(Wire(self._address(location), method="GET")))
         except (ConnectionFailedError, StreamInterruptedError):
             # The request is under way and will be paid for: to be asked again is S3's lot, not the endpoint's.
             return Head(_NOT_YET[0]), b""
@@ -167,22 +169,17 @@ class AsynchronousTransport:
         bucket, key = found.groups()
         return f"{s3_address(self._settings, self._region, bucket)}/{quote(key, safe='/-_.~')}"
 
-    @staticmethod
-    async def _fetched(transport: HttpTransport, wire: Wire) -> tuple[Head, bytes]:
-        async with transport.exchange(attrs.evolve(wire, stream=False)) as exchange:
-            body = b"".join([bytes(frame.data) async for frames in exchange.frames for frame in frames])
-            return exchange.head, body
+
+async def _fetched(under_way: AbstractAsyncContextManager[Exchange]) -> tuple[Head, bytes]:
+    async with under_way as exchange:
+        body = b"".join([bytes(frame.data) async for frames in exchange.frames for frame in frames])
+        return exchange.head, body
 
 
 def _as_model_error(said: bytes) -> tuple[Head, bytes]:
     """Give what stands at the place of failures as the synchronous operation would have said it."""
     text = said.decode("utf-8", "replace")
     return Head(424, Headers({"x-amzn-errortype": "ModelError"})), orjson.dumps({"Message": text})
-
-
-def _reason(said: bytes) -> str:
-    found = re.search(rb"<Code>(.*?)</Code>", said)
-    return found[1].decode("utf-8", "replace") if found else "no reason told"
 
 
 async def _frames(body: bytes) -> AsyncIterator[Sequence[Frame]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -164,10 +165,10 @@ class EnvelopeDecoder:
         self._raise()
         return events + self._inner.finish()
 
-    def _read(self, cut: object) -> list[Event]:
+    def _read(self, cut: Callable[[], list[Frame]]) -> list[Event]:
         events: list[Event] = []
         try:
-            for inner in cut():  # type: ignore[operator]
+            for inner in cut():
                 events += self._inner.feed(inner)
         except FramingError as error:
             self._fault = MalformedResponseError(

@@ -48,6 +48,7 @@ _TOO_LONG: Final = re.compile(
 )
 _TIMED_OUT: Final = re.compile(r"timed? ?out", re.IGNORECASE)
 _OF_S3: Final = re.compile(rb"<Error>.*?<Code>(\w+)</Code>", re.DOTALL)
+_S3_SAYS: Final = re.compile(rb"<Error>.*?<Message>(.*?)</Message>", re.DOTALL)
 _BY_WORD: Final = {"validation": 422, "overloaded": 429, "incomplete_generation": 500, "generation": 424}
 """TGI's `error_type`, and the status that it has outside a stream. Source: text-generation-inference, server.rs."""
 
@@ -98,6 +99,8 @@ def _code_of(failure: Failure, value: Mapping[str, Any]) -> str | None:
 
 def _text_of(failure: Failure, value: Mapping[str, Any]) -> str:
     found = value.get("Message") or value.get("message") or value.get("error")
+    if not value and (told := _S3_SAYS.search(failure.body)):
+        return told[1].decode("utf-8", "replace")
     return found if isinstance(found, str) and found else failure_message(failure)
 
 

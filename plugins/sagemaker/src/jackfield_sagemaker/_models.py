@@ -99,20 +99,22 @@ def capabilities(model: ModelRef) -> Capabilities:
     if mode is None:
         return Capabilities()
     row = None if model.underlying is None else _row_of(model.known_as)
-    known = _of_dialect(mode, model) if mode.dialect is not None else Capabilities(known=row is not None)
+    known = Capabilities() if mode.dialect is None else _of_dialect(mode, model)
+    known = _with_prompt(known, mode, model, row)
     source = f"mode {mode.name}, table {_table()['as_of']}"
     features = {**known.features, "streaming": Capability(_streams(mode, model), source)}
     if mode.dialect is None:
-        lacking = {name: Capability(value=False, source=source) for name in _TEXT_ALONE}
-        system = Capability(mode.dialogs or mode.name == "template" or None, source)
-        features = {**lacking, **features, "system": system}
-    limits = known.limits if row is None or known.known else Limits(**row["limits"])
+        features = {**{name: Capability(value=False, source=source) for name in _TEXT_ALONE}, **features}
+    if mode.dialogs or mode.name == "template":
+        features["system"] = Capability(value=True, source=source)
     return attrs.evolve(
-        _with_prompt(known, mode, model, row),
-        known=known.known or (row is not None and model.underlying is not None),
-        kinds=_kinds(mode, model) or known.kinds,
+        known,
+        known=known.known or row is not None,
+        kinds=_kinds(mode, model),
         features=features,
-        limits=limits if row is None or limits.context_window else Limits(**row["limits"]),
+        limits=Limits(**row["limits"])
+        if row is not None and known.limits.context_window is None
+        else known.limits,
         retired=None,
         source=source,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import attrs
 
@@ -21,7 +21,7 @@ Mode = Literal[
     "summarization-text", "template", "text2text", "tgi",
 ]  # fmt: skip
 """How a container speaks; `modes.json` says what each means."""
-MODES: Final[tuple[str, ...]] = Mode.__args__  # type: ignore[attr-defined]
+MODES: Final[tuple[str, ...]] = get_args(Mode)
 
 _ENDPOINT: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """Source: SageMaker runtime service model, `EndpointName` (botocore 1.44.5, 2026-11)."""

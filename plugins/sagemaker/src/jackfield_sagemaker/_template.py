@@ -200,6 +200,8 @@ def translate_by_template(model: ModelRef, request: Request, capabilities: Capab
     given, extra, policy = _options_of(request)
     # What the admin's body says stays as it is: rules of the underlying model's own service do not rename anything.
     writer = ParameterWriter(given, capabilities, policy, {}, model=model.id)
+    if isinstance(request, ChatRequest) and "messages" not in places and capabilities.chat_prompt is not None:
+        request = _written_out(request, capabilities, writer)
     values = _values(model, request, template, places, writer)
     for name in _OPTIONS:
         if name in places and (value := writer.take(name)) is not UNSET:
@@ -221,6 +223,18 @@ def translate_by_template(model: ModelRef, request: Request, capabilities: Capab
     if request.stream:
         meta["framing"] = stream["framing"]
     return Translation(Wire("/", body, headers=headers, stream=request.stream, meta=meta), writer.finish())
+
+
+def _written_out(request: ChatRequest, known: Capabilities, writer: ParameterWriter) -> CompletionRequest:
+    """Write a conversation for a template that takes a prompt, where the entry declares that it chats."""
+    messages = request.messages
+    system = writer.take("system")
+    if system is not UNSET:
+        messages = (Message("system", system), *messages)
+        writer.note("system", "renamed", wire="prompt", value=system)
+    prompt, _ = known.chat_prompt(messages) if known.chat_prompt is not None else ("", ())
+    writer.note("chat", "emulated", why=f"written as one prompt ({known.chat_prompt_name})")
+    return CompletionRequest(prompt, request.options, request.stream)
 
 
 def _options_of(request: Request) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]], Any]:

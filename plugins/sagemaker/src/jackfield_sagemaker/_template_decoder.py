@@ -41,15 +41,14 @@ class TemplateDecoder:
         self._inputs: int = wire.meta["inputs"]
         self._stream: dict[str, Any] | None = self._paths["stream"] if wire.stream else None
         self._json = self._stream is None or self._stream["framing"] != "text"
+        self._is_text = False
         self._started = False
         self._said = False
         self._ended = False
 
     def start(self, head: Head) -> list[Event]:
         """Hear that the answer began."""
-        content_type = head.headers.get("content-type", "")
-        if self._stream is None and content_type.startswith("text/plain"):
-            self._json = False
+        self._is_text = head.headers.get("content-type", "").startswith("text/")
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
@@ -61,12 +60,7 @@ class TemplateDecoder:
         if not self._json:
             self._said = True
             return [*events, TextDelta(bytes(frame.data).decode("utf-8", "replace"))]
-        try:
-            value = orjson.loads(frame.data)
-        except orjson.JSONDecodeError as error:
-            raise MalformedResponseError(
-                "the container's answer is no JSON", body=bytes(frame.data)
-            ) from error
+        value = self._value(frame)
         self._fail(value)
         return [*events, *(self._item(value) if self._stream else self._whole(value, frame))]
 
@@ -77,6 +71,17 @@ class TemplateDecoder:
         if (self._stream or {}).get("finish") is not None or not self._said:
             raise StreamInterruptedError("the stream ended without its end; ask again")
         return [Finish("other")]
+
+    def _value(self, frame: Frame) -> Any:
+        """Parse an answer; one that says it is text, and is no JSON, is a text: the path `@` gives it."""
+        try:
+            return orjson.loads(frame.data)
+        except orjson.JSONDecodeError as error:
+            if self._is_text and self._stream is None:
+                return bytes(frame.data).decode("utf-8", "replace")
+            raise MalformedResponseError(
+                "the container's answer is no JSON", body=bytes(frame.data)
+            ) from error
 
     def _find(self, name: str, value: Any) -> Any:
         path = self._paths.get(name)
