@@ -179,6 +179,18 @@ def middlewares(registry: Registry) -> dict[str, Any]:
     return found
 
 
+class Commands:
+    """An extension with the commands of all extensions that are installed, and nothing else of them."""
+
+    def __init__(self, real: Registry) -> None:
+        self._real = real
+
+    @hookimpl
+    def jackfield_commands(self, cli: click.Group) -> None:
+        """Add them."""
+        self._real.commands(cli)
+
+
 class Page:
     """Plays the blocks of one page."""
 
@@ -186,7 +198,10 @@ class Page:
         self.folder = folder
         fakes = stand_ins(real)
         self.registry = Registry.of(
-            *fakes.values(), credentials=credential_kinds(real), middlewares=middlewares(real)
+            *fakes.values(),
+            extensions=[Commands(real)],
+            credentials=credential_kinds(real),
+            middlewares=middlewares(real),
         )
         self.namespace: dict[str, Any] = {"__name__": "documented", "opened": self.opened, "fakes": fakes}
         self.meshes: list[Mesh] = []

@@ -194,6 +194,11 @@ def test_the_commands_together(jackfield, hub, tmp_path):
     assert json.loads(jackfield("--json", "onnx", "list"))["models"][2]["ready"]
 
 
+@pytest.mark.parametrize("more", [(), ("--sha256", "0" * 64)])
+def test_an_archive_that_is_not_there(jackfield, more):
+    assert "cannot be" in jackfield("onnx", "import", "none.tar", *more, code=3)
+
+
 def test_an_unknown_model_has_its_exit_code(jackfield):
     assert "Did you mean" in jackfield("onnx", "pull", "smolm2-135m", code=4)
 

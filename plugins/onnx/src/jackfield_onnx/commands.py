@@ -136,7 +136,7 @@ def _add_import(group: click.Group) -> None:
     import click
 
     @group.command("import")
-    @click.argument("archive", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+    @click.argument("archive", type=click.Path(path_type=Path))
     @click.option("--sha256", help="What `export` said of the archive; another one is refused.")
     @_cached
     @click.pass_obj
@@ -187,10 +187,13 @@ def _errors_told() -> Iterator[None]:
 
 
 def _demand_digest(archive: Path, sha256: str) -> None:
-    from ._errors import DigestMismatchError
+    from ._errors import DigestMismatchError, PreparationError
     from ._wheels import file_digest
 
-    found = file_digest(archive)
+    try:
+        found = file_digest(archive)
+    except OSError as error:
+        raise PreparationError(f"the archive cannot be read: {error}", str(archive)) from error
     if found != sha256.strip().lower():
         raise DigestMismatchError(
             f"the archive's sha256 is {found}, not the one given", str(archive), "Copy it again."
