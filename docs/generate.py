@@ -570,8 +570,8 @@ def plugins_on_plugins() -> str:
         needed = tomllib.loads(path.read_text("utf-8"))["project"]["dependencies"]
         needs[name] = [found[1] for need in needed if (found := re.match(r"jackfield-([a-z-]+)", need))]
     rows = ["| plugin | with |", "|---|---|"]
-    for name in needs:
-        whole = dict.fromkeys(needs[name])
+    for name, named in needs.items():
+        whole = dict.fromkeys(named)
         for other in whole.copy():
             whole |= dict.fromkeys(needs.get(other, ()))
         if whole:
