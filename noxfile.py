@@ -298,6 +298,10 @@ def examples(session: nox.Session) -> None:
             session.run("ruff", "check", "--no-cache", ".")
             session.run("ruff", "format", "--no-cache", "--check", ".")
             session.run("mypy", "src")
+            # A test's signature is its fixtures.
+            session.run(
+                "mypy", "--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls", "tests"
+            )
             session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder))
 
 
@@ -404,16 +408,20 @@ def bench(session: nox.Session) -> None:
     if session.posargs[:1] == ["local"]:
         bench_local(session, list(session.posargs[1:]))
         return
-    install_editable(session, f"./{CORE}[numpy]", "./plugins/openai")
+    clouds = ["aws", "anthropic", "cohere", "bedrock"]  # Bedrock and what it builds on
+    install_editable(
+        session, f"./{CORE}[numpy]", "./plugins/openai", *(f"./plugins/{name}" for name in clouds)
+    )
     arguments = list(session.posargs)
     if "--no-peers" not in arguments:
-        # Peers pin what they like: they have an environment of their own and come without our constraints.
-        peers = Path(session.create_tmp()) / "peers"
-        session.run("python", "-m", "venv", str(peers))
-        python = str(peers / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+        # Peers pin what they like: they have environments of their own and come without our constraints.
         quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        session.run(python, *quiet, "--requirement", "bench/requirements.txt", external=True)
-        arguments += ["--peers", python]
+        for option, wanted in (("peers", "requirements.txt"), ("aws-peers", "requirements-aws.txt")):
+            folder = Path(session.create_tmp()) / option
+            session.run("python", "-m", "venv", str(folder))
+            python = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+            session.run(python, *quiet, "--requirement", f"bench/{wanted}", external=True)
+            arguments += [f"--{option}", python]
     session.run("python", "bench/run.py", *arguments)
 
 

@@ -17,7 +17,8 @@ from _report import Row, page, svg, table, write_json
 from _rounds import Worker, interleaved, service
 
 ROOT = Path(__file__).parent.parent
-PEERS = ("openai", "pydantic-ai", "litellm", "aioboto3")
+PEERS = ("openai", "pydantic-ai", "litellm")
+AWS_PEERS = ("aioboto3",)
 MEMORY_CALLS = 20_000
 
 # Scenario, what the table calls it, the budget, units a round, rounds. A peer gets as many units as it can do in about
@@ -48,13 +49,15 @@ def spread(values: list[float]) -> float:
     return (high - low) / middle
 
 
-def scenarios(address: str, peers: str | None, only: list[str]) -> list[Row]:
+def scenarios(address: str, peers: str | None, aws_peers: str | None, only: list[str]) -> list[Row]:
     """Measure what subjects do while they live."""
     rows = []
     subjects = ["floor", "jackfield", "jackfield without numpy"]
     workers = {name: Worker(name, sys.executable, address) for name in subjects}
     if peers is not None:
         workers |= {name: Worker(name, peers, address) for name in PEERS}
+    if aws_peers is not None:
+        workers |= {name: Worker(name, aws_peers, address) for name in AWS_PEERS}
     for name, worker in list(workers.items()):
         why = worker.ready()
         if why is not None:
@@ -66,20 +69,15 @@ def scenarios(address: str, peers: str | None, only: list[str]) -> list[Row]:
             continue
         print(f"  {what} ...", file=sys.stderr)
         with_numpy = scenario == "base64"
-        of_aws = scenario.startswith("bedrock")
-        at_work = [
-            w
-            for w in workers.values()
-            if (with_numpy or w.name != "jackfield without numpy")
-            and (w.name not in PEERS or (w.name == "aioboto3") == of_aws)
-        ]
-        ours = [w for w in at_work if w.name not in PEERS]
+        theirs = AWS_PEERS if scenario.startswith("bedrock") else PEERS
+        ours = [workers[name] for name in subjects if with_numpy or name != "jackfield without numpy"]
+        at_work = [*ours, *(workers[name] for name in theirs if name in workers)]
         counts = {w.name: max(1, int(units * _SHARE.get(w.name, 1))) for w in at_work}
         seen = interleaved(ours, scenario, counts, rounds)
         found = ratios(seen)
         if len(at_work) > len(ours):
             # In rounds of their own, beside the floor: rounds with peers are long, and noise has more room in them.
-            beside = [workers["floor"], *(w for w in at_work if w.name in PEERS)]
+            beside = [workers["floor"], *(w for w in at_work if w not in ours)]
             found |= ratios(interleaved(beside, scenario, counts, _ROUNDS_WITH_PEERS))
         noise = spread(seen["jackfield"])
         if with_numpy:
@@ -136,21 +134,22 @@ def size() -> list[Row]:
     ]
 
 
-def versions_of(peers: str | None) -> dict[str, str]:
+def versions_of(peers: str | None, aws_peers: str | None) -> dict[str, str]:
     """Name the versions of what was measured."""
     found = {name: version(name) for name in ("jackfield", "aiohttp", "orjson")}
-    if peers is not None:
-        code = "from importlib.metadata import version as v; print(v('openai'), v('litellm'), v('pydantic-ai-slim'), v('aioboto3'))"
-        done = subprocess.run([peers, "-c", code], capture_output=True, text=True, check=False)
-        found |= dict(
-            zip(("openai", "litellm", "pydantic-ai", "aioboto3"), done.stdout.split(), strict=False)
-        )
+    code = "import sys; from importlib.metadata import version as v; print(*map(v, sys.argv[1:]))"
+    for python, names in ((peers, ("openai", "litellm", "pydantic-ai-slim")), (aws_peers, AWS_PEERS)):
+        if python is not None:
+            done = subprocess.run([python, "-c", code, *names], capture_output=True, text=True, check=False)
+            shown = (name.removesuffix("-slim") for name in names)
+            found |= dict(zip(shown, done.stdout.split(), strict=False))
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", help="a Python interpreter that has the other libraries")
+    parser.add_argument("--aws-peers", help="a Python interpreter that has AWS's own libraries")
     parser.add_argument("--no-peers", action="store_true", help="measure ours and the floor alone")
     parser.add_argument(
         "--only", action="append", default=[], help="measure this scenario alone (repeatable)"
@@ -163,14 +162,15 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     peers = None if arguments.no_peers else arguments.peers
+    aws_peers = None if arguments.no_peers else arguments.aws_peers
     with service() as address:
-        rows = scenarios(address, peers, arguments.only)
+        rows = scenarios(address, peers, aws_peers, arguments.only)
         if not arguments.only:
             rows += processes(address, peers)
     if not arguments.only:
         rows += size()
     print(table(rows))
-    found = versions_of(peers)
+    found = versions_of(peers, aws_peers)
     write_json(arguments.json, rows, found)
     if arguments.write:
         assets = ROOT / "docs" / "assets"
