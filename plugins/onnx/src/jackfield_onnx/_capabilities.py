@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from jackfield import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
 
@@ -100,7 +100,7 @@ def capabilities(model: ModelRef) -> Capabilities:
             features |= dict.fromkeys(_OF_TEXT, Capability(False, _ENGINE))
         if "summarization" in kinds:
             features["streaming"] = Capability(True, _ENGINE)
-        return Capabilities(features=features, parameters=PARAMETERS, source=_ENGINE)
+        return Capabilities(kinds=kinds, features=features, parameters=PARAMETERS, source=_ENGINE)
     if entry.kind == "chat":
         features["system"] = Capability(True, _TABLE)
         # Its template knows no tools.
@@ -120,11 +120,11 @@ def capabilities(model: ModelRef) -> Capabilities:
     )
 
 
-def _declared_kinds(declared: Mapping[str, object]) -> frozenset[str]:
-    kinds = declared.get("kinds")
-    several = frozenset(kinds) if isinstance(kinds, list | tuple) else frozenset()
-    kind = declared.get("kind")
-    return several | {kind} if isinstance(kind, str) else several
+def _declared_kinds(declared: Mapping[str, Any]) -> frozenset[Kind]:
+    """Give the kinds that an entry declares; whoever read the configuration has checked them."""
+    several: Iterable[Kind] = declared.get("kinds") or ()
+    kind: Kind | None = declared.get("kind")
+    return frozenset([*several, *([] if kind is None else [kind])])
 
 
 def _limits(entry: CatalogueEntry, settings: object = None) -> Limits:
