@@ -27,8 +27,8 @@ PAGE = ROOT / "docs" / "explanation" / "benchmarks.md"
 MARKS = ("<!-- local models -->", "<!-- end of local models -->")
 
 THREADS = 2
-ROUNDS = 6
-BURSTS = 3
+ROUNDS = 5
+BURSTS = 4
 INT8, FP32, OPTIMUM, LLAMA = "int8", "fp32", "optimum", "llama.cpp"
 # Lengths of sixteen requests that come at once: of prompts, of answers.
 MIXES = {
