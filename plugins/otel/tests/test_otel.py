@@ -139,6 +139,8 @@ async def test_a_call_has_a_span_in_the_words_of_the_conventions(exported):
 
 
 async def test_every_name_of_theirs_is_known_to_the_conventions(exported):
+    if not hasattr(gen_ai_attributes, "GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK"):
+        pytest.skip("opentelemetry-semantic-conventions is older than the conventions that are followed")
     known = {value for name, value in vars(gen_ai_attributes).items() if name.startswith("GEN_AI_")}
     async with mesh_for() as mesh:
         await mesh.chat("main:echo", "Hi", temperature=1, max_tokens=1, n=2, response_format="json")
