@@ -11,6 +11,10 @@ from jackfield import CompletionRequest, ModelRef, Options, Registry
 from jackfield.testing import Case
 from jackfield.testing._subject import Subject
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from documented_code import ROOT, blocks
+
 SOURCE = Path(__file__).parents[1] / "docs/examples/http-tgi/src"
 
 
@@ -156,3 +160,16 @@ def test_a_recorded_request_can_be_made_again(tgi):
 
 def test_the_examples_are_no_part_of_what_is_installed():
     assert not {"tgi", "negotiated"} & {plugin.name for plugin in Registry.installed().plugins()}
+
+
+def test_the_tutorial_builds_the_example_word_for_word():
+    page = ROOT / "docs/tutorial/first-plugin.md"
+    found = {}
+    for block in blocks(page, page.read_text("utf-8")):
+        what, _, name = block.directive.partition(" ")
+        if what == "file" and not name.startswith("compatible/"):
+            found[name] = block.text
+    example = SOURCE.parent
+    assert found == {name: (example / name).read_text("utf-8") for name in found}
+    modules = {str(path.relative_to(example)) for path in (example / "src").rglob("*.py")}
+    assert modules <= found.keys()

@@ -7,6 +7,7 @@ older template's project, edited by its author, is brought up to date.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def render(template: Path, folder: Path, kind: str) -> None:
     )
 
 
-def check(folder: Path, kind: str) -> None:
+def check(folder: Path, kind: str, *, distribution: str | None = None) -> None:
     """Let a project pass everything that its own noxfile asks."""
     began = time.monotonic()
     install = ("install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
@@ -90,7 +91,7 @@ def check(folder: Path, kind: str) -> None:
     (wheel,) = (path for path in built if path.suffix == ".whl")
     python("pip", *install, "--force-reinstall", str(wheel), cwd=folder)
     with tempfile.TemporaryDirectory() as elsewhere:
-        python("jackfield.testing", f"jackfield-demo-{kind}", cwd=Path(elsewhere))
+        python("jackfield.testing", distribution or f"jackfield-demo-{kind}", cwd=Path(elsewhere))
     print(f"{kind}: {sum(1 for _ in folder.rglob('*.py'))} modules, {time.monotonic() - began:.0f} s")
 
 
@@ -124,6 +125,21 @@ def check_update(template: Path, folder: Path) -> None:
     print("update: v1.0.0 to v1.1.0, edits kept")
 
 
+def check_tutorial(template: Path, folder: Path) -> None:
+    """Do what the tutorial says: from the template to the plugin that it ends with."""
+    answers = ("--data", "kind=http", "--data", "id=tgi", "--data", "title=TGI")
+    python("copier", "copy", "--quiet", "--defaults", *answers, str(template), str(folder), cwd=ROOT)
+    page = (ROOT / "docs/tutorial/first-plugin.md").read_text("utf-8")
+    (rm,) = re.findall(r"(?m)^rm (.+)$", page)
+    for pattern in rm.split():
+        for path in folder.glob(pattern):
+            path.unlink()
+    for name, text in re.findall(r"<!-- code: file (\S+) -->\n\n```\w+\n(.*?)```\n", page, re.DOTALL):
+        if not name.startswith("compatible/"):
+            (folder / name).write_text(text, "utf-8")
+    check(folder, "tgi", distribution="jackfield-tgi")
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -131,6 +147,7 @@ def main() -> None:
         for kind in sys.argv[1:] or KINDS:
             render(template, folder / kind, kind)
             check(folder / kind, kind)
+        check_tutorial(template, folder / "tutorial")
         check_update(template, folder / "edited")
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from jackfield import ContextLengthExceededError, OverloadedError
-from jackfield.testing import Case, FullProviderPlugin, conformance
+from jackfield.testing import Case, ProviderPlugin, conformance
 
 import jackfield_tgi as plugin
 
-_: FullProviderPlugin = plugin  # a type checker compares the types of every hook
+_: ProviderPlugin = plugin  # a type checker compares the types of every hook
 
 HELLO: dict[str, Any] = {
     "model": "tgi",
