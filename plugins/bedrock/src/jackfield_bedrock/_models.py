@@ -148,9 +148,8 @@ def claude_name(name: str) -> str:
 
 def cohere_name(name: str) -> str:
     """Give the id under which Cohere's own table knows an embedding model."""
-    name = _VERSION.sub("", bare(name).removeprefix("cohere.").partition(":")[0])
-    found = re.search(r"v\d$", bare(name).partition(":")[0])
-    return name if found is None else f"{name}.0"
+    name = bare(name).removeprefix("cohere.").partition(":")[0]
+    return f"{name}.0" if re.search(r"v\d$", name) else name
 
 
 @lru_cache(maxsize=64)
