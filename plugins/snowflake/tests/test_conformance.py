@@ -126,6 +126,48 @@ def test_the_form_of_openai_conforms(check):
     check()
 
 
+MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m-1", "stop_sequence": None,
+           "usage": {"input_tokens": 12, "output_tokens": 5}}  # fmt: skip
+BLOCK = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+
+
+def claude(text, **more):
+    return json.dumps(
+        {**MESSAGE, "stop_reason": "end_turn", "content": [{"type": "text", "text": text}], **more}
+    ).encode()
+
+
+def claude_stream(*texts):
+    begun = {**MESSAGE, "content": [], "stop_reason": None, "usage": {"input_tokens": 12, "output_tokens": 1}}
+    events = [{"type": "message_start", "message": begun}, BLOCK]
+    events += [
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+        for text in texts
+    ]
+    events += [{"type": "content_block_stop", "index": 0}, {"type": "message_delta", "delta": {"stop_reason": "end_turn"},
+               "usage": {"output_tokens": 5}}, {"type": "message_stop"}]  # fmt: skip
+    lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+    return b"".join(lines)
+
+
+USE = {"type": "tool_use", "id": "toolu_1", "name": "add", "input": {"a": 1}}
+
+
+@conformance(
+    jackfield_snowflake,
+    Case(model=CLAUDE, wire=claude_stream(SKY[:8], SKY[8:]), text=SKY, usage=(12, 5), finish="stop", pair="sky", name="a stream",
+         request=asked(stream=True, max_tokens=99)),
+    Case(model=CLAUDE, wire=claude(SKY), text=SKY, finish="stop", pair="sky", name="an answer", request=asked(max_tokens=99)),
+    Case(model=CLAUDE, wire=claude("", content=[USE], stop_reason="tool_use"), tool_call=("add", {"a": 1}), finish="tool_calls",
+         name="a call", request=asked(ADDED, tools=(ADD,), tool_choice="add", max_tokens=99)),
+    Case(model=CLAUDE, wire=b'{"type": "error", "error": {"type": "rate_limit_error", "message": "busy"}}', status=429,
+         error=RateLimitError, name="a limit"),
+    settings={"account": "org-account", "token": "env:HOME", "route": "messages"},
+)  # fmt: skip
+def test_the_form_of_anthropic_conforms(check):
+    check()
+
+
 def result(*rows):
     return [{"query_id": "q", "columns": ["ANSWER"], "rows": list(rows)}]
 

@@ -10,6 +10,7 @@ import pytest
 
 from jackfield import (
     AuthenticationError,
+    ConfigurationError,
     ContextLengthExceededError,
     Mesh,
     NotFoundError,
@@ -163,6 +164,32 @@ async def test_errors(service, status, body, kind):
     assert caught.value.status == status
     assert caught.value.retry_after == 7
     assert "t0ken-secret" not in repr(caught.value)
+
+
+async def test_a_price_by_tokens_is_charged_alone(service):
+    service.answer(answer_of("openai"))
+    model = {
+        "id": "mistral-7b",
+        "credits": {"input": "1", "output": "1"},
+        "price": {"input": "1", "output": "2"},
+    }
+    async with Mesh.from_config(connection(service, models=[model])) as mesh:
+        reply = await mesh.chat("s:mistral-7b", "Why?")
+    assert reply.usage.units["credit"]
+    assert (reply.cost.status, reply.cost.currency, str(reply.cost.amount)) == ("complete", "USD", "0.000022")
+
+
+@pytest.mark.parametrize("credits", [{"input": "x"}, {"inputs": "1"}, {"output": "-1"}])
+def test_credits_that_are_no_amounts_are_refused_at_once(credits):
+    model = {"id": "mistral-7b", "credits": credits}
+    with pytest.raises(ConfigurationError, match="credits"):
+        Mesh.from_config(
+            {
+                "connections": {
+                    "s": {"provider": "snowflake", "account": "a", "token": "env:T", "models": [model]}
+                }
+            }
+        )
 
 
 async def test_an_error_that_echoes_the_token_does_not_show_it(service):

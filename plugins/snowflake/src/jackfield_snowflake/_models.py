@@ -136,7 +136,8 @@ def capabilities(model: ModelRef) -> Capabilities:
 
         from ._routes import claude
 
-        return of_claude(claude(), model)
+        # Anthropic's own endpoint that counts tokens is not documented here.
+        return of_claude(claude(), model).with_features(_REST, count_tokens=False)
     return _capabilities(model.known_as.lower(), route)
 
 
@@ -163,14 +164,16 @@ def _capabilities(model: str, route: str) -> Capabilities:
 
 def _of_family(family: str, route: str, *, known: bool) -> dict[str, bool]:
     """Say what models of a family can do over REST. Source: docs.snowflake.com, Cortex REST API (2026)."""
-    if family == "claude":
-        return {**dict.fromkeys(_TOOLS, True), "parallel_tool_calls": route != "complete", "json_schema": True,
-                "json": True, "prompt_cache": True}  # fmt: skip
-    if family == "openai":
-        return {**dict.fromkeys(_TOOLS, True), "parallel_tool_calls": route != "complete", "json_schema": True,
-                "json": True, "prompt_cache": False}  # fmt: skip
-    # Tools and images are with Claude's and OpenAI's models alone.
-    return {**dict.fromkeys(_TOOLS, False), "prompt_cache": False} if known else {}
+    if family == "other":
+        # Tools and images are with Claude's and OpenAI's models alone.
+        return {**dict.fromkeys(_TOOLS, False), "prompt_cache": False} if known else {}
+    values = {**dict.fromkeys(_TOOLS, True), "json_schema": True, "prompt_cache": family == "claude"}
+    if route == "complete":
+        return {name: value for name, value in values.items() if name != "parallel_tool_calls"} | {
+            "json": True
+        }
+    # Whether Claude can be held to JSON without a schema in OpenAI's form is not documented.
+    return values | {"json": True} if family == "openai" else values
 
 
 def _beside_chat(row: Mapping[str, Any], kind: Any, source: str) -> Capabilities:

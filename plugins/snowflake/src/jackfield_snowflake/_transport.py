@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Final
 
-from jackfield import Exchange, Frame, Head, HttpAccess, JackfieldError, Wire
+from jackfield import ConfigurationError, Exchange, Frame, Head, HttpAccess, JackfieldError, Wire
 from jackfield.http import HttpTransport
 
 from ._errors import error as mapped
@@ -126,6 +126,7 @@ class LoginTransport:
         self._http: HttpTransport | None = None
         self._signer: SessionSigner | None = None
         self._sessions = Sessions(settings)
+        self._closed = False
 
     async def open(self) -> None:
         """Read the file or log in, in a thread; nothing is sent to a model.
@@ -157,6 +158,9 @@ class LoginTransport:
         self._signer = signer
         _in_our_words(self._sessions.load)
         _in_our_words(lambda: signer.prepare(refresh=False))
+        if self._closed:  # nobody waited for the login
+            signer.close()
+            raise ConfigurationError("the connection was closed while it logged in")
         address = settings.base_url or signer.address
         return HttpAccess(base_url=address, auth=signer)
 
@@ -177,6 +181,7 @@ class LoginTransport:
 
     async def aclose(self) -> None:
         """Close the pool and the session. May be called twice."""
+        self._closed = True
         http, self._http = self._http, None
         if http is not None:
             await http.aclose()
