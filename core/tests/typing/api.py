@@ -10,6 +10,11 @@ import attrs
 
 import jackfield
 from jackfield import (
+    MiddlewareKind,
+    Replay,
+    ReplayedStream,
+    WatchedStream,
+    replayed_reply,
     UNSET,
     Attempt,
     Call,
@@ -245,6 +250,32 @@ shouting: Middleware = shout
 
 async def streams_are_mapped(source: StreamSource) -> None:
     assert_type(source.map(lambda event: [event]), StreamSource)
+
+
+def streams_of_middlewares_are_streams(call: Call, source: StreamSource, events: list[Event]) -> None:
+    replayed: StreamSource = ReplayedStream(call, events, replay=Replay(by="cache"))
+    watched: StreamSource = WatchedStream(replayed, lambda reply, error: None)
+    assert_type(replayed_reply(call, events), Reply | EmbedReply | RerankReply)
+    assert_type(watched.response.replay, Replay | None)
+
+
+@attrs.frozen
+class Depth:
+    depth: int = 1
+
+
+class Deep:
+    def __init__(self, settings: Depth) -> None:
+        self.depth = settings.depth
+
+    async def __call__(self, call: Call, proceed: Handler) -> Any:
+        return await proceed(call)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+deep: Middleware = MiddlewareKind(Depth, Deep)({"depth": 2})
     async for event in source:
         assert_type(event, Event)
 

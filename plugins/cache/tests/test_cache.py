@@ -263,6 +263,29 @@ async def test_what_has_no_form_in_json_is_not_kept():
     await cache.aclose()
 
 
+async def test_a_price_that_fails_breaks_no_call(caplog):
+    from jackfield import Call, ChatRequest, ModelRef
+    from jackfield._replies import Choice, Reply
+
+    def broken():
+        raise ZeroDivisionError("the price")
+
+    answered = Reply(
+        choices=(Choice(index=0, message=Message("assistant", "well"), finish_reason="stop"),), cost=broken
+    )
+
+    async def proceed(call):
+        return answered
+
+    call = Call(
+        id="1", kind="chat", target="c:m", connection="c", provider="p", model=ModelRef("m"),
+        request=ChatRequest((Message("user", "Hi"),)),
+    )  # fmt: skip
+    assert await CACHE()(call, proceed) is answered
+    assert await CACHE()(call, proceed) is answered
+    assert "the price" in caplog.text
+
+
 # Time and room
 
 

@@ -177,12 +177,15 @@ class ResponseCache:
             reasons = {choice.finish_reason for choice in reply.choices}
             if not reasons or not reasons <= set(self._settings.finish_reasons):
                 return None
-        replay = Replay(by=NAME, recorded_at=time.time(), usage=reply.usage, cost=reply.cost)
         try:
+            replay = Replay(by=NAME, recorded_at=time.time(), usage=reply.usage, cost=reply.cost)
             return encoded(Record(events(), replay))
         except TypeError as error:
             logger.debug("an answer of %s is not cached: %s", reply.model, error)
-            return None
+        except Exception:
+            # A plugin's price may do anything; the answer is here, and is the caller's.
+            logger.exception("an answer of %s is not cached", reply.model)
+        return None
 
 
 def _settle(future: asyncio.Future[_Data], data: _Data) -> None:
