@@ -227,6 +227,23 @@ def test_calls_come_flat_in_lists_and_several():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("again", [{"tool_use_id": "t1", "name": "add"}, {"tool_use_id": "", "name": ""}])
+def test_pieces_may_repeat_the_id_or_say_nothing_for_it(again):
+    pieces = [delta(type="tool_use", tool_use_id="t1", name="add", input="")]
+    pieces += [
+        delta(content_list=[{"type": "tool_use", "input": text, **again}]) for text in ('{"a"', ": 1}")
+    ]
+    (choice,) = fold(decoded(frames_of(*pieces, END))).choices
+    assert [(call.id, call.name, dict(call.arguments)) for call in choice.message.tool_calls] == [
+        ("t1", "add", {"a": 1})
+    ]
+
+
+def test_text_in_the_place_of_the_sql_function_is_read():
+    whole = {"choices": [{"messages": "Hi"}], "usage": USAGE}
+    assert fold(decoded(frames_of(whole), stream=False)).choices[0].text == "Hi"
+
+
 def test_why_an_answer_ended_is_inferred():
     said = delta(content="Hi")
     ends = {

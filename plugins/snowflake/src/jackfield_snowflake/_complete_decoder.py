@@ -63,9 +63,10 @@ def raise_failure(value: Any, event: str | None = None) -> None:
 class _Choice:
     """What is known of one choice."""
 
-    __slots__ = ("arguments", "calls", "open", "raw", "said")
+    __slots__ = ("arguments", "call", "calls", "open", "raw", "said")
 
     def __init__(self) -> None:
+        self.call: str | None = None
         self.calls = 0
         self.open = False
         self.arguments = ""
@@ -138,7 +139,7 @@ class CompleteDecoder:
             index = wire.get("index", position)
             choice = self._choices.setdefault(index, _Choice())
             choice.raw = wire.get("finish_reason") or choice.raw
-            for one in self._message(wire.get("delta") or wire.get("message") or {}, index, choice):
+            for one in self._message(_spoken(wire), index, choice):
                 self._told = False
                 yield one
         if usage and usage != self._usage:
@@ -170,10 +171,11 @@ class CompleteDecoder:
         """Read a piece of a tool call, flat or in `tool_use`; an item of another type is kept as it came."""
         call = item.get("tool_use")
         call = call if isinstance(call, Mapping) else item
-        if "tool_use_id" in call:
+        name = call.get("tool_use_id")
+        if name and name != choice.call:  # the id may be repeated, or "", with the pieces that follow
             yield from self._close(index, choice)
-            choice.open, choice.arguments = True, ""
-            yield ToolCallStart(choice.calls, str(call["tool_use_id"]), str(call.get("name") or ""), index)
+            choice.open, choice.arguments, choice.call = True, "", name
+            yield ToolCallStart(choice.calls, str(name), str(call.get("name") or ""), index)
             choice.calls += 1
         piece = call.get("input")
         if piece is not None and choice.open:
@@ -200,6 +202,12 @@ class CompleteDecoder:
             yield Finish("content_filter", index, "guardrails")
         else:
             yield Finish(reason, index, choice.raw)
+
+
+def _spoken(wire: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what a choice says: `delta`, `message`, or text in `messages`, as the SQL function has it."""
+    text = wire.get("messages")
+    return wire.get("delta") or wire.get("message") or ({"content": text} if isinstance(text, str) else {})
 
 
 def _text(item: Mapping[str, Any]) -> str:
