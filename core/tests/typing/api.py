@@ -10,11 +10,6 @@ import attrs
 
 import jackfield
 from jackfield import (
-    MiddlewareKind,
-    Replay,
-    ReplayedStream,
-    WatchedStream,
-    replayed_reply,
     UNSET,
     Attempt,
     Call,
@@ -46,6 +41,7 @@ from jackfield import (
     Message,
     MessageLike,
     Middleware,
+    MiddlewareKind,
     ModelCard,
     ModelRef,
     ParameterNote,
@@ -59,6 +55,8 @@ from jackfield import (
     RawEvent,
     RefusalDelta,
     Registry,
+    Replay,
+    ReplayedStream,
     Reply,
     Request,
     RerankReply,
@@ -86,9 +84,11 @@ from jackfield import (
     Unset,
     Usage,
     UsageUpdate,
+    WatchedStream,
     Wire,
     hookimpl,
     load_config,
+    replayed_reply,
     secret,
 )
 from jackfield.http import HttpTransport, framer_for, retry_after_seconds
@@ -250,6 +250,8 @@ shouting: Middleware = shout
 
 async def streams_are_mapped(source: StreamSource) -> None:
     assert_type(source.map(lambda event: [event]), StreamSource)
+    async for event in source:
+        assert_type(event, Event)
 
 
 def streams_of_middlewares_are_streams(call: Call, source: StreamSource, events: list[Event]) -> None:
@@ -276,8 +278,6 @@ class Deep:
 
 
 deep: Middleware = MiddlewareKind(Depth, Deep)({"depth": 2})
-    async for event in source:
-        assert_type(event, Event)
 
 
 # A plugin: what each hook gives and takes
