@@ -402,3 +402,38 @@ def test_errors(failure, kind, words):
 
     assert re.search(words, str(made))
     assert made.status == failure.status
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("settings", "bucket", "address"),
+    [
+        ({"region": "eu-central-1"}, "one", "https://one.s3.eu-central-1.amazonaws.com"),
+        ({"region": "eu-central-1"}, "one.two", "https://s3.eu-central-1.amazonaws.com/one.two"),
+        ({"region": "cn-north-1"}, "one", "https://one.s3.cn-north-1.amazonaws.com.cn"),
+        ({"region": "eu-central-1", "s3_url": "http://127.0.0.1:5000/"}, "one", "http://127.0.0.1:5000/one"),
+    ],
+)
+def test_addresses(settings, bucket, address):
+    from jackfield_sagemaker import SageMakerSettings
+    from jackfield_sagemaker._settings import access, control_address, s3_address
+
+    made = SageMakerSettings(**settings)
+    assert s3_address(made, made.region, bucket) == address
+    suffix = "amazonaws.com.cn" if made.region.startswith("cn-") else "amazonaws.com"
+    assert access(made).base_url == f"https://runtime.sagemaker.{made.region}.{suffix}"
+    assert control_address(made) == f"https://api.sagemaker.{made.region}.{suffix}"
+
+
+async def test_a_long_list_of_endpoints(server):
+    server.answer(
+        Answer.json({"Endpoints": [{"EndpointName": "e"}], "NextToken": "more"}),
+        Answer.json({"Endpoints": [{"EndpointName": "f"}]}),
+    )
+    async with Mesh.from_config(config(server, control_url=server.url)) as mesh:
+        assert [card.id for card in await mesh.models("c")] == ["e", "f"]
+    first, second = (json.loads(request.body) for request in server.requests)
+    assert (first.get("NextToken"), second["NextToken"]) == (None, "more")
+    assert server.requests[0].headers["x-amz-target"] == "SageMaker.ListEndpoints"
