@@ -397,10 +397,11 @@ async def test_what_a_session_is_told(url, account):
 
 
 async def test_calls_in_parallel_have_a_session_each_up_to_the_limit(url, account):
-    async with Mesh.from_config(config(url, sessions=2)) as mesh:
-        replies = await asyncio.gather(*(mesh.chat("s:mistral-7b", str(n)) for n in range(6)))
-    assert len(replies) == 6
-    assert 1 <= len(account.logins) <= 2
+    async with Mesh.from_config(config(url, sessions=3)) as mesh:
+        replies = await asyncio.gather(*(mesh.chat("s:mistral-7b", str(n)) for n in range(9)))
+    assert len(replies) == 9
+    assert 1 <= len(account.logins) <= 3
+    assert {login["PASSWORD"] for login in account.logins} == {"pa55word"}
 
 
 async def test_a_cancelled_call_cancels_its_statement(url, account):

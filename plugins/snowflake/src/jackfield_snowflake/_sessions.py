@@ -29,7 +29,7 @@ class Sessions:
         self._lock = threading.Lock()
         self._free: list[Any] = []
         self._parameters: dict[str, Any] = {}
-        self._builder: Any = None
+        self._kind: Any = None  # Snowpark's Session, once it is imported
 
     @property
     def most(self) -> int:
@@ -45,9 +45,8 @@ class Sessions:
         """
         if self._given is not None:
             return
-        self._parameters = parameters(
-            self._settings
-        )  # who has no key need not wait for an import to hear of it
+        # First, for who has no key need not wait for an import to hear of it.
+        self._parameters = parameters(self._settings)
         try:
             with _collector_at_rest():
                 from snowflake.snowpark import Session
@@ -55,7 +54,7 @@ class Sessions:
             raise ConfigurationError(
                 'sessions are Snowpark\'s: pip install "jackfield-snowflake[sql]"; over REST a key pair or a token needs none'
             ) from error
-        self._builder = Session.builder
+        self._kind = Session
 
     def take(self) -> Any:
         """Give an idle session, or open one."""
@@ -64,15 +63,17 @@ class Sessions:
         with self._lock:
             if self._free:
                 return self._free.pop()
-        if self._builder is None:
+        kind = self._kind
+        if kind is None:
             raise ConfigurationError("the sessions are closed; use the mesh inside its `async with`")
-        return self._builder.configs(dict(self._parameters)).create()
+        # A builder each time: it forgets the password once it has made a session.
+        return kind.builder.configs(dict(self._parameters)).create()
 
     def give_back(self, session: Any, *, sound: bool) -> None:
         """Keep a session for the next statement, or close it."""
         if session is self._given:
             return
-        if sound and self._builder is not None:
+        if sound and self._kind is not None:
             with self._lock:
                 self._free.append(session)
         else:
@@ -87,7 +88,7 @@ class Sessions:
 
     def close(self) -> None:
         """Close everything that is open here."""
-        self._builder = None
+        self._kind = None
         self.drop_idle()
 
     def secrets(self) -> list[str]:
@@ -101,7 +102,8 @@ class Sessions:
             "proxy_password",
         )
         found = [str(self._parameters[name]) for name in names if self._parameters.get(name)]
-        return found + [token for session in self._free if (token := session.connection.rest.token)]
+        rests = [session.connection.rest for session in self._free]
+        return found + [rest.token for rest in rests if rest is not None and rest.token]
 
 
 @contextlib.contextmanager
