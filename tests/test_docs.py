@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
 import importlib.util
 import inspect
 import re
@@ -124,3 +125,20 @@ def test_contributing_names_sessions_that_exist():
     named = {word for row in table.splitlines()[2:] for word in re.findall(r"`([a-z]+)`", row.split("|")[1])}
     assert named <= sessions
     assert sessions - named <= {"demo", "template"}, "every session has a line"
+
+
+@pytest.mark.parametrize("name", ["jackfield", "jackfield.http", "jackfield.progress", "jackfield.testing"])
+def test_every_public_name_stands_in_the_reference(name):
+    module = importlib.import_module(name)
+    headings = re.findall(r"(?m)^#+ (.+)$", (DOCS / "reference/api.md").read_text("utf-8"))
+    known = {re.split(r"[^\w]", heading)[0] for heading in headings}
+    # Errors stand in a tree and a table of their own.
+    known |= set(re.findall(r"\b[A-Z]\w+Error\b", (DOCS / "reference/errors.md").read_text("utf-8")))
+    assert [public for public in module.__all__ if public not in known] == []
+
+
+def test_the_reference_names_no_public_name_that_does_not_exist():
+    modules = [importlib.import_module(f"jackfield{part}") for part in ("", ".http", ".progress", ".testing")]
+    known = {public for module in modules for public in module.__all__}
+    headings = re.findall(r"(?m)^### `?(\w+)", (DOCS / "reference/api.md").read_text("utf-8"))
+    assert set(headings) <= known
