@@ -205,6 +205,7 @@ def broken(name, error, **more):
     refusal(403, "AccessDeniedException", "You don't have access to the model.", PermissionDeniedError),
     refusal(403, "ExpiredTokenException", "The security token included in the request is expired", AuthenticationError),
     refusal(403, None, "The security token included in the request is invalid.", AuthenticationError),
+    refusal(403, None, "Authentication failed: Please make sure your API Key is valid.", AuthenticationError),
     refusal(404, "ResourceNotFoundException", "This model version has reached the end of its life.", NotFoundError),
     refusal(408, "ModelTimeoutException", "The model took too long.", TimeoutError),
     refusal(424, "ModelErrorException", "The model failed.", ServerError),

@@ -522,18 +522,23 @@ async def test_what_cannot_work_is_refused(service, keys, settings, message):
 
 
 async def test_the_first_call_does_not_hold_up_the_loop(service, keys):
-    """SDKs load off the loop: a heart beats on while the first call of a fresh process opens everything."""
+    """SDKs load off the loop: a heart beats on while the first call of a fresh process opens everything.
+
+    What the loop's own thread works between two beats is what counts; a busy machine adds to the time on the wall.
+    """
     service.route("POST", "*", plain(CHAT))
-    worst = []
-    while len(worst) < 6 and (not worst or min(worst) >= 0.05):  # a busy machine stands still by itself
+    runs = []
+    while len(runs) < 6 and (not runs or min(runs)[0] >= 0.05):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", FIRST_CALL, service.url, stdout=subprocess.PIPE
         )
         out, _ = await process.communicate()
-        stall, loaded = out.decode().split()
+        worked, waited, loaded = out.decode().split()
         assert loaded == "True"
-        worst.append(float(stall))
-    assert min(worst) < 0.05, "the loop stood still for longer than 50 ms at the first call"
+        runs.append((float(worked), float(waited)))
+    worked, waited = min(runs)
+    assert worked < 0.05, "the loop worked for longer than 50 ms at a stretch in the first call"
+    assert waited < 0.25, "the loop stood still in the first call"
 
 
 FIRST_CALL = """
@@ -541,13 +546,14 @@ import asyncio, sys, time
 import jackfield_aws, jackfield_bedrock
 from jackfield import Mesh, Registry
 async def main(url):
-    worst, done = 0.0, False
+    worked, waited, done = 0.0, 0.0, False
     async def beat():
-        nonlocal worst
+        nonlocal worked, waited
         while not done:
-            start = time.perf_counter()
+            work, wait = time.thread_time(), time.perf_counter()
             await asyncio.sleep(0.001)
-            worst = max(worst, time.perf_counter() - start)
+            worked = max(worked, time.thread_time() - work)
+            waited = max(waited, time.perf_counter() - wait)
     keys = {"kind": "aws", "access_key_id": "env:BEDROCK_KEY_ID", "secret_access_key": "env:BEDROCK_KEY"}
     connection = {"provider": "bedrock", "credentials": "a", "region": "eu-central-1", "base_url": url}
     config = {"credentials": {"a": keys}, "connections": {"b": connection}}
@@ -558,7 +564,7 @@ async def main(url):
         await mesh.chat("b:amazon.nova-lite-v1:0", "Hi")
         done = True
         await task
-    print(worst, "boto3" in sys.modules or "botocore" in sys.modules)
+    print(worked, waited, "boto3" in sys.modules or "botocore" in sys.modules)
 asyncio.run(main(sys.argv[1]))
 """
 

@@ -260,6 +260,16 @@ def test_tools_that_are_not_streamed():
             chat(model, stream=True, tools=(ADD,))
 
 
+def test_a_choice_without_tools_and_one_that_cannot_be():
+    assert fate(chat(CLAUDE, tool_choice="auto"), "tool_choice")[0] == "dropped"
+    with pytest.raises(UnsupportedError, match="no tool to choose"):
+        chat(CLAUDE, tool_choice="required")
+    with pytest.raises(UnsupportedError, match="thinks by a budget"):
+        chat(
+            CLAUDE, tools=(ADD,), tool_choice="add", reasoning=Reasoning(budget_tokens=1024), max_tokens=4096
+        )
+
+
 def test_json_through_a_forced_tool():
     beside = chat(NOVA, tools=(ADD,), response_format=SCHEMA).wire.body["toolConfig"]
     assert beside["toolChoice"] == {"any": {}}
@@ -283,6 +293,11 @@ def test_efforts_and_budgets():
         "additionalModelRequestFields"
     ]
     assert effort == {"output_config": {"effort": "high"}, "thinking": {"type": "adaptive"}}
+    note = chat(NOVA, reasoning=Reasoning("low")).report["reasoning.effort"]
+    assert note.wire == "additionalModelRequestFields.reasoningConfig"
+    native = chat(NOVA, declared={"route": "invoke"}, reasoning=Reasoning("low"), top_k=3).wire.body
+    assert native["reasoningConfig"] == {"type": "enabled", "maxReasoningEffort": "low"}
+    assert (native["inferenceConfig"], native["schemaVersion"]) == ({"topK": 3}, "messages-v1")
     off = chat(NOVA, reasoning=Reasoning("none")).wire.body["additionalModelRequestFields"]
     assert off == {"reasoningConfig": {"type": "disabled"}}
     assert chat("openai.gpt-oss-20b-1:0", reasoning=Reasoning("low")).wire.body[

@@ -76,7 +76,7 @@ def translate_chat(
     body: dict[str, Any] = {}
     writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
     _put_conversation(model, request, writer, capabilities)
-    put_reasoning(writer, options, row, profile)
+    put_reasoning(writer, options, row, profile, native=native)
     json_tool = put_tools(writer, options, row, request.messages, stream=request.stream)
     for name, path in _PLAIN.items():
         if name in writer.left:
@@ -97,7 +97,22 @@ def translate_chat(
     meta = {"family": "nova" if native else "converse"}
     if json_tool is not None:
         meta["json_tool"] = json_tool
-    return Translation(_wire(model, body, meta, stream=request.stream, native=native), writer.finish())
+    report = writer.finish()
+    if options.reasoning is not UNSET and not native:
+        report = _placed(report)
+    return Translation(_wire(model, body, meta, stream=request.stream, native=native), report)
+
+
+def _placed(report: ParameterReport) -> ParameterReport:
+    """Name where the wish for reasoning stands in the whole body."""
+    return ParameterReport(
+        tuple(
+            attrs.evolve(note, wire=f"{FIELDS}.{note.wire}")
+            if note.wire is not None and note.name.startswith("reasoning")
+            else note
+            for note in report
+        )
+    )
 
 
 def _wire(

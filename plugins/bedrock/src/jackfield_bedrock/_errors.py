@@ -9,6 +9,7 @@ from typing import Any, Final
 import attrs
 
 from jackfield import (
+    AuthenticationError,
     ContentFilteredError,
     ContextLengthExceededError,
     Failure,
@@ -70,6 +71,7 @@ _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[Provider
     ),
     (frozenset({400}), re.compile(r"model identifier is invalid", re.IGNORECASE), NotFoundError),
     (frozenset({400}), re.compile(r"^operation not allowed", re.IGNORECASE), PermissionDeniedError),
+    (frozenset({403}), re.compile(r"api key|bearer token", re.IGNORECASE), AuthenticationError),
     (frozenset({429}), re.compile(r"per day|daily", re.IGNORECASE), QuotaExceededError),
     (
         frozenset({429}),
@@ -118,13 +120,13 @@ def _of_bedrock(failure: Failure, told: Mapping[str, Any]) -> JackfieldError:
     said = told.get("message") or told.get("Message") or told.get("originalMessage")
     message = _SECRET.sub("***", said if isinstance(said, str) and said else failure_message(failure))
     code = _name(failure, told)
-    if failure.status in (401, 403) and (made := _of_identity(failure, code, message)) is not None:
-        return made
     name = (code or "").lower()
     status = _status(failure, told, name)
+    kind = _class_of(status, name, message)
+    if kind is None and status in (401, 403) and (made := _of_identity(failure, code, message)) is not None:
+        return made
     if _PROFILE.search(message):
         message += " (set inference_profile of the connection, or write the profile's id as the model)"
-    kind = _class_of(status, name, message)
     if kind is None:
         error = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
         error.status = failure.status

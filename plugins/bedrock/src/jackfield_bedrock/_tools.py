@@ -34,7 +34,7 @@ def put_tools(
     Returns:
         The name of the tool through which an answer in JSON comes, if it comes through one.
     """
-    given, choice = writer.take("tools"), writer.take("tool_choice")
+    given, choice = writer.take("tools"), _choice(writer)
     tools: list[dict[str, Any]] = []
     for index, tool in enumerate(() if given is UNSET else given):
         tools.append(_tool(tool))
@@ -60,9 +60,24 @@ def put_tools(
         named = {_CHOICES[choice]: {}} if choice in _CHOICES else {"tool": {"name": choice}}
         writer.write("tool_choice", f"{_CONFIG}.toolChoice", named)
     elif choice is not UNSET and choice != "none":
-        writer.refuse("tool_choice", "there is no tool to choose", choice)
+        tell = writer.drop if choice == "auto" else writer.refuse
+        tell("tool_choice", "there is no tool to choose", choice)
     _put_parallel(writer)
     return None if through is None else through[0]
+
+
+def _choice(writer: ParameterWriter) -> Any:
+    """Take the choice; while a model thinks by a budget no call can be forced."""
+    choice = writer.take("tool_choice")
+    if choice not in (UNSET, "auto", "none") and _thinks_by_budget(writer):
+        writer.refuse("tool_choice", "no tool call can be forced while the model thinks by a budget", choice)
+        return UNSET
+    return choice
+
+
+def _thinks_by_budget(writer: ParameterWriter) -> bool:
+    thinking = (writer.body.get(FIELDS) or {}).get("thinking") or {}
+    return bool(thinking.get("type") == "enabled")
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
@@ -151,12 +166,11 @@ def _obstacle(
     writer: ParameterWriter, options: Options, row: Mapping[str, Any], choice: Any, schema: Mapping[str, Any]
 ) -> str | None:
     """Say why an answer in JSON cannot come through a forced tool; None if it can."""
-    thinking = (writer.body.get(FIELDS) or {}).get("thinking") or {}
     if not options.emulate:
         return "emulate=False forbids to force a tool in its place"
     if row.get("forced") is False:
         return "no tool call can be forced in its place"
-    if thinking.get("type") == "enabled":
+    if _thinks_by_budget(writer):
         return "no tool call can be forced in its place while the model thinks by a budget"
     if choice is not UNSET and choice not in ("auto", "none"):
         return "the tool that tool_choice forces stands in the way of the one that would hold the answer"
@@ -185,7 +199,12 @@ def _through_tool(
 
 
 def put_reasoning(
-    writer: ParameterWriter, options: Options, row: Mapping[str, Any], profile: Any | None
+    writer: ParameterWriter,
+    options: Options,
+    row: Mapping[str, Any],
+    profile: Any | None,
+    *,
+    native: bool = False,
 ) -> None:
     """Write the wish for reasoning the way the model's family takes it.
 
@@ -196,10 +215,12 @@ def put_reasoning(
         options: Of the call.
         row: Of the model.
         profile: How a Claude wants to be asked; None for another family.
+        native: The body is the maker's own.
     """
     if options.reasoning is UNSET:
         return
-    body, fields = writer.body, writer.body.setdefault(FIELDS, {})
+    body = writer.body
+    fields = body if native else body.setdefault(FIELDS, {})
     writer.body = fields
     if profile is not None:
         from jackfield_anthropic.dialect import put_reasoning as of_claude
