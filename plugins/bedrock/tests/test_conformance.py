@@ -206,6 +206,8 @@ def broken(name, error, **more):
     refusal(403, "ExpiredTokenException", "The security token included in the request is expired", AuthenticationError),
     refusal(403, None, "The security token included in the request is invalid.", AuthenticationError),
     refusal(403, None, "Authentication failed: Please make sure your API Key is valid.", AuthenticationError),
+    refusal(400, "IncompleteSignatureException", "Authorization header requires 'Signature'.", AuthenticationError),
+    refusal(400, None, "input length and `max_tokens` exceed context limit: 1 + 2 > 2", ContextLengthExceededError),
     refusal(404, "ResourceNotFoundException", "This model version has reached the end of its life.", NotFoundError),
     refusal(408, "ModelTimeoutException", "The model took too long.", TimeoutError),
     refusal(424, "ModelErrorException", "The model failed.", ServerError),

@@ -64,7 +64,7 @@ _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[Provider
         frozenset({400}),
         re.compile(
             r"input is too long|prompt is too long|too many (input )?tokens|expected maxLength|maximum context length"
-            r"|context window|exceeds? the (model's )?maximum",
+            r"|exceed context (window|limit)",
             re.IGNORECASE,
         ),
         ContextLengthExceededError,
@@ -123,7 +123,11 @@ def _of_bedrock(failure: Failure, told: Mapping[str, Any]) -> JackfieldError:
     name = (code or "").lower()
     status = _status(failure, told, name)
     kind = _class_of(status, name, message)
-    if kind is None and status in (401, 403) and (made := _of_identity(failure, code, message)) is not None:
+    if (
+        kind is None
+        and status in (400, 401, 403)
+        and (made := _of_identity(failure, code, message)) is not None
+    ):
         return made
     if _PROFILE.search(message):
         message += " (set inference_profile of the connection, or write the profile's id as the model)"

@@ -172,7 +172,7 @@ class TextDecoder:
         self._form = body_named(body)
         self._stream = stream
         self._finished: set[int] = set()
-        self._said = False
+        self._said: set[int] = set()
 
     def start(self, head: Head) -> list[Event]:
         """Hear that the answer began."""
@@ -189,14 +189,14 @@ class TextDecoder:
 
     def finish(self) -> list[Event]:
         """Check that the answer has its end."""
-        if not self._finished:
+        if not self._finished or self._said - self._finished:
             if self._stream:
                 raise StreamInterruptedError("the stream ended without a finish reason; ask again")
             raise MalformedResponseError("the answer has no finish reason")
         return []
 
     def _end(self) -> list[Event]:
-        return [Finish("other")] if self._said and not self._finished else []
+        return [Finish("other", index) for index in sorted(self._said - self._finished)]
 
     def _read(self, value: dict[str, Any]) -> Iterator[Event]:
         form = self._form
@@ -209,7 +209,7 @@ class TextDecoder:
                     f"the answer has no text; it has {', '.join(value) or 'nothing'}"
                 )
             if text:
-                self._said = True
+                self._said.add(index)
                 yield TextDelta(text, index)
             count = next((item[name] for name in form.get("output", ()) if item.get(name) is not None), None)
             output = count if output is None or count is None else output + count
@@ -224,9 +224,10 @@ class TextDecoder:
 
 
 def _at(value: Mapping[str, Any], path: Sequence[str]) -> Any:
-    for name in path:
-        value = value.get(name) or {} if name != path[-1] else value.get(name)  # type: ignore[assignment]
-    return value
+    *parents, last = path
+    for name in parents:
+        value = value.get(name) or {}
+    return value.get(last)
 
 
 def _whole(count: Any) -> int | None:

@@ -35,11 +35,7 @@ def put_tools(
         The name of the tool through which an answer in JSON comes, if it comes through one.
     """
     given, choice = writer.take("tools"), _choice(writer)
-    tools: list[dict[str, Any]] = []
-    for index, tool in enumerate(() if given is UNSET else given):
-        tools.append(_tool(tool))
-        if tool.cache is not None:
-            tools.append(cache_point(tool.cache, writer, f"tools[{index}]"))
+    tools = [] if given is UNSET else _tools(given, writer)
     if tools and stream and row.get("streams_tools") is False:
         writer.refuse(
             "tools", "the service streams no tool calls of this model; ask without streaming", given
@@ -64,6 +60,15 @@ def put_tools(
         tell("tool_choice", "there is no tool to choose", choice)
     _put_parallel(writer)
     return None if through is None else through[0]
+
+
+def _tools(given: Sequence[Tool], writer: ParameterWriter) -> list[dict[str, Any]]:
+    tools = []
+    for index, tool in enumerate(given):
+        tools.append(_tool(tool))
+        if tool.cache is not None:
+            tools.append(cache_point(tool.cache, writer, f"tools[{index}]"))
+    return tools
 
 
 def _choice(writer: ParameterWriter) -> Any:
