@@ -71,9 +71,10 @@ def translate_in_dialect(
     else:
         made = translate_openai(_OPENAI, model, request, capabilities)
     name = model.declared.get("model_name")
+    if name is None:
+        return made
     wire: Wire = made.wire
-    body = wire.body if name is None else {"model": name, **wire.body}
-    return attrs.evolve(made, wire=attrs.evolve(wire, body=body, headers={}))
+    return attrs.evolve(made, wire=attrs.evolve(wire, body={"model": name, **wire.body}))
 
 
 def decoder_of(dialect: str, wire: Wire) -> Decoder:

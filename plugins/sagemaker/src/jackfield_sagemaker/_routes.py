@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-import attrs
-
 from jackfield import Capabilities, Decoder, EmbedRequest, ModelRef, Request, Translation, Wire
 
 from ._models import ModeRow, mode_of
@@ -37,7 +35,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
     """
     mode = mode_of(model)
     made = _translated(mode, model, request, capabilities)
-    return attrs.evolve(made, wire=_addressed(made.wire, mode, model))
+    return Translation(_addressed(made.wire, mode, model), made.report)
 
 
 def _translated(mode: ModeRow, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
@@ -79,10 +77,11 @@ def _addressed(wire: Wire, mode: ModeRow, model: ModelRef) -> Wire:
     meta = {**wire.meta, "mode": mode.name}
     if waits is not None:
         meta["asynchronous"] = dict(waits)
-    return attrs.evolve(
-        wire,
-        path=f"/endpoints/{endpoint}/{operation}",
+    return Wire(
+        f"/endpoints/{endpoint}/{operation}",
+        wire.body,
         headers=headers,
+        stream=wire.stream,
         framing="aws_eventstream" if wire.stream else None,
         meta=meta,
     )
