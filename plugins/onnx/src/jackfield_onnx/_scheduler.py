@@ -2,7 +2,8 @@
 
 Answers are made together: each step gives every row one token. A request joins the rows when its prompt has been read,
 and leaves them when its answer ends, whatever the others do. Between two steps at most one piece of one prompt is read,
-so that a long prompt delays the others by that piece alone. A request's tokens are the same as if it were alone.
+so that a long prompt delays the others by that piece alone. A request's tokens are the same as if it were alone, as far as
+the graph computes a row alike whatever stands beside it: ours do, to the bit.
 """
 
 import collections
