@@ -216,9 +216,6 @@ def broken(name, error, **more):
     refusal(429, "ModelNotReadyException", "The model is being prepared.", OverloadedError),
     refusal(503, "ServiceUnavailableException", "Try again.", OverloadedError),
     settings={"region": "eu-central-1"},
-    expected_failures={
-        "stream.characters": "it changes the bytes of a frame but not its checksum; test_recorded_answers cuts such streams",
-    },
 )  # fmt: skip
 def test_conformance(check):
     check()
