@@ -113,9 +113,9 @@ def siblings(package: Path) -> list[Path]:
 
 
 def import_name(package: Path) -> str:
-    """Give the one package that a distribution puts on the import path."""
-    (source,) = (path for path in (ROOT / package / "src").iterdir() if (path / "__init__.py").exists())
-    return source.name
+    """Give the package that a distribution puts on the import path; a second one, of commands, is named after it."""
+    found = (path.name for path in (ROOT / package / "src").iterdir() if (path / "__init__.py").exists())
+    return min(found, key=len)
 
 
 def install(session: nox.Session, *what: str, constraint: str = CONSTRAINTS) -> None:

@@ -87,12 +87,14 @@ def test_constraints_are_names_and_versions_only():
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_a_package_is_complete(package):
     assert (package / "README.md").read_text("utf-8").startswith("# jackfield")
-    (source,) = [path for path in (package / "src").iterdir() if (path / "__init__.py").exists()]
-    assert (source / "py.typed").exists()
+    sources = [path for path in (package / "src").iterdir() if (path / "__init__.py").exists()]
+    assert all((source / "py.typed").exists() for source in sources)
     project = tomllib.loads((package / "pyproject.toml").read_text("utf-8"))["project"]
     expected = "jackfield" if package.name == "core" else f"jackfield-{package.name}"
     assert project["name"] == expected
-    assert source.name == expected.replace("-", "_")
+    # A second one is an extension that must load without the first.
+    assert {source.name for source in sources} <= {own := expected.replace("-", "_"), f"{own}_commands"}
+    assert own in {source.name for source in sources}
     assert project["requires-python"] == ">=3.11"
     assert project["license"] == "Apache-2.0"
     assert "version" in project, "versions are static"

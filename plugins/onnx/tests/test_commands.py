@@ -10,8 +10,8 @@ import tiny_graphs as tiny
 from click.testing import CliRunner
 from test_hub import NAME, LoopbackHub
 
+import jackfield_onnx_commands
 from jackfield.cli._group import make_cli
-from jackfield_onnx import commands
 from jackfield_onnx._errors import DamagedModelError, DigestMismatchError, PreparationError
 from jackfield_onnx._hub import Hub
 from jackfield_onnx._store import ModelStore
@@ -46,7 +46,7 @@ def jackfield(monkeypatch, tmp_path):
     def run(*arguments, code=0):
         cli = make_cli()
         cli._extended = True
-        commands.jackfield_commands(cli)
+        jackfield_onnx_commands.jackfield_commands(cli)
         result = CliRunner().invoke(cli, list(arguments))
         assert result.exit_code == code, result.output
         return result.output

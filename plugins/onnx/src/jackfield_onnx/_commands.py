@@ -1,4 +1,4 @@
-"""The commands `jackfield onnx ...`: what is in the model cache, and how it gets there and out. An extension."""
+"""The commands `jackfield onnx ...`: what is in the model cache, and how it gets there and out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jackfield import hookimpl
 from jackfield.progress import report
 
 from ._errors import LocalModelError
@@ -18,13 +17,12 @@ if TYPE_CHECKING:
 
     from ._store import ModelStore, StoredModel
 
-__all__ = ["jackfield_commands"]
+__all__ = ["add_commands"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@hookimpl
-def jackfield_commands(cli: Any) -> None:
+def add_commands(cli: click.Group) -> None:
     """Add the group `onnx`."""
     import click
 
