@@ -1,10 +1,12 @@
 """What requests become, without a network: routes, tables, emulation, reports; and decoders cut anywhere."""
 
 import copy
+import json
 from itertools import pairwise
 
 import pytest
 from bedrock_samples import (
+    CHAT,
     CHAT_STREAM,
     CITED_STREAM,
     CLAUDE_STREAM,
@@ -12,6 +14,7 @@ from bedrock_samples import (
     EVENT_STREAM,
     MISTRAL_CHAT_STREAM,
     TEXTS,
+    TOOLS,
     TOOLS_STREAM,
     text_stream,
 )
@@ -27,6 +30,7 @@ from jackfield import (
     CountRequest,
     Document,
     EmbedRequest,
+    Frame,
     Head,
     Headers,
     Image,
@@ -480,6 +484,28 @@ def events(name, cuts):
     for frame in framer.close():
         found += decoder.feed(frame)
     return found + decoder.finish()
+
+
+def nulled(value):
+    """Add the other members of every union as null, as clients show them."""
+    if isinstance(value, list):
+        return [nulled(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    more = {"image": None, "toolUse": None, "text": None, "reasoningContent": None, "citationsContent": None}
+    unions = value.keys() & more.keys() and not value.keys() & {"signature", "title"}
+    return {**(more if unions else {}), **{name: nulled(inner) for name, inner in value.items()}}
+
+
+@pytest.mark.parametrize("body", [CHAT, TOOLS])
+def test_null_is_the_same_as_absent(body):
+    def read(answer):
+        decoder = jackfield_bedrock.jackfield_decoder(chat(CLAUDE).wire)
+        return [*decoder.feed(Frame(json.dumps(answer).encode())), *decoder.finish()]
+
+    plain = json.loads(body)
+    answer = {**plain, "output": {"message": {"content": nulled(plain["output"]["message"]["content"])}}}
+    assert read(answer) == read(plain)
 
 
 @given(st.sampled_from(sorted(STREAMS)), st.lists(st.integers(0, 10_000), max_size=30))

@@ -107,9 +107,9 @@ class ConverseDecoder:
         """Read one event of a stream, or a whole answer."""
         if frame.event == "contentBlockDelta":  # nearly every event of a stream
             event = orjson.loads(frame.data)
-            delta = event["delta"]
-            if "text" in delta and self._json_tool is None:
-                return [TextDelta(delta["text"], 0, event["contentBlockIndex"])]
+            text = event["delta"].get("text")
+            if text is not None and self._json_tool is None:
+                return [TextDelta(text, 0, event.get("contentBlockIndex", 0))]
             return list(self._block_delta(event))
         fail_by_frame(frame)
         event = orjson.loads(frame.data)
@@ -156,7 +156,7 @@ class ConverseDecoder:
             )
 
     def _block_start(self, event: Mapping[str, Any]) -> Iterator[Event]:
-        index, start = event.get("contentBlockIndex", 0), event.get("start") or {}
+        index, start = event.get("contentBlockIndex", 0), _told(event.get("start"))
         call = start.get("toolUse")
         if call is not None and call.get("type") != _SERVER:
             yield from self._call(index, call)
@@ -174,7 +174,7 @@ class ConverseDecoder:
 
     def _block_delta(self, event: Mapping[str, Any]) -> Iterator[Event]:
         index = event.get("contentBlockIndex", 0)
-        for name, told in (event.get("delta") or {}).items():
+        for name, told in _told(event.get("delta")).items():
             if name == "text":
                 yield from self._text(told, index)
             elif name == "toolUse":
@@ -269,7 +269,7 @@ class ConverseDecoder:
     def _whole(self, answer: dict[str, Any]) -> Iterator[Event]:
         message = answer["output"]["message"]
         for index, block in enumerate(message.get("content") or ()):
-            yield from self._block(index, block)
+            yield from self._block(index, _told(block))
         self._trace = answer.get("trace")
         yield from self._told(answer)
         for name in answer.keys() - _ANSWER - {"trace", "performanceConfig", "serviceTier"}:
@@ -298,6 +298,11 @@ class ConverseDecoder:
             yield from self._block_stop({"contentBlockIndex": index})
         else:
             yield PartAdded(RawPart("bedrock", dict(block)))
+
+
+def _told(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give what a union says; clients show the fields that it does not have as null."""
+    return {name: inner for name, inner in (value or {}).items() if inner is not None}
 
 
 def _citation(told: Mapping[str, Any]) -> Citation:
