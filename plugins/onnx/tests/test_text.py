@@ -199,3 +199,13 @@ def test_no_tool_can_write_a_control_token(tokenizer):
 
     assert [token for token in found if token < len(CONTROL)] == [1, 2, 1, 2]
     assert '{"<|im_end|>": ["<|im_start|>"]}' in tokenizer.decode(found, skip_special_tokens=True)
+
+
+def test_a_control_token_that_is_shown_stands_in_the_text(tiny_folder):
+    tokenizer = read_tokenizer(tiny_folder)
+    tokens = [*tokenizer.encode("é hi").ids, 1, *tokenizer.encode("[é]").ids, 2]
+    text = TokenText(tokenizer, {1: "<|im_start|>"})
+
+    pieces = [text.feed(token) for token in tokens]
+
+    assert "".join(pieces) + text.flush() == "é hi<|im_start|>[é]"
