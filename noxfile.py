@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 BUILD_BACKEND = ["hatchling", "editables"]
 LINTERS = ["ruff"]
-TYPE_CHECKERS = ["mypy", "types-jsonschema"]
+TYPE_CHECKERS = ["mypy", "basedpyright", "types-jsonschema"]
 DOCS_TOOLS = ["mkdocs-material"]
 BUILD_TOOLS = ["build", "twine", "hatchling"]
 TEMPLATE_TOOLS = ["copier"]
@@ -208,6 +209,13 @@ def types(session: nox.Session) -> None:
     for folder in [*(package / "tests" / "typing" for package in PACKAGES), Path("tests/typing")]:
         if any((ROOT / folder).glob("*.py")):
             session.run("mypy", str(folder), *session.posargs)
+    # It runs on a node of its own, which may hang on a strange machine.
+    limited = (
+        "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], timeout=300, check=False).returncode)"
+    )
+    session.run(
+        "python", "-c", limited, "basedpyright", "--pythonpath", shutil.which("python", path=session.bin)
+    )
 
 
 @nox.session
@@ -256,27 +264,79 @@ def alone(session: nox.Session, plugin: Path) -> None:
 
 @nox.session(reuse_venv=False)
 def build(session: nox.Session) -> None:
-    """Build each package's sdist and, from it, its wheel; install all wheels into a clean place and import them."""
+    """Build each package's sdist and, from it, its wheel; test the wheels in a clean place, on every Python that is here."""
     install(session, *BUILD_TOOLS)
     folder = ROOT / "dist"
     shutil.rmtree(folder, ignore_errors=True)
     for package in PACKAGES:
-        session.run("python", "-m", "build", "--outdir", str(folder), str(package), silent=True)
+        session.run(
+            "python", "-m", "build", "--no-isolation", "--outdir", str(folder), str(package), silent=True
+        )
     session.run("twine", "check", "--strict", *map(str, sorted(folder.iterdir())))
     wheels = sorted(folder.glob("*.whl"))
     for wheel in wheels:
         session.log(f"{wheel.name}: {wheel.stat().st_size / 1000:.0f} kB")
         if not wheel.name.startswith("jackfield-0") and wheel.stat().st_size > 200_000:
             session.error(f"{wheel.name} is over the budget of 200 kB")
-    clean = (Path(session.create_tmp()) / "clean").resolve()
-    session.run("python", "-m", "venv", "--clear", str(clean))
-    python = clean / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", CONSTRAINTS]
-    session.run(str(python), *quiet, *map(str, wheels), external=True)
-    imports = "; ".join(f"import {import_name(package)}" for package in PACKAGES)
+    for name, interpreter in pythons(session).items():
+        clean = (Path(session.create_tmp()) / f"clean-{name}").resolve()
+        session.run(interpreter, "-m", "venv", "--clear", str(clean), external=True)
+        python = str(clean / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+        quiet = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--constraint",
+            CONSTRAINTS,
+        ]
+        session.run(
+            python,
+            *quiet,
+            "--find-links",
+            str(folder),
+            *map(as_requirement, PACKAGES),
+            *TEST_TOOLS,
+            external=True,
+        )
+        try_wheels(session, python)
+
+
+def pythons(session: nox.Session) -> dict[str, str]:
+    """Give this Python, and the newer ones that are installed; say which are not."""
+    found = {"{}.{}".format(*sys.version_info): sys.executable}
+    for minor in range(11, 16):
+        name = f"3.{minor}"
+        interpreter = shutil.which(f"python{name}")
+        if interpreter is not None:
+            found.setdefault(name, interpreter)
+        elif name not in found:
+            session.log(f"Python {name}: not installed here, not run")
+    return found
+
+
+def as_requirement(package: Path) -> str:
+    """Write a package as pip looks for it in a folder of wheels: this version, all its light extras."""
+    table, extras = project(package), ",".join(light_extras(package))
+    return (
+        f"{table['name']}[{extras}]=={table['version']}" if extras else f"{table['name']}=={table['version']}"
+    )
+
+
+def try_wheels(session: nox.Session, python: str) -> None:
+    """Import what the wheels brought, let the kit check every provider, and run each package's fast tests."""
+    imports = "; ".join(f"import {import_name(package)} as it; where(it)" for package in PACKAGES)
+    check = "def where(it): assert 'site-packages' in it.__file__, it.__file__\n"
     # Outside the checkout, so that only what the wheels brought can be imported.
     with session.chdir(session.create_tmp()):
-        session.run(str(python), "-W", "error", "-c", imports, external=True)
+        session.run(python, "-W", "error", "-c", check + imports, external=True)
+        for package in PACKAGES:
+            if "jackfield.providers.v1" in project(package).get("entry-points", {}):
+                name = project(package)["name"]
+                session.run(python, "-m", "jackfield.testing", name, external=True, silent=True)
+    folders = [str(path / "tests") for path in PACKAGES if any((ROOT / path / "tests").rglob("test_*.py"))]
+    session.run(python, "-m", "pytest", "-q", "-m", "not model", *(session.posargs or folders), external=True)
 
 
 @nox.session

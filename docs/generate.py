@@ -216,6 +216,7 @@ def name_entry(name: str, value: Any, module: ModuleType) -> str:
     aliases = assigned(module)
     if inspect.isclass(value) and not isinstance(value, typing.TypeVar):
         return class_entry(name, value)
+    value = inspect.unwrap(value) if hasattr(value, "cache_info") else value  # a function that remembers
     if inspect.isfunction(value):
         prefix = "async " if inspect.iscoroutinefunction(value) else ""
         return f"### {name}\n\n{code(folded(name, parameters_of(value)), prefix)}\n{summary(value)}\n"

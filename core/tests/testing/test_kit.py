@@ -412,3 +412,11 @@ def test_every_check_speaks_in_sentences():
         assert check.since, check.id
     results = [Result(check="a.b", outcome="failed", reason="r", law="l.", remedy="m")]
     assert "remedy  m" in result_table(results)
+
+
+def test_a_service_that_only_embeds_is_called_with_as_many_texts_as_its_case_has_vectors():
+    two = b'{"vectors": [[0.5, -0.5], [0.25, 1.0]], "usage": {"input": 2}}'
+    case = Case(model="acme-embed", kind="embedding", wire=two, embedding=(2, 2))
+    results = outcomes(acme.plugin, case, only=["transport"])
+    assert {result.outcome for result in results.values()} <= {"passed", "skipped"}
+    assert results["transport.one_connection"].outcome == "passed"

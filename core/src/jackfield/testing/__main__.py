@@ -77,9 +77,8 @@ def _loaded(name: str) -> Any:
         return functools.reduce(getattr, attributes.split("."), loaded) if attributes else loaded
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise _NotFoundError(
-                f"there is no module {module!r}{_similar(module)}; is it installed?"
-            ) from None
+            hint = _similar(module) or "; is it installed?"
+            raise _NotFoundError(f"there is no module {module!r}{hint}") from None
         raise _NotFoundError(f"importing {module} failed: {error}") from None
     except AttributeError as error:
         raise _NotFoundError(f"{name}: {error}") from None

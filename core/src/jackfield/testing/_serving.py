@@ -12,6 +12,7 @@ from jackfield._config import ConnectionConfig, MeshConfig, ModelEntry
 from jackfield._mesh import Mesh
 from jackfield._policies import RetryPolicy
 from jackfield._registry import Registry
+from jackfield._requests import EmbedRequest
 from jackfield._secrets import Secret
 from jackfield._stream import Stream
 
@@ -93,13 +94,22 @@ async def call(mesh: Mesh, case: Case) -> Any:
     """Call for a whole answer of a case's kind."""
     target = f"conformance:{case.model}"
     if case.kind == "embedding":
-        return await mesh.embed(target, ["hello"])
+        return await mesh.embed(target, ["hello"] * _vectors(case))
     if case.kind == "rerank":
-        return await mesh.rerank(target, "hello", ["hello", "goodbye"])
+        count = max([2, *(index + 1 for index, _ in case.scores or ())])
+        return await mesh.rerank(target, "hello", ["hello"] * count)
     if case.kind == "count":
         return await mesh.count_tokens(target, "hello")
     method = {"chat": mesh.chat, "completion": mesh.complete, "summarization": mesh.summarize}[case.kind]
     return await method(target, "hello")
+
+
+def _vectors(case: Case) -> int:
+    """Say how many texts a case's answer is for."""
+    if isinstance(case.request, EmbedRequest):
+        return len(case.request.inputs)
+    wanted: Any = case.embedding or (1, 0)
+    return wanted[0] if isinstance(wanted[0], int) else len(wanted)
 
 
 def whole_case(subject: Subject) -> Case:

@@ -60,7 +60,10 @@ def capability_table(subject: Subject) -> str:
     }
     rows = [["", *shown], ["---", *("---" for _ in shown)]]
     rows.append(["kinds", *(", ".join(sorted(known.kinds)) or "unknown" for known in shown.values())])
-    rows += [[f"`{name}`", *(_word(known.feature(name)) for known in shown.values())] for name in FEATURES]
+    for name in FEATURES:
+        known_of = [known.feature(name) for known in shown.values()]
+        if any(capability.value is not None for capability in known_of):  # a row of "unknown" alone is noise
+            rows.append([f"`{name}`", *map(_word, known_of)])
     limits = ("context_window", "max_output_tokens", "max_inputs", "dimensions")
     for limit in limits:
         values = [getattr(known.limits, limit) for known in shown.values()]
