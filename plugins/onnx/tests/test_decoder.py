@@ -113,7 +113,9 @@ def test_rows_that_come_and_go_do_not_change_each_other(folders, maker):
 
     for which, logits in enumerate(found):
         assert len(logits) > 4
-        np.testing.assert_allclose(logits, expected[which][: len(logits)], atol=1e-4)
+        # Our graphs to the bit; plain operators add up in another order for several rows.
+        allowed = 1e-4 if maker == "optimum" else 0.0
+        np.testing.assert_allclose(logits, expected[which][: len(logits)], rtol=0, atol=allowed)
         assert [row.argmax() for row in logits] == [row.argmax() for row in expected[which][: len(logits)]]
 
 
