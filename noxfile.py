@@ -72,6 +72,8 @@ SNOWFLAKE_PINS = {
     "snowflake-connector-python": "4.8.1", "snowflake-snowpark-python": "1.56.0", "sqlglot": "30.22.0",
     "starlette": "1.10.0", "uvicorn": "0.54.0",
 }  # fmt: skip
+# What a settings class needs and the kit cannot guess; a class takes of it what it knows.
+KIT_SETTINGS = ["--settings", '{"region": "eu-central-1"}']
 DEMO_PROMPT = "What is the capital of Japan? Answer in one sentence."
 
 
@@ -257,7 +259,7 @@ def alone(session: nox.Session, plugin: Path) -> None:
     elif "jackfield.providers.v1" not in groups:
         session.log(f"{plugin} provides no provider: the conformance kit has nothing to check")
     elif (ROOT / CORE / "src/jackfield/testing/__main__.py").exists():
-        session.run("python", "-m", "jackfield.testing", module)
+        session.run("python", "-m", "jackfield.testing", module, *KIT_SETTINGS)
     else:
         session.warn("jackfield.testing is not there yet: imported only")
 
@@ -334,7 +336,9 @@ def try_wheels(session: nox.Session, python: str) -> None:
         for package in PACKAGES:
             if "jackfield.providers.v1" in project(package).get("entry-points", {}):
                 name = project(package)["name"]
-                session.run(python, "-m", "jackfield.testing", name, external=True, silent=True)
+                session.run(
+                    python, "-m", "jackfield.testing", name, *KIT_SETTINGS, external=True, silent=True
+                )
     folders = [str(path / "tests") for path in PACKAGES if any((ROOT / path / "tests").rglob("test_*.py"))]
     session.run(python, "-m", "pytest", "-q", "-m", "not model", *(session.posargs or folders), external=True)
 
