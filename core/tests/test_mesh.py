@@ -31,6 +31,7 @@ from jackfield import (
     RateCard,
     RateLimitError,
     Reply,
+    ServerError,
     StreamInterruptedError,
     TextDelta,
     Tool,
@@ -67,6 +68,22 @@ async def test_chat(server):
         {"role": "user", "text": "hi"},
         {"role": "user", "text": "there"},
     ]
+
+
+async def test_what_a_call_gives_can_be_pickled(server):
+    """With its cost, which nobody has asked for yet."""
+    server.route("POST", "/chat", hello())
+    async with mesh_for(server.url) as mesh:
+        reply = await mesh.chat("c:m", "hi")
+        async with mesh.stream_chat("c:m", "hi") as stream:
+            async for _ in stream:
+                break
+        error = pickle.loads(pickle.dumps(ServerError("no", partial=await mesh.chat("c:m", "hi"))))
+        for sent in (reply, stream.response):
+            there = pickle.loads(pickle.dumps(sent))
+            assert (there.text, there.cost, there.usage) == (sent.text, sent.cost, sent.usage)
+            assert (there.id, there.complete, there.attempts) == (sent.id, sent.complete, sent.attempts)
+    assert error.partial.cost == reply.cost
 
 
 async def test_a_model_id_may_have_colons(server):

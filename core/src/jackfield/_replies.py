@@ -156,7 +156,7 @@ class _Answer:
             setattr(self, name, value)
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, getstate_setstate=False)  # inherited: a cost may be a closure
 class Reply(_Answer):
     """The answer to a chat, a completion or a summary. `text` and its siblings mean choice 0."""
 
@@ -233,7 +233,7 @@ class Reply(_Answer):
             ) from error
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, getstate_setstate=False)  # inherited: a cost may be a closure
 class EmbedReply(_Answer):
     """Embeddings.
 
@@ -257,7 +257,7 @@ class Ranking(Value):
     score: float
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, getstate_setstate=False)  # inherited: a cost may be a closure
 class RerankReply(_Answer):
     """Documents by how well they fit.
 
