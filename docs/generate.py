@@ -271,7 +271,8 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "_parameters",
         "_requests",
         "_wire",
-        "_vectors", "_whole",
+        "_vectors",
+        "_whole",
         "_registry",
     ),
 }
