@@ -228,9 +228,12 @@ def test_requests_are_built_again():
 
 
 def test_the_comparison_can_fail():
-    row = next(
-        row for row in rows() if row["request"]["body"] is not None and row["api"] == "snowflake.complete"
+    native = (
+        row for row in rows() if row["api"] == "snowflake.complete" and row["request"]["body"] is not None
     )
+    row = next(native, None)
+    if row is None:
+        pytest.skip("no recording of the native route has its request")
     model = ModelRef(row["model"], settings=snowflake.SnowflakeSettings(account="a-b", route="complete"))
     with pytest.raises(AssertionError):
         made = snowflake.jackfield_translate(
