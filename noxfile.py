@@ -310,7 +310,7 @@ def pythons(session: nox.Session) -> dict[str, str]:
     found = {"{}.{}".format(*sys.version_info): sys.executable}
     for minor in range(11, 16):
         name = f"3.{minor}"
-        interpreter = shutil.which(f"python{name}")
+        interpreter = installed_python(name)
         if interpreter is not None:
             found.setdefault(name, interpreter)
         elif name not in found:
@@ -395,7 +395,8 @@ def lowest(session: nox.Session) -> None:
         "\n".join([*pins, *(f"{name}=={floor}" for name, floor in sorted(floors.items()))]), "utf-8"
     )
     install(session, *BUILD_BACKEND, constraint=str(constraint))
-    for package in PACKAGES:
+    # What a package builds on comes before it: no index has it.
+    for package in dict.fromkeys(needed for path in PACKAGES for needed in siblings(path)):
         wanted = ",".join(sorted((extras | {"testing"}) & set(light_extras(package))))
         editable = f"./{package}[{wanted}]" if wanted else f"./{package}"
         install(session, "--no-build-isolation", "--editable", editable, constraint=str(constraint))
