@@ -7,6 +7,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import attrs
@@ -16,6 +17,7 @@ from jackfield import (
     Capabilities,
     ConfigurationError,
     CostContext,
+    Mesh,
     ModelRef,
     PluginError,
     ProviderInfo,
@@ -539,6 +541,14 @@ class TestInstalled:
         registry.call_started("call")
         assert "an extension cannot be used" in caplog.text
         assert states(registry)["acme"].state == "failed"
+
+    async def test_a_mesh_imports_extensions_when_it_is_entered_and_off_the_loop(self, install):
+        code = "import threading\nwhere = threading.current_thread()\ndef jackfield_price(): pass"
+        module = install("jackfield-acme", {"extensions.v1": "acme = {module}"}, code)
+        mesh = Mesh.from_config({"connections": {}}, registry=Registry.installed())
+        assert module not in sys.modules
+        async with mesh:
+            assert sys.modules[module].where is not threading.main_thread()
 
 
 def test_importing_the_package_loads_no_pluggy():

@@ -106,6 +106,8 @@ class Mesh:
         if self._entered:
             raise ConfigurationError("this mesh is open already; share it, or make another")
         self._built = await self._build_middlewares()
+        if self._registry.has_observers:
+            await asyncio.to_thread(self._registry.load_extensions)  # some import an SDK
         self._open = {
             name: Connection(config, self._registry, self._config.prices)
             for name, config in self._config.connections.items()

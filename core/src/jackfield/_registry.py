@@ -279,6 +279,10 @@ class Registry:
             other.distribution == plugin.distribution and other.contract != plugin.contract for other in named
         )
 
+    def load_extensions(self) -> None:
+        """Import the extensions, which the first call would do otherwise. One that fails is logged."""
+        self._loaded_extensions()
+
     def _loaded_extensions(self) -> Extensions:
         if self._extensions is None:
             loaded = []
