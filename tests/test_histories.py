@@ -57,7 +57,9 @@ DECLARED: Mapping[str, Mapping[str, Any]] = {
     "bedrock": {"region": "eu-central-1", "api_key": KEY},
     "sagemaker": {
         "region": "eu-central-1",
-        "models": [{"id": "chat-model", "mode": "openai", "kind": "chat", "price": {"input": 1, "output": 1}}],
+        "models": [
+            {"id": "chat-model", "mode": "openai", "kind": "chat", "price": {"input": 1, "output": 1}}
+        ],
     },
 }
 # A model that may see pictures and call tools, where the table must know it to let it.
