@@ -159,6 +159,8 @@ class LoadedModels:
             yield
         finally:
             self._users[id(model)] -= 1
+            if not self._users[id(model)]:
+                del self._users[id(model)]  # models come and go, and so do their ids
             self._touch(model)
 
     async def aclose(self) -> None:
