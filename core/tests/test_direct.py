@@ -253,6 +253,39 @@ async def test_informational_answers_are_passed_over():
     assert (head.status, frames) == (200, [b"ok"])
 
 
+ENDS_WITH_THE_CONNECTION = [
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("head", ENDS_WITH_THE_CONNECTION)
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "by the session"])
+async def test_a_body_may_end_with_the_connection(head, direct, monkeypatch):
+    """Neither a length nor chunks: plain servers, and some gateways."""
+    if not direct:
+        monkeypatch.setattr(HttpTransport, "_direct", lambda *_: None)
+
+    async def use(transport, gone):
+        return await read(transport, Wire("x", {}, stream=True))
+
+    pieces = [head, b"data: one\n\nda", b"ta: two\n\n", b"data: three\n\n"]
+    answer, frames = await against([pieces], use)
+    assert (answer.status, frames) == (200, [b"one", b"two", b"three"])
+
+
+@pytest.mark.parametrize("head", ENDS_WITH_THE_CONNECTION)
+async def test_a_whole_body_may_end_with_the_connection(head):
+    async def use(transport, gone):
+        return await read(transport, Wire("x", {}))
+
+    _, frames = await against(
+        [[head.replace(b"text/event-stream", b"application/json"), b'{"a"', b": 1}"]], use
+    )
+    assert frames == [b'{"a": 1}']
+
+
 async def test_an_answer_without_a_body_gives_the_connection_back():
     async def use(transport, gone):
         for _ in range(2):  # the service serves one connection only once it ended

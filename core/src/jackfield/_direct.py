@@ -89,7 +89,8 @@ class DirectRequest:
             if transport is None:
                 raise aiohttp.ClientConnectionError("the connection was closed before anything was sent")
             protocol = connection.protocol
-            protocol.set_response_params(auto_decompress=True, read_bufsize=self._buffer)
+            # Without a length, a body ends with the connection: HTTP/1.0 servers, and some gateways.
+            protocol.set_response_params(auto_decompress=True, read_until_eof=True, read_bufsize=self._buffer)
             transport.write(b"%b%d\r\n%b\r\n%b" % (self._head, len(body), more, body))
             message, payload = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # "early hints" and the like
