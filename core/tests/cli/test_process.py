@@ -10,11 +10,13 @@ import time
 import pytest
 
 PROGRAM = """
-import atexit, sys
+import atexit, signal, sys
 from jackfield import Registry
 from jackfield.cli import main
 from jackfield.testing import FakeAnswer, FakeProvider
 
+# A job in the background of a shell inherits that an interrupt is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 fake = FakeProvider(answers={answers})
 atexit.register(lambda: print("cancelled", fake.cancelled, "closed", fake.closed, file=sys.stderr))
 main(registry=Registry.of(fake))
