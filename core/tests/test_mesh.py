@@ -740,3 +740,13 @@ async def test_a_listing_says_what_a_deployment_is_and_the_declaration_has_the_l
     async with mesh_for(server.url, Deployed(), models=declared) as mesh:
         cards = {card.id: card.underlying for card in await mesh.models("c")}
     assert cards == {"mine": "big-1", "ours": "small-1"}
+
+
+def test_a_wrong_middleware_of_the_defaults_is_one_mistake():
+    config = {
+        "defaults": {"middlewares": ["no-such"]},
+        "connections": {name: {"provider": "plain", "base_url": "http://127.0.0.1:1"} for name in "abc"},
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        Mesh.from_config(config, registry=Registry.of(PlainProvider()))
+    assert [mistake.partition(": ")[0] for mistake in caught.value.mistakes] == ["defaults.middlewares[0]"]

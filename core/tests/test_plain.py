@@ -92,8 +92,8 @@ def test_results_that_follow_each_other_are_one_turn():
         ({"role": "usr", "content": "x"}, "role 'usr'"),
         ({"content": "x"}, "role None"),
         ({"role": "user", "contents": "x"}, "did you mean 'content'"),
-        ({"role": "user", "content": 3}, "content is a int"),
-        ({"role": "user", "content": [3]}, r"content\[0\] is a int"),
+        ({"role": "user", "content": 3}, "content is an int"),
+        ({"role": "user", "content": [3]}, r"content\[0\] is an int"),
         ({"role": "user", "content": [{"type": "picture"}]}, "type 'picture'"),
         ({"role": "user", "content": [{"type": "image_url", "image_url": "data:image/png,xx"}]}, "base64"),
         (
@@ -103,7 +103,7 @@ def test_results_that_follow_each_other_are_one_turn():
         ({"role": "user", "content": [{"type": "text"}]}, "text"),
         ({"role": "tool", "content": "x"}, "tool_call_id"),
         ({"role": "assistant", "tool_calls": [{"id": "t"}]}, "function"),
-        (3, "is a int"),
+        (3, "is an int"),
     ],
 )
 def test_what_is_wrong_is_named(entry, words):
@@ -120,3 +120,29 @@ def test_a_dict_is_not_changed():
     before = copy.deepcopy(entry)
     one(entry)
     assert entry == before
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (Message("user", [b"abc"]), r"messages\[1\]\.parts\[0\] is a bytes; want a string or a part"),
+        (Message("user", b"abc"), r"messages\[1\]\.parts\[0\] is an int"),
+        (Message("user", ["x", 7]), r"messages\[1\]\.parts\[1\] is an int"),
+        (Message("user", [None]), r"messages\[1\]\.parts\[0\] is a NoneType"),
+        (Message("usr", "x"), r"messages\[1\] has the role 'usr'; want one of .*did you mean 'user'"),
+        (Message("tool", [ToolResult("1", [7])]), r"messages\[1\]: content\[0\] is an int"),
+        (ToolResult("1", b"abc"), r"messages\[1\]: the content of a ToolResult is a bytes"),
+        (ToolResult("1", None), r"messages\[1\]: the content of a ToolResult is a NoneType"),
+    ],
+)
+def test_an_object_is_checked_like_a_dict(message, said):
+    with pytest.raises(ConfigurationError, match=said):
+        chat_request([Message("user", "hi"), message], {}, "error", stream=False)
+
+
+def test_parts_of_a_subclass_are_parts():
+    class Marked(Text):
+        pass
+
+    message = Message("user", [Marked("x"), Text("y")])
+    assert normalise_messages([message]) == (message,)

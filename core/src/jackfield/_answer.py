@@ -17,6 +17,7 @@ from ._errors import (
 )
 from ._events import Event, Finish
 from ._status import error_from_status
+from ._suggest import a_or_an
 from ._watchdog import Watchdog
 from ._wire import Failure, Frame, Head, Wire
 
@@ -284,7 +285,7 @@ class Answer:
             return error
         if error is not None:
             raise PluginError(
-                f"jackfield_error gave a {type(error).__name__}; it must give a JackfieldError or None"
+                f"jackfield_error gave {a_or_an(type(error).__name__)}; it must give a JackfieldError or None"
             )
         if failure.exception is not None:
             return ProviderError(f"{type(failure.exception).__name__}: {failure.exception}")

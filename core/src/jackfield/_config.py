@@ -189,7 +189,8 @@ class _Loader:
         rate = read_rate(self.reader, value["rate"], join(where, "rate")) if "rate" in value else None
         config = ConnectionConfig(name=name, provider_id=provider_id, rate=rate, **_fields(shared))
         try:
-            self._check_middlewares(shared.middlewares, join(where, "middlewares"))
+            said_at = where if "middlewares" in value else "defaults"
+            self._check_middlewares(shared.middlewares, join(said_at, "middlewares"))
             return self._with_provider(config, value, where)
         except PluginError as error:
             failure = PluginError(error.message, provider=provider_id, connection=name)
@@ -319,13 +320,13 @@ class _Loader:
         return entry
 
     def _check_middlewares(self, names: tuple[str, ...], where: str) -> None:
-        for name in names:
+        for number, name in enumerate(names):
             try:
                 self.registry.middleware(name)
             except PluginError:
                 raise
             except ConfigurationError as error:
-                self.reader.wrong(where, error.message)
+                self.reader.wrong(f"{where}[{number}]", error.message)
 
     def _aliases(
         self,

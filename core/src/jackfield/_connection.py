@@ -20,7 +20,7 @@ from ._errors import (
 )
 from ._pricing import Pricing
 from ._secrets import Secret
-from ._suggest import closest
+from ._suggest import a_or_an, closest
 from ._usage import Usage
 from ._value import Value
 from ._wire import Headers
@@ -155,7 +155,7 @@ class Connection:
             )
         if not isinstance(made, Transport):
             raise PluginError(
-                f"jackfield_transport of {provider.info.id} gave a {type(made).__name__}; "
+                f"jackfield_transport of {provider.info.id} gave {a_or_an(type(made).__name__)}; "
                 "it must give an HttpAccess or a Transport"
             )
         return made

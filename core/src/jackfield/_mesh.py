@@ -28,7 +28,7 @@ from ._policies import TimeoutPolicy
 from ._replies import Attempt, EmbedReply, Reply, RerankReply, TokenCount
 from ._requests import EmbedRequest, Request, RerankRequest
 from ._stream import Stream, StreamSource
-from ._suggest import closest
+from ._suggest import a_or_an, closest
 
 if TYPE_CHECKING:
     from ._check import CheckResult
@@ -438,7 +438,7 @@ class Mesh:
             answer = await handler(call)
             if answer is None or (call.stream and not hasattr(answer, "__anext__")):
                 raise ConfigurationError(
-                    f"a middleware answered a call with a {type(answer).__name__}; it must give "
+                    f"a middleware answered a call with {a_or_an(type(answer).__name__)}; it must give "
                     + (
                         "a stream, such as `proceed` gives"
                         if call.stream

@@ -19,10 +19,11 @@ from ._content import (
     RawPart,
     Role,
     Text,
+    Thinking,
     ToolCall,
     ToolResult,
 )
-from ._suggest import closest
+from ._suggest import a_or_an, closest
 
 __all__ = ["message_from_dict", "normalise_messages"]
 
@@ -33,6 +34,9 @@ _ROLES: Mapping[str, Role] = {
     "assistant": "assistant",
     "tool": "tool",
 }
+_OBJECT_ROLES = frozenset(_ROLES.values())
+_PARTS = (Text, Image, Audio, Document, Thinking, ToolCall, ToolResult, RawPart)
+_PART_TYPES = frozenset(_PARTS)
 _KEYS = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal")
 
 
@@ -44,8 +48,8 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
             neighbours are joined into one) and plain dicts.
 
     Raises:
-        TypeError: An entry is none of these.
-        ValueError: A dict lacks a role, or has a key or role that is unknown.
+        TypeError: An entry is none of these, or a message holds what is no part.
+        ValueError: A role is missing or unknown, or a dict has a key that is.
     """
     if isinstance(messages, str):
         return (Message("user", messages),)
@@ -57,8 +61,11 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
         ):  # asked first: the general question to an abstract class costs more than the rest
             result.append(message_from_dict(entry, where=f"messages[{index}]"))
         elif isinstance(entry, Message):
+            _check_message(entry, index)
             result.append(entry)
         elif isinstance(entry, ToolResult):
+            if type(entry.content) is not str:
+                _require_result(entry, f"messages[{index}]")
             if result and result[-1].role == "tool":
                 result[-1] = attrs.evolve(result[-1], parts=(*result[-1].parts, entry))
             else:
@@ -66,7 +73,7 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
         elif isinstance(entry, Mapping):
             result.append(message_from_dict(entry, where=f"messages[{index}]"))
         else:  # callers without a type checker
-            msg = f"messages[{index}] is a {type(entry).__name__}; want Message, ToolResult or a dict"
+            msg = f"messages[{index}] is {_named(entry)}; want Message, ToolResult or a dict"
             raise TypeError(msg)
     return tuple(result)
 
@@ -82,8 +89,7 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
     if len(entry) == 2 and type(content) is str and role is not None and role != "tool":
         return Message(role, (Text(content),))  # nearly every entry
     if role is None:
-        msg = f"{where} has the role {entry.get('role')!r}; want one of {', '.join(_ROLES)}"
-        raise ValueError(msg)
+        raise _unknown_role(entry.get("role"), where)
     for key in entry:
         if key not in _KEYS:
             msg = f"{where} has the unknown key {key!r}{closest(key, _KEYS)}"
@@ -98,6 +104,43 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
     return Message(role, tuple(parts), name=entry.get("name"))
 
 
+def _check_message(message: Message, index: int) -> None:
+    if message.role not in _OBJECT_ROLES:
+        raise _unknown_role(message.role, f"messages[{index}]")
+    for part in message.parts:
+        # a set of types asked first: subclasses are rare, and this is done for each part of a history
+        if type(part) not in _PART_TYPES:
+            _require_parts(message.parts, f"messages[{index}].parts")
+        elif type(part) is ToolResult and type(part.content) is not str:
+            _require_result(part, f"messages[{index}]")
+
+
+def _unknown_role(role: object, where: str) -> ValueError:
+    hint = closest(role, _ROLES) if isinstance(role, str) else ""
+    return ValueError(f"{where} has the role {role!r}; want one of {', '.join(_ROLES)}{hint}")
+
+
+def _require_result(result: ToolResult, where: str) -> None:
+    content: Any = result.content
+    if isinstance(content, str):
+        return
+    if not isinstance(content, Sequence) or isinstance(content, bytes | bytearray):
+        msg = f"{where}: the content of a ToolResult is {_named(content)}; want a string or a list of parts"
+        raise TypeError(msg)
+    _require_parts(content, f"{where}: content")
+
+
+def _require_parts(parts: Sequence[object], where: str) -> None:
+    for number, part in enumerate(parts):
+        if not isinstance(part, _PARTS):
+            msg = f"{where}[{number}] is {_named(part)}; want a string or a part: Text, Image, Document, ..."
+            raise TypeError(msg)
+
+
+def _named(value: object) -> str:
+    return a_or_an(type(value).__name__)
+
+
 def _parts(content: Any, where: str) -> Sequence[Part]:
     if content is None:
         return ()
@@ -105,7 +148,7 @@ def _parts(content: Any, where: str) -> Sequence[Part]:
         return (Text(content),)
     if isinstance(content, Sequence):
         return [_part(part, f"{where}.content[{i}]") for i, part in enumerate(content)]
-    msg = f"{where}.content is a {type(content).__name__}; want a string or a list of parts"
+    msg = f"{where}.content is {_named(content)}; want a string or a list of parts"
     raise ValueError(msg)
 
 
@@ -119,9 +162,9 @@ def _part(part: Any, where: str) -> Part:
     if not isinstance(part, Mapping):
         if isinstance(part, str):
             return Text(part)
-        if isinstance(part, Text | Image | Audio | Document | ToolCall | ToolResult | RawPart):
+        if isinstance(part, _PARTS):
             return part
-        msg = f"{where} is a {type(part).__name__}; want a part or a dict with a type"
+        msg = f"{where} is {_named(part)}; want a part or a dict with a type"
         raise TypeError(msg)
     kind = part.get("type")
     if kind == "text":

@@ -17,6 +17,7 @@ from ._options import UNSET
 from ._replies import Choice, EmbedReply, Ranking, Replay, Reply, RerankReply
 from ._requests import EmbedRequest, RerankRequest
 from ._stream import EventMap, MappedStream, StreamSource
+from ._suggest import a_or_an
 from ._usage import Usage
 
 __all__ = ["ReplayedStream", "WatchedStream", "events_of", "replayed_reply"]
@@ -76,7 +77,7 @@ class ReplayedStream:
         folded = fold(self._events[: self._next], provider=self._call.provider, model=self._call.model.id)
         reply = _made(self._call, folded, self._replay, complete=self._next == len(self._events))
         if not isinstance(reply, Reply):
-            msg = f"a {self._call.kind} is not streamed"
+            msg = f"{a_or_an(self._call.kind)} is not streamed"
             raise TypeError(msg)
         return reply
 
@@ -230,5 +231,5 @@ def _event_of_part(part: Part, block: int, choice: int) -> ev.Event:
         return ev.ThinkingDelta(part.text, choice, block, part.data)
     if isinstance(part, RawPart):
         return ev.PartAdded(part, choice)
-    msg = f"a {type(part).__name__} is no part of an answer"
+    msg = f"{a_or_an(type(part).__name__)} is no part of an answer"
     raise TypeError(msg)

@@ -16,6 +16,7 @@ from ._errors import JackfieldError, PluginError, UnsupportedError
 from ._options import UNSET, Options
 from ._parameters import ParameterNote, ParameterReport, Translation
 from ._requests import ChatRequest, CompletionRequest, CountRequest, Request, SummarizeRequest
+from ._suggest import a_or_an
 
 __all__ = ["SUMMARY_PROMPT", "kind_of", "translate"]
 
@@ -68,7 +69,9 @@ def translate(hook: Translate, model: ModelRef, request: Request, capabilities: 
             f"jackfield_translate failed for {model.id}: {type(error).__name__}: {error}; this is a fault of the plugin"
         ) from error
     if not isinstance(result, Translation):
-        raise PluginError(f"jackfield_translate gave a {type(result).__name__}; it must give a Translation")
+        raise PluginError(
+            f"jackfield_translate gave {a_or_an(type(result).__name__)}; it must give a Translation"
+        )
     if not notes:
         return result
     return Translation(result.wire, ParameterReport((*notes, *result.report.notes)))
@@ -108,7 +111,7 @@ def _written_out(request: ChatRequest) -> Iterator[ParameterNote]:
         for part in message.parts:
             if isinstance(part, Thinking | RawPart):
                 yield ParameterNote(
-                    f"messages[{index}]", "dropped", why=f"a {type(part).__name__} is no text"
+                    f"messages[{index}]", "dropped", why=f"{a_or_an(type(part).__name__)} is no text"
                 )
 
 
