@@ -434,7 +434,9 @@ def together(session: nox.Session) -> None:
             "--report",
             str(report),
         ]
-        session.run(pip, "install", *asked, *map(with_extras, PACKAGES), external=True)
+        # Bare, too: an extra may need a sibling that pip would look for in an index before it reads the next argument.
+        everything = [*(f"./{package}" for package in PACKAGES), *map(with_extras, PACKAGES)]
+        session.run(pip, "install", *asked, *dict.fromkeys(everything), external=True)
         found = {
             normalised(entry["metadata"]["name"]): entry["metadata"]["version"]
             for entry in json.loads(report.read_text("utf-8"))["install"]
