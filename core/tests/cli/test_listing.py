@@ -57,6 +57,19 @@ def test_models_are_a_table_and_json(command):
     assert card["features"]["tools"] == {"value": True, "source": "fake"}
 
 
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [
+        ('{ hour = "1.515" }', "1.515 USD an hour"),
+        ('{ unit = "DBU", amount = "0.07", per = 1 }', "0.07 USD a DBU"),
+        ('{ unit = "credit", amount = "2", per = 1000 }', "2 USD per 1000 credit"),
+    ],
+)
+def test_a_rate_is_shown_with_what_it_is_for(command, rate, shown):
+    command.configure(f'[connections.a]\nprovider = "fake"\nmodels = ["echo"]\nrate = {rate}')
+    assert shown in command("models").stdout.splitlines()[1]
+
+
 def test_models_that_are_not_allowed_are_shown_when_asked_for(command):
     command.fake.models = ("echo", "other")
     command.configure('[connections.a]\nprovider = "fake"\nmodels = ["echo"]')

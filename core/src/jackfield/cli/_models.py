@@ -122,9 +122,17 @@ def _price(card: Any) -> str:
         amounts.append("-" if rate is None else f"{(rate.amount * 1_000_000 / rate.per).normalize():f}")
     if amounts == ["-", "-"]:
         return ", ".join(
-            f"{rate.amount.normalize():f} {card.currency} a {unit}" for unit, rate in card.rates.items()
+            f"{rate.amount.normalize():f} {card.currency} {_per(unit, rate.per)}"
+            for unit, rate in card.rates.items()
         )
     return f"{' / '.join(amounts)} {card.currency} per 1M"
+
+
+def _per(unit: str, count: int) -> str:
+    """Write what an amount is for: "an hour", "a request", "per 1000 credit"."""
+    if (unit, count) == ("second", 3600):
+        return "an hour"
+    return f"a {unit}" if count == 1 else f"per {count} {unit}"
 
 
 COMMANDS = (models,)
