@@ -270,7 +270,7 @@ class TestSharedKeys:
             ({"headers": {"X": 1}}, "headers.X: must be a string, not 1"),
             ({"headers": {"X": "a\r\nY: b"}}, "headers.X: must be one line"),
             ({"middlewares": "audit"}, "middlewares: must be a list"),
-            ({"middlewares": ["audit"]}, "middlewares: no installed plugin gives the middleware 'audit'"),
+            ({"middlewares": ["audit"]}, "middlewares[0]: no installed plugin gives the middleware 'audit'"),
         ],
     )
     def test_wrong_values_are_errors(self, table, message):

@@ -21,7 +21,7 @@ from ._requests import (
     RerankRequest,
     SummarizeRequest,
 )
-from ._suggest import closest
+from ._suggest import a_or_an, closest
 
 __all__ = [
     "ChatOptions",
@@ -299,7 +299,7 @@ def _messages(messages: str | Sequence[MessageLike]) -> Any:
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise ConfigurationError(f"{where} must be a string, got a {type(value).__name__}")
+        raise ConfigurationError(f"{where} must be a string, got {a_or_an(type(value).__name__)}")
     return value
 
 
