@@ -198,6 +198,37 @@ def test_explain_knows_every_kind(command, kind):
     assert command("explain", "Hello", "--kind", kind, "--json").exit_code == 0
 
 
+def test_explain_does_not_stream_where_chat_would_not(command):
+    command.fake.capabilities = Capabilities(known=True).with_features("test", streaming=False)
+    assert command("explain", "Hello").exit_code == 0
+    assert command("explain", "Hello", "--stream").exit_code == 4
+
+
+def test_explain_names_the_middlewares(command):
+    command.configure(
+        '[aliases]\ndefault = "a:echo"\n[connections.a]\nprovider = "fake"\nmiddlewares = ["first", "second"]'
+    )
+
+    def made(settings=None):
+        return lambda call, proceed: proceed(call)
+
+    registry = Registry.of(command.fake, middlewares={"first": made, "second": made})
+    shown = command("explain", "Hello", registry=registry)
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout.endswith("middlewares first, second may change this\n")
+    said = json.loads(command("explain", "Hello", "--json", registry=registry).stdout)
+    assert said["middlewares"] == ["first", "second"]
+
+
+def test_explain_shows_each_secret_by_where_it_is_from(command):
+    command.configure(
+        '[connections.o]\nprovider = "openai"\nheaders = { X-Auth = "env:FOO" }\n[aliases]\ndefault = "o:gpt-5-mini"'
+    )
+    result = command("explain", "Hello", registry=Registry.installed())
+    assert "X-Auth: <env:FOO>" in result.stdout, result.stdout + result.stderr
+    assert "<env:OPENAI_API_KEY>" in result.stdout
+
+
 def test_explain_says_what_is_unknown(command):
     assert "cost unknown" in command("explain", "Hello").stdout
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
+
+from jackfield._errors import UnsupportedError
 
 from ._input import generation, read_options, read_text, stream_option
 from ._output import as_json, cost_words, write_table
@@ -49,14 +54,28 @@ def explain(
     for notice in told_before(session, chosen):
         if notice.startswith("warning"):
             session.note(notice)
-    plan = session.mesh().explain(chosen, text, kind=kind, **given)
+    mesh = session.mesh()
+    try:
+        plan = mesh.explain(chosen, text, kind=kind, **given)
+    except UnsupportedError as error:
+        # As the call itself: streaming is only our own wish unless the person asked for it.
+        if error.parameter != "stream" or stream is not None:
+            raise
+        plan = mesh.explain(chosen, text, kind=kind, **{**given, "stream": False})
+    plan = attrs.evolve(plan, headers={name: _shown(value) for name, value in plan.headers.items()})
+    middlewares = session.config.connections[plan.connection].middlewares
     if session.json:
-        session.write_json(_as_dict(plan))
+        session.write_json({**_as_dict(plan), "middlewares": list(middlewares)})
     else:
-        _write(plan)
+        _write(plan, middlewares)
 
 
-def _write(plan: Plan) -> None:
+def _shown(header: str) -> str:
+    """Show a secret of the connection's own headers as that of its key is shown: by where it is from."""
+    return re.sub(r"\ASecret\((.+)\)\Z", r"<\1>", header)
+
+
+def _write(plan: Plan, middlewares: Sequence[str]) -> None:
     click.echo(f"{plan.connection}:{plan.model} ({plan.provider})\n")
     click.echo(f"{plan.method} {plan.url}" if plan.url else f"{plan.wire.path} (in this process)")
     for name, value in plan.headers.items():
@@ -74,6 +93,9 @@ def _write(plan: Plan) -> None:
     click.echo(f"input: {count.input_tokens} tokens ({how}: {count.source}), {_about(plan.cost)}")
     if plan.most_cost is not None and plan.most_cost.amount is not None:
         click.echo(f"with the longest answer: {_about(plan.most_cost)}")
+    if middlewares:
+        noun = "middleware" if len(middlewares) == 1 else "middlewares"
+        click.echo(f"{noun} {', '.join(middlewares)} may change this")
 
 
 def _about(cost: Cost) -> str:
