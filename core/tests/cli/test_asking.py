@@ -278,6 +278,26 @@ def test_a_fallback_stands_in_the_json(falling):
     assert FELL_BACK in falling("rerank", "cat", "a dog").stderr
 
 
+@pytest.mark.parametrize("words", [("chat", "Hi"), ("chat", "Hi", "--no-stream"), ("embed", "Hi")])
+def test_an_answer_from_the_cache_is_told(command, words):
+    cache = pytest.importorskip("jackfield_cache").CACHE
+    path = json.dumps(str(command.folder / "answers.sqlite"))
+    command.configure(
+        f'[middleware.cache]\npath = {path}\n[aliases]\ndefault = "a:echo"\n'
+        '[connections.a]\nprovider = "fake"\nmiddlewares = ["cache"]'
+    )
+    registry = command.registry().extended(middlewares={"cache": cache})
+    first = command(*words, registry=registry)
+    assert first.exit_code == 0, first.stderr
+    assert "from the cache" not in first.stderr
+    assert "from the cache, recorded 2" in command(*words, registry=registry).stderr
+    assert json.loads(command(*words, "--json", registry=registry).stdout)["replay"]["by"] == "cache"
+
+
+def test_an_answer_of_the_service_is_no_replay(command):
+    assert json.loads(command("chat", "Hi", "--json").stdout)["replay"] is None
+
+
 def test_a_retired_model_is_told(command):
     command.fake.capabilities = Capabilities(known=True, retired="2025-01-31")
     for words in (("chat", "Hi"), ("explain", "Hi"), ("embed", "Hi")):

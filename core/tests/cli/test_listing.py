@@ -117,6 +117,7 @@ def test_connections_are_listed_without_asking_anybody(command):
         assert "default = a:echo" in result.stderr
     said = json.loads(command("connections", "list", "--json").stdout)
     assert said["connections"][0]["name"] == "a"
+    assert said["connections"][0]["state"] == "loaded"
     assert said["aliases"] == {"default": ["a:echo"]}
     assert command.fake.opened == 0
 

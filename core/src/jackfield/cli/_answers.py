@@ -13,7 +13,7 @@ from jackfield._errors import UnsupportedError
 from jackfield._events import Event, RefusalDelta, TextDelta, ThinkingDelta
 
 from ._bars import hide_progress
-from ._output import as_json, cost_words, plain, usage_words, write_aside, write_text
+from ._output import as_json, cost_words, plain, replay_words, usage_words, write_aside, write_text
 from ._targets import told_after, told_before
 
 if TYPE_CHECKING:
@@ -191,6 +191,8 @@ def _note_reply(session: Session, reply: Reply) -> None:
         parts.append(f"ended by {reply.finish_reason or 'a break'}")
     if len(reply.attempts) > 1:
         parts.append(f"{len(reply.attempts)} attempts")
+    if reply.replay is not None:
+        parts.append(replay_words(reply.replay))
     session.note(", ".join(parts))
 
 
@@ -216,7 +218,7 @@ def reply_as_dict(reply: Reply, notice: str, *, event: bool = False) -> dict[str
     """
     names: Sequence[str] = (
         "id", "connection", "provider", "model", "text", "thinking", "refusal", "tool_calls", "finish_reason",
-        "choices", "usage", "cost", "parameters", "attempts", "complete",
+        "choices", "usage", "cost", "parameters", "attempts", "complete", "replay",
     )  # fmt: skip
     said = {name: getattr(reply, name) for name in names}
     said["parameters"] = tuple(reply.parameters)

@@ -101,7 +101,7 @@ def _row(connection: ConnectionConfig) -> dict[str, Any]:
         "provider": connection.provider_id,
         "models": None if connection.models is None else [entry.id for entry in connection.models],
         "max_parallel": connection.max_parallel,
-        "state": "ready" if failure is None else "failed",
+        "state": "loaded" if failure is None else "failed",
         "reason": None if failure is None else failure.message,
     }
 

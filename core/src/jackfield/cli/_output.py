@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence, Set as AbstractSet
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from jackfield._cost import Cost
+    from jackfield._replies import Replay
     from jackfield._usage import Usage
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "cost_words",
     "is_terminal",
     "plain",
+    "replay_words",
     "safe",
     "usage_words",
     "write_table",
@@ -129,6 +132,13 @@ def cost_words(cost: Cost) -> str:
     amount = format(cost.amount.normalize(), "f")
     at_least = "at least " if cost.status == "partial" else ""
     return f"{at_least}{amount} {cost.currency}"
+
+
+def replay_words(replay: Replay) -> str:
+    """Say where an answer is from that the service was not asked for."""
+    if replay.recorded_at is None:
+        return f"from the {replay.by}"
+    return f"from the {replay.by}, recorded {datetime.fromtimestamp(replay.recorded_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _amount(unit: str, quantity: Decimal) -> str:

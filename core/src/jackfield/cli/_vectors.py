@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._input import model_option, options_option, read_options, read_texts
-from ._output import cost_words, safe, usage_words, write_table
+from ._output import cost_words, replay_words, safe, usage_words, write_table
 from ._session import Session, shared
 from ._targets import choose_target, told_after, told_before
 
@@ -100,7 +100,7 @@ def _short(text: str) -> str:
 
 
 def _facts(reply: EmbedReply | RerankReply) -> dict[str, Any]:
-    names = ("id", "connection", "provider", "model", "usage", "cost", "attempts")
+    names = ("id", "connection", "provider", "model", "usage", "cost", "attempts", "replay")
     return {**{name: getattr(reply, name) for name in names}, "parameters": tuple(reply.parameters)}
 
 
@@ -115,7 +115,10 @@ def _note(session: Session, target: str, reply: EmbedReply | RerankReply) -> Non
     for notice in _notice(session, target, reply).values():
         session.note(notice)
     note_parameters(session, reply.parameters)
-    session.note(f"{reply.connection}:{reply.model}, {usage_words(reply.usage)}, {cost_words(reply.cost)}")
+    parts = [f"{reply.connection}:{reply.model}", usage_words(reply.usage), cost_words(reply.cost)]
+    if reply.replay is not None:
+        parts.append(replay_words(reply.replay))
+    session.note(", ".join(parts))
 
 
 COMMANDS = (embed, rerank)
