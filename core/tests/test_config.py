@@ -128,18 +128,58 @@ class TestUnknownKeys:
             ),
             (
                 {"models": [{"id": "m", "capabilities": {"tool": True}}]},
-                "capabilities.tool: unknown key; did you mean",
+                "capabilities.tool: unknown key; did you mean 'tools'?",
             ),
             (
                 {"models": [{"id": "m", "limits": {"max_input": 1}}]},
                 "limits.max_input: unknown key; did you mean",
             ),
             ({"models": [{"id": "m", "options": {"temprature": 1}}]}, "did you mean 'temperature'?"),
+            (
+                {"api_key": "env:"},
+                'connections.a.api_key: it must be a reference with a variable\'s name behind "env:"',
+            ),
+            ({"headers": {"Bad Header": "x"}}, "connections.a.headers.Bad Header: is no name of a header"),
+            ({"headers": {"X-A:": "x"}}, "connections.a.headers.X-A:: is no name of a header"),
+            ({"headers": {"X-A": "x\r\ny"}}, "connections.a.headers.X-A: must be one line"),
             ({"rate": {"hours": "1"}}, "connections.a.rate.hours: unknown key; did you mean 'hour'?"),
         ],
     )
     def test_of_a_connection_are_errors(self, table, message):
         assert message in wrong_connection(table)
+
+    def test_wrong_options_of_an_entry_are_all_said(self):
+        options = {
+            "temperature": "hot",
+            "max_tokens": -3,
+            "n": True,
+            "top_p": float("nan"),
+            "response_format": "xml",
+            "truncate": "middle",
+            "reasoning": {"effrt": "low"},
+        }
+        with pytest.raises(ConfigurationError) as caught:
+            load({"connections": {"a": {"provider": "acme", "models": [{"id": "m", "options": options}]}}})
+        said = caught.value.mistakes
+        places = [mistake.partition(": ")[0] for mistake in said]
+        assert places == [f"connections.a.models[0].options.{name}" for name in options]
+        assert said[0].endswith("must be a number, got 'hot'")
+        assert said[1].endswith("must be 0 or more, got -3")
+
+    def test_right_options_of_an_entry_are_none(self):
+        options = {
+            "temperature": 0,
+            "max_tokens": 5,
+            "top_k": -1,
+            "seed": -1,
+            "stop": "x",
+            "reasoning": "low",
+        }
+        entry = {
+            "id": "m",
+            "options": {**options, "response_format": {"type": "object"}, "presence_penalty": -1},
+        }
+        load({"connections": {"a": {"provider": "acme", "models": [entry]}}})
 
     def test_a_price_on_a_connection_is_answered_with_what_to_write(self):
         message = wrong_connection({"price": {"input": "1"}})

@@ -340,3 +340,18 @@ def test_a_404_names_how_addresses_of_the_service_end():
         said("http://other.example/v1") == "not here (asked at http://other.example/v1/chat; check base_url)"
     )
     assert said("https://service.example/v1") == "not here"
+
+
+def test_a_404_of_a_completion_says_how_a_model_that_only_chats_is_declared():
+    @attrs.frozen
+    class Settings:
+        base_url: str | None = None
+
+    def said(path):
+        error = NotFoundError("not here", status=404)
+        transport = HttpTransport(HttpAccess(base_url="http://other.example/v1"))
+        say_address(error, Settings("http://other.example/v1"), transport, Wire(path, {}))
+        return error.message
+
+    assert 'kind = "chat"' in said("completions")
+    assert "kind" not in said("chat/completions")

@@ -41,6 +41,8 @@ def say_address(error: JackfieldError, settings: Any, transport: Any, wire: Wire
     usual = field.default.partition("//")[2].partition("/")[2] if isinstance(field.default, str) else ""
     if usual and not base.rstrip("/").endswith(f"/{usual}"):
         hint += f", which ends in /{usual} as a rule"
+    if wire.path.endswith("completions") and not wire.path.endswith("chat/completions"):
+        hint += '; a model that only chats is declared so: models = [{ id = "...", kind = "chat" }]'
     if hint not in error.message:
         error.message = f"{error.message} ({hint})"
         error.args = (error.message,)

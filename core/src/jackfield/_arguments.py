@@ -31,6 +31,7 @@ __all__ = [
     "completion_request",
     "count_request",
     "embed_request",
+    "option_fault",
     "rerank_request",
     "summarize_request",
     "take_timeout",
@@ -99,6 +100,14 @@ _NORMALISERS: Final[Mapping[str, Callable[[Any], Any]]] = {
 _INPUT_TYPES: Final = ("query", "document", "classification", "clustering", "similarity")
 _TRUNCATE: Final = ("error", "start", "end")
 _POLICIES: Final = ("error", "drop")
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "input_type": _INPUT_TYPES,
+    "truncate": _TRUNCATE,
+    "unsupported": _POLICIES,
+}
+_NOT_NEGATIVE: Final = frozenset(
+    {"max_tokens", "temperature", "top_p", "top_logprobs", "n", "dimensions", "top_n"}
+)
 _KNOWN_OPTIONS: Final = frozenset(field.name for field in attrs.fields(Options))
 _KNOWN_TIMEOUTS: Final = tuple(field.name for field in attrs.fields(TimeoutPolicy))
 
@@ -189,6 +198,25 @@ def rerank_request(
     options = _checked(given, RerankOptions, policy)
     _choice(options, "truncate", _TRUNCATE)
     return RerankRequest(query=_text(query, "query"), documents=texts, **options)
+
+
+def option_fault(name: str, value: Any) -> str | None:
+    """Say what is wrong with an option that a configuration gives, as far as no model need be known; None is nothing."""
+    try:
+        _check_type(name, value)
+        if name in _NORMALISERS:
+            _NORMALISERS[name](value)
+        if name in _CHOICES:
+            _choice({name: value}, name, _CHOICES[name])
+    except ConfigurationError as error:
+        return error.message.removeprefix(f"{name} ")
+    except (TypeError, ValueError, KeyError) as error:
+        return f"is not understood: {error}"
+    if name in _NOT_NEGATIVE and not value >= 0:  # not a number is none either
+        return f"must be 0 or more, got {value!r}"
+    if name == "response_format" and isinstance(value, str) and value != "json":
+        return f'must be "json" or a JSON schema, got {value!r}'
+    return None
 
 
 def take_timeout(given: dict[str, Any], policy: TimeoutPolicy) -> TimeoutPolicy:

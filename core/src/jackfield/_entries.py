@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from ._arguments import ChatOptions, EmbedOptions, RerankOptions
+from ._arguments import ChatOptions, EmbedOptions, RerankOptions, option_fault
 from ._capabilities import FEATURES, Kind, Limits
 from ._contract import ProviderInfo
 from ._cost import RateCard
@@ -152,9 +152,11 @@ def _capabilities(reader: Reader, value: Any, where: str) -> Mapping[str, bool]:
 
 def _options(reader: Reader, value: Any, where: str) -> Mapping[str, Any]:
     table = reader.table(value, where)
-    for name in table:
-        if name not in OPTIONS:
-            reader.wrong(join(where, name), f"there is no such option{closest(name, OPTIONS)}")
+    for name, given in table.items():
+        known = name in OPTIONS
+        fault = option_fault(name, given) if known else f"there is no such option{closest(name, OPTIONS)}"
+        if fault is not None:
+            reader.wrong(join(where, name), fault)
     return dict(table)
 
 

@@ -38,6 +38,9 @@ class Secret:
         if isinstance(text, Secret):
             return text
         scheme, colon, rest = text.partition(":")
+        if colon and scheme in _SCHEMES and not rest.strip():
+            wanted = {"env": "a variable's name", "file": "a path", "keyring": "service/name"}[scheme]
+            raise ConfigurationError(f'{key} must be a reference with {wanted} behind "{scheme}:"')
         if not colon or scheme not in _SCHEMES or not rest:
             raise ConfigurationError(
                 f'{key} must be a reference, not the secret itself: write "env:NAME", "file:/path" or '

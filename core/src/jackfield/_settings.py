@@ -167,7 +167,7 @@ class Reader:
                     self.wrong(join(where, key), fault)
             elif field.default is attrs.NOTHING:
                 example = _EXAMPLES[Secret] if secret else example_of(kind)
-                self.wrong(join(where, key), f"is missing; write {key} = {example}")
+                self.wrong(join(where, key), f"is missing; write {key} = {example}{_others(kind)}")
         return self._made(cls, arguments, where) if complete and len(self.problems) == before else None
 
     def _made(self, cls: type[T], arguments: dict[str, Any], where: str) -> T | None:
@@ -344,6 +344,12 @@ def example_of(kind: Any) -> str:
     if plain in _LISTS:
         return '["..."]'
     return _EXAMPLES.get(plain, "{ ... }")
+
+
+def _others(kind: Any) -> str:
+    """Name the other words that may stand where one of several is wanted."""
+    words = typing.get_args(kind)[1:] if typing.get_origin(kind) is typing.Literal else ()
+    return f" (or {', '.join(str(word) for word in words)})" if words else ""
 
 
 def _described(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_type_hints
@@ -19,6 +20,9 @@ from ._value import Value
 __all__ = ["SHARED_KEYS", "SharedKeys", "read_shared_keys"]
 
 P = TypeVar("P", TimeoutPolicy, RetryPolicy)
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""The name of a header. Source: RFC 9110, section 5.6.2."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -123,6 +127,11 @@ def _headers(reader: Reader, value: Any, where: str, above: SharedKeys) -> Mappi
     headers = dict(above.headers)
     by_lower_name = {name.lower(): name for name in headers}
     for name, text in reader.table(value, where).items():
+        if not _TOKEN.fullmatch(str(name)):
+            reader.wrong(
+                join(where, name), "is no name of a header: letters, digits and - (no space, no colon)"
+            )
+            continue
         # Names are the same in any case; the connection's own wins over the default.
         headers.pop(by_lower_name.get(str(name).lower(), ""), None)
         read = _header(reader, text, join(where, name))
@@ -137,7 +146,7 @@ def _header(reader: Reader, value: Any, where: str) -> Any:
     ):
         return reader.value(Secret, value, where)
     text = reader.value(str, value, where)
-    if isinstance(text, str) and ("\n" in text or "\r" in text):
+    if isinstance(text, str) and any(mark in text for mark in "\n\r\0"):
         return reader.wrong(where, "must be one line")
     return text
 

@@ -21,6 +21,7 @@ from jackfield import (
     Options,
     RawPart,
     Reasoning,
+    RerankRequest,
     Text,
     Thinking,
     Tool,
@@ -360,3 +361,9 @@ def test_the_same_answer_twice_and_nothing_is_changed(model):
     second = core_translate(HOOK, ref, request, jackfield_openai.jackfield_capabilities(ref))
     assert first == second
     assert attrs.asdict(request) == before
+
+
+def test_what_the_service_cannot_do_is_said_in_words():
+    ref, request = ModelRef("m"), RerankRequest(query="q", documents=("a",))
+    with pytest.raises(UnsupportedError, match="openai does not rerank"):
+        HOOK(model=ref, request=request, capabilities=jackfield_openai.jackfield_capabilities(ref))

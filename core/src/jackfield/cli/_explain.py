@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import click
 
 from jackfield._errors import UnsupportedError
@@ -62,6 +61,8 @@ def explain(
         if error.parameter != "stream" or stream is not None:
             raise
         plan = mesh.explain(chosen, text, kind=kind, **{**given, "stream": False})
+    import attrs  # not at the top: help should be there at once
+
     plan = attrs.evolve(plan, headers={name: _shown(value) for name, value in plan.headers.items()})
     middlewares = session.config.connections[plan.connection].middlewares
     if session.json:

@@ -27,6 +27,15 @@ from ._models import only_responses
 __all__ = ["decoder", "translate"]
 
 
+_CANNOT = {
+    "CompletionRequest": "complete a text",
+    "EmbedRequest": "embed",
+    "SummarizeRequest": "summarize",
+    "RerankRequest": "rerank",
+    "CountRequest": "count tokens",
+}
+
+
 def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into one wire of the dialect.
 
@@ -51,7 +60,8 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
         from ._responses import translate_count
 
         return translate_count(dialect, model, request, capabilities)
-    raise UnsupportedError(f"{dialect.id} has no endpoint for a {type(request).__name__}", parameter="kind")
+    what = _CANNOT.get(type(request).__name__, f"serve a {type(request).__name__}")
+    raise UnsupportedError(f"{dialect.id} does not {what}", parameter="kind")
 
 
 def decoder(dialect: Dialect, wire: Wire) -> Decoder:
