@@ -238,6 +238,8 @@ def test_an_identity_that_cannot_work_is_refused_at_once(keys, words):
     ("keys", "words"),
     [
         ({}, "account is missing"),
+        ({"account": "https://x.snowflakecomputing.com/"}, 'write account = "x"'),
+        ({"account": "x.eu-west-1.snowflakecomputing.com"}, 'write account = "x.eu-west-1"'),
         ({"account": "a", "role": "r"}, "default role"),
         ({"account": "a", "warehouse": "w", "route": "complete"}, "holds for sessions"),
         ({"account": "a", "sessions": 0}, "sessions"),

@@ -9,7 +9,7 @@ import attrs
 
 from jackfield import Auth, Bearer, ConfigurationError, Secret, StaticHeader, Token, secret
 
-__all__ = ["SnowflakeCredentials", "SnowflakeIdentity", "TokenType", "token_header"]
+__all__ = ["SnowflakeCredentials", "SnowflakeIdentity", "TokenType", "check_account", "token_header"]
 
 TokenType: TypeAlias = Literal["pat", "oauth"]
 
@@ -22,6 +22,18 @@ def token_header(kind: str) -> dict[str, str]:
     Source: docs.snowflake.com, REST API authentication (2026).
     """
     return {"X-Snowflake-Authorization-Token-Type": _KIND_OF_TOKEN[kind]}
+
+
+def check_account(account: str | None) -> None:
+    """Refuse an account that is written as an address.
+
+    Raises:
+        ConfigurationError: It is.
+    """
+    bare = (account or "").rpartition("://")[2].partition("/")[0]
+    name = bare.partition(".snowflakecomputing.")[0]
+    if account is not None and account != name:
+        raise ConfigurationError(f'account is a name, not an address; write account = "{name}"')
 
 
 @attrs.frozen(kw_only=True)
@@ -68,6 +80,7 @@ class SnowflakeCredentials:
             raise ConfigurationError(f"{many}; write exactly one of {', '.join(ways)}")
         if given[0] in ("private_key", "password") and self.user is None:
             raise ConfigurationError(f"needs user with {given[0]}")
+        check_account(self.account)
         if self.account is None and self.host is None and self.connection is None:
             raise ConfigurationError("needs account: organisation-account, or the account's locator")
         if self.account is None and self.private_key is not None:

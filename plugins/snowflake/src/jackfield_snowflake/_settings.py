@@ -10,7 +10,7 @@ import attrs
 
 from jackfield import ConfigurationError, HttpAccess, Secret, StaticHeader, Transport, secret
 
-from ._credentials import SnowflakeIdentity, TokenType, token_header
+from ._credentials import SnowflakeIdentity, TokenType, check_account, token_header
 
 __all__ = ["SQL_ROUTES", "ModelKeys", "Route", "SnowflakeSettings", "access", "host_of"]
 
@@ -98,6 +98,7 @@ class SnowflakeSettings:
         """Refuse what cannot work, when the config is loaded."""
         if self.credentials is None and self.account is None and self.base_url is None:
             raise ConfigurationError("account is missing; write it, or name [credentials.NAME] that has it")
+        check_account(self.account)
         if self.credentials is not None and not isinstance(self.credentials, SnowflakeIdentity):
             raise ConfigurationError(
                 "credentials must be a SnowflakeIdentity; a program passes SnowflakeIdentity(session=session)"
