@@ -79,7 +79,7 @@ def test_routes(model, declared, path, named):
         (EmbedRequest(inputs=("a",)), "system.ai.gte", None, "nothing but chats"),
         (CompletionRequest("a"), "m", "responses", "nothing but chats"),
         (ChatRequest((Message("user", "a"),)), "m", "nativ", "there is no route"),
-        (CountRequest((Message("user", "a"),)), "m", None, "no endpoint"),
+        (CountRequest((Message("user", "a"),)), "m", None, "does not count tokens"),
     ],
 )
 def test_what_a_route_does_not_carry_is_refused(request_, model, route, words):
