@@ -26,3 +26,12 @@ def test_what_is_not_json_is_told_with_the_body() -> None:
     with pytest.raises(MalformedResponseError, match="not JSON") as caught:
         WholeDecoder(count).feed(Frame(b"<html>"))
     assert caught.value.body == b"<html>"
+
+
+def test_what_the_reader_refuses_is_told_with_the_body() -> None:
+    def refuse(value):
+        raise MalformedResponseError("no")
+
+    with pytest.raises(MalformedResponseError) as caught:
+        WholeDecoder(refuse).feed(Frame(b"{}"))
+    assert caught.value.body == b"{}"

@@ -34,7 +34,7 @@ class WholeDecoder:
         """Read the whole answer.
 
         Raises:
-            MalformedResponseError: It is not JSON.
+            MalformedResponseError: It is not JSON, or the reader says so; with the body.
         """
         try:
             value = orjson.loads(frame.data)
@@ -43,7 +43,12 @@ class WholeDecoder:
                 f"the answer is not JSON: {error}", body=bytes(frame.data)
             ) from error
         self._has_come = True
-        return list(self._reader(value))
+        try:
+            return list(self._reader(value))
+        except MalformedResponseError as error:
+            if error.body is None:  # a reader has the value, not the bytes
+                error.body = bytes(frame.data)
+            raise
 
     def finish(self) -> list[Event]:
         """Check that there was an answer.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 import orjson
@@ -12,9 +14,6 @@ from jackfield import (
     ChatRequest,
     CountRequest,
     Event,
-    Frame,
-    Head,
-    MalformedResponseError,
     ModelRef,
     Translation,
     UnsupportedError,
@@ -25,7 +24,7 @@ from ._converse import count_body
 from ._models import row_of
 from ._paths import path_of
 
-__all__ = ["CountDecoder", "translate_count"]
+__all__ = ["read_count", "translate_count"]
 
 
 def translate_count(
@@ -54,26 +53,8 @@ def translate_count(
     return Translation(Wire(path, body, meta=meta), made.report)
 
 
-class CountDecoder:
-    """Reads the answer of the operation that counts tokens."""
+def read_count(answer: Mapping[str, Any]) -> Iterator[Event]:
+    """Read the answer of the operation that counts tokens."""
+    from jackfield import TokensCounted
 
-    def __init__(self) -> None:
-        self._counted = False
-
-    def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
-        return []
-
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole answer."""
-        from jackfield import TokensCounted
-
-        count = orjson.loads(frame.data)["inputTokens"]
-        self._counted = True
-        return [TokensCounted(count)]
-
-    def finish(self) -> list[Event]:
-        """Check that there was an answer."""
-        if not self._counted:
-            raise MalformedResponseError("the answer has no body")
-        return []
+    yield TokensCounted(answer["inputTokens"])

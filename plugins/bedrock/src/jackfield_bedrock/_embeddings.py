@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import orjson
-
 from jackfield import (
     UNSET,
     Capabilities,
     EmbeddingData,
     EmbedRequest,
     Event,
-    Frame,
-    Head,
     MalformedResponseError,
     ModelRef,
     ParameterWriter,
@@ -32,7 +28,7 @@ from ._models import row_of
 from ._native import sealed
 from ._paths import path_of
 
-__all__ = ["EmbeddingDecoder", "translate_embedding"]
+__all__ = ["read_embedding", "translate_embedding"]
 
 _PURPOSES: Final[Mapping[str, str]] = {
     "query": "GENERIC_RETRIEVAL",
@@ -110,43 +106,21 @@ def _nova(writer: ParameterWriter, text: str) -> None:
 _WRITERS: Final = {"titan-embed": _titan, "nova-embed": _nova}
 
 
-class EmbeddingDecoder:
-    """Reads the embedding of one text, of Titan or of Nova."""
-
-    def __init__(self) -> None:
-        self._ended = False
-
-    def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
-        return []
-
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole answer."""
-        return list(self._read(orjson.loads(frame.data)))
-
-    def finish(self) -> list[Event]:
-        """Check that there was an answer."""
-        if not self._ended:
-            raise MalformedResponseError("the answer has no body")
-        return []
-
-    def _read(self, answer: Mapping[str, Any]) -> Iterator[Event]:
-        kinds: Mapping[str, Any] = answer.get("embeddingsByType") or {}
-        vector = answer.get("embedding")
-        several = answer.get("embeddings")
-        if vector is None and several:
-            vector = several[0]["embedding"]
-        if vector is None:
-            vector = kinds.get("float") or next(iter(kinds.values()), None)
-        if vector is None:
-            raise MalformedResponseError(
-                f"the answer has no embedding; it has {', '.join(answer) or 'nothing'}"
-            )
-        yield EmbeddingData(0, vector_reader()(vector))
-        for kind, value in kinds.items():
-            if kind != "float":
-                yield RawEvent(f"embeddings.{kind}", value)
-        count = answer.get("inputTextTokenCount")
-        if count is not None:
-            yield UsageUpdate(Usage(count))
-        self._ended = True
+def read_embedding(answer: Mapping[str, Any]) -> Iterator[Event]:
+    """Read the embedding of one text, of Titan or of Nova."""
+    kinds: Mapping[str, Any] = answer.get("embeddingsByType") or {}
+    vector = answer.get("embedding")
+    several = answer.get("embeddings")
+    if vector is None and several:
+        vector = several[0]["embedding"]
+    if vector is None:
+        vector = kinds.get("float") or next(iter(kinds.values()), None)
+    if vector is None:
+        raise MalformedResponseError(f"the answer has no embedding; it has {', '.join(answer) or 'nothing'}")
+    yield EmbeddingData(0, vector_reader()(vector))
+    for kind, value in kinds.items():
+        if kind != "float":
+            yield RawEvent(f"embeddings.{kind}", value)
+    count = answer.get("inputTextTokenCount")
+    if count is not None:
+        yield UsageUpdate(Usage(count))

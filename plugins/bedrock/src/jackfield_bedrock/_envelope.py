@@ -18,6 +18,7 @@ from jackfield import (
     StreamInterruptedError,
     Usage,
     UsageUpdate,
+    WholeDecoder,
     Wire,
 )
 
@@ -165,9 +166,9 @@ def native_decoder(wire: Wire) -> InvokeDecoder:
 
         return InvokeDecoder(ConverseDecoder(wire.meta.get("json_tool"), stream=wire.stream))
     if family == "embedding":
-        from ._embeddings import EmbeddingDecoder
+        from ._embeddings import read_embedding
 
-        return InvokeDecoder(EmbeddingDecoder())
+        return InvokeDecoder(WholeDecoder(read_embedding))
     from ._native import TextDecoder
 
     return InvokeDecoder(TextDecoder(str(wire.meta["body"]), stream=wire.stream), ends="metrics")

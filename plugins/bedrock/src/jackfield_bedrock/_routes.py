@@ -20,6 +20,7 @@ from jackfield import (
     Request,
     Translation,
     UnsupportedError,
+    WholeDecoder,
     Wire,
 )
 
@@ -118,9 +119,9 @@ def decoder(wire: Wire) -> Decoder:
 
         return openai_decoder(OPENAI, wire)
     if family == "count":
-        from ._count import CountDecoder
+        from ._count import read_count
 
-        return CountDecoder()
+        return WholeDecoder(read_count)
     from ._envelope import native_decoder
 
     return native_decoder(wire)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import orjson
+from collections.abc import Iterator
+from typing import Any
 
 from jackfield import (
     UNSET,
@@ -10,8 +11,6 @@ from jackfield import (
     EmbeddingData,
     EmbedRequest,
     Event,
-    Frame,
-    Head,
     MalformedResponseError,
     ModelRef,
     ParameterWriter,
@@ -25,7 +24,7 @@ from jackfield import (
 from ._complete_decoder import raise_failure
 from ._usage import read_usage
 
-__all__ = ["EmbeddingDecoder", "put_truncate", "translate_embedding"]
+__all__ = ["put_truncate", "read_embeddings", "translate_embedding"]
 
 
 def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
@@ -54,41 +53,20 @@ def put_truncate(writer: ParameterWriter) -> None:
         writer.refuse("truncate", "the service cuts the end of a text that is too long, silently", wanted)
 
 
-class EmbeddingDecoder:
-    """Reads embeddings; a vector lies one level deeper than in OpenAI's form."""
-
-    def __init__(self) -> None:
-        self._read = False
-
-    def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
-        return []
-
-    def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole answer."""
-        body = orjson.loads(frame.data)
-        entries = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(entries, list):
-            if isinstance(body, dict):
-                raise_failure(body)
-            raise MalformedResponseError("the answer has no list `data` of embeddings", body=frame.data)
-        self._read = True
-        vectors = vector_reader()
-        events: list[Event] = [Started(body.get("id"), body.get("model"))]
-        for position, entry in enumerate(entries):
-            vector = entry["embedding"]
-            nested = bool(vector) and isinstance(vector[0], list)
-            index = entry.get("index")
-            events.append(
-                EmbeddingData(position if index is None else index, vectors(vector[0] if nested else vector))
-            )
-        usage = body.get("usage")
-        if usage:
-            events.append(UsageUpdate(read_usage(usage), usage))
-        return events
-
-    def finish(self) -> list[Event]:
-        """Check that there was an answer."""
-        if not self._read:
-            raise MalformedResponseError("the answer has no body")
-        return []
+def read_embeddings(body: Any) -> Iterator[Event]:
+    """Read embeddings; a vector lies one level deeper than in OpenAI's form."""
+    entries = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(entries, list):
+        if isinstance(body, dict):
+            raise_failure(body)
+        raise MalformedResponseError("the answer has no list `data` of embeddings")
+    yield Started(body.get("id"), body.get("model"))
+    vectors = vector_reader()
+    for position, entry in enumerate(entries):
+        vector = entry["embedding"]
+        nested = bool(vector) and isinstance(vector[0], list)
+        index = entry.get("index")
+        yield EmbeddingData(position if index is None else index, vectors(vector[0] if nested else vector))
+    usage = body.get("usage")
+    if usage:
+        yield UsageUpdate(read_usage(usage), usage)

@@ -17,6 +17,7 @@ from jackfield import (
     SummarizeRequest,
     Translation,
     UnsupportedError,
+    WholeDecoder,
     Wire,
 )
 from jackfield_openai import (
@@ -124,9 +125,9 @@ def decoder(model: ModelRef, wire: Wire) -> Decoder:
         return CortexDecoder(SqlDecoder(wire.meta), wire.meta.get("limit"), per_token,
                              embeds=wire.meta["function"] == "embed")  # fmt: skip
     if api == "embed":
-        from ._embeddings import EmbeddingDecoder
+        from ._embeddings import read_embeddings
 
-        return CortexDecoder(EmbeddingDecoder(), None, per_token, embeds=True)
+        return CortexDecoder(WholeDecoder(read_embeddings), None, per_token, embeds=True)
     if api == "messages":
         from jackfield_anthropic import decoder as claude_decoder
 
