@@ -98,6 +98,15 @@ async def test_a_key_is_in_no_repr_and_in_no_plan(server, reference):
     assert plan.headers["Authorization"].startswith("Bearer <")
 
 
+async def test_a_plan_shows_each_secret_by_where_it_is_from(server):
+    headers = {"X-Tenant": "env:TENANT", "X-Team": Secret("team-secret"), "X-Plain": "plain"}
+    plan = mesh_for(server.url, api_key="env:MY_KEY", headers=headers).explain("c:m", "hi")
+    assert plan.headers["Authorization"] == "Bearer <env:MY_KEY>"
+    assert plan.headers["X-Tenant"] == "<env:TENANT>"
+    assert plan.headers["X-Team"] == "<secret>"
+    assert plan.headers["X-Plain"] == "plain"
+
+
 async def test_a_header_from_the_configuration_is_a_secret_too(server, monkeypatch):
     monkeypatch.setenv("TENANT", "tenant-secret-1")
 

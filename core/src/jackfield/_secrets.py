@@ -68,6 +68,11 @@ class Secret:
             return _from_file(rest)
         return _from_keyring(rest)
 
+    @property
+    def shown(self) -> str:
+        """What stands in its place where people look: where it is from."""
+        return f"<{self._reference or 'secret'}>"
+
     def __repr__(self) -> str:
         return f"Secret({self._reference})" if self._reference else "Secret(***)"
 

@@ -173,7 +173,10 @@ class HttpTransport:
     def shown_headers(self, wire: Wire) -> dict[str, str]:
         """Give the headers of a wire without resolving any secret, for `explain`."""
         headers: dict[str, str] = {}
-        extra = {name: str(value) for name, value in self._extra_headers.items()}
+        extra = {
+            name: value.shown if isinstance(value, Secret) else value
+            for name, value in self._extra_headers.items()
+        }
         for layer in ({"User-Agent": _USER_AGENT}, self._access.headers, extra, wire.headers):
             for name, value in layer.items():
                 set_header(headers, name, value)
