@@ -35,6 +35,7 @@ def test_a_turn_that_fails_is_told_and_not_remembered(command):
     assert result.exit_code == 0
     assert result.stdout == "fine\nagain\n"
     assert "status 400" in result.stderr
+    assert "above" not in result.stderr  # what stands there answered another turn
     assert said(command) == [("user", "one"), ("assistant", "fine"), ("user", "three")]
 
 

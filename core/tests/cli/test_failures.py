@@ -100,6 +100,32 @@ def test_an_error_in_the_middle_of_an_answer_keeps_what_had_come(command):
     assert "Error" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("script", "options", "said"),
+    [
+        (
+            FakeAnswer(text="one two", error=errors.StreamInterruptedError("cut"), after=2),
+            (),
+            "The answer above is not whole. Try again.",
+        ),
+        (FakeAnswer(text="one two", error=errors.StreamInterruptedError("cut"), after=0), (), "cut"),
+        (
+            FakeAnswer(text="one two", error=errors.StreamInterruptedError("cut"), after=1),
+            ("--no-stream",),
+            "Try",
+        ),
+        (errors.StreamInterruptedError("cut"), (), "Try again."),
+    ],
+)
+def test_an_answer_stands_above_only_where_one_was_written(command, script, options, said):
+    command.configure('defaults.retry = { attempts = 1 }\n[connections.a]\nprovider = "fake"')
+    command.fake.script(script)
+    result = command("chat", "Hi", "-m", "a:echo", *options)
+    assert result.exit_code == 6
+    assert said in result.stderr
+    assert ("above" in result.stderr) == (result.stdout != "")
+
+
 def test_a_traceback_comes_only_if_asked_for(command, monkeypatch):
     command.fake.script(FakeAnswer(error=401), FakeAnswer(error=401))
     assert "Traceback" in command("chat", "Hi", "--debug").stderr

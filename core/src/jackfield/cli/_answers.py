@@ -53,6 +53,7 @@ class Question:
 
 async def answer(session: Session, mesh: Mesh, question: Question) -> Reply:
     """Ask, write the answer to stdout and what is to be said of it to stderr."""
+    session.answer_begun = False
     notices = _Notices(session, question)
     notices.before()
     streams = not session.json if question.stream is None else question.stream
@@ -120,7 +121,7 @@ async def _whole(session: Session, mesh: Mesh, question: Question, notices: _Not
 async def _streamed(session: Session, mesh: Mesh, question: Question, notices: _Notices) -> Reply:
     call: Any = mesh.stream_chat if question.kind == "chat" else mesh.stream_complete
     stream: Stream = call(question.target, question.input, **question.options)
-    show = _JsonLines() if session.json else _Text(thinking=question.thinking)
+    show = _JsonLines() if session.json else _Text(session, thinking=question.thinking)
     async with stream:
         notices.after(stream.response.attempts)
         try:
@@ -136,7 +137,8 @@ async def _streamed(session: Session, mesh: Mesh, question: Question, notices: _
 class _Text:
     """Writes the first choice as it comes."""
 
-    def __init__(self, *, thinking: bool) -> None:
+    def __init__(self, session: Session, *, thinking: bool) -> None:
+        self._session = session
         self._thinking = thinking
         self._thought = False
         self._last = "\n"
@@ -146,6 +148,7 @@ class _Text:
             self._end_thinking()
             hide_progress()
             write_text(event.text)
+            self._session.answer_begun = True
             self._last = event.text[-1:] or self._last
         elif isinstance(event, ThinkingDelta) and event.choice == 0 and self._thinking:
             hide_progress()

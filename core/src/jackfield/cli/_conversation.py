@@ -81,7 +81,7 @@ class _Conversation:
         except KeyboardInterrupt:
             self._session.note("Stopped; this turn is forgotten.")
         except JackfieldError as error:
-            write_aside(f"Error: {describe(error)}", fg="red")
+            write_aside(f"Error: {describe(error, answer_begun=self._session.answer_begun)}", fg="red")
         else:
             self._messages = [*messages, reply.message]
 

@@ -43,7 +43,7 @@ _ADVICE: Final[tuple[tuple[type[JackfieldError], str], ...]] = (
     (errors.ServerError, "Try again later."),
     (errors.TimeoutError, "Try again, or allow more time: -o timeout=SECONDS."),
     (errors.ConnectionFailedError, "Check the network, and the connection's base_url and proxy."),
-    (errors.StreamInterruptedError, "The answer above is not whole; try again."),
+    (errors.StreamInterruptedError, "Try again."),
 )
 
 
@@ -60,8 +60,13 @@ def exit_code(error: BaseException) -> int:
     return next((code for cls, code in _CODES if isinstance(error, cls)), 1)
 
 
-def describe(error: BaseException) -> str:
-    """Say in one paragraph what went wrong, where, and what to do."""
+def describe(error: BaseException, *, answer_begun: bool = False) -> str:
+    """Say in one paragraph what went wrong, where, and what to do.
+
+    Args:
+        error: What went wrong.
+        answer_begun: A part of the answer was written before.
+    """
     if isinstance(error, click.UsageError):
         return _usage(error)
     if isinstance(error, click.ClickException):
@@ -72,6 +77,8 @@ def describe(error: BaseException) -> str:
     sentences = [_in_words_of_the_shell(error)]
     if isinstance(error, errors.ProviderError) and error.status is not None:
         sentences[0] = f"{_status(error.status)}: {sentences[0]}"
+    if answer_begun:
+        sentences.append("The answer above is not whole.")
     counted = [attempt for attempt in error.attempts if not attempt.refreshed]
     if len(counted) > 1:
         sentences.append(f"It was tried {len(counted)} times.")

@@ -182,7 +182,7 @@ def _write_error(session: Session, error: Exception, *, as_json: bool) -> None:
         return
     from ._output import write_aside
 
-    write_aside(f"Error: {describe(error)}", fg="red")
+    write_aside(f"Error: {describe(error, answer_begun=session.answer_begun)}", fg="red")
 
 
 def _make_writable() -> None:

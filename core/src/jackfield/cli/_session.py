@@ -47,6 +47,7 @@ class Session:
         config_path: What `--config` names; None looks in the usual places.
         json: Answers and errors are JSON.
         debug: Errors come with their traceback.
+        answer_begun: A part of the answer to the last question was written.
     """
 
     def __init__(self, registry: Registry | None = None) -> None:
@@ -54,6 +55,7 @@ class Session:
         self.config_path: str | None = None
         self.json = False
         self.debug = False
+        self.answer_begun = False
 
     @cached_property
     def registry(self) -> Registry:
