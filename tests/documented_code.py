@@ -35,12 +35,9 @@ import jackfield
 from jackfield import (
     Capabilities,
     CredentialKind,
-    Failure,
-    JackfieldError,
     Mesh,
     ModelRef,
     PluginError,
-    Provider,
     ProviderInfo,
     Registry,
     Request,
@@ -50,8 +47,7 @@ from jackfield import (
     load_config,
 )
 from jackfield.cli._group import make_cli
-from jackfield.testing import FakeProvider, __main__ as kit
-from jackfield.testing._fakes import FakeTransport
+from jackfield.testing import FakeProvider, StandIn, __main__ as kit
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"(?P<indent> *)```(?P<language>\w*)[^\n]*")
@@ -99,34 +95,16 @@ def blocks(page: Path, text: str) -> Iterator[Block]:
             assert not directive or not line.strip(), f"{page}, line {number}: {directive!r} has no block"
 
 
-class StandIn(FakeProvider):
-    """A provider whose settings, capabilities, translation and prices are real, and whose answers are a fake's.
-
-    With a `base_url` on this machine, where the page has a server of its own, it is real altogether.
-    """
-
-    def __init__(self, real: Provider) -> None:
-        super().__init__(real.info.id)
-        self.real = real
-
-    @hookimpl
-    def jackfield_provider(self) -> ProviderInfo:
-        return self.real.info
-
-    @hookimpl
-    def jackfield_capabilities(self, model: ModelRef) -> Capabilities:
-        return self.real.capabilities(model)
+class PageStandIn(StandIn):
+    """A stand-in that is real altogether with a `base_url` on this machine, where the page has a server of its own."""
 
     @hookimpl
     def jackfield_translate(
         self, model: ModelRef, request: Request, capabilities: Capabilities
     ) -> Translation:
-        real = self.real.translate(model, request, capabilities)
         if on_this_machine(model.settings):
-            return real
-        faked = super().jackfield_translate(model, request, attrs.evolve(capabilities, parameters={}))
-        wire = attrs.evolve(real.wire, meta=faked.wire.meta, framing=faked.wire.framing)
-        return Translation(wire, real.report)
+            return self.real.translate(model, request, capabilities)
+        return super().jackfield_translate(model, request, capabilities)
 
     @hookimpl
     def jackfield_decoder(self, model: ModelRef, wire: Wire) -> Any:
@@ -135,29 +113,22 @@ class StandIn(FakeProvider):
         return super().jackfield_decoder(model)
 
     @hookimpl
-    def jackfield_error(self, model: ModelRef | None, failure: Failure) -> JackfieldError | None:
-        known = super().jackfield_error(failure)
-        return self.real.error(model, failure) if known is None else known
-
-    @hookimpl
-    def jackfield_cost(self, model: ModelRef, usage: Any, context: Any) -> Any:
-        return self.real.cost(model, usage, context)
-
-    @hookimpl
     def jackfield_transport(self, settings: Any) -> Any:
-        return self.real.transport(settings) if on_this_machine(settings) else FakeTransport(self)
+        if on_this_machine(settings):
+            return self.real.transport(settings)
+        return super().jackfield_transport(settings)
 
 
 def on_this_machine(settings: Any) -> bool:
     return "127.0.0.1" in str(getattr(settings, "base_url", ""))
 
 
-def stand_ins(registry: Registry) -> dict[str, StandIn]:
+def stand_ins(registry: Registry) -> dict[str, PageStandIn]:
     """Give a stand-in for every provider that is installed and works, by id."""
     found = {}
     for name in registry.provider_ids():
         with contextlib.suppress(PluginError):  # a plugin that cannot be loaded fails its own tests
-            found[name] = StandIn(registry.provider(name))
+            found[name] = PageStandIn(registry.provider(name))
     return found
 
 

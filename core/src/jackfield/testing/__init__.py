@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._pauses import no_retry_pauses
     from ._protocols import FullProviderPlugin, ProviderPlugin
     from ._server import RecordingServer
+    from ._stand_ins import StandIn, stand_ins
 
 _MODULE_BY_NAME = {
     "Answer": "_answers",
@@ -32,12 +33,14 @@ _MODULE_BY_NAME = {
     "RecordedRequest": "_http_reader",
     "RecordingServer": "_server",
     "Result": "_check",
+    "StandIn": "_stand_ins",
     "check_provider": "_conformance",
     "checks": "_check",
     "conformance": "_conformance",
     "forbid_network": "_guard",
     "no_retry_pauses": "_pauses",
     "no_sockets": "_guard",
+    "stand_ins": "_stand_ins",
 }
 
 __all__ = [
@@ -52,12 +55,14 @@ __all__ = [
     "RecordedRequest",
     "RecordingServer",
     "Result",
+    "StandIn",
     "check_provider",
     "checks",
     "conformance",
     "forbid_network",
     "no_retry_pauses",
     "no_sockets",
+    "stand_ins",
 ]
 
 

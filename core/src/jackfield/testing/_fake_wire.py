@@ -30,7 +30,7 @@ from jackfield._usage import Usage
 from jackfield._vectors import vector_reader
 from jackfield._wire import Failure, Frame, Head, Wire
 
-__all__ = ["FakeDecoder", "translate"]
+__all__ = ["FakeDecoder", "meta_of", "translate"]
 
 _BATCH_OPTIONS = ("dimensions", "input_type", "truncate", "top_n")
 # What the core itself refuses (tools, images, streaming...) never comes here.
@@ -55,9 +55,14 @@ def translate(provider: str, model: ModelRef, request: Request, capabilities: Ca
         body,
         stream=request.stream,
         framing="jsonlines",
-        meta={"request": request, "model": model.id},
+        meta=meta_of(model, request),
     )
     return Translation(wire, writer.finish())
+
+
+def meta_of(model: ModelRef, request: Request) -> dict[str, Any]:
+    """Give what a fake transport needs to answer a wire."""
+    return {"request": request, "model": model.id}
 
 
 _OPERATIONS: Mapping[type, str] = {

@@ -13,12 +13,13 @@ import attrs
 import orjson
 
 from jackfield._capabilities import FEATURES, KINDS, Capabilities, Limits, ModelCard, ModelRef
-from jackfield._contract import Exchange, Listing, ProviderInfo
-from jackfield._cost import RateCard
+from jackfield._contract import CostContext, Exchange, Listing, ProviderInfo
+from jackfield._cost import Cost, RateCard
 from jackfield._errors import JackfieldError
 from jackfield._hookspecs import hookimpl
 from jackfield._parameters import Translation
 from jackfield._requests import Request
+from jackfield._usage import Usage
 from jackfield._wire import Failure, Frame, Head, Headers, Wire
 
 from ._fake_answers import DIMENSIONS, FakeAnswer, answer_frames
@@ -133,14 +134,16 @@ class FakeProvider:
         return FakeDecoder(model.id)
 
     @hookimpl
-    def jackfield_error(self, failure: Failure) -> JackfieldError | None:
+    def jackfield_error(self, model: ModelRef | None, failure: Failure) -> JackfieldError | None:
         """Give a scripted error as it is; leave the rest to the core."""
+        del model
         exception = failure.exception
         return exception if isinstance(exception, JackfieldError) else None
 
     @hookimpl
-    def jackfield_cost(self) -> RateCard | None:
+    def jackfield_cost(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
         """Give the price that the test gave."""
+        del model, usage, context
         return self.price
 
     @hookimpl
@@ -187,7 +190,7 @@ class FakeTransport:
     async def exchange(self, wire: Wire) -> AsyncIterator[Exchange]:
         """Answer a wire with the next answer of the script."""
         self._fake.wires.append(wire)
-        if wire.path == "models":
+        if "request" not in wire.meta:
             listing = orjson.dumps({"models": self._fake.models})
             yield Exchange(Head(None, Headers({"content-type": "application/json"})), _read_once(listing))
             return
