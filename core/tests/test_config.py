@@ -142,6 +142,14 @@ class TestUnknownKeys:
             ({"headers": {"Bad Header": "x"}}, "connections.a.headers.Bad Header: is no name of a header"),
             ({"headers": {"X-A:": "x"}}, "connections.a.headers.X-A:: is no name of a header"),
             ({"headers": {"X-A": "x\r\ny"}}, "connections.a.headers.X-A: must be one line"),
+            (
+                {"rate": {"hour": "1", "currency": "EURO"}},
+                "connections.a.rate.currency: unknown currency 'EURO'; did you mean 'EUR'?",
+            ),
+            (
+                {"models": [{"id": "m", "price": {"input": "1", "currency": "usd"}}]},
+                "connections.a.models[0].price.currency: unknown currency 'usd'; did you mean 'USD'?",
+            ),
             ({"rate": {"hours": "1"}}, "connections.a.rate.hours: unknown key; did you mean 'hour'?"),
         ],
     )
@@ -853,6 +861,15 @@ class TestSources:
         assert a.ca_bundle == f"{nowhere}/etc/ca.pem"
         assert b.settings.api_key == Secret(reference="file:/run/key")
         assert loaded.prices.rates("acme", "m", 0.0) is not None
+
+    def test_a_provider_of_the_price_file_that_is_almost_one_is_warned_of(self, nowhere, caplog):
+        rows = "acme,m,input,1\nacmee,m,input,1\nacmee,n,input,1\nnobody,m,input,1\n"
+        write(nowhere / "prices.csv", f"provider,model,unit,rate\n{rows}")
+        load({"prices": {"file": str(nowhere / "prices.csv")}})
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert said == (
+            "the price file prices.csv: line 3: no installed plugin gives the provider 'acmee'; did you mean 'acme'?"
+        )
 
     def test_a_wrong_price_file_is_one_of_the_mistakes(self, nowhere):
         path = write(nowhere / "my.toml", 'x = 1\n[prices]\nfile = "no.csv"')

@@ -113,15 +113,45 @@ def test_a_cell_may_hold_a_comma():
         ("o,m,input,0,1,,,", "per '0' must be a whole number"),
         ("o,m,input,1.5,1,,,", "per '1.5' must be a whole number"),
         ("o,m,input,,1,,01.06.2026,", "from '01.06.2026' must be a day as 2026-01-31"),
+        ("o,m,inptu,,1,,,", "unknown unit 'inptu'; did you mean 'input'?"),
+        ("o,m,output_tokens,,1,,,", "unknown unit 'output_tokens'; did you mean 'output'?"),
+        ("o,m,cache_write_1h_tokens,,1,,,", "did you mean 'cache_write_1h'?"),
+        ("o,m,Input,,1,,,", "unknown unit 'Input'; did you mean 'input'?"),
+        ("o,m,tokens,,1,,,", "unknown unit 'tokens'; did you mean 'input'?"),
+        ("o,m,input_audoi,,1,,,", "unknown unit 'input_audoi'; did you mean 'input_audio'?"),
+        ("o,m,dbu,,1,,,", "unknown unit 'dbu'; did you mean 'DBU'?"),
+        ("o,m,input,,1,EURO,,", "unknown currency 'EURO'; did you mean 'EUR'?"),
+        ("o,m,input,,1,UDS,,", "unknown currency 'UDS'; did you mean 'USD'?"),
+        ("o,m,input,,1,US,,", "unknown currency 'US'; did you mean 'USD'?"),
+        ("o,m,input,,1,eur,,", "unknown currency 'eur'; did you mean 'EUR'?"),
+        ("o,m,input,,1,€,,", "unknown currency '€'; write its code (ISO 4217), such as USD"),
         ("o,m-*,input,,1,,,", "a price is for one model"),
         ("o,m,input,,1,20,,,,", "more cells than the header"),
         ("o,m", "unit is empty"),
+        ('o,m,input,,1,,,"contract" 7', "',' expected after"),
+        ('o,m,input,,1,,,"contract', "unexpected end of data"),
     ],
 )
 def test_a_wrong_line_is_an_error_with_its_number(line, message):
     said = wrong("o,x,input,,1,,,", line)
     assert "prices.csv: line 3: " in said
     assert message in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "o,m,page,,1,,,",
+        "o,m,guard_token,,1,,,",
+        "o,m,input_video,,1,,,",
+        "o,m,cache_write_2h,,1,,,",
+        "o,m,input,,1,credit,,",
+        "o,m,input,,1,DBU,,",
+        "o,m,input,,1,CHF,,",
+    ],
+)
+def test_a_unit_that_only_its_plugin_knows_is_no_slip(line):
+    assert table(line).rates("o", "m", 0.0) is not None
 
 
 def test_all_wrong_lines_are_said_together():
@@ -146,6 +176,15 @@ def test_two_currencies_for_one_model_are_an_error():
 def test_an_unknown_column_is_an_error_with_the_closest():
     said = wrong(header="provider,model,unit,rate,curency\n")
     assert "unknown column 'curency'; did you mean 'currency'?" in said
+
+
+def test_a_column_that_stands_twice_is_an_error():
+    assert "line 1: the column 'rate' stands twice" in wrong(header="provider,model,unit,rate,rate\n")
+
+
+def test_a_file_of_another_separator_is_told_so():
+    said = wrong("o;m;input;1", header="provider;model;unit;rate\n")
+    assert said == "the price file prices.csv: line 1: the columns are separated by ';'; write commas"
 
 
 def test_a_missing_column_is_an_error():

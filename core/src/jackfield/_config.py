@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,8 @@ __all__ = [
     "load_config",
     "resolve_capabilities",
 ]
+
+_log = logging.getLogger("jackfield")
 
 TABLES: Final = ("defaults", "aliases", "credentials", "connections", "middleware", "prices")
 CORE_KEYS: Final = ("provider", "models", "rate", *SHARED_KEYS)
@@ -400,12 +403,16 @@ class _Loader:
         if path is INVALID:
             return None
         from ._pricefile import PriceTable  # csv is for those who have a price file
+        from ._registry import OUR_PROVIDERS
 
         try:
-            return PriceTable.read(path)
+            prices = PriceTable.read(path)
         except ConfigurationError as error:
             self.reader.wrong("prices.file", error.message)
             return None
+        for slip in prices.slips((*self.registry.provider_ids(), *OUR_PROVIDERS)):
+            _log.warning("the price file %s: %s", path.name, slip)
+        return prices
 
 
 def _fields(shared: SharedKeys) -> dict[str, Any]:

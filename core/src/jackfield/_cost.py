@@ -27,7 +27,7 @@ class Rate(Value):
 
     Attributes:
         unit: input, output, cache_read, cache_write, request, second, or a name out of `Usage.details`
-            or `Usage.units` (`cache_write_1h_tokens`, `DBU`).
+            or `Usage.units` without `_tokens` (`cache_write_1h`, `DBU`).
         amount: What `per` units cost.
         per: How many units `amount` is for.
         source: Where the rate comes from.

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ._cost import Rate, RateCard
+from ._price_names import currency_fault
 from ._settings import INVALID, Reader, join
 
 __all__ = ["read_price", "read_rate"]
@@ -57,7 +58,9 @@ def _amount(reader: Reader, value: Any, where: str) -> Any:
 
 
 def _currency(reader: Reader, table: Mapping[str, Any], where: str) -> Any:
-    return reader.value(str, table.get("currency", "USD"), join(where, "currency"))
+    text = reader.value(str, table.get("currency", "USD"), join(where, "currency"))
+    fault = None if text is INVALID else currency_fault(text)
+    return text if fault is None else reader.wrong(join(where, "currency"), fault)
 
 
 def _per(reader: Reader, table: Mapping[str, Any], where: str, default: int) -> Any:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from ._cost import Rate, RateCard
 from ._errors import ConfigurationError
+from ._price_names import currency_fault, unit_fault
 from ._suggest import closest
 from ._value import Value
 
@@ -20,6 +21,7 @@ __all__ = ["PriceTable"]
 
 COLUMNS: Final = ("provider", "model", "unit", "per", "rate", "currency", "from", "source")
 REQUIRED: Final = ("provider", "model", "unit", "rate")
+_SEPARATORS: Final = (";", "\t", "|")
 
 _MILLION: Final = 1_000_000
 _ALWAYS: Final = date.min
@@ -81,7 +83,7 @@ class PriceTable(Value):
         problems = _header_problems(reader.fieldnames or ())
         rows: dict[tuple[str, str], list[_Row]] = {}
         if not problems:
-            for cells in reader:
+            for cells in _rows(reader, problems):
                 row = _read_row(cells, reader.line_num, name, problems)
                 if row is not None:
                     rows.setdefault(row.key, []).append(row)
@@ -94,6 +96,14 @@ class PriceTable(Value):
             )
             raise ConfigurationError(f"the price file {name}:{said}")
         return cls({key: tuple(same_model) for key, same_model in rows.items()})
+
+    def slips(self, known: Sequence[str]) -> Iterator[str]:
+        """Say which providers are not known and spelt almost as one that is; a file may price others, too."""
+        every = sorted((row for rows in self.rows.values() for row in rows), key=lambda row: row.line)
+        for provider, line in {row.key[0]: row.line for row in reversed(every)}.items():
+            hint = "" if provider in known else closest(provider, known)
+            if hint.startswith("; did you mean"):
+                yield f"line {line}: no installed plugin gives the provider {provider!r}{hint}"
 
     def rates(self, provider: str, model: str, when: float | date) -> RateCard | None:
         """Give the rates that are in force.
@@ -119,13 +129,25 @@ class PriceTable(Value):
 
 def _header_problems(names: Iterable[str]) -> list[str]:
     names = list(names)
-    problems = [
+    if len(names) == 1 and (other := next((mark for mark in _SEPARATORS if mark in names[0]), None)):
+        return [f"line 1: the columns are separated by {other!r}; write commas"]
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    problems = [f"line 1: the column {name!r} stands twice" for name in twice]
+    problems += [
         f"line 1: unknown column {name!r}{closest(name, COLUMNS)}" for name in names if name not in COLUMNS
     ]
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         problems.append(f"line 1: the columns {', '.join(missing)} are missing; want {', '.join(COLUMNS)}")
     return problems
+
+
+def _rows(reader: csv.DictReader[str], problems: list[str]) -> Iterator[Mapping[str, Any]]:
+    """Give the rows; behind a line that is no CSV nothing can be read."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        problems.append(f"line {reader.line_num + 1}: {error}; quotes stand around a whole cell")
 
 
 def _read_row(
@@ -141,6 +163,9 @@ def _read_row(
                 raise ValueError(f"{key} is empty")
         if "*" in text["model"]:
             raise ValueError(f"{text['model']!r}: a price is for one model; write each id")
+        currency = text.get("currency") or "USD"
+        if fault := unit_fault(text["unit"]) or currency_fault(currency):
+            raise ValueError(fault)
         unit = text["unit"]
         since = _day(text.get("from", ""))
         rate = Rate(
@@ -153,7 +178,7 @@ def _read_row(
     except ValueError as error:
         problems.append(f"line {line}: {error}")
         return None
-    return _Row(line, (text["provider"], text["model"]), rate, text.get("currency") or "USD", since)
+    return _Row(line, (text["provider"], text["model"]), rate, currency, since)
 
 
 def _money(text: str) -> Decimal:

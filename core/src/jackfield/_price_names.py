@@ -1,0 +1,68 @@
+"""Names in prices: of currencies, and of the units that are counted. A slip in one would silently price nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+__all__ = ["currency_fault", "unit_fault"]
+
+_COMMON: Final = ("USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD", "DBU", "credit", "credits")
+"""What is meant first where several are close. Some services keep accounts in units of their own."""
+
+_OTHERS: Final = (
+    "AED AFN ALL AMD AOA ARS AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CDF CLP COP CRC CUP "
+    "CVE CZK DJF DKK DOP DZD EGP ERN ETB FJD FKP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS IQD IRR ISK "
+    "JMD JOD KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR "
+    "MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG "
+    "SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX UYU UZS VES VND VUV "
+    "WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
+)
+"""Source: ISO 4217, list one, without funds and metals; as known in January 2026."""
+
+_UNITS: Final = (
+    *("input", "output", "reasoning", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h"),
+    *("input_audio", "output_audio", "input_image", "output_image", "input_audio_second"),
+    *("request", "second", "search_unit", "classification", "image", "web_search_request", "guard_token"),
+    *("DBU", "credit", "credits"),
+)
+"""What the providers of this repository count; others may count what they like, so only a likely slip is refused."""
+
+_PARTS: Final = ("input_", "output_", "cache_read_", "cache_write_")
+"""Parts of larger counts begin like this, and their names are much alike without being slips of one another."""
+
+
+def currency_fault(text: str) -> str | None:
+    """Say what is wrong with the name of a currency; None is nothing."""
+    if text in _COMMON or text in _OTHERS.split():
+        return None
+    meant = _meant(text, _COMMON) or _meant(text, _OTHERS.split())
+    hint = f"did you mean {meant!r}?" if meant else "write its code (ISO 4217), such as USD"
+    return f"unknown currency {text!r}; {hint}"
+
+
+def unit_fault(text: str) -> str | None:
+    """Say what is wrong with the name of a unit: that it is almost one that is counted; None is nothing."""
+    if text in _UNITS:
+        return None
+    # Counts are told as `output_tokens`, and priced as `output`.
+    plain = re.sub("_?tokens?$", "", text)
+    meant = plain if plain in _UNITS else _meant(plain, _UNITS, 0.9 if plain.startswith(_PARTS) else 0.7)
+    if meant is None and not plain:
+        meant = "input"
+    if meant is None or re.sub("[^0-9]", "", meant) != re.sub("[^0-9]", "", text):
+        return None
+    return f"unknown unit {text!r}; did you mean {meant!r}?"
+
+
+def _meant(text: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    import difflib  # for those who made a slip
+
+    by_lower = {name.lower(): name for name in known}
+    lower = text.lower()
+    if lower in by_lower:
+        return by_lower[lower]
+    begun = [name for name in by_lower if len(lower) > 1 and name.startswith(lower)]
+    close = begun or difflib.get_close_matches(lower, by_lower, n=1, cutoff=cutoff)
+    return by_lower[close[0]] if close else None
