@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Mapping
 from decimal import Decimal
@@ -101,6 +102,12 @@ def wrong_connection(table, *plugins, **parts):
     return wrong({"connections": {"a": {"provider": "acme", **table}}}, *plugins, **parts)
 
 
+@pytest.fixture
+def without_keyring(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keyring", None)
+
+
+@pytest.mark.usefixtures("without_keyring")
 class TestUnknownKeys:
     @pytest.mark.parametrize(
         ("config", "message"),
@@ -150,6 +157,26 @@ class TestUnknownKeys:
                 {"models": [{"id": "m", "price": {"input": "1", "currency": "usd"}}]},
                 "connections.a.models[0].price.currency: unknown currency 'usd'; did you mean 'USD'?",
             ),
+            (
+                {"headers": {"X-A": "keyring:a"}},
+                "connections.a.headers.X-A: it must be a reference that needs",
+            ),
+            (
+                {"headers": {"X-A": "keyring:a/b"}},
+                'connections.a.headers.X-A: keyring: references need the extra: pip install "jackfield[keyring]"',
+            ),
+            ({"api_key": "keyring:a/b"}, "connections.a.api_key: keyring: references need the extra"),
+            (
+                {"headers": {"X-A": "Bearer env:KEY"}},
+                "connections.a.headers.X-A: a reference stands alone: the variable holds the whole value",
+            ),
+            ({"headers": {"X-A": "a ${KEY}"}}, 'X-A: is sent as it stands; write "env:NAME"'),
+            (
+                {"headers": {"X-A": "a", "x-a": "b"}},
+                "connections.a.headers.x-a: stands twice; names of headers",
+            ),
+            ({"retry": 3}, "connections.a.retry: must be a table, not 3: retry = { attempts = 3 }"),
+            ({"timeout": "10"}, "connections.a.timeout: must be seconds or a table, not a string"),
             ({"rate": {"hours": "1"}}, "connections.a.rate.hours: unknown key; did you mean 'hour'?"),
         ],
     )
@@ -308,7 +335,7 @@ class TestSharedKeys:
         [
             ({"timeout": {"total": -1}}, "timeout.total: must be 0 or more, not -1"),
             ({"timeout": {"total": "1"}}, "timeout.total: must be a number, not a string"),
-            ({"timeout": "1"}, "timeout: must be a table"),
+            ({"timeout": "1"}, "timeout: must be seconds or a table"),
             ({"retry": {"attempts": 0}}, "retry.attempts: must be 1 or more"),
             ({"retry": {"attempts": True}}, "retry.attempts: must be a whole number, not true"),
             ({"unsupported": "ignore"}, 'unsupported: must be one of "error", "drop", not "ignore"'),

@@ -8,7 +8,7 @@ import traceback
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, read, streamed
 
-from jackfield import Bearer, JackfieldError, Mesh, Secret, Token, hookimpl
+from jackfield import Bearer, JackfieldError, Mesh, MissingCredentialError, Secret, Token, hookimpl
 from jackfield._registry import Registry
 from jackfield.testing import Answer, FakeProvider
 from jackfield.testing._fakes import FakeTransport
@@ -105,6 +105,14 @@ async def test_a_plan_shows_each_secret_by_where_it_is_from(server):
     assert plan.headers["X-Tenant"] == "<env:TENANT>"
     assert plan.headers["X-Team"] == "<secret>"
     assert plan.headers["X-Plain"] == "plain"
+
+
+async def test_a_header_whose_secret_is_not_there_is_named(server, monkeypatch):
+    monkeypatch.delenv("TENANT", raising=False)
+    async with mesh_for(server.url, headers={"X-Tenant": "env:TENANT"}) as mesh:
+        with pytest.raises(MissingCredentialError, match="headers.X-Tenant: the environment variable TENANT"):
+            await mesh.chat("c:m", "hi")
+    assert server.requests == []
 
 
 async def test_a_header_from_the_configuration_is_a_secret_too(server, monkeypatch):

@@ -58,13 +58,28 @@ def test_a_keyring_is_asked_for_service_and_name(monkeypatch):
     with pytest.raises(MissingCredentialError, match="name other"):
         Secret.parse("keyring:jackfield/other").reveal()
     with pytest.raises(ConfigurationError, match="keyring:service/name"):
-        Secret.parse("keyring:jackfield").reveal()
+        Secret(reference="keyring:jackfield").reveal()
 
 
 def test_a_keyring_that_is_not_installed_is_answered_with_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(MissingCredentialError, match=r"jackfield\[keyring\]"):
         Secret.parse("keyring:jackfield/acme").reveal()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("keyring:jackfield", "needs a service and a name: keyring:service/name"),
+        ("keyring:/acme", "needs a service and a name"),
+        ("env:${ACME_KEY}", "names a variable bare: env:NAME"),
+        ("env:ACME KEY", "names a variable bare"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_refused_when_it_is_read(text, said):
+    with pytest.raises(ConfigurationError, match="api_key must be a reference") as caught:
+        Secret.parse(text, key="api_key")
+    assert said in caught.value.message
 
 
 @pytest.mark.parametrize("text", [VALUE, "env:", f"envv:{VALUE}", "", f"ENV:{VALUE}"])

@@ -102,11 +102,20 @@ class _Static(_Nothing):
         return self._secrets
 
 
-async def reveal(secret: Secret) -> str:
-    """Resolve a secret without blocking the event loop: files and keyrings block, the rest does not."""
-    if secret.reference is None or secret.reference.startswith("env:"):
-        return secret.reveal()
-    return await asyncio.to_thread(secret.reveal)
+async def reveal(secret: Secret, where: str | None = None) -> str:
+    """Resolve a secret without blocking the event loop: files and keyrings block, the rest does not.
+
+    Raises:
+        MissingCredentialError: It is not there; says where it is wanted, if that is given.
+    """
+    try:
+        if secret.reference is None or secret.reference.startswith("env:"):
+            return secret.reveal()
+        return await asyncio.to_thread(secret.reveal)
+    except MissingCredentialError as error:
+        if where is None:
+            raise
+        raise MissingCredentialError(f"{where}: {error.message}") from error
 
 
 class _Fetched(_Nothing):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -13,6 +15,7 @@ from ._errors import ConfigurationError, MissingCredentialError
 __all__ = ["Secret", "secret"]
 
 _SCHEMES = ("env", "file", "keyring")
+NO_KEYRING: Final = 'keyring: references need the extra: pip install "jackfield[keyring]"'
 
 
 class Secret:
@@ -38,9 +41,8 @@ class Secret:
         if isinstance(text, Secret):
             return text
         scheme, colon, rest = text.partition(":")
-        if colon and scheme in _SCHEMES and not rest.strip():
-            wanted = {"env": "a variable's name", "file": "a path", "keyring": "service/name"}[scheme]
-            raise ConfigurationError(f'{key} must be a reference with {wanted} behind "{scheme}:"')
+        if colon and scheme in _SCHEMES:
+            _check_reference(scheme, rest.strip(), key)
         if not colon or scheme not in _SCHEMES or not rest:
             raise ConfigurationError(
                 f'{key} must be a reference, not the secret itself: write "env:NAME", "file:/path" or '
@@ -93,6 +95,28 @@ class Secret:
         return (_from_reference, (self._reference,))
 
 
+def _check_reference(scheme: str, rest: str, key: str) -> None:
+    """Refuse what could be resolved on no machine."""
+    if not rest:
+        wanted = {"env": "a variable's name", "file": "a path", "keyring": "service/name"}[scheme]
+        raise ConfigurationError(f'{key} must be a reference with {wanted} behind "{scheme}:"')
+    if scheme == "keyring" and not all(rest.partition("/")):
+        raise ConfigurationError(
+            f"{key} must be a reference that needs a service and a name: keyring:service/name"
+        )
+    if scheme == "env" and re.search(r"[\s${}=]", rest):
+        raise ConfigurationError(f"{key} must be a reference that names a variable bare: env:NAME")
+
+
+def has_keyring() -> bool:
+    """Say whether references to a keyring can be resolved here; imports nothing."""
+    if "keyring" in sys.modules:
+        return sys.modules["keyring"] is not None
+    from importlib.util import find_spec
+
+    return find_spec("keyring") is not None
+
+
 def _from_reference(reference: str) -> Secret:
     return Secret(reference=reference)
 
@@ -124,9 +148,7 @@ def _from_keyring(rest: str) -> str:
     try:
         import keyring
     except ImportError as error:
-        raise MissingCredentialError(
-            'keyring: references need the extra: pip install "jackfield[keyring]"'
-        ) from error
+        raise MissingCredentialError(NO_KEYRING) from error
     value: str | None = keyring.get_password(service, name)
     if not value:
         raise MissingCredentialError(f"the keyring has nothing for service {service}, name {name}")

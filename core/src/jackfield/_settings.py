@@ -14,10 +14,10 @@ import attrs
 
 from ._addresses import address_fault
 from ._errors import ConfigurationError, JackfieldError, PluginError
-from ._secrets import Secret
+from ._secrets import NO_KEYRING, Secret, has_keyring
 from ._suggest import closest
 
-__all__ = ["Reader", "example_of", "read_settings"]
+__all__ = ["Reader", "described", "example_of", "read_settings"]
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ class Reader:
         """Give a table; notes anything else, and gives an empty one."""
         if isinstance(value, Mapping):
             return value
-        self.wrong(where, f"must be a table, not {_described(value)}")
+        self.wrong(where, f"must be a table, not {described(value)}")
         return {}
 
     def settings(
@@ -148,7 +148,7 @@ class Reader:
             complete: False where something that it needs is wrong already: its keys are read and nothing is made.
         """
         if not isinstance(values, Mapping):
-            self.wrong(where, f"must be a table, not {_described(values)}")
+            self.wrong(where, f"must be a table, not {described(values)}")
             return None
         before = len(self.problems)
         hints = _hints(cls)
@@ -221,9 +221,12 @@ class Reader:
         if not isinstance(value, str | Secret):
             return self.wrong(where, f"must be {_WORDS[Secret]}, not {_type_word(value)}")
         try:
-            return self.anchored(Secret.parse(value, key="it"))
+            read = Secret.parse(value, key="it")
         except ConfigurationError as error:
             return self.wrong(where, error.message)
+        if (read.reference or "").startswith("keyring:") and not has_keyring():
+            return self.wrong(where, NO_KEYRING)
+        return self.anchored(read)
 
     def anchored(self, secret: Secret) -> Secret:
         """Let a relative `file:` reference start from the folder of the configuration."""
@@ -251,7 +254,7 @@ class Reader:
                 self.problems += attempt.problems  # says more than "must be this or that"
                 return INVALID
         wanted = " or ".join(_word(kind) for kind in rest)
-        return self.wrong(where, f"must be {wanted}, not {_described(value)}")
+        return self.wrong(where, f"must be {wanted}, not {described(value)}")
 
     def _choice(self, choices: tuple[Any, ...], value: Any, where: str) -> Any:
         for choice in choices:
@@ -262,7 +265,7 @@ class Reader:
 
     def _list(self, plain: Any, kinds: tuple[Any, ...], value: Any, where: str) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
-            return self.wrong(where, f"must be a list, not {_described(value)}")
+            return self.wrong(where, f"must be a list, not {described(value)}")
         kind = kinds[0] if kinds else Any
         read = [self.value(kind, item, f"{where}[{number}]") for number, item in enumerate(value)]
         if any(item is INVALID for item in read):
@@ -271,7 +274,7 @@ class Reader:
 
     def _mapping(self, kinds: tuple[Any, ...], value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
-            return self.wrong(where, f"must be a table, not {_described(value)}")
+            return self.wrong(where, f"must be a table, not {described(value)}")
         kind = kinds[1] if kinds else Any
         read = {key: self.value(kind, item, join(where, key)) for key, item in value.items()}
         return INVALID if any(item is INVALID for item in read.values()) else read
@@ -290,7 +293,7 @@ class Reader:
             and not (isinstance(value, bool) and kind is int)
         ):
             return value
-        return self.wrong(where, f"must be {_word(kind)}, not {_described(value)}")
+        return self.wrong(where, f"must be {_word(kind)}, not {described(value)}")
 
     def decimal(self, value: Any, where: str) -> Any:
         """Read an exact number: a string or an integer. A float has lost digits already, so it is an error."""
@@ -299,7 +302,7 @@ class Reader:
                 where, f'{value} is a float, which is not exact; write it as a string: "{value}"'
             )
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            return self.wrong(where, f"must be {_WORDS[Decimal]}, not {_described(value)}")
+            return self.wrong(where, f"must be {_WORDS[Decimal]}, not {described(value)}")
         try:
             number = Decimal(value)
         except InvalidOperation:
@@ -352,7 +355,8 @@ def _others(kind: Any) -> str:
     return f" (or {', '.join(str(word) for word in words)})" if words else ""
 
 
-def _described(value: Any) -> str:
+def described(value: Any) -> str:
+    """Say what a wrong value is, without showing what may be a secret."""
     # Strings are not shown: one that stands at the wrong key may be a secret.
     if isinstance(value, bool):
         return str(value).lower()
@@ -361,7 +365,7 @@ def _described(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     # Shown where a short word or number is expected, so that a misspelling can be seen.
-    return f'"{value}"' if isinstance(value, str) and len(value) <= 20 else _described(value)
+    return f'"{value}"' if isinstance(value, str) and len(value) <= 20 else described(value)
 
 
 def _type_word(value: Any) -> str:

@@ -14,7 +14,7 @@ from ._addresses import address_fault
 from ._options import UnsupportedPolicy
 from ._policies import RetryPolicy, TimeoutPolicy
 from ._secrets import Secret
-from ._settings import INVALID, Reader, join
+from ._settings import INVALID, Reader, described, join
 from ._value import Value
 
 __all__ = ["SHARED_KEYS", "SharedKeys", "read_shared_keys"]
@@ -23,6 +23,8 @@ P = TypeVar("P", TimeoutPolicy, RetryPolicy)
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """The name of a header. Source: RFC 9110, section 5.6.2."""
+_INSIDE: Final = re.compile(r"\w+ +(env|file|keyring):\S")
+_SHELL: Final = re.compile(r"\$\{\w+\}")
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -72,10 +74,18 @@ def _timeout(reader: Reader, value: Any, where: str, above: SharedKeys) -> Timeo
     # As in a call: a number is the seconds in total.
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = {"total": value}
+    if not isinstance(value, Mapping):
+        reader.wrong(
+            where, f"must be seconds or a table, not {described(value)}: timeout = {{ total = 600 }}"
+        )
+        return above.timeout
     return _policy(reader, value, where, above.timeout)
 
 
 def _retry(reader: Reader, value: Any, where: str, above: SharedKeys) -> RetryPolicy:
+    if not isinstance(value, Mapping):
+        reader.wrong(where, f"must be a table, not {described(value)}: retry = {{ attempts = 3 }}")
+        return above.retry
     return _policy(reader, value, where, above.retry)
 
 
@@ -126,7 +136,11 @@ def _ca_bundle(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
 def _headers(reader: Reader, value: Any, where: str, above: SharedKeys) -> Mapping[str, str | Secret]:
     headers = dict(above.headers)
     by_lower_name = {name.lower(): name for name in headers}
+    seen: set[str] = set()
     for name, text in reader.table(value, where).items():
+        if str(name).lower() in seen:
+            reader.wrong(join(where, name), "stands twice; names of headers have no case")
+        seen.add(str(name).lower())
         if not _TOKEN.fullmatch(str(name)):
             reader.wrong(
                 join(where, name), "is no name of a header: letters, digits and - (no space, no colon)"
@@ -148,6 +162,12 @@ def _header(reader: Reader, value: Any, where: str) -> Any:
     text = reader.value(str, value, where)
     if isinstance(text, str) and any(mark in text for mark in "\n\r\0"):
         return reader.wrong(where, "must be one line")
+    if isinstance(text, str) and _INSIDE.match(text):
+        return reader.wrong(
+            where, "a reference stands alone: the variable holds the whole value, Bearer and all"
+        )
+    if isinstance(text, str) and _SHELL.search(text):
+        return reader.wrong(where, 'is sent as it stands; write "env:NAME" for what a variable holds')
     return text
 
 

@@ -101,7 +101,7 @@ class HttpTransport:
             await prover.open()
         extra = {}
         for name, value in self._extra_headers.items():
-            extra[name] = await reveal(value) if isinstance(value, Secret) else value
+            extra[name] = await reveal(value, f"headers.{name}") if isinstance(value, Secret) else value
             if isinstance(value, Secret):
                 self._header_secrets.append(extra[name])
         if "aiohttp" not in sys.modules:

@@ -290,6 +290,17 @@ def test_validate_warns_of_secrets_that_are_not_there(command, monkeypatch):
     assert "made-up-key" not in again.stdout + again.stderr
 
 
+def test_validate_warns_of_headers_whose_secrets_are_not_there(command, monkeypatch):
+    monkeypatch.delenv("TENANT", raising=False)
+    command.configure('[connections.a]\nprovider = "fake"\nheaders = { X-Tenant = "env:TENANT", X-B = "b" }')
+    result = command("config", "validate")
+    assert result.exit_code == 0
+    assert (
+        "warning: connections.a.headers.X-Tenant: the environment variable TENANT is not set" in result.stderr
+    )
+    assert result.stderr.count("warning") == 1
+
+
 def uncommented(text):
     return "\n".join(line.removeprefix("# ") for line in text.splitlines())
 

@@ -112,19 +112,19 @@ def _missing_secrets(connection: ConnectionConfig) -> list[str]:
     from jackfield._secrets import Secret
 
     settings = connection.settings
-    if settings is None or not attrs.has(type(settings)):
-        return []
+    values: dict[str, Any] = {f"headers.{name}": value for name, value in connection.headers.items()}
+    if attrs.has(type(settings)):
+        values |= {field.name: getattr(settings, field.name) for field in attrs.fields(type(settings))}
     lines = []
-    for field in attrs.fields(type(settings)):
-        value = getattr(settings, field.name)
+    for key, value in values.items():
         # A keyring may ask a person to unlock it, which is more than a check may do.
         if isinstance(value, Secret) and not (value.reference or "").startswith("keyring:"):
             try:
                 value.reveal()
             except MissingCredentialError as error:
-                lines.append(f"connections.{connection.name}.{field.name}: {error.message}")
+                lines.append(f"connections.{connection.name}.{key}: {error.message}")
             except JackfieldError as error:
-                lines.append(f"connections.{connection.name}.{field.name}: {error}")
+                lines.append(f"connections.{connection.name}.{key}: {error}")
     return lines
 
 
