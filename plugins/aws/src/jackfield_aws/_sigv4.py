@@ -1,8 +1,9 @@
 """Signature Version 4: botocore's steps for what is intricate and seldom changes, the rest in a few lines.
 
-Imported in a thread, when a signer is first prepared. How an address is made canonical is botocore's
-own (`SigV4Auth`), kept per address; the day's key is kept per day; what is left per request is to sort some headers and
-to hash. botocore's `add_auth` does all of it for each request, and writes the session token to its debug log.
+Imported in a thread, when a signer is first prepared. How an address is made canonical is botocore's own
+(`SigV4Auth`), kept per address; what calls to one address have in common is kept, too, and the day's key; what is left
+per request is to hash. botocore's `add_auth` does all of it for each request, and writes the session token to its debug
+log.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from botocore.auth import SigV4Auth, _host_from_url
@@ -25,6 +26,16 @@ __all__ = ["SignatureV4"]
 _SIGNED: Final = frozenset({"host", "content-type", "content-md5", "accept"})
 _NOT_SIGNED: Final = "x-amzn-trace-id"
 """A tracing proxy may change it; so may proxies all other headers, which therefore are not signed either."""
+_DATE: Final = "x-amz-date"
+_FORMS_KEPT: Final = 256
+
+
+class _Form(NamedTuple):
+    """A canonical request around its date and before its body's hash, and the names of what is signed."""
+
+    before_date: str
+    after_date: str
+    names: str
 
 
 class SignatureV4:
@@ -43,6 +54,8 @@ class SignatureV4:
         self._access_key: str = keys.access_key
         self._secret_key: str = keys.secret_key
         self._day_key: tuple[str, bytes] = ("", b"")
+        self._instant: tuple[int, str] = (0, "")
+        self._forms: dict[tuple[Any, ...], _Form] = {}
 
     def headers(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, now: float | None = None
@@ -56,37 +69,58 @@ class SignatureV4:
             body: The bytes that are sent.
             now: When, in seconds since the epoch; the machine's time unless told.
         """
-        timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        timestamp = self._timestamp(int(time.time() if now is None else now))
         digest = hashlib.sha256(body).hexdigest()
         added = {"X-Amz-Date": timestamp}
         if self._token:
             added["X-Amz-Security-Token"] = self._token
         if self._service == "s3":
             added["X-Amz-Content-SHA256"] = digest
-        path, query, host = _place(url, raw=self._service == "s3")
-        signed = {"host": host, **_signed(headers), **{name.lower(): value for name, value in added.items()}}
-        names = sorted(signed)
-        canonical = "\n".join(
-            (
-                method.upper(),
-                path,
-                query,
-                *[f"{name}:{signed[name]}" for name in names],
-                "",
-                ";".join(names),
-                digest,
-            )
-        )
-        scope = f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"
-        hashed = hashlib.sha256(canonical.encode()).hexdigest()
-        signature = hmac.digest(
-            self._key(timestamp[:8]), f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashed}".encode(), "sha256"
-        ).hex()
+            form = self._form(method, url, {**headers, "X-Amz-Content-SHA256": digest})
+        else:
+            known = (method, url, *headers.items())
+            form = self._forms.get(known) or self._remember(known, self._form(method, url, headers))
+        canonical = f"{form.before_date}{timestamp}{form.after_date}{digest}".encode()
+        day = timestamp[:8]
+        scope = f"{day}/{self._region}/{self._service}/aws4_request"
+        hashed = hashlib.sha256(canonical).hexdigest()
+        said = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashed}"
+        signature = hmac.digest(self._key(day), said.encode(), "sha256").hex()
         added["Authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={self._access_key}/{scope}, "
-            f"SignedHeaders={';'.join(names)}, Signature={signature}"
+            f"SignedHeaders={form.names}, Signature={signature}"
         )
         return added
+
+    def _timestamp(self, second: int) -> str:
+        known, timestamp = self._instant
+        if known != second:
+            timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+            self._instant = second, timestamp
+        return timestamp
+
+    def _form(self, method: str, url: str, headers: Mapping[str, str]) -> _Form:
+        """Write the canonical request: all but the date, which is new each second, and the body's hash."""
+        path, query, host = _place(url, raw=self._service == "s3")
+        signed = {"host": host, **_signed(headers), _DATE: ""}
+        if self._token:
+            signed["x-amz-security-token"] = self._token
+        names = sorted(signed)
+        lines = [f"{name}:{signed[name]}" for name in names]
+        at = names.index(_DATE)
+        joined = ";".join(names)
+        return _Form(
+            before_date="\n".join((method.upper(), path, query, *lines[: at + 1])),
+            after_date="\n".join(("", *lines[at + 1 :], "", joined, "")),
+            names=joined,
+        )
+
+    def _remember(self, known: tuple[Any, ...], form: _Form) -> _Form:
+        """Keep what calls of one model to one address have in common; few are in use at a time."""
+        if len(self._forms) >= _FORMS_KEPT:
+            self._forms.clear()
+        self._forms[known] = form
+        return form
 
     def _key(self, day: str) -> bytes:
         """Give the key of a day; source: AWS, "Create a signed AWS API request", calculate the signature (2026)."""

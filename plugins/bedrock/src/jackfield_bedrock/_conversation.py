@@ -91,9 +91,7 @@ class Conversation:
             where = f"messages[{index}]"
             if message.name is not None:
                 self._writer.drop(f"{where}.name", "the service knows no names of participants", message.name)
-            # A blank text that is all there is stays: it keeps the turns in order, and some models take it.
-            lone = len(message.parts) == 1
-            blocks = [block for part in message.parts for block in self._part(part, where, lone=lone)]
+            blocks = self._blocks(message.parts, where)
             if message.role == "system":
                 tops += self._system(blocks, where, late=bool(written))
                 continue
@@ -120,6 +118,16 @@ class Conversation:
                 self._writer.refuse(where, why)
             self._writer.note(where, "emulated", wire="system", why=f"{why}: it was moved there")
         return blocks
+
+    def _blocks(self, parts: Sequence[Part], where: str) -> list[dict[str, Any]]:
+        # A blank text that is all there is stays: it keeps the turns in order, and some models take it.
+        lone = len(parts) == 1
+        if lone:
+            part = parts[0]
+            # What most messages are is not worth three generators.
+            if isinstance(part, Text) and part.text and part.provider_data is None and part.cache is None:
+                return [{"text": part.text}]
+        return [block for part in parts for block in self._part(part, where, lone=lone)]
 
     def _part(self, part: Part, where: str, *, lone: bool) -> Iterator[dict[str, Any]]:
         if isinstance(part, Text):

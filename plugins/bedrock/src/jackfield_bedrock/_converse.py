@@ -21,6 +21,7 @@ from jackfield import (
     Wire,
 )
 
+from ._conversation import Conversation
 from ._models import claude_name, row_of
 from ._paths import path_of
 from ._tools import FIELDS, put_reasoning, put_tools
@@ -126,8 +127,6 @@ def _wire(
 def _put_conversation(
     model: ModelRef, request: ChatRequest | CountRequest, writer: ParameterWriter, capabilities: Capabilities
 ) -> None:
-    from ._conversation import Conversation
-
     conversation = Conversation(
         model.known_as,
         writer,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Final
 
 import orjson
 
@@ -47,6 +47,7 @@ _STOPS: Final[Mapping[str, FinishReason]] = {
     INTERVENED: "content_filter",
 }
 _ANSWER: Final = frozenset({"output", "stopReason", "usage", "metrics"})
+_TEXT: Final = frozenset({"text"})
 _SERVER: Final = "server_tool_use"
 
 
@@ -90,14 +91,6 @@ class ConverseDecoder:
         self._detail: Any = None
         self._ended = False
         self._trace: Any = None
-        self._readers = {
-            "messageStart": self._nothing,
-            "contentBlockStart": self._block_start,
-            "contentBlockDelta": self._block_delta,
-            "contentBlockStop": self._block_stop,
-            "messageStop": self._message_stop,
-            "metadata": self._metadata,
-        }
 
     def start(self, head: Head) -> list[Event]:
         """Hear that the answer began; its id is in a header."""
@@ -118,7 +111,7 @@ class ConverseDecoder:
         name = frame.event
         if name is None:
             if "output" in event:
-                return list(self._whole(event))
+                return self._plain(event) or list(self._whole(event))
             name = next((key for key in self._readers if key in event), None)
             if name is None:
                 self._fail_by_key(event, frame)
@@ -127,7 +120,7 @@ class ConverseDecoder:
                 )
             event = event[name]
         reader = self._readers.get(name)
-        return [RawEvent(name, event)] if reader is None else list(reader(event))
+        return [RawEvent(name, event)] if reader is None else list(reader(self, event))
 
     def finish(self) -> list[Event]:
         """Check that the answer has its end, and that no guardrail stopped it.
@@ -142,7 +135,7 @@ class ConverseDecoder:
             raise MalformedResponseError("the answer has no stopReason")
         if self._stop == INTERVENED and not self._ended and is_blocked(self._trace):
             fail_blocked("".join(self._said), self._trace)
-        return list(self._finish())
+        return [] if self._ended else list(self._finish())
 
     def _nothing(self, event: Mapping[str, Any]) -> Iterator[Event]:
         return iter(())
@@ -266,6 +259,31 @@ class ConverseDecoder:
             if answer.get(name):
                 yield RawEvent(name, answer[name])
 
+    def _plain(self, answer: dict[str, Any]) -> list[Event] | None:
+        """Read an answer of one text and its counts, which is nearly every one; None for any other."""
+        content = answer["output"]["message"].get("content")
+        stop, usage = answer.get("stopReason"), answer.get("usage")
+        plain = (
+            type(content) is list
+            and len(content) == 1
+            and content[0].keys() == _TEXT
+            and type(content[0]["text"]) is str
+            and stop in _STOPS
+            and stop != INTERVENED
+            and usage
+            and answer.keys() <= _ANSWER
+            and self._json_tool is None
+        )
+        if not plain:
+            return None
+        self._stopped = self._ended = True
+        self._stop = stop
+        return [
+            TextDelta(content[0]["text"], 0, 0),
+            UsageUpdate(read_usage(usage), usage),
+            Finish(_STOPS[stop], 0, stop, None),
+        ]
+
     def _whole(self, answer: dict[str, Any]) -> Iterator[Event]:
         message = answer["output"]["message"]
         for index, block in enumerate(message.get("content") or ()):
@@ -298,6 +316,15 @@ class ConverseDecoder:
             yield from self._block_stop({"contentBlockIndex": index})
         else:
             yield PartAdded(RawPart("bedrock", dict(block)))
+
+    _readers: ClassVar[Mapping[str, Callable[[ConverseDecoder, Mapping[str, Any]], Iterator[Event]]]] = {
+        "messageStart": _nothing,
+        "contentBlockStart": _block_start,
+        "contentBlockDelta": _block_delta,
+        "contentBlockStop": _block_stop,
+        "messageStop": _message_stop,
+        "metadata": _metadata,
+    }
 
 
 def _told(value: Mapping[str, Any] | None) -> dict[str, Any]:

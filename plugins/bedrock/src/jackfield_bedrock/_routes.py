@@ -24,6 +24,8 @@ from jackfield import (
     Wire,
 )
 
+from ._converse import translate_chat
+from ._converse_decoder import ConverseDecoder
 from ._models import ROUTES, route_of, row_of
 from ._settings import MANTLE, mantle_url
 
@@ -54,8 +56,6 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
     elif not isinstance(request, ChatRequest):
         raise UnsupportedError(f"bedrock serves no {type(request).__name__}", parameter="kind")
     elif route == "converse":
-        from ._converse import translate_chat
-
         made = translate_chat(model, request, capabilities)
     elif route in ("invoke", "messages"):
         from ._native import translate_native
@@ -109,8 +109,6 @@ def decoder(wire: Wire) -> Decoder:
     """Give the decoder for the answer to a wire."""
     family = wire.meta.get("family")
     if family == "converse":
-        from ._converse_decoder import ConverseDecoder
-
         return ConverseDecoder(wire.meta.get("json_tool"), stream=wire.stream)
     if family == "openai":
         from jackfield_openai import decoder as openai_decoder

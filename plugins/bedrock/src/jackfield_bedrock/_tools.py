@@ -19,6 +19,7 @@ FIELDS: Final = "additionalModelRequestFields"
 _CHOICES: Final[Mapping[str, str]] = {"auto": "auto", "required": "any"}
 _JSON_TOOL: Final = "answer_in_json"
 _CONFIG: Final = "toolConfig"
+_MATTERS: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "response_format"})
 
 
 def put_tools(
@@ -34,6 +35,8 @@ def put_tools(
     Returns:
         The name of the tool through which an answer in JSON comes, if it comes through one.
     """
+    if _MATTERS.isdisjoint(writer.left) and not _tools_called(messages):
+        return None  # nearly every request
     given, choice = writer.take("tools"), _choice(writer)
     tools = [] if given is UNSET else _tools(given, writer)
     if tools and stream and row.get("streams_tools") is False:
@@ -127,7 +130,9 @@ def _tools_called(messages: Sequence[Message]) -> list[str]:
         for part in message.parts:
             if isinstance(part, ToolCall):
                 names[part.name] = None
-            found = found or isinstance(part, ToolCall | ToolResult)
+                found = True
+            elif isinstance(part, ToolResult):
+                found = True
     return list(names) or (["tool"] if found else [])
 
 

@@ -29,9 +29,10 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     get = usage.get
     read = get("cacheReadInputTokens")
     written = get("cacheWriteInputTokens")
-    details = {
+    rows = get("cacheDetails")
+    details = rows and {
         f"cache_write_{row['ttl']}_tokens": int(row["inputTokens"])
-        for row in get("cacheDetails") or ()
+        for row in rows
         if row.get("ttl") in ("5m", "1h") and row.get("inputTokens") is not None
     }
     return _usage(
