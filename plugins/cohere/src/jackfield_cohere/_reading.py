@@ -24,7 +24,15 @@ from jackfield import (
 from ._errors import fail, raise_failure
 from ._usage import read_usage
 
-__all__ = ["AnswerDecoder", "fail_by_reason", "read_citation", "read_logprobs", "read_meta", "reason_of"]
+__all__ = [
+    "AnswerDecoder",
+    "fail_by_reason",
+    "read_citation",
+    "read_logprobs",
+    "read_meta",
+    "read_warning",
+    "reason_of",
+]
 
 # Sources: API description, 2026-08-20 (v2); Python SDK 7.3.1 (v1 and generate, which say ERROR_TOXIC of text that
 # was deemed toxic and ERROR_LIMIT of text that reached the model's context). Bedrock has been recorded to write small.
@@ -59,9 +67,7 @@ class AnswerDecoder(abc.ABC):
         """Hear that the answer began; JSON instead of a stream is a whole answer."""
         if head.headers.get("content-type", "").startswith("application/json"):
             self._streamed = False
-        # A model that will be removed, say.
-        warning = head.headers.get("x-api-warning")
-        return [] if warning is None else [RawEvent("warning", warning)]
+        return read_warning(head)
 
     def feed(self, frame: Frame) -> list[Event]:
         """Read one event of a stream, or a whole answer."""
@@ -100,6 +106,12 @@ class AnswerDecoder(abc.ABC):
                 f"the answer has no {wanted}; it has {', '.join(value) or 'nothing'}"
             )
         yield RawEvent(str(kind), value)
+
+
+def read_warning(head: Head) -> list[Event]:
+    """Read what the service warns of in a header: a model that will be removed, say."""
+    warning = head.headers.get("x-api-warning")
+    return [] if warning is None else [RawEvent("warning", warning)]
 
 
 def fail_by_reason(raw: Any, told: Mapping[str, Any], problem: Any = None) -> None:

@@ -3,48 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from jackfield import (
     EmbeddingData,
     Event,
     Finish,
+    Head,
     MalformedResponseError,
     RawEvent,
     RerankScore,
     Started,
     TextDelta,
     TokensCounted,
+    WholeDecoder,
     vector_reader,
 )
 
-from ._reading import AnswerDecoder, read_meta
+from ._errors import raise_failure
+from ._reading import read_meta, read_warning
 
-__all__ = ["WholeDecoder", "decoder_of"]
+__all__ = ["decoder_of"]
 
 Reader = Callable[[Any], Iterator[Event]]
 
 
-class WholeDecoder(AnswerDecoder):
-    """Reads an answer that is one JSON object.
+class _WarnedDecoder(WholeDecoder):
+    """The core's decoder, and the warning that a header of the answer may hold."""
+
+    def start(self, head: Head) -> list[Event]:
+        return read_warning(head)
+
+
+def _read(field: str, read: Reader, value: Any) -> Iterator[Event]:
+    """Read an answer that must hold one field.
 
     Args:
         field: What the answer must hold.
         read: Gives the events of that field.
+        value: The answer.
+
+    Raises:
+        FailureInStream: It is the message of an error.
+        MalformedResponseError: It does not hold the field.
     """
-
-    def __init__(self, field: str, read: Reader) -> None:
-        super().__init__()
-        self._field = field
-        self._reader = read
-
-    def _read(self, value: dict[str, Any]) -> Iterator[Event]:
-        self._ended = True
-        if value.get(self._field) is None:
-            yield from self._unknown(None, value, self._field)
-        yield Started(value.get("id"))
-        yield from self._reader(value[self._field])
-        yield from read_meta(value)
+    if not isinstance(value, dict):
+        raise MalformedResponseError("the answer is no JSON object")
+    raise_failure(value)
+    if value.get(field) is None:
+        raise MalformedResponseError(f"the answer has no {field}; it has {', '.join(value) or 'nothing'}")
+    yield Started(value.get("id"))
+    yield from read(value[field])
+    yield from read_meta(value)
 
 
 def _summary(text: str) -> Iterator[Event]:
@@ -85,4 +96,4 @@ _READERS: Final[Mapping[str, tuple[str, Reader]]] = {
 
 def decoder_of(api: str) -> WholeDecoder:
     """Give the decoder of embed, rerank, summarize or tokenize."""
-    return WholeDecoder(*_READERS[api])
+    return _WarnedDecoder(partial(_read, *_READERS[api]))
