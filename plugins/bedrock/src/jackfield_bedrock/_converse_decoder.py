@@ -262,27 +262,18 @@ class ConverseDecoder:
     def _plain(self, answer: dict[str, Any]) -> list[Event] | None:
         """Read an answer of one text and its counts, which is nearly every one; None for any other."""
         content = answer["output"]["message"].get("content")
+        if type(content) is not list or len(content) != 1 or content[0].keys() != _TEXT:
+            return None
         stop, usage = answer.get("stopReason"), answer.get("usage")
-        plain = (
-            type(content) is list
-            and len(content) == 1
-            and content[0].keys() == _TEXT
-            and type(content[0]["text"]) is str
-            and stop in _STOPS
-            and stop != INTERVENED
-            and usage
-            and answer.keys() <= _ANSWER
-            and self._json_tool is None
-        )
-        if not plain:
+        reason = _STOPS.get(stop or "")
+        if reason is None or stop == INTERVENED or not usage or self._json_tool is not None:
+            return None
+        if not answer.keys() <= _ANSWER or type(content[0]["text"]) is not str:
             return None
         self._stopped = self._ended = True
         self._stop = stop
-        return [
-            TextDelta(content[0]["text"], 0, 0),
-            UsageUpdate(read_usage(usage), usage),
-            Finish(_STOPS[stop], 0, stop, None),
-        ]
+        counted = UsageUpdate(read_usage(usage), usage)
+        return [TextDelta(content[0]["text"], 0, 0), counted, Finish(reason, 0, stop, None)]
 
     def _whole(self, answer: dict[str, Any]) -> Iterator[Event]:
         message = answer["output"]["message"]
