@@ -30,7 +30,7 @@ ProviderData: TypeAlias = Mapping[str, Any]
 """What one provider wants back as it gave it, by provider id; other providers never see it."""
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(slots=False, eq=False, repr=False)
 class Text(Value):
     """Plain text.
 
@@ -210,7 +210,7 @@ def _parts(value: str | Part | Iterable[str | Part]) -> tuple[Part, ...]:
     return (value,)
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(slots=False, eq=False, repr=False)
 class Message(Value):
     """One turn of a conversation.
 

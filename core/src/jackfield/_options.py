@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -111,19 +110,17 @@ class Options:
 
     def given(self) -> dict[str, Any]:
         """Give the options that the caller gave, by name; policies and `extra` left out."""
-        return {
-            name: value
-            for name, value in zip(PARAMETER_NAMES, _values_of(self), strict=True)
-            if value is not UNSET
-        }
+        given = {name: value for name, value in self.__dict__.items() if value is not UNSET}
+        for policy in _POLICIES:
+            del given[policy]
+        return given
 
 
+_POLICIES: Final = ("extra", "unsupported", "emulate")
 PARAMETER_NAMES: Final[tuple[str, ...]] = tuple(
-    field.name for field in attrs.fields(Options) if field.name not in {"extra", "unsupported", "emulate"}
+    field.name for field in attrs.fields(Options) if field.name not in _POLICIES
 )
 """Every option that a provider may honour or not."""
-
-_values_of = attrgetter(*PARAMETER_NAMES)
 
 
 def normalise_stop(stop: str | Sequence[str]) -> tuple[str, ...]:
