@@ -127,3 +127,32 @@ def test_what_an_entry_names_is_imported(
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     loaded = next(entry for entry in found_entry_points("jackfield.") if entry.name == "acme").load()
     assert getattr(loaded, "__name__", None) == expected
+
+
+UNREADABLE = [
+    b"[jackfield.providers.v1]\n\xff\xfe = x\n",
+    b"[jackfield.providers.v1\n\xff = = =\n",
+    "[jackfield.providers.v1]\nacme = acme_plugin\n".encode("utf-16"),
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_damaged_record_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    (install(tmp_path, "broken-one") / "entry_points.txt").write_bytes(text)
+    (install(tmp_path, "broken-two") / "METADATA").write_bytes(b"Name: \xff\xfe\n")
+    install(tmp_path, "jackfield-acme")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert (GROUP, "acme", "acme_plugin", "jackfield-acme", "1.0") in as_we_say()
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_damaged_record_hides_no_other_where_importlib_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    (install(tmp_path, "broken-one") / "entry_points.txt").write_bytes(text)
+    install(tmp_path, "jackfield-acme")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr("jackfield._entry_points._is_all_in_folders", lambda: False)
+    assert (GROUP, "acme", "acme_plugin", "jackfield-acme", "1.0") in as_we_say()

@@ -101,7 +101,8 @@ def _normalised(name: str) -> str:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        # One damaged record, of whatever is installed beside us, must not take all plugins away.
+        return file.read_text("utf-8", errors="replace")
     except OSError:  # most distributions have no entry points
         return ""
 
@@ -127,13 +128,15 @@ def _as_importlib_says(prefix: str) -> list[FoundEntryPoint]:
     found: list[FoundEntryPoint] = []
     seen: set[str] = set()
     for distribution in distributions():
-        key = _normalised(distribution.name or "")
-        if key in seen:
+        try:
+            key = _normalised(distribution.name or "")
+            entries = () if key in seen else distribution.entry_points
+        except Exception:  # noqa: S112 -- a damaged record, and whoever keeps it may raise anything
             continue
         seen.add(key)
         found += [
             _OfDistribution(entry.group, entry.name, entry.value, distribution)
-            for entry in distribution.entry_points
+            for entry in entries
             if entry.group.startswith(prefix)
         ]
     return found
