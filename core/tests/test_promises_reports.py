@@ -146,7 +146,7 @@ async def test_zero_and_empty_are_given(server, name, value):
 async def test_extra_goes_to_its_provider_alone(server):
     server.route("POST", "/chat", hello())
     async with mesh_for(server.url) as mesh:
-        reply = await mesh.chat("c:m", "hi", extra={"plain": {"deep": {"x": 1}}, "other": {"y": 2}})
+        reply = await mesh.chat("c:m", "hi", extra={"plain": {"deep": {"x": 1}}, "openai": {"y": 2}})
     assert server.requests[0].json["deep"] == {"x": 1}
     assert "y" not in server.requests[0].json
     assert reply.parameters["extra.plain.deep"].fate == "sent"

@@ -16,6 +16,7 @@ from ._credentials import Credentials, read_credentials
 from ._deployments import find_underlying, resolve_capabilities
 from ._entries import ModelEntry, read_entries
 from ._errors import ConfigurationError, JackfieldError, PluginError
+from ._extras import declared_faults
 from ._middleware import MiddlewareKind
 from ._money import read_rate
 from ._options import UnsupportedPolicy
@@ -171,6 +172,7 @@ class _Loader:
             connection = self._connection(str(name), value, join("connections", name))
             if connection is not None:
                 connections[connection.name] = connection
+        self.reader.problems += declared_faults(self.registry, connections.values())
         return MeshConfig(
             connections=connections,
             aliases=self._aliases(tables["aliases"], connections, tables["connections"]),

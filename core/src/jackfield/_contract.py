@@ -48,7 +48,7 @@ class ProviderInfo(Value):
         model_keys: An attrs class whose fields are the plugin's own keys of an entry in `models`, or None.
         requires_models: `models` must be declared, because ids are the customer's own (deployments).
         related: Ids of providers (of plugins this one depends on) whose tables an `underlying` without a
-            provider is looked up in too.
+            provider is looked up in too. `extra` of a call may name them.
         docs: Address or name of its documentation page.
     """
 

@@ -66,6 +66,7 @@ class Mesh:
         self._open: dict[str, Connection] = {}
         self._entered = False
         self._built: dict[str, Middleware] = {}
+        self._extra_ids: frozenset[str] | None = None
 
     @classmethod
     def from_config(
@@ -367,6 +368,8 @@ class Mesh:
             entry = looked_up.entry
             if entry is not None and entry.options:
                 given = {**entry.options, **given}
+            if "extra" in given:
+                self._check_extra(given["extra"], connection)
             request = make(given, given.pop("unsupported", connection.config.unsupported))
         except JackfieldError as error:
             raise connection.filled(error, model_id)  # noqa: B904 -- the same error, filled
@@ -381,6 +384,24 @@ class Mesh:
             stream=request.stream,
         )
         return call, timeout
+
+    def _check_extra(self, extra: Any, connection: Connection) -> None:
+        """Refuse ids that nobody can mean.
+
+        Raises:
+            ConfigurationError: Names the id, and the closest.
+        """
+        if not isinstance(extra, Mapping):
+            return  # which is told with the types of all options
+        from ._extras import extra_fault, extra_ids
+
+        if self._extra_ids is None:
+            self._extra_ids = extra_ids(self._registry, self._config.connections.values())
+        fault = extra_fault(
+            extra, self._extra_ids, connection.config.provider_id, only_slips=bool(self._middlewares)
+        )
+        if fault is not None:
+            raise ConfigurationError(f"extra{fault}")
 
     def _resolve(self, target: str) -> list[tuple[Connection, str]]:
         """Turn a target into connections and model ids.

@@ -79,7 +79,8 @@ class Options:
         reasoning: `Reasoning`.
         user: An id (str) of the end user.
         suffix: Text (str) that follows the completion (text completion only).
-        extra: Provider id to a mapping that is merged into that provider's wire body.
+        extra: Provider id to a mapping that is merged into that provider's wire body. Ids of other providers are
+            left alone, for one call may go to several; an id that nobody has is a `ConfigurationError`.
         unsupported: What happens to what the model cannot honour.
         emulate: Whether a kind of request may be emulated by another.
     """

@@ -120,7 +120,7 @@ async def test_calls_that_differ_are_asked_each(one, other):
         ({"stop": ["a"]}, {"stop": ("a",)}),
         ({"user": "ann"}, {"user": "bob"}),
         ({"timeout": 5}, {"timeout": 9}),
-        ({"extra": {"elsewhere": {"a": 1}}}, {}),
+        ({"extra": {"openai": {"a": 1}}}, {}),
         ({"tools": [Tool("look", cache="5m")]}, {"tools": [Tool("look")]}),
         (
             {"response_format": {"type": "object", "properties": {}}},

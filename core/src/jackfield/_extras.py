@@ -1,0 +1,67 @@
+"""Whom `extra` may name: one call may go to several providers, and each takes what is under its own id."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ._suggest import closest
+
+if TYPE_CHECKING:
+    from ._config import ConnectionConfig
+    from ._registry import Registry
+
+__all__ = ["declared_faults", "extra_fault", "extra_ids"]
+
+_READING_MIDDLEWARES = ("cache",)
+"""Ours that read `extra` as a provider does; a call may name one where it is not installed."""
+
+
+def extra_ids(registry: Registry, connections: Iterable[ConnectionConfig]) -> frozenset[str]:
+    """Give every id that may stand in `extra`: installed, declared, of a dialect, of this project, of a middleware."""
+    from ._registry import OUR_PROVIDERS
+
+    ids = {*registry.provider_ids(), *OUR_PROVIDERS, *registry.names("middleware"), *_READING_MIDDLEWARES}
+    for connection in connections:
+        ids.add(connection.provider_id)
+        if connection.provider is not None:
+            ids.update(connection.provider.info.related)
+    return frozenset(ids)
+
+
+def declared_faults(registry: Registry, connections: Collection[ConnectionConfig]) -> Iterator[str]:
+    """Say what is wrong with `extra` in the declared options of models; it takes all connections to know."""
+    known = None
+    for connection in connections:
+        for entry in connection.models or ():
+            extra = entry.options.get("extra")
+            if not isinstance(extra, Mapping):
+                continue
+            known = extra_ids(registry, connections) if known is None else known
+            fault = extra_fault(extra, known, connection.provider_id)
+            if fault is not None:
+                yield f"connections.{connection.name}.models[{entry.id}].options.extra{fault}"
+
+
+def extra_fault(
+    extra: Mapping[Any, Any], known: frozenset[str], provider: str, *, only_slips: bool = False
+) -> str | None:
+    """Say what is wrong with the ids of `extra`; None is nothing.
+
+    Args:
+        extra: What the caller wrote.
+        known: Ids that may stand in it.
+        provider: The id that its call goes to.
+        only_slips: Middlewares of the program are there, which may read names of their own.
+    """
+    for name, value in extra.items():
+        if name in known:
+            if not isinstance(value, Mapping):
+                return f".{name} must be a mapping, got {value!r}"
+            continue
+        hint = closest(str(name).lower(), known)
+        if hint.startswith("; did you mean"):
+            return f": there is no provider {name!r}{hint}"
+        if not only_slips:
+            return f': there is no provider {name!r}; write extra={{"{provider}": {{...}}}}'
+    return None
