@@ -130,9 +130,12 @@ def _by_status(failure: Failure, text: str, status: Any, code: str | None) -> Ja
     if status in (400, 413, 422, 424):
         cls = ContextLengthExceededError if _TOO_LONG.search(text) else InvalidRequestError
         return _made(cls, failure, text, code)
-    if status in (429, 503):
-        return _made(RateLimitError if status == 429 else OverloadedError, failure, text, code)
-    return _made(ServerError, failure, text, code)
+    if not isinstance(status, int) or status < 400:
+        return _made(ServerError, failure, text, code)
+    # A container has no statuses of its own: 404 for a model that it does not have, 504 for one that is too slow.
+    made = error_from_status(attrs.evolve(failure, status=status), message=text, code=code)
+    made.status = failure.status
+    return made
 
 
 def _container_text(original: str) -> str:
