@@ -1,14 +1,18 @@
-"""Use local models for a long time and badly: `nox -s soak`, or `nox -s soak -- --minutes 5`.
+"""Use local models for a long time and badly: `nox -s soak`, or `nox -s soak -- --minutes 5 --connections shared`.
 
 Clients join at random, leave in the middle, cancel, ask for too much, and now and then come all at once. After each
 round everything must be quiet again: every request answered or refused with an error that says why, no slot taken, the
 same answer to the same question as at the start, and no more memory, threads or open files than after the first rounds.
+
+Of memory, two figures are told: what the process has, and what malloc gave out and nobody gave back. Only the second can
+show a leak; the first grows further, because freed pieces lie between those in use, in each of glibc's arenas.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import os
 import random
@@ -20,7 +24,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import attrs
 
 import jackfield as jf
 from jackfield import Mesh
@@ -32,6 +38,7 @@ CLIENTS = 20
 ROUND_SECONDS = 15.0
 STUCK_SECONDS = 120.0
 CONTEXT = 128
+CONNECTIONS = ["shared", "concat", "fleeting"]
 PROBE = "Say it again, please."
 # What a client may be told, beside an answer. Whatever else is raised is a fault.
 REFUSALS = (
@@ -57,8 +64,8 @@ def folders(place: Path) -> dict[str, Path]:
     }
 
 
-def config(made: dict[str, Path]) -> dict[str, Any]:
-    """Declare a connection a model, and one whose model goes whenever it is idle."""
+def config(made: dict[str, Path], wanted: list[str]) -> dict[str, Any]:
+    """Declare a connection a model, and one whose model goes whenever it is idle; those that are wanted."""
     keys = {"provider": "onnx", "device": "cpu", "offline": True, "retry": {"attempts": 1}}
     keys |= {"slots": 4, "max_queue": 12, "queue_timeout": 0.25, "max_context": CONTEXT}
 
@@ -69,13 +76,12 @@ def config(made: dict[str, Path]) -> dict[str, Any]:
             **more,
         }
 
-    return {
-        "connections": {
-            "shared": one(made["shared"]),
-            "concat": one(made["concat"]),
-            "fleeting": one(made["shared"], keep_alive=0.02),
-        }
+    declared = {
+        "shared": one(made["shared"]),
+        "concat": one(made["concat"]),
+        "fleeting": one(made["shared"], keep_alive=0.02),
     }
+    return {"connections": {name: declared[name] for name in wanted}}
 
 
 class Soak:
@@ -202,19 +208,47 @@ def busy() -> list[str]:
     return [str(one) for one in found if one.busy]
 
 
-def footprint() -> tuple[float, int, int]:
-    """Give megabytes in memory, threads and open files."""
+@attrs.frozen
+class Footprint:
+    """What the process holds: megabytes in memory, megabytes in use by malloc, threads, open files."""
+
+    resident: float
+    in_use: float
+    threads: int
+    files: int
+
+
+class _Malloc(ctypes.Structure):
+    """glibc's `struct mallinfo2`: ten numbers."""
+
+    _fields_: ClassVar = [("told", ctypes.c_size_t * 10)]
+
+
+def footprint() -> Footprint:
+    """Measure after everything that is freed was given back."""
     from jackfield_onnx._runtime import give_memory_back
 
     gc.collect()
     give_memory_back()  # what glibc keeps of freed pieces is no leak
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6, threading.active_count(), len(os.listdir("/proc/self/fd"))
+    return Footprint(pages * 4096 / 1e6, in_use(), threading.active_count(), len(os.listdir("/proc/self/fd")))
 
 
-async def soak(minutes: float, seed: int) -> int:
+def in_use() -> float:
+    """Give the megabytes that malloc gave out and that were not freed; 0 where the C library does not tell."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo2"):
+        return 0.0
+    library.mallinfo2.restype = _Malloc
+    told = library.mallinfo2()
+    return (
+        told.uordblks + told.hblkhd
+    ) / 1e6  # pieces of the arenas, and pieces that have a mapping of their own
+
+
+async def soak(minutes: float, seed: int, wanted: list[str]) -> int:
     with tempfile.TemporaryDirectory() as temporary:
-        made = config(folders(Path(temporary)))
+        made = config(folders(Path(temporary)), wanted)
         async with Mesh.from_config(made) as mesh:
             return await rounds(Soak(mesh, seed, list(made["connections"])), minutes)
 
@@ -223,7 +257,7 @@ async def rounds(run: Soak, minutes: float) -> int:
     expected = {connection: await run.probe(connection) for connection in run.connections}
     ticker = asyncio.create_task(run.tick())
     ends = time.monotonic() + minutes * 60
-    seen: list[tuple[float, int, int]] = []
+    seen: list[Footprint] = []
     while time.monotonic() < ends and len(run.faults) < 20:
         until = min(ends, time.monotonic() + ROUND_SECONDS)
         await asyncio.gather(*(run.client(until) for _ in range(CLIENTS)), run.crowd(until))
@@ -237,29 +271,38 @@ async def rounds(run: Soak, minutes: float) -> int:
                 )
         await asyncio.sleep(0.2)
         seen.append(footprint())
-        megabytes, threads, files = seen[-1]
+        now = seen[-1]
         print(
-            f"round {len(seen)}: {sum(run.outcomes.values())} requests, {megabytes:.0f} MB, {threads} threads, "
-            f"{files} files, {len(run.faults)} faults",
+            f"round {len(seen)}: {sum(run.outcomes.values())} requests, {now.resident:.1f} MB ({now.in_use:.1f} in "
+            f"use), {now.threads} threads, {now.files} files, {len(run.faults)} faults",
             flush=True,
         )
     ticker.cancel()
     return report(run, seen)
 
 
-def report(run: Soak, seen: list[tuple[float, int, int]]) -> int:
+def report(run: Soak, seen: list[Footprint]) -> int:
     # The first rounds fill buffers and pools; after them nothing may grow.
     settled = seen[len(seen) // 4]
-    late = [statistics.median(column) for column in zip(*seen[-3:], strict=True)]
-    for what, before, after, slack in zip(
-        ("megabytes", "threads", "open files"), settled, late, (15 + 0.05 * settled[0], 2, 4), strict=True
+    late = Footprint(
+        *(statistics.median(column) for column in zip(*map(attrs.astuple, seen[-3:]), strict=True))
+    )
+    for what, slack in (
+        ("resident", 15 + 0.05 * settled.resident),
+        ("in_use", 4),
+        ("threads", 2),
+        ("files", 4),
     ):
+        before, after = getattr(settled, what), getattr(late, what)
         if after > before + slack:
-            run.faults.append(f"{what} grew from {before:.0f} to {after:.0f}")
+            run.faults.append(f"{what} grew from {before:.1f} to {after:.1f}")
     print("\n" + "\n".join(f"{count:8}  {what}" for what, count in sorted(run.outcomes.items())))
     p50, p99, p999 = (late_by(run.lags, share) for share in (0.5, 0.99, 0.999))
     print(f"\nlag of the event loop: p50 {p50:.1f} ms, p99 {p99:.1f} ms, p99.9 {p999:.1f} ms")
-    print(f"memory {settled[0]:.0f} -> {late[0]:.0f} MB, threads {settled[1]} -> {late[1]:.0f}")
+    print(
+        f"memory {settled.resident:.1f} -> {late.resident:.1f} MB, in use {settled.in_use:.1f} -> {late.in_use:.1f}"
+    )
+    print(f"threads {settled.threads} -> {late.threads:.0f}, open files {settled.files} -> {late.files:.0f}")
     unanswered = {name for name in run.outcomes if "FAULT" in name or "STUCK" in name}
     for fault in run.faults[:20]:
         print(f"FAULT: {fault}", file=sys.stderr)
@@ -281,8 +324,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--connections", nargs="+", choices=CONNECTIONS, default=CONNECTIONS)
     arguments = parser.parse_args()
-    raise SystemExit(asyncio.run(soak(arguments.minutes, arguments.seed)))
+    raise SystemExit(asyncio.run(soak(arguments.minutes, arguments.seed, arguments.connections)))
 
 
 if __name__ == "__main__":
