@@ -240,10 +240,9 @@ def in_use() -> float:
     if not hasattr(library, "mallinfo2"):
         return 0.0
     library.mallinfo2.restype = _Malloc
-    told = library.mallinfo2()
-    return (
-        told.uordblks + told.hblkhd
-    ) / 1e6  # pieces of the arenas, and pieces that have a mapping of their own
+    told = library.mallinfo2().told
+    mapped, in_arenas = told[4], told[7]  # hblkhd, uordblks
+    return float(mapped + in_arenas) / 1e6
 
 
 async def soak(minutes: float, seed: int, wanted: list[str]) -> int:
