@@ -8,10 +8,18 @@ from jackfield import CredentialKind
 
 from ._answers import identity_error
 from ._identity import AwsIdentity, default_identity
-from ._settings import AwsCredentials
+from ._settings import AwsCredentials, region_fault
 from ._signer import AwsSigner
 
-__all__ = ["CREDENTIALS", "AwsCredentials", "AwsIdentity", "AwsSigner", "default_identity", "identity_error"]
+__all__ = [
+    "CREDENTIALS",
+    "AwsCredentials",
+    "AwsIdentity",
+    "AwsSigner",
+    "default_identity",
+    "identity_error",
+    "region_fault",
+]
 
 CREDENTIALS: Final = CredentialKind(AwsCredentials, AwsIdentity)
 """The kind `aws` of `[credentials]`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +11,12 @@ import attrs
 
 from jackfield import ConfigurationError, Secret, secret
 
-__all__ = ["AwsCredentials"]
+__all__ = ["AwsCredentials", "region_fault"]
 
-_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
-_ROLE: Final = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/[\w+=,.@/-]+")
-_SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}")
+_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}")
+_ROLE: Final = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+_SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _DURATIONS: Final = (900, 43_200)
 """Seconds that STS lends a role for. Source: AWS STS API reference, AssumeRole (2026-11-22)."""
 
@@ -57,41 +59,54 @@ class AwsCredentials:
     sso_oidc_url: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
-        self._check_source()
-        self._check_role()
-        if self.region is not None and not _REGION.fullmatch(self.region):
-            raise ConfigurationError(f'region must be a region such as "eu-central-1", not {self.region!r}')
-        for key in ("sts_url", "sso_url", "sso_oidc_url"):
-            value = getattr(self, key)
-            if value is not None and not value.startswith(("http://", "https://")):
-                raise ConfigurationError(f"{key} must begin with http:// or https://, got {value!r}")
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
 
-    def _check_source(self) -> None:
+    def _faults(self) -> Iterator[str]:
+        yield from self._source_faults()
+        yield from self._role_faults()
+        if self.region is not None and (fault := region_fault(self.region)):
+            yield fault
+        for key in ("sts_url", "sso_url", "sso_oidc_url"):
+            address = getattr(self, key)
+            if address is not None and not address.startswith(("http://", "https://")):
+                yield f"{key} must begin with http:// or https://, got {address!r}"
+        if self.profile is not None and not self.profile.strip():
+            yield "profile is empty; write a profile's name, or leave it out"
+
+    def _source_faults(self) -> Iterator[str]:
         if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ConfigurationError("access_key_id and secret_access_key belong together; write both")
+            yield "access_key_id and secret_access_key belong together; write both"
         if self.session_token is not None and self.access_key_id is None:
-            raise ConfigurationError("session_token needs access_key_id and secret_access_key")
+            yield "session_token needs access_key_id and secret_access_key"
         sources = (self.profile, self.access_key_id, self.web_identity_token_file)
         if sum(source is not None for source in sources) > 1:
-            raise ConfigurationError(
-                "has several identities in it; write profile, or access_key_id, or web_identity_token_file"
-            )
+            yield "has several identities in it; write profile, or access_key_id, or web_identity_token_file"
 
-    def _check_role(self) -> None:
+    def _role_faults(self) -> Iterator[str]:
         if self.role_arn is None:
             given = ("external_id", "role_session_name", "duration", "web_identity_token_file")
             useless = [key for key in given if getattr(self, key) is not None]
             if useless:
-                raise ConfigurationError(f"{' and '.join(useless)} need role_arn")
-            return
-        if not _ROLE.fullmatch(self.role_arn):
-            raise ConfigurationError(
-                f'role_arn must be a role\'s ARN ("arn:aws:iam::123456789012:role/name"), not {self.role_arn!r}'
-            )
+                yield f"{' and '.join(useless)} need role_arn"
+        elif not _ROLE.fullmatch(self.role_arn):
+            yield f'role_arn must be a role\'s ARN ("arn:aws:iam::123456789012:role/name"), not {self.role_arn!r}'
+        if self.external_id is not None and not _EXTERNAL_ID.fullmatch(self.external_id):
+            yield "external_id must be 2 to 1224 letters, digits and any of _+=,.@:/-"
         if self.role_session_name is not None and not _SESSION_NAME.fullmatch(self.role_session_name):
-            raise ConfigurationError("role_session_name must be 2 to 64 letters, digits and any of _+=,.@-")
+            yield "role_session_name must be 2 to 64 letters, digits and any of _+=,.@-"
         if self.duration is not None and not _DURATIONS[0] <= self.duration <= _DURATIONS[1]:
-            raise ConfigurationError(f"duration must be {_DURATIONS[0]} to {_DURATIONS[1]} seconds")
+            yield f"duration must be {_DURATIONS[0]} to {_DURATIONS[1]} seconds, not {self.duration}"
         if self.web_identity_token_file is not None and self.external_id is not None:
-            raise ConfigurationError("external_id is not for web identities; leave it out")
+            yield "external_id is not for web identities; leave it out"
+
+
+def region_fault(region: str) -> str | None:
+    """Say what is wrong with how a region is written; one that nobody has heard of is nothing wrong."""
+    if _REGION.fullmatch(region):
+        return None
+    # Written large, or an availability zone ("eu-central-1a").
+    near = next((name for name in (region.strip().lower(), region[:-1]) if _REGION.fullmatch(name)), None)
+    hint = "" if near is None else f'; write "{near}"'
+    return f'region must be a region such as "eu-central-1", not {region!r}{hint}'

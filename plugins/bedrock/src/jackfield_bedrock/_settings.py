@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
 
 import attrs
 
 from jackfield import Auth, ConfigurationError, HttpAccess, Secret, StaticHeader, secret
-from jackfield_aws import AwsIdentity, default_identity
+from jackfield_aws import AwsIdentity, default_identity, region_fault
 
 __all__ = ["MANTLE", "BedrockSettings", "ModelKeys", "access", "control_url", "mantle_url"]
 
@@ -18,7 +18,14 @@ MANTLE: Final = "mantle"
 """The name of the proof of identity for the newer OpenAI-shaped endpoint, which is signed for by another name."""
 
 _BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
-_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+_PROFILE: Final = re.compile(r"[a-z]{2,}(-[a-z]+)*\.?|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:\d*:\S+", re.ASCII)
+# Source: AWS's service model in botocore 1.44.5 (2026-11): GuardrailIdentifier, GuardrailVersion, RequestMetadata.
+_GUARDRAIL: Final = re.compile(
+    r"[a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+"
+)
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
+_LABEL: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}", re.ASCII)
+_MOST_LABELS: Final = 16
 _TRACES: Final = {"enabled": "ENABLED", "disabled": "DISABLED", "enabled_full": "ENABLED_FULL"}
 
 
@@ -58,32 +65,60 @@ class BedrockSettings:
     inference_profile: str | None = None
     guardrail_id: str | None = None
     guardrail_version: str | None = None
-    guardrail_trace: str | None = None
-    guardrail_stream: str | None = None
-    service_tier: str | None = None
-    latency: str | None = None
+    guardrail_trace: Literal["enabled", "disabled", "enabled_full"] | None = None
+    guardrail_stream: Literal["sync", "async"] | None = None
+    service_tier: Literal["default", "priority", "flex", "reserved"] | None = None
+    latency: Literal["standard", "optimized"] | None = None
     request_metadata: Mapping[str, str] = attrs.field(factory=dict)
     proxy: str | None = attrs.field(default=None, repr=False)
     ca_bundle: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if self.region is None:
+            object.__setattr__(self, "region", (self.credentials or default_identity()).region())
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         if self.api_key is not None and self.credentials is not None:
-            raise ConfigurationError("api_key and credentials are two ways to prove identity; write one")
-        if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ConfigurationError('a guardrail wants guardrail_id and guardrail_version ("1", "DRAFT")')
-        if self.guardrail_trace is not None and self.guardrail_trace not in _TRACES:
-            raise ConfigurationError(f"guardrail_trace must be one of {', '.join(_TRACES)}")
+            yield "api_key and credentials are two ways to prove identity; write one"
         if self.fips and self.dual_stack:
-            raise ConfigurationError("there is no endpoint with both fips and dual_stack; write one")
-        region = self.region or (self.credentials or default_identity()).region()
-        if region is None:
-            raise ConfigurationError(
-                "region is missing; write it, or set AWS_REGION in the environment, or in the profile"
+            yield "there is no endpoint with both fips and dual_stack; write one"
+        yield from self._region_faults()
+        yield from _profile_faults(self.inference_profile)
+        yield from self._guardrail_faults()
+        yield from self._metadata_faults()
+
+    def _region_faults(self) -> Iterator[str]:
+        if self.region is None:
+            yield "region is missing; write it, or set AWS_REGION in the environment, or in the profile"
+        elif fault := region_fault(self.region):
+            yield fault
+
+    def _guardrail_faults(self) -> Iterator[str]:
+        if (self.guardrail_id is None) != (self.guardrail_version is None):
+            yield 'a guardrail wants guardrail_id and guardrail_version ("1", "DRAFT")'
+        if self.guardrail_id is not None and not _GUARDRAIL.fullmatch(self.guardrail_id):
+            yield (
+                f"guardrail_id must be a guardrail's id (small letters and digits) or its ARN, not {self.guardrail_id!r}"
             )
-        if not _REGION.fullmatch(region):
-            raise ConfigurationError(f'region must be a region such as "eu-central-1", not {region!r}')
-        object.__setattr__(self, "region", region)
+        if self.guardrail_version is not None and not _VERSION.fullmatch(self.guardrail_version):
+            yield f'guardrail_version must be a number in a string ("1") or "DRAFT", not {self.guardrail_version!r}'
+        if self.guardrail_id is None:
+            for key in ("guardrail_trace", "guardrail_stream"):
+                if getattr(self, key) is not None:
+                    yield f"{key} needs guardrail_id and guardrail_version"
+
+    def _metadata_faults(self) -> Iterator[str]:
+        if len(self.request_metadata) > _MOST_LABELS:
+            yield f"request_metadata has {len(self.request_metadata)} labels; the service takes {_MOST_LABELS}"
+        for name, value in self.request_metadata.items():
+            if not _LABEL.fullmatch(name) or (value and not _LABEL.fullmatch(value)):
+                yield (
+                    f"request_metadata.{name}: a label and its value have up to 256 letters, digits, blanks and any of "
+                    "_:@$#=/+,-."
+                )
 
     @property
     def bearer(self) -> Secret | None:
@@ -123,6 +158,19 @@ class ModelKeys:
     """
 
     inference_profile: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is no profile, when the config is loaded."""
+        if faults := tuple(_profile_faults(self.inference_profile or None)):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+
+def _profile_faults(profile: str | None) -> Iterator[str]:
+    if profile is not None and not _PROFILE.fullmatch(profile):
+        yield (
+            'inference_profile must be what stands before the model\'s id ("eu", "us", "global"), or the ARN of an '
+            f"inference profile, not {profile!r}"
+        )
 
 
 def access(settings: BedrockSettings) -> HttpAccess:

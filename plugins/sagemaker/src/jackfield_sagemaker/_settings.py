@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, get_args
 
 import attrs
 
 from jackfield import ConfigurationError, HttpAccess, ModelEntry, Secret, TimeoutPolicy, Transport
-from jackfield_aws import AwsIdentity, default_identity
+from jackfield_aws import AwsIdentity, default_identity, region_fault
 
 from ._template import Template
 
@@ -25,6 +25,8 @@ MODES: Final[tuple[str, ...]] = get_args(Mode)
 
 _ENDPOINT: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """Source: SageMaker runtime service model, `EndpointName` (botocore 1.44.5, 2026-11)."""
+_PRINTED: Final = re.compile(r"[!-~][ -~]{0,1023}")
+_SECONDS: Final = {"seconds": (60, 3_600), "waits": (60, 21_600)}
 _BUCKET: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
 
 
@@ -45,13 +47,19 @@ class Asynchronous:
     waits: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         if self.input is not None and not _BUCKET.fullmatch(self.input):
-            raise ConfigurationError(
-                f'input must be a place in S3 ("s3://bucket/prefix"), not {self.input!r}'
-            )
+            yield f'input must be a place in S3 ("s3://bucket/prefix"), not {self.input!r}'
         if not self.poll > 0:
-            raise ConfigurationError("poll must be more than 0 seconds")
+            yield f"poll must be more than 0 seconds, not {self.poll}"
+        for key, (least, most) in _SECONDS.items():
+            value = getattr(self, key)
+            if value is not None and not least <= value <= most:
+                yield f"{key} must be {least} to {most} seconds, not {value}"
 
 
 @attrs.frozen(kw_only=True)
@@ -88,19 +96,26 @@ class SageMakerModelKeys:
     asynchronous: Asynchronous | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
-        if self.endpoint is not None and not _ENDPOINT.fullmatch(self.endpoint):
-            raise ConfigurationError(f"endpoint must be an endpoint's name, not {self.endpoint!r}")
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
+        for key in ("endpoint", "inference_component", "target_variant", "target_container"):
+            name = getattr(self, key)
+            if name is not None and not _ENDPOINT.fullmatch(name):
+                yield f"{key} must be a name of up to 63 letters, digits and dashes, not {name!r}"
+        if self.target_model is not None and not _PRINTED.fullmatch(self.target_model):
+            yield "target_model must be the path of a model (printable ASCII, no blank before it)"
         if (self.mode == "template") != (self.template is not None):
-            raise ConfigurationError('mode = "template" and a table template belong together')
+            yield 'mode = "template" and a table template belong together'
         if self.prompt is not None:
             from jackfield_aws.prompts import formats
 
             if self.prompt not in formats():
-                raise ConfigurationError(f"prompt must be one of {', '.join(formats())}, not {self.prompt!r}")
-        attributes = self.custom_attributes
-        if attributes is not None and not (attributes.isascii() and attributes.isprintable()):
-            raise ConfigurationError("custom_attributes must be printable ASCII")
+                yield f"prompt must be one of {', '.join(formats())}, not {self.prompt!r}"
+        if self.custom_attributes is not None and not _PRINTED.fullmatch(self.custom_attributes):
+            yield "custom_attributes must be printable ASCII, 1,024 characters at most"
 
 
 @attrs.frozen(kw_only=True)
@@ -133,13 +148,17 @@ class SageMakerSettings:
     timeout: TimeoutPolicy | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse entries that name no endpoint, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
+        if self.region is not None and (fault := region_fault(self.region)):
+            yield fault
         for entry in self.models:
             endpoint = getattr(entry.own, "endpoint", None) or entry.id
             if not _ENDPOINT.fullmatch(endpoint):
-                raise ConfigurationError(
-                    f'models[{entry.id}] is no endpoint\'s name; write endpoint = "NAME" beside the id'
-                )
+                yield f'models[{entry.id}] is no endpoint\'s name; write endpoint = "NAME" beside the id'
 
     @property
     def identity(self) -> AwsIdentity:

@@ -44,6 +44,7 @@ _OPTIONS: Final = (
 _KNOWN: Final = (*_KIND_BY_PLACE, "system", "stream", *_OPTIONS)
 _INSIDE_STRINGS: Final = frozenset({"prompt", "system", "text"})
 _PLACE: Final = re.compile(r"\{\{ *([a-z_]+) *\}\}")
+_ROLES: Final = ("system", "user", "assistant", "tool", "role", "content")
 _ABSENT: Final = object()
 
 
@@ -64,12 +65,14 @@ class TemplateStream:
     accept: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         if (self.framing == "text") != (self.text is None):
-            raise ConfigurationError(
-                'text is the path of the text in each item; it is left out for framing = "text"'
-            )
-        _check_paths(self, ("text", "finish"))
+            yield 'text is the path of the text in each item; it is left out for framing = "text"'
+        yield from _path_faults(self, ("text", "finish"))
 
 
 @attrs.frozen(kw_only=True)
@@ -105,32 +108,36 @@ class Template:
     stream: TemplateStream | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
-        places = set(_checked_places(self.body, "body"))
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
+        yield from _place_faults(self.body, "body")
+        places = {name for name, _ in _paths(self.body)}
         if not places & _KIND_BY_PLACE.keys():
-            raise ConfigurationError(
-                "body asks for nothing; it needs one of the placeholders "
-                + ", ".join(f"{{{{{name}}}}}" for name in _KIND_BY_PLACE)
-            )
-        if not _is_json(self.content_type) and not (
-            isinstance(self.body, str) and _PLACE.fullmatch(self.body)
-        ):
-            raise ConfigurationError(f"body must be one placeholder for the content type {self.content_type}")
+            wanted = ", ".join(f"{{{{{name}}}}}" for name in _KIND_BY_PLACE)
+            yield f"body asks for nothing; it needs one of the placeholders {wanted}"
+        alone = isinstance(self.body, str) and _PLACE.fullmatch(self.body)
+        if not _is_json(self.content_type) and not alone:
+            yield f"body must be one placeholder for the content type {self.content_type}"
         if ("texts" in places) != (self.embeddings is not None):
-            raise ConfigurationError("the placeholder {{texts}} and the path embeddings belong together")
+            yield "the placeholder {{texts}} and the path embeddings belong together"
         if places & {"messages", "prompt", "text"} and self.text is None:
-            raise ConfigurationError("text is missing: the JMESPath of the answer's text")
-        unknown = set(self.roles) - {"system", "user", "assistant", "tool", "role", "content"}
-        if unknown:
-            raise ConfigurationError(f"roles knows no {', '.join(sorted(unknown))}")
-        _check_paths(self, ("text", "embeddings", "finish", "input_tokens", "output_tokens", "error"))
+            yield "text is missing: the JMESPath of the answer's text"
+        for name in self.roles:
+            if name not in _ROLES:
+                yield f"roles knows no {name}; it knows {', '.join(_ROLES)}"
+        yield from _path_faults(
+            self, ("text", "embeddings", "finish", "input_tokens", "output_tokens", "error")
+        )
 
 
 def _is_json(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower().endswith("json")
 
 
-def _check_paths(template: object, names: tuple[str, ...]) -> None:
+def _path_faults(template: object, names: tuple[str, ...]) -> Iterator[str]:
     import jmespath
 
     for name in names:
@@ -138,40 +145,31 @@ def _check_paths(template: object, names: tuple[str, ...]) -> None:
         if path is not None:
             try:
                 jmespath.compile(path)
-            except Exception as error:
-                raise ConfigurationError(f"{name} is no JMESPath: {str(error).splitlines()[0]}") from None
+            except Exception as error:  # its parser raises what it happens to trip over, too
+                yield f"{name} is no JMESPath: {str(error).splitlines()[0]}"
 
 
-def _checked_places(node: Any, where: str) -> Iterator[str]:
-    """Give every placeholder of a tree.
-
-    Raises:
-        ConfigurationError: One is not known, or stands where none may stand.
-    """
+def _place_faults(node: Any, where: str) -> Iterator[str]:
+    """Say which placeholders of a tree are not known, or stand where none may stand."""
     if isinstance(node, str):
         names = _PLACE.findall(node)
         if "{{" in _PLACE.sub("", node) or not set(names) <= set(_KNOWN):
-            raise ConfigurationError(
-                f"{where}: {node!r} is no placeholder that is known; there are "
-                + ", ".join(f"{{{{{name}}}}}" for name in _KNOWN)
-            )
-        if not _PLACE.fullmatch(node) and not set(names) <= _INSIDE_STRINGS:
-            raise ConfigurationError(
-                f"{where}: in a longer string only {{{{prompt}}}}, {{{{system}}}}, {{{{text}}}}"
-            )
-        yield from names
+            known = ", ".join(f"{{{{{name}}}}}" for name in _KNOWN)
+            yield f"{where}: {node!r} is no placeholder that is known; there are {known}"
+        elif not _PLACE.fullmatch(node) and not set(names) <= _INSIDE_STRINGS:
+            yield f"{where}: in a longer string only {{{{prompt}}}}, {{{{system}}}}, {{{{text}}}}"
     elif isinstance(node, Mapping):
         for key, value in node.items():
             if "{{" in str(key):
-                raise ConfigurationError(f"{where}: a key is no place for a placeholder: {key!r}")
-            yield from _checked_places(value, f"{where}.{key}")
+                yield f"{where}: a key is no place for a placeholder: {key!r}"
+            yield from _place_faults(value, f"{where}.{key}")
     elif isinstance(node, list | tuple):
         for index, value in enumerate(node):
-            yield from _checked_places(value, f"{where}[{index}]")
+            yield from _place_faults(value, f"{where}[{index}]")
 
 
 def _paths(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Give placeholder and place of every placeholder of a checked tree."""
+    """Give placeholder and place of every placeholder of a tree."""
     if isinstance(node, str):
         yield from ((name, path) for name in _PLACE.findall(node))
     elif isinstance(node, Mapping):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
+from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
 from jackfield import Auth, Bearer, ConfigurationError, Secret, StaticHeader, Token, secret
 
-__all__ = ["SnowflakeCredentials", "SnowflakeIdentity", "TokenType", "check_account", "token_header"]
+__all__ = ["SnowflakeCredentials", "SnowflakeIdentity", "TokenType", "account_fault", "token_header"]
+
+_ACCOUNT: Final = re.compile(r"\w[\w-]*(\.[\w-]+)*", re.ASCII)
+_HOST: Final = re.compile(r"\w[\w.-]*(:\d+)?", re.ASCII)
 
 TokenType: TypeAlias = Literal["pat", "oauth"]
 
@@ -24,16 +29,15 @@ def token_header(kind: str) -> dict[str, str]:
     return {"X-Snowflake-Authorization-Token-Type": _KIND_OF_TOKEN[kind]}
 
 
-def check_account(account: str | None) -> None:
-    """Refuse an account that is written as an address.
-
-    Raises:
-        ConfigurationError: It is.
-    """
-    bare = (account or "").rpartition("://")[2].partition("/")[0]
+def account_fault(account: str) -> str | None:
+    """Say what is wrong with how an account is written: as an address, or with what no account has in its name."""
+    bare = account.rpartition("://")[2].partition("/")[0]
     name = bare.partition(".snowflakecomputing.")[0]
-    if account is not None and account != name:
-        raise ConfigurationError(f'account is a name, not an address; write account = "{name}"')
+    if account != name and _ACCOUNT.fullmatch(name):
+        return f'account is a name, not an address; write account = "{name}"'
+    if not _ACCOUNT.fullmatch(account):
+        return f'account must be a name such as "organisation-account" or "xy12345.eu-central-1", not {account!r}'
+    return None
 
 
 @attrs.frozen(kw_only=True)
@@ -72,19 +76,33 @@ class SnowflakeCredentials:
     passcode: Secret | None = secret()
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         ways = {name: getattr(self, name) for name in ("connection", "private_key", "token", "password")}
         given = [name for name, value in ways.items() if value is not None]
         if len(given) != 1:
             many = "has several identities in it" if given else "has no identity in it"
-            raise ConfigurationError(f"{many}; write exactly one of {', '.join(ways)}")
-        if given[0] in ("private_key", "password") and self.user is None:
-            raise ConfigurationError(f"needs user with {given[0]}")
-        check_account(self.account)
-        if self.account is None and self.host is None and self.connection is None:
-            raise ConfigurationError("needs account: organisation-account, or the account's locator")
+            yield f"{many}; write exactly one of {', '.join(ways)}"
+        named = [name for name in given if name in ("private_key", "password")]
+        if named and self.user is None:
+            yield f"needs user with {named[0]}"
+        if self.account is not None and (fault := account_fault(self.account)):
+            yield fault
         if self.account is None and self.private_key is not None:
-            raise ConfigurationError("needs account with private_key: the token names it")
+            yield "needs account with private_key: the token names it"
+        elif self.account is None and self.host is None and self.connection is None:
+            yield "needs account: organisation-account, or the account's locator"
+        if self.host is not None and not _HOST.fullmatch(self.host):
+            yield f'host must be a host\'s name such as "org-name.privatelink.snowflakecomputing.com", not {self.host!r}'
+        if self.private_key_passphrase is not None and self.private_key is None:
+            yield "private_key_passphrase needs private_key"
+        if self.password is None:
+            useless = [name for name in ("mfa", "passcode") if getattr(self, name)]
+            if useless:
+                yield f"{' and '.join(useless)} need password"
 
 
 @attrs.frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, TypeAlias
 
@@ -10,7 +10,7 @@ import attrs
 
 from jackfield import ConfigurationError, HttpAccess, Secret, StaticHeader, Transport, secret
 
-from ._credentials import SnowflakeIdentity, TokenType, check_account, token_header
+from ._credentials import SnowflakeIdentity, TokenType, account_fault, token_header
 
 __all__ = ["SQL_ROUTES", "ModelKeys", "Route", "SnowflakeSettings", "access", "host_of"]
 
@@ -42,16 +42,24 @@ class ModelKeys:
     credits: Mapping[str, str] | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no amount."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         for unit, amount in (self.credits or {}).items():
             if unit not in _CREDITS:
-                raise ConfigurationError(f"credits knows {', '.join(_CREDITS)}, not {unit!r}")
-            try:
-                good = Decimal(amount) >= 0
-            except InvalidOperation:
-                good = False
-            if not good:
-                raise ConfigurationError(f'credits.{unit} must be an amount such as "1.5", not {amount!r}')
+                yield f"credits knows {', '.join(_CREDITS)}, not {unit!r}"
+            elif not _is_amount(amount):
+                yield f'credits.{unit} must be an amount such as "1.5", not {amount!r}'
+
+
+def _is_amount(text: str) -> bool:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return False
+    return amount.is_finite() and amount >= 0
 
 
 @attrs.frozen(kw_only=True)
@@ -95,22 +103,27 @@ class SnowflakeSettings:
     timeout: Any = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         if self.credentials is None and self.account is None and self.base_url is None:
-            raise ConfigurationError("account is missing; write it, or name [credentials.NAME] that has it")
-        check_account(self.account)
-        if self.credentials is not None and not isinstance(self.credentials, SnowflakeIdentity):
-            raise ConfigurationError(
-                "credentials must be a SnowflakeIdentity; a program passes SnowflakeIdentity(session=session)"
-            )
+            yield "account is missing; write it, or name [credentials.NAME] that has it"
+        if self.account is not None and (fault := account_fault(self.account)):
+            yield fault
+        identity: object = self.credentials  # a program may pass anything
+        if identity is not None and not isinstance(identity, SnowflakeIdentity):
+            yield "credentials must be a SnowflakeIdentity; a program passes SnowflakeIdentity(session=session)"
         idle = [name for name in _OF_SESSIONS if getattr(self, name) is not None]
         if idle and not self.by_sql:
-            raise ConfigurationError(
-                f"{idle[0]} holds for sessions, which the route {self.route} has none of: over REST the user's default "
-                'role is used; set that (ALTER USER … SET DEFAULT_ROLE), or choose route = "sql"'
+            yield (
+                f"{' and '.join(idle)} {'hold' if idle[1:] else 'holds'} for sessions, which the route {self.route} has "
+                "none of: over REST the user's default role is used; set that (ALTER USER … SET DEFAULT_ROLE), or choose "
+                'route = "sql"'
             )
         if self.sessions < 1:
-            raise ConfigurationError("sessions must be 1 or more")
+            yield f"sessions must be 1 or more, not {self.sessions}"
 
     @property
     def by_sql(self) -> bool:

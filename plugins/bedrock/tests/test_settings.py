@@ -1,0 +1,97 @@
+"""What is wrong with a configuration is told at once, when it is loaded."""
+
+import pytest
+from mistakes import every_type_is_told, mistakes_of, told_alone_and_together
+
+from jackfield import Mesh
+from jackfield_bedrock._settings import BedrockSettings, ModelKeys
+
+ARN = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/abc"
+
+
+def declared(values):
+    return {
+        "credentials": {"a": {"kind": "aws"}},
+        "connections": {"b": {"provider": "bedrock", "region": "eu-central-1", **values}},
+    }
+
+
+def test_a_wrong_type_of_every_key_is_told_at_once():
+    config = declared({})
+    table = config["connections"]["b"]
+    every_type_is_told(BedrockSettings, config, table, "connections.b")
+
+
+def test_a_wrong_type_of_every_key_of_an_entry_is_told_at_once():
+    entry = {"id": "m"}
+    every_type_is_told(ModelKeys, declared({"models": [entry]}), entry, "connections.b.models[0]")
+
+
+def test_a_wrong_word_is_told_with_those_that_are_known():
+    said = mistakes_of(
+        declared(
+            {"service_tier": "flx", "latency": "fast", "guardrail_trace": "on", "guardrail_stream": "no"}
+        )
+    )
+    assert (
+        'connections.b.service_tier: must be one of "default", "priority", "flex", "reserved", not "flx"'
+        in said
+    )
+    assert 'connections.b.latency: must be one of "standard", "optimized", not "fast"' in said
+    assert (
+        'connections.b.guardrail_trace: must be one of "enabled", "disabled", "enabled_full", not "on"'
+        in said
+    )
+    assert 'connections.b.guardrail_stream: must be one of "sync", "async", not "no"' in said
+
+
+WRONG = [
+    ({"region": "Frankfurt"}, "region must be a region such as \"eu-central-1\", not 'Frankfurt'"),
+    ({"region": "eu-central-1a"}, "not 'eu-central-1a'; write \"eu-central-1\""),
+    ({"region": "EU-CENTRAL-1"}, '; write "eu-central-1"'),
+    ({"region": "europe-west4"}, "region must be"),
+    ({"region": ""}, "region must be"),
+    ({"inference_profile": "EU!"}, "inference_profile must be what stands before the model's id"),
+    ({"inference_profile": "arn:aws:iam::1:role/x"}, "inference_profile must be"),
+    ({"guardrail_id": "My Guardrail", "guardrail_version": "one"}, "guardrail_id must be a guardrail's id"),
+    ({"guardrail_id": "My Guardrail", "guardrail_version": "one"}, "guardrail_version must be a number"),
+    ({"request_metadata": {"team": "a|b"}}, "request_metadata.team: "),
+    ({"request_metadata": {f"k{n}": "v" for n in range(17)}}, "request_metadata has 17 labels"),
+    ({"fips": True, "dual_stack": True}, "both fips and dual_stack"),
+    ({"api_key": "env:X", "credentials": "a"}, "two ways to prove identity"),
+]
+
+
+def test_every_wrong_form_is_told_alone_and_with_the_others():
+    told_alone_and_together(declared, WRONG)
+    told_alone_and_together(
+        declared,
+        [
+            ({"guardrail_version": "1"}, "a guardrail wants guardrail_id and guardrail_version"),
+            ({"guardrail_trace": "enabled"}, "guardrail_trace needs guardrail_id"),
+            ({"guardrail_stream": "async"}, "guardrail_stream needs guardrail_id"),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"region": "us-gov-west-1"},
+        {"region": "eusc-de-east-1"},
+        {"region": "atlantis-south-12"},  # one that nobody has heard of yet
+        {"inference_profile": "us-gov"},
+        {"inference_profile": "global."},
+        {"inference_profile": ARN},
+        {"guardrail_id": "g1abc", "guardrail_version": "DRAFT", "guardrail_stream": "async"},
+        {"request_metadata": {"team": "a b/c", "empty": ""}},
+        {"models": [{"id": "m", "inference_profile": ""}]},
+    ],
+)
+def test_what_is_well_formed_passes(values):
+    assert Mesh.from_config(declared(values)).connections
+
+
+def test_a_profile_of_an_entry_is_checked_too():
+    said = mistakes_of(declared({"models": [{"id": "m", "inference_profile": "EU!"}]}))
+    assert "connections.b.models[0]: inference_profile must be" in said
