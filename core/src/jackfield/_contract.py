@@ -50,6 +50,9 @@ class ProviderInfo(Value):
         related: Ids of providers (of plugins this one depends on) whose tables an `underlying` without a
             provider is looked up in too. `extra` of a call may name them.
         docs: Address or name of its documentation page.
+        preload: Names of the plugin's own modules that its hooks import when they are first called. The core imports
+            them off the event loop when a mesh with a connection of this provider is entered, so that the first
+            call waits for none. No SDK: those load when a connection opens.
     """
 
     id: str
@@ -61,6 +64,7 @@ class ProviderInfo(Value):
     requires_models: bool = False
     related: tuple[str, ...] = ()
     docs: str | None = None
+    preload: tuple[str, ...] = ()
 
 
 @runtime_checkable

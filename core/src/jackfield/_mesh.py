@@ -25,6 +25,7 @@ from ._middleware import Handler, Middleware, chain
 from ._observers import observed, observed_stream
 from ._options import UnsupportedPolicy
 from ._policies import TimeoutPolicy
+from ._preload import preload
 from ._replies import Attempt, EmbedReply, Reply, RerankReply, TokenCount
 from ._requests import EmbedRequest, Request, RerankRequest
 from ._stream import Stream, StreamSource
@@ -109,6 +110,7 @@ class Mesh:
         self._built = await self._build_middlewares()
         if self._registry.has_observers:
             await asyncio.to_thread(self._registry.load_extensions)  # some import an SDK
+        await preload(self._config.connections.values())
         self._open = {
             name: Connection(config, self._registry, self._config.prices)
             for name, config in self._config.connections.items()

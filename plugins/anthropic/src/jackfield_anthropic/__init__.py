@@ -45,6 +45,10 @@ def jackfield_provider() -> ProviderInfo:
         title="Anthropic",
         settings=AnthropicSettings,
         kinds=frozenset({"chat", "completion"}),
+        preload=(
+            "jackfield_anthropic._request",
+            "jackfield_anthropic._decoder",
+        ),
         docs="https://platform.claude.com/docs/en/api/messages",
     )
 

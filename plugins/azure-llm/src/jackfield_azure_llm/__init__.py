@@ -36,6 +36,11 @@ def jackfield_provider() -> ProviderInfo:
         model_keys=AzureLLMModelKeys,
         requires_models=True,
         related=("azure-openai", "openai"),
+        preload=(
+            "jackfield_azure_llm._requests",
+            "jackfield_azure_llm._decoder",
+            "jackfield_azure_llm._errors",
+        ),
         docs="https://learn.microsoft.com/azure/machine-learning/",
     )
 

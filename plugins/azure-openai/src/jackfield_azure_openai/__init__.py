@@ -36,6 +36,11 @@ def jackfield_provider() -> ProviderInfo:
         model_keys=AzureModelKeys,
         requires_models=True,
         related=("openai",),
+        preload=(
+            "jackfield_azure_openai._requests",
+            "jackfield_azure_openai._dialects",
+            "jackfield_azure_openai.errors",
+        ),
         docs="https://learn.microsoft.com/azure/foundry/openai/",
     )
 

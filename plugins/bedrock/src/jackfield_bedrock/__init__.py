@@ -36,6 +36,10 @@ def jackfield_provider() -> ProviderInfo:
         credentials=("aws",),
         model_keys=ModelKeys,
         related=("anthropic", "cohere", "openai"),
+        preload=(
+            "jackfield_bedrock._routes",
+            "jackfield_bedrock._errors",
+        ),
         docs="https://docs.aws.amazon.com/bedrock/latest/userguide",
     )
 

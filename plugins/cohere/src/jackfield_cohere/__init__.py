@@ -44,6 +44,10 @@ def jackfield_provider() -> ProviderInfo:
         title="Cohere",
         settings=CohereSettings,
         kinds=frozenset({"chat", "completion", "embedding", "rerank", "summarization"}),
+        preload=(
+            "jackfield_cohere._chat",
+            "jackfield_cohere._chat_decoder",
+        ),
         docs="https://docs.cohere.com/reference/about",
     )
 

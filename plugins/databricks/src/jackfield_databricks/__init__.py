@@ -42,6 +42,11 @@ def jackfield_provider() -> ProviderInfo:
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("databricks",),
         related=("openai",),
+        preload=(
+            "jackfield_databricks._request",
+            "jackfield_databricks._answer",
+            "jackfield_databricks._errors",
+        ),
         docs="https://docs.databricks.com/machine-learning/foundation-model-apis/api-reference",
     )
 

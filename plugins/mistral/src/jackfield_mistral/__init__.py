@@ -39,6 +39,11 @@ def jackfield_provider() -> ProviderInfo:
         title="Mistral AI",
         settings=MistralSettings,
         kinds=frozenset({"chat", "completion", "embedding"}),
+        preload=(
+            "jackfield_mistral._request",
+            "jackfield_mistral._dialect",
+            "jackfield_mistral._errors",
+        ),
         docs="https://docs.mistral.ai/api",
     )
 

@@ -34,6 +34,13 @@ def jackfield_provider() -> ProviderInfo:
         credentials=("aws",),
         model_keys=SageMakerModelKeys,
         requires_models=True,
+        preload=(
+            "jackfield_sagemaker._routes",
+            "jackfield_sagemaker._envelope",
+            "jackfield_sagemaker._texts",
+            "jackfield_sagemaker._texts_decoder",
+            "jackfield_sagemaker._errors",
+        ),
         docs="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html",
     )
 

@@ -44,6 +44,12 @@ def jackfield_provider() -> ProviderInfo:
         credentials=("snowflake",),
         model_keys=ModelKeys,
         related=("anthropic",),
+        preload=(
+            "jackfield_snowflake._routes",
+            "jackfield_snowflake._complete",
+            "jackfield_snowflake._complete_decoder",
+            "jackfield_snowflake._errors",
+        ),
         docs="https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api",
     )
 

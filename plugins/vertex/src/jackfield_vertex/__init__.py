@@ -44,6 +44,12 @@ def jackfield_provider() -> ProviderInfo:
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("google",),
         related=("anthropic",),
+        preload=(
+            "jackfield_vertex._request",
+            "jackfield_vertex._routes",
+            "jackfield_vertex._decoder",
+            "jackfield_vertex._errors",
+        ),
         docs="https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
     )
 
