@@ -61,6 +61,18 @@ def test_a_keyring_is_asked_for_service_and_name(monkeypatch):
         Secret(reference="keyring:jackfield").reveal()
 
 
+def test_a_keyring_that_fails_is_a_missing_credential_with_its_error_as_cause(monkeypatch):
+    def get_password(service, name):
+        raise RuntimeError("no backend")
+
+    keyring = types.ModuleType("keyring")
+    keyring.get_password = get_password
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    with pytest.raises(MissingCredentialError, match="service jackfield, name acme: RuntimeError") as caught:
+        Secret.parse("keyring:jackfield/acme").reveal()
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
 def test_a_keyring_that_is_not_installed_is_answered_with_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(MissingCredentialError, match=r"jackfield\[keyring\]"):

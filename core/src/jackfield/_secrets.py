@@ -149,7 +149,12 @@ def _from_keyring(rest: str) -> str:
         import keyring
     except ImportError as error:
         raise MissingCredentialError(NO_KEYRING) from error
-    value: str | None = keyring.get_password(service, name)
+    try:
+        value: str | None = keyring.get_password(service, name)
+    except Exception as error:  # each backend has errors of its own
+        raise MissingCredentialError(
+            f"the keyring cannot be asked for service {service}, name {name}: {type(error).__name__}: {error}"
+        ) from error
     if not value:
         raise MissingCredentialError(f"the keyring has nothing for service {service}, name {name}")
     return value
