@@ -113,3 +113,27 @@ def test_it_travels_whole(cls, travel):
 def test_an_unsupported_parameter_travels_too():
     error = pickle.loads(pickle.dumps(UnsupportedError("no", parameter="seed", model="m")))
     assert (error.parameter, error.model) == ("seed", "m")
+
+
+class Unpicklable(Exception):
+    """An exception of an SDK: what it was made with is not in its args."""
+
+    def __init__(self, first, second):
+        super().__init__(first)
+        self.second = second
+
+
+@pytest.mark.parametrize("travel", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
+def test_the_original_travels_as_the_cause(travel):
+    error = RateLimitError("slow down")
+    error.__cause__ = OSError(104, "reset")
+    there = travel(error).__cause__
+    assert (type(there), there.args) == (ConnectionResetError, (104, "reset"))
+
+
+@pytest.mark.parametrize("cause", [Unpicklable("a", "b"), ValueError(lambda: None)])
+def test_an_original_that_cannot_travel_stays_behind(cause):
+    error = RateLimitError("slow down")
+    error.__cause__ = cause
+    there = pickle.loads(pickle.dumps(error))
+    assert (str(there), there.__cause__) == ("slow down", None)

@@ -139,7 +139,7 @@ class JackfieldError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle their args alone; ours carry more. __cause__ travels where it can be pickled.
-        return (_rebuild, (type(self), self.message, self._state()))
+        return (_rebuild, (type(self), self.message, self._state(), _packed(self.__cause__)))
 
     def _state(self) -> dict[str, Any]:
         state = {key: value for key, value in vars(self).items() if key != "message"}
@@ -150,11 +150,38 @@ class JackfieldError(Exception):
         return state
 
 
-def _rebuild(cls: type[JackfieldError], message: str, state: dict[str, Any]) -> JackfieldError:
+def _rebuild(
+    cls: type[JackfieldError], message: str, state: dict[str, Any], cause: bytes | None = None
+) -> JackfieldError:
     error = cls.__new__(cls)
     Exception.__init__(error, message)
     error.message = message
     vars(error).update(state)
+    error.__cause__ = _unpacked(cause)
+    return error
+
+
+def _packed(cause: BaseException | None) -> bytes | None:
+    """Give an original error as bytes of its own: one that does not arrive must not keep ours from arriving."""
+    if cause is None:
+        return None
+    import pickle
+
+    try:
+        return pickle.dumps(cause)
+    except Exception:  # whatever its makers put into it
+        return None
+
+
+def _unpacked(cause: bytes | None) -> BaseException | None:
+    if cause is None:
+        return None
+    import pickle
+
+    try:
+        error: BaseException = pickle.loads(cause)  # noqa: S301 -- a part of the pickle that is being read
+    except Exception:  # its module is not here, or it wants to be made otherwise
+        return None
     return error
 
 
