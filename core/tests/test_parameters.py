@@ -97,6 +97,13 @@ def test_what_nobody_asked_about_is_refused_at_the_end():
     assert fates(writer({"seed": 1, "top_k": 2}, "drop").finish()) == {"seed": "dropped", "top_k": "dropped"}
 
 
+def test_what_was_clamped_is_reported_under_the_name_that_was_sent():
+    w = writer({"x": 7}, "drop", x=ParameterRule(maximum=1))
+    w.put("x", "max_x")
+    assert w.body == {"max_x": 1}
+    assert [(note.fate, note.wire, note.value) for note in w.finish()] == [("clamped", "max_x", 1)]
+
+
 def test_a_default_is_reported():
     w = writer({})
     w.default("max_tokens", "config.limit", 9, "the service wants one")

@@ -149,7 +149,9 @@ class ParameterWriter:
         """Write a value to the body at a dotted path and note it as sent, or as renamed."""
         self._set(path, value)
         notes = self._notes
-        if not (notes and notes[-1].name == name and notes[-1].fate == "clamped"):
+        if notes and notes[-1].name == name and notes[-1].fate == "clamped":
+            notes[-1] = attrs.evolve(notes[-1], wire=path)  # the rule that clamped need not know this name
+        else:
             notes.append(ParameterNote(name, "sent" if path == name else "renamed", path, value))
         return value
 
