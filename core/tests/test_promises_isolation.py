@@ -254,6 +254,21 @@ async def test_an_unknown_target_says_what_was_meant(server):
         await refused(mesh, "", UnknownTargetError, "connection:model")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"temperature": float("nan")}, "temperature must be a finite number, got nan"),
+        ({"presence_penalty": float("-inf")}, "presence_penalty must be a finite number"),
+        ({"reasoning": {"efort": "low"}}, "reasoning is not understood: .*'efort'; did you mean 'effort'"),
+    ],
+)
+async def test_a_value_that_no_service_could_read_is_refused(server, options, said):
+    async with mesh_for(server.url, PlainProvider()) as mesh:
+        with pytest.raises(ConfigurationError, match=said):
+            await mesh.chat("c:m", "hi", **options)
+    assert server.requests == []
+
+
 async def test_an_unknown_option_says_what_was_meant(server):
     async with mesh_for(server.url) as mesh:
         error = await refused(mesh, "c:m", ConfigurationError, "did you mean 'temperature'", temprature=1)

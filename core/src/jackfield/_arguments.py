@@ -307,6 +307,8 @@ def _check_type(name: str, value: Any) -> None:
     types, words = rule
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise ConfigurationError(f"{name} must be {words}, got {value!r}")
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for it: null would be sent
+        raise ConfigurationError(f"{name} must be a finite number, got {value!r}")
 
 
 def _choice(options: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> None:

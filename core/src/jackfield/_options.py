@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from ._content import Tool
+from ._suggest import closest
 from ._value import Value
 
 __all__ = ["UNSET", "Maybe", "Options", "Reasoning", "Unset", "UnsupportedPolicy"]
@@ -122,6 +123,7 @@ PARAMETER_NAMES: Final[tuple[str, ...]] = tuple(
     field.name for field in attrs.fields(Options) if field.name not in _POLICIES
 )
 """Every option that a provider may honour or not."""
+_REASONING: Final = tuple(field.name for field in attrs.fields(Reasoning))
 
 
 def normalise_stop(stop: str | Sequence[str]) -> tuple[str, ...]:
@@ -139,6 +141,10 @@ def normalise_reasoning(value: str | Mapping[str, Any] | Reasoning) -> Reasoning
         return value
     if isinstance(value, str):
         return Reasoning(effort=value)
+    for key in value:
+        if key not in _REASONING:
+            msg = f"it has no key {key!r}{closest(key, _REASONING)}"
+            raise TypeError(msg)
     return Reasoning(**value)
 
 
