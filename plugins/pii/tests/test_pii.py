@@ -7,6 +7,7 @@ import logging
 import attrs
 import pytest
 from hypothesis import given, strategies as st
+from mistakes import every_type_is_told
 
 from jackfield import (
     ConfigurationError,
@@ -409,6 +410,27 @@ def test_wrong_settings_are_said_when_the_configuration_is_loaded(wrong, said):
     with pytest.raises(ConfigurationError, match=r"middleware\.pii") as caught:
         mesh_for(FakeProvider(), **wrong)
     assert said in caught.value.message
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    wrong = {
+        "patterns": {"x": "a*", "Y": "(", "Z": "a" * 3 + "{99999999999}"},
+        "numbers": ["de.nothing", "xx"],
+        "phone_region": "XX",
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        mesh_for(FakeProvider(), **wrong)
+    said = caught.value.message
+    for words in (
+        "the name 'x' must be", "patterns.x matches nothing", "patterns.Y is no regular expression",
+        "patterns.Z is no regular expression", "no number 'de.nothing'", "no number 'xx'", "'XX' is no country",
+    ):  # fmt: skip
+        assert words in said
+
+
+def test_a_wrong_type_of_every_key_is_said_at_once():
+    config = {"middleware": {"pii": {}}, "connections": {}}
+    every_type_is_told(PiiSettings, config, config["middleware"]["pii"], "middleware.pii")
 
 
 def test_the_settings_do_not_change():

@@ -374,7 +374,7 @@ def test_framers():
     [
         ({"mode": "template"}, "belong together"),
         ({"mode": "lmi", "prompt": "llama-4"}, "prompt must be one of"),
-        ({"mode": "lmi", "endpoint": "a/b"}, "endpoint's name"),
+        ({"mode": "lmi", "endpoint": "a/b"}, "endpoint must be a name"),
         ({"mode": "lmi", "custom_attributes": "a\nb"}, "printable"),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -24,6 +25,8 @@ from ._target import Target, target_of
 __all__ = ["AzureLLMModelKeys", "AzureLLMSettings"]
 
 # Source: azure-ai-inference 1.0.0b9 (endpoints), Microsoft's page on the API's lifecycle, 2026 (resources).
+_DEPLOYMENT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
+_KEY: Final = Secret(reference="env:AZURE_AI_KEY")
 _ENDPOINTS: Final = "https://ml.azure.com/.default"
 _RESOURCES: Final = "https://ai.azure.com/.default"
 
@@ -47,9 +50,22 @@ class AzureLLMModelKeys:
     stream_usage: bool = True
 
     def __attrs_post_init__(self) -> None:
-        """Refuse an address that cannot be used, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         if self.target_uri is not None:
-            target_of(self.target_uri)
+            yield from _uri_faults(self.target_uri)
+        if self.deployment is not None and not _DEPLOYMENT.fullmatch(self.deployment):
+            yield f"deployment must be a deployment's name (letters, digits and dashes), not {self.deployment!r}"
+
+
+def _uri_faults(uri: str) -> Iterator[str]:
+    try:
+        target_of(uri)
+    except ConfigurationError as error:
+        yield error.message
 
 
 @attrs.frozen(kw_only=True)
@@ -71,11 +87,18 @@ class AzureLLMSettings:
     models: tuple[ModelEntry, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot be used, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         if self.target_uri is not None:
-            target_of(self.target_uri)
+            yield from _uri_faults(self.target_uri)
+        if self.credentials is not None and self.api_key != _KEY:
+            yield "has both api_key and credentials; write one of them"
         for entry in self.models:
-            self.target(entry.raw)
+            if self.target_uri is None and entry.raw.get("target_uri") is None:
+                yield _homeless(entry.id)
 
     def target(self, declared: Mapping[str, Any]) -> Target:
         """Give the endpoint of an entry in `models`.
@@ -85,9 +108,7 @@ class AzureLLMSettings:
         """
         uri = declared.get("target_uri", self.target_uri)
         if uri is None:
-            raise ConfigurationError(
-                f"models[{declared.get('id', '?')}] has no target_uri; copy the Target URI from the endpoint's page"
-            )
+            raise ConfigurationError(_homeless(declared.get("id", "?")))
         return target_of(uri)
 
     def auth_name(self, model: ModelRef, target: Target) -> str | None:
@@ -114,6 +135,10 @@ class AzureLLMSettings:
         if self.credentials is not None:
             return Bearer(lambda: self.credentials.token(scope))
         return StaticHeader(header, self.api_key, prefix, optional=spare)
+
+
+def _homeless(entry: Any) -> str:
+    return f"models[{entry}] has no target_uri; copy the Target URI from the endpoint's page"
 
 
 def _name(entry: Any) -> str:

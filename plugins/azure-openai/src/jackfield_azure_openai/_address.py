@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import date
 from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
@@ -11,10 +13,11 @@ import attrs
 
 from jackfield import ConfigurationError
 
-__all__ = ["ServiceAddress", "service_address"]
+__all__ = ["ServiceAddress", "address_faults", "service_address"]
 
 _OPERATION: Final = re.compile(r"/(chat/completions|completions|embeddings|responses)$")
-_DATED: Final = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$")
+_DATED: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(-preview)?")
+_ANY: Final = "https://name.openai.azure.com"
 
 
 @attrs.frozen
@@ -63,6 +66,16 @@ def service_address(endpoint: str | None, base_url: str | None, api_version: str
     return ServiceAddress(found.geturl(), version)
 
 
+def address_faults(endpoint: str | None, base_url: str | None, api_version: str | None) -> Iterator[str]:
+    """Say all that is wrong with the addresses and the version of a connection."""
+    addresses = [address for address in (endpoint, base_url) if address is not None] or [None]
+    for address, version in [*((address, None) for address in addresses), (_ANY, api_version)]:
+        try:
+            service_address(address, None, version)
+        except ConfigurationError as error:
+            yield error.message
+
+
 def _parsed(address: str | None) -> SplitResult:
     if address is None:
         raise ConfigurationError('endpoint is missing; write endpoint = "https://NAME.openai.azure.com"')
@@ -89,8 +102,16 @@ def _dated(version: str | None) -> str | None:
     # "preview" and "latest" were the names of the v1 API while it was one.
     if version in (None, "", "v1", "preview", "latest"):
         return None
-    if not _DATED.match(version or ""):
+    if not _is_dated(version or ""):
         raise ConfigurationError(
             f'api_version {version!r} is neither a dated version ("2024-10-21") nor "v1"; leave it out for the v1 API'
         )
     return version
+
+
+def _is_dated(version: str) -> bool:
+    found = _DATED.fullmatch(version)
+    try:
+        return found is not None and bool(date.fromisoformat(found[1]))
+    except ValueError:
+        return False

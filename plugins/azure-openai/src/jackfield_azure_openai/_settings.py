@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 import attrs
 
 from jackfield import Auth, Bearer, ConfigurationError, HttpAccess, NoAuth, Secret, StaticHeader, secret
 
-from ._address import service_address
+from ._address import address_faults, service_address
 
 __all__ = ["AzureModelKeys", "AzureOpenAISettings"]
 
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _KEY: Final = Secret(reference="env:AZURE_OPENAI_API_KEY")
 
 
@@ -51,10 +54,16 @@ class AzureOpenAISettings:
     base_url: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse addresses that cannot be used, when the config is loaded."""
-        service_address(self.endpoint, self.base_url, self.api_version)
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
+        yield from address_faults(self.endpoint, self.base_url, self.api_version)
+        if self.key_header and not _HEADER.fullmatch(self.key_header):
+            yield f"key_header must be the name of a header (letters, digits and -), not {self.key_header!r}"
         if self.credentials is not None and self.api_key != _KEY:
-            raise ConfigurationError("has both api_key and credentials; write one of them")
+            yield "has both api_key and credentials; write one of them"
 
     @property
     def version(self) -> str | None:

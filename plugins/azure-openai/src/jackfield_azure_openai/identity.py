@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -25,6 +27,7 @@ __all__ = ["AZURE", "AzureCredentials", "AzureIdentity"]
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _PATIENCE: Final = 30.0
+_TENANT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -57,26 +60,36 @@ class AzureCredentials:
     scope: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         ways = [self.token, self.client_secret, self.federated_token_file]
         if sum(way is not None for way in ways) > 1:
-            raise ConfigurationError("has more than one of token, client_secret and federated_token_file")
+            yield "has more than one of token, client_secret and federated_token_file"
         if self.proven and not (self.tenant_id and self.client_id):
-            raise ConfigurationError(
-                "needs tenant_id and client_id with a client_secret or a federated token"
-            )
-        parts = urlsplit(self.authority)
-        if not (parts.hostname or "").strip(".") or (parts.scheme, parts.hostname in _LOOPBACK) not in (
-            ("https", False),
-            ("https", True),
-            ("http", True),
-        ):
-            raise ConfigurationError(f"authority must begin with https://, got {self.authority!r}")
+            yield "needs tenant_id and client_id with a client_secret or a federated token"
+        if self.tenant_id is not None and not _TENANT.fullmatch(self.tenant_id):
+            yield f"tenant_id must be a directory's id or its domain, not {self.tenant_id!r}"
+        if not _is_authority(self.authority):
+            yield f"authority must begin with https://, got {self.authority!r}"
 
     @property
     def proven(self) -> bool:
         """The application proves itself, without an SDK."""
         return self.client_secret is not None or self.federated_token_file is not None
+
+
+def _is_authority(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    return bool(host.strip(".")) and (
+        parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    )
 
 
 @attrs.frozen

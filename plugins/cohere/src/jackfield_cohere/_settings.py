@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 import attrs
 
-from jackfield import HttpAccess, Secret, StaticHeader, secret
+from jackfield import ConfigurationError, HttpAccess, Secret, StaticHeader, secret
 
 __all__ = ["CohereSettings", "access"]
 
 _ENVIRONMENT: Final = "CO_API_KEY"
+_PRINTED: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 _OLD_ENVIRONMENT: Final = "COHERE_API_KEY"
 
 
@@ -28,6 +30,11 @@ class CohereSettings:
     api_key: Secret = secret(env=_ENVIRONMENT)
     base_url: str = "https://api.cohere.com"
     client_name: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a name that no header can carry, when the config is loaded."""
+        if self.client_name is not None and not _PRINTED.fullmatch(self.client_name):
+            raise ConfigurationError("client_name must be printable ASCII, with no blank at its ends")
 
 
 def access(settings: CohereSettings) -> HttpAccess:

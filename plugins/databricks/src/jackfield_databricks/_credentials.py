@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -41,13 +43,27 @@ class DatabricksCredentials:
     config_file: str | None = None
 
     def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         principal = self.client_id is not None or self.client_secret is not None
         if principal and (self.client_id is None or self.client_secret is None):
-            raise ConfigurationError("a service principal has both client_id and client_secret; write both")
+            yield "a service principal has both client_id and client_secret; write both"
         if principal + (self.token is not None) + (self.profile is not None) > 1:
-            raise ConfigurationError(
-                "there are several identities in it; write client_id and client_secret, or token, or profile"
-            )
+            yield "there are several identities in it; write client_id and client_secret, or token, or profile"
+        if self.authorization_details is not None and not _is_array(self.authorization_details):
+            yield "authorization_details must be a JSON array as text"
+        if not self.scope.strip():
+            yield 'scope is empty; write what the token is for ("all-apis")'
+
+
+def _is_array(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), list)
+    except ValueError:
+        return False
 
 
 @attrs.frozen

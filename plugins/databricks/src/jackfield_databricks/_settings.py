@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -12,6 +14,8 @@ from ._credentials import DatabricksIdentity
 
 __all__ = ["DatabricksSettings", "access", "workspace"]
 
+_HOST: Final = re.compile(r"(\w[\w.-]*|\[[0-9a-f:.]+\])(:\d+)?")
+
 
 def workspace(host: str) -> str:
     """Give a workspace's address: scheme and host, whatever else was copied out of a browser.
@@ -19,12 +23,23 @@ def workspace(host: str) -> str:
     Raises:
         ConfigurationError: There is no host in it.
     """
-    parts = urlsplit(host if "://" in host else f"https://{host}")
-    if parts.scheme not in ("http", "https") or not parts.netloc.strip("."):
+    found = _split(host if "://" in host else f"https://{host}")
+    if found is None:
         raise ConfigurationError(
             f'host must be the address of a workspace, "https://dbc-….cloud.databricks.com", not {host!r}'
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{found.scheme}://{found.netloc}"
+
+
+def _split(address: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(address.strip())
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return None
+    # No user and no password: what a browser shows has none, and a token has a key of its own.
+    good = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc)
+    return parts if good else None
 
 
 @attrs.frozen(kw_only=True)

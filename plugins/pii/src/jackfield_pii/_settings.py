@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
+
+from jackfield import ConfigurationError
 
 __all__ = ["PiiSettings"]
 
 Entity = Literal["CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "PHONE", "US_SSN"]
 
 
-def _all_patterns(instance: object, attribute: attrs.Attribute[Any], value: Mapping[str, str]) -> None:
-    for name, pattern in value.items():
+def _pattern_faults(patterns: Mapping[str, str]) -> Iterator[str]:
+    for name, pattern in patterns.items():
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-            msg = f"patterns: the name {name!r} must be of capital letters, digits and _"
-            raise ValueError(msg)
+            yield f"patterns: the name {name!r} must be of capital letters, digits and _"
         try:
             compiled = re.compile(pattern)
-        except re.error as error:
-            msg = f"patterns.{name} is no regular expression: {error}"
-            raise ValueError(msg) from error
-        if compiled.match(""):
-            msg = f"patterns.{name} matches nothing at all, so it would match everywhere"
-            raise ValueError(msg)
+        except (re.error, OverflowError, RecursionError) as error:
+            yield f"patterns.{name} is no regular expression: {error}"
+        else:
+            if compiled.match(""):
+                yield f"patterns.{name} matches nothing at all, so it would match everywhere"
 
 
-def _all_numbers(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
-    for name in value:
-        known = re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", name) and _has_number(name)
-        if not known:
-            msg = f'numbers: python-stdnum has no number {name!r}; write its module, such as "de.idnr"'
-            raise ValueError(msg)
+def _number_faults(numbers: tuple[str, ...]) -> Iterator[str]:
+    for name in numbers:
+        if not (re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", name) and _has_number(name)):
+            yield f'numbers: python-stdnum has no number {name!r}; write its module, such as "de.idnr"'
 
 
 def _has_number(name: str) -> bool:
@@ -45,13 +43,12 @@ def _has_number(name: str) -> bool:
     return callable(getattr(module, "is_valid", None))
 
 
-def _a_region(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None:
+def _region_faults(region: str | None) -> Iterator[str]:
+    if region is not None:
         import phonenumbers
 
-        if value not in phonenumbers.SUPPORTED_REGIONS:
-            msg = f'phone_region: {value!r} is no country; write its two letters, such as "DE"'
-            raise ValueError(msg)
+        if region not in phonenumbers.SUPPORTED_REGIONS:
+            yield f'phone_region: {region!r} is no country; write its two letters, such as "DE"'
 
 
 @attrs.frozen(kw_only=True)
@@ -70,8 +67,18 @@ class PiiSettings:
 
     mode: Literal["redact", "block", "report"] = "redact"
     entities: tuple[Entity, ...] = ("CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "PHONE", "US_SSN")
-    numbers: tuple[str, ...] = attrs.field(default=(), validator=_all_numbers)
-    patterns: Mapping[str, str] = attrs.field(factory=dict, validator=_all_patterns)
-    phone_region: str | None = attrs.field(default=None, validator=_a_region)
+    numbers: tuple[str, ...] = ()
+    patterns: Mapping[str, str] = attrs.field(factory=dict)
+    phone_region: str | None = None
     restore: bool = True
     unreadable: Literal["pass", "block"] = "pass"
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
+        yield from _pattern_faults(self.patterns)
+        yield from _number_faults(self.numbers)
+        yield from _region_faults(self.phone_region)

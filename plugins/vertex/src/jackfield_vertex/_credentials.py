@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
+from collections.abc import Iterator
+from typing import Final
 
 import attrs
 
@@ -10,6 +13,7 @@ from jackfield import Auth, Bearer, ConfigurationError, Secret, StaticHeader, To
 
 __all__ = ["GoogleCredentials", "GoogleIdentity"]
 
+_EMAIL: Final = re.compile(r"[^@\s/]+@[^@\s/]+")
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -44,13 +48,21 @@ class GoogleCredentials:
     scopes: tuple[str, ...] = (CLOUD_PLATFORM,)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         if sum(way is not None for way in (self.key, self.refresh_token, self.token)) > 1:
-            raise ConfigurationError("has several identities in it; write key, or refresh_token, or token")
+            yield "has several identities in it; write key, or refresh_token, or token"
         if self.refresh_token is not None and (self.client_id is None or self.client_secret is None):
-            raise ConfigurationError("needs client_id and client_secret with refresh_token")
+            yield "needs client_id and client_secret with refresh_token"
         if self.token is not None and self.impersonate is not None:
-            raise ConfigurationError("cannot impersonate with a ready token; write key or refresh_token")
+            yield "cannot impersonate with a ready token; write key or refresh_token"
+        if self.impersonate is not None and not _EMAIL.fullmatch(self.impersonate):
+            yield f"impersonate must be the e-mail of a service account, not {self.impersonate!r}"
+        if not self.scopes:
+            yield "scopes is empty; write what tokens are for, or leave it out"
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -16,7 +16,14 @@ from ._credentials import GoogleCredentials, GoogleIdentity
 __all__ = ["VertexSettings", "access", "host"]
 
 _MULTI_REGIONS: Final = ("us", "eu")
-_PLACE: Final = re.compile(r"[a-z0-9-]+")
+# A region, or one word for a place that is larger; new ones of either form pass.
+_PLACE: Final = re.compile(r"[a-z]+(-[a-z]+[0-9]+)?")
+_CATEGORY: Final = re.compile(r"HARM_CATEGORY_[A-Z_]+")
+# Source: Vertex AI, HarmBlockThreshold (2026).
+_THRESHOLDS: Final = (
+    "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF",
+    "HARM_BLOCK_THRESHOLD_UNSPECIFIED",
+)  # fmt: skip
 _PROJECT: Final = re.compile(r"[a-z0-9:.-]+")
 
 
@@ -54,19 +61,29 @@ class VertexSettings:
     ca_bundle: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, when the config is loaded."""
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
         if self.api_key is not None and self.credentials is not None:
-            raise ConfigurationError("api_key and credentials are two ways to prove identity; write one")
+            yield "api_key and credentials are two ways to prove identity; write one"
         if self.project is None and self.api_key is None:
-            raise ConfigurationError(
-                "project is missing; write it, or set GOOGLE_CLOUD_PROJECT in the environment"
-            )
-        if self.project is not None and not _PROJECT.fullmatch(self.project):
-            raise ConfigurationError(f"project must be a project's id or number, not {self.project!r}")
+            yield "project is missing; write it, or set GOOGLE_CLOUD_PROJECT in the environment"
+        for key in ("project", "quota_project"):
+            name = getattr(self, key)
+            if name is not None and not _PROJECT.fullmatch(name):
+                yield f"{key} must be a project's id or number, not {name!r}"
         if not _PLACE.fullmatch(self.location):
-            raise ConfigurationError(
-                f'location must be a region ("europe-west4"), "global", "us" or "eu", not {self.location!r}'
-            )
+            # "europe-west4-b" is a zone of a region.
+            region = re.match(r"([a-z]+-[a-z]+\d+)-[a-z]$", self.location)
+            hint = f'; write "{region[1]}"' if region else ""
+            yield f'location must be a region ("europe-west4"), "global", "us" or "eu", not {self.location!r}{hint}'
+        for category, threshold in self.safety.items():
+            if not _CATEGORY.fullmatch(category):
+                yield f"safety: {category!r} is no category; write it as HARM_CATEGORY_HARASSMENT"
+            if threshold not in _THRESHOLDS:
+                yield f"safety.{category} must be one of {', '.join(_THRESHOLDS)}, not {threshold!r}"
 
     @property
     def prefix(self) -> str:

@@ -1,0 +1,55 @@
+"""What is wrong with a configuration is told at once, when it is loaded."""
+
+import pytest
+from mistakes import every_type_is_told, told_alone_and_together
+
+from jackfield import Mesh
+from jackfield_databricks._credentials import DatabricksCredentials
+from jackfield_databricks._settings import DatabricksSettings
+
+
+def declared(values):
+    return {"connections": {"d": {"provider": "databricks", "host": "https://dbc-1.example", **values}}}
+
+
+def identity(values):
+    return {"credentials": {"a": {"kind": "databricks", **values}}, "connections": {}}
+
+
+def test_a_wrong_type_of_every_key_is_told_at_once():
+    config = declared({})
+    every_type_is_told(DatabricksSettings, config, config["connections"]["d"], "connections.d")
+    config = identity({})
+    every_type_is_told(DatabricksCredentials, config, config["credentials"]["a"], "credentials.a")
+
+
+@pytest.mark.parametrize(
+    "host", ["ftp://x", "", "https://", "https://me:key@dbc-1.example", "my workspace", "https://[x"]
+)
+def test_a_host_that_is_none_is_told(host):
+    told_alone_and_together(declared, [({"host": host}, "host must be the address of a workspace")])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "dbc-1.cloud.databricks.com",
+        "https://adb-1.2.azuredatabricks.net/?o=1",
+        "http://127.0.0.1:9",
+        "https://x/ml",
+    ],
+)
+def test_every_form_of_a_host_passes(host):
+    assert Mesh.from_config(declared({"host": host})).connections
+
+
+def test_every_wrong_form_is_told_alone_and_with_the_others():
+    told_alone_and_together(
+        identity,
+        [
+            ({"client_id": "a", "profile": "p"}, "both client_id and client_secret"),
+            ({"client_id": "a", "profile": "p"}, "several identities"),
+            ({"authorization_details": "{}"}, "authorization_details must be a JSON array"),
+            ({"scope": " "}, "scope is empty"),
+        ],
+    )
