@@ -133,18 +133,20 @@ by Converse; their floor leaves out the signature, which ours and aioboto3's hav
 """
 
 
-def svg(rows: list[Row], title: str = "CPU as a multiple of the floor") -> str:
-    """Draw ratios on a logarithmic scale, one line a row."""
+def svg(rows: list[Row], title: str = "CPU as a multiple of the floor", scale: str = "less is better") -> str:
+    """Draw ratios on a logarithmic scale, one line a row; the scale is told under it."""
     shown = [row for row in rows if row.ratios]
-    left, right, top, step = 300, 40, 56, 34
-    width, height = 900, top + step * len(shown) + 40
-    highest = max(2.0, *(ratio for row in shown for ratio in row.ratios.values()))
-    lowest = min(0.25, *(ratio for row in shown for ratio in row.ratios.values()))
+    right, top, step = 40, 56, 34
+    left = 40 + round(6.6 * max(len(row.what) for row in shown))
+    width, height = left + 620, top + step * len(shown) + 60
+    ratios = [ratio for row in shown for ratio in row.ratios.values()]
+    highest, lowest = 1.15 * max(2.0, *ratios), min(0.5, *ratios) / 1.15
 
     def x(ratio: float) -> float:
         return left + (math.log(ratio / lowest) / math.log(highest / lowest)) * (width - left - right)
 
-    marks = [mark for mark in (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if lowest <= mark <= highest]
+    steps = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+    marks = [mark for mark in steps if lowest <= mark <= highest]
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
         f"<title>{escape(title)}</title>",
@@ -154,9 +156,13 @@ def svg(rows: list[Row], title: str = "CPU as a multiple of the floor") -> str:
     for mark in marks:
         colour = "#424242" if mark == 1 else "#e0e0e0"
         out += [
-            f'<path d="M {x(mark):.1f} {top - 14} V {height - 30}" stroke="{colour}"/>',
-            f'<text x="{x(mark):.1f}" y="{height - 12}" text-anchor="middle" fill="#616161">{mark:g}×</text>',
+            f'<path d="M {x(mark):.1f} {top - 14} V {height - 50}" stroke="{colour}"/>',
+            f'<text x="{x(mark):.1f}" y="{height - 32}" text-anchor="middle" fill="#616161">{mark:g}×</text>',
         ]
+    out.append(
+        f'<text x="{(left + width - right) / 2:.0f}" y="{height - 10}" text-anchor="middle" fill="#616161">'
+        f"{escape(title)}, logarithmic: {escape(scale)}</text>"
+    )
     for number, row in enumerate(shown):
         y = top + number * step
         out.append(f'<text x="{left - 16}" y="{y + 5}" text-anchor="end">{escape(row.what)}</text>')

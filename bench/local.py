@@ -310,7 +310,8 @@ def main() -> None:
     if arguments.write:
         plot = ROOT / "docs" / "assets" / "benchmarks-local.svg"
         plot.write_text(
-            svg(rows + flight_rows, "Multiples of optimum's speed, and of one answer at a time"), "utf-8"
+            svg(rows + flight_rows, "Multiples of optimum's speed, and of one at a time", "more is better"),
+            "utf-8",
         )
         rewrite(section(text, versions))
 
