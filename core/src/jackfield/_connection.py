@@ -220,13 +220,20 @@ class Connection:
             self._listing = self._with_declared(await self._discovered())
         return list(self._listing)
 
-    def declared_models(self) -> list[ModelCard]:
-        """Give the models that are declared, with what the plugin's table knows of them; asks nobody.
+    def known_models(self) -> list[ModelCard]:
+        """Give the models that are declared, and those of the plugin's table; asks nobody.
 
         Raises:
             JackfieldError: The plugin failed.
         """
-        return self._with_declared(())
+        try:
+            names = self.provider.table(self.config.settings)
+        except JackfieldError as error:
+            raise self.filled(error)  # noqa: B904 -- the same error, filled
+        except Exception as error:
+            fault = f"jackfield_table failed: {type(error).__name__}: {error}; this is a fault of the plugin"
+            raise self.filled(PluginError(fault)) from error
+        return self._with_declared([ModelCard(id=name) for name in names])
 
     def _with_declared(self, discovered: Sequence[ModelCard]) -> list[ModelCard]:
         cards = {card.id: card for card in discovered}

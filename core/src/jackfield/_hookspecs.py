@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ._calls import Call, Outcome
     from ._capabilities import Capabilities, ModelRef
     from ._contract import CostContext, Decoder, HttpAccess, Listing, ProviderInfo, Transport
@@ -45,6 +47,11 @@ class ProviderSpecs:
     @hookspec
     def jackfield_discover(self, settings: Any) -> Listing | None:
         """Say how to list the service's models; None if it has no listing."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_table(self, settings: Any) -> Sequence[str]:
+        """Name the models that the plugin's own table knows, offline; the service may offer others."""
         raise NotImplementedError
 
     @hookspec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -21,6 +21,10 @@ from ._wire import Failure, Wire
 __all__ = ["Provider", "bind_provider"]
 
 
+def _no_models(*_: object) -> Sequence[str]:
+    return ()
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Provider:
     """A plugin's answers, as plain functions. Hooks that the plugin leaves out give None.
@@ -34,6 +38,7 @@ class Provider:
         error: `jackfield_error`.
         cost: `jackfield_cost`.
         transport: `jackfield_transport`.
+        table: `jackfield_table`.
         distribution: The installed distribution that it comes from; None for an object of a program.
         version: That distribution's version.
     """
@@ -46,6 +51,7 @@ class Provider:
     error: Callable[[ModelRef | None, Failure], JackfieldError | None] = attrs.field(repr=False)
     cost: Callable[[ModelRef, Usage, CostContext], RateCard | Cost | None] = attrs.field(repr=False)
     transport: Callable[[Any], HttpAccess | Transport] = attrs.field(repr=False)
+    table: Callable[[Any], Sequence[str]] = attrs.field(default=_no_models, repr=False)
     distribution: str | None = None
     version: str | None = None
 
@@ -85,6 +91,7 @@ def bind_provider(
         error=hooks.get("jackfield_error", _none),
         cost=hooks.get("jackfield_cost", _none),
         transport=hooks["jackfield_transport"],
+        table=hooks.get("jackfield_table", _no_models),
         distribution=distribution,
         version=version,
     )

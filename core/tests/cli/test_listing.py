@@ -319,7 +319,8 @@ def test_every_line_that_init_writes_is_right_once_it_is_uncommented(command, id
     settings = load_config(path, registry).connections["local" if id == "onnx" else id].settings
     for field in attrs.fields(type(settings)):
         default = field.default.factory() if isinstance(field.default, attrs.Factory) else field.default
-        if field.name in {"models", "timeout", "retry"} or getattr(settings, field.name) == default:
+        # an example that a refusal gave, as of the region, looks like a person's own
+        if field.name in {"models", "timeout", "retry", "region"} or getattr(settings, field.name) == default:
             continue
         told = f"{field.name} is still a placeholder" in result.stderr
         value = getattr(settings, field.name)
@@ -407,6 +408,62 @@ def test_models_of_a_service_that_cannot_be_asked_are_shown_as_declared(command)
     said = json.loads(command("models", "--json").stdout)
     assert [(card["id"], card["asked"]) for card in said["models"]] == [("echo", False), ("other", False)]
     assert said["failures"]["bad"]["type"] == "AuthenticationError"
+
+
+class Tabled(BrokenListing):
+    """Its service cannot be asked; its plugin ships a table."""
+
+    @hookimpl
+    def jackfield_table(self, settings):
+        return ["old", "echo", "new"]
+
+    @hookimpl
+    def jackfield_capabilities(self, model):
+        return Capabilities(
+            known=True,
+            kinds=frozenset({"chat"}),
+            retired="2020-01-01" if model.id == "old" else None,
+            source="table 2026-11-22",
+        )
+
+
+def test_models_of_a_service_that_cannot_be_asked_are_those_of_the_plugins_table(command):
+    command.providers.append(Tabled())
+    command.configure('[connections.bad]\nprovider = "broken"')
+    result = command("models")
+    assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == ["bad:echo", "bad:new"]
+    assert result.stdout.count("not asked") == 2
+    assert "bad cannot be listed: no such key" in result.stderr
+    assert "not asked: from the plugin's own tables (2026-11-22), not the service's listing" in result.stderr
+    assert "bad:old" in command("models", "--all").stdout
+    said = json.loads(command("models", "--json").stdout)["models"]
+    assert [(card["id"], card["asked"], card["source"]) for card in said] == [
+        ("echo", False, "table 2026-11-22"),
+        ("new", False, "table 2026-11-22"),
+    ]
+
+
+def test_an_allow_list_holds_for_the_plugins_table(command):
+    command.providers.append(Tabled())
+    command.configure('[connections.bad]\nprovider = "broken"\nmodels = ["echo", "mine", "x*"]')
+    result = command("models", "bad")
+    assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == ["bad:echo", "bad:mine"]
+    every = command("models", "--all").stdout.splitlines()
+    assert next(line for line in every if "bad:new" in line).split()[-1] == "no"
+
+
+def test_a_table_that_fails_is_a_fault_of_its_plugin_and_hides_no_other(command):
+    class Torn(Tabled):
+        @hookimpl
+        def jackfield_table(self, settings):
+            raise KeyError("models")
+
+    command.providers.append(Torn())
+    command.configure(TWO)
+    result = command("models")
+    assert result.exit_code == 0
+    assert "good:echo" in result.stdout
+    assert "jackfield_table failed: KeyError: 'models'; this is a fault of the plugin" in result.stderr
 
 
 def test_explain_prices_the_longest_answer_that_stands_on_the_wire(command):

@@ -168,6 +168,10 @@ class Acme:
         return Capabilities() if known is None else known
 
     @hookimpl
+    def jackfield_table(self):
+        return ("acme-1", "acme-embed")
+
+    @hookimpl
     def jackfield_discover(self, settings):
         def parse(head, body):
             return [ModelCard(id=name) for name in orjson.loads(body)["models"]], None

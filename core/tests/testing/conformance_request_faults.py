@@ -377,3 +377,32 @@ class ClaimsToolsRefusesThem(Acme):
 class DeniesDimensionsSendsThem(Claims):
     def changed(self, known):
         return known.with_features(TABLE, dimensions=False)
+
+
+# The table
+
+
+class Tables(Acme):
+    @hookimpl
+    def jackfield_table(self):
+        return self.names
+
+
+@caught_by("claims.table")
+class TableOfStrangers(Tables):
+    names = ("acme-1", "acme-9")
+
+
+@caught_by("claims.table")
+class TableWithTwins(Tables):
+    names = ("acme-1", "acme-1")
+
+
+@caught_by("claims.table")
+class TableOfOtherThings(Tables):
+    names = (7,)
+
+
+@caught_by("claims.table")
+class TableIsText(Tables):
+    names = "acme-1"

@@ -26,19 +26,21 @@ KINDS = ("chat", "completion", "embedding", "summarization", "rerank")
 @click.argument("connection", required=False)
 @click.option("--refresh", is_flag=True, help="Ask the services again.")
 @click.option("--kind", type=click.Choice(KINDS), help="Only models that serve this kind of call.")
-@click.option("--all", "every", is_flag=True, help="Those, too, that the connection does not allow.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Those, too, that the connection does not allow, or a plugin's table calls retired.",
+)
 @shared
 @click.pass_obj
 def models(session: Session, connection: str | None, refresh: bool, kind: str | None, every: bool) -> None:
     """List models: of CONNECTION, or of all."""
     listed, failures = session.run(lambda mesh: _listed(mesh, connection, refresh=refresh))
-    cards = {
-        name: ours if (ours := listed.get(name)) is not None else _declared(session, name)
-        for name in (*listed, *failures)
-    }
+    unasked = {name: _known(session, name, failures, every=every) for name in dict(failures)}
     wanted = [
         card
-        for cards_of_one in cards.values()
+        for cards_of_one in (*listed.values(), *unasked.values())
         for card in cards_of_one
         if (every or card.allowed) and (kind is None or kind in card.kinds)
     ]
@@ -59,25 +61,42 @@ def _write(session: Session, cards: Sequence[ModelCard], failures: Mapping[str, 
             card.limits.context_window or "",
             _price(card.price),
             card.retired or "",
-            "not asked" if card.connection in failures else "yes" if card.allowed else "no",
+            "no" if not card.allowed else "not asked" if card.connection in failures else "yes",
         )
         for card in cards
     ]
     write_table(("model", "kinds", "context", "price in / out", "retired", "allowed"), rows)
     for name, error in failures.items():
         session.note(f"{name} cannot be listed: {describe(error)}")
-    if any(card.connection in failures for card in cards):
-        session.note("not asked: declared, and what the plugin's table knows of it")
+    if unasked := [card for card in cards if card.connection in failures]:
+        tables = {card.capabilities.source for card in unasked if card.capabilities.known}
+        days = ", ".join(sorted(source.removeprefix("table ") for source in tables))
+        session.note(
+            f"not asked: from the plugin's own tables ({days}), not the service's listing"
+            if days
+            else "not asked: declared, and no table knows more of it"
+        )
 
 
-def _declared(session: Session, name: str) -> list[ModelCard]:
-    """Give the models that a connection declares, without asking its service."""
+def _known(
+    session: Session, name: str, failures: dict[str, JackfieldError], *, every: bool
+) -> list[ModelCard]:
+    """Give the models that a connection declares and its plugin's table names, without asking its service."""
+    from datetime import UTC, datetime
+
     from jackfield._connection import Connection
 
     connection = session.config.connections[name]
     if connection.provider is None:
         return []
-    return Connection(connection, session.registry, session.config.prices).declared_models()
+    today = datetime.now(UTC).date().isoformat()
+    declared = {entry.id for entry in connection.models or ()}
+    try:
+        cards = Connection(connection, session.registry, session.config.prices).known_models()
+    except JackfieldError as error:
+        failures[name] = error  # of the two, the one that the plugin's author must hear of
+        return []
+    return [card for card in cards if every or card.id in declared or not (card.retired or today) < today]
 
 
 async def _listed(
@@ -109,7 +128,8 @@ def _as_dict(card: ModelCard) -> dict[str, Any]:
     }
     names = ("id", "connection", "title", "kinds", "limits", "price", "underlying", "retired", "allowed")
     target = {"target": f"{card.connection}:{card.id}"}
-    return {**target, **{name: getattr(card, name) for name in names}, "features": features}
+    said = {name: getattr(card, name) for name in names}
+    return {**target, **said, "source": card.capabilities.source, "features": features}
 
 
 def _price(card: Any) -> str:

@@ -137,10 +137,21 @@ def _values(settings: type) -> dict[str, str]:
             else:
                 optional.append(field.name)
     # What takes certain words alone refuses a placeholder; which those are, only the plugin knows.
+    _take_examples(settings, values, optional)
     while refused := _refused(settings, values, optional):
         values[refused] = ""
         optional.remove(refused)
     return values
+
+
+def _take_examples(settings: type, values: dict[str, str], optional: list[str]) -> None:
+    """Put the example that a refusal gives in the place of the placeholder that it refuses."""
+    said = "\n".join(_problems(settings, values))
+    for name in list(optional):
+        found = re.search(rf"\b{name} must be [^;\n]*?such as (\"[^\"]+\")", said)
+        if found:
+            values[name] = found[1]
+            optional.remove(name)
 
 
 def _refused(settings: type, values: dict[str, str], optional: list[str]) -> str | None:

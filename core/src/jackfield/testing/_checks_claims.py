@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jackfield._capabilities import FEATURES, KINDS, Capabilities, Capability
+from jackfield._capabilities import FEATURES, KINDS, Capabilities, Capability, ModelRef
 from jackfield._content import Audio, Document, Image, Message
 from jackfield._options import PARAMETER_NAMES, Reasoning
 from jackfield._requests import ChatRequest, EmbedRequest, Request
@@ -164,6 +165,31 @@ def false_is_refused(subject: Subject) -> Iterable[str]:
                     yield f"{probe.label}: it denies {name}, but sends it"
     if not denied:
         raise SkipCheck("it denies nothing that could be asked for")
+
+
+@check(
+    "claims.table",
+    law="The table of models names each once, by ids of which the capabilities say that they are known.",
+    remedy="give the ids under which the models are called; leave out what is only a pattern or an alias",
+    applies=lambda subject: (
+        "it names no table (jackfield_table)"
+        if subject.provider and subject.hooks.table(subject.settings) == ()
+        else None
+    ),
+    gentle=True,
+)
+def table(subject: Subject) -> Iterable[str]:
+    names: Any = subject.hooks.table(subject.settings)
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        yield f"it is a {type(names).__name__}, not a sequence of ids"
+        return
+    for name, times in Counter(names).items():
+        if not isinstance(name, str):
+            yield f"{name!r} is no text"
+        elif times > 1:
+            yield f"{name} stands {times} times"
+        elif not subject.capabilities(ModelRef(name, "conformance", settings=subject.settings)).known:
+            yield f"{name}: its capabilities do not say that it is known"
 
 
 def _shown(subject: Subject, case: Case) -> set[str]:

@@ -33,6 +33,7 @@ def _every_hook(subject: Subject) -> dict[str, Callable[[], Any]]:
     calls: dict[str, Callable[[], Any]] = {
         "jackfield_provider": lambda: hooks.info,
         "jackfield_discover": lambda: hooks.discover(settings),
+        "jackfield_table": lambda: hooks.table(settings),
         "jackfield_transport": lambda: hooks.transport(settings),
         "jackfield_error": lambda: hooks.error(None, Failure(429, Headers(), b"{}")),
     }

@@ -79,7 +79,10 @@ class ProviderPlugin(Protocol):
 
 
 class FullProviderPlugin(ProviderPlugin, Protocol):
-    """A provider plugin with all eight hooks; see `ProviderPlugin`."""
+    """A provider plugin with the eight hooks that most have; see `ProviderPlugin`.
+
+    A table of models (`jackfield_table`) is looked at by the kit alone, so that plugins without one go on.
+    """
 
     @property
     def jackfield_discover(self) -> Callable[[Any], Listing | None] | Callable[[], Listing | None]:

@@ -66,6 +66,11 @@ class StandIn(FakeProvider):
         return self.real.capabilities(model)
 
     @hookimpl
+    def jackfield_table(self, settings: Any) -> Sequence[str]:
+        """Name the models of the plugin's table."""
+        return self.real.table(settings)
+
+    @hookimpl
     def jackfield_translate(
         self, model: ModelRef, request: Request, capabilities: Capabilities
     ) -> Translation:

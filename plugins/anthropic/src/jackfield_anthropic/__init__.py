@@ -70,6 +70,14 @@ def jackfield_discover() -> Listing:
 
 
 @hookimpl
+def jackfield_table() -> tuple[str, ...]:
+    """Name the models of the table."""
+    from ._models import known_models
+
+    return known_models()
+
+
+@hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire for messages, text completions or the count of tokens."""
     return translate(ANTHROPIC, model, request, capabilities)

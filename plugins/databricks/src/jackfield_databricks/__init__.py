@@ -68,6 +68,14 @@ def jackfield_discover() -> Listing:
 
 
 @hookimpl
+def jackfield_table() -> tuple[str, ...]:
+    """Name the models of the table."""
+    from ._models import table
+
+    return tuple(table()["models"])
+
+
+@hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire for one of the routes."""
     from ._request import translate

@@ -65,6 +65,14 @@ def jackfield_discover() -> Listing:
 
 
 @hookimpl
+def jackfield_table() -> tuple[str, ...]:
+    """Name the models of the table."""
+    from ._models import known_models
+
+    return known_models()
+
+
+@hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire for chat, fill-in-the-middle or embeddings."""
     from ._request import translate

@@ -74,6 +74,14 @@ def jackfield_discover() -> Listing | None:
 
 
 @hookimpl
+def jackfield_table() -> tuple[str, ...]:
+    """Name the models of the table."""
+    from ._models import known_models
+
+    return known_models()
+
+
+@hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire for chat completions, completions, embeddings or Responses."""
     return translate(OPENAI, model, request, capabilities)

@@ -71,6 +71,14 @@ def jackfield_discover(settings: VertexSettings) -> Listing:
 
 
 @hookimpl
+def jackfield_table() -> tuple[str, ...]:
+    """Name the models of the table."""
+    from ._models import known_models
+
+    return tuple(known_models())
+
+
+@hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire of the model's family."""
     from ._routes import translate
