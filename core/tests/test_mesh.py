@@ -750,3 +750,28 @@ def test_a_wrong_middleware_of_the_defaults_is_one_mistake():
     with pytest.raises(ConfigurationError) as caught:
         Mesh.from_config(config, registry=Registry.of(PlainProvider()))
     assert [mistake.partition(": ")[0] for mistake in caught.value.mistakes] == ["defaults.middlewares[0]"]
+
+
+class PaidByTheHour(FakeProvider):
+    jackfield_cost = None
+
+
+@pytest.mark.parametrize(
+    ("underlying", "host", "source"),
+    [
+        ("maker:big", FakeProvider("host"), "maker"),
+        ("maker:big", FakeProvider("host", price=RateCard.of(source="host", input="3")), "host"),
+        ("big", FakeProvider("host", models=["big"]), None),
+        ("host:big", FakeProvider("host", models=["big"]), None),
+        ("maker:big", PaidByTheHour("host"), None),
+    ],
+)
+async def test_a_deployment_of_another_providers_model_has_that_ones_price(underlying, host, source):
+    maker = FakeProvider("maker", models=["big"], price=RateCard.of(source="maker", input="1", output="2"))
+    entry = {"id": "ours", "underlying": underlying}
+    config = {"connections": {"c": {"provider": "host", "models": [entry]}}}
+    async with Mesh.from_config(config, registry=Registry.of(host, maker)) as mesh:
+        reply = await mesh.chat("c:ours", "hi")
+        plan = mesh.explain("c:ours", "hi")
+    assert {item.source for item in reply.cost.items} == ({source} if source else set())
+    assert {item.source for item in plan.cost.items} == ({source} if source else set())

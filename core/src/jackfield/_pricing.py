@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ._capabilities import ModelRef
 from ._cost import Cost, RateCard, compute_cost
+from ._errors import ConfigurationError
 from ._value import Value
 
 if TYPE_CHECKING:
-    from ._capabilities import ModelRef
     from ._config import ConnectionConfig, ModelEntry
     from ._contract import CostContext
     from ._pricefile import PriceTable
@@ -27,8 +28,8 @@ _log = logging.getLogger("jackfield")
 class Pricing(Value):
     """Prices calls of one connection.
 
-    Rates are looked for in this order: declared on the model or the connection, the price file, the plugin,
-    an installed price extension. Unknown is never zero.
+    Rates are looked for in this order: declared on the model or the connection, the price file, the plugin (and
+    of a deployment the plugin that `underlying` names), an installed price extension. Unknown is never zero.
     """
 
     provider: Provider
@@ -73,16 +74,40 @@ class Pricing(Value):
         return None
 
     def _from_plugin(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
-        try:
-            return self.provider.cost(model, usage, context)
-        except Exception:
-            # A bill that cannot be made must not cost the caller the answer.
-            _log.exception("jackfield_cost of %s failed; the cost is unknown", self.provider.info.id)
+        answer = _asked(self.provider, model, usage, context)
+        if answer is None and self.provider.gives_prices:
+            other = self._named(model.underlying)
+            if other is not None:
+                alike = ModelRef(model.known_as, model.connection, model.kind)
+                answer = _asked(other, alike, usage, context)
+        return answer
+
+    def _named(self, underlying: str | None) -> Provider | None:
+        """Give the other provider that `underlying` names.
+
+        Not asked for a plugin that has no prices at all: what runs there is paid by the hour, and another's
+        price of tokens would be wrong.
+        """
+        prefix, colon, _ = (underlying or "").partition(":")
+        if not colon or prefix == self.provider.info.id or not self.registry.has_provider(prefix):
             return None
+        try:
+            return self.registry.provider(prefix)
+        except ConfigurationError:
+            return None  # it is broken; its own connections say why
 
     def _from_extension(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
         told = attrs.evolve(context, provider=self.provider.info.id, input_tokens=usage.input_tokens)
         return self.registry.price(model, told)
+
+
+def _asked(provider: Provider, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
+    try:
+        return provider.cost(model, usage, context)
+    except Exception:
+        # A bill that cannot be made must not cost the caller the answer.
+        _log.exception("jackfield_cost of %s failed; the cost is unknown", provider.info.id)
+        return None
 
 
 def _completed(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:

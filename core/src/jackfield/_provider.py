@@ -55,6 +55,11 @@ class Provider:
     distribution: str | None = None
     version: str | None = None
 
+    @property
+    def gives_prices(self) -> bool:
+        """Whether the plugin has a `jackfield_cost`; one that has none is not paid by tokens."""
+        return self.cost is not _none
+
 
 def bind_provider(
     plugin: object,
