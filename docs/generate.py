@@ -270,6 +270,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "_capabilities",
         "_parameters",
         "_requests",
+        "_unserved",
         "_wire",
         "_vectors",
         "_whole",

@@ -202,6 +202,7 @@ if TYPE_CHECKING:
     from ._translation import (
         SUMMARY_PROMPT,
     )
+    from ._unserved import unserved
     from ._usage import (
         Usage,
     )
@@ -216,6 +217,7 @@ if TYPE_CHECKING:
     )
 
 _MODULE_BY_NAME = {
+    "unserved": "_unserved",
     "vector_reader": "_vectors",
     "SUMMARY_PROMPT": "_translation",
     "Attempt": "_replies",
@@ -522,6 +524,7 @@ __all__ = [
     "replayed_reply",
     "resolve_capabilities",
     "secret",
+    "unserved",
     "vector_reader",
 ]
 

@@ -33,9 +33,9 @@ from jackfield import (
     ModelRef,
     Request,
     Translation,
-    UnsupportedError,
     WholeDecoder,
     Wire,
+    unserved,
 )
 
 from ._errors import error
@@ -175,7 +175,7 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
         from ._complete import translate_completion
 
         return translate_completion(dialect, model, request, capabilities)
-    raise UnsupportedError(f"{dialect.id} has no endpoint for a {type(request).__name__}", parameter="kind")
+    raise unserved(dialect.id, request)
 
 
 def decoder(dialect: Dialect, wire: Wire) -> Decoder:

@@ -17,6 +17,7 @@ from jackfield import (
     Translation,
     UnsupportedError,
     Wire,
+    unserved,
 )
 from jackfield_azure_openai.models import as_openai
 from jackfield_openai import Dialect, translate as translate_openai
@@ -49,9 +50,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
     if not isinstance(settings, AzureLLMSettings):
         raise ConfigurationError("endpoints of Azure are known by their connection's settings alone")
     if not isinstance(request, ChatRequest | EmbedRequest):
-        raise UnsupportedError(
-            f"endpoints of Azure have no place for a {type(request).__name__}", parameter="kind"
-        )
+        raise unserved("an endpoint of Azure", request)
     known = as_openai(model, "foundry")
     if known.declared.get("route") == "responses":
         raise UnsupportedError(

@@ -19,9 +19,9 @@ from jackfield import (
     ParameterReport,
     Request,
     Translation,
-    UnsupportedError,
     WholeDecoder,
     Wire,
+    unserved,
 )
 
 from ._converse import translate_chat
@@ -54,7 +54,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         route, why = "invoke", "text is completed by native bodies alone"
         made = translate_completion(model, request, capabilities)
     elif not isinstance(request, ChatRequest):
-        raise UnsupportedError(f"bedrock serves no {type(request).__name__}", parameter="kind")
+        raise unserved("bedrock", request)
     elif route == "converse":
         made = translate_chat(model, request, capabilities)
     elif route in ("invoke", "messages"):

@@ -39,8 +39,8 @@ from jackfield import (
     RerankRequest,
     SummarizeRequest,
     Translation,
-    UnsupportedError,
     Wire,
+    unserved,
 )
 
 from ._errors import error
@@ -134,7 +134,7 @@ class Dialect:
         """
         path = self.paths.get(api)
         if path is None:
-            raise UnsupportedError(f"{self.id} has no endpoint for {api}", parameter="kind")
+            raise unserved(self.id, request)
         stream = request.stream
         if stream:
             path = self.stream_paths.get(api, path)

@@ -20,6 +20,7 @@ from jackfield import (
     Translation,
     UnsupportedError,
     Wire,
+    unserved,
 )
 
 from ._conversation import written_messages, written_tool
@@ -69,7 +70,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         return _text(model, request, capabilities, "chat")
     if isinstance(request, CountRequest):
         return _text(model, request, capabilities, "count")
-    raise UnsupportedError(f"the engine has no such call as {type(request).__name__}", parameter="kind")
+    raise unserved("the engine", request)
 
 
 def _body(model: ModelRef, *names: str) -> dict[str, Any]:

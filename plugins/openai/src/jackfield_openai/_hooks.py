@@ -14,9 +14,9 @@ from jackfield import (
     ModelRef,
     Request,
     Translation,
-    UnsupportedError,
     WholeDecoder,
     Wire,
+    unserved,
 )
 
 from ._chat import translate_chat
@@ -25,15 +25,6 @@ from ._dialect import Dialect
 from ._models import only_responses
 
 __all__ = ["decoder", "translate"]
-
-
-_CANNOT = {
-    "CompletionRequest": "complete a text",
-    "EmbedRequest": "embed",
-    "SummarizeRequest": "summarize",
-    "RerankRequest": "rerank",
-    "CountRequest": "count tokens",
-}
 
 
 def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
@@ -60,8 +51,7 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
         from ._responses import translate_count
 
         return translate_count(dialect, model, request, capabilities)
-    what = _CANNOT.get(type(request).__name__, f"serve a {type(request).__name__}")
-    raise UnsupportedError(f"{dialect.id} does not {what}", parameter="kind")
+    raise unserved(dialect.id, request)
 
 
 def decoder(dialect: Dialect, wire: Wire) -> Decoder:

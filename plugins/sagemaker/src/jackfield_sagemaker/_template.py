@@ -30,6 +30,7 @@ from jackfield import (
     Translation,
     UnsupportedError,
     Wire,
+    unserved,
 )
 
 __all__ = ["Template", "TemplateStream", "kinds_of", "translate_by_template"]
@@ -240,7 +241,7 @@ def _options_of(request: Request) -> tuple[dict[str, Any], Mapping[str, Mapping[
         return request.options.given(), request.options.extra, request.options.unsupported
     if isinstance(request, EmbedRequest):
         return request.given(), request.extra, request.unsupported
-    raise UnsupportedError(f"a template has no place for a {type(request).__name__}", parameter="kind")
+    raise unserved("a template", request)
 
 
 def _reading(template: Mapping[str, Any]) -> dict[str, Any]:

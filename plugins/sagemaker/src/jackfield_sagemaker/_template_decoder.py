@@ -138,7 +138,8 @@ class TemplateDecoder:
     def _usage(self, value: Any) -> Iterator[Event]:
         counts = [self._find(name, value) for name in ("input_tokens", "output_tokens")]
         known = [
-            count if isinstance(count, int) and not isinstance(count, bool) else None for count in counts
+            int(count) if isinstance(count, int | float) and not isinstance(count, bool) else None
+            for count in counts
         ]
         if any(count is not None for count in known):
             yield UsageUpdate(

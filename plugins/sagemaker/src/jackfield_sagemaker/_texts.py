@@ -23,6 +23,7 @@ from jackfield import (
     Translation,
     UnsupportedError,
     Wire,
+    unserved,
 )
 
 from ._models import ModeRow
@@ -41,7 +42,7 @@ def translate_text(
         UnsupportedError: The mode has no such kind of request, or cannot carry an option.
     """
     if not isinstance(request, ChatRequest | CompletionRequest | SummarizeRequest):
-        raise UnsupportedError(f"the mode {mode.name} has no {type(request).__name__}", parameter="kind")
+        raise unserved(f"the mode {mode.name}", request)
     options: Options = request.options
     meta: dict[str, Any] = {"api": "text", "logprobs": options.logprobs is True}
     body: dict[str, Any] = copy.deepcopy(dict(mode.fixed))

@@ -64,6 +64,8 @@ class TextDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Read one item of a stream, or a whole answer."""
+        if self._streamed and bytes(frame.data).strip() == b"[DONE]":  # servers that speak OpenAI's form, too
+            return []
         try:
             value = orjson.loads(frame.data)
         except orjson.JSONDecodeError as error:

@@ -19,6 +19,7 @@ from jackfield import (
     UnsupportedError,
     WholeDecoder,
     Wire,
+    unserved,
 )
 from jackfield_openai import (
     Dialect as OpenAIDialect,
@@ -91,7 +92,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
             parameter="kind",
         )
     if not isinstance(request, ChatRequest):
-        raise UnsupportedError(f"snowflake serves no {type(request).__name__}", parameter="kind")
+        raise unserved("snowflake", request)
     if route == "complete":
         from ._complete import translate_complete
 

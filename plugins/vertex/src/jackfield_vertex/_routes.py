@@ -20,9 +20,9 @@ from jackfield import (
     Request,
     Thinking,
     Translation,
-    UnsupportedError,
     WholeDecoder,
     Wire,
+    unserved,
 )
 from jackfield_anthropic import Dialect, decoder as claude_decoder, translate as claude_translate
 
@@ -91,7 +91,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         if isinstance(request, CountRequest):
             return translate_count(model, request, capabilities)
         return translate_chat(model, request, capabilities)
-    raise UnsupportedError(f"vertex serves no {type(request).__name__} with {model.id}", parameter="kind")
+    raise unserved(f"{model.id} on Vertex AI", request)
 
 
 def _translate_claude(
