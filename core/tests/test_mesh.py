@@ -661,6 +661,26 @@ async def test_a_call_that_was_left_is_cancelled_and_keeps_what_it_used(server, 
     assert outcome.usage.output_tokens == (None if how == "cancel whole" else 1)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_of_a_cancelled_call_every_attempt_is_told(server, pauses, stream):
+    ear = Observer()
+    server.answer(Answer.json({}, 503), Answer.never())
+    async with observed(server.url, ear) as mesh:
+        call = read(mesh.stream_chat("c:m", "hi")) if stream else mesh.chat("c:m", "hi")
+        task = asyncio.create_task(call)
+        await server.wait_requests(2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    [(_, outcome)] = ear.finished
+    assert [(attempt.status, attempt.error) for attempt in outcome.attempts] == [
+        (503, "OverloadedError"),
+        (None, "CancelledError"),
+    ]
+    assert outcome.timings.queued <= outcome.timings.sent <= outcome.timings.finished
+    assert outcome.timings.first_event is None
+
+
 async def test_an_observer_that_fails_is_logged_and_breaks_nothing(server, caplog):
     class Broken:
         @hookimpl

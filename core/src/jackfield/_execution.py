@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -140,6 +141,10 @@ class Execution:
             )
         except JackfieldError as error:
             raise self.failed(error, self._partial())  # noqa: B904 -- the same error, filled
+        except asyncio.CancelledError as error:
+            # It cannot be made an error of ours; observers read here what had been tried.
+            error.attempts = tuple(self.attempts)  # type: ignore[attr-defined]
+            raise
 
     def _partial(self) -> Reply | None:
         """Give what had come of a whole answer that broke."""
@@ -183,6 +188,9 @@ class Execution:
             if refreshed:
                 return await self._recorded(attempt, 0.0)
             raise
+        except asyncio.CancelledError as error:
+            self._note(began, waited, error)
+            raise
         self._note(began, waited, None, status=answer.head.status if answer.head else None)
         return answer
 
@@ -214,18 +222,19 @@ class Execution:
         self,
         began: float,
         waited: float,
-        error: JackfieldError | None,
+        failure: BaseException | None,
         *,
         status: int | None = None,
         refreshed: bool = False,
     ) -> None:
         report = self._translation.report if self._translation is not None else None
+        error = failure if isinstance(failure, JackfieldError) else None
         self.attempts.append(
             Attempt(
                 connection=self._connection.name,
                 model=self.call.model.id,
                 status=status if error is None else error.status,
-                error=None if error is None else type(error).__name__,
+                error=None if failure is None else type(failure).__name__,
                 message=None if error is None else error.message,
                 retry_after=None if error is None else error.retry_after,
                 waited=waited,

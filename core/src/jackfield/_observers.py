@@ -53,10 +53,9 @@ async def observed_stream(registry: Registry, call: Call, handler: Handler) -> S
 
 
 def _failed(error: BaseException, queued: float, response: Reply | None = None) -> Outcome:
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())  # a cancellation may carry them, too
     if isinstance(error, JackfieldError):
         response = error.partial or response
-        attempts = error.attempts
     cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
     return _outcome("cancelled" if cancelled else "error", queued, response, error, attempts)
 
