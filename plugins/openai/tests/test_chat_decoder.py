@@ -187,6 +187,13 @@ def test_what_is_no_answer_is_malformed(body):
         decode([body], stream=False, head=JSON)
 
 
+def test_a_whole_answer_without_a_choice_is_malformed_whatever_else_it_holds():
+    usage = {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1}
+    for more in ({}, {"usage": usage}):
+        with pytest.raises(MalformedResponseError, match="has no choices"):
+            decode([{"id": "a", "model": "m", "choices": [], **more}], stream=False, head=JSON)
+
+
 # -- tool calls -------------------------------------------------------------------------------------------------------
 
 

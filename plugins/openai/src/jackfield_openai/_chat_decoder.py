@@ -191,7 +191,7 @@ class ChatDecoder:
             fail(event)
         choices = event.get("choices")
         usage = event.get("usage") or (event.get("x_groq") or {}).get("usage")
-        if choices is None and not usage:
+        if (choices is None and not usage) or not (choices or self._streamed):
             raise_failure(event)
             if self._started is None and not self._streamed:
                 raise MalformedResponseError(
