@@ -300,3 +300,33 @@ def test_a_warning_in_a_header_is_kept():
     assert reader.start(Head(200, Headers({"X-API-Warning": "soon gone"}))) == [
         RawEvent("warning", "soon gone")
     ]
+
+
+OTHER_CALL = {"id": "c1", "type": "custom", "custom": {"name": "shell", "input": "ls"}}
+KNOWN_CALL = {"id": "c2", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+
+
+def test_a_tool_call_of_an_unknown_kind_is_kept_and_calls_no_tool():
+    body = {"id": "1", "message": {"tool_calls": [OTHER_CALL, KNOWN_CALL]}, "finish_reason": "TOOL_CALL"}
+    events = read("chat", body, stream=False)
+    assert RawEvent("tool_call", OTHER_CALL) in events
+    assert [call.name for call in fold(events).choices[0].message.tool_calls] == ["add"]
+
+
+def test_a_streamed_tool_call_of_an_unknown_kind_is_kept_and_calls_no_tool():
+    def event(kind, index, call):
+        return {"type": f"tool-call-{kind}", "index": index, "delta": {"message": {"tool_calls": call}}}
+
+    piece = event("delta", 0, {"custom": {"input": "ls"}})
+    events = read(
+        "chat",
+        {"type": "message-start", "id": "1"},
+        event("start", 0, OTHER_CALL),
+        piece,
+        {"type": "tool-call-end", "index": 0},
+        event("start", 1, KNOWN_CALL),
+        {"type": "tool-call-end", "index": 1},
+        {"type": "message-end", "delta": {"finish_reason": "TOOL_CALL"}},
+    )
+    assert [e.data for e in events if isinstance(e, RawEvent)] == [event("start", 0, OTHER_CALL), piece]
+    assert [call.name for call in fold(events).choices[0].message.tool_calls] == ["add"]

@@ -389,7 +389,7 @@ def test_a_service_that_carries_the_models():
     embedded = ModelRef("cohere.embed-v4.0")
     made = translate(CARRIED, embedded, EmbedRequest(inputs=("a",)), capabilities(CARRIED, embedded))
     assert "embedding_types" not in made.wire.body
-    with pytest.raises(UnsupportedError, match="no endpoint"):
+    with pytest.raises(UnsupportedError, match="does not rerank"):
         translate(
             CARRIED, embedded, RerankRequest(query="q", documents=("a",)), capabilities(CARRIED, embedded)
         )

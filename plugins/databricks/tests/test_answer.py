@@ -271,3 +271,23 @@ def test_a_page_with_a_bad_status_is_described():
     error = databricks.jackfield_error(Failure(status=403, body=b"<html>Sign in</html>"))
     assert isinstance(error, PermissionDeniedError)
     assert "page instead of data" in error.message
+
+
+def test_counts_that_are_written_with_a_point_are_counts():
+    """A field of protobuf that passed through a Struct has one; the DBU are counted all the same."""
+    usage = {
+        "prompt_tokens": 12.0,
+        "completion_tokens": 5.0,
+        "total_tokens": 17.0,
+        "cache_read_input_tokens": 4.0,
+    }
+    read = read_usage(usage)
+    assert (read.input_tokens, read.output_tokens, read.cached_input_tokens) == (12, 5, 4)
+    assert all(isinstance(n, int) for n in (read.input_tokens, read.output_tokens, read.cached_input_tokens))
+    body = {
+        "id": "1",
+        "model": "m",
+        "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}],
+        "usage": usage,
+    }
+    assert fold(decode(body, stream=False)).usage.units["DBU"] > 0

@@ -13,9 +13,11 @@ from jackfield import (
     ConfigurationError,
     EmbeddingData,
     EmbedRequest,
+    Failure,
     FailureInStream,
     Finish,
     Frame,
+    Headers,
     LogprobsDelta,
     MalformedResponseError,
     Message,
@@ -31,6 +33,7 @@ from jackfield import (
 from jackfield.http import FramingError, framer_for
 from jackfield_sagemaker import SageMakerModelKeys, SageMakerSettings, jackfield_capabilities
 from jackfield_sagemaker._envelope import JSONStreamFramer, TextFramer
+from jackfield_sagemaker._errors import error
 
 LLAMA2 = "<s>[INST] Why? [/INST]"
 
@@ -390,3 +393,31 @@ def test_a_conversation_is_never_changed():
     translated(ref("lmi"), request)
     assert repr(request) == before
     assert SageMakerSettings(region="eu-central-1").identity.region() is None
+
+
+def test_a_stream_may_say_that_it_is_done():
+    wire = translated(ref("tgi"), CompletionRequest("x", Options(), stream=True)).wire
+    last = {
+        "token": {"text": "Hi", "special": False},
+        "generated_text": "Hi",
+        "details": {"finish_reason": "length"},
+    }
+    events = events_of(wire, [Frame(json.dumps(last).encode()), Frame(b"[DONE]")])
+    assert [e.raw for e in events if isinstance(e, Finish)] == ["length"]
+    with pytest.raises(StreamInterruptedError):
+        events_of(wire, [Frame(b"[DONE]")])
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (400, "InvalidRequestError"), (401, "AuthenticationError"), (404, "NotFoundError"), (408, "TimeoutError"),
+        (422, "InvalidRequestError"), (429, "RateLimitError"), (500, "ServerError"), (503, "OverloadedError"),
+        (504, "TimeoutError"), (None, "ServerError"), ("x", "ServerError"), (200, "ServerError"),
+    ],
+)  # fmt: skip
+def test_a_containers_own_status_says_what_its_error_is(status, name):
+    said = {"Message": "Received server error", "OriginalMessage": "boom", "OriginalStatusCode": status}
+    head = Headers({"x-amzn-errortype": "ModelError"})
+    made = error(Failure(424, head, json.dumps(said).encode()))
+    assert (type(made).__name__, made.status, made.message) == (name, 424, "boom")

@@ -4,6 +4,7 @@ import copy
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -11,6 +12,7 @@ import jackfield_vertex
 from jackfield import (
     Capabilities,
     ChatRequest,
+    CitationDelta,
     CostContext,
     Document,
     EmbedRequest,
@@ -27,6 +29,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
     Usage,
+    UsageUpdate,
     Wire,
 )
 from jackfield._fold import fold
@@ -252,3 +255,60 @@ def test_secrets_are_masked():
     body = b'{"error": {"code": 400, "message": "bad key AIzaSyMadeUpMadeUp and ya29.made-up-token"}}'
     said = str(error(Failure(status=400, body=body)))
     assert not re.search("AIza|ya29", said)
+
+
+def whole(candidate, **more):
+    body = {"candidates": [{"finishReason": "STOP", **candidate}], **more}
+    reader = jackfield_vertex.jackfield_decoder(ModelRef(MODEL), Wire("/", {}, meta={"family": "gemini"}))
+    return [*reader.feed(Frame(orjson.dumps(body))), *reader.finish()]
+
+
+def test_places_of_citations_that_are_written_with_a_point_are_places():
+    """A field of protobuf that passed through a Struct has one."""
+    cited = {"startIndex": 0.0, "endIndex": 3.0, "uri": "u"}
+    grounding = {
+        "groundingChunks": [{"web": {"uri": "v", "title": "t"}}],
+        "groundingSupports": [
+            {"segment": {"startIndex": 4.0, "endIndex": 7.0}, "groundingChunkIndices": [0.0]}
+        ],
+    }
+    events = whole(
+        {
+            "content": {"parts": [{"text": "The sky"}]},
+            "citationMetadata": {"citations": [cited]},
+            "groundingMetadata": grounding,
+        }
+    )
+    found = [event.citation for event in events if isinstance(event, CitationDelta)]
+    assert [(c.start, c.end, c.url, c.source_id) for c in found] == [(0, 3, "u", None), (4, 7, "v", "0")]
+
+
+def test_a_piece_of_a_call_whose_name_is_null_goes_on_with_the_call():
+    parts = [
+        {"functionCall": {"name": "add", "willContinue": True}},
+        {
+            "functionCall": {
+                "name": None,
+                "partialArgs": [{"jsonPath": "$.a", "numberValue": 1}],
+                "willContinue": True,
+            }
+        },
+        {"functionCall": {"name": None, "args": None}},
+    ]
+    (call,) = fold(whole({"content": {"parts": parts}})).choices[0].message.tool_calls
+    assert (call.name, dict(call.arguments)) == ("add", {"a": 1})
+
+
+def test_rows_of_usage_that_are_null_are_no_rows():
+    usage = {
+        "promptTokenCount": 3,
+        "candidatesTokenCount": 2,
+        "totalTokenCount": 5,
+        "promptTokensDetails": [None],
+    }
+    (told,) = [
+        e.usage
+        for e in whole({"content": {"parts": [{"text": "x"}]}}, usageMetadata=usage)
+        if isinstance(e, UsageUpdate)
+    ]
+    assert (told.input_tokens, told.output_tokens, dict(told.details)) == (3, 2, {})

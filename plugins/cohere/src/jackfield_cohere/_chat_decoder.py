@@ -48,6 +48,7 @@ class ChatDecoder(AnswerDecoder):
         self._numbers: dict[Any, int] = {}  # the service's index of a tool call: ours
         self._calls = 0
         self._open: set[int] = set()
+        self._others: set[Any] = set()  # the indexes of calls of a kind that we do not know
         self._handlers: dict[Any, Callable[[dict[str, Any]], Iterator[Event]]] = {
             "message-start": self._message_start,
             "content-start": self._content_start,
@@ -114,6 +115,10 @@ class ChatDecoder(AnswerDecoder):
     def _call_start(self, event: dict[str, Any]) -> Iterator[Event]:
         call = _one(_inside(event, "tool_calls"))
         function = call.get("function") or _NOTHING
+        if _is_other(call):
+            self._others.add(event.get("index"))
+            yield RawEvent("tool_call", event)
+            return
         number = self._numbers[event.get("index")] = self._calls
         self._calls += 1
         self._open.add(number)
@@ -121,10 +126,14 @@ class ChatDecoder(AnswerDecoder):
         yield from _arguments(number, function)
 
     def _call_delta(self, event: dict[str, Any]) -> Iterator[Event]:
+        if event.get("index") in self._others:
+            return iter((RawEvent("tool_call", event),))
         function = _one(_inside(event, "tool_calls")).get("function") or _NOTHING
         return _arguments(self._number(event), function)
 
     def _call_end(self, event: dict[str, Any]) -> Iterator[Event]:
+        if event.get("index") in self._others:
+            return
         number = self._number(event)
         if number in self._open:
             self._open.discard(number)
@@ -182,6 +191,9 @@ class ChatDecoder(AnswerDecoder):
         for citation in message.get("citations") or ():
             yield CitationDelta(read_citation(citation))
         for number, call in enumerate(message.get("tool_calls") or ()):
+            if _is_other(call):
+                yield RawEvent("tool_call", call)
+                continue
             function = call.get("function") or _NOTHING
             self._calls += 1
             yield ToolCallStart(number, call.get("id") or f"call_{number}", function.get("name") or "")
@@ -201,6 +213,11 @@ def _one(value: Any) -> Mapping[str, Any]:
     """Give the one call of an event; the service's field is named in the plural, and may become a list."""
     found: Mapping[str, Any] = (value[0] if value else _NOTHING) if isinstance(value, list) else value
     return found
+
+
+def _is_other(call: Mapping[str, Any]) -> bool:
+    """Say whether a call is of another kind than the one that the API has: it is kept, and called no tool of ours."""
+    return call.get("function") is None and call.get("type") not in (None, "function")
 
 
 def _arguments(number: int, function: Mapping[str, Any]) -> Iterator[Event]:

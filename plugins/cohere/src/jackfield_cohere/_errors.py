@@ -57,11 +57,13 @@ def error(failure: Failure) -> JackfieldError | None:
 
     value = failure.json()
     told: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    message = _KEY_IN_TEXT.sub(r"\1***", told.get("err") or failure_message(failure))
+    said = told.get("err")
+    message = _KEY_IN_TEXT.sub(r"\1***", said if isinstance(said, str) and said else failure_message(failure))
     code = told.get("error_type")
+    code = code if isinstance(code, str) else None
     status = failure.status
     if failure.in_stream or status is None or status < 300:
-        status = _STATUS_BY_REASON.get(told.get("finish_reason", ""))
+        status = _STATUS_BY_REASON.get(str(told.get("finish_reason")))
     made = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
     kind = _class_of(status, code, message)
     if kind is not None:

@@ -59,7 +59,7 @@ def error(failure: Failure) -> JackfieldError | None:
     Databricks says `{"error_code", "message", "details"}`, on the compatible routes also `{"error": {…}}`, or plain text.
     """
     value = failure.json()
-    if not isinstance(value, Mapping) or "error_code" not in value:
+    if not isinstance(value, Mapping) or not isinstance(value.get("error_code"), str | int):
         if value is None and failure.body and not failure.body.lstrip().startswith(b"<"):
             return _read(failure, None, failure.text().strip())
         return _masked(openai_error(failure))

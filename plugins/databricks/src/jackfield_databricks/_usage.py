@@ -20,6 +20,7 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
     databricks-ai-bridge issue 446 (2026-06): cached tokens are a part of it. Should an endpoint count as
     Anthropic itself does, beside it, its own total or the counts show that, and they are added.
     """
+    raw = {name: int(count) if isinstance(count, float) else count for name, count in raw.items()}
     usage = read_openai(raw)
     read, written = raw.get("cache_read_input_tokens"), raw.get("cache_creation_input_tokens")
     if read is None and written is None:

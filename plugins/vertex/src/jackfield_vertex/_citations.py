@@ -26,7 +26,7 @@ def read_citations(candidate: Mapping[str, Any], said: str, choice: int) -> Iter
     """
     told = candidate.get("citationMetadata") or {}
     for cited in (*(told.get("citations") or ()), *(told.get("citationSources") or ())):
-        start, end = _place(said, cited.get("startIndex") or 0, cited.get("endIndex"), None)
+        start, end = _place(said, cited, None)
         yield CitationDelta(
             Citation(title=cited.get("title"), url=cited.get("uri"), start=start, end=end, data=cited), choice
         )
@@ -39,8 +39,9 @@ def _grounded(told: Mapping[str, Any], said: str, choice: int) -> Iterator[Citat
     for support in told.get("groundingSupports") or ():
         segment = support.get("segment") or {}
         text = segment.get("text")
-        start, end = _place(said, segment.get("startIndex") or 0, segment.get("endIndex"), text)
-        for number in support.get("groundingChunkIndices") or ():
+        start, end = _place(said, segment, text)
+        for written in support.get("groundingChunkIndices") or ():
+            number = _whole(written)
             if number is None or not 0 <= number < len(chunks):
                 continue
             seen.add(number)
@@ -60,9 +61,15 @@ def _source(chunk: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return source.get("title"), source.get("uri")
 
 
-def _place(said: str, start: int, end: int | None, text: str | None) -> tuple[int | None, int | None]:
+def _whole(value: Any) -> int | None:
+    """Give a number; a program between may write one with a point."""
+    return int(value) if isinstance(value, int | float) else None
+
+
+def _place(said: str, told: Mapping[str, Any], text: str | None) -> tuple[int | None, int | None]:
     """Turn a place in bytes into one in characters; None where it does not fit what was said."""
     data = said.encode()
+    start, end = _whole(told.get("startIndex")) or 0, _whole(told.get("endIndex"))
     if end is None or not 0 <= start <= end <= len(data):
         return None, None
     try:

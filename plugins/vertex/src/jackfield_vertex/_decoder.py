@@ -226,7 +226,9 @@ class GeminiDecoder:
         """Read a call: whole, or a piece of one (`streamFunctionCallArguments`)."""
         call = part["functionCall"]
         partial = choice.partial
-        if "name" in call:
+        if call.get(
+            "name"
+        ):  # null in the pieces that follow, where a program between writes what is absent so
             yield from self._end_call(index, choice, partial)
             own = {name: value for name, value in part.items() if name != "functionCall"}
             name = call.get("id")
