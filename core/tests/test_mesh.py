@@ -762,10 +762,12 @@ async def test_a_listing_says_what_a_deployment_is_and_the_declaration_has_the_l
     assert cards == {"mine": "big-1", "ours": "small-1"}
 
 
-def test_a_wrong_middleware_of_the_defaults_is_one_mistake():
+@pytest.mark.parametrize("own", [{}, {"middlewares": []}], ids=["inherited", "overridden"])
+def test_a_wrong_middleware_of_the_defaults_is_one_mistake(own):
+    connection = {"provider": "plain", "base_url": "http://127.0.0.1:1", **own}
     config = {
         "defaults": {"middlewares": ["no-such"]},
-        "connections": {name: {"provider": "plain", "base_url": "http://127.0.0.1:1"} for name in "abc"},
+        "connections": dict.fromkeys("abc", connection),
     }
     with pytest.raises(ConfigurationError) as caught:
         Mesh.from_config(config, registry=Registry.of(PlainProvider()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -166,6 +167,8 @@ class _Loader:
         tables = {key: self.reader.table(content.get(key, {}), key) for key in TABLES}
         self.reader.unknown_keys(tables["defaults"], SHARED_KEYS, "defaults")
         self.defaults = read_shared_keys(self.reader, tables["defaults"], "defaults", SharedKeys())
+        with contextlib.suppress(PluginError):  # a broken one is for the connections that take it to tell
+            self._check_middlewares(self.defaults.middlewares, "defaults.middlewares")
         self.credentials = read_credentials(self.reader, tables["credentials"], self.registry)
         connections = {}
         for name, value in tables["connections"].items():
