@@ -437,5 +437,5 @@ def test_a_service_that_resells_claude_says_what_differs():
         "anthropic_version": "acme-1", "max_tokens": 128000, "x": 1, "anthropic_beta": ["b"],
     }  # fmt: skip
     assert known.parameters["temperature"].supported is False
-    with pytest.raises(UnsupportedError, match="CompletionRequest"):
+    with pytest.raises(UnsupportedError, match="acme does not complete a text"):
         translate_dialect(dialect, ref, CompletionRequest("x"), known)
