@@ -1,6 +1,9 @@
 """What a model takes is reckoned before it is loaded, and refused with the figures where it does not fit."""
 
+import ctypes
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tiny_graphs as tiny
@@ -8,7 +11,9 @@ import tiny_graphs as tiny
 from jackfield import ConfigurationError, Mesh
 from jackfield_onnx import _loaded
 from jackfield_onnx._errors import MemoryExceededError
+from jackfield_onnx._folder import read_tokenizer
 from jackfield_onnx._memory import Estimate, available_memory, demand_room, estimate_decoder, estimate_other
+from jackfield_onnx._text import ChatTemplate, PromptEncoder, Turn
 
 
 def test_weights_and_conversations_of_a_chat_model(tiny_folder):
@@ -66,3 +71,41 @@ async def test_a_model_that_does_not_fit_is_not_loaded(tiny_folder, monkeypatch)
     async with Mesh.from_config({"connections": {"local": local}}) as mesh:
         with pytest.raises(ConfigurationError, match="are available"):
             await mesh.chat("local:tiny", "hi")
+
+
+class _Malloc(ctypes.Structure):
+    _fields_ = [("told", ctypes.c_size_t * 10)]
+
+
+def _in_use() -> int:
+    """Bytes that malloc gave out and that were not freed."""
+    library = ctypes.CDLL(None)
+    library.mallinfo2.restype = _Malloc
+    told = library.mallinfo2().told
+    return int(told[4] + told[7])
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="asks glibc"
+)
+@pytest.mark.parametrize("around", ["{}", "<|im_end|> {}"], ids=["plain", "with a control token's name"])
+def test_words_that_were_read_are_not_kept(tiny_folder, around):
+    prompts = PromptEncoder(
+        read_tokenizer(tiny_folder), ChatTemplate("{% for m in messages %}{{ m.content }}{% endfor %}")
+    )
+
+    def read(first: int) -> int:
+        # Each thread kept ten thousand words, and kept them when the tokenizer was gone.
+        for number in range(first, first + 1500):
+            prompts.conversation([Turn("user", around.format(f"{number:06o}".translate(_LETTERS)))])
+        return _in_use()
+
+    read(0)
+    before = _in_use()
+    with ThreadPoolExecutor(1) as pool:
+        after = pool.submit(read, 1500).result()
+
+    assert after - before < 200_000
+
+
+_LETTERS = str.maketrans("01234567", "abcdefgh")

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
 from jackfield_onnx._errors import RequestError
+from jackfield_onnx._folder import forgetful
 
 
 @attrs.frozen
@@ -233,7 +234,7 @@ class PromptEncoder:
     def _plain(self) -> Tokenizer:
         # A second one, for a tokenizer cannot be switched while another thread uses it. It takes as long to make as
         # the first, and is needed only when a message names a control token.
-        plain = Tokenizer.from_str(self._tokenizer.to_str())
+        plain = forgetful(Tokenizer.from_str(self._tokenizer.to_str()))
         plain.encode_special_tokens = True
         return plain
 
