@@ -68,7 +68,6 @@ def test_every_wrong_form_is_told_alone_and_with_the_others():
         declared,
         [
             ({"guardrail_version": "1"}, "a guardrail wants guardrail_id and guardrail_version"),
-            ({"guardrail_trace": "enabled"}, "guardrail_trace needs guardrail_id"),
             ({"guardrail_stream": "async"}, "guardrail_stream needs guardrail_id"),
         ],
     )
@@ -86,6 +85,7 @@ def test_every_wrong_form_is_told_alone_and_with_the_others():
         {"guardrail_id": "g1abc", "guardrail_version": "DRAFT", "guardrail_stream": "async"},
         {"request_metadata": {"team": "a b/c", "empty": ""}},
         {"models": [{"id": "m", "inference_profile": ""}]},
+        {"guardrail_trace": "enabled"},
     ],
 )
 def test_what_is_well_formed_passes(values):

@@ -105,10 +105,9 @@ class BedrockSettings:
             )
         if self.guardrail_version is not None and not _VERSION.fullmatch(self.guardrail_version):
             yield f'guardrail_version must be a number in a string ("1") or "DRAFT", not {self.guardrail_version!r}'
-        if self.guardrail_id is None:
-            for key in ("guardrail_trace", "guardrail_stream"):
-                if getattr(self, key) is not None:
-                    yield f"{key} needs guardrail_id and guardrail_version"
+        # A trace is no such thing: it shows guardrails too that the account enforces.
+        if self.guardrail_stream is not None and self.guardrail_id is None:
+            yield "guardrail_stream needs guardrail_id and guardrail_version"
 
     def _metadata_faults(self) -> Iterator[str]:
         if len(self.request_metadata) > _MOST_LABELS:
