@@ -8,7 +8,16 @@ import traceback
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, read, streamed
 
-from jackfield import Bearer, JackfieldError, Mesh, MissingCredentialError, Secret, Token, hookimpl
+from jackfield import (
+    Bearer,
+    HttpAccess,
+    JackfieldError,
+    Mesh,
+    MissingCredentialError,
+    Secret,
+    Token,
+    hookimpl,
+)
 from jackfield._registry import Registry
 from jackfield.testing import Answer, FakeProvider
 from jackfield.testing._fakes import FakeTransport
@@ -226,3 +235,20 @@ async def test_two_connections_do_not_share_a_key(server, monkeypatch):
         await asyncio.gather(*(mesh.chat(f"{name}:m", name) for name in "abab"))
     sent = {(r.json["messages"][0]["text"], r.headers["authorization"]) for r in server.requests}
     assert sent == {("a", "Bearer key-of-a"), ("b", "Bearer key-of-b")}
+
+
+@pytest.mark.parametrize("kind", [MissingCredentialError, ValueError])
+async def test_a_secret_by_which_tokens_are_fetched_is_redacted_where_that_fails(server, reference, kind):
+    class Fetching(PlainProvider):
+        @hookimpl
+        def jackfield_transport(self, settings):
+            def fetch():
+                raise kind(f"the token endpoint answered 401: bad secret {settings.api_key.reveal()}")
+
+            return HttpAccess(base_url=settings.base_url, auth=Bearer(fetch))
+
+    async with mesh_for(server.url, Fetching(), api_key=reference) as mesh:
+        with pytest.raises(MissingCredentialError) as caught:
+            await mesh.chat("c:m", "hi")
+    assert KEY not in str(caught.value) + repr(caught.value.attempts)
+    assert "bad secret ***" in str(caught.value)

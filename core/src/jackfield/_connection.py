@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import time
 from collections.abc import Iterator, Sequence
@@ -202,7 +203,9 @@ class Connection:
         """Give every secret that may stand in an error, the longest first, for one may contain another."""
         of_transport = getattr(self.transport, "secrets", None)
         if callable(of_transport):
-            found = list(of_transport())
+            # What proves identity, and what tokens are fetched with: a token endpoint may echo that, too.
+            seen = (secret.seen for secret in _secrets_in(self.config.settings))
+            found = [*of_transport(), *filter(None, seen)]
         else:
             # Not open yet, or a transport of the plugin's own, which resolves the secrets of its settings itself.
             if self._declared_secrets is None:
@@ -291,15 +294,19 @@ class Connection:
 
 
 def _revealed(settings: Any) -> Iterator[str]:
-    """Resolve every secret of a settings object, those of its credentials included."""
+    """Resolve every secret of a settings object."""
+    for secret in _secrets_in(settings):
+        with contextlib.suppress(JackfieldError):
+            yield secret.reveal()
+
+
+def _secrets_in(settings: Any) -> Iterator[Secret]:
+    """Give every secret of a settings object, those of its credentials included."""
     if isinstance(settings, Secret):
-        try:
-            yield settings.reveal()
-        except JackfieldError:
-            return
+        yield settings
     elif attrs.has(type(settings)):
         for field in attrs.fields(type(settings)):
-            yield from _revealed(getattr(settings, field.name))
+            yield from _secrets_in(getattr(settings, field.name))
 
 
 def _merged_limits(table: Any, listed: Any) -> Any:

@@ -25,11 +25,12 @@ class Secret:
     A program that holds the value itself passes `Secret("value")`.
     """
 
-    __slots__ = ("_reference", "_value")
+    __slots__ = ("_reference", "_seen", "_value")
 
     def __init__(self, value: str | None = None, *, reference: str | None = None) -> None:
         self._value = value
         self._reference = reference
+        self._seen = value
 
     @classmethod
     def parse(cls, text: str | Secret, *, key: str = "secret") -> Secret:
@@ -64,11 +65,14 @@ class Secret:
         if self._value is not None:
             return self._value
         scheme, _, rest = (self._reference or "").partition(":")
-        if scheme == "env":
-            return _from_environment(rest)
-        if scheme == "file":
-            return _from_file(rest)
-        return _from_keyring(rest)
+        read = {"env": _from_environment, "file": _from_file}.get(scheme, _from_keyring)
+        self._seen = read(rest)
+        return self._seen
+
+    @property
+    def seen(self) -> str | None:
+        """The secret as it was revealed last, to take it out of errors; None if it was not yet. Never blocks."""
+        return self._seen
 
     @property
     def shown(self) -> str:
