@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import importlib.util
 import inspect
 import re
 import shutil
@@ -92,6 +93,8 @@ def default_of(value: object) -> str:
     if isinstance(value, attrs.Factory):  # type: ignore[arg-type]
         factory = value.factory
         return {dict: "{}", list: "[]"}.get(factory, "...")
+    if isinstance(value, frozenset):  # in the same order in every process
+        return f"frozenset({{{', '.join(sorted(map(repr, value)))}}})" if value else "frozenset()"
     return "..." if re.search(r"<.* at 0x", repr(value)) else repr(value)
 
 
@@ -310,6 +313,22 @@ def module_names(module_name: str) -> Callable[[], str]:
         )
 
     return made
+
+
+def plugin_modules() -> list[str]:
+    """Name the public modules of every plugin of the repository that is installed; commands have none."""
+    names = []
+    for path in plugins_here().values():
+        for init in sorted(path.parent.glob("src/*/__init__.py")):
+            package = init.parent
+            if importlib.util.find_spec(package.name) is None:
+                continue
+            found = [
+                package.name,
+                *(f"{package.name}.{one.stem}" for one in sorted(package.glob("[a-z]*.py"))),
+            ]
+            names += [name for name in found if getattr(importlib.import_module(name), "__all__", None)]
+    return names
 
 
 def origin(module: ModuleType, name: str) -> ModuleType:
@@ -602,6 +621,7 @@ def plugins_here() -> dict[str, Path]:
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "public names": public_names,
     "plugins on plugins": plugins_on_plugins,
+    "names of jackfield.cli": module_names("jackfield.cli"),
     "names of jackfield.http": module_names("jackfield.http"),
     "names of jackfield.testing": module_names("jackfield.testing"),
     "names of jackfield.progress": module_names("jackfield.progress"),
@@ -635,6 +655,8 @@ def generator(name: str) -> Callable[[], str] | None:
         return provider_keys(plugin) if Registry.installed().has_provider(plugin) else None
     if what == "keys of credentials":
         return credential_keys(plugin) if plugin in Registry.installed().names("credentials") else None
+    if what == "names" and name not in GENERATORS and plugin.startswith("jackfield_"):
+        return module_names(plugin) if importlib.util.find_spec(plugin.partition(".")[0]) else None
     if name not in GENERATORS:
         raise SystemExit(f"docs/generate.py: nothing is called {name!r}")
     return GENERATORS[name]
@@ -662,7 +684,8 @@ def with_all_plugins(text: str) -> str:
     text = with_places(
         text, "## `[aliases]`\n", "keys of credentials of", "### kind = ", documented("credentials")
     )
-    return with_places(text, "## Environment\n", "keys of", "### ", documented("provider"))
+    text = with_places(text, "## Environment\n", "keys of", "### ", documented("provider"))
+    return with_places(text, "<!-- plugins end here -->\n", "names of", "## ", plugin_modules())
 
 
 def with_places(text: str, before: str, part: str, heading: str, names: list[str]) -> str:

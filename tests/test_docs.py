@@ -127,7 +127,10 @@ def test_contributing_names_sessions_that_exist():
     assert sessions - named <= {"demo", "template"}, "every session has a line"
 
 
-@pytest.mark.parametrize("name", ["jackfield", "jackfield.http", "jackfield.progress", "jackfield.testing"])
+PUBLIC = ["jackfield", "jackfield.cli", "jackfield.http", "jackfield.progress", "jackfield.testing"]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_stands_in_the_reference(name):
     module = importlib.import_module(name)
     headings = re.findall(r"(?m)^#+ (.+)$", (DOCS / "reference/api.md").read_text("utf-8"))
@@ -138,7 +141,22 @@ def test_every_public_name_stands_in_the_reference(name):
 
 
 def test_the_reference_names_no_public_name_that_does_not_exist():
-    modules = [importlib.import_module(f"jackfield{part}") for part in ("", ".http", ".progress", ".testing")]
-    known = {public for module in modules for public in module.__all__}
+    known = {public for name in PUBLIC for public in importlib.import_module(name).__all__}
     headings = re.findall(r"(?m)^### `?(\w+)", (DOCS / "reference/api.md").read_text("utf-8"))
     assert set(headings) <= known
+
+
+@pytest.mark.parametrize("name", generator().plugin_modules())
+def test_every_public_name_of_a_plugin_stands_in_the_reference_and_is_described(name):
+    module = importlib.import_module(name)
+    page = (DOCS / "reference/plugins.md").read_text("utf-8")
+    part = re.search(rf"<!-- generated: names of {name} -->(.*?)<!-- end -->", page, re.DOTALL)
+    assert part is not None, "run: python docs/generate.py"
+    entries = re.split(r"(?m)^### ", part[1])[1:]
+    assert [entry.partition("\n")[0] for entry in entries] == module.__all__
+    wordless = [
+        entry.partition("\n")[0]
+        for entry in entries
+        if not re.sub(r"```.*?```", "", entry, flags=re.DOTALL).partition("\n")[2].strip()
+    ]
+    assert wordless == [], "they want a docstring"

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 Part: TypeAlias = Literal["azure", "foundry"]
+"""The part of the table that is read first: Azure OpenAI's own names, or those of the Foundry catalogue."""
 
 # Source: pydantic-ai 2.68: the content part `file` is refused by chat completions; Microsoft Q&A 5889782
 # (May 2026): `/responses/input_tokens` is an unknown address.
