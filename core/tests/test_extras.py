@@ -72,7 +72,8 @@ async def test_an_id_that_another_may_have_is_left_alone(id):
 
 async def test_a_programs_own_middleware_may_read_what_it_likes_but_slips_are_told():
     async with mesh_of(middlewares=[passed]) as mesh:
-        assert (await mesh.chat("c:m", "hi", extra={"tenant": {"id": 1}})).text == "You said: hi"
+        for own in ("tenant", "plan", "audio"):  # "plain" is an id
+            assert (await mesh.chat("c:m", "hi", extra={own: {"id": 1}})).text == "You said: hi"
         with pytest.raises(ConfigurationError, match="did you mean 'openai'"):
             await mesh.chat("c:m", "hi", extra={"opnai": {}})
 

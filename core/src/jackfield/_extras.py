@@ -60,8 +60,15 @@ def extra_fault(
                 return f".{name} must be a mapping, got {value!r}"
             continue
         hint = closest(str(name).lower(), known)
-        if hint.startswith("; did you mean"):
+        if hint.startswith("; did you mean") and (not only_slips or _is_slip(str(name), known)):
             return f": there is no provider {name!r}{hint}"
         if not only_slips:
             return f': there is no provider {name!r}; write extra={{"{provider}": {{...}}}}'
     return None
+
+
+def _is_slip(name: str, known: frozenset[str]) -> bool:
+    """Say whether a name is all but a known one; a middleware may well read one that is merely like it."""
+    import difflib
+
+    return bool(difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.9))
