@@ -541,8 +541,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(msg)
     from importlib import import_module
 
+    from ._deprecation import warn_of
+
     value = getattr(import_module(f".{module}", __name__), name)
-    globals()[name] = value
+    if not warn_of(f"{__name__}.{name}"):  # one that is to go says so each time
+        globals()[name] = value
     return value
 
 

@@ -9,11 +9,13 @@ from importlib.util import find_spec
 
 import attrs
 
+from jackfield._deprecation import DEPRECATED
 from jackfield._hookspecs import REQUIRED, ExtensionSpecs, ProviderSpecs
 from jackfield._suggest import closest
 
-from ._check import SkipCheck, check
+from ._check import SkipCheck, Warn, check
 from ._import_probe import SDKS, Imported, import_afresh
+from ._names_used import hooks_and_arguments, imported_names
 from ._subject import Subject
 
 _KNOWN = frozenset(
@@ -82,6 +84,17 @@ def sync_hooks(subject: Subject) -> Iterable[str]:
             or inspect.isgeneratorfunction(hook)
         ):
             yield f"{name} is a {'generator' if inspect.isgeneratorfunction(hook) else 'coroutine'}"
+
+
+@check(
+    "loading.deprecated",
+    law="A plugin uses nothing of the contract that is to go.",
+    remedy="use what the warning names, and raise the plugin's lower bound of jackfield if that is new",
+)
+def deprecated(subject: Subject) -> Iterable[str]:
+    for place, name in [*hooks_and_arguments(subject.marked_hooks()), *imported_names(subject.package)]:
+        if name in DEPRECATED:
+            yield Warn(f"{place}: {name} is deprecated: {DEPRECATED[name]}")
 
 
 @check(
