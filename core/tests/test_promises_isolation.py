@@ -285,6 +285,16 @@ async def test_an_unknown_option_says_what_was_meant(server):
     assert server.requests == []
 
 
+@pytest.mark.parametrize("texts", [5, None])
+async def test_what_is_no_list_of_texts_is_refused(server, texts):
+    async with mesh_for(server.url) as mesh:
+        with pytest.raises(ConfigurationError, match="give a list with at least one text"):
+            await mesh.embed("c:m", texts)
+        with pytest.raises(ConfigurationError, match="give a list with at least one text"):
+            await mesh.rerank("c:m", "q", texts)
+    assert server.requests == []
+
+
 async def test_what_a_model_cannot_is_refused_before_any_io(server):
     plugin = PlainProvider(capabilities=TABLE.with_features("table", tools=False, streaming=False))
     async with mesh_for(server.url, plugin) as mesh:

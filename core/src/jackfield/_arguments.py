@@ -175,7 +175,7 @@ def embed_request(
     inputs: str | Sequence[str], given: Mapping[str, Any], policy: UnsupportedPolicy
 ) -> EmbedRequest:
     """Make the request of `embed`."""
-    texts = (inputs,) if isinstance(inputs, str) else tuple(inputs)
+    texts = (inputs,) if isinstance(inputs, str) else _entries(inputs, "embed got")
     if not texts:
         raise ConfigurationError("embed got no text; give a string or a list with at least one")
     for index, text in enumerate(texts):
@@ -190,7 +190,7 @@ def rerank_request(
     query: str, documents: Sequence[str], given: Mapping[str, Any], policy: UnsupportedPolicy
 ) -> RerankRequest:
     """Make the request of `rerank`."""
-    texts = tuple(documents)
+    texts = _entries(documents, "rerank got")
     if not texts or isinstance(documents, str):
         raise ConfigurationError("rerank wants a list with at least one document")
     for index, text in enumerate(texts):
@@ -325,6 +325,15 @@ def _messages(messages: str | Sequence[MessageLike]) -> Any:
     if not result:
         raise ConfigurationError("messages are empty; give a string or a list with at least one message")
     return result
+
+
+def _entries(value: Any, who: str) -> tuple[Any, ...]:
+    try:
+        return tuple(value)
+    except TypeError as error:  # callers without a type checker
+        raise ConfigurationError(
+            f"{who} {a_or_an(type(value).__name__)}; give a list with at least one text"
+        ) from error
 
 
 def _text(value: Any, where: str) -> str:
