@@ -7,6 +7,7 @@ from collections import Counter
 from openai_rebuilding import as_we_write_it, bodies_of, chat_of, compare
 from openai_recordings import check_choices, events_by, head_of, message_in, raw_body
 from recordings import BY_STATUS, counted, recorded
+from unseen import check_unseen
 
 import jackfield_azure_llm as azure
 from jackfield import Failure, FailureInStream, JackfieldError, ModelRef, ProviderError, Wire
@@ -98,3 +99,8 @@ def test_recorded_requests_are_built_again():
         "content of one text part is sent as a string": 7,
         "stream: false is the default, and is not sent": 46,
     }
+
+
+def test_what_a_service_may_add_tomorrow_changes_nothing():
+    read = check_unseen([row for row in rows() if row["response"]["status"] < 400], events_of)
+    assert counted(read) == 49

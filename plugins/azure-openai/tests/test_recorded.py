@@ -29,6 +29,7 @@ from openai_recordings import (
     values_of,
 )
 from recordings import BY_STATUS, counted, recorded
+from unseen import check_unseen
 
 import jackfield_azure_openai as azure
 from jackfield import (
@@ -330,3 +331,8 @@ def test_cuts_of_the_network_change_nothing():
         whole = events_of(row)
         for cut in (1, 7, 64):
             assert events_of(row, cut=cut) == whole
+
+
+def test_what_a_service_may_add_tomorrow_changes_nothing():
+    read = check_unseen([*answers_of("azure_openai.chat"), *answers_of("azure_openai.responses")], events_of)
+    assert counted(read) == 53

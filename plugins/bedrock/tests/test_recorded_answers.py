@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 from recordings import BY_STATUS, counted, recorded
+from unseen import check_unseen
 
 import jackfield_bedrock
 from jackfield import (
@@ -563,3 +564,9 @@ def test_refusals_become_our_errors():
         assert type(error).__name__ == expected, (row["id"], error)
         seen[expected] += words is not None
     assert counted(sum(seen.values())) == 30
+
+
+def test_what_a_service_may_add_tomorrow_changes_nothing():
+    stopped = "finish:guardrail_intervened"
+    read = check_unseen([row for row in good("bedrock.converse") if stopped not in row["tags"]], decoded)
+    assert counted(read) == 244

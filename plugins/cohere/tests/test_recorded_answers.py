@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from cohere_recordings import NOT_SERVED, SERVED, error_of, events_of, folded, of, rows
 from recordings import BY_STATUS, counted
+from unseen import check_unseen
 
 import jackfield_cohere
 from jackfield import (
@@ -328,3 +329,8 @@ def test_a_stream_without_its_end_is_told():
         told += 1
 
     assert counted(told > 20)
+
+
+def test_what_a_service_may_add_tomorrow_changes_nothing():
+    read = check_unseen(good_chats(), events_of)
+    assert counted(read) == 125

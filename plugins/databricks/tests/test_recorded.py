@@ -12,6 +12,7 @@ from collections import Counter
 
 import pytest
 from recordings import BY_STATUS, counted, recorded
+from unseen import check_unseen
 
 import jackfield_databricks as databricks
 from jackfield import (
@@ -299,3 +300,8 @@ def test_recorded_requests_are_built_again():
         "one input is sent as a list": 2,
         "stream: false is the default, and is not sent": 6,
     }
+
+
+def test_what_a_service_may_add_tomorrow_changes_nothing():
+    read = check_unseen([row for row in of("databricks.chat") if row["response"]["status"] < 400], events_of)
+    assert counted(read) == 16

@@ -22,6 +22,7 @@ from openai_rebuilding import (
 )
 from openai_recordings import events_by, floats_of, head_of, raw_body, same_arguments, values_of
 from recordings import BY_STATUS, counted, recorded
+from unseen import check_unseen
 
 import jackfield_mistral as mistral
 from jackfield import (
@@ -378,3 +379,8 @@ def test_recorded_requests_are_built_again(api):
     found = {"lines": len(lines), "equal": equal, "differences": dict(sorted(differences.items())),
              "odd": odd, "refused": {f"{name} ({status})": n for (status, name), n in refused.items()}}  # fmt: skip
     assert counted(found) == EQUAL[api]
+
+
+def test_what_a_service_may_add_tomorrow_changes_nothing():
+    read = check_unseen(answers_of("mistral.chat"), events_of)
+    assert counted(read) == 178

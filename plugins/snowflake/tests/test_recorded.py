@@ -11,6 +11,7 @@ from collections import Counter
 
 import pytest
 from recordings import BY_STATUS, are_counted, counted, recorded
+from unseen import check_unseen
 
 import jackfield_snowflake as snowflake
 from jackfield import (
@@ -240,3 +241,8 @@ def test_the_comparison_can_fail():
             model, ChatRequest(request_of(row).messages), snowflake.jackfield_capabilities(model)
         )
         assert made.wire.body == as_we_write_it(row, Counter())
+
+
+def test_what_a_service_may_add_tomorrow_changes_nothing():
+    read = check_unseen(good(), events_of)
+    assert counted(read) == 7

@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 from recordings import BY_STATUS, counted, recorded
+from unseen import check_unseen
 
 import jackfield_vertex
 from jackfield import (
@@ -461,3 +462,16 @@ def test_cuts_of_the_network_change_nothing():
         whole = decoded(row)
         for cut in (1, 7, 64):
             assert decoded(row, cut=cut) == whole
+
+
+def test_what_a_service_may_add_tomorrow_changes_nothing():
+    read = check_unseen(
+        [
+            row
+            for api in ("vertex.generateContent", "vertex.streamGenerateContent")
+            for row in good(api)
+            if not unanswered(row)
+        ],
+        decoded,
+    )
+    assert counted(read) == 691
