@@ -51,8 +51,9 @@ def config(tiny_folder, tmp_path):
     (tmp_path / "template.jinja").write_text(TEMPLATE, encoding="utf-8")
     tiny = {"id": "tiny", "folder": str(tiny_folder), "kinds": ["chat", "completion"]}
     with_tools = {**tiny, "id": "tools", "chat_template": str(tmp_path / "template.jinja")}
+    others = [{**with_tools, "id": form, "tool_format": form} for form in FORMATS]
     local = {
-        "provider": "onnx", "threads": 1, "device": "cpu", "models": [tiny, with_tools], "slots": 2,
+        "provider": "onnx", "threads": 1, "device": "cpu", "slots": 2, "models": [tiny, with_tools, *others],
         "cache_dir": str(tmp_path / "cache"), "retry": {"attempts": 1},
     }  # fmt: skip
     return {"connections": {"local": local}}
@@ -107,6 +108,21 @@ async def test_a_call_can_be_forced(mesh, choice):
     starts = [event for event in events if isinstance(event, ToolCallStart)]
     assert len(starts) == 1
     assert sum(isinstance(event, ToolCallDelta) for event in events) > 1 or call.name == "time"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_a_call_can_be_forced_in_each_form(mesh, form):
+    code = {"type": "object", "properties": {"n": {"enum": ["1", "2"]}}, "required": ["n"]}
+    tool = {"name": "w", "parameters": {**code, "additionalProperties": False}}
+
+    reply = await mesh.chat(
+        f"local:{form}", "hi", tools=[tool], tool_choice="w", seed=1, max_tokens=90, parallel_tool_calls=False
+    )
+
+    (call,) = reply.tool_calls
+    assert call.name == "w"
+    assert call.arguments["n"] in {"1", "2"}  # a text, as the schema says, also where nothing is quoted
+    assert reply.text == ""
 
 
 async def test_a_called_tool_and_its_result_go_back_through_the_template(mesh):
@@ -177,6 +193,12 @@ CALL = '{"name": "weather", "%s": {"city": "Rome", "days": 3}}'
         ),
         ("mistral", "[TOOL_CALLS][{}]", "[TOOL_CALLS][{}, {}]"),
         ("llama3", "{}", None),
+        ("granite", "<|tool_call|>[{}]", "<|tool_call|>[{}, {}]"),
+        (
+            "phi4",
+            "<|tool_call|>{}<|/tool_call|>",
+            "<|tool_call|>{}<|/tool_call|><|tool_call|>{}<|/tool_call|>",
+        ),
     ],
 )
 async def test_the_grammar_of_each_form(engine, form, one, two):
@@ -192,6 +214,46 @@ async def test_the_grammar_of_each_form(engine, form, one, two):
     if two is not None:
         assert walk(engine, several, two.replace("{}", call))
         assert not walk(engine, single, two.replace("{}", call))
+
+
+NAMED = '[TOOL_CALLS]weather[ARGS]{"city": "Rome", "days": 3}'
+XML = (
+    "<tool_call>\n<function=weather>\n<parameter=city>\nRome\n</parameter>\n<parameter=days>\n3\n</parameter>\n"
+    "</function>\n</tool_call>"
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "one", "two"), [("mistral-args", NAMED, NAMED * 2), ("qwen-xml", XML, f"{XML}\n{XML}")]
+)
+async def test_the_grammar_of_forms_that_are_no_object(engine, form, one, two):
+    tools = [{"function": WEATHER}, {"function": TIME}]
+    single = forced_grammar(FORMATS[form], tools, several=False, token=engine.control_token)
+    several = forced_grammar(FORMATS[form], tools, several=True, token=engine.control_token)
+
+    assert walk(engine, single, one)
+    assert walk(engine, several, two)
+    assert not walk(engine, single, two)
+    assert not walk(engine, several, one.replace("Rome", "Bonn"))
+    assert not walk(engine, several, one.replace("3", '"3"'))
+    assert not walk(engine, several, one.replace("weather", "climate"))
+
+
+async def test_parameters_that_are_text_may_hold_anything_but_their_end(engine):
+    schema = {
+        "type": "object",
+        "properties": {"code": {"type": "string"}, "note": {"type": "string"}},
+        "required": ["code"],
+    }
+    tools = [{"function": {"name": "run", "parameters": schema}}]
+    grammar = forced_grammar(FORMATS["qwen-xml"], tools, several=False, token=engine.control_token)
+    call = "<tool_call>\n<function=run>\n<parameter=code>\n{}\n</parameter>\n{}</function>\n</tool_call>"
+    note = "<parameter=note>\nx\n</parameter>\n"
+
+    assert walk(engine, grammar, call.format("if a < b:\n  <p>", ""))
+    assert walk(engine, grammar, call.format("x", note))
+    assert not walk(engine, grammar, call.replace("code", "other").format("x", ""))
+    assert not walk(engine, grammar, call.format("x", note * 2))
 
 
 async def test_a_marker_that_is_a_control_token_is_forced_and_shown(engine):

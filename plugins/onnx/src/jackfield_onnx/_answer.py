@@ -66,8 +66,9 @@ class AnswerDecoder:
         elif frame.event == "vectors":
             self._vectors(events, frame.data)
         elif frame.event == "tools":
+            told = frame.data
             self._calls = CallParser(
-                FORMATS[frame.data["format"]], frame.data["seed"], single=frame.data["single"]
+                FORMATS[told["format"]], told["seed"], single=told["single"], types=told.get("types")
             )
         elif frame.event == "scores":
             self._scores(events, frame.data)

@@ -45,9 +45,7 @@ def read_request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
     form = tool_format(body, engine)
     given = {name: body[name] for name in _PLAIN if name in body}
     grammar = _grammar(body, engine, form)
-    marker = None if form is None else engine.control_token(form.begin)
-    end = None if form is None else engine.control_token(form.end)
-    shown = {} if form is None else {marker: form.begin, end: form.end}
+    shown = {} if form is None else {engine.control_token(word): word for word in form.words}
     try:
         return GenerateRequest(
             prompt=body["prompt"] if "prompt" in body else tuple(_turns(body["messages"])),

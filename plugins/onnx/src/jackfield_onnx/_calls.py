@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any, Final
+
+import attrs
 
 from jackfield import Event, RawEvent, TextDelta, ToolCallDelta, ToolCallEnd, ToolCallStart
 
+from ._call_readers import OPENS, CallReader, NamedReader, ObjectReader, TaggedReader
 from ._tools import ToolFormat
 
 __all__ = ["CallParser"]
@@ -23,19 +26,28 @@ class CallParser:
         form: How the model writes calls.
         seed: Letters or digits, of which the calls' ids are made.
         single: Only one call is wanted; others become raw events.
+        types: Schemas of parameters, by the names of tools and of parameters.
     """
 
-    def __init__(self, form: ToolFormat, seed: str, *, single: bool = False) -> None:
+    def __init__(
+        self,
+        form: ToolFormat,
+        seed: str,
+        *,
+        single: bool = False,
+        types: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self._form = form
         self._seed = seed
         self._single = single
-        self._gaps = _SPACE + (",[]" if form.listed else ";" if form.bare else "")
+        self._types = types or {}
+        self._gaps = _SPACE + form.gap
         self._held = ""
         self._space = ""
         self._shown = False
         # What was read on the way to a call, and is text if none comes; None while text is read.
         self._ahead: str | None = None
-        self._call: _CallReader | None = None
+        self._call: CallReader | None = None
         self.calls = 0
 
     def feed(self, text: str) -> list[Event]:
@@ -75,15 +87,19 @@ class CallParser:
             if not start:
                 return False
             if start.startswith("{"):
-                self._begin_call(self._held[: len(self._held) - len(start)], start)
+                self._begin_call(ObjectReader(self._held[: len(self._held) - len(start)]), start)
                 return True
-        before, found, behind = self._held.partition(begin)
-        if found:
-            self._show(before, events)
-            self._ahead, self._held = begin, behind
+        # Qwen's coders at times leave the outer tag out.
+        words = (begin, OPENS) if self._form.tagged else (begin,)
+        found = min(((at, word) for word in words if (at := self._held.find(word)) >= 0), default=None)
+        if found is not None:
+            at, word = found
+            self._show(self._held[:at], events)
+            self._ahead, self._held = (
+                (word, self._held[at + len(word) :]) if word == begin else ("", self._held[at:])
+            )
             return True
-        keep = next((n for n in range(len(begin) - 1, 0, -1) if self._held.endswith(begin[:n])), 0)
-        cut = len(self._held) - keep
+        cut = len(self._held) - max(_overlap(self._held, word) for word in words)
         self._show(self._held[:cut], events)
         self._held = self._held[cut:]
         return False
@@ -94,12 +110,20 @@ class CallParser:
         if not rest:
             return False
         gap = self._held[: len(self._held) - len(rest)]
-        if rest.startswith("{"):
-            self._begin_call(ahead + gap, rest)
+        reader = self._reader(ahead, gap, rest)
+        if reader is not None:
+            self._begin_call(reader, rest)
             return True
-        for word in filter(None, (self._form.end, self._form.begin)):
+        if self._form.tagged and OPENS.startswith(rest):
+            return False
+        if self._form.separator and ahead.endswith(self._form.begin) and rest[0] == "[":
+            listed = self._older_list(rest)
+            if listed is not None:
+                return listed
+        # An end closes a call; without one before it, it is text like the marker that it follows.
+        for word in filter(None, (self._form.begin, "" if ahead else self._form.end)):
             if rest.startswith(word):
-                self._ahead = word if word == self._form.begin else ""
+                self._ahead = (ahead + gap if ahead else "") + word if word == self._form.begin else ""
                 self._held = rest[len(word) :]
                 return True
             if word.startswith(rest):
@@ -109,10 +133,31 @@ class CallParser:
         self._show(ahead + gap if ahead else "", events)
         return True
 
-    def _begin_call(self, before: str, rest: str) -> None:
-        self._call, self._ahead, self._held = _CallReader(before), None, rest
+    def _reader(self, ahead: str, gap: str, rest: str) -> CallReader | None:
+        """Give what reads the call that begins here, None if none does."""
+        if self._form.tagged:
+            return TaggedReader(ahead + gap, self._types) if rest.startswith(OPENS) else None
+        if rest.startswith("{"):
+            return ObjectReader(ahead + gap)
+        # A name is any word, so it must stand behind the marker itself.
+        if self._form.separator and ahead.endswith(self._form.begin) and rest[0] != "[":
+            return NamedReader(ahead + gap, self._form.separator)
+        return None
 
-    def _in_call(self, call: _CallReader, events: list[Event]) -> bool:
+    def _older_list(self, rest: str) -> bool | None:
+        """Read a list of objects from here on, as older models write; False when more is needed, None if it is none."""
+        behind = rest[1:].lstrip()
+        if not behind:
+            return False
+        if not behind.startswith("{"):
+            return None
+        self._form, self._gaps = attrs.evolve(self._form, separator=""), _SPACE + ",[]"
+        return True
+
+    def _begin_call(self, reader: CallReader, rest: str) -> None:
+        self._call, self._ahead, self._held = reader, None, rest
+
+    def _in_call(self, call: CallReader, events: list[Event]) -> bool:
         used = call.feed(self._held)
         self._held = self._held[used:]
         if call.name is not None and not (self._single and self.calls):
@@ -126,7 +171,7 @@ class CallParser:
             self._end_call(call, events)
         return True
 
-    def _end_call(self, call: _CallReader, events: list[Event]) -> None:
+    def _end_call(self, call: CallReader, events: list[Event]) -> None:
         self._call = None
         if call.told:
             events.append(ToolCallEnd(self.calls))
@@ -148,103 +193,6 @@ class CallParser:
             events.append(TextDelta(kept))
 
 
-class _CallReader:
-    """Reads one JSON object with a name and arguments, and gives the arguments as they come.
-
-    Args:
-        before: What stood before the object and belongs to it if it is no call.
-    """
-
-    def __init__(self, before: str) -> None:
-        self.before = before
-        self.text = ""
-        self.name: str | None = None
-        self.told = False
-        self.whole = False
-        self.failed = False
-        self._depth = 0
-        self._quoted = False
-        self._escaped = False
-        self._key: str | None = None
-        self._start: int | None = None
-        self._token = 0
-        self._arguments: tuple[int, int | None] | None = None
-        self._taken = 0
-
-    def feed(self, text: str) -> int:
-        """Read on; gives how much of the text was read, all of it unless the object ended."""
-        for at, character in enumerate(text):
-            self.text += character
-            self._read(character)
-            if self.whole or self.failed:
-                return at + 1
-        return len(text)
-
-    def take(self) -> str:
-        """Give what is known of the arguments and was not taken before."""
-        if self._arguments is None:
-            return "{}" if self.whole and not self._done() else ""
-        start, end = self._arguments
-        raw = self.text[start:end]
-        if raw.lstrip().startswith('"'):  # an object that was written as a string
-            return "" if end is None or self._done() else str(json.loads(raw))
-        raw = raw.strip()  # spaces at the end may yet turn out to stand within
-        piece = raw[self._taken :]
-        self._taken = len(raw)
-        return piece
-
-    def _done(self) -> bool:
-        done, self._taken = self._taken > 0, 1
-        return done
-
-    def _read(self, character: str) -> None:
-        here = len(self.text) - 1
-        if self._quoted:
-            if self._escaped:
-                self._escaped = False
-            elif character == "\\":
-                self._escaped = True
-            elif character == '"':
-                self._quoted = False
-                if self._depth == 1 and self._key is None:
-                    self._key = _loaded(self.text[self._token :])
-        elif character == '"':
-            self._quoted, self._token = True, here
-        elif character in "{[":
-            self._depth += 1
-        elif character in "}]":
-            self._depth -= 1
-            if self._depth == 0:
-                self._value_ends(here)
-                self.whole = not self.failed and isinstance(_loaded(self.text), dict)
-                self.failed = not self.whole
-        elif self._depth == 1:
-            self._between(character, here)
-
-    def _between(self, character: str, here: int) -> None:
-        if character == ":" and self._key is not None and self._start is None:
-            self._start = here + 1
-            if self._key in {"arguments", "parameters"}:
-                self._arguments = (here + 1, None)
-        elif character == ",":
-            self._value_ends(here)
-
-    def _value_ends(self, here: int) -> None:
-        if self._start is None:
-            return
-        if self._key == "name":
-            value: Any = _loaded(self.text[self._start : here])
-            if isinstance(value, str):
-                self.name = value
-            else:
-                self.failed = True
-        elif self._arguments is not None and self._arguments[1] is None:
-            self._arguments = (self._arguments[0], here)
-        self._key = self._start = None
-
-
-def _loaded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+def _overlap(text: str, word: str) -> int:
+    """Measure the longest end of a text that begins a word without completing it."""
+    return next((size for size in range(len(word) - 1, 0, -1) if text.endswith(word[:size])), 0)

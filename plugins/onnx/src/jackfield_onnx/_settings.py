@@ -169,8 +169,8 @@ class OnnxModelKeys:
         hub: The id of a model on the hub, `owner/name`. Declare its `kind` as well.
         revision: A branch, tag or commit of it; only a commit stays what it is.
         chat_template: A file with a chat template, in the place of the model's own, as an absolute path.
-        tool_format: How the model writes calls of tools, where its template does not tell: `hermes`, `mistral` or
-            `llama3`.
+        tool_format: How the model writes calls of tools, where its template does not tell: `hermes`, `qwen-xml`,
+            `mistral`, `mistral-args`, `llama3`, `granite` or `phi4`.
         dimension_choices: Lengths to which its vectors may be cut by its authors' word, where its files do not say it.
     """
 
@@ -178,5 +178,7 @@ class OnnxModelKeys:
     hub: str | None = attrs.field(default=None, validator=_hub_id)
     revision: str | None = None
     chat_template: str | None = attrs.field(default=None, validator=_absolute)
-    tool_format: Literal["hermes", "mistral", "llama3"] | None = None
+    tool_format: (
+        Literal["hermes", "qwen-xml", "mistral", "mistral-args", "llama3", "granite", "phi4"] | None
+    ) = None
     dimension_choices: tuple[int, ...] | None = None

@@ -12,12 +12,14 @@ from typing import Any, Final
 
 import attrs
 
-__all__ = ["FORMATS", "ToolFormat", "forced_grammar", "format_of_template", "json_grammar"]
+__all__ = [
+    "FORMATS", "ToolFormat", "forced_grammar", "format_of_template", "json_grammar", "may_be_text", "parameter_types",
+]  # fmt: skip
 
 
 @attrs.frozen(kw_only=True)
 class ToolFormat:
-    """One way of writing calls: each is a JSON object with a name and arguments.
+    """One way of writing calls: each is a JSON object with a name and arguments, unless it says otherwise.
 
     Attributes:
         begin: What stands before a call, or before a list of them.
@@ -25,6 +27,9 @@ class ToolFormat:
         arguments: Name of the object's field that holds the arguments.
         listed: The calls of an answer stand in one JSON array.
         bare: `begin` may be missing: an answer that begins with such an object is a call.
+        separator: Instead of an object, a name, this, and the object of arguments.
+        tagged: Instead of an object, a function and its parameters between tags.
+        gap: What may stand between calls, beside spaces.
         layout: What stands between `begin`, the object, and `end`.
         known_by: Words of a template that writes calls like this.
     """
@@ -34,21 +39,42 @@ class ToolFormat:
     arguments: str = "arguments"
     listed: bool = False
     bare: bool = False
+    separator: str = ""
+    tagged: bool = False
+    gap: str = ""
     layout: str = ""
     known_by: tuple[str, ...]
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What stands around calls, and may be a control token."""
+        return tuple(
+            filter(None, (self.begin, self.end, self.separator, "[CALL_ID]" if self.separator else ""))
+        )
 
-# Read in this order. Hermes' form is also Qwen's. From the chat templates of the models themselves and transformers' documentation of
-# tool use in them (read 2026-11-22).
+
+# Read in this order: a template may hold the words of an earlier one and a later. From chat templates of the models
+# and transformers' documentation of tool use in them, and from parsers that others wrote for them (read 2026-11-22 and 23).
 FORMATS: Final[Mapping[str, ToolFormat]] = {
+    # Qwen3-Coder.
+    "qwen-xml": ToolFormat(
+        begin="<tool_call>", end="</tool_call>", tagged=True, layout="\n", known_by=("<parameter=",)
+    ),
+    # Qwen 2.5 and 3, Hermes, SmolLM3, Granite 4.
     "hermes": ToolFormat(begin="<tool_call>", end="</tool_call>", layout="\n", known_by=("<tool_call>",)),
-    "mistral": ToolFormat(begin="[TOOL_CALLS]", listed=True, known_by=("[TOOL_CALLS]",)),
+    # Mistral from the eleventh version of its tokenizer on: Small 3.2, Magistral, Devstral, Ministral 3.
+    "mistral-args": ToolFormat(begin="[TOOL_CALLS]", separator="[ARGS]", known_by=("[ARGS]",)),
+    "mistral": ToolFormat(begin="[TOOL_CALLS]", listed=True, gap=",[]", known_by=("[TOOL_CALLS]",)),
     "llama3": ToolFormat(
         begin="<|python_tag|>",
         arguments="parameters",
         bare=True,
+        gap=";",
         known_by=("<|python_tag|>", '"parameters": '),
     ),
+    # Phi-4-mini writes one object or a list of them; Granite 3 always a list.
+    "phi4": ToolFormat(begin="<|tool_call|>", end="<|/tool_call|>", gap=",[]", known_by=("<|/tool_call|>",)),
+    "granite": ToolFormat(begin="<|tool_call|>", listed=True, gap=",[]", known_by=("<|tool_call|>",)),
 }
 
 _COMPACT: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -84,7 +110,7 @@ def forced_grammar(
         token: Gives the number of a control token, None for what is ordinary text.
         otherwise: The schema of an answer that may stand in the place of a call.
     """
-    calls = [_call(form, tool["function"]) for tool in tools]
+    calls = [_call(form, tool["function"], token) for tool in tools]
     begin, end = (_word(word, token) if word else "" for word in (form.begin, form.end))
     gap = json.dumps(form.layout) if form.layout else ""
     if form.listed:
@@ -95,12 +121,49 @@ def forced_grammar(
         # What is bare has nothing that parts one call from the next.
         answer = f"{one} ({gap} {one})*" if several and not form.bare else one
     start = f"answer | {_json(otherwise)}" if otherwise is not None else "answer"
-    return f"start: {start}\nanswer: {answer}\ncall: {' | '.join(calls)}\n"
+    text = f"{_TEXT}\n" if form.tagged else ""
+    return f"start: {start}\nanswer: {answer}\ncall: {' | '.join(calls)}\n{text}"
 
 
-def _call(form: ToolFormat, function: Mapping[str, Any]) -> str:
-    head = json.dumps(f'{{"name": {json.dumps(function["name"])}, "{form.arguments}": ')
-    return f'({head} {_json(function["parameters"])} "}}")'
+def parameter_types(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Give the schemas of parameters, by the names of tools and of parameters."""
+    functions = (tool["function"] for tool in tools)
+    return {one["name"]: (one.get("parameters") or {}).get("properties") or {} for one in functions}
+
+
+def _call(form: ToolFormat, function: Mapping[str, Any], token: Callable[[str], int | None]) -> str:
+    name, schema = function["name"], function["parameters"]
+    if form.tagged:
+        return _tagged(name, schema)
+    if form.separator:
+        return f"({json.dumps(name)} {_word(form.separator, token)} {_json(schema)})"
+    head = json.dumps(f'{{"name": {json.dumps(name)}, "{form.arguments}": ')
+    return f'({head} {_json(schema)} "}}")'
+
+
+_PARAMETER_ENDS: Final = "\n</parameter>\n"
+# Anything, up to the tag that ends it; the tag is a part of it, for what is lazy ends with the first that it can be.
+_TEXT: Final = r"text[lazy]: /(.|\n)*\n<\/parameter>\n/"
+
+
+def _tagged(name: str, schema: Mapping[str, Any]) -> str:
+    """Write the grammar of a function between tags: its parameters in the schema's order."""
+    required = schema.get("required", ())
+    written = [json.dumps(f"<function={name}>\n")]
+    for key, one in schema.get("properties", {}).items():
+        begin = json.dumps(f"<parameter={key}>\n")
+        written.append(f"({begin} {_tagged_value(one)}){'' if key in required else '?'}")
+    return f"({' '.join(written)} {json.dumps('</function>')})"
+
+
+def _tagged_value(schema: Mapping[str, Any]) -> str:
+    """Write the grammar of a parameter's value and its end: characters where it is a text, else JSON."""
+    end = json.dumps(_PARAMETER_ENDS)
+    chosen = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else [])]
+    if chosen:
+        words = (one if isinstance(one, str) else json.dumps(one) for one in chosen)
+        return f"({' | '.join(map(json.dumps, words))}) {end}"
+    return "text" if may_be_text(schema) else f"{_json(schema)} {end}"
 
 
 def _word(word: str, token: Callable[[str], int | None]) -> str:
@@ -111,3 +174,15 @@ def _word(word: str, token: Callable[[str], int | None]) -> str:
 def _json(schema: Mapping[str, Any]) -> str:
     # Spaces as models are used to write them and nowhere else: a small one would go on writing spaces for ever.
     return f"%json {json.dumps({**schema, 'x-guidance': _COMPACT})}"
+
+
+def may_be_text(schema: Any) -> bool:
+    """Say whether a schema allows a text."""
+    if not isinstance(schema, Mapping):
+        return False
+    kinds = schema.get("type", ())
+    if "string" in ((kinds,) if isinstance(kinds, str) else kinds):
+        return True
+    if any(isinstance(one, str) for one in [*schema.get("enum", ()), schema.get("const")]):
+        return True
+    return any(may_be_text(one) for way in ("anyOf", "oneOf") for one in schema.get(way, ()))

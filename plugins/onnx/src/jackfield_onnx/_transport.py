@@ -14,7 +14,7 @@ from ._errors import EngineClosedError, LocalModelError, RequestError
 from ._listing import as_bytes
 from ._provider_errors import as_jackfield
 from ._settings import OnnxSettings
-from ._tools import FORMATS, ToolFormat
+from ._tools import FORMATS, ToolFormat, parameter_types
 
 if TYPE_CHECKING:
     from ._embedder import Embedder
@@ -164,7 +164,9 @@ def _first_frame(form: ToolFormat | None, body: Mapping[str, Any]) -> Sequence[F
     name = next(name for name, one in FORMATS.items() if one is form)
     # Nine letters and digits with the number of the call: what Mistral's templates demand of an id, and others take.
     seed = secrets.token_hex(4)[:7]
-    told = {"format": name, "seed": seed, "single": body.get("parallel_tool_calls") is False}
+    told: dict[str, Any] = {"format": name, "seed": seed, "single": body.get("parallel_tool_calls") is False}
+    if form.tagged:
+        told["types"] = parameter_types(body["tools"])
     return (Frame(told, "tools"),)
 
 
