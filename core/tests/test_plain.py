@@ -146,3 +146,18 @@ def test_parts_of_a_subclass_are_parts():
 
     message = Message("user", [Marked("x"), Text("y")])
     assert normalise_messages([message]) == (message,)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"role": "user"}, r"messages\[0\] has no 'content'"),
+        ({"role": "tool", "content": "4"}, r"messages\[0\] has no 'tool_call_id'"),
+        ({"role": "assistant", "tool_calls": [{"id": "1"}]}, r"tool_calls\[0\] has no 'function'"),
+        ({"role": "assistant", "tool_calls": [{"id": "1", "function": {}}]}, r"function has no 'name'"),
+        ({"role": "assistant", "tool_calls": ["add"]}, r"tool_calls\[0\] is a str; want a dict"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_place(entry, said):
+    with pytest.raises(ConfigurationError, match=said):
+        chat_request([entry], {}, "error", stream=False)

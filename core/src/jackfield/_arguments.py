@@ -309,6 +309,12 @@ def _check_type(name: str, value: Any) -> None:
         raise ConfigurationError(f"{name} must be {words}, got {value!r}")
     if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for it: null would be sent
         raise ConfigurationError(f"{name} must be a finite number, got {value!r}")
+    if name == "logit_bias" and not all(_is_number(bias) for bias in value.values()):
+        raise ConfigurationError(f"{name} must be a mapping of token id to number, got {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _choice(options: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> None:

@@ -127,8 +127,17 @@ _REASONING: Final = tuple(field.name for field in attrs.fields(Reasoning))
 
 
 def normalise_stop(stop: str | Sequence[str]) -> tuple[str, ...]:
-    """Turn one stop sequence or several into a tuple."""
-    return (stop,) if isinstance(stop, str) else tuple(stop)
+    """Turn one stop sequence or several into a tuple.
+
+    Raises:
+        TypeError: One is no string.
+    """
+    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    for one in stops:
+        if type(one) is not str:
+            msg = f"it must be a string or a list of strings, got {one!r} in it"
+            raise TypeError(msg)
+    return stops
 
 
 def normalise_reasoning(value: str | Mapping[str, Any] | Reasoning) -> Reasoning:

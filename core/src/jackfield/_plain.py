@@ -95,12 +95,16 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
             msg = f"{where} has the unknown key {key!r}{closest(key, _KEYS)}"
             raise ValueError(msg)
     if role == "tool":
-        result = ToolResult(entry["tool_call_id"], _result_content(content, where), name=entry.get("name"))
+        id = _required(entry, "tool_call_id", where)
+        result = ToolResult(id, _result_content(content, where), name=entry.get("name"))
         return Message("tool", (result,))
+    if content is None and role != "assistant":  # an assistant's may hold calls of tools alone
+        _required(entry, "content", where)
     parts = list(_parts(content, where))
     if entry.get("refusal"):
         parts.append(Text(entry["refusal"], refusal=True))
-    parts.extend(_tool_call(call) for call in entry.get("tool_calls") or ())
+    for index, call in enumerate(entry.get("tool_calls") or ()):
+        parts.append(_tool_call(call, f"{where}.tool_calls[{index}]"))
     return Message(role, tuple(parts), name=entry.get("name"))
 
 
@@ -205,12 +209,29 @@ def _base64(text: str, where: str) -> bytes:
         raise ValueError(msg) from error
 
 
-def _tool_call(call: Mapping[str, Any]) -> ToolCall:
+def _required(entry: Any, key: str, where: str) -> Any:
+    """Give what a dict has to have.
+
+    Raises:
+        ValueError: It has it not, or is none.
+    """
+    if not isinstance(entry, Mapping) or entry.get(key) is None:
+        msg = (
+            f"{where} has no {key!r}"
+            if isinstance(entry, Mapping)
+            else f"{where} is {_named(entry)}; want a dict"
+        )
+        raise ValueError(msg)
+    return entry[key]
+
+
+def _tool_call(call: Any, where: str) -> ToolCall:
     from ._fold import parse_arguments
 
-    function = call["function"]
+    function = _required(call, "function", where)
+    id, name = _required(call, "id", where), _required(function, "name", f"{where}.function")
     raw = function.get("arguments") or ""
     if isinstance(raw, Mapping):
-        return ToolCall(call["id"], function["name"], dict(raw))
+        return ToolCall(id, name, dict(raw))
     arguments, unparsed = parse_arguments(raw)
-    return ToolCall(call["id"], function["name"], arguments, unparsed)
+    return ToolCall(id, name, arguments, unparsed)

@@ -221,3 +221,13 @@ def test_explain_shows_what_would_be_sent():
         "prompt": "Why?",
         "model_parameters": {"temperature": 0},
     }
+
+
+async def test_the_maker_of_a_model_behind_a_deployment_does_not_price_it(service):
+    """The account pays credits. `mistral` would know a price of tokens; it is none of Snowflake's bill."""
+    pytest.importorskip("jackfield_mistral")
+    service.answer(answer_of("complete"))
+    models = [{"id": "mine", "underlying": "mistral:mistral-large-latest", "kind": "chat"}]
+    async with Mesh.from_config(connection(service, models=models)) as mesh:
+        reply = await mesh.chat("s:mine", "Hi")
+    assert (reply.cost.status, reply.cost.amount) == ("unknown", None)

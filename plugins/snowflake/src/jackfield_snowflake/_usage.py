@@ -72,7 +72,8 @@ def credit_card(model: ModelRef, usage: Usage) -> RateCard | None:
     """
     declared = model.declared.get("credits")
     if not isinstance(declared, Mapping):
-        return None
+        # The account pays credits: what the maker of the model behind a deployment takes for tokens is none of its bill.
+        return None if model.underlying is None else RateCard({}, "credit")
     if "credit" in usage.units:
         return RateCard({"credit": Rate("credit", Decimal(1), per=1, source=_SOURCE)}, "credit")
     rates = {
