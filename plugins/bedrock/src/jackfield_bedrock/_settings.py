@@ -26,7 +26,6 @@ _GUARDRAIL: Final = re.compile(
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
 _LABEL: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}", re.ASCII)
 _MOST_LABELS: Final = 16
-_TRACES: Final = {"enabled": "ENABLED", "disabled": "DISABLED", "enabled_full": "ENABLED_FULL"}
 
 
 @attrs.frozen(kw_only=True)
@@ -85,12 +84,13 @@ class BedrockSettings:
             yield "api_key and credentials are two ways to prove identity; write one"
         if self.fips and self.dual_stack:
             yield "there is no endpoint with both fips and dual_stack; write one"
-        yield from self._region_faults()
         yield from _profile_faults(self.inference_profile)
         yield from self._guardrail_faults()
-        yield from self._metadata_faults()
-
-    def _region_faults(self) -> Iterator[str]:
+        labels = self.request_metadata
+        if len(labels) > _MOST_LABELS or not all(
+            map(_LABEL.fullmatch, (*labels, *filter(None, labels.values())))
+        ):
+            yield f"request_metadata has up to {_MOST_LABELS} labels of letters, digits, blanks and any of _:@$#=/+,-."
         if self.region is None:
             yield "region is missing; write it, or set AWS_REGION in the environment, or in the profile"
         elif fault := region_fault(self.region):
@@ -100,24 +100,9 @@ class BedrockSettings:
         if (self.guardrail_id is None) != (self.guardrail_version is None):
             yield 'a guardrail wants guardrail_id and guardrail_version ("1", "DRAFT")'
         if self.guardrail_id is not None and not _GUARDRAIL.fullmatch(self.guardrail_id):
-            yield (
-                f"guardrail_id must be a guardrail's id (small letters and digits) or its ARN, not {self.guardrail_id!r}"
-            )
+            yield f"guardrail_id must be a guardrail's id (small letters, digits) or ARN, not {self.guardrail_id!r}"
         if self.guardrail_version is not None and not _VERSION.fullmatch(self.guardrail_version):
             yield f'guardrail_version must be a number in a string ("1") or "DRAFT", not {self.guardrail_version!r}'
-        # A trace is no such thing: it shows guardrails too that the account enforces.
-        if self.guardrail_stream is not None and self.guardrail_id is None:
-            yield "guardrail_stream needs guardrail_id and guardrail_version"
-
-    def _metadata_faults(self) -> Iterator[str]:
-        if len(self.request_metadata) > _MOST_LABELS:
-            yield f"request_metadata has {len(self.request_metadata)} labels; the service takes {_MOST_LABELS}"
-        for name, value in self.request_metadata.items():
-            if not _LABEL.fullmatch(name) or (value and not _LABEL.fullmatch(value)):
-                yield (
-                    f"request_metadata.{name}: a label and its value have up to 256 letters, digits, blanks and any of "
-                    "_:@$#=/+,-."
-                )
 
     @property
     def bearer(self) -> Secret | None:
@@ -137,7 +122,7 @@ class BedrockSettings:
         told = {
             "X-Amzn-Bedrock-GuardrailIdentifier": self.guardrail_id,
             "X-Amzn-Bedrock-GuardrailVersion": self.guardrail_version,
-            "X-Amzn-Bedrock-Trace": _TRACES.get(self.guardrail_trace or ""),
+            "X-Amzn-Bedrock-Trace": self.guardrail_trace and self.guardrail_trace.upper(),
             "X-Amzn-Bedrock-PerformanceConfig-Latency": self.latency,
             "X-Amzn-Bedrock-Service-Tier": self.service_tier,
         }
@@ -166,10 +151,7 @@ class ModelKeys:
 
 def _profile_faults(profile: str | None) -> Iterator[str]:
     if profile is not None and not _PROFILE.fullmatch(profile):
-        yield (
-            'inference_profile must be what stands before the model\'s id ("eu", "us", "global"), or the ARN of an '
-            f"inference profile, not {profile!r}"
-        )
+        yield f'inference_profile must be as "eu" or "global", or the ARN of an inference profile, not {profile!r}'
 
 
 def access(settings: BedrockSettings) -> HttpAccess:
