@@ -309,7 +309,7 @@ def _check_type(name: str, value: Any) -> None:
         raise ConfigurationError(f"{name} must be {words}, got {value!r}")
     if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for it: null would be sent
         raise ConfigurationError(f"{name} must be a finite number, got {value!r}")
-    if name == "logit_bias" and not all(_is_number(bias) for bias in value.values()):
+    if isinstance(value, Mapping) and name == "logit_bias" and not all(map(_is_number, value.values())):
         raise ConfigurationError(f"{name} must be a mapping of token id to number, got {value!r}")
 
 

@@ -95,8 +95,8 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
             msg = f"{where} has the unknown key {key!r}{closest(key, _KEYS)}"
             raise ValueError(msg)
     if role == "tool":
-        id = _required(entry, "tool_call_id", where)
-        result = ToolResult(id, _result_content(content, where), name=entry.get("name"))
+        answered = _required(entry, "tool_call_id", where)
+        result = ToolResult(answered, _result_content(content, where), name=entry.get("name"))
         return Message("tool", (result,))
     if content is None and role != "assistant":  # an assistant's may hold calls of tools alone
         _required(entry, "content", where)
@@ -229,9 +229,9 @@ def _tool_call(call: Any, where: str) -> ToolCall:
     from ._fold import parse_arguments
 
     function = _required(call, "function", where)
-    id, name = _required(call, "id", where), _required(function, "name", f"{where}.function")
+    number, name = _required(call, "id", where), _required(function, "name", f"{where}.function")
     raw = function.get("arguments") or ""
     if isinstance(raw, Mapping):
-        return ToolCall(id, name, dict(raw))
+        return ToolCall(number, name, dict(raw))
     arguments, unparsed = parse_arguments(raw)
-    return ToolCall(id, name, arguments, unparsed)
+    return ToolCall(number, name, arguments, unparsed)

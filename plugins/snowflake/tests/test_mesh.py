@@ -224,10 +224,10 @@ def test_explain_shows_what_would_be_sent():
 
 
 async def test_the_maker_of_a_model_behind_a_deployment_does_not_price_it(service):
-    """The account pays credits. `mistral` would know a price of tokens; it is none of Snowflake's bill."""
-    pytest.importorskip("jackfield_mistral")
+    """The account pays credits. OpenAI's plugin knows a price of tokens; it is none of Snowflake's bill."""
+    pytest.importorskip("jackfield_openai")
     service.answer(answer_of("complete"))
-    models = [{"id": "mine", "underlying": "mistral:mistral-large-latest", "kind": "chat"}]
+    models = [{"id": "mine", "underlying": "openai:gpt-5-mini", "kind": "chat"}]
     async with Mesh.from_config(connection(service, models=models)) as mesh:
         reply = await mesh.chat("s:mine", "Hi")
     assert (reply.cost.status, reply.cost.amount) == ("unknown", None)
