@@ -47,10 +47,14 @@ async def chunks_until_error(response):
 
 
 class TestRecording:
-    async def test_a_request_is_recorded_as_it_was_sent(self, server, client):
+    async def test_a_request_is_recorded_as_it_was_sent(self, server):
         server.answer(Answer.json({"ok": True}))
         address = URL(f"{server.url}/model/a%3Ab%2Fc/invoke?x=%20&x=2", encoded=True)
-        async with client.post(address, json={"q": "é"}, headers={"X-Two": "1"}) as response:
+        # Without a base address: an older aiohttp with one takes no whole address.
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(address, json={"q": "é"}, headers={"X-Two": "1"}) as response,
+        ):
             assert response.status == 200
             assert await response.json() == {"ok": True}
         (request,) = server.requests

@@ -1,6 +1,7 @@
 """Our signatures, checked by botocore: the same request at the same time gets the same `Authorization`."""
 
 import datetime as dt
+from types import SimpleNamespace
 
 import botocore.auth
 import pytest
@@ -36,12 +37,27 @@ def credentials(token=None, secret="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"):
     return ReadOnlyCredentials("AKIAIOSFODNN7EXAMPLE", secret, token, None)
 
 
+class Stopped(dt.datetime):
+    """The clock of an older botocore (1.40.0), which asks `datetime` itself."""
+
+    @classmethod
+    def utcnow(cls):
+        return NOW.replace(tzinfo=None)
+
+
+def stop_clock(patch):
+    if hasattr(botocore.auth, "get_current_datetime"):
+        patch.setattr(botocore.auth, "get_current_datetime", lambda *_: NOW)
+    else:
+        patch.setattr(botocore.auth, "datetime", SimpleNamespace(datetime=Stopped))
+
+
 def of_botocore(kind, credentials, service, method, url, headers, body):
     """The header that botocore's own signer gives. It signs what it is shown, so proxies' headers are not shown."""
     shown = {name: value for name, value in headers.items() if name not in SENT_BY_OTHERS}
     request = AWSRequest(method, url, headers=shown, data=body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.auth, "get_current_datetime", lambda *_: NOW)
+        stop_clock(patch)
         kind(credentials, service, "eu-central-1").add_auth(request)
     return request.headers
 
