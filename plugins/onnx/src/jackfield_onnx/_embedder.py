@@ -12,7 +12,6 @@ import attrs
 import numpy as np
 from tokenizers import Tokenizer
 
-from jackfield_onnx import _folder
 from jackfield_onnx._batches import (
     Piece,
     Truncate,
@@ -25,9 +24,10 @@ from jackfield_onnx._batches import (
 from jackfield_onnx._encoders import EncoderFolder, read_encoder_folder
 from jackfield_onnx._errors import RequestError, UnsupportedModelError
 from jackfield_onnx._pooling import mean_pool, normalise, pool
+from jackfield_onnx._queued import QueuedModel, read_uncut_tokenizer
 from jackfield_onnx._runtime import OpenedSession, RunOptions, Session, SessionSettings, open_session
 from jackfield_onnx._sampling import Floats
-from jackfield_onnx._worker import Worker, WorkSettings
+from jackfield_onnx._worker import WorkSettings
 
 __all__ = ["Embedder", "Embeddings", "Truncate", "mean_pool", "normalise"]
 
@@ -60,7 +60,7 @@ class Embeddings:
     seconds: float = 0.0
 
 
-class Embedder:
+class Embedder(QueuedModel[Session]):
     """A loaded encoder model. Made by `load`; works from any event loop, one after another or at once.
 
     Args:
@@ -78,36 +78,9 @@ class Embedder:
         settings: WorkSettings | None = None,
     ) -> None:
         self.description = description
-        self.device = opened.device
-        self._tokenizer = tokenizer
-        self._session: Session | None = opened.session
         demand_inputs(opened.session, description.name)
         self._output, self.dimensions = _output(opened.session, description)
-        self._worker = Worker(description.name, "embedder", self._release, settings)
-
-    @property
-    def closed(self) -> bool:
-        """Whether it takes no more requests."""
-        return self._worker.closed
-
-    @classmethod
-    async def load(
-        cls,
-        folder: Path,
-        session: SessionSettings | None = None,
-        *,
-        precision: str = "auto",
-        settings: WorkSettings | None = None,
-    ) -> Self:
-        """Load a model from its folder, off the event loop.
-
-        Raises:
-            DamagedModelError: When the folder is incomplete or malformed.
-            DeviceUnavailableError: When the model cannot run where it was told to.
-            RuntimeMissingError: When ONNX Runtime is not installed.
-            UnsupportedModelError: When the model wants what is not done here.
-        """
-        return await asyncio.to_thread(cls._load, folder, session or SessionSettings(), precision, settings)
+        super().__init__(description.name, "embedder", tokenizer, opened.session, opened.device, settings)
 
     @classmethod
     def _load(
@@ -154,13 +127,6 @@ class Embedder:
         """Count tokens, markers included, uncut."""
         return await asyncio.to_thread(lambda: sum(len(one.ids) for one in self._encode(list(texts))))
 
-    async def aclose(self) -> None:
-        """Stop what runs, join the thread and release the memory. May be called twice."""
-        await self._worker.aclose()
-
-    def _release(self) -> None:
-        self._session = None
-
     def _embed(
         self, texts: list[str], truncate: Truncate, prompt: str, dimensions: int | None, options: RunOptions
     ) -> Embeddings:
@@ -205,9 +171,7 @@ class Embedder:
         return encodings
 
     def _run(self, batch: list[Piece], options: RunOptions) -> Floats:
-        if self._session is None:
-            raise RuntimeError("the session was released")
-        found, counted = run_batch(self._session, batch, self._output, self.description.pad, options)
+        found, counted = run_batch(self._graphs, batch, self._output, self.description.pad, options)
         if found.ndim == 2:  # pooled by the graph
             return found
         vectors = pool(found, counted, self.description.poolings)
@@ -233,20 +197,6 @@ class Embedder:
             known = f"it knows {', '.join(sorted(prompts))}" if prompts else "it embeds all texts alike"
             raise RequestError(f"the model declares no prompt for {input_type!r}; {known}", "input_type")
         return prompts[found]
-
-
-def read_uncut_tokenizer(folder: Path) -> Tokenizer:
-    """Read a folder's tokenizer, which may have been told to cut and pad.
-
-    Here, cutting is the caller's choice and padding a batch's.
-
-    Raises:
-        DamagedModelError: It is missing or malformed.
-    """
-    tokenizer = _folder.read_tokenizer(folder)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def _output(session: Session, description: EncoderFolder) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,12 +20,12 @@ from jackfield_onnx._batches import (
     demand_truncate,
     run_batch,
 )
-from jackfield_onnx._embedder import read_uncut_tokenizer
 from jackfield_onnx._encoders import RerankerFolder, read_reranker_folder
 from jackfield_onnx._errors import UnsupportedModelError
+from jackfield_onnx._queued import QueuedModel, read_uncut_tokenizer
 from jackfield_onnx._runtime import OpenedSession, RunOptions, Session, SessionSettings, open_session
 from jackfield_onnx._sampling import Floats
-from jackfield_onnx._worker import Worker, WorkSettings
+from jackfield_onnx._worker import WorkSettings
 
 __all__ = ["Reranker", "Scores"]
 
@@ -50,7 +49,7 @@ class Scores:
     seconds: float = 0.0
 
 
-class Reranker:
+class Reranker(QueuedModel[Session]):
     """A loaded cross-encoder. Made by `load`; works from any event loop, one after another or at once.
 
     Args:
@@ -68,39 +67,13 @@ class Reranker:
         settings: WorkSettings | None = None,
     ) -> None:
         self.description = description
-        self.device = opened.device
-        self._tokenizer = tokenizer
-        self._session: Session | None = opened.session
         demand_inputs(opened.session, description.name)
         outputs = {slot.name: slot for slot in opened.session.get_outputs()}
         if _LOGITS not in outputs or outputs[_LOGITS].shape[-1] not in {1, None}:
             raise UnsupportedModelError(
                 "this graph is no reranker: it does not give one score a text", description.name
             )
-        self._worker = Worker(description.name, "reranker", self._release, settings)
-
-    @property
-    def closed(self) -> bool:
-        """Whether it takes no more requests."""
-        return self._worker.closed
-
-    @classmethod
-    async def load(
-        cls,
-        folder: Path,
-        session: SessionSettings | None = None,
-        *,
-        precision: str = "auto",
-        settings: WorkSettings | None = None,
-    ) -> Self:
-        """Load a model from its folder, off the event loop.
-
-        Raises:
-            DamagedModelError: When the folder is incomplete or malformed.
-            DeviceUnavailableError: When the model cannot run where it was told to.
-            UnsupportedModelError: When the model is no reranker.
-        """
-        return await asyncio.to_thread(cls._load, folder, session or SessionSettings(), precision, settings)
+        super().__init__(description.name, "reranker", tokenizer, opened.session, opened.device, settings)
 
     @classmethod
     def _load(
@@ -133,13 +106,6 @@ class Reranker:
 
         return await self._worker.run(work)
 
-    async def aclose(self) -> None:
-        """Stop what runs, join the thread and release the memory. May be called twice."""
-        await self._worker.aclose()
-
-    def _release(self) -> None:
-        self._session = None
-
     def _rank(
         self, pairs: list[tuple[str, str]], top_n: int | None, truncate: Truncate, options: RunOptions
     ) -> Scores:
@@ -162,9 +128,7 @@ class Reranker:
         )
 
     def _run(self, batch: list[Piece], options: RunOptions) -> Floats:
-        if self._session is None:
-            raise RuntimeError("the session was released")
-        found, _ = run_batch(self._session, batch, _LOGITS, self.description.pad, options)
+        found, _ = run_batch(self._graphs, batch, _LOGITS, self.description.pad, options)
         logits = found.reshape(len(batch), -1)[:, 0]
         scores = 1 / (1 + np.exp(-logits)) if self.description.sigmoid else logits
         return np.asarray(scores, np.float32)

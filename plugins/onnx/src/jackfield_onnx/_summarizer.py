@@ -6,7 +6,6 @@ or with `decoder_model_merged.onnx`, which is both (optimum-onnx 0.1's documenta
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,6 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from jackfield_onnx._beams import BeamSettings, search
-from jackfield_onnx._embedder import read_uncut_tokenizer
 from jackfield_onnx._engine import Step, Usage
 from jackfield_onnx._errors import (
     ContextOverflowError,
@@ -27,9 +25,10 @@ from jackfield_onnx._errors import (
     RequestError,
     UnsupportedModelError,
 )
+from jackfield_onnx._queued import QueuedModel, read_uncut_tokenizer
 from jackfield_onnx._runtime import RunOptions, Session, SessionSettings, open_session
 from jackfield_onnx._sampling import Floats
-from jackfield_onnx._worker import Worker, WorkSettings
+from jackfield_onnx._worker import WorkSettings
 
 __all__ = ["Summarizer", "SummarizerFolder", "read_summarizer_folder"]
 
@@ -40,6 +39,7 @@ _MERGED: Final = "decoder_model_merged.onnx"
 _SWITCH: Final = "use_cache_branch"
 _MAX_TOKENS: Final = 128
 _NO_LIMIT: Final = 1_000_000
+_Sessions = tuple[Session, Session, Session]
 _Values = dict[str, npt.NDArray[Any]]
 
 
@@ -140,7 +140,7 @@ def _described(folder: Path, encoder: Path, decoders: Any) -> SummarizerFolder:
     )
 
 
-class Summarizer:
+class Summarizer(QueuedModel[_Sessions]):
     """A loaded sequence-to-sequence model. Made by `load`; works from any event loop, one after another or at once.
 
     Args:
@@ -155,36 +155,18 @@ class Summarizer:
         self,
         description: SummarizerFolder,
         tokenizer: Tokenizer,
-        sessions: tuple[Session, Session, Session],
+        sessions: _Sessions,
         device: str,
         settings: WorkSettings | None = None,
     ) -> None:
         self.description = description
-        self.device = device
-        self._tokenizer = tokenizer
-        self._sessions: tuple[Session, Session, Session] | None = sessions
-        self._worker = Worker(description.name, "summarizer", self._release, settings)
-
-    @property
-    def closed(self) -> bool:
-        """Whether it takes no more requests."""
-        return self._worker.closed
+        super().__init__(description.name, "summarizer", tokenizer, sessions, device, settings)
 
     @classmethod
-    async def load(
-        cls, folder: Path, session: SessionSettings | None = None, *, settings: WorkSettings | None = None
+    def _load(
+        cls, folder: Path, session: SessionSettings, precision: str, settings: WorkSettings | None
     ) -> Self:
-        """Load a model from its folder, off the event loop.
-
-        Raises:
-            DamagedModelError: When the folder is incomplete or malformed.
-            DeviceUnavailableError: When the model cannot run where it was told to.
-            UnsupportedModelError: When it is no model of this kind.
-        """
-        return await asyncio.to_thread(cls._load, folder, session or SessionSettings(), settings)
-
-    @classmethod
-    def _load(cls, folder: Path, session: SessionSettings, settings: WorkSettings | None) -> Self:
+        del precision  # it chooses nothing: what optimum exports for this task lies once in a folder
         description = read_summarizer_folder(folder)
         encoder, first = (
             open_session(one, session) for one in (description.encoder, description.decoders[0])
@@ -221,13 +203,6 @@ class Summarizer:
 
         return await self._worker.run(work)
 
-    async def aclose(self) -> None:
-        """Stop what runs, join the thread and release the memory. May be called twice."""
-        await self._worker.aclose()
-
-    def _release(self) -> None:
-        self._sessions = None
-
     def _work(
         self, text: str, max_tokens: int | None, beams: int | None, queued: float, options: RunOptions
     ) -> tuple[Step, Usage]:
@@ -237,9 +212,7 @@ class Summarizer:
         ids: list[int] = encoding.ids
         if found.max_input is not None and len(ids) > found.max_input:
             raise ContextOverflowError(len(ids), None, found.max_input, found.name)
-        if self._sessions is None:
-            raise RuntimeError("the sessions were released")
-        decoding = _Decoding(self._sessions, found, ids, options)
+        decoding = _Decoding(self._graphs, found, ids, options)
         read = time.monotonic() - began
         settings = found.search if beams is None else attrs.evolve(found.search, beams=beams)
         most = max_tokens or found.max_tokens
@@ -260,7 +233,7 @@ class _Decoding:
 
     def __init__(
         self,
-        sessions: tuple[Session, Session, Session],
+        sessions: _Sessions,
         found: SummarizerFolder,
         ids: Sequence[int],
         options: RunOptions,
