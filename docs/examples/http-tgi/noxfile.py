@@ -1,14 +1,16 @@
-"""What a contributor runs: `nox` does all of it, `nox -s NAME` one.
+"""What a contributor runs: `nox` does all that a change must pass, `nox -s NAME` one session.
 
 While Jackfield is not released, `JACKFIELD_CHECKOUT` names a clone of its repository to install from.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
 
 nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests", "lint", "types", "build"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -30,10 +32,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format."""
+    """Check style and format; `nox -s lint -- --fix` repairs what can be repaired."""
     session.install("-q", *nox.project.dependency_groups(PROJECT, "lint"))
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
 
 
 @nox.session
@@ -45,10 +48,19 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls", "tests")
 
 
+@nox.session
+def kit(session: nox.Session) -> None:
+    """Run the kit alone. Arguments go to it: `--only stream -v`, `--markdown` (a table), `--live` (costs money)."""
+    install(session, "test")
+    cases = ["--cases", "tests.test_conformance:CASES"]
+    session.run("python", "-m", "jackfield.testing", "jackfield-tgi", *cases, *session.posargs)
+
+
 @nox.session(reuse_venv=False)
 def build(session: nox.Session) -> None:
     """Build the wheel, and let the kit check what it installs."""
     session.install("-q", "build", "twine")
+    shutil.rmtree("dist", ignore_errors=True)  # of an older version, say
     session.run("python", "-m", "build", silent=True)
     session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
     install(session, editable=False)
