@@ -74,8 +74,8 @@ SNOWFLAKE_PINS = {
 }  # fmt: skip
 # What a settings class needs and the kit cannot guess; a class takes of it what it knows.
 KIT_SETTINGS = ["--settings", '{"region": "eu-central-1"}']
-# What `lowest` leaves out: tests that compare with the official SDKs. An oracle is asked for what it says today, and each
-# SDK wants newer versions of httpx, pydantic and boto3 than the lowest of ours; a plugin needs none of them.
+# What `lowest` leaves out: tests that compare with the official SDKs. An oracle is asked for what it says today, so it is
+# the newest, with what that needs; no plugin needs any of them.
 LATEST_ONLY = ["--ignore-glob=*oracle*.py"]
 # Fakes that `lowest` needs all the same; they work with old versions of what they share with us.
 LOWEST_TOOLS = ["jsonschema", "moto[server]"]
