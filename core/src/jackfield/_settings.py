@@ -174,7 +174,8 @@ class Reader:
         try:
             return cls(**arguments)
         except JackfieldError as error:
-            self.wrong(where, error.message)
+            for mistake in getattr(error, "mistakes", ()) or (error.message,):
+                self.wrong(where, mistake)
         except (TypeError, ValueError) as error:
             # attrs' own validators put the value behind the message; the message alone is shown
             self.wrong(where, str(error.args[0]) if error.args else type(error).__name__)

@@ -190,3 +190,11 @@ def test_a_line_of_a_batch_that_went_wrong_is_its_error(result, kind, said):
         read(frames({"custom_id": "7", "result": result}))
     made = error(caught.value.failure)
     assert (type(made).__name__, made.message) == (kind, said)
+
+
+def test_a_delta_of_null_is_no_text():
+    empty = [{"type": "text_delta", "text": None}, {"type": "thinking_delta", "thinking": None}]
+    start = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    said = [start, *({"type": "content_block_delta", "index": 0, "delta": delta} for delta in empty)]
+    said += [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
+    assert fold(read([Frame(json.dumps(event).encode(), event["type"]) for event in said])).finished

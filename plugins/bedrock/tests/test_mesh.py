@@ -41,6 +41,7 @@ from jackfield import (
     Message,
     MissingCredentialError,
     RateLimitError,
+    RawEvent,
     StreamInterruptedError,
     ToolResult,
     UnsupportedError,
@@ -165,6 +166,18 @@ async def test_text_completions_of_every_maker(service, mesh):
     assert sent["anthropic"] == {"prompt": "\n\nHuman: Why?\n\nAssistant:", "max_tokens_to_sample": 20}
     assert sent["cohere"] == {"prompt": "Why?", "max_tokens": 20, "stream": True}
     assert sent["ai21"] == {"prompt": "Why?", "maxTokens": 20}
+
+
+async def test_an_unknown_chunk_in_a_makers_stream_is_kept(service, mesh):
+    for model, (_, pieces) in TEXTS.items():
+        if pieces is None:
+            continue
+        service.answer(streamed(text_stream([{"weather": {"sky": "blue"}, "type": "weather"}, *pieces])))
+        kinds = []
+        async with mesh.stream_complete(f"b:{model}", "Why?", max_tokens=20) as running:
+            async for event in running:
+                kinds += [event.kind] if isinstance(event, RawEvent) else []
+        assert (running.response.text, "weather" in kinds) == (LIGHT, True), model
 
 
 async def test_a_conversation_as_a_prompt(service, keys):

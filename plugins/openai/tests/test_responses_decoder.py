@@ -136,3 +136,10 @@ def test_what_is_no_response_is_malformed(body):
 
 def test_a_count():
     assert fold(decode((SAMPLES / "count.json").read_bytes(), api="count", stream=False)).counted == 11
+
+
+def test_a_delta_of_null_is_no_text():
+    words = ("output_text", "refusal", "reasoning_text")
+    deltas = [{"type": f"response.{word}.delta", "output_index": 0, "delta": None} for word in words]
+    events = decode(*deltas, {"type": "response.completed", "response": FINAL})
+    assert fold(events).finished

@@ -83,9 +83,9 @@ class BlockReader:
         kind = delta["type"]
         block = self._open.get(index)
         if kind == "text_delta":
-            yield TextDelta(delta["text"], 0, index)
+            yield TextDelta(delta["text"] or "", 0, index)
         elif kind == "thinking_delta":
-            yield ThinkingDelta(delta["thinking"], 0, index)
+            yield ThinkingDelta(delta["thinking"] or "", 0, index)
         elif kind == "signature_delta":
             yield ThinkingDelta("", 0, index, {"signature": delta["signature"]})
         elif block is None:
@@ -93,7 +93,7 @@ class BlockReader:
         elif kind == "citations_delta":
             yield self._cite(block, delta["citation"])
         elif kind == "input_json_delta":
-            yield from self._arguments(index, block, delta["partial_json"])
+            yield from self._arguments(index, block, delta["partial_json"] or "")
         elif block.number < 0 and block.kind not in ("text", "thinking", "json"):
             _join(block.wire, delta)
         else:

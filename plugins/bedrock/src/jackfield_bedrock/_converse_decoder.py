@@ -115,6 +115,8 @@ class ConverseDecoder:
             name = next((key for key in self._readers if key in event), None)
             if name is None:
                 self._fail_by_key(event, frame)
+                if self._stream:  # services add events without asking
+                    return [RawEvent(next(iter(event), "empty"), event)]
                 raise MalformedResponseError(
                     f"the answer has no output; it has {', '.join(event) or 'nothing'}"
                 )

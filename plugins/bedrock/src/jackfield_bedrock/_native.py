@@ -21,6 +21,7 @@ from jackfield import (
     ModelRef,
     ParameterWriter,
     Part,
+    RawEvent,
     StreamInterruptedError,
     Text,
     TextDelta,
@@ -205,9 +206,13 @@ class TextDecoder:
         for index, item in enumerate(items):
             text = _at(item, form["text"])
             if text is None and item is value:
-                raise MalformedResponseError(
-                    f"the answer has no text; it has {', '.join(value) or 'nothing'}"
-                )
+                if not self._stream:
+                    raise MalformedResponseError(
+                        f"the answer has no text; it has {', '.join(value) or 'nothing'}"
+                    )
+                if _at(item, form["finish"]) is None:  # makers add chunks without asking
+                    yield RawEvent(next(iter(value), "empty"), value)
+                    return
             if text:
                 self._said.add(index)
                 yield TextDelta(text, index)

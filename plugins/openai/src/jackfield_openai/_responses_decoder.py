@@ -127,18 +127,18 @@ class ResponsesDecoder:
     def _text(self, event: dict[str, Any]) -> Iterator[Event]:
         index = event["output_index"]
         self._seen.add((index, "text"))
-        yield TextDelta(event["delta"], 0, index)
+        yield TextDelta(event["delta"] or "", 0, index)
         if event.get("logprobs"):
             yield LogprobsDelta(read_logprobs({"content": event["logprobs"]}))
 
     def _refusal(self, event: dict[str, Any]) -> Iterator[Event]:
         self._seen.add((event["output_index"], "refusal"))
         self._refused = True
-        yield RefusalDelta(event["delta"])
+        yield RefusalDelta(event["delta"] or "")
 
     def _thinking(self, event: dict[str, Any]) -> Iterator[Event]:
         self._seen.add((event["output_index"], "thinking"))
-        yield ThinkingDelta(event["delta"], 0, event["output_index"])
+        yield ThinkingDelta(event["delta"] or "", 0, event["output_index"])
 
     def _thinking_part(self, event: dict[str, Any]) -> Iterator[Event]:
         if event.get("summary_index"):
@@ -146,7 +146,7 @@ class ResponsesDecoder:
 
     def _arguments(self, event: dict[str, Any]) -> Iterator[Event]:
         self._seen.add((event["output_index"], "arguments"))
-        yield ToolCallDelta(self._calls[event["output_index"]], event["delta"])
+        yield ToolCallDelta(self._calls[event["output_index"]], event["delta"] or "")
 
     def _item_added(self, event: dict[str, Any]) -> Iterator[Event]:
         if event["item"].get("type") in _CALLS:
