@@ -436,7 +436,8 @@ async def main():
 asyncio.run(main())
 """
     best = min(float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3))
-    assert best < 0.05
+    # On the loop it would take 200 ms and more; a busy machine alone makes pauses of 50.
+    assert best < 0.1
 
 
 # Declarations
