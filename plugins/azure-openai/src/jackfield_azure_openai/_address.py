@@ -68,8 +68,8 @@ def service_address(endpoint: str | None, base_url: str | None, api_version: str
 
 def address_faults(endpoint: str | None, base_url: str | None, api_version: str | None) -> Iterator[str]:
     """Say all that is wrong with the addresses and the version of a connection."""
-    addresses = [address for address in (endpoint, base_url) if address is not None] or [None]
-    for address, version in [*((address, None) for address in addresses), (_ANY, api_version)]:
+    addresses: list[str | None] = [address for address in (endpoint, base_url) if address is not None]
+    for address, version in [*((address, None) for address in addresses or [None]), (_ANY, api_version)]:
         try:
             service_address(address, None, version)
         except ConfigurationError as error:
