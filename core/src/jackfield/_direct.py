@@ -148,6 +148,7 @@ def _lines(headers: Mapping[str, str]) -> bytes:
 
 
 def _refuse_line_ends(lines: Sequence[str]) -> None:
-    if any(mark in line for line in lines for mark in "\r\n\0"):
+    text = "".join(lines)
+    if "\r" in text or "\n" in text or "\0" in text:
         msg = "a header or the address holds a line end"
         raise ValueError(msg)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 from jackfield import (
     Capabilities,
     CostContext,
@@ -63,17 +66,23 @@ def jackfield_discover(settings: BedrockSettings) -> Listing:
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire of the model's route."""
-    from ._routes import translate
-
-    return translate(model, request, capabilities)
+    made: Translation = _late().translate(model, request, capabilities)
+    return made
 
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
     """Give the decoder for the answer to a wire."""
-    from ._routes import decoder
+    reading: Decoder = _late().decoder(wire)
+    return reading
 
-    return decoder(wire)
+
+@cache
+def _late() -> Any:
+    """Give the module of both, which `preload` has imported; asked once, because an import statement is not free."""
+    from . import _routes
+
+    return _routes
 
 
 @hookimpl
