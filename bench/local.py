@@ -250,7 +250,7 @@ is for answers under way, and bursts with their prompts stay below it.
 
 Measured on {dt.datetime.now(tz=dt.UTC).date().isoformat()}, {machine()}; {versions}. `nox -s bench -- local` measures it again, in
 about ten minutes; `-- local --no-peers` without the others, `--write` rewrites this part. One stream is the tenth percentile of
-the gaps between tokens, all else the best of several rounds, and everybody works in turn. The machine had other work to do meanwhile.
+the gaps between tokens, all else the best of several rounds, and everybody works in turn.
 
 {MARKS[1]}
 """
