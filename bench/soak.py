@@ -51,8 +51,8 @@ def folders(place: Path) -> dict[str, Path]:
     from conftest import TEMPLATE, TinyLlama
     from onnx_graphs import write_optimum_folder
 
-    from jackfield_onnx._convert import convert_gguf
-    from jackfield_onnx._folder import read_tokenizer
+    from jackfield_onnx._files.convert import convert_gguf
+    from jackfield_onnx._files.folder import read_tokenizer
 
     model = TinyLlama(layers=3, hidden=128, heads=4, kv_heads=2, feed_forward=256, context=CONTEXT)
     shared = place / "shared"
@@ -202,7 +202,7 @@ class Soak:
 
 def busy() -> list[str]:
     """Say which engines hold a slot or a request."""
-    from jackfield_onnx._scheduler import Scheduler
+    from jackfield_onnx._engine.scheduler import Scheduler
 
     found = [one for one in gc.get_objects() if isinstance(one, Scheduler)]
     return [str(one) for one in found if one.busy]
@@ -226,7 +226,7 @@ class _Malloc(ctypes.Structure):
 
 def footprint() -> Footprint:
     """Measure after everything that is freed was given back."""
-    from jackfield_onnx._runtime import give_memory_back
+    from jackfield_onnx._runtime.session import give_memory_back
 
     gc.collect()
     give_memory_back()  # what glibc keeps of freed pieces is no leak

@@ -12,12 +12,12 @@ import attrs
 import numpy as np
 import pytest
 
-from jackfield_onnx._convert import convert_gguf
-from jackfield_onnx._engine import Engine
-from jackfield_onnx._folder import EncoderDescription, read_decoder, read_tokenizer, write_description
-from jackfield_onnx._scheduler import Scheduler
-from jackfield_onnx._store import ModelStore
-from jackfield_onnx._text import ChatTemplate
+from jackfield_onnx._engine.engine import Engine
+from jackfield_onnx._engine.scheduler import Scheduler
+from jackfield_onnx._files.convert import convert_gguf
+from jackfield_onnx._files.folder import EncoderDescription, read_decoder, read_tokenizer, write_description
+from jackfield_onnx._files.store import ModelStore
+from jackfield_onnx._text.template import ChatTemplate
 
 sys.path.insert(0, str(Path(__file__).parent))  # `onnx_graphs` is imported by name
 

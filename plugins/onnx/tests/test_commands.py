@@ -8,13 +8,13 @@ import tarfile
 import pytest
 import tiny_graphs as tiny
 from click.testing import CliRunner
-from test_hub import NAME, LoopbackHub
+from loopback_hub import NAME, LoopbackHub
 
 import jackfield_onnx_commands
 from jackfield.cli._group import make_cli
-from jackfield_onnx._errors import DamagedModelError, DigestMismatchError, PreparationError
-from jackfield_onnx._hub import Hub
-from jackfield_onnx._store import ModelStore
+from jackfield_onnx._files.hub import Hub
+from jackfield_onnx._files.store import ModelStore
+from jackfield_onnx._local_errors import DamagedModelError, DigestMismatchError, PreparationError
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import numpy as np
 import jackfield_onnx
 from jackfield import Frame
 from jackfield.testing import Case, conformance
-from jackfield_onnx._embedder import Embeddings
-from jackfield_onnx._engine import Step, TokenDetail, Usage
-from jackfield_onnx._reranker import Scores
+from jackfield_onnx._engine.embedder import Embeddings
+from jackfield_onnx._engine.engine import Step, TokenDetail, Usage
+from jackfield_onnx._engine.reranker import Scores
 
 
 def used(generated: int) -> Usage:

@@ -6,7 +6,7 @@ import pytest
 
 from jackfield import ConfigurationError, Mesh, TimeoutError, UnsupportedError
 from jackfield_onnx import OnnxSettings
-from jackfield_onnx._engine import Engine
+from jackfield_onnx._engine.engine import Engine
 from jackfield_onnx._settings import as_bytes
 
 ENDLESS = {"0": -1000, "2": -1000}

@@ -10,8 +10,8 @@ from provider_pages import check_table
 
 import jackfield_onnx
 from jackfield import ModelRef
-from jackfield_onnx._capabilities import PARAMETERS
-from jackfield_onnx._catalogue import CATALOGUE
+from jackfield_onnx._files.catalogue import CATALOGUE
+from jackfield_onnx._models import PARAMETERS
 
 PAGE = Path(__file__).parents[3] / "docs/providers/onnx.md"
 WORDS = {True: "yes", False: "no", None: "unknown"}

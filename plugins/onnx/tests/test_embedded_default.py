@@ -73,8 +73,8 @@ async def test_it_answers_with_nothing_declared_and_leaves_nothing_behind(
 
 @pytest.mark.model
 async def test_a_message_that_names_control_tokens_is_read_as_text_by_the_real_tokenizer(real_store):
-    from jackfield_onnx._engine import Engine
-    from jackfield_onnx._text import Turn
+    from jackfield_onnx._engine.engine import Engine
+    from jackfield_onnx._text.template import Turn
 
     engine = await Engine.load(await real_store.obtain("smollm2-135m"))
     plain = engine._prompts.conversation((Turn("user", "Grüße 🙂  \n\n 12 <tag>"),))

@@ -1,41 +1,61 @@
+"""Every error of the engine has a meaning, with the remedy in it."""
+
 import pickle
 
 import pytest
 
-from jackfield_onnx import _errors
-from jackfield_onnx._errors import ContextOverflowError, LocalModelError, TextTooLongError
+import jackfield as jf
+from jackfield_onnx import _local_errors as local, jackfield_error
 
 
-def test_a_message_says_what_which_and_what_to_do():
-    error = LocalModelError("the file is gone", "model.onnx", "Fetch it again.")
-
-    assert str(error) == "the file is gone (model.onnx). Fetch it again."
+def every_error(kind=local.LocalModelError):
+    return [kind, *(one for child in kind.__subclasses__() for one in every_error(child))]
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        LocalModelError("what", "which", "remedy"),
-        ContextOverflowError(100, 50, 128, "tiny"),
-        TextTooLongError(3, 300, 256, "minilm"),
-    ],
-)
-def test_errors_survive_pickling(error):
-    copy = pickle.loads(pickle.dumps(error))
-
-    assert type(copy) is type(error)
-    assert str(copy) == str(error)
-    assert vars(copy) == vars(error)
+def made(kind):
+    if kind is local.ContextOverflowError:
+        return kind(10, None, 5, "m")
+    return kind(0, 10, 5, "m") if kind is local.TextTooLongError else kind("what", "which", "Do that.")
 
 
-def test_a_context_overflow_names_its_figures():
-    error = ContextOverflowError(100, 50, 128, "tiny")
+MEANING = {
+    "LocalModelError": (jf.ConfigurationError, False),
+    "RuntimeMissingError": (jf.ConfigurationError, False),
+    "RuntimeConflictError": (jf.ConfigurationError, False),
+    "DeviceUnavailableError": (jf.ConfigurationError, False),
+    "MemoryExceededError": (jf.ConfigurationError, False),
+    "UnknownModelError": (jf.UnknownTargetError, False),
+    "PreparationError": (jf.ConfigurationError, False),
+    "DownloadError": (jf.ConnectionFailedError, False),
+    "DigestMismatchError": (jf.ConfigurationError, False),
+    "ConverterMissingError": (jf.ConfigurationError, False),
+    "PreparationCancelledError": (jf.ConfigurationError, False),
+    "UnsupportedModelError": (jf.ConfigurationError, False),
+    "DamagedModelError": (jf.ConfigurationError, False),
+    "RequestError": (jf.InvalidRequestError, False),
+    "ContextOverflowError": (jf.ContextLengthExceededError, False),
+    "TextTooLongError": (jf.ContextLengthExceededError, False),
+    "QueueFullError": (jf.OverloadedError, True),
+    "QueueTimeoutError": (jf.TimeoutError, True),
+    "EngineClosedError": (jf.ConnectionFailedError, False),
+    "GenerationError": (jf.ServerError, True),
+}
 
-    assert (error.prompt_tokens, error.max_tokens, error.limit) == (100, 50, 128)
-    assert all(figure in str(error) for figure in ("100", "50", "128", "tiny"))
+
+def test_the_table_has_every_error():
+    assert {kind.__name__ for kind in every_error()} == set(MEANING)
 
 
-def test_only_what_may_pass_by_itself_is_retryable():
-    retryable = {name for name, kind in vars(_errors).items() if getattr(kind, "is_retryable", False)}
+@pytest.mark.parametrize("kind", every_error())
+def test_an_error_keeps_what_happened_and_the_remedy(kind):
+    error = jackfield_error(jf.Failure(exception=made(kind)))
 
-    assert retryable == {"DownloadError", "QueueFullError", "QueueTimeoutError"}
+    assert (type(error), error.is_retryable) == MEANING[kind.__name__]
+    assert made(kind).remedy in error.message
+    assert error.code == kind.__name__
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_what_is_not_the_engines_is_left_to_the_core():
+    assert jackfield_error(jf.Failure(exception=OSError("x"))) is None
+    assert jackfield_error(jf.Failure(status=500)) is None

@@ -8,12 +8,12 @@ import attrs
 import numpy as np
 import pytest
 
-from jackfield_onnx._catalogue import CATALOGUE
-from jackfield_onnx._embedder import Embedder
-from jackfield_onnx._engine import Engine, GenerateRequest
-from jackfield_onnx._errors import ContextOverflowError, DigestMismatchError, TextTooLongError
-from jackfield_onnx._store import ModelStore
-from jackfield_onnx._text import Turn
+from jackfield_onnx._engine.embedder import Embedder
+from jackfield_onnx._engine.engine import Engine, GenerateRequest
+from jackfield_onnx._files.catalogue import CATALOGUE
+from jackfield_onnx._files.store import ModelStore
+from jackfield_onnx._local_errors import ContextOverflowError, DigestMismatchError, TextTooLongError
+from jackfield_onnx._text.template import Turn
 
 pytestmark = pytest.mark.model
 

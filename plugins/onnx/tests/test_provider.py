@@ -23,8 +23,8 @@ from jackfield import (
     UsageUpdate,
 )
 from jackfield.progress import listening
-from jackfield_onnx._engine import Engine
-from jackfield_onnx._store import ModelStore
+from jackfield_onnx._engine.engine import Engine
+from jackfield_onnx._files.store import ModelStore
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from jackfield import (
     hookimpl,
 )
 
-from ._answer import AnswerDecoder
-from ._capabilities import capabilities
+from ._decoder import AnswerDecoder
+from ._errors import error
 from ._listing import LISTING
-from ._provider_errors import error
+from ._models import capabilities
+from ._routes import PROVIDER, translate
 from ._settings import OnnxModelKeys, OnnxSettings
-from ._translate import PROVIDER, translate
 from ._transport import OnnxTransport
 
 __all__ = ["OnnxModelKeys", "OnnxSettings"]

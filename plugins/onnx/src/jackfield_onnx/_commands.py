@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jackfield.progress import report
 
-from ._errors import LocalModelError
+from ._local_errors import LocalModelError
 
 if TYPE_CHECKING:
     import click
 
-    from ._store import ModelStore, StoredModel
+    from ._files.store import ModelStore, StoredModel
 
 __all__ = ["add_commands"]
 
@@ -121,7 +121,7 @@ def _add_export(group: click.Group) -> None:
         store = _store(cache_dir)
         with _errors_told(), session.progress():
             if Path(source).is_dir():
-                from ._export import export_folder
+                from ._files.export import export_folder
 
                 export_folder(Path(source), target, task=task, python=python)
                 _tell(session, {"folder": str(target)}, f"wrote {target}; declare it with folder = ...")
@@ -165,8 +165,8 @@ def _add_remove(group: click.Group) -> None:
 def _store(cache_dir: Path | None, endpoint: str | None = None, precision: str = "auto") -> ModelStore:
     import os
 
-    from ._hub import Hub
-    from ._store import ModelStore
+    from ._files.hub import Hub
+    from ._files.store import ModelStore
 
     return ModelStore(
         cache_dir, hub=lambda: Hub(endpoint, os.environ.get("HF_TOKEN") or None), precision=precision
@@ -176,7 +176,7 @@ def _store(cache_dir: Path | None, endpoint: str | None = None, precision: str =
 @contextmanager
 def _errors_told() -> Iterator[None]:
     """Raise the command line's own errors, which have words and exit codes."""
-    from ._provider_errors import as_jackfield
+    from ._errors import as_jackfield
 
     try:
         yield
@@ -185,8 +185,8 @@ def _errors_told() -> Iterator[None]:
 
 
 def _demand_digest(archive: Path, sha256: str) -> None:
-    from ._errors import DigestMismatchError, PreparationError
-    from ._wheels import file_digest
+    from ._files.wheels import file_digest
+    from ._local_errors import DigestMismatchError, PreparationError
 
     try:
         found = file_digest(archive)

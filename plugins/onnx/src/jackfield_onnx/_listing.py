@@ -9,10 +9,10 @@ import orjson
 
 from jackfield import Head, Listing, ModelCard, Wire
 
-from ._capabilities import KINDS
+from ._models import KINDS
 
 if TYPE_CHECKING:
-    from ._store import StoredModel
+    from ._files.store import StoredModel
 
 __all__ = ["LISTING", "as_bytes"]
 

@@ -11,7 +11,7 @@ import attrs
 
 from jackfield import ModelEntry, Secret, secret
 
-from ._catalogue import CATALOGUE, known_entry
+from ._files.catalogue import CATALOGUE, known_entry
 
 __all__ = ["OnnxModelKeys", "OnnxSettings", "SamplingKeys", "as_bytes"]
 

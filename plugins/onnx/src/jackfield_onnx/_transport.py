@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jackfield import Exchange, Frame, Head, Headers, Wire
 
-from ._errors import EngineClosedError, LocalModelError, RequestError
+from ._errors import as_jackfield
 from ._listing import as_bytes
-from ._provider_errors import as_jackfield
+from ._local_errors import EngineClosedError, LocalModelError, RequestError
 from ._settings import OnnxSettings
-from ._tools import FORMATS, ToolFormat, parameter_types
+from ._text.tools import FORMATS, ToolFormat, parameter_types
 
 if TYPE_CHECKING:
-    from ._embedder import Embedder
-    from ._engine import Engine, GenerateRequest, Generation
-    from ._loaded import LoadedModels, Where
-    from ._reranker import Reranker
-    from ._summarizer import Summarizer
+    from ._engine.embedder import Embedder
+    from ._engine.engine import Engine, GenerateRequest, Generation
+    from ._engine.loaded_models import LoadedModels, Where
+    from ._engine.reranker import Reranker
+    from ._engine.summarizer import Summarizer
 
 __all__ = ["OnnxTransport"]
 
@@ -94,21 +94,21 @@ class OnnxTransport:
 
 def _import_engine(settings: OnnxSettings) -> LoadedModels:
     # numpy, tokenizers and ONNX Runtime take a quarter of a second to import: on a thread, and when first needed.
-    from ._loaded import LoadedModels
-    from ._runtime import load_runtime
+    from ._engine.loaded_models import LoadedModels
+    from ._runtime.session import load_runtime
 
     load_runtime()
     return LoadedModels(settings)
 
 
 def _where(body: Mapping[str, Any]) -> Where:
-    from ._loaded import Where
+    from ._engine.loaded_models import Where
 
     return Where(**{name: body[name] for name in ("model", "folder", "hub", "revision") if name in body})
 
 
 def _read(body: Mapping[str, Any], engine: Engine) -> tuple[GenerateRequest, ToolFormat | None]:
-    from ._asking import read_request, tool_format
+    from ._requests import read_request, tool_format
 
     return read_request(body, engine), tool_format(body, engine)
 

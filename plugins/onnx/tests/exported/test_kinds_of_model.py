@@ -26,12 +26,12 @@ from transformers import (  # noqa: E402
     T5ForConditionalGeneration,
 )
 
-from jackfield_onnx._embedder import Embedder  # noqa: E402
-from jackfield_onnx._export import export_folder  # noqa: E402
-from jackfield_onnx._folder import read_tokenizer  # noqa: E402
-from jackfield_onnx._reranker import Reranker  # noqa: E402
-from jackfield_onnx._runtime import SessionSettings  # noqa: E402
-from jackfield_onnx._summarizer import Summarizer  # noqa: E402
+from jackfield_onnx._engine.embedder import Embedder  # noqa: E402
+from jackfield_onnx._engine.reranker import Reranker  # noqa: E402
+from jackfield_onnx._engine.summarizer import Summarizer  # noqa: E402
+from jackfield_onnx._files.export import export_folder  # noqa: E402
+from jackfield_onnx._files.folder import read_tokenizer  # noqa: E402
+from jackfield_onnx._runtime.session import SessionSettings  # noqa: E402
 
 CPU = SessionSettings(device="cpu", threads=1)
 TEXTS = ["hi there", "a", "Grüße und mehr davon", "0123456789" * 4]

@@ -12,11 +12,11 @@ pytest.importorskip("optimum.exporters.onnx", reason='needs the extra [export]: 
 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM  # noqa: E402
 
-from jackfield_onnx._decoder import ConcatDecoder  # noqa: E402
-from jackfield_onnx._engine import Engine, EngineSettings, GenerateRequest  # noqa: E402
-from jackfield_onnx._export import export_folder  # noqa: E402
-from jackfield_onnx._folder import read_tokenizer  # noqa: E402
-from jackfield_onnx._runtime import SessionSettings  # noqa: E402
+from jackfield_onnx._engine.decoder import ConcatDecoder  # noqa: E402
+from jackfield_onnx._engine.engine import Engine, EngineSettings, GenerateRequest  # noqa: E402
+from jackfield_onnx._files.export import export_folder  # noqa: E402
+from jackfield_onnx._files.folder import read_tokenizer  # noqa: E402
+from jackfield_onnx._runtime.session import SessionSettings  # noqa: E402
 
 SIZES = {
     "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,

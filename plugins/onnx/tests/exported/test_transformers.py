@@ -11,7 +11,7 @@ torch = pytest.importorskip(
 )
 transformers = pytest.importorskip("transformers", reason='needs the extra [export]: run "nox -s export"')
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "text"))
 from test_sampling_reference import CASES, our_probabilities, row  # noqa: E402
 
 

@@ -19,11 +19,11 @@ from onnx import TensorProto, numpy_helper
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from onnx_graphs import write_genai_folder, write_optimum_folder
 
-from jackfield_onnx import _cuda
-from jackfield_onnx._convert import convert_gguf
-from jackfield_onnx._engine import Engine, EngineSettings, GenerateRequest
-from jackfield_onnx._folder import read_tokenizer
-from jackfield_onnx._runtime import SessionSettings, load_runtime
+from jackfield_onnx._engine.engine import Engine, EngineSettings, GenerateRequest
+from jackfield_onnx._files.convert import convert_gguf
+from jackfield_onnx._files.folder import read_tokenizer
+from jackfield_onnx._runtime import cuda as _cuda
+from jackfield_onnx._runtime.session import SessionSettings, load_runtime
 
 ON_CUDA = "cuda:0" if _cuda.offered(load_runtime()) else None
 needs_gpu = pytest.mark.skipif(ON_CUDA is None, reason="the build of ONNX Runtime for the CPU is installed")

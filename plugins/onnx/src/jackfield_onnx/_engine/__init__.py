@@ -1,0 +1,1 @@
+"""Loaded models: decoders, schedulers, queues, memory. Knows nothing of Jackfield's requests."""

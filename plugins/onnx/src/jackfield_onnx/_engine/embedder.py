@@ -1,0 +1,217 @@
+"""A loaded embedding model: texts in, vectors out, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import attrs
+import numpy as np
+from tokenizers import Tokenizer
+
+from jackfield_onnx._files.encoders import EncoderFolder, read_encoder_folder
+from jackfield_onnx._local_errors import RequestError, UnsupportedModelError
+from jackfield_onnx._runtime.session import OpenedSession, RunOptions, Session, SessionSettings, open_session
+from jackfield_onnx._text.sampling import Floats
+
+from .batches import (
+    Piece,
+    Truncate,
+    batches,
+    cut_text,
+    demand_inputs,
+    demand_truncate,
+    run_batch,
+)
+from .pooling import mean_pool, normalise, pool
+from .queued import QueuedModel, read_uncut_tokenizer
+from .worker import WorkSettings
+
+__all__ = ["Embedder", "Embeddings", "Truncate", "mean_pool", "normalise"]
+
+_POOLED: Final = "sentence_embedding"
+_HIDDEN: Final = ("last_hidden_state", "token_embeddings")
+# What models call the prompt for our word.
+_PROMPT_NAMES: Final = {
+    "query": ("query", "search_query", "retrieval.query"),
+    "document": ("document", "passage", "search_document", "retrieval.passage"),
+    "classification": ("classification",),
+    "clustering": ("clustering", "separation"),
+    "similarity": ("similarity", "sts", "STS", "text-matching"),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Embeddings:
+    """Vectors of some texts.
+
+    Args:
+        vectors: float32 [texts, dimensions], in the order of the texts.
+        tokens: Tokens read, markers and prompts included.
+        truncated: Positions of the texts that were cut.
+        seconds: Time of the model that went into it.
+    """
+
+    vectors: Floats
+    tokens: int
+    truncated: tuple[int, ...] = ()
+    seconds: float = 0.0
+
+
+class Embedder(QueuedModel[Session]):
+    """A loaded encoder model. Made by `load`; works from any event loop, one after another or at once.
+
+    Args:
+        description: What the model's folder says.
+        tokenizer: Its tokenizer.
+        opened: Its session.
+        settings: Its queue.
+    """
+
+    def __init__(
+        self,
+        description: EncoderFolder,
+        tokenizer: Tokenizer,
+        opened: OpenedSession,
+        settings: WorkSettings | None = None,
+    ) -> None:
+        self.description = description
+        demand_inputs(opened.session, description.name)
+        self._output, self.dimensions = _output(opened.session, description)
+        super().__init__(description.name, "embedder", tokenizer, opened.session, opened.device, settings)
+
+    @classmethod
+    def _load(
+        cls, folder: Path, session: SessionSettings, precision: str, settings: WorkSettings | None
+    ) -> Self:
+        description = read_encoder_folder(folder, precision)
+        tokenizer = read_uncut_tokenizer(folder)
+        return cls(description, tokenizer, open_session(description.graph, session), settings)
+
+    async def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        truncate: Truncate = "error",
+        dimensions: int | None = None,
+        input_type: str | None = None,
+        dimension_choices: Sequence[int] = (),
+    ) -> Embeddings:
+        """Embed texts, off the event loop. Cancelling the task stops the run within milliseconds.
+
+        Args:
+            texts: Any number of them.
+            truncate: What to do with a text that is too long: refuse it, or cut its `start` or its `end` off.
+            dimensions: Keep so many of a vector's first numbers; only lengths that the model was trained for.
+            input_type: What the texts are for; only where the model declares a prompt for it.
+            dimension_choices: Lengths beside those that the model's own files name.
+
+        Raises:
+            TextTooLongError: When a text is too long and may not be cut.
+            RequestError: When the model does not know what is asked for.
+            EngineClosedError: When the embedder was closed.
+        """
+        demand_truncate(truncate)
+        self._demand_dimensions(dimensions, dimension_choices)
+        prompt = self._prompt(input_type)
+        given = list(texts)
+
+        def work(options: RunOptions) -> Embeddings:
+            return self._embed(given, truncate, prompt, dimensions, options)
+
+        return await self._worker.run(work)
+
+    async def count_tokens(self, texts: Sequence[str]) -> int:
+        """Count tokens, markers included, uncut."""
+        return await asyncio.to_thread(lambda: sum(len(one.ids) for one in self._encode(list(texts))))
+
+    def _embed(
+        self, texts: list[str], truncate: Truncate, prompt: str, dimensions: int | None, options: RunOptions
+    ) -> Embeddings:
+        began = time.monotonic()
+        pieces = self._pieces(texts, truncate, prompt)
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        for batch in batches(pieces):
+            vectors[[piece.index for piece in batch]] = self._run(batch, options)
+        if dimensions is not None and dimensions < self.dimensions:
+            vectors = vectors[:, :dimensions]
+            # What is cut is no longer of length one, which programs rely on where the model says so.
+            vectors = normalise(vectors) if self.description.normalise else np.ascontiguousarray(vectors)
+        return Embeddings(
+            vectors=vectors,
+            tokens=sum(len(piece.ids) for piece in pieces),
+            truncated=tuple(piece.index for piece in pieces if piece.cut),
+            seconds=time.monotonic() - began,
+        )
+
+    def _pieces(self, texts: list[str], truncate: Truncate, prompt: str) -> list[Piece]:
+        found, limit = self.description, self.description.max_tokens
+        skip = self._prompt_tokens(prompt) if prompt and found.skip_prompt else 0
+        if prompt:
+            texts = [prompt + text for text in texts]
+        pieces = [
+            cut_text(index, one, limit, truncate, found.name) for index, one in enumerate(self._encode(texts))
+        ]
+        return [attrs.evolve(piece, skip=skip) for piece in pieces] if skip else pieces
+
+    def _prompt_tokens(self, prompt: str) -> int:
+        """Count the tokens before the text: the prompt's and the marker's before it."""
+        (one,) = self._encode([prompt])
+        behind = 0
+        while behind < len(one.ids) and one.sequence_ids[-1 - behind] is None:
+            behind += 1
+        return len(one.ids) - behind
+
+    def _encode(self, texts: list[str]) -> list[Any]:
+        if not self.description.cased:
+            texts = [text.lower() for text in texts]
+        encodings: list[Any] = self._tokenizer.encode_batch(texts)
+        return encodings
+
+    def _run(self, batch: list[Piece], options: RunOptions) -> Floats:
+        found, counted = run_batch(self._graphs, batch, self._output, self.description.pad, options)
+        if found.ndim == 2:  # pooled by the graph
+            return found
+        vectors = pool(found, counted, self.description.poolings)
+        return normalise(vectors) if self.description.normalise else vectors
+
+    def _demand_dimensions(self, dimensions: int | None, declared: Sequence[int]) -> None:
+        allowed = {*self.description.dimension_choices, *declared, self.dimensions}
+        if dimensions is not None and dimensions not in allowed:
+            raise RequestError(
+                f"vectors of {dimensions} numbers are not what this model was trained for; it gives "
+                f"{', '.join(map(str, sorted(allowed)))}",
+                "dimensions",
+                "If its authors document others, declare them: dimension_choices = [256] in the entry of the model.",
+            )
+
+    def _prompt(self, input_type: str | None) -> str:
+        prompts = self.description.prompts
+        if input_type is None:
+            default = self.description.default_prompt
+            return "" if default is None else prompts.get(default, "")
+        found = next((name for name in _PROMPT_NAMES.get(input_type, ()) if name in prompts), None)
+        if found is None:
+            known = f"it knows {', '.join(sorted(prompts))}" if prompts else "it embeds all texts alike"
+            raise RequestError(f"the model declares no prompt for {input_type!r}; {known}", "input_type")
+        return prompts[found]
+
+
+def _output(session: Session, description: EncoderFolder) -> tuple[str, int]:
+    """Choose the graph's output, and say how long its vectors are."""
+    outputs = {slot.name: slot for slot in session.get_outputs()}
+    # What the graph pools itself knows nothing of prompts that do not count.
+    if _POOLED in outputs and not description.skip_prompt:
+        name, ways = _POOLED, 1
+    else:
+        ways = len(description.poolings)
+        name = next((name for name in _HIDDEN if name in outputs), "")
+    size = outputs[name].shape[-1] if name else None
+    if not name or not (isinstance(size, int) or description.dimensions):
+        raise UnsupportedModelError(
+            f"this graph is not run here: its outputs are {', '.join(outputs)}", description.name
+        )
+    return name, (size if isinstance(size, int) else description.dimensions or 0) * ways

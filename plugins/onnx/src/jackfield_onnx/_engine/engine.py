@@ -1,0 +1,395 @@
+"""A loaded chat or completion model, for asyncio programs: requests in, steps out."""
+
+import asyncio
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+from tokenizers import Tokenizer
+
+from jackfield_onnx._files import folder as _folder
+from jackfield_onnx._files.layouts import DecoderFolder, read_decoder_folder
+from jackfield_onnx._local_errors import (
+    ContextOverflowError,
+    DamagedModelError,
+    LocalModelError,
+    RequestError,
+)
+from jackfield_onnx._runtime.session import SessionSettings, new_run_options
+from jackfield_onnx._text.constraint import TokenConstraint
+from jackfield_onnx._text.grammar import Grammars
+from jackfield_onnx._text.sampling import Choice, Sampler, Sampling
+from jackfield_onnx._text.template import ChatTemplate, PromptEncoder, StopScanner, TokenText, Turn
+
+from .decoder import open_decoder
+from .outbox import Mailbox
+from .scheduler import FinishReason, Job, JobStep, Scheduler
+
+_DEFAULT_MAX_CONTEXT = 4096
+_SHARE_OF_OUTPUT = 4
+
+
+@attrs.frozen(kw_only=True)
+class EngineSettings:
+    """Say how a model is loaded.
+
+    Args:
+        session: Where and how its graph runs.
+        max_context: Tokens of prompt and answer together, at most; the model's own limit counts too. KV buffers are
+            reserved for all of it, and a model's own limit may be many times what a program needs.
+        max_output: Tokens of an answer where a request does not say; a quarter of `max_context` unless given. A model
+            that never ends its answer would otherwise run to the end of the context.
+        slots: Answers made at the same time.
+        max_queue: Requests that may wait for their turn.
+        queue_timeout: Seconds that one may wait; None sets no limit.
+        precision: Which graph of a folder that has several; `auto` takes the plain one.
+        template: A file with a chat template, in the place of the model's own.
+        sampling: Defaults in the place of the model's own: names and values of `Sampling`.
+    """
+
+    session: SessionSettings = attrs.field(factory=SessionSettings)
+    max_context: int = attrs.field(default=_DEFAULT_MAX_CONTEXT, validator=attrs.validators.ge(2))
+    max_output: int | None = None
+    slots: int = attrs.field(default=8, validator=attrs.validators.ge(1))
+    max_queue: int = attrs.field(default=64, validator=attrs.validators.ge(0))
+    queue_timeout: float | None = None
+    precision: str = "auto"
+    template: Path | None = None
+    sampling: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class GenerateRequest:
+    """Ask for one answer. What is None takes the model's default.
+
+    Args:
+        prompt: A conversation, written by the model's chat template; or a text to continue, as it is.
+        max_tokens: Tokens to make at most; None leaves it to the engine's `max_output` and the context.
+        stop: Strings that end the answer and are left out of it.
+        temperature: See `Sampling`, like all that follow up to `top_logprobs`.
+        tools: Tools for the chat template, in the shape that templates expect.
+        constraint: Keeps the answer to a grammar; made for this request alone.
+        shown: Control tokens whose names stand in the answer's text.
+    """
+
+    prompt: str | tuple[Turn, ...]
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = attrs.field(factory=dict)
+    seed: int | None = None
+    top_logprobs: int | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    constraint: TokenConstraint | None = None
+    shown: Mapping[int, str] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise RequestError(f"max_tokens must be 1 or more, not {self.max_tokens}", "max_tokens")
+        if "" in self.stop:
+            raise RequestError("a stop string must not be empty", "stop")
+
+
+@attrs.frozen
+class TokenDetail:
+    """A token with its text alone (a part of a character is U+FFFD), its log-probability, and the likeliest ones."""
+
+    token: int
+    text: str
+    logprob: float
+    top: tuple["TokenDetail", ...] = ()
+
+
+@attrs.define
+class Step:
+    """What an answer has grown by.
+
+    Args:
+        text: Whole characters, free of stop strings.
+        tokens: Ids of the tokens behind it, an end token included.
+        logprobs: One entry a token when the request asked for them.
+        finish: `stop` or `length` in the last step, else None.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    logprobs: tuple[TokenDetail, ...] | None = None
+    finish: FinishReason | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Usage:
+    """Count what an answer took so far.
+
+    Args:
+        prompt_tokens: Tokens read.
+        generated_tokens: Tokens made: the end token and those cut off by a stop string included.
+        queued_seconds: Time spent waiting for the model.
+        prompt_seconds: Time spent reading the prompt.
+        seconds: Time of the model that went into the answer: reading its prompt, and its share of each step that it
+            made together with others. The shares of all answers add up to the time that the model was busy.
+    """
+
+    prompt_tokens: int
+    generated_tokens: int
+    queued_seconds: float
+    prompt_seconds: float
+    seconds: float
+
+
+class Generation:
+    """An answer that arrives in steps.
+
+    Use it as `async with engine.generate(request) as generation`, and iterate. Entering it puts the request into the
+    queue; leaving it, or cancelling the task that iterates, stops the model.
+    """
+
+    def __init__(self, engine: "Engine", request: GenerateRequest) -> None:
+        self._engine = engine
+        self._request = request
+        self._job: Job | None = None
+        self._arrived: asyncio.Queue[JobStep | LocalModelError] = asyncio.Queue()
+        self._ended = False
+
+    @property
+    def usage(self) -> Usage:
+        """What the answer took so far; final when it has ended."""
+        job = self._job
+        return Usage(
+            prompt_tokens=0 if job is None else len(job.prompt),
+            generated_tokens=0 if job is None else job.generated,
+            queued_seconds=0.0 if job is None else job.queued_seconds,
+            prompt_seconds=0.0 if job is None else job.prompt_seconds,
+            seconds=0.0 if job is None else job.seconds,
+        )
+
+    async def __aenter__(self) -> Self:
+        mailbox = Mailbox(asyncio.get_running_loop(), self._arrived.put_nowait, self.cancel)
+        job = await asyncio.to_thread(self._engine.prepare, self._request, mailbox)
+        self._engine.submit(job)
+        self._job = job
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Step:
+        if self._job is None:
+            raise RuntimeError("enter the generation with `async with` before iterating over it")
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            item = await self._arrived.get()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        if isinstance(item, LocalModelError):
+            self._ended = True
+            raise item
+        self._ended = item.finish is not None
+        return self._engine.step(item, with_logprobs=self._request.top_logprobs is not None)
+
+    def cancel(self) -> None:
+        """Give the slot free: within one step, or within a few milliseconds while the prompt is read."""
+        self._ended = True
+        if self._job is not None:
+            self._job.cancel()
+
+
+class Engine:
+    """A loaded decoder model. Made by `load`; works from any event loop, one after another or at once.
+
+    Args:
+        description: What the model's folder says.
+        tokenizer: Its tokenizer.
+        template: Its chat template, or None when it has none.
+        scheduler: Runs it.
+        context: Tokens of prompt and answer together, at most.
+        device: Where it runs.
+        max_output: Tokens of an answer where a request does not say; None leaves it to the context.
+    """
+
+    def __init__(
+        self,
+        *,
+        description: _folder.DecoderDescription,
+        tokenizer: Tokenizer,
+        template: ChatTemplate | None,
+        scheduler: Scheduler,
+        context: int,
+        device: str,
+        max_output: int | None = None,
+    ) -> None:
+        self.description = description
+        self.context = context
+        self.device = device
+        self.max_output = context if max_output is None else max_output
+        self._tokenizer = tokenizer
+        self._prompts = PromptEncoder(tokenizer, template)
+        self._scheduler = scheduler
+
+    @classmethod
+    async def load(cls, folder: Path, settings: EngineSettings | None = None) -> Self:
+        """Load a model from its folder, off the event loop.
+
+        Raises:
+            DamagedModelError: When the folder is incomplete or malformed.
+            DeviceUnavailableError: When the model cannot run where it was told to.
+            RuntimeMissingError: When ONNX Runtime is not installed.
+        """
+        return await asyncio.to_thread(cls._load, folder, EngineSettings() if settings is None else settings)
+
+    @classmethod
+    def _load(cls, folder: Path, settings: EngineSettings) -> Self:
+        found = read_decoder_folder(folder, settings.precision)
+        description = attrs.evolve(found.description, **settings.sampling)
+        context = min(settings.max_context, description.context_length)
+        tokenizer = _folder.read_tokenizer(folder)
+        template = _read_template(found, settings.template)
+        decoder, device = open_decoder(found, settings.session, slots=settings.slots, context=context)
+        return cls(
+            description=description,
+            tokenizer=tokenizer,
+            template=template,
+            scheduler=Scheduler(decoder, description.name, settings.max_queue, settings.queue_timeout),
+            context=context,
+            device=device,
+            max_output=settings.max_output or max(1, context // _SHARE_OF_OUTPUT),
+        )
+
+    @functools.cached_property
+    def grammars(self) -> Grammars:
+        """Grammars over the model's tokens."""
+        return Grammars(self._tokenizer, self.description.vocabulary, self.description.end_token_ids)
+
+    @property
+    def template_source(self) -> str | None:
+        """The chat template as it is written; None when the model has none."""
+        return None if self._prompts.template is None else self._prompts.template.source
+
+    def control_token(self, name: str) -> int | None:
+        """Give the number of a control token, None for a word that is none."""
+        return self._prompts.control_token(name)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any request waits or is served."""
+        return self._scheduler.busy
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._scheduler.closed
+
+    def generate(self, request: GenerateRequest) -> Generation:
+        """Ask for an answer; nothing happens until the result is entered with `async with`.
+
+        Entering raises ContextOverflowError, RequestError, QueueFullError or EngineClosedError.
+        """
+        return Generation(self, request)
+
+    async def count_tokens(
+        self, prompt: str | tuple[Turn, ...], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> int:
+        """Count the tokens of a prompt, exactly as `generate` would read it."""
+        return len(await asyncio.to_thread(self._encode, prompt, tools))
+
+    async def aclose(self) -> None:
+        """Stop every answer with EngineClosedError, join the thread and release the memory. May be called twice."""
+        await asyncio.to_thread(self._scheduler.close)
+
+    def prepare(self, request: GenerateRequest, mailbox: Mailbox) -> Job:
+        """Turn a request into a job. Blocks for as long as it takes to tokenise the prompt.
+
+        Raises:
+            ContextOverflowError: When prompt and answer do not fit into the context.
+            RequestError: When the template or a parameter does not allow the request.
+        """
+        prompt = self._encode(request.prompt, request.tools)
+        room = self.context - len(prompt)
+        if room < (request.max_tokens or 1):
+            raise ContextOverflowError(len(prompt), request.max_tokens, self.context, self.description.name)
+        if not prompt:
+            raise RequestError("the prompt is empty", "prompt", "Give at least one token of text.")
+        ends = self.description.end_token_ids
+        sampling = self._sampling(request)
+        return Job(
+            prompt=prompt,
+            max_tokens=request.max_tokens or min(room, self.max_output),
+            end_tokens=frozenset(ends),
+            sampler=Sampler(sampling, prompt, self.description.vocabulary, ends, request.constraint),
+            text=TokenText(self._tokenizer, request.shown),
+            scanner=StopScanner(request.stop),
+            options=new_run_options(),
+            mailbox=mailbox,
+        )
+
+    def submit(self, job: Job) -> None:
+        """Queue a prepared job."""
+        self._scheduler.submit(job)
+
+    def step(self, item: JobStep, *, with_logprobs: bool) -> Step:
+        """Turn a scheduler's step into a caller's."""
+        details = tuple(self._detail(choice) for choice in item.choices) if with_logprobs else None
+        return Step(item.text, tuple(choice.token for choice in item.choices), details, item.finish)
+
+    def _detail(self, choice: Choice) -> TokenDetail:
+        top = tuple(TokenDetail(t.token, self._token_text(t.token), t.logprob) for t in choice.top)
+        # The sampler gives a log-probability whenever the request asked for any.
+        logprob = float("nan") if choice.logprob is None else choice.logprob
+        return TokenDetail(choice.token, self._token_text(choice.token), logprob, top)
+
+    def _token_text(self, token: int) -> str:
+        text: str = self._tokenizer.decode([token], skip_special_tokens=False)
+        return text
+
+    def _sampling(self, request: GenerateRequest) -> Sampling:
+        outside = [token for token in request.logit_bias if not 0 <= token < self.description.vocabulary]
+        if outside:
+            raise RequestError(f"token {outside[0]} is not in the vocabulary", "logit_bias")
+        # What the model says holds where the request says nothing.
+        said = {
+            name: getattr(self.description if given is None else request, name)
+            for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+            for given in [getattr(request, name)]
+        }
+        return Sampling(
+            **said,
+            presence_penalty=request.presence_penalty,
+            frequency_penalty=request.frequency_penalty,
+            logit_bias=request.logit_bias,
+            seed=request.seed,
+            top_logprobs=request.top_logprobs,
+        )
+
+    def _encode(self, prompt: str | tuple[Turn, ...], tools: Sequence[Mapping[str, Any]]) -> list[int]:
+        if isinstance(prompt, str):
+            return self._prompts.text(prompt)
+        return self._prompts.conversation(prompt, tools)
+
+
+def _read_template(found: DecoderFolder, override: Path | None) -> ChatTemplate | None:
+    source = found.template
+    if override is not None:
+        try:
+            source = override.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise DamagedModelError(f"the chat template cannot be read: {error}", str(override)) from error
+    if source is None:
+        return None
+    description = found.description
+    return ChatTemplate(source, begin_token=description.begin_token, end_token=description.end_token)

@@ -1,0 +1,287 @@
+"""Models that are in memory, and how they get there: once each, however many requests wait for one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import attrs
+
+from jackfield.progress import report
+from jackfield_onnx._files.catalogue import known_entry
+from jackfield_onnx._files.hub import Hub
+from jackfield_onnx._files.store import ModelStore
+from jackfield_onnx._local_errors import EngineClosedError, PreparationError
+from jackfield_onnx._runtime.cuda import offered
+from jackfield_onnx._runtime.session import SessionSettings, load_runtime
+from jackfield_onnx._settings import OnnxSettings, as_bytes
+
+from .embedder import Embedder
+from .engine import Engine, EngineSettings
+from .memory import Estimate, available_memory, demand_room, estimate_decoder, estimate_other
+from .reranker import Reranker
+from .summarizer import Summarizer
+from .worker import WorkSettings
+
+__all__ = ["LoadedModels", "Where"]
+
+_Model: TypeAlias = Engine | Embedder | Reranker | Summarizer
+_Key: TypeAlias = tuple[type, str, str, str]
+T = TypeVar("T", Engine, Embedder, Reranker, Summarizer)
+
+
+@attrs.frozen(kw_only=True)
+class Where:
+    """Where a model is found.
+
+    Args:
+        model: Its name in the catalogue, or any name if another place is given.
+        folder: A folder outside the cache.
+        hub: Its id on a model hub.
+        revision: Which state of it; None takes the newest.
+    """
+
+    model: str
+    folder: str | None = None
+    hub: str | None = None
+    revision: str | None = None
+
+
+@attrs.define
+class _Flight:
+    """A model on its way, and how many wait for it."""
+
+    task: asyncio.Task[_Model]
+    waiting: int = 0
+
+
+class LoadedModels:
+    """Loads models on first use, and keeps them until it is closed or they were idle for long enough.
+
+    Belongs to one event loop.
+
+    Args:
+        settings: The connection's.
+    """
+
+    def __init__(self, settings: OnnxSettings) -> None:
+        self._settings = settings
+        limit = settings.memory_limit
+        self._limit = None if limit is None else as_bytes(limit)
+        self._session = SessionSettings(
+            device=settings.device,
+            threads=settings.threads,
+            spinning=settings.spinning,
+            memory_limit=self._limit,
+        )
+        self._work = WorkSettings(max_queue=settings.max_queue, queue_timeout=settings.queue_timeout)
+        self.store = ModelStore(
+            settings.cache_dir,
+            hub=lambda: Hub(settings.hub_endpoint, _token(settings)),
+            precision=settings.precision,
+        )
+        self._loaded: dict[_Key, _Model] = {}
+        self._flights: dict[_Key, _Flight] = {}
+        self._users: Counter[int] = Counter()
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def engine(self, where: Where, chat_template: str | None = None) -> Engine:
+        """Give a chat model; the first caller has it fetched, prepared and loaded.
+
+        Args:
+            where: Where it is found.
+            chat_template: A file with a template, in the place of the model's own.
+
+        Raises:
+            LocalModelError: It cannot be had.
+        """
+        declared = self._settings
+        settings = EngineSettings(
+            session=self._session,
+            max_context=declared.max_context,
+            max_output=declared.max_output,
+            slots=declared.slots,
+            max_queue=declared.max_queue,
+            queue_timeout=declared.queue_timeout,
+            precision=declared.precision,
+            template=None if chat_template is None else _declared(chat_template),
+            sampling=attrs.asdict(declared.sampling, filter=lambda _, value: value is not None),
+        )
+
+        async def load(place: Path) -> Engine:
+            await self._demand_room(
+                lambda: estimate_decoder(place, declared.precision, declared.max_context, declared.slots),
+                where,
+            )
+            return await Engine.load(place, settings)
+
+        return await self._get(Engine, where, load, variant=chat_template or "")
+
+    async def embedder(self, where: Where) -> Embedder:
+        """Give an embedding model, as `engine` does."""
+
+        async def load(place: Path) -> Embedder:
+            precision = self._settings.precision
+            await self._demand_room(lambda: estimate_other(place, "embedding", precision), where)
+            return await Embedder.load(place, self._session, precision=precision, settings=self._work)
+
+        return await self._get(Embedder, where, load)
+
+    async def reranker(self, where: Where) -> Reranker:
+        """Give a reranker, as `engine` does."""
+
+        async def load(place: Path) -> Reranker:
+            precision = self._settings.precision
+            await self._demand_room(lambda: estimate_other(place, "rerank", precision), where)
+            return await Reranker.load(place, self._session, precision=precision, settings=self._work)
+
+        return await self._get(Reranker, where, load)
+
+    async def summarizer(self, where: Where) -> Summarizer:
+        """Give a summarization model, as `engine` does."""
+
+        async def load(place: Path) -> Summarizer:
+            await self._demand_room(lambda: estimate_other(place, "summarization", "auto"), where)
+            return await Summarizer.load(place, self._session, settings=self._work)
+
+        return await self._get(Summarizer, where, load)
+
+    @contextmanager
+    def in_use(self, model: _Model) -> Iterator[None]:
+        """Keep a model in memory for as long as the context is open."""
+        self._users[id(model)] += 1
+        try:
+            yield
+        finally:
+            self._users[id(model)] -= 1
+            if not self._users[id(model)]:
+                del self._users[id(model)]  # models come and go, and so do their ids
+            self._touch(model)
+
+    async def aclose(self) -> None:
+        """Stop what is on its way, stop every answer, join every thread; may be called twice."""
+        flights, self._flights = self._flights, {}
+        for flight in flights.values():
+            flight.task.cancel()
+        await asyncio.gather(*(flight.task for flight in flights.values()), return_exceptions=True)
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        loaded, self._loaded = self._loaded, {}
+        for model in loaded.values():
+            await model.aclose()
+        await asyncio.gather(*self._closing)
+
+    def _touch(self, model: _Model) -> None:
+        """Begin the time after which a model that nobody uses goes."""
+        seconds = self._settings.keep_alive
+        if seconds is None or model not in self._loaded.values():
+            return
+        earlier = self._timers.pop(id(model), None)
+        if earlier is not None:
+            earlier.cancel()
+        loop = asyncio.get_running_loop()
+        self._timers[id(model)] = loop.call_later(seconds, self._unload, model)
+
+    def _unload(self, model: _Model) -> None:
+        if self._users[id(model)] > 0:
+            return  # its last user begins the time anew
+        self._timers.pop(id(model), None)
+        self._loaded = {key: kept for key, kept in self._loaded.items() if kept is not model}
+        task = asyncio.create_task(model.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _get(
+        self,
+        kind: type[T],
+        where: Where,
+        load: Callable[[Path], Awaitable[T]],
+        *,
+        variant: str = "",
+    ) -> T:
+        entry = known_entry(where.model)
+        name = where.folder or where.hub or (where.model if entry is None else entry.id)
+        key = (kind, name, where.revision or "", variant)
+        found = self._loaded.get(key)
+        if found is None or found.closed:
+            found = await self._join(key, where, load)
+        self._touch(found)
+        if not isinstance(found, kind):  # the key says it is; this says it to the type checker
+            raise TypeError(f"{key} holds a {type(found).__name__}")
+        return found
+
+    async def _join(self, key: _Key, where: Where, load: Callable[[Path], Awaitable[_Model]]) -> _Model:
+        """Wait for a model with all others that do; the last who gives up stops the work."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._load(key, where, load)))
+            flight.task.add_done_callback(lambda task: self._landed(key, task))
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        except asyncio.CancelledError:
+            if flight.task.cancelled() and not _is_cancelled():
+                raise EngineClosedError(
+                    "the connection was closed while the model was loaded", where.model
+                ) from None
+            raise
+        finally:
+            flight.waiting -= 1
+            if flight.waiting == 0 and not flight.task.done():
+                # Out of the way at once: who comes now begins anew instead of joining what is being stopped.
+                self._flights.pop(key, None)
+                flight.task.cancel()
+
+    def _landed(self, key: _Key, task: asyncio.Task[_Model]) -> None:
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:
+            del self._flights[key]
+        if not task.cancelled():
+            task.exception()  # read here in case nobody waits any more
+
+    async def _load(self, key: _Key, where: Where, load: Callable[[Path], Awaitable[_Model]]) -> _Model:
+        place = await self._place(where) if where.folder is None else _declared(where.folder)
+        found = await load(place)
+        self._loaded[key] = found
+        return found
+
+    async def _demand_room(self, reckon: Callable[[], Estimate], where: Where) -> None:
+        """Check that a model fits into the memory, before any of it is loaded."""
+
+        def check() -> None:
+            # What a GPU has left, only its runtime could say; there, the declared limit holds.
+            on_cpu = self._settings.device == "cpu" or not offered(load_runtime())
+            available = available_memory() if on_cpu else None
+            demand_room(reckon(), where.model, self._limit, available)
+
+        await asyncio.to_thread(check)
+
+    async def _place(self, where: Where) -> Path:
+        model = where.model if where.hub is None else f"hub:{where.hub}@{where.revision or 'main'}"
+        if self._settings.offline and not await asyncio.to_thread(self.store.is_ready, model):
+            raise PreparationError(
+                "the model is not in the cache, and this connection is declared offline",
+                f"{model} in {self.store.root}",
+                "Bring a prepared model with `jackfield onnx import`, or remove `offline` once.",
+            )
+        return await self.store.obtain(model, progress=report)
+
+
+def _token(settings: OnnxSettings) -> str | None:
+    return None if settings.hub_token is None else settings.hub_token.reveal()
+
+
+def _declared(folder: str) -> Path:
+    return Path(folder).expanduser()
+
+
+def _is_cancelled() -> bool:
+    """Say whether it is the caller who was cancelled, and not what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

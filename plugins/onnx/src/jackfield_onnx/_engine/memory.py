@@ -1,0 +1,124 @@
+"""What a model will take of the memory, reckoned from its files before it is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import attrs
+
+from jackfield_onnx._files.encoders import read_encoder_folder, read_reranker_folder
+from jackfield_onnx._files.layouts import read_decoder_folder
+from jackfield_onnx._local_errors import MemoryExceededError
+
+from .summarizer import read_summarizer_folder
+
+__all__ = ["Estimate", "available_memory", "demand_room", "estimate_decoder", "estimate_other"]
+
+_CGROUP = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+@attrs.frozen(kw_only=True)
+class Estimate:
+    """Bytes that a model takes at most.
+
+    Args:
+        weights: Its graphs and what belongs to them.
+        conversations: Keys and values of all slots at full length.
+        detail: How the second was reckoned, for messages.
+    """
+
+    weights: int
+    conversations: int = 0
+    detail: str = ""
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.weights + self.conversations
+
+
+def estimate_decoder(folder: Path, precision: str, max_context: int, slots: int) -> Estimate:
+    """Reckon what a chat model takes.
+
+    Raises:
+        LocalModelError: The folder cannot be read.
+    """
+    found = read_decoder_folder(folder, precision)
+    about = found.description
+    context = min(max_context, about.context_length)
+    item = 2 if about.precision == "fp16" else 4
+    token = 2 * about.layers * about.kv_heads * about.head_dim * item
+    return Estimate(
+        weights=_size(found.graph),
+        conversations=token * context * slots,
+        detail=f"{slots} slots of {context} tokens, {token} bytes a token",
+    )
+
+
+def estimate_other(folder: Path, kind: str, precision: str) -> Estimate:
+    """Reckon what an encoder, a reranker or a summarizer takes: its weights.
+
+    Raises:
+        LocalModelError: The folder cannot be read.
+    """
+    if kind == "summarization":
+        found = read_summarizer_folder(folder)
+        return Estimate(weights=sum(map(_size, {found.encoder, *found.decoders})))
+    read = read_reranker_folder if kind == "rerank" else read_encoder_folder
+    return Estimate(weights=_size(read(folder, precision).graph))
+
+
+def demand_room(estimate: Estimate, name: str, limit: int | None, available: int | None) -> None:
+    """Check that a model fits.
+
+    Args:
+        estimate: What it takes.
+        name: The model, for messages.
+        limit: What is declared, None if nothing is.
+        available: What there is, None if that is not known.
+
+    Raises:
+        MemoryExceededError: It does not.
+    """
+    for room, whose in ((limit, "memory_limit allows"), (available, "are available")):
+        if room is not None and estimate.total > room:
+            parts = f"weights {_megabytes(estimate.weights)}"
+            if estimate.conversations:
+                parts += f", conversations {_megabytes(estimate.conversations)} ({estimate.detail})"
+            raise MemoryExceededError(
+                f"the model needs {_megabytes(estimate.total)}, and {_megabytes(room)} {whose}: {parts}",
+                name,
+                "Lower slots or max_context, choose a graph of lower precision, or raise memory_limit."
+                if estimate.conversations
+                else "Choose a smaller model or a graph of lower precision, or raise memory_limit.",
+            )
+
+
+def available_memory() -> int | None:
+    """Say how many bytes this process may still take: of the machine, or of its container; None if unknown."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        line = next(line for line in lines if line.startswith("MemAvailable:"))
+        found.append(int(line.split()[1]) * 1024)
+    for limit, used in _CGROUP:
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number: there is no limit
+            found.append(
+                int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii"))
+            )
+    return max(0, min(found)) if found else None
+
+
+def _size(graph: Path) -> int:
+    """Add up a graph and the files of its weights, which lie beside it under its name."""
+    if not graph.exists():
+        return 0
+    return sum(path.stat().st_size for path in graph.parent.glob(f"{graph.name}*"))
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

@@ -1,0 +1,77 @@
+"""From hidden states to vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from jackfield_onnx._files.encoders import Pooling
+from jackfield_onnx._text.sampling import Floats
+
+__all__ = ["mean_pool", "normalise", "pool"]
+
+_Mask = npt.NDArray[np.int64]
+_SHORTEST_NORM: Final = 1e-12
+
+
+def pool(hidden: Floats, mask: _Mask, poolings: Sequence[Pooling]) -> Floats:
+    """Make one vector a text.
+
+    Args:
+        hidden: Hidden states [texts, tokens, dimensions].
+        mask: 1 for tokens that count, [texts, tokens].
+        poolings: The ways, whose vectors are put one behind another.
+    """
+    return np.concatenate([_WAYS[way](hidden, mask) for way in poolings], axis=1)
+
+
+def mean_pool(hidden: Floats, mask: _Mask) -> Floats:
+    """Average hidden states over the tokens that the mask keeps."""
+    weights = mask[..., None].astype(np.float32)
+    mean: Floats = (hidden * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+    return mean
+
+
+def normalise(vectors: Floats) -> Floats:
+    """Scale rows to length one."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, _SHORTEST_NORM), dtype=np.float32)
+
+
+def _first(hidden: Floats, mask: _Mask) -> Floats:
+    first: Floats = hidden[np.arange(len(hidden)), mask.argmax(axis=1)]
+    return first
+
+
+def _last(hidden: Floats, mask: _Mask) -> Floats:
+    at = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
+    last: Floats = hidden[np.arange(len(hidden)), at]
+    return last
+
+
+def _greatest(hidden: Floats, mask: _Mask) -> Floats:
+    greatest: Floats = np.where(mask[..., None] > 0, hidden, np.float32(-1e9)).max(axis=1)
+    return greatest
+
+
+def _mean_by_root(hidden: Floats, mask: _Mask) -> Floats:
+    roots = np.sqrt(mask.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(mean_pool(hidden, mask) * roots, np.float32)
+
+
+def _mean_by_place(hidden: Floats, mask: _Mask) -> Floats:
+    """Average with weights that grow with the place in the text."""
+    return mean_pool(hidden, mask * np.arange(1, mask.shape[1] + 1))
+
+
+_WAYS: Final[Mapping[Pooling, Callable[[Floats, _Mask], Floats]]] = {
+    "mean": mean_pool,
+    "cls": _first,
+    "lasttoken": _last,
+    "max": _greatest,
+    "mean_sqrt_len_tokens": _mean_by_root,
+    "weightedmean": _mean_by_place,
+}

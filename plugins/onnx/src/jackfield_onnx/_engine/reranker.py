@@ -1,0 +1,135 @@
+"""A loaded cross-encoder: a query and documents in, scores out, off the event loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+import numpy as np
+from tokenizers import Tokenizer
+
+from jackfield_onnx._files.encoders import RerankerFolder, read_reranker_folder
+from jackfield_onnx._local_errors import UnsupportedModelError
+from jackfield_onnx._runtime.session import OpenedSession, RunOptions, Session, SessionSettings, open_session
+from jackfield_onnx._text.sampling import Floats
+
+from .batches import (
+    Piece,
+    Truncate,
+    batches,
+    cut_pair,
+    demand_inputs,
+    demand_truncate,
+    run_batch,
+)
+from .queued import QueuedModel, read_uncut_tokenizer
+from .worker import WorkSettings
+
+__all__ = ["Reranker", "Scores"]
+
+_LOGITS = "logits"
+
+
+@attrs.frozen(kw_only=True)
+class Scores:
+    """How well documents fit a query.
+
+    Args:
+        ranked: Position and score, the best first.
+        tokens: Tokens read: the query's count once a document.
+        truncated: Positions of the documents that were cut.
+        seconds: Time of the model that went into it.
+    """
+
+    ranked: tuple[tuple[int, float], ...]
+    tokens: int
+    truncated: tuple[int, ...] = ()
+    seconds: float = 0.0
+
+
+class Reranker(QueuedModel[Session]):
+    """A loaded cross-encoder. Made by `load`; works from any event loop, one after another or at once.
+
+    Args:
+        description: What the model's folder says.
+        tokenizer: Its tokenizer.
+        opened: Its session.
+        settings: Its queue.
+    """
+
+    def __init__(
+        self,
+        description: RerankerFolder,
+        tokenizer: Tokenizer,
+        opened: OpenedSession,
+        settings: WorkSettings | None = None,
+    ) -> None:
+        self.description = description
+        demand_inputs(opened.session, description.name)
+        outputs = {slot.name: slot for slot in opened.session.get_outputs()}
+        if _LOGITS not in outputs or outputs[_LOGITS].shape[-1] not in {1, None}:
+            raise UnsupportedModelError(
+                "this graph is no reranker: it does not give one score a text", description.name
+            )
+        super().__init__(description.name, "reranker", tokenizer, opened.session, opened.device, settings)
+
+    @classmethod
+    def _load(
+        cls, folder: Path, session: SessionSettings, precision: str, settings: WorkSettings | None
+    ) -> Self:
+        description = read_reranker_folder(folder, precision)
+        opened = open_session(description.graph, session)
+        return cls(description, read_uncut_tokenizer(folder), opened, settings)
+
+    async def rank(
+        self, query: str, documents: Sequence[str], *, top_n: int | None = None, truncate: Truncate = "error"
+    ) -> Scores:
+        """Order documents by how well they fit a query, off the event loop.
+
+        Args:
+            query: The query; it is never cut.
+            documents: Any number of them.
+            top_n: Give the best alone.
+            truncate: What to do with a document that is too long: refuse it, or cut its `start` or its `end` off.
+
+        Raises:
+            TextTooLongError: When a document is too long and may not be cut, or the query is too long.
+            EngineClosedError: When the reranker was closed.
+        """
+        demand_truncate(truncate)
+        pairs = [(query, document) for document in documents]
+
+        def work(options: RunOptions) -> Scores:
+            return self._rank(pairs, top_n, truncate, options)
+
+        return await self._worker.run(work)
+
+    def _rank(
+        self, pairs: list[tuple[str, str]], top_n: int | None, truncate: Truncate, options: RunOptions
+    ) -> Scores:
+        began = time.monotonic()
+        found = self.description
+        encodings: list[Any] = self._tokenizer.encode_batch(pairs)
+        pieces = [
+            cut_pair(index, one, found.max_tokens, truncate, found.name)
+            for index, one in enumerate(encodings)
+        ]
+        scores = np.zeros(len(pairs), np.float32)
+        for batch in batches(pieces):
+            scores[[piece.index for piece in batch]] = self._run(batch, options)
+        best = np.argsort(-scores, kind="stable")[:top_n]
+        return Scores(
+            ranked=tuple((int(index), float(scores[index])) for index in best),
+            tokens=sum(len(piece.ids) for piece in pieces),
+            truncated=tuple(piece.index for piece in pieces if piece.cut),
+            seconds=time.monotonic() - began,
+        )
+
+    def _run(self, batch: list[Piece], options: RunOptions) -> Floats:
+        found, _ = run_batch(self._graphs, batch, _LOGITS, self.description.pad, options)
+        logits = found.reshape(len(batch), -1)[:, 0]
+        scores = 1 / (1 + np.exp(-logits)) if self.description.sigmoid else logits
+        return np.asarray(scores, np.float32)

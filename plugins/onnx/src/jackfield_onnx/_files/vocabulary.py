@@ -1,0 +1,57 @@
+"""Build a tokenizer from the vocabulary in a GGUF file."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers.pre_tokenizers import PreTokenizer
+
+from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
+
+_CONTROL_TOKEN = 3  # `tokenizer.ggml.token_type`: 1 normal, 3 control
+
+
+def _smollm() -> PreTokenizer:
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+
+
+# How text is cut before the merges, by `tokenizer.ggml.pre`. llama.cpp knows dozens of rules, and a wrong one gives a
+# tokenizer that looks right and is not; so a rule stands here when it has been compared, and others are refused.
+_CUTS: Mapping[str, Callable[[], PreTokenizer]] = {"smollm": _smollm}
+
+
+def build_tokenizer(metadata: Mapping[str, Any], source: str) -> Tokenizer:
+    """Build the tokenizer that a GGUF file describes.
+
+    Args:
+        metadata: The file's metadata.
+        source: The file, for messages.
+
+    Raises:
+        UnsupportedModelError: When the vocabulary is of a kind that is not built here.
+        DamagedModelError: When parts of it are missing.
+    """
+    model, pre = metadata.get("tokenizer.ggml.model"), str(metadata.get("tokenizer.ggml.pre"))
+    if model != "gpt2" or pre not in _CUTS:
+        raise UnsupportedModelError(
+            f"the vocabulary is of model {model!r} with pre-tokenizer {pre!r}, which is not built here",
+            source,
+            f"Known are gpt2 with {', '.join(sorted(_CUTS))}; convert the model with its own tokenizer.json.",
+        )
+    try:
+        tokens = metadata["tokenizer.ggml.tokens"]
+        kinds = metadata["tokenizer.ggml.token_type"]
+        merges = [tuple(merge.split(" ", 1)) for merge in metadata["tokenizer.ggml.merges"]]
+    except KeyError as error:
+        raise DamagedModelError(f"the vocabulary has no {error}", source, "Fetch the file again.") from error
+    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges))
+    tokenizer.pre_tokenizer = _CUTS[pre]()
+    tokenizer.decoder = decoders.ByteLevel()
+    control = [token for token, kind in zip(tokens, kinds, strict=True) if kind == _CONTROL_TOKEN]
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])
+    return tokenizer

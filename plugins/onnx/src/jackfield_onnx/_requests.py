@@ -1,0 +1,118 @@
+"""Read a wire's body as a request to an engine, and fit it to what the engine's model can do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ._engine.engine import GenerateRequest
+from ._local_errors import RequestError
+from ._text.template import Turn
+from ._text.tools import FORMATS, ToolFormat, forced_grammar, format_of_template, json_grammar
+
+if TYPE_CHECKING:
+    from ._engine.engine import Engine
+
+__all__ = ["read_request", "tool_format"]
+
+_PLAIN: Final = (
+    "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty", "frequency_penalty",
+    "repetition_penalty",
+)  # fmt: skip
+_KNOWN: Final = frozenset(
+    {
+        *_PLAIN, "model", "folder", "hub", "revision", "chat_template", "prompt", "messages", "stop", "logit_bias", "logprobs",
+        "top_logprobs", "n", "tools", "tool_choice", "tool_format", "parallel_tool_calls", "response_format",
+    }
+)  # fmt: skip
+
+
+def read_request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
+    """Read a body of `chat`, `completion` or `count`. Blocks where a grammar is made.
+
+    Raises:
+        RequestError: It holds what the engine does not know, or a value or a form that it cannot use.
+    """
+    for name in body:
+        if name not in _KNOWN:
+            near = difflib.get_close_matches(name, _KNOWN, n=1)
+            raise RequestError(
+                "the engine has no such parameter",
+                name,
+                f"Did you mean {near[0]!r}?" if near else "Leave it out.",
+            )
+    form = tool_format(body, engine)
+    given = {name: body[name] for name in _PLAIN if name in body}
+    grammar = _grammar(body, engine, form)
+    shown = {} if form is None else {engine.control_token(word): word for word in form.words}
+    try:
+        return GenerateRequest(
+            prompt=body["prompt"] if "prompt" in body else tuple(_turns(body["messages"])),
+            stop=tuple(body.get("stop", ())),
+            logit_bias={int(token): float(bias) for token, bias in body.get("logit_bias", {}).items()},
+            top_logprobs=_top_logprobs(body),
+            tools=tuple(body.get("tools", ())),
+            constraint=None if grammar is None else engine.grammars.constraint(grammar),
+            shown={token: name for token, name in shown.items() if token is not None},
+            **given,
+        )
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"a parameter cannot be read: {error}", "the request") from error
+
+
+def tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | None:
+    """Say how the calls in an answer are written; None if no tools are offered.
+
+    Raises:
+        RequestError: Tools are offered to a model whose template knows none.
+    """
+    if not body.get("tools"):
+        return None
+    source = engine.template_source
+    name = body.get("tool_format") or format_of_template(source)
+    if name is None or source is None or "tools" not in source:
+        raise RequestError(
+            "the model's chat template knows no tools, or writes their calls in a form that is not read here",
+            "tools",
+            f"Use another model, or declare chat_template, and tool_format: one of {', '.join(FORMATS)}.",
+        )
+    return FORMATS[name]
+
+
+def _grammar(body: Mapping[str, Any], engine: Engine, form: ToolFormat | None) -> str | None:
+    """Write the grammar that the answer must keep to, None for none."""
+    wanted = body.get("response_format")
+    schema = None if wanted is None else {"type": "object"} if wanted == "json" else wanted
+    choice = body.get("tool_choice", "auto")
+    if form is None or (choice == "auto" and schema is None):
+        return None if schema is None else json_grammar(schema)
+    tools = body["tools"]
+    if isinstance(choice, Mapping):
+        tools = [tool for tool in tools if tool["function"]["name"] == choice["function"]["name"]]
+    return forced_grammar(
+        form,
+        tools,
+        several=bool(body.get("parallel_tool_calls", True)),
+        token=engine.control_token,
+        otherwise=schema if choice == "auto" else None,
+    )
+
+
+def _turns(messages: list[dict[str, Any]]) -> list[Turn]:
+    return [
+        Turn(
+            message["role"],
+            message["content"],
+            {name: value for name, value in message.items() if name not in {"role", "content"}},
+        )
+        for message in messages
+    ]
+
+
+def _top_logprobs(body: Mapping[str, Any]) -> int | None:
+    """Say how many alternatives are wanted; None for no log-probabilities at all."""
+    top: int | None = body.get("top_logprobs")
+    if body.get("logprobs", top is not None) is False:
+        return None
+    return 0 if top is None else top

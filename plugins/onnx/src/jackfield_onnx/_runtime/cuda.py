@@ -1,0 +1,183 @@
+"""All that concerns CUDA: what a session is told, whether it really got there, and buffers in the GPU's memory.
+
+Nothing here runs without a GPU but the checks and their errors. `tests/gpu` holds the script for a machine that has one.
+"""
+
+import ctypes
+import functools
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from jackfield_onnx._local_errors import DeviceUnavailableError, GenerationError
+
+PROVIDER: Final = "CUDAExecutionProvider"
+
+# The driver and the libraries that the provider loads, by every name that a build may ask for (CUDA 13 and 12).
+_LIBRARIES: Final[Mapping[str, Sequence[str]]] = {
+    "the NVIDIA driver (libcuda.so.1)": ("libcuda.so.1", "nvcuda.dll"),
+    "cuBLAS (libcublasLt.so.13)": ("libcublasLt.so.13", "libcublasLt.so.12", "cublasLt64_13.dll", "cublasLt64_12.dll"),
+    "cuDNN (libcudnn.so.9)": ("libcudnn.so.9", "cudnn64_9.dll"),
+    "the CUDA runtime (libcudart.so.13)": ("libcudart.so.13", "libcudart.so.12", "cudart64_13.dll", "cudart64_12.dll"),
+}  # fmt: skip
+_RUNTIMES: Final = _LIBRARIES["the CUDA runtime (libcudart.so.13)"]
+_DEVICE_TO_DEVICE: Final = 3  # cudaMemcpyKind
+
+
+class DeviceFallbackWarning(UserWarning):
+    """A GPU could have been used and was not."""
+
+
+def offered(runtime: Any) -> bool:
+    """Say whether this build of ONNX Runtime knows CUDA; it says so whatever the machine has."""
+    return PROVIDER in runtime.get_available_providers()
+
+
+def provider(runtime: Any, device: str, memory_limit: int | None) -> tuple[str, dict[str, Any]]:
+    """Write the provider for a session on `cuda:N`, its libraries loaded.
+
+    Args:
+        runtime: The module `onnxruntime`.
+        device: `cuda:N`.
+        memory_limit: Bytes that the session's arena may take.
+    """
+    # Finds CUDA and cuDNN in the nvidia-* wheels that the [gpu] extra installs; present since 1.21.
+    getattr(runtime, "preload_dlls", lambda: None)()
+    options: dict[str, Any] = {"device_id": number(device)}
+    if memory_limit is not None:
+        # The arena doubles itself by default, and gives nothing back.
+        options |= {"gpu_mem_limit": memory_limit, "arena_extend_strategy": "kSameAsRequested"}
+    return PROVIDER, options
+
+
+def number(device: str) -> int:
+    """Read N of `cuda:N`."""
+    return int(device.partition(":")[2] or 0)
+
+
+def demand_offered(runtime: Any, declared: str) -> None:
+    """Refuse CUDA where this build of ONNX Runtime has none.
+
+    Raises:
+        DeviceUnavailableError: It has none.
+    """
+    if not offered(runtime):
+        raise DeviceUnavailableError(
+            "CUDA was asked for, but the ONNX Runtime that is installed is the build for the CPU",
+            f"device={declared}",
+            "Run pip uninstall -y onnxruntime, then "
+            'pip install --force-reinstall "jackfield-onnx[gpu]"; or declare device="cpu" or "auto".',
+        )
+
+
+def fell_back(declared: str) -> None:
+    """Say that a session asked for CUDA is on the CPU: a warning for `auto`, else an error.
+
+    Raises:
+        DeviceUnavailableError: CUDA was declared by name.
+    """
+    missing = missing_libraries()
+    why = (
+        f"missing: {', '.join(missing)}"
+        if missing
+        else "its libraries can be loaded, so the driver may be too old, or the GPU be gone"
+    )
+    if declared == "auto":
+        warn(f"the GPU build of ONNX Runtime is installed but CUDA could not be used ({why})")
+        return
+    raise DeviceUnavailableError(
+        f"CUDA was asked for, but ONNX Runtime fell back to the CPU; {why}",
+        f"device={declared}",
+        'Install "jackfield-onnx[gpu]" without onnxruntime beside it and check nvidia-smi, or declare device="auto".',
+    )
+
+
+def not_for_cuda(declared: str, which: str, why: str) -> None:
+    """Say that a model cannot run on CUDA: a warning for `auto`, else an error.
+
+    Raises:
+        DeviceUnavailableError: CUDA was declared by name.
+    """
+    if declared == "auto":
+        warn(f"{which} cannot run on CUDA: {why}")
+        return
+    raise DeviceUnavailableError(
+        f"this model cannot run on CUDA: {why}",
+        f"{which}, device={declared}",
+        'Declare device="cpu" or "auto", or build a graph for CUDA, with keys and values in float16.',
+    )
+
+
+@functools.cache
+def warn(what: str) -> None:
+    """Warn once that the CPU is used."""
+    warnings.warn(
+        f'{what}: running on the CPU. Declare device="cpu" to accept this, or device="cuda" to make it an error.',
+        DeviceFallbackWarning,
+        stacklevel=2,
+    )
+
+
+def missing_libraries() -> list[str]:
+    """Name what the provider needs and this process cannot load."""
+    return [what for what, names in _LIBRARIES.items() if not any(_loads(name) for name in names)]
+
+
+class CudaBuffer:
+    """Keys or values of all slots in the GPU's memory: [slots, heads, length, head].
+
+    Args:
+        runtime: The module `onnxruntime`.
+        device: `cuda:N`.
+        shape: Its shape.
+        kind: numpy's type of an element.
+    """
+
+    def __init__(self, runtime: Any, device: str, shape: Sequence[int], kind: Any) -> None:
+        self._value = runtime.OrtValue.ortvalue_from_shape_and_type(list(shape), kind, "cuda", number(device))
+        self._shape = tuple(shape)
+        self._item = kind().itemsize
+        self._copy = _memcpy_2d()
+
+    def address(self, row: int) -> int:
+        """Say where a row begins."""
+        return int(self._value.data_ptr()) + row * self._shape[1] * self._pitch
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy the first `length` positions of each head of a row to another row."""
+        failed = self._copy(
+            self.address(target), self._pitch, self.address(source), self._pitch,
+            length * self._shape[3] * self._item, self._shape[1], _DEVICE_TO_DEVICE,
+        )  # fmt: skip
+        if failed:
+            raise GenerationError(f"CUDA could not copy a row of keys and values (error {failed})")
+
+    @property
+    def _pitch(self) -> int:
+        return int(self._shape[2] * self._shape[3] * self._item)
+
+
+def _memcpy_2d() -> Any:
+    for name in _RUNTIMES:
+        if _loads(name):
+            call = ctypes.CDLL(name).cudaMemcpy2D
+            size, pointer = ctypes.c_size_t, ctypes.c_void_p
+            call.argtypes = [pointer, size, pointer, size, size, size, ctypes.c_int]
+            call.restype = ctypes.c_int
+            return call
+    raise DeviceUnavailableError(
+        "the CUDA runtime cannot be loaded",
+        _RUNTIMES[0],
+        'Install "jackfield-onnx[gpu]" and check nvidia-smi.',
+    )
+
+
+def _loads(library: str) -> bool:
+    if library.endswith(".dll") != (sys.platform == "win32"):
+        return False
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,222 @@
+"""The one door to ONNX Runtime: everything that must be checked before and after it is imported."""
+
+import contextlib
+import ctypes
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from jackfield_onnx._local_errors import (
+    DamagedModelError,
+    RuntimeConflictError,
+    RuntimeMissingError,
+)
+
+from . import cuda as _cuda
+
+_TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
+_CPU = "CPUExecutionProvider"
+
+
+class TelemetryWarning(UserWarning):
+    """ONNX Runtime was imported by somebody else, with its telemetry on."""
+
+
+class RunOptions(Protocol):
+    """Options of one run; `terminate` may be set from another thread while it runs."""
+
+    terminate: bool
+
+
+class Binding(Protocol):
+    """Where the inputs and outputs of a graph lie in memory."""
+
+    # The signatures are ONNX Runtime's: (name, device type, device id, element type, shape, pointer).
+    def bind_input(self, *where: Any) -> None: ...
+    def bind_output(self, *where: Any) -> None: ...
+    def bind_ortvalue_input(self, name: str, value: Any) -> None: ...
+    def get_outputs(self) -> list[Any]: ...
+
+
+class Slot(Protocol):
+    """An input or output of a graph: name, dimensions (numbers, or names of what varies), and type."""
+
+    name: str
+    shape: list[int | str | None]
+    type: str
+
+
+class Session(Protocol):
+    """The part of `onnxruntime.InferenceSession` that this plugin uses."""
+
+    def get_providers(self) -> list[str]: ...
+    def get_inputs(self) -> Sequence[Slot]: ...
+    def get_outputs(self) -> Sequence[Slot]: ...
+    def io_binding(self) -> Binding: ...
+    def run(
+        self,
+        output_names: Sequence[str] | None,
+        input_feed: dict[str, Any],
+        run_options: RunOptions | None = None,
+    ) -> list[npt.NDArray[np.float32]]: ...
+    def run_with_iobinding(self, iobinding: Binding, run_options: RunOptions | None = None) -> None: ...
+
+
+@attrs.frozen(kw_only=True)
+class SessionSettings:
+    """Say where and how a graph runs.
+
+    Args:
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: Threads for one operator; None takes every core this process may use.
+        spinning: Let idle threads spin. Some percent faster, at the price of a core that is never idle.
+        memory_limit: Bytes that a session on CUDA may take for its arena.
+    """
+
+    device: str = attrs.field(default="auto", validator=attrs.validators.matches_re(r"auto|cpu|cuda(:\d+)?"))
+    threads: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(1))
+    )
+    spinning: bool = False
+    memory_limit: int | None = None
+
+
+@attrs.frozen
+class OpenedSession:
+    """A session, and the device it really runs on (`cpu` or `cuda:N`)."""
+
+    session: Session
+    device: str
+
+
+@functools.cache
+def load_runtime() -> Any:
+    """Import ONNX Runtime with its telemetry off.
+
+    From 1.29 on, importing it on Linux starts an uploading thread and writes a device id under the home directory
+    unless the switch is set before the first import (observed with 1.32.0; the switch named in its issue tracker,
+    ORT_TELEMETRY_DISABLED, has no effect there).
+
+    Returns:
+        The module `onnxruntime`.
+
+    Raises:
+        RuntimeMissingError: When no distribution provides it.
+        RuntimeConflictError: When the CPU and the GPU distribution are both installed.
+    """
+    if "onnxruntime" in sys.modules and os.environ.get(_TELEMETRY_SWITCH) != "1":
+        warnings.warn(
+            f"onnxruntime was imported before jackfield_onnx could set {_TELEMETRY_SWITCH}=1: its telemetry may be "
+            f"running. Set {_TELEMETRY_SWITCH}=1 in the environment of the process.",
+            TelemetryWarning,
+            stacklevel=2,
+        )
+    # Not setdefault: an inherited "0" would turn on what this plugin promises to keep off.
+    os.environ[_TELEMETRY_SWITCH] = "1"
+    _check_distributions()
+    return importlib.import_module("onnxruntime")
+
+
+def new_run_options() -> RunOptions:
+    """Make the options of one request, through which that request alone can be stopped."""
+    options: RunOptions = load_runtime().RunOptions()
+    return options
+
+
+def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
+    """Load a graph and check that it runs where it was told to.
+
+    ONNX Runtime turns a CUDA session into a CPU session without an exception when a library is missing, so what it
+    was asked for proves nothing; only the session's own providers do.
+
+    Raises:
+        DeviceUnavailableError: When CUDA was asked for by name and cannot be had.
+        DamagedModelError: When the graph cannot be loaded.
+    """
+    runtime = load_runtime()
+    wanted = _wanted_device(runtime, settings.device)
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = settings.threads or _usable_cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # its warnings go to stderr, past Python's logging; ours are raised below
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
+    providers: list[Any] = [_CPU]
+    if wanted != "cpu":
+        providers.insert(0, _cuda.provider(runtime, wanted, settings.memory_limit))
+    try:
+        session: Session = runtime.InferenceSession(str(graph), options, providers=providers)
+    except Exception as error:
+        raise DamagedModelError(
+            f"ONNX Runtime could not load the graph: {error}",
+            str(graph),
+            "Remove the model from the cache and prepare it again.",
+        ) from error
+    if wanted != "cpu" and session.get_providers()[0] != _cuda.PROVIDER:
+        _cuda.fell_back(settings.device)
+        wanted = "cpu"
+    return OpenedSession(session, wanted)
+
+
+def give_memory_back() -> None:
+    """Return freed memory to the system.
+
+    A session is freed in many pieces, and glibc keeps them for later: of the 440 MB that a model of 135M parameters
+    took, 425 stayed with the process after closing it, and 40 with this call.
+    """
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def _wanted_device(runtime: Any, device: str) -> str:
+    if device == "auto":
+        return "cuda:0" if _cuda.offered(runtime) else "cpu"
+    if device == "cpu":
+        return device
+    _cuda.demand_offered(runtime, device)
+    return f"cuda:{_cuda.number(device)}"
+
+
+def _check_distributions() -> None:
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    if len(installed) == 2:
+        raise RuntimeConflictError(
+            "onnxruntime and onnxruntime-gpu are both installed; they own the same folder, and the CPU build wins "
+            "silently",
+            "onnxruntime, onnxruntime-gpu",
+            "Keep one: pip uninstall -y onnxruntime onnxruntime-gpu, then "
+            'pip install --force-reinstall "jackfield-onnx[gpu]" (or [cpu]).',
+        )
+    # Other distributions (DirectML, OpenVINO, ROCm) bring the same module under their own names: the module decides.
+    if not installed and importlib.util.find_spec("onnxruntime") is None:
+        raise RuntimeMissingError(
+            "no ONNX Runtime is installed",
+            "onnxruntime",
+            'Run pip install "jackfield-onnx[cpu]", or pip install "jackfield-onnx[gpu]" on a machine with CUDA.',
+        )
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _usable_cores() -> int:
+    # The affinity mask, not the machine: a container with two cores of 64 must not start 64 threads.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""Text and tokens: chat templates, tool calls, grammars, sampling, beam search. Runs no model."""

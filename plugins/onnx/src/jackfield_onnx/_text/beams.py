@@ -1,0 +1,136 @@
+"""Search for a likely text: one beam takes the likeliest token each time, several keep the likeliest beginnings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import attrs
+import numpy as np
+
+from .sampling import Floats, log_softmax, most_likely
+
+__all__ = ["BeamSettings", "search"]
+
+Step: TypeAlias = Callable[[Sequence[int], Sequence[int]], Floats]
+"""Gets each row's last token and the row that it goes on from; gives logits [rows, vocabulary]."""
+
+
+@attrs.frozen(kw_only=True)
+class BeamSettings:
+    """How a search goes, as transformers' `generation_config.json` says.
+
+    Args:
+        beams: Beginnings that are kept.
+        length_penalty: Above 0, longer texts are preferred.
+        early_stopping: End as soon as there are as many whole texts as beams.
+        no_repeat: No run of so many tokens occurs twice; 0 allows all.
+        least_tokens: Tokens before the text may end.
+        forced_first: The first token, if it is given.
+        forced_last: The token that ends a text which is as long as it may be.
+    """
+
+    beams: int = 1
+    length_penalty: float = 1.0
+    early_stopping: bool = False
+    no_repeat: int = 0
+    least_tokens: int = 0
+    forced_first: int | None = None
+    forced_last: int | None = None
+
+
+@attrs.frozen
+class _Beam:
+    tokens: tuple[int, ...]
+    score: float
+
+
+def search(
+    step: Step, start: int, ends: Sequence[int], max_tokens: int, settings: BeamSettings
+) -> tuple[tuple[int, ...], bool]:
+    """Search for the likeliest text.
+
+    Args:
+        step: Runs the model.
+        start: The token before the first.
+        ends: Tokens that end a text.
+        max_tokens: Tokens to make at most, the end among them.
+        settings: How to search.
+
+    Returns:
+        The tokens without the end, and whether the text ended by itself.
+    """
+    alive = [_Beam((), 0.0)]
+    done: list[tuple[float, tuple[int, ...]]] = []
+    logits = step([start], [0])
+    for made in range(1, max_tokens + 1):
+        found = _candidates(logits, alive, ends, made == max_tokens, settings)
+        kept: list[tuple[int, _Beam]] = []
+        for rank, (row, beam) in enumerate(found):
+            if beam.tokens[-1] in ends:
+                # An end counts only among the best; below, another beam would have taken its place.
+                if rank < settings.beams:
+                    done.append((_worth(beam.score, made, settings), beam.tokens[:-1]))
+            elif len(kept) < settings.beams:
+                kept.append((row, beam))
+        alive = [beam for _, beam in kept]
+        if not alive or _finished(done, alive[0], made, max_tokens, settings):
+            break
+        if made < max_tokens:
+            logits = step([beam.tokens[-1] for beam in alive], [row for row, _ in kept])
+    if done:
+        return max(done, key=lambda one: one[0])[1], True
+    return alive[0].tokens, False
+
+
+def _candidates(
+    logits: Floats, alive: list[_Beam], ends: Sequence[int], last: bool, settings: BeamSettings
+) -> list[tuple[int, _Beam]]:
+    """Give the likeliest continuations of all beams, the best first, enough for all of them to go on."""
+    scores = np.stack(
+        [_scores(row, beam.tokens, ends, last, settings) for row, beam in zip(logits, alive, strict=True)]
+    )
+    total = scores + np.array([[beam.score] for beam in alive], np.float32)
+    flat, width = total.ravel(), total.shape[1]
+    found = []
+    for at in most_likely(flat, settings.beams * (1 + len(ends))):
+        row, token = divmod(int(at), width)
+        if np.isfinite(flat[at]):
+            found.append((row, _Beam((*alive[row].tokens, token), float(flat[at]))))
+    return found
+
+
+def _scores(
+    logits: Floats, tokens: tuple[int, ...], ends: Sequence[int], last: bool, settings: BeamSettings
+) -> Floats:
+    scores = log_softmax(np.asarray(logits, np.float32))
+    forced = settings.forced_first if not tokens else settings.forced_last if last else None
+    if forced is not None:
+        only = np.full_like(scores, -np.inf)
+        only[forced] = 0
+        return only
+    if len(tokens) < settings.least_tokens:
+        scores[list(ends)] = -np.inf
+    size = settings.no_repeat
+    if 0 < size <= len(tokens):
+        tail = tokens[len(tokens) - size + 1 :]
+        for at in range(len(tokens) - size + 1):
+            if tokens[at : at + size - 1] == tail:
+                scores[tokens[at + size - 1]] = -np.inf
+    return scores
+
+
+def _worth(score: float, length: int, settings: BeamSettings) -> float:
+    return score / math.pow(length, settings.length_penalty)
+
+
+def _finished(
+    done: list[tuple[float, tuple[int, ...]]], best: _Beam, made: int, most: int, settings: BeamSettings
+) -> bool:
+    if len(done) < settings.beams:
+        return False
+    if settings.early_stopping or settings.beams == 1:
+        return True
+    worst = sorted((worth for worth, _ in done), reverse=True)[settings.beams - 1]
+    return worst >= _worth(best.score, made if settings.length_penalty <= 0 else most, settings)

@@ -1,0 +1,198 @@
+"""Read the calls of tools out of a text that comes in pieces, as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from jackfield import Event, RawEvent, TextDelta, ToolCallDelta, ToolCallEnd, ToolCallStart
+
+from .call_readers import OPENS, CallReader, NamedReader, ObjectReader, TaggedReader
+from .tools import ToolFormat
+
+__all__ = ["CallParser"]
+
+_SPACE: Final = " \t\r\n"
+
+
+class CallParser:
+    """Turns the text of an answer into text and calls.
+
+    What begins like a call and is none is given as the text that it is.
+
+    Args:
+        form: How the model writes calls.
+        seed: Letters or digits, of which the calls' ids are made.
+        single: Only one call is wanted; others become raw events.
+        types: Schemas of parameters, by the names of tools and of parameters.
+    """
+
+    def __init__(
+        self,
+        form: ToolFormat,
+        seed: str,
+        *,
+        single: bool = False,
+        types: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._form = form
+        self._seed = seed
+        self._single = single
+        self._types = types or {}
+        self._gaps = _SPACE + form.gap
+        self._held = ""
+        self._space = ""
+        self._shown = False
+        # What was read on the way to a call, and is text if none comes; None while text is read.
+        self._ahead: str | None = None
+        self._call: CallReader | None = None
+        self.calls = 0
+
+    def feed(self, text: str) -> list[Event]:
+        """Read a piece of the answer."""
+        self._held += text
+        events: list[Event] = []
+        while self._held and self._advance(events):
+            pass
+        return events
+
+    def finish(self) -> list[Event]:
+        """Hear that the answer has ended, and give what was held back."""
+        events: list[Event] = []
+        if self._call is not None:
+            self._end_call(self._call, events)
+        left = (self._ahead or "") + self._held
+        self._held, self._ahead = "", None
+        if not self.calls or left.strip(self._gaps):
+            self._show(left, events)
+        if self._space and not self.calls:
+            events.append(TextDelta(self._space))
+        self._space = ""
+        return events
+
+    def _advance(self, events: list[Event]) -> bool:
+        """Read on; False when more is needed."""
+        if self._call is not None:
+            return self._in_call(self._call, events)
+        if self._ahead is not None:
+            return self._before_call(self._ahead, events)
+        return self._in_text(events)
+
+    def _in_text(self, events: list[Event]) -> bool:
+        begin = self._form.begin
+        if self._form.bare and not self._shown and not self.calls:
+            start = self._held.lstrip()
+            if not start:
+                return False
+            if start.startswith("{"):
+                self._begin_call(ObjectReader(self._held[: len(self._held) - len(start)]), start)
+                return True
+        # Qwen's coders at times leave the outer tag out.
+        words = (begin, OPENS) if self._form.tagged else (begin,)
+        found = min(((at, word) for word in words if (at := self._held.find(word)) >= 0), default=None)
+        if found is not None:
+            at, word = found
+            self._show(self._held[:at], events)
+            self._ahead, self._held = (
+                (word, self._held[at + len(word) :]) if word == begin else ("", self._held[at:])
+            )
+            return True
+        cut = len(self._held) - max(_overlap(self._held, word) for word in words)
+        self._show(self._held[:cut], events)
+        self._held = self._held[cut:]
+        return False
+
+    def _before_call(self, ahead: str, events: list[Event]) -> bool:
+        """Read what stands before a call, between two, or behind the last."""
+        rest = self._held.lstrip(self._gaps)
+        if not rest:
+            return False
+        gap = self._held[: len(self._held) - len(rest)]
+        reader = self._reader(ahead, gap, rest)
+        if reader is not None:
+            self._begin_call(reader, rest)
+            return True
+        if self._form.tagged and OPENS.startswith(rest):
+            return False
+        if self._form.separator and ahead.endswith(self._form.begin) and rest[0] == "[":
+            listed = self._older_list(rest)
+            if listed is not None:
+                return listed
+        # An end closes a call; without one before it, it is text like the marker that it follows.
+        for word in filter(None, (self._form.begin, "" if ahead else self._form.end)):
+            if rest.startswith(word):
+                self._ahead = (ahead + gap if ahead else "") + word if word == self._form.begin else ""
+                self._held = rest[len(word) :]
+                return True
+            if word.startswith(rest):
+                return False
+        # No call here. The marker that announced one is text, and so is what follows.
+        self._ahead, self._held = None, rest
+        self._show(ahead + gap if ahead else "", events)
+        return True
+
+    def _reader(self, ahead: str, gap: str, rest: str) -> CallReader | None:
+        """Give what reads the call that begins here, None if none does."""
+        if self._form.tagged:
+            return TaggedReader(ahead + gap, self._types) if rest.startswith(OPENS) else None
+        if rest.startswith("{"):
+            return ObjectReader(ahead + gap)
+        # A name is any word, so it must stand behind the marker itself.
+        if self._form.separator and ahead.endswith(self._form.begin) and rest[0] != "[":
+            return NamedReader(ahead + gap, self._form.separator)
+        return None
+
+    def _older_list(self, rest: str) -> bool | None:
+        """Read a list of objects from here on, as older models write; False when more is needed, None if it is none."""
+        behind = rest[1:].lstrip()
+        if not behind:
+            return False
+        if not behind.startswith("{"):
+            return None
+        self._form, self._gaps = attrs.evolve(self._form, separator=""), _SPACE + ",[]"
+        return True
+
+    def _begin_call(self, reader: CallReader, rest: str) -> None:
+        self._call, self._ahead, self._held = reader, None, rest
+
+    def _in_call(self, call: CallReader, events: list[Event]) -> bool:
+        used = call.feed(self._held)
+        self._held = self._held[used:]
+        if call.name is not None and not (self._single and self.calls):
+            if not call.told:
+                call.told, self._space = True, ""
+                events.append(ToolCallStart(self.calls, f"{self._seed}{self.calls:02d}", call.name))
+            piece = call.take()
+            if piece:
+                events.append(ToolCallDelta(self.calls, piece))
+        if call.whole or call.failed:
+            self._end_call(call, events)
+        return True
+
+    def _end_call(self, call: CallReader, events: list[Event]) -> None:
+        self._call = None
+        if call.told:
+            events.append(ToolCallEnd(self.calls))
+            self.calls += 1
+            self._ahead = ""
+        elif call.whole and call.name is not None:
+            events.append(RawEvent("tool_call_left_out", call.text))
+            self._ahead = ""
+        else:
+            self._show(call.before + call.text, events)
+
+    def _show(self, text: str, events: list[Event]) -> None:
+        """Show text; spaces wait for what follows, for those around calls are no answer."""
+        text = self._space + text
+        kept = text.rstrip()
+        self._space = text[len(kept) :]
+        if kept:
+            self._shown = True
+            events.append(TextDelta(kept))
+
+
+def _overlap(text: str, word: str) -> int:
+    """Measure the longest end of a text that begins a word without completing it."""
+    return next((size for size in range(len(word) - 1, 0, -1) if text.endswith(word[:size])), 0)

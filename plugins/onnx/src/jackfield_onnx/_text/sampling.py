@@ -1,0 +1,251 @@
+"""Choose the next token from logits: pure functions, and the state of one request around them."""
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from jackfield_onnx._local_errors import GenerationError, RequestError
+
+from .constraint import TokenConstraint
+
+Floats = npt.NDArray[np.float32]
+_Counts = npt.NDArray[np.int64]
+_GREEDY = 1e-5  # temperatures below this are greedy: dividing by them would overflow float32
+_HOTTEST = 2  # above it an answer is noise, and noise does not end by itself
+_FIRST_LOOKS = (
+    1e-3,
+    1e-5,
+)  # weights, of the best token's, above which a nucleus is looked for before all are sorted
+
+
+@attrs.frozen(kw_only=True)
+class Sampling:
+    """Say how tokens are chosen.
+
+    Args:
+        temperature: 0 takes the most likely token always.
+        top_p: Keep the fewest tokens that together have this probability.
+        top_k: Keep this many tokens; None keeps all.
+        min_p: Keep tokens of at least this share of the likeliest one's probability.
+        repetition_penalty: Divide (or, below zero, multiply) the logits of tokens seen in prompt or answer.
+        presence_penalty: Subtract from the logits of tokens in the answer.
+        frequency_penalty: Subtract for each time a token is in the answer.
+        logit_bias: Add to the logits of these tokens, before anything else.
+        seed: Makes the choice repeatable; None takes entropy from the system.
+        top_logprobs: Give log-probabilities: of the chosen token, and of this many others. None gives none.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = attrs.field(factory=dict)
+    seed: int | None = None
+    top_logprobs: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        limits = (
+            ("temperature", 0 <= self.temperature <= _HOTTEST, f"0 or more and at most {_HOTTEST}"),
+            ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
+            ("top_k", self.top_k is None or self.top_k >= 1, "1 or more"),
+            ("min_p", 0 <= self.min_p <= 1, "0 or more and at most 1"),
+            ("repetition_penalty", self.repetition_penalty > 0, "above 0"),
+            ("seed", self.seed is None or self.seed >= 0, "0 or more"),
+            ("top_logprobs", self.top_logprobs is None or self.top_logprobs >= 0, "0 or more"),
+        )
+        for name, holds, rule in limits:
+            if not holds:
+                raise RequestError(f"{name} must be {rule}, not {getattr(self, name)}", name)
+
+
+@attrs.frozen
+class TokenLogprob:
+    """A token and the logarithm of its probability."""
+
+    token: int
+    logprob: float
+
+
+@attrs.frozen
+class Choice:
+    """A chosen token; its log-probability and the likeliest tokens' if they were asked for.
+
+    They describe the model's own distribution: penalties and temperature, being the caller's, do not enter.
+    """
+
+    token: int
+    logprob: float | None = None
+    top: tuple[TokenLogprob, ...] = ()
+
+
+class Sampler:
+    """Chooses one request's tokens, and remembers them for the penalties.
+
+    Args:
+        sampling: How to choose.
+        prompt: Tokens of the prompt, which the repetition penalty sees.
+        vocabulary: Number of logits.
+        end_tokens: Tokens that end an answer. The repetition penalty spares them: they stand in every chat prompt,
+            and to end is not to repeat oneself.
+        constraint: Says which tokens may come next; None allows all.
+    """
+
+    def __init__(
+        self,
+        sampling: Sampling,
+        prompt: Sequence[int],
+        vocabulary: int,
+        end_tokens: Sequence[int] = (),
+        constraint: TokenConstraint | None = None,
+    ) -> None:
+        self._sampling = sampling
+        self._constraint = constraint
+        self._generated: list[int] = []
+        self._random = np.random.Generator(np.random.PCG64(sampling.seed))
+        self._counts: _Counts = np.zeros(vocabulary, np.int64)
+        self._seen = np.zeros(vocabulary, np.bool_)
+        self._seen[list(prompt)] = True
+        self._seen[list(end_tokens)] = False
+
+    def choose(self, logits: Floats) -> Choice:
+        """Choose the next token.
+
+        Args:
+            logits: One row [vocabulary]; it is not changed.
+        """
+        sampling = self._sampling
+        scores = self._penalised(logits)
+        if self._constraint is not None:
+            forbid(scores, self._constraint.mask(self._generated))
+        if sampling.temperature < _GREEDY:
+            token = int(scores.argmax())
+        else:
+            kept, weights = keep_likely(scores, sampling)
+            token = int(kept[draw(weights, self._random.random())])
+        self._counts[token] += 1
+        self._seen[token] = True
+        if self._constraint is not None:
+            self._constraint.accept(token)
+            self._generated.append(token)
+        if sampling.top_logprobs is None:
+            return Choice(token)
+        logprobs = log_softmax(logits)
+        top = most_likely(logprobs, sampling.top_logprobs)
+        return Choice(
+            token, float(logprobs[token]), tuple(TokenLogprob(int(t), float(logprobs[t])) for t in top)
+        )
+
+    def _penalised(self, logits: Floats) -> Floats:
+        sampling = self._sampling
+        scores = logits.copy()
+        for token, bias in sampling.logit_bias.items():
+            scores[token] += bias
+        if sampling.repetition_penalty != 1:
+            penalise_repetition(scores, self._seen, sampling.repetition_penalty)
+        if sampling.presence_penalty != 0 or sampling.frequency_penalty != 0:
+            penalise_counts(scores, self._counts, sampling.presence_penalty, sampling.frequency_penalty)
+        return scores
+
+
+def penalise_repetition(scores: Floats, seen: npt.NDArray[np.bool_], penalty: float) -> None:
+    """Make tokens that were seen less likely, in place (the rule of CTRL, Keskar et al. 2019)."""
+    at = np.flatnonzero(seen)
+    values = scores[at]
+    scores[at] = np.where(values > 0, values / penalty, values * penalty)
+
+
+def penalise_counts(scores: Floats, counts: _Counts, presence: float, frequency: float) -> None:
+    """Subtract penalties for tokens that the answer has already, in place."""
+    at = np.flatnonzero(counts)
+    scores[at] -= presence + frequency * counts[at].astype(np.float32)
+
+
+def forbid(scores: Floats, allowed: npt.NDArray[np.bool_]) -> None:
+    """Make tokens impossible that are not allowed, in place.
+
+    Raises:
+        GenerationError: When no token is allowed.
+    """
+    if not allowed.any():
+        raise GenerationError("the answer cannot go on: its grammar allows no token here")
+    scores[: len(allowed)][~allowed] = -np.inf
+    scores[len(allowed) :] = -np.inf
+
+
+def keep_likely(scores: Floats, sampling: Sampling) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Apply temperature, then top-k, then top-p, then min-p.
+
+    Returns:
+        The tokens kept, and their weights, which need not add up to one; likeliest first unless all are kept.
+    """
+    # In float32: numpy computes its exponential ten times faster, and there are 50,000 a token. Sums are in float64.
+    weights = np.exp((scores - scores.max()) / np.float32(sampling.temperature))
+    top_k, top_p = sampling.top_k, sampling.top_p
+    if top_k is None and top_p >= 1:
+        if sampling.min_p == 0:
+            return np.arange(len(weights)), weights
+        kept = np.flatnonzero(weights >= sampling.min_p)  # the likeliest token's weight is one
+        return kept, weights[kept]
+    if top_k is not None:
+        kept = most_likely(scores, top_k)
+        total = weights[kept].sum(dtype=np.float64)
+    else:
+        total = weights.sum(dtype=np.float64)
+        kept = _nucleus_candidates(scores, weights, top_p * total)
+    before = np.cumsum(weights[kept], dtype=np.float64) - weights[kept]
+    # A token stays while those before it have not reached top_p; so the first one always stays.
+    kept = kept[: max(1, int(np.searchsorted(before, top_p * total)))]
+    if sampling.min_p > 0:
+        kept = kept[weights[kept] >= sampling.min_p]
+    return kept, weights[kept]
+
+
+def _nucleus_candidates(scores: Floats, weights: Floats, needed: float) -> npt.NDArray[np.int64]:
+    """List likely tokens, likeliest first, enough of them to have the needed weight together.
+
+    A nucleus nearly always lies among tokens of at least a thousandth of the best one's weight, and comparing all with
+    a number is a hundred times cheaper than sorting them.
+    """
+    at = np.arange(len(weights))
+    for least in _FIRST_LOOKS:
+        likely = np.flatnonzero(weights >= least)
+        if weights[likely].sum(dtype=np.float64) >= needed:
+            at = likely
+            break
+    return at[np.argsort(-scores[at], kind="stable")]
+
+
+def draw(weights: Floats, uniform: float) -> int:
+    """Pick an index with a probability proportional to its weight.
+
+    Args:
+        weights: Not negative, not all zero.
+        uniform: A random number in [0, 1).
+    """
+    sums = np.cumsum(weights, dtype=np.float64)
+    at = int(np.searchsorted(sums, uniform * sums[-1], side="right"))
+    return min(at, len(weights) - 1)
+
+
+def most_likely(scores: Floats, count: int) -> npt.NDArray[np.int64]:
+    """List the `count` tokens of the highest scores, highest first, equal ones by number."""
+    count = min(count, len(scores))
+    if count == 0:
+        return np.empty(0, np.int64)
+    if count == len(scores):
+        return np.argsort(-scores, kind="stable")
+    threshold = np.partition(scores, len(scores) - count)[len(scores) - count]
+    # All at the threshold are taken before the cut, so that ties do not depend on the partition's inner order.
+    at = np.flatnonzero(scores >= threshold)
+    return at[np.argsort(-scores[at], kind="stable")][:count]
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Turn logits into log-probabilities."""
+    shifted = logits - logits.max()
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float32)
