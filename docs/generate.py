@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -257,50 +258,101 @@ def _forward(hint: object) -> str:
     return hint.__forward_arg__ if isinstance(hint, typing.ForwardRef) else written(hint)
 
 
-SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "The mesh": ("_mesh", "_plan", "_check"),
-    "Messages": ("_content",),
-    "Options": ("_arguments", "_options", "_translation"),
-    "Answers": ("_replies", "_stream", "_usage"),
-    "Events": ("_events",),
-    "Cost": ("_cost",),
-    "Configuration": ("_config", "_policies", "_secrets"),
-    "Middlewares and observers": ("_middleware", "_replay", "_calls"),
-    "Plugins": (
-        "_contract",
-        "_contracts",
-        "_hookspecs",
-        "_capabilities",
-        "_parameters",
-        "_requests",
-        "_unserved",
-        "_wire",
-        "_vectors",
-        "_whole",
-        "_registry",
-    ),
+# The modules that define the names of each topic, by public module. A part of a page,
+# `<!-- generated: names of MODULE about TOPIC -->`, shows one topic; a public module that is
+# not named here is a part as a whole: `<!-- generated: names of MODULE -->`.
+TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "jackfield": {
+        "the mesh": ("mesh", "plan", "check"),
+        "options": ("arguments", "options", "translation"),
+        "messages": ("content",),
+        "replies": ("replies", "stream", "usage"),
+        "events": ("events",),
+        "cost": ("cost",),
+        "configuration": ("config", "policies", "secrets"),
+        "middlewares": ("middleware", "replay", "calls"),
+        "the contract": ("contract", "contracts", "hookspecs", "registry"),
+        "models": ("capabilities",),
+        "requests": ("requests", "parameters", "unserved"),
+        "the wire": ("wire", "vectors", "whole"),
+    },
 }
 
+# Modules whose names are described on a page of their own.
+ELSEWHERE = {"jackfield": {"errors"}}
 
-def public_names() -> str:
-    """Describe every public name of `jackfield`, errors left to their own page."""
-    by_module: dict[str, list[str]] = {}
-    for name, module in vars(jackfield)["_MODULE_BY_NAME"].items():
-        by_module.setdefault(module, []).append(name)
-    missing = by_module.keys() - {"_errors", *(module for modules in SECTIONS.values() for module in modules)}
-    if missing:
+
+def public_modules() -> list[str]:
+    """Return the names of the public modules of the core."""
+    folder = Path(jackfield.__file__).parent
+    stems = sorted(path.stem for path in folder.glob("[a-z]*") if path.suffix == ".py" or path.is_dir())
+    names = ["jackfield", *(f"jackfield.{stem}" for stem in stems)]
+    return [name for name in names if getattr(importlib.import_module(name), "__all__", None)]
+
+
+def topics() -> Mapping[str, Callable[[], str]]:
+    """Return what makes the part of each topic and of each public module without topics, by the part's name."""
+    made: dict[str, Callable[[], str]] = {}
+    for module in public_modules():
+        for topic in TOPICS.get(module, ()):
+            made[f"names of {module} about {topic}"] = functools.partial(names_about, module, topic)
+        if module not in TOPICS:
+            made[f"names of {module}"] = module_names(module)
+    return made
+
+
+def names_about(module_name: str, topic: str) -> str:
+    """Describe the public names of a module that belong to one topic.
+
+    Raises:
+        SystemExit: A name of the module belongs to no topic.
+    """
+    module = importlib.import_module(module_name)
+    by_origin: dict[str, list[str]] = {}
+    for name in module.__all__:
+        by_origin.setdefault(stem_of(origin(module, name)), []).append(name)
+    known = ELSEWHERE.get(module_name, set()).union(*TOPICS[module_name].values())
+    if missing := by_origin.keys() - known:
         raise SystemExit(
-            f"docs/generate.py: SECTIONS does not say where {', '.join(sorted(missing))} belongs"
+            f"docs/generate.py: TOPICS[{module_name!r}] does not name {', '.join(sorted(missing))}"
         )
-    parts = []
-    for title, modules in SECTIONS.items():
-        parts.append(f"## {title}\n")
-        for module_name in modules:
-            module = importlib.import_module(f"jackfield.{module_name}")
-            names = sorted(by_module.get(module_name, ()), key=str.lower)
-            names.sort(key=lambda name: name != "Mesh")
-            parts += [name_entry(name, getattr(jackfield, name), module) for name in names]
-    return "\n".join(parts)
+    entries = []
+    for stem in TOPICS[module_name][topic]:
+        names = sorted(by_origin.get(stem, ()), key=lambda name: (name != "Mesh", name.lower()))
+        entries += [name_entry(name, getattr(module, name), origin(module, name)) for name in names]
+    return "\n".join(entries)
+
+
+def index_of_names() -> str:
+    """Link each public name of the core to its entry, a line for each page."""
+    entries = []
+    for path in sorted((DOCS / "reference/api").glob("*.md")):
+        if path.name == "index.md":
+            continue
+        text = path.read_text("utf-8")
+        title = text.partition("\n")[0].removeprefix("# ")
+        links = [f"[`{name}`]({path.name}#{anchor})" for name, anchor in anchors_of(regenerated(text))]
+        entries.append(f"**{title}**: {', '.join(sorted(links, key=str.lower))}\n")
+    return "\n".join(entries)
+
+
+def anchors_of(text: str) -> Iterator[tuple[str, str]]:
+    """Return the names that a page describes, each with the anchor that the site gives its heading."""
+    seen: set[str] = set()
+    for level, heading in re.findall(r"(?m)^(#+) (.+)$", re.sub(r"(?ms)^```.*?^```$", "", text)):
+        anchor = slug = re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-")
+        number = 0
+        while anchor in seen:
+            number += 1
+            anchor = f"{slug}_{number}"
+        seen.add(anchor)
+        if level == "###":
+            yield heading, anchor
+
+
+def stem_of(module: ModuleType) -> str:
+    """Return the last part of a module's name, without underscores."""
+    return module.__name__.rpartition(".")[2].strip("_")
 
 
 def module_names(module_name: str) -> Callable[[], str]:
@@ -315,29 +367,39 @@ def module_names(module_name: str) -> Callable[[], str]:
     return made
 
 
-def plugin_modules() -> list[str]:
-    """Name the public modules of every plugin of the repository that is installed; commands have none."""
-    names = []
-    for path in plugins_here().values():
+def plugin_modules() -> Mapping[str, list[str]]:
+    """Return the public modules of every installed plugin of the repository, by the plugin's folder; commands have none."""
+    modules: dict[str, list[str]] = {}
+    for plugin, path in plugins_here().items():
         for init in sorted(path.parent.glob("src/*/__init__.py")):
             package = init.parent
             if importlib.util.find_spec(package.name) is None:
                 continue
-            found = [
+            names = [
                 package.name,
                 *(f"{package.name}.{one.stem}" for one in sorted(package.glob("[a-z]*.py"))),
             ]
-            names += [name for name in found if getattr(importlib.import_module(name), "__all__", None)]
-    return names
+            found = [name for name in names if getattr(importlib.import_module(name), "__all__", None)]
+            modules.setdefault(plugin, []).extend(found)
+    return {plugin: names for plugin, names in modules.items() if names}
 
 
 def origin(module: ModuleType, name: str) -> ModuleType:
     """Find the module that a public module has a name from."""
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.ImportFrom) and node.level and name in {alias.name for alias in node.names}:
-            package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
-            return importlib.import_module(f"{package}.{node.module}")
-    return module
+    source = imports_of(module).get(name)
+    return module if source is None else importlib.import_module(source)
+
+
+@functools.cache
+def imports_of(module: ModuleType) -> Mapping[str, str]:
+    """Return the module that each relative import of a module comes from, by name; lazy ones are under TYPE_CHECKING."""
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    nodes = [
+        node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.ImportFrom)
+    ]
+    return {
+        alias.name: f"{package}.{node.module}" for node in nodes if node.level == 1 for alias in node.names
+    }
 
 
 # Hooks
@@ -585,6 +647,21 @@ def provider_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def plugin_pages() -> str:
+    """List the plugins that have public names; for one that is not installed, as its page has them."""
+    lines = []
+    installed = plugin_modules()
+    for plugin in plugins_here():
+        page = DOCS / f"reference/plugins/{plugin}.md"
+        written = re.findall(r"(?m)^## (.+)$", page.read_text("utf-8")) if page.exists() else []
+        modules = installed.get(plugin, written)
+        if not modules:
+            continue
+        names = ", ".join(f"`{name}`" for name in modules)
+        lines.append(f"* [jackfield-{plugin}]({plugin}.md): {names}")
+    return "\n".join(lines) + "\n"
+
+
 def plugins_on_plugins() -> str:
     """List the plugins that need others, with all that have to be installed with each."""
     needs = {}
@@ -619,12 +696,10 @@ def plugins_here() -> dict[str, Path]:
 
 
 GENERATORS: Mapping[str, Callable[[], str]] = {
-    "public names": public_names,
+    **topics(),
+    "index of names": index_of_names,
+    "plugin pages": plugin_pages,
     "plugins on plugins": plugins_on_plugins,
-    "names of jackfield.cli": module_names("jackfield.cli"),
-    "names of jackfield.http": module_names("jackfield.http"),
-    "names of jackfield.testing": module_names("jackfield.testing"),
-    "names of jackfield.progress": module_names("jackfield.progress"),
     "hooks of providers": hooks_of("ProviderSpecs"),
     "hooks of extensions": hooks_of("ExtensionSpecs"),
     "error tree": error_tree,
@@ -684,8 +759,7 @@ def with_all_plugins(text: str) -> str:
     text = with_places(
         text, "## `[aliases]`\n", "keys of credentials of", "### kind = ", documented("credentials")
     )
-    text = with_places(text, "## Environment\n", "keys of", "### ", documented("provider"))
-    return with_places(text, "<!-- plugins end here -->\n", "names of", "## ", plugin_modules())
+    return with_places(text, "## Environment\n", "keys of", "### ", documented("provider"))
 
 
 def with_places(text: str, before: str, part: str, heading: str, names: list[str]) -> str:
@@ -699,6 +773,22 @@ def with_places(text: str, before: str, part: str, heading: str, names: list[str
     return head + mark + tail
 
 
+def pages() -> Mapping[Path, str]:
+    """Return the text of every page, with a place for each part; a plugin without a page gets one."""
+    found = {
+        path: path.read_text("utf-8") for path in [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
+    }
+    made = {path: with_all_plugins(text) for path, text in found.items()}
+    for plugin, modules in plugin_modules().items():
+        path = DOCS / f"reference/plugins/{plugin}.md"
+        text = made.get(path, f"# jackfield-{plugin}\n")
+        for name in modules:
+            start = f"<!-- generated: names of {name} -->\n"
+            text += "" if start in text else f"\n## {name}\n\n{start}<!-- end -->\n"
+        made[path] = text
+    return made
+
+
 def parts(text: str) -> list[str]:
     """Name the generated parts of a page."""
     return [match[2] for match in PART.finditer(text)]
@@ -710,10 +800,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, say what is out of date")
     options = parser.parse_args(arguments)
     stale = []
-    for path in [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]:
-        text = path.read_text("utf-8")
-        made = regenerated(with_all_plugins(text))
-        if made != text:
+    for path, text in pages().items():
+        made = regenerated(text)
+        if not path.exists() or made != path.read_text("utf-8"):
             stale.append(str(path.relative_to(DOCS.parent)))
             if not options.check:
                 path.write_text(made, "utf-8")

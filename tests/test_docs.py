@@ -80,7 +80,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 GENERATED = [path for path in PAGES if "<!-- generated:" in path.read_text("utf-8")]
 
 
-@pytest.mark.parametrize("page", GENERATED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("page", GENERATED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_generated_parts_are_what_the_code_says(page):
     text = page.read_text("utf-8")
     assert text.count("<!-- generated:") == text.count("<!-- end -->") == len(generator().parts(text))
@@ -127,29 +127,59 @@ def test_contributing_names_sessions_that_exist():
     assert sessions - named <= {"demo", "template"}, "every session has a line"
 
 
-PUBLIC = ["jackfield", "jackfield.cli", "jackfield.http", "jackfield.progress", "jackfield.testing"]
+PUBLIC = generator().public_modules()
+API = sorted((DOCS / "reference/api").glob("*.md"))
+
+
+def entries(page: Path) -> list[str]:
+    """Return the names that a page of the API describes."""
+    return re.findall(r"(?m)^### (\w+)$", page.read_text("utf-8"))
+
+
+def test_the_public_modules_are_found():
+    assert {"jackfield", "jackfield.cli", "jackfield.http", "jackfield.testing"} <= set(PUBLIC)
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_every_public_name_stands_in_the_reference(name):
+def test_every_public_name_has_one_entry_in_the_reference(name):
     module = importlib.import_module(name)
-    headings = re.findall(r"(?m)^#+ (.+)$", (DOCS / "reference/api.md").read_text("utf-8"))
-    known = {re.split(r"[^\w]", heading)[0] for heading in headings}
-    # Errors stand in a tree and a table of their own.
-    known |= set(re.findall(r"\b[A-Z]\w+Error\b", (DOCS / "reference/errors.md").read_text("utf-8")))
-    assert [public for public in module.__all__ if public not in known] == []
+    described = [entry for page in API for entry in entries(page)]
+    # Errors have a tree and a table of their own.
+    described += set(re.findall(r"\b[A-Z]\w+Error\b", (DOCS / "reference/errors.md").read_text("utf-8")))
+    assert [public for public in module.__all__ if described.count(public) != 1] == []
 
 
 def test_the_reference_names_no_public_name_that_does_not_exist():
     known = {public for name in PUBLIC for public in importlib.import_module(name).__all__}
-    headings = re.findall(r"(?m)^### `?(\w+)", (DOCS / "reference/api.md").read_text("utf-8"))
-    assert set(headings) <= known
+    assert {entry for page in API for entry in entries(page)} <= known
 
 
-@pytest.mark.parametrize("name", generator().plugin_modules())
-def test_every_public_name_of_a_plugin_stands_in_the_reference_and_is_described(name):
+@pytest.mark.parametrize("page", API, ids=lambda path: path.stem)
+def test_a_page_of_the_reference_can_be_read(page):
+    """A page has one topic; one that grows longer is split in two."""
+    assert len(page.read_text("utf-8").splitlines()) <= 600
+
+
+def test_a_public_name_that_belongs_to_no_topic_is_an_error(monkeypatch):
+    monkeypatch.setitem(generator().TOPICS, "jackfield", {"the mesh": ("mesh",)})
+    with pytest.raises(SystemExit, match=r"TOPICS\['jackfield'\] does not name .*content"):
+        generator().names_about("jackfield", "the mesh")
+
+
+def test_names_that_differ_in_case_have_anchors_of_their_own():
+    text = "# Page\n\n## Secret\n\n### Secret\n\n```text\n# no heading\n```\n\n### secret\n"
+    assert list(generator().anchors_of(text)) == [("Secret", "secret_1"), ("secret", "secret_2")]
+
+
+PLUGIN_MODULES = [
+    (plugin, module) for plugin, modules in generator().plugin_modules().items() for module in modules
+]
+
+
+@pytest.mark.parametrize(("plugin", "name"), PLUGIN_MODULES)
+def test_every_public_name_of_a_plugin_stands_in_the_reference_and_is_described(plugin, name):
     module = importlib.import_module(name)
-    page = (DOCS / "reference/plugins.md").read_text("utf-8")
+    page = (DOCS / f"reference/plugins/{plugin}.md").read_text("utf-8")
     part = re.search(rf"<!-- generated: names of {name} -->(.*?)<!-- end -->", page, re.DOTALL)
     assert part is not None, "run: python docs/generate.py"
     entries = re.split(r"(?m)^### ", part[1])[1:]
