@@ -47,7 +47,7 @@ class Mesh:
     """All connections of a program behind one API.
 
         async with Mesh.from_config("jackfield.toml") as mesh:
-            reply = await mesh.chat("openai:gpt-5-mini", "Why is the sky blue?")
+            reply = await mesh.chat("openai:gpt-6-luna", "Why is the sky blue?")
 
     Use it inside its `async with`; what it opens is closed there. A closed mesh may be entered again, also in
     another event loop.

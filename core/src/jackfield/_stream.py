@@ -40,7 +40,7 @@ class StreamSource(Protocol):
 class Stream:
     """A streamed answer.
 
-        async with mesh.stream_chat("openai:gpt-5-mini", "Hi") as stream:
+        async with mesh.stream_chat("openai:gpt-6-luna", "Hi") as stream:
             async for event in stream:
                 ...
         stream.response

@@ -422,7 +422,7 @@ class Tabled(BrokenListing):
         return Capabilities(
             known=True,
             kinds=frozenset({"chat"}),
-            retired="2020-01-01" if model.id == "old" else None,
+            retired={"old": "2020-01-01", "new": "2999-12-31"}.get(model.id),
             source="table 2026-11-22",
         )
 
@@ -435,12 +435,23 @@ def test_models_of_a_service_that_cannot_be_asked_are_those_of_the_plugins_table
     assert result.stdout.count("not asked") == 2
     assert "bad cannot be listed: no such key" in result.stderr
     assert "not asked: from the plugin's own tables (2026-11-22), not the service's listing" in result.stderr
-    assert "bad:old" in command("models", "--all").stdout
     said = json.loads(command("models", "--json").stdout)["models"]
     assert [(card["id"], card["asked"], card["source"]) for card in said] == [
         ("echo", False, "table 2026-11-22"),
         ("new", False, "table 2026-11-22"),
     ]
+
+
+def test_a_retirement_to_come_is_told_apart_from_one_that_was(command):
+    command.providers.append(Tabled())
+    command.configure('[connections.bad]\nprovider = "broken"')
+    heading, *rows = command("models", "--all").stdout.splitlines()
+    assert "retires" in heading
+    assert "retired" not in heading
+    shown = {row.split()[0]: row for row in rows}
+    assert "retired 2020-01-01" in shown["bad:old"]
+    assert "2999-12-31" in shown["bad:new"]
+    assert "retired" not in shown["bad:new"]
 
 
 def test_an_allow_list_holds_for_the_plugins_table(command):

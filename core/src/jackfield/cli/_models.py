@@ -30,7 +30,7 @@ KINDS = ("chat", "completion", "embedding", "summarization", "rerank")
     "--all",
     "every",
     is_flag=True,
-    help="Those, too, that the connection does not allow, or a plugin's table calls retired.",
+    help="Include models that the connection does not allow, and those that a plugin's table lists as retired.",
 )
 @shared
 @click.pass_obj
@@ -60,12 +60,12 @@ def _write(session: Session, cards: Sequence[ModelCard], failures: Mapping[str, 
             ", ".join(sorted(card.kinds)) or "unknown",
             card.limits.context_window or "",
             _price(card.price),
-            card.retired or "",
+            _retirement(card),
             "no" if not card.allowed else "not asked" if card.connection in failures else "yes",
         )
         for card in cards
     ]
-    write_table(("model", "kinds", "context", "price in / out", "retired", "allowed"), rows)
+    write_table(("model", "kinds", "context", "price in / out", "retires", "allowed"), rows)
     for name, error in failures.items():
         session.note(f"{name} cannot be listed: {describe(error)}")
     if unasked := [card for card in cards if card.connection in failures]:
@@ -78,25 +78,33 @@ def _write(session: Session, cards: Sequence[ModelCard], failures: Mapping[str, 
         )
 
 
+def _retirement(card: ModelCard) -> str:
+    """Return the day on which a model retires, marked if it is over."""
+    return f"retired {card.retired}" if _is_retired(card) else card.retired or ""
+
+
+def _is_retired(card: ModelCard) -> bool:
+    from datetime import UTC, datetime
+
+    return card.retired is not None and card.retired < datetime.now(UTC).date().isoformat()
+
+
 def _known(
     session: Session, name: str, failures: dict[str, JackfieldError], *, every: bool
 ) -> list[ModelCard]:
     """Give the models that a connection declares and its plugin's table names, without asking its service."""
-    from datetime import UTC, datetime
-
     from jackfield._connection import Connection
 
     connection = session.config.connections[name]
     if connection.provider is None:
         return []
-    today = datetime.now(UTC).date().isoformat()
     declared = {entry.id for entry in connection.models or ()}
     try:
         cards = Connection(connection, session.registry, session.config.prices).known_models()
     except JackfieldError as error:
         failures[name] = error  # of the two, the one that the plugin's author must hear of
         return []
-    return [card for card in cards if every or card.id in declared or not (card.retired or today) < today]
+    return [card for card in cards if every or card.id in declared or not _is_retired(card)]
 
 
 async def _listed(

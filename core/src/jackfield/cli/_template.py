@@ -116,7 +116,7 @@ def _keys(provider: Provider) -> list[str]:
         )
     if provider.info.requires_models:
         lines += _words("Each id is your own name of a deployment; `underlying` is the model behind it.")
-        wanted = f'id = "{PLACEHOLDER}deployment", underlying = "openai:gpt-5-mini"{_wanted_of(provider.info.model_keys)}'
+        wanted = f'id = "{PLACEHOLDER}deployment", underlying = "openai:gpt-6-luna"{_wanted_of(provider.info.model_keys)}'
         lines.append(f"models = [{{ {wanted} }}]")
     return lines
 

@@ -15,7 +15,7 @@ def no_retry_pauses() -> Iterator[list[float]]:
     """Make no pause between attempts while the block runs; gives the seconds that each would have taken.
 
         with no_retry_pauses() as pauses:
-            reply = await mesh.chat("openai:gpt-5-mini", "Hi")
+            reply = await mesh.chat("openai:gpt-6-luna", "Hi")
         assert len(pauses) == 2
 
     For the whole process: blocks of tests that run at the same time in threads share it.
