@@ -7,7 +7,7 @@ import pytest
 from jackfield import ConfigurationError, Mesh, TimeoutError, UnsupportedError
 from jackfield_onnx import OnnxSettings
 from jackfield_onnx._engine.engine import Engine
-from jackfield_onnx._settings import as_bytes
+from jackfield_onnx._settings import parse_size
 
 ENDLESS = {"0": -1000, "2": -1000}
 
@@ -53,7 +53,7 @@ def loads(monkeypatch):
     ],
 )
 def test_a_size_is_read_as_people_write_it(written, read):
-    assert as_bytes(written) == read
+    assert parse_size(written) == read
     assert OnnxSettings(memory_limit=written).memory_limit == written
 
 

@@ -14,10 +14,10 @@ from ._models import KINDS
 if TYPE_CHECKING:
     from ._files.store import StoredModel
 
-__all__ = ["LISTING", "as_bytes"]
+__all__ = ["LISTING", "encode_listing"]
 
 
-def as_bytes(models: Sequence[StoredModel]) -> bytes:
+def encode_listing(models: Sequence[StoredModel]) -> bytes:
     """Write a listing."""
     return orjson.dumps({"models": [_row(model) for model in models]})
 

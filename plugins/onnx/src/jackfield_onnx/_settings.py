@@ -13,7 +13,7 @@ from jackfield import ModelEntry, Secret, secret
 
 from ._files.catalogue import CATALOGUE, known_entry
 
-__all__ = ["OnnxModelKeys", "OnnxSettings", "SamplingKeys", "as_bytes"]
+__all__ = ["OnnxModelKeys", "OnnxSettings", "SamplingKeys", "parse_size"]
 
 Precision = Literal["auto", "fp32", "fp16", "int8", "int4"]
 
@@ -24,7 +24,7 @@ _UNITS: Final = {
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 
 
-def as_bytes(size: str | int) -> int:
+def parse_size(size: str | int) -> int:
     """Read a size: a number of bytes, or a text such as `6 GiB` or `500MB`.
 
     Raises:
@@ -64,7 +64,7 @@ def _size(_settings: object, field: attrs.Attribute[Any], value: str | int | Non
     if value is None:
         return
     try:
-        size = as_bytes(value)
+        size = parse_size(value)
     except ValueError as error:
         raise ValueError(f"{field.name}: {error}") from None
     if size < 1:

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from jackfield import Exchange, Frame, Head, Headers, Wire
 
 from ._errors import as_jackfield
-from ._listing import as_bytes
+from ._listing import encode_listing
 from ._local_errors import EngineClosedError, LocalModelError, RequestError
-from ._settings import OnnxSettings
+from ._settings import OnnxSettings, parse_size
 from ._text.tools import FORMATS, ToolFormat, parameter_types
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class OnnxTransport:
         models, body = self._opened, wire.body
         if wire.path == "models":
             stored = await asyncio.to_thread(models.store.list)
-            yield Exchange(_LISTED, _once(Frame(as_bytes(stored))))
+            yield Exchange(_LISTED, _once(Frame(encode_listing(stored))))
             return
         model: Any = await self._model(wire)
         with models.in_use(model):
@@ -94,11 +96,35 @@ class OnnxTransport:
 
 def _import_engine(settings: OnnxSettings) -> LoadedModels:
     # numpy, tokenizers and ONNX Runtime take a quarter of a second to import: on a thread, and when first needed.
+    from ._engine.engine import EngineSettings
     from ._engine.loaded_models import LoadedModels
-    from ._runtime.session import load_runtime
+    from ._files.hub import Hub
+    from ._files.store import ModelStore
+    from ._runtime.session import SessionSettings, load_runtime
 
     load_runtime()
-    return LoadedModels(settings)
+    token, limit = settings.hub_token, settings.memory_limit
+    store = ModelStore(
+        settings.cache_dir,
+        hub=lambda: Hub(settings.hub_endpoint, None if token is None else token.reveal()),
+        precision=settings.precision,
+    )
+    engine = EngineSettings(
+        session=SessionSettings(
+            device=settings.device,
+            threads=settings.threads,
+            spinning=settings.spinning,
+            memory_limit=None if limit is None else parse_size(limit),
+        ),
+        max_context=settings.max_context,
+        max_output=settings.max_output,
+        slots=settings.slots,
+        max_queue=settings.max_queue,
+        queue_timeout=settings.queue_timeout,
+        precision=settings.precision,
+        sampling=attrs.asdict(settings.sampling, filter=lambda _, value: value is not None),
+    )
+    return LoadedModels(store, engine, keep_alive=settings.keep_alive, offline=settings.offline)
 
 
 def _where(body: Mapping[str, Any]) -> Where:

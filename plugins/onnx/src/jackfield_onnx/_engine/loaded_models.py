@@ -13,12 +13,10 @@ import attrs
 
 from jackfield.progress import report
 from jackfield_onnx._files.catalogue import known_entry
-from jackfield_onnx._files.hub import Hub
 from jackfield_onnx._files.store import ModelStore
 from jackfield_onnx._local_errors import EngineClosedError, PreparationError
 from jackfield_onnx._runtime.cuda import offered
-from jackfield_onnx._runtime.session import SessionSettings, load_runtime
-from jackfield_onnx._settings import OnnxSettings, as_bytes
+from jackfield_onnx._runtime.session import load_runtime
 
 from .embedder import Embedder
 from .engine import Engine, EngineSettings
@@ -65,25 +63,25 @@ class LoadedModels:
     Belongs to one event loop.
 
     Args:
-        settings: The connection's.
+        store: The model cache.
+        settings: Of chat models; sessions, queues and precision are the same for all other kinds.
+        keep_alive: Seconds after its last use that a model stays in memory; None keeps it.
+        offline: Fetch nothing; a model that is not in the cache is an error.
     """
 
-    def __init__(self, settings: OnnxSettings) -> None:
+    def __init__(
+        self,
+        store: ModelStore,
+        settings: EngineSettings,
+        *,
+        keep_alive: float | None = None,
+        offline: bool = False,
+    ) -> None:
+        self.store = store
         self._settings = settings
-        limit = settings.memory_limit
-        self._limit = None if limit is None else as_bytes(limit)
-        self._session = SessionSettings(
-            device=settings.device,
-            threads=settings.threads,
-            spinning=settings.spinning,
-            memory_limit=self._limit,
-        )
+        self._keep_alive = keep_alive
+        self._offline = offline
         self._work = WorkSettings(max_queue=settings.max_queue, queue_timeout=settings.queue_timeout)
-        self.store = ModelStore(
-            settings.cache_dir,
-            hub=lambda: Hub(settings.hub_endpoint, _token(settings)),
-            precision=settings.precision,
-        )
         self._loaded: dict[_Key, _Model] = {}
         self._flights: dict[_Key, _Flight] = {}
         self._users: Counter[int] = Counter()
@@ -100,22 +98,13 @@ class LoadedModels:
         Raises:
             LocalModelError: It cannot be had.
         """
-        declared = self._settings
-        settings = EngineSettings(
-            session=self._session,
-            max_context=declared.max_context,
-            max_output=declared.max_output,
-            slots=declared.slots,
-            max_queue=declared.max_queue,
-            queue_timeout=declared.queue_timeout,
-            precision=declared.precision,
-            template=None if chat_template is None else _declared(chat_template),
-            sampling=attrs.asdict(declared.sampling, filter=lambda _, value: value is not None),
-        )
+        settings = self._settings
+        if chat_template is not None:
+            settings = attrs.evolve(settings, template=_declared(chat_template))
 
         async def load(place: Path) -> Engine:
             await self._demand_room(
-                lambda: estimate_decoder(place, declared.precision, declared.max_context, declared.slots),
+                lambda: estimate_decoder(place, settings.precision, settings.max_context, settings.slots),
                 where,
             )
             return await Engine.load(place, settings)
@@ -128,7 +117,9 @@ class LoadedModels:
         async def load(place: Path) -> Embedder:
             precision = self._settings.precision
             await self._demand_room(lambda: estimate_other(place, "embedding", precision), where)
-            return await Embedder.load(place, self._session, precision=precision, settings=self._work)
+            return await Embedder.load(
+                place, self._settings.session, precision=precision, settings=self._work
+            )
 
         return await self._get(Embedder, where, load)
 
@@ -138,7 +129,9 @@ class LoadedModels:
         async def load(place: Path) -> Reranker:
             precision = self._settings.precision
             await self._demand_room(lambda: estimate_other(place, "rerank", precision), where)
-            return await Reranker.load(place, self._session, precision=precision, settings=self._work)
+            return await Reranker.load(
+                place, self._settings.session, precision=precision, settings=self._work
+            )
 
         return await self._get(Reranker, where, load)
 
@@ -147,7 +140,7 @@ class LoadedModels:
 
         async def load(place: Path) -> Summarizer:
             await self._demand_room(lambda: estimate_other(place, "summarization", "auto"), where)
-            return await Summarizer.load(place, self._session, settings=self._work)
+            return await Summarizer.load(place, self._settings.session, settings=self._work)
 
         return await self._get(Summarizer, where, load)
 
@@ -179,7 +172,7 @@ class LoadedModels:
 
     def _touch(self, model: _Model) -> None:
         """Begin the time after which a model that nobody uses goes."""
-        seconds = self._settings.keep_alive
+        seconds = self._keep_alive
         if seconds is None or model not in self._loaded.values():
             return
         earlier = self._timers.pop(id(model), None)
@@ -256,25 +249,22 @@ class LoadedModels:
 
         def check() -> None:
             # What a GPU has left, only its runtime could say; there, the declared limit holds.
-            on_cpu = self._settings.device == "cpu" or not offered(load_runtime())
+            session = self._settings.session
+            on_cpu = session.device == "cpu" or not offered(load_runtime())
             available = available_memory() if on_cpu else None
-            demand_room(reckon(), where.model, self._limit, available)
+            demand_room(reckon(), where.model, session.memory_limit, available)
 
         await asyncio.to_thread(check)
 
     async def _place(self, where: Where) -> Path:
         model = where.model if where.hub is None else f"hub:{where.hub}@{where.revision or 'main'}"
-        if self._settings.offline and not await asyncio.to_thread(self.store.is_ready, model):
+        if self._offline and not await asyncio.to_thread(self.store.is_ready, model):
             raise PreparationError(
                 "the model is not in the cache, and this connection is declared offline",
                 f"{model} in {self.store.root}",
                 "Bring a prepared model with `jackfield onnx import`, or remove `offline` once.",
             )
         return await self.store.obtain(model, progress=report)
-
-
-def _token(settings: OnnxSettings) -> str | None:
-    return None if settings.hub_token is None else settings.hub_token.reveal()
 
 
 def _declared(folder: str) -> Path:
