@@ -27,8 +27,8 @@ from ._text.calls import CallParser
 from ._text.tools import FORMATS
 
 if TYPE_CHECKING:
-    from ._engine import engine as _engine
     from ._engine.embedder import Embeddings
+    from ._engine.engine import Step, Usage as EngineUsage
     from ._engine.reranker import Scores
 
 __all__ = ["AnswerDecoder"]
@@ -85,7 +85,7 @@ class AnswerDecoder:
             raise StreamInterruptedError("the engine's answer ended without its last step")
         return []
 
-    def _step(self, events: list[Event], step: _engine.Step, usage: _engine.Usage) -> None:
+    def _step(self, events: list[Event], step: Step, usage: EngineUsage) -> None:
         if self._calls is not None:
             events += self._calls.feed(step.text)
             if step.finish is not None:
@@ -116,7 +116,7 @@ class AnswerDecoder:
             events.append(RawEvent("truncated", list(found.truncated)))
 
 
-def _usage(usage: _engine.Usage) -> Usage:
+def _usage(usage: EngineUsage) -> Usage:
     return Usage(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.generated_tokens,

@@ -24,7 +24,32 @@
 Each says what happened, which thing it happened to, and what to do about it, as text and as attributes.
 """
 
+from __future__ import annotations
+
 from typing import ClassVar
+
+__all__ = [
+    "ContextOverflowError",
+    "ConverterMissingError",
+    "DamagedModelError",
+    "DeviceUnavailableError",
+    "DigestMismatchError",
+    "DownloadError",
+    "EngineClosedError",
+    "GenerationError",
+    "LocalModelError",
+    "MemoryExceededError",
+    "PreparationCancelledError",
+    "PreparationError",
+    "QueueFullError",
+    "QueueTimeoutError",
+    "RequestError",
+    "RuntimeConflictError",
+    "RuntimeMissingError",
+    "TextTooLongError",
+    "UnknownModelError",
+    "UnsupportedModelError",
+]
 
 
 class LocalModelError(Exception):

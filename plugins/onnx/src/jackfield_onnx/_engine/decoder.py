@@ -4,6 +4,8 @@ Rows are the answers that are being made. One more may be under way to them: its
 then it joins. Two kinds of graph stand behind one interface; which it is, `_layouts` finds out.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -13,7 +15,7 @@ import numpy.typing as npt
 
 from jackfield_onnx._files.layouts import DecoderFolder
 from jackfield_onnx._local_errors import UnsupportedModelError
-from jackfield_onnx._runtime import cuda as _cuda
+from jackfield_onnx._runtime import cuda
 from jackfield_onnx._runtime.session import (
     Binding,
     OpenedSession,
@@ -25,6 +27,8 @@ from jackfield_onnx._runtime.session import (
     open_session,
 )
 from jackfield_onnx._text.sampling import Floats
+
+__all__ = ["Buffer", "ConcatDecoder", "Decoder", "DecoderGraph", "SharedDecoder", "open_decoder"]
 
 _Integers = npt.NDArray[np.int64]
 
@@ -97,15 +101,15 @@ def open_decoder(
     """
     name, on_cpu = found.description.name, attrs.evolve(session, device="cpu")
     if found.cpu_only:
-        wants_cuda = session.device != "cpu" and (session.device != "auto" or _cuda.offered(load_runtime()))
+        wants_cuda = session.device != "cpu" and (session.device != "auto" or cuda.offered(load_runtime()))
         if wants_cuda:
-            _cuda.not_for_cuda(session.device, name, "its graph was written for the CPU")
+            cuda.not_for_cuda(session.device, name, "its graph was written for the CPU")
         session = on_cpu
     graph = DecoderGraph(open_session(found.graph, session), found)
     if found.attention == "concat":
         return ConcatDecoder(graph, slots), graph.device
     if graph.device != "cpu" and graph.kv_type != np.float16:
-        _cuda.not_for_cuda(session.device, name, "its fused attention keeps keys and values in float32")
+        cuda.not_for_cuda(session.device, name, "its fused attention keeps keys and values in float32")
         graph = DecoderGraph(open_session(found.graph, on_cpu), found)
     return SharedDecoder(graph, slots, context), graph.device
 
@@ -240,7 +244,7 @@ class SharedDecoder:
     def _allocator(graph: DecoderGraph) -> Callable[[Sequence[int], Any], Buffer]:
         if graph.device == "cpu":
             return _HostBuffer
-        return lambda shape, kind: _cuda.CudaBuffer(load_runtime(), graph.device, shape, kind)
+        return lambda shape, kind: cuda.CudaBuffer(load_runtime(), graph.device, shape, kind)
 
     @property
     def slots(self) -> int:

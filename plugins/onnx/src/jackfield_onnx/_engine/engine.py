@@ -1,5 +1,7 @@
 """A loaded chat or completion model, for asyncio programs: requests in, steps out."""
 
+from __future__ import annotations
+
 import asyncio
 import functools
 from collections.abc import Mapping, Sequence
@@ -10,7 +12,7 @@ from typing import Any, Self
 import attrs
 from tokenizers import Tokenizer
 
-from jackfield_onnx._files import folder as _folder
+from jackfield_onnx._files.folder import DecoderDescription, read_tokenizer
 from jackfield_onnx._files.layouts import DecoderFolder, read_decoder_folder
 from jackfield_onnx._local_errors import (
     ContextOverflowError,
@@ -27,6 +29,8 @@ from jackfield_onnx._text.template import ChatTemplate, PromptEncoder, StopScann
 from .decoder import open_decoder
 from .outbox import Mailbox
 from .scheduler import FinishReason, Job, JobStep, Scheduler
+
+__all__ = ["Engine", "EngineSettings", "GenerateRequest", "Generation", "Step", "TokenDetail", "Usage"]
 
 _DEFAULT_MAX_CONTEXT = 4096
 _SHARE_OF_OUTPUT = 4
@@ -106,7 +110,7 @@ class TokenDetail:
     token: int
     text: str
     logprob: float
-    top: tuple["TokenDetail", ...] = ()
+    top: tuple[TokenDetail, ...] = ()
 
 
 @attrs.define
@@ -153,7 +157,7 @@ class Generation:
     queue; leaving it, or cancelling the task that iterates, stops the model.
     """
 
-    def __init__(self, engine: "Engine", request: GenerateRequest) -> None:
+    def __init__(self, engine: Engine, request: GenerateRequest) -> None:
         self._engine = engine
         self._request = request
         self._job: Job | None = None
@@ -226,7 +230,7 @@ class Engine:
     def __init__(
         self,
         *,
-        description: _folder.DecoderDescription,
+        description: DecoderDescription,
         tokenizer: Tokenizer,
         template: ChatTemplate | None,
         scheduler: Scheduler,
@@ -258,7 +262,7 @@ class Engine:
         found = read_decoder_folder(folder, settings.precision)
         description = attrs.evolve(found.description, **settings.sampling)
         context = min(settings.max_context, description.context_length)
-        tokenizer = _folder.read_tokenizer(folder)
+        tokenizer = read_tokenizer(folder)
         template = _read_template(found, settings.template)
         decoder, device = open_decoder(found, settings.session, slots=settings.slots, context=context)
         return cls(

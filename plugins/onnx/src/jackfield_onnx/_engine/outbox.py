@@ -1,10 +1,14 @@
 """Take what the scheduler's thread makes to the event loops that wait for it, once a step for all of them."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import attrs
+
+__all__ = ["Mailbox", "Outbox"]
 
 
 @attrs.frozen(eq=False)

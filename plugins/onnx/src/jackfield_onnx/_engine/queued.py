@@ -9,7 +9,7 @@ from typing import Generic, Self, TypeVar
 
 from tokenizers import Tokenizer
 
-from jackfield_onnx._files import folder as _folder
+from jackfield_onnx._files.folder import read_tokenizer
 from jackfield_onnx._runtime.session import SessionSettings
 
 from .worker import Worker, WorkSettings
@@ -104,7 +104,7 @@ def read_uncut_tokenizer(folder: Path) -> Tokenizer:
     Raises:
         DamagedModelError: It is missing or malformed.
     """
-    tokenizer = _folder.read_tokenizer(folder)
+    tokenizer = read_tokenizer(folder)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

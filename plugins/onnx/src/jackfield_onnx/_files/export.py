@@ -4,6 +4,8 @@ optimum needs torch and transformers, a gigabyte in all, and versions of them th
 point at another environment's Python, and nothing of it is imported here.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
@@ -12,6 +14,8 @@ import tempfile
 from pathlib import Path
 
 from jackfield_onnx._local_errors import ConverterMissingError, DamagedModelError, PreparationError
+
+__all__ = ["export_folder"]
 
 _SHOWN_LINES = 15
 _INSTALL = 'python -m venv export && export/bin/pip install "jackfield-onnx[export]"'

@@ -1,5 +1,7 @@
 """What a prepared model folder says about itself: its `model.json`, read into values and checked."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +13,21 @@ from jackfield_onnx._local_errors import DamagedModelError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+__all__ = [
+    "DESCRIPTION_FILE",
+    "GRAPH_FILE",
+    "TEMPLATE_FILE",
+    "TOKENIZER_FILE",
+    "WEIGHTS_FILE",
+    "DecoderDescription",
+    "EncoderDescription",
+    "forgetful",
+    "read_decoder",
+    "read_encoder",
+    "read_tokenizer",
+    "write_description",
+]
 
 GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "model.onnx.data"
@@ -108,7 +125,7 @@ def read_encoder(folder: Path) -> EncoderDescription:
     return _read(folder, EncoderDescription, "encoder")
 
 
-def read_tokenizer(folder: Path) -> "Tokenizer":
+def read_tokenizer(folder: Path) -> Tokenizer:
     """Read a folder's tokenizer.
 
     Raises:
@@ -123,7 +140,7 @@ def read_tokenizer(folder: Path) -> "Tokenizer":
         raise DamagedModelError(f"the tokenizer cannot be read: {error}", str(path), _REMEDY) from error
 
 
-def forgetful(tokenizer: "Tokenizer") -> "Tokenizer":
+def forgetful(tokenizer: Tokenizer) -> Tokenizer:
     """Let a tokenizer keep no words that it has read.
 
     It would keep ten thousand in every thread that reads with it, about 5 MB, and they stay with the thread when the

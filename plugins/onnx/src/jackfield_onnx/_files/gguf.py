@@ -3,6 +3,8 @@
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3 differ only in byte order).
 """
 
+from __future__ import annotations
+
 import mmap
 import struct
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
+
+__all__ = ["Floats", "GgufFile", "TensorInfo"]
 
 Floats = npt.NDArray[np.float32]
 _Blocks = npt.NDArray[np.uint8]

@@ -5,6 +5,8 @@ Three makers of folders are understood: our own converter (`model.json`), onnxru
 maker says of names and sizes is compared with the graph itself when it is opened.
 """
 
+from __future__ import annotations
+
 import json
 import mmap
 from collections.abc import Iterable, Mapping
@@ -15,7 +17,9 @@ import attrs
 
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
 
-from . import folder as _folder
+from .folder import DESCRIPTION_FILE, GRAPH_FILE, TEMPLATE_FILE, DecoderDescription, read_decoder
+
+__all__ = ["CONFIG_FILE", "GENAI_FILE", "Attention", "DecoderFolder", "choose_graph", "read_decoder_folder"]
 
 Attention = Literal["shared", "concat"]
 
@@ -48,7 +52,7 @@ class DecoderFolder:
         cpu_only: The graph was written for the CPU.
     """
 
-    description: _folder.DecoderDescription
+    description: DecoderDescription
     graph: Path
     attention: Attention
     names: tuple[str, str, str, str] = (
@@ -73,7 +77,7 @@ def read_decoder_folder(folder: Path, precision: str = "auto") -> DecoderFolder:
         DamagedModelError: When something is missing or malformed.
         UnsupportedModelError: When it is a model that is not run here, or has no graph of that precision.
     """
-    if (folder / _folder.DESCRIPTION_FILE).exists():
+    if (folder / DESCRIPTION_FILE).exists():
         return _own(folder, precision)
     try:
         if (folder / GENAI_FILE).exists():
@@ -84,18 +88,18 @@ def read_decoder_folder(folder: Path, precision: str = "auto") -> DecoderFolder:
         raise _damaged(folder, f"its configuration cannot be read: {error!r}") from error
     raise _damaged(
         folder,
-        f"this is no model folder: it has none of {_folder.DESCRIPTION_FILE}, {GENAI_FILE}, {CONFIG_FILE}",
+        f"this is no model folder: it has none of {DESCRIPTION_FILE}, {GENAI_FILE}, {CONFIG_FILE}",
     )
 
 
 def _own(folder: Path, precision: str) -> DecoderFolder:
-    description = _folder.read_decoder(folder)
+    description = read_decoder(folder)
     if precision not in {"auto", description.precision}:
         raise _no_such_precision(folder, precision, [description.precision])
-    template = folder / _folder.TEMPLATE_FILE
+    template = folder / TEMPLATE_FILE
     return DecoderFolder(
         description=description,
-        graph=folder / _folder.GRAPH_FILE,
+        graph=folder / GRAPH_FILE,
         attention="shared",
         template=template.read_text(encoding="utf-8") if template.exists() else None,
         cpu_only=True,
@@ -114,7 +118,7 @@ def _genai(folder: Path, precision: str) -> DecoderFolder:
     greedy = not search.get("do_sample", True)
     graph = folder / decoder["filename"]
     return DecoderFolder(
-        description=_folder.DecoderDescription(
+        description=DecoderDescription(
             name=folder.name,
             layers=decoder["num_hidden_layers"],
             kv_heads=decoder["num_key_value_heads"],
@@ -154,7 +158,7 @@ def _optimum(folder: Path, precision: str) -> DecoderFolder:
     greedy = not generation.get("do_sample", False)
     graph, found = choose_graph(folder, precision)
     return DecoderFolder(
-        description=_folder.DecoderDescription(
+        description=DecoderDescription(
             name=folder.name,
             layers=config.get("num_hidden_layers") or config["n_layer"],
             kv_heads=config.get("num_key_value_heads") or heads,
@@ -217,7 +221,7 @@ def _attention(graph: Path) -> Attention:
 
 
 def _template(folder: Path) -> str | None:
-    path = folder / _folder.TEMPLATE_FILE
+    path = folder / TEMPLATE_FILE
     if path.exists():
         return path.read_text(encoding="utf-8")
     given = _tokenizer_config(folder).get("chat_template")

@@ -1,10 +1,14 @@
 """A lock between processes, held through a file and given back by the system when its holder dies."""
 
+from __future__ import annotations
+
 import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+__all__ = ["file_lock"]
 
 _POLL_SECONDS = 0.1
 

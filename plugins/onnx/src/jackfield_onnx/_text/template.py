@@ -1,5 +1,7 @@
 """Text on its way into a model and out of it: prompts from templates, characters from tokens, stop strings."""
 
+from __future__ import annotations
+
 import datetime as dt
 import functools
 import json
@@ -16,6 +18,8 @@ from tokenizers.decoders import DecodeStream
 
 from jackfield_onnx._files.folder import forgetful
 from jackfield_onnx._local_errors import RequestError
+
+__all__ = ["ChatTemplate", "PromptEncoder", "StopScanner", "TokenText", "Turn"]
 
 
 @attrs.frozen
