@@ -16,11 +16,10 @@ from jackfield import (
     hookimpl,
 )
 
-from ._decoder import AnswerDecoder
 from ._errors import error
 from ._listing import LISTING
-from ._models import capabilities
-from ._routes import PROVIDER, translate
+from ._models import PROVIDER, capabilities
+from ._routes import decoder, translate
 from ._settings import OnnxModelKeys, OnnxSettings
 from ._transport import OnnxTransport
 
@@ -64,7 +63,7 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 @hookimpl
 def jackfield_decoder(model: ModelRef) -> Decoder:
     """Give the decoder of whatever the engine answers."""
-    return AnswerDecoder(model.known_as)
+    return decoder(model)
 
 
 @hookimpl

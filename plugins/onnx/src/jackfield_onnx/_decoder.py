@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from ._engine.engine import Step, Usage as EngineUsage
     from ._engine.reranker import Scores
 
-__all__ = ["AnswerDecoder"]
+__all__ = ["ReplyDecoder"]
 
 
-class AnswerDecoder:
+class ReplyDecoder:
     """Turns the engine's objects into events.
 
     A frame's name says what it holds: `tools` how the calls in the answer are written (before any step), `step` a pair

@@ -10,8 +10,9 @@ from jackfield import Capabilities, Capability, Kind, Limits, ModelRef, Paramete
 from ._files.catalogue import CatalogueEntry, known_entry
 from ._settings import OnnxSettings
 
-__all__ = ["KINDS", "PARAMETERS", "capabilities"]
+__all__ = ["KINDS", "PARAMETERS", "PROVIDER", "begin_body", "capabilities"]
 
+PROVIDER: Final = "onnx"
 _ENGINE: Final = "engine of jackfield-onnx 0.1"
 _TABLE: Final = "catalogue of jackfield-onnx 0.1"
 
@@ -118,6 +119,12 @@ def capabilities(model: ModelRef) -> Capabilities:
         limits=_limits(entry, model.settings),
         source=_TABLE,
     )
+
+
+def begin_body(model: ModelRef, *names: str) -> dict[str, Any]:
+    """Begin a body: which model, and what its entry declares of it."""
+    declared = {name: model.declared.get(name) for name in ("folder", "hub", "revision", *names)}
+    return {"model": model.known_as, **{name: value for name, value in declared.items() if value is not None}}
 
 
 def _declared_kinds(declared: Mapping[str, Any]) -> frozenset[Kind]:

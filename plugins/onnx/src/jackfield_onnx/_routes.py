@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from jackfield import (
     UNSET,
@@ -11,6 +10,7 @@ from jackfield import (
     ChatRequest,
     CompletionRequest,
     CountRequest,
+    Decoder,
     EmbedRequest,
     ModelRef,
     ParameterWriter,
@@ -23,26 +23,12 @@ from jackfield import (
     unserved,
 )
 
-from ._messages import written_messages, written_tool
+from ._chat import translate_text
+from ._decoder import ReplyDecoder
+from ._models import PROVIDER, begin_body
 
-__all__ = ["PROVIDER", "translate"]
+__all__ = ["decoder", "translate"]
 
-PROVIDER: Final = "onnx"
-
-_OPTIONS: Final = (
-    "max_tokens", "temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "logprobs",
-    "top_logprobs",
-)  # fmt: skip
-
-# Values of options that ask for what the engine does anyway.
-_NO_WISH: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "tools": lambda tools: tools == (),
-    "reasoning": lambda reasoning: getattr(reasoning, "effort", None) == "none",
-}
-_WITHOUT_TOOLS: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "tool_choice": lambda choice: choice in {"auto", "none"},
-    "parallel_tool_calls": lambda parallel: isinstance(parallel, bool),
-}
 _LIKELIEST: Final = "a summarization model writes its likeliest text, and has no such option"
 
 
@@ -65,22 +51,21 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
             )
         return _summary(model, request, capabilities)
     if isinstance(request, CompletionRequest):
-        return _text(model, request, capabilities, "completion")
+        return translate_text(model, request, capabilities, "completion")
     if isinstance(request, ChatRequest):
-        return _text(model, request, capabilities, "chat")
+        return translate_text(model, request, capabilities, "chat")
     if isinstance(request, CountRequest):
-        return _text(model, request, capabilities, "count")
+        return translate_text(model, request, capabilities, "count")
     raise unserved("the engine", request)
 
 
-def _body(model: ModelRef, *names: str) -> dict[str, Any]:
-    """Begin a body: which model, and what its entry declares of it."""
-    declared = {name: model.declared.get(name) for name in ("folder", "hub", "revision", *names)}
-    return {"model": model.known_as, **{name: value for name, value in declared.items() if value is not None}}
+def decoder(model: ModelRef) -> Decoder:
+    """Return the decoder of every reply: a frame's name says what it holds."""
+    return ReplyDecoder(model.known_as)
 
 
 def _embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
-    body = _body(model, "dimension_choices")
+    body = begin_body(model, "dimension_choices")
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
     body["input"] = list(request.inputs)
     for name in ("truncate", "dimensions", "input_type"):
@@ -90,7 +75,7 @@ def _embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilitie
 
 
 def _rerank(model: ModelRef, request: RerankRequest, capabilities: Capabilities) -> Translation:
-    body = _body(model)
+    body = begin_body(model)
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
     body["query"], body["documents"] = request.query, list(request.documents)
     for name in ("top_n", "truncate"):
@@ -101,7 +86,7 @@ def _rerank(model: ModelRef, request: RerankRequest, capabilities: Capabilities)
 
 def _summary(model: ModelRef, request: SummarizeRequest, capabilities: Capabilities) -> Translation:
     options = request.options
-    body = _body(model)
+    body = begin_body(model)
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
     body["text"] = request.text
     writer.put("max_tokens")
@@ -111,69 +96,3 @@ def _summary(model: ModelRef, request: SummarizeRequest, capabilities: Capabilit
             writer.refuse(name, _LIKELIEST, value)
     writer.merge_extra(options.extra, PROVIDER)
     return Translation(Wire("summarization", body, stream=request.stream), writer.finish())
-
-
-def _text(
-    model: ModelRef,
-    request: ChatRequest | CompletionRequest | CountRequest,
-    capabilities: Capabilities,
-    call: str,
-) -> Translation:
-    options = request.options
-    body = _body(model, "chat_template", "tool_format")
-    given = options.given()
-    tests = _NO_WISH if given.get("tools") else {**_NO_WISH, **_WITHOUT_TOOLS}
-    no_wishes = {name: given.pop(name) for name, test in tests.items() if name in given and test(given[name])}
-    writer = ParameterWriter(given, capabilities, options.unsupported, body, model=model.id)
-    if isinstance(request, CompletionRequest):
-        body["prompt"] = request.prompt
-        _refuse_in_text(writer)
-    else:
-        tools = not capabilities.lacks("tools")
-        messages = list(written_messages(request.messages, writer, tools=tools))
-        system = writer.take("system")
-        if system is not UNSET:
-            messages.insert(0, {"role": "system", "content": system})
-            writer.note("system", "renamed", wire="messages", value=system)
-        body["messages"] = messages
-        _tools(writer)
-    for name in _OPTIONS:
-        writer.put(name)
-    writer.put("response_format", convert=lambda form: form if isinstance(form, str) else dict(form))
-    writer.put("stop", convert=list)
-    writer.put("logit_bias", convert=lambda bias: {str(token): value for token, value in bias.items()})
-    writer.put("n")
-    for name, value in no_wishes.items():
-        writer.drop(name, "it asks for nothing, and the model does nothing else", value)
-    writer.merge_extra(options.extra, PROVIDER)
-    return Translation(Wire(call, body, stream=request.stream), writer.finish())
-
-
-def _refuse_in_text(writer: ParameterWriter) -> None:
-    for name, why in (
-        ("system", "a text to be continued has no system prompt; write it into the text"),
-        ("tools", "a text to be continued offers no tools"),
-        ("tool_choice", "a text to be continued offers no tools"),
-        ("parallel_tool_calls", "a text to be continued offers no tools"),
-    ):
-        value = writer.take(name)
-        if value is not UNSET:
-            writer.refuse(name, why, value)
-
-
-def _tools(writer: ParameterWriter) -> None:
-    tools = writer.take("tools")
-    choice = writer.take("tool_choice")
-    parallel = writer.take("parallel_tool_calls")
-    if tools is UNSET:
-        return
-    if choice == "none":
-        for name, value in (("tools", tools), ("tool_choice", choice)):
-            writer.drop(name, 'tool_choice is "none", so the model is shown no tools', value)
-        return
-    writer.write("tools", "tools", [written_tool(tool, at, writer) for at, tool in enumerate(tools)])
-    if choice is not UNSET:
-        named = choice in {"auto", "required"}
-        writer.write("tool_choice", "tool_choice", choice if named else {"function": {"name": choice}})
-    if parallel is not UNSET:
-        writer.write("parallel_tool_calls", "parallel_tool_calls", parallel)

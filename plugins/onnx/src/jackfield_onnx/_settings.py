@@ -13,7 +13,7 @@ from jackfield import ModelEntry, Secret, secret
 
 from ._files.catalogue import CATALOGUE, known_entry
 
-__all__ = ["OnnxModelKeys", "OnnxSettings", "SamplingKeys", "parse_size"]
+__all__ = ["OnnxModelKeys", "OnnxSettings", "Precision", "SamplingKeys", "parse_size"]
 
 Precision = Literal["auto", "fp32", "fp16", "int8", "int4"]
 

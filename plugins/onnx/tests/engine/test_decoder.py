@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from onnx_graphs import reference_logits, write_genai_folder, write_optimum_folder
 
-from jackfield_onnx._engine.decoder import ConcatDecoder, SharedDecoder, open_decoder
+from jackfield_onnx._engine.concat_decoder import ConcatDecoder
+from jackfield_onnx._engine.decoder import open_decoder
+from jackfield_onnx._engine.shared_decoder import SharedDecoder
 from jackfield_onnx._files.convert import convert_gguf
 from jackfield_onnx._files.folder import read_tokenizer
 from jackfield_onnx._files.layouts import read_decoder_folder

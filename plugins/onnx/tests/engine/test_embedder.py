@@ -3,7 +3,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from jackfield_onnx._engine.embedder import Embedder, mean_pool, normalise
+from jackfield_onnx._engine.embedder import Embedder
+from jackfield_onnx._engine.pooling import mean_pool, normalise
 from jackfield_onnx._local_errors import EngineClosedError, GenerationError, RequestError, TextTooLongError
 from jackfield_onnx._runtime.session import SessionSettings
 

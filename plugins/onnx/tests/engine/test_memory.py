@@ -19,7 +19,8 @@ from jackfield_onnx._engine.memory import (
 )
 from jackfield_onnx._files.folder import read_tokenizer
 from jackfield_onnx._local_errors import MemoryExceededError
-from jackfield_onnx._text.template import ChatTemplate, PromptEncoder, Turn
+from jackfield_onnx._text.prompts import PromptEncoder
+from jackfield_onnx._text.template import ChatTemplate, Turn
 
 
 def test_weights_and_conversations_of_a_chat_model(tiny_folder):

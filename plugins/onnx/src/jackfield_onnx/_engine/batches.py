@@ -12,7 +12,16 @@ import numpy.typing as npt
 from jackfield_onnx._local_errors import RequestError, TextTooLongError, UnsupportedModelError
 from jackfield_onnx._runtime.session import RunOptions, Session
 
-__all__ = ["Piece", "Truncate", "batches", "cut_pair", "cut_text", "demand_inputs", "run_batch"]
+__all__ = [
+    "Piece",
+    "Truncate",
+    "batches",
+    "cut_pair",
+    "cut_text",
+    "demand_inputs",
+    "demand_truncate",
+    "run_batch",
+]
 
 Truncate = Literal["error", "start", "end"]
 

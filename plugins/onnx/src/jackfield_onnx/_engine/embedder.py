@@ -26,11 +26,11 @@ from .batches import (
     demand_truncate,
     run_batch,
 )
-from .pooling import mean_pool, normalise, pool
+from .pooling import normalise, pool
 from .queued import QueuedModel, read_uncut_tokenizer
 from .worker import WorkSettings
 
-__all__ = ["Embedder", "Embeddings", "Truncate", "mean_pool", "normalise"]
+__all__ = ["Embedder", "Embeddings"]
 
 _POOLED: Final = "sentence_embedding"
 _HIDDEN: Final = ("last_hidden_state", "token_embeddings")

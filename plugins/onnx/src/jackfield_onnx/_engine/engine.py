@@ -22,9 +22,11 @@ from jackfield_onnx._local_errors import (
 )
 from jackfield_onnx._runtime.session import SessionSettings, new_run_options
 from jackfield_onnx._text.constraint import TokenConstraint
+from jackfield_onnx._text.detokenizer import StopScanner, TokenText
 from jackfield_onnx._text.grammar import Grammars
+from jackfield_onnx._text.prompts import PromptEncoder
 from jackfield_onnx._text.sampling import Choice, Sampler, Sampling
-from jackfield_onnx._text.template import ChatTemplate, PromptEncoder, StopScanner, TokenText, Turn
+from jackfield_onnx._text.template import ChatTemplate, Turn
 
 from .decoder import open_decoder
 from .outbox import Mailbox

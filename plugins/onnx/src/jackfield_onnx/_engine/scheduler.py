@@ -24,8 +24,8 @@ from jackfield_onnx._local_errors import (
     QueueTimeoutError,
 )
 from jackfield_onnx._runtime.session import RunOptions, new_run_options
+from jackfield_onnx._text.detokenizer import StopScanner, TokenText
 from jackfield_onnx._text.sampling import Choice, Floats, Sampler
-from jackfield_onnx._text.template import StopScanner, TokenText
 
 from .decoder import Decoder
 from .outbox import Mailbox, Outbox

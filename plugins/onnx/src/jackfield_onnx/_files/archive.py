@@ -17,7 +17,7 @@ from jackfield_onnx._local_errors import DamagedModelError, DigestMismatchError
 
 from .hub import is_safe_path
 
-__all__ = ["MANIFEST", "Manifest", "read_archive", "read_manifest", "write_archive"]
+__all__ = ["MANIFEST", "Manifest", "Told", "read_archive", "read_manifest", "write_archive"]
 
 MANIFEST: Final = "jackfield-model.json"
 _FORMAT: Final = 1

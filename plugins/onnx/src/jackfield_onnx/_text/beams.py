@@ -11,7 +11,7 @@ import numpy as np
 
 from .sampling import Floats, log_softmax, most_likely
 
-__all__ = ["BeamSettings", "search"]
+__all__ = ["BeamSettings", "Step", "search"]
 
 Step: TypeAlias = Callable[[Sequence[int], Sequence[int]], Floats]
 """Gets each row's last token and the row that it goes on from; gives logits [rows, vocabulary]."""

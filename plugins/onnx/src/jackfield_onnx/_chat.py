@@ -1,0 +1,112 @@
+"""Translate chat, completion and count requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jackfield import (
+    UNSET,
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    ModelRef,
+    ParameterWriter,
+    Translation,
+    Wire,
+)
+
+from ._messages import written_messages, written_tool
+from ._models import PROVIDER, begin_body
+
+__all__ = ["translate_text"]
+
+_OPTIONS: Final = (
+    "max_tokens", "temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "logprobs",
+    "top_logprobs",
+)  # fmt: skip
+
+# Values of options that ask for what the engine does anyway.
+_NO_WISH: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "tools": lambda tools: tools == (),
+    "reasoning": lambda reasoning: getattr(reasoning, "effort", None) == "none",
+}
+_WITHOUT_TOOLS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "tool_choice": lambda choice: choice in {"auto", "none"},
+    "parallel_tool_calls": lambda parallel: isinstance(parallel, bool),
+}
+
+
+def translate_text(
+    model: ModelRef,
+    request: ChatRequest | CompletionRequest | CountRequest,
+    capabilities: Capabilities,
+    call: str,
+) -> Translation:
+    """Translate a request whose reply is text, or the count of its tokens.
+
+    Args:
+        model: The target.
+        request: What was asked for.
+        capabilities: What the model is known to support.
+        call: The wire's path: `chat`, `completion` or `count`.
+    """
+    options = request.options
+    body = begin_body(model, "chat_template", "tool_format")
+    given = options.given()
+    tests = _NO_WISH if given.get("tools") else {**_NO_WISH, **_WITHOUT_TOOLS}
+    no_wishes = {name: given.pop(name) for name, test in tests.items() if name in given and test(given[name])}
+    writer = ParameterWriter(given, capabilities, options.unsupported, body, model=model.id)
+    if isinstance(request, CompletionRequest):
+        body["prompt"] = request.prompt
+        _refuse_in_text(writer)
+    else:
+        tools = not capabilities.lacks("tools")
+        messages = list(written_messages(request.messages, writer, tools=tools))
+        system = writer.take("system")
+        if system is not UNSET:
+            messages.insert(0, {"role": "system", "content": system})
+            writer.note("system", "renamed", wire="messages", value=system)
+        body["messages"] = messages
+        _tools(writer)
+    for name in _OPTIONS:
+        writer.put(name)
+    writer.put("response_format", convert=lambda form: form if isinstance(form, str) else dict(form))
+    writer.put("stop", convert=list)
+    writer.put("logit_bias", convert=lambda bias: {str(token): value for token, value in bias.items()})
+    writer.put("n")
+    for name, value in no_wishes.items():
+        writer.drop(name, "it asks for nothing, and the model does nothing else", value)
+    writer.merge_extra(options.extra, PROVIDER)
+    return Translation(Wire(call, body, stream=request.stream), writer.finish())
+
+
+def _refuse_in_text(writer: ParameterWriter) -> None:
+    for name, why in (
+        ("system", "a text to be continued has no system prompt; write it into the text"),
+        ("tools", "a text to be continued offers no tools"),
+        ("tool_choice", "a text to be continued offers no tools"),
+        ("parallel_tool_calls", "a text to be continued offers no tools"),
+    ):
+        value = writer.take(name)
+        if value is not UNSET:
+            writer.refuse(name, why, value)
+
+
+def _tools(writer: ParameterWriter) -> None:
+    tools = writer.take("tools")
+    choice = writer.take("tool_choice")
+    parallel = writer.take("parallel_tool_calls")
+    if tools is UNSET:
+        return
+    if choice == "none":
+        for name, value in (("tools", tools), ("tool_choice", choice)):
+            writer.drop(name, 'tool_choice is "none", so the model is shown no tools', value)
+        return
+    writer.write("tools", "tools", [written_tool(tool, at, writer) for at, tool in enumerate(tools)])
+    if choice is not UNSET:
+        named = choice in {"auto", "required"}
+        writer.write("tool_choice", "tool_choice", choice if named else {"function": {"name": choice}})
+    if parallel is not UNSET:
+        writer.write("parallel_tool_calls", "parallel_tool_calls", parallel)

@@ -1,0 +1,137 @@
+"""A decoder whose graph returns past and new keys and values as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jackfield_onnx._runtime.session import (
+    RunOptions,
+    give_memory_back,
+    load_runtime,
+)
+from jackfield_onnx._text.sampling import Floats
+
+from .graph import DecoderGraph, Integers, last_logits
+
+__all__ = ["ConcatDecoder"]
+
+
+class ConcatDecoder:
+    """A graph that gives back past and new keys and values as one, longer by a position each step.
+
+    They stay where the graph runs from step to step. Rows are of one length, so a shorter one is padded on its left,
+    masked, and told its own positions; when a row joins or leaves, all are copied once.
+
+    Args:
+        graph: The graph.
+        slots: Rows at once; one where the graph takes no positions, since it would then count the padding.
+    """
+
+    def __init__(self, graph: DecoderGraph, slots: int) -> None:
+        self._graph = graph
+        self._slots = slots if graph.with_positions else 1
+        self._kind, _, number = graph.device.partition(":")
+        self._number = int(number or 0)
+        self._room = graph.room(self._slots)
+        self._lengths: list[int] = []
+        self._values: list[Any] = []
+        self._begun: list[Any] = []
+        self._begun_length = 0
+
+    @property
+    def slots(self) -> int:
+        return self._slots
+
+    def begin(self) -> None:
+        empty = np.zeros((1, self._graph.heads, 0, self._graph.head_dim), self._graph.kv_type)
+        self._begun = [self._to_device(empty) for _ in self._graph.past]
+        self._begun_length = 0
+
+    def read(self, tokens: Sequence[int], options: RunOptions) -> Floats:
+        logits, self._begun = self._run(
+            np.array([tokens], np.int64), [self._begun_length], self._begun, options
+        )
+        self._begun_length += len(tokens)
+        row: Floats = logits[0]
+        return row
+
+    def join(self) -> None:
+        if self._lengths:
+            longest = max(*self._lengths, self._begun_length)
+            self._values = [
+                self._to_device(np.concatenate([_fitted(rows, longest), _fitted(begun, longest)]))
+                for rows, begun in zip(map(_to_host, self._values), map(_to_host, self._begun), strict=True)
+            ]
+        else:
+            self._values = self._begun
+        self._lengths.append(self._begun_length)
+        self.drop()
+
+    def drop(self) -> None:
+        self._begun = []
+
+    def step(self, tokens: Sequence[int], options: RunOptions) -> Floats:
+        ids = np.array(tokens, np.int64)[:, None]
+        logits, self._values = self._run(ids, self._lengths, self._values, options)
+        self._lengths = [length + 1 for length in self._lengths]
+        return logits
+
+    def leave(self, row: int) -> None:
+        order = list(range(len(self._lengths)))
+        order[row] = order[-1]
+        order.pop()
+        self._lengths = [self._lengths[at] for at in order]
+        if not order:
+            self._values = []
+            return
+        longest = max(self._lengths)
+        self._values = [
+            self._to_device(np.ascontiguousarray(_fitted(_to_host(value)[order], longest)))
+            for value in self._values
+        ]
+
+    def release(self) -> None:
+        self._values, self._begun = [], []
+        del self._graph
+        give_memory_back()
+
+    def _run(
+        self, ids: Integers, lengths: Sequence[int], values: Sequence[Any], options: RunOptions
+    ) -> tuple[Floats, list[Any]]:
+        rows, tokens = ids.shape
+        before = np.array(lengths, np.int64)
+        width = int(before.max()) + tokens
+        mask = np.arange(width) >= (width - tokens - before)[:, None]
+        binding = self._graph.session.io_binding()
+        held = self._graph.bind_plain(
+            binding, ids, mask.astype(np.int64), before[:, None] + np.arange(tokens)
+        )
+        for name, value in zip(self._graph.past, values, strict=True):
+            binding.bind_ortvalue_input(name, value)
+        for name in self._graph.present:
+            binding.bind_output(name, self._kind, self._number)
+        target = self._graph.bind_logits(binding, self._room, rows, tokens)
+        self._graph.session.run_with_iobinding(binding, options)
+        del held
+        # In the order in which they were bound; the logits come last.
+        return last_logits(target), binding.get_outputs()[: len(self._graph.present)]
+
+    def _to_device(self, array: npt.NDArray[Any]) -> Any:
+        return load_runtime().OrtValue.ortvalue_from_numpy(array, self._kind, self._number)
+
+
+def _to_host(value: Any) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = value.numpy()
+    return array
+
+
+def _fitted(values: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    """Cut rows [rows, heads, length, head] on their left, or pad them there."""
+    missing = length - values.shape[2]
+    if missing <= 0:
+        return values[:, :, -missing:]
+    return np.pad(values, ((0, 0), (0, 0), (missing, 0), (0, 0)))
