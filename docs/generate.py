@@ -270,7 +270,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "events": ("events",),
         "cost": ("cost",),
         "configuration": ("config", "policies", "secrets"),
-        "middlewares": ("middleware", "replay", "calls"),
+        "middlewares": ("middleware", "replay", "calls", "fingerprint"),
         "the contract": ("contract", "contracts", "hookspecs", "registry"),
         "models": ("capabilities",),
         "requests": ("requests", "parameters", "unserved"),

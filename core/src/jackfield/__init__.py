@@ -127,6 +127,9 @@ if TYPE_CHECKING:
         ToolCallStart,
         UsageUpdate,
     )
+    from ._fingerprint import (
+        Fingerprint,
+    )
     from ._hookspecs import (
         hookimpl,
     )
@@ -259,6 +262,7 @@ _MODULE_BY_NAME = {
     "FailureInStream": "_contract",
     "FEATURES": "_capabilities",
     "find_model": "_config",
+    "Fingerprint": "_fingerprint",
     "Finish": "_events",
     "FinishReason": "_events",
     "Frame": "_wire",
@@ -412,6 +416,7 @@ __all__ = [
     "Exchange",
     "Failure",
     "FailureInStream",
+    "Fingerprint",
     "Finish",
     "FinishReason",
     "Frame",

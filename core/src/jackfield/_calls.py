@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -13,6 +13,9 @@ from ._replies import Attempt, Replay
 from ._requests import Request
 from ._usage import Usage
 from ._value import Value
+
+if TYPE_CHECKING:
+    from ._fingerprint import Fingerprint
 
 __all__ = ["Call", "Outcome", "Timings"]
 
@@ -33,6 +36,8 @@ class Call(Value):
         stream: The caller reads a stream.
         metadata: For middlewares, to talk to each other.
         earlier: Attempts that failed on other targets of the alias before this one was tried.
+        fingerprint: Tells apart the services, identities and configurations that a call of this connection may go to;
+            None for a call that no mesh made.
     """
 
     id: str
@@ -45,6 +50,7 @@ class Call(Value):
     stream: bool = False
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     earlier: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
+    fingerprint: Fingerprint | None = attrs.field(default=None, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -57,6 +57,7 @@ class ConnectionConfig(Value):
         provider: Its provider, bound; None if `failure` says why not.
         provider_id: The provider's id.
         settings: The plugin's settings object, secrets unresolved; None if it failed.
+        identity: Kind and settings of the `[credentials.NAME]` that it names; None if it names none.
         models: The allow-list; None allows all.
         timeout: Seconds per phase.
         retry: When to try again.
@@ -74,6 +75,7 @@ class ConnectionConfig(Value):
     provider: Provider | None = None
     provider_id: str
     settings: Any = attrs.field(default=None, repr=False)
+    identity: Any = attrs.field(default=None, repr=False)
     models: tuple[ModelEntry, ...] | None = None
     timeout: TimeoutPolicy = attrs.field(factory=TimeoutPolicy)
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
@@ -244,7 +246,8 @@ class _Loader:
                 f"is missing; {provider.info.id} calls models by your own names: write "
                 'models = [{ id = "name", underlying = "model" }]',
             )
-        config = attrs.evolve(config, provider=provider, settings=settings)
+        identity = self.credentials.declared(table.get("credentials"))
+        config = attrs.evolve(config, provider=provider, settings=settings, identity=identity)
         if models is not None and settings is not None:
             models = tuple(
                 self._checked_entry(config, provider, entry, f"{where}.models[{entry.id}]")

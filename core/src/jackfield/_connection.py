@@ -19,6 +19,7 @@ from ._errors import (
     ModelNotAllowedError,
     PluginError,
 )
+from ._fingerprint import Fingerprint
 from ._pricing import Pricing
 from ._secrets import Secret
 from ._suggest import a_or_an, closest
@@ -28,6 +29,7 @@ from ._wire import Headers
 
 if TYPE_CHECKING:
     from ._config import ConnectionConfig, ModelEntry
+    from ._fingerprint import Layer
     from ._pricefile import PriceTable
     from ._registry import Provider, Registry
 
@@ -46,8 +48,15 @@ class Target(Value):
 class Connection:
     """What a declared connection becomes inside an entered mesh."""
 
-    def __init__(self, config: ConnectionConfig, registry: Registry, prices: PriceTable | None) -> None:
+    def __init__(
+        self,
+        config: ConnectionConfig,
+        registry: Registry,
+        prices: PriceTable | None,
+        layers: Sequence[Layer] = (),
+    ) -> None:
         self.config = config
+        self.fingerprint = Fingerprint(config, registry, layers)
         self.name = config.name
         self._registry = registry
         self._prices = prices

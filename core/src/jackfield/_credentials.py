@@ -22,6 +22,7 @@ __all__ = ["Credentials", "read_credentials"]
 @attrs.frozen(eq=False, repr=False)
 class _Identity(Value):
     kind: str
+    settings: Any = attrs.field(default=None, repr=False)
     made: Any = attrs.field(default=None, repr=False)
     failure: PluginError | None = None
 
@@ -57,6 +58,11 @@ class Credentials(Value):
         if identity.failure is not None:
             raise identity.failure
         return identity.made
+
+    def declared(self, value: Any) -> Any:
+        """Return what the table of an identity says, with its kind; None for what no table declares."""
+        identity = self.by_name.get(value) if isinstance(value, str) else None
+        return None if identity is None else (identity.kind, identity.settings)
 
 
 def read_credentials(reader: Reader, table: Mapping[str, Any], registry: Registry) -> Credentials:
@@ -95,7 +101,7 @@ def _made(
     if settings is None:
         return None
     try:
-        return _Identity(name, kind.factory(settings))
+        return _Identity(name, settings, kind.factory(settings))
     except JackfieldError:
         raise
     except Exception as error:

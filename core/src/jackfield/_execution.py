@@ -21,6 +21,7 @@ from ._errors import (
     StreamInterruptedError,
 )
 from ._events import Event, UsageUpdate
+from ._extras import without_strangers_extra
 from ._fold import Folded, fold
 from ._options import UNSET
 from ._parameters import ParameterReport, Translation
@@ -128,9 +129,9 @@ class Execution:
     async def _begun(self, attempt: _Attempt) -> Answer:
         connection, call, target = self._connection, self.call, self._target
         try:
-            self._translation = translate(
-                connection.provider.translate, target.model, call.request, target.capabilities
-            )
+            provider = connection.provider
+            request = without_strangers_extra(call.request, provider.info)
+            self._translation = translate(provider.translate, target.model, request, target.capabilities)
             if connection.slots is not None:
                 await self._take_slot()
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from ._requests import EmbedRequest, Request, RerankRequest
 from ._suggest import closest
 
 if TYPE_CHECKING:
     from ._config import ConnectionConfig
+    from ._contract import ProviderInfo
     from ._registry import Registry
 
-__all__ = ["declared_faults", "extra_fault", "extra_ids"]
+__all__ = ["declared_faults", "extra_fault", "extra_ids", "without_strangers_extra"]
 
 _READING_MIDDLEWARES = ("cache",)
 """Ours that read `extra` as a provider does; a call may name one where it is not installed."""
@@ -65,6 +69,22 @@ def extra_fault(
         if not only_slips:
             return f': there is no provider {name!r}; write extra={{"{provider}": {{...}}}}'
     return None
+
+
+def without_strangers_extra(request: Request, info: ProviderInfo) -> Request:
+    """Return a request whose `extra` holds what is for a provider and those it is related to, and nothing else.
+
+    So nothing is sent that a middleware before it (a cache) must take for somebody else's.
+    """
+    extra = request.extra if isinstance(request, EmbedRequest | RerankRequest) else request.options.extra
+    if not extra:
+        return request
+    kept = {name: said for name, said in extra.items() if name == info.id or name in info.related}
+    if len(kept) == len(extra):
+        return request
+    if isinstance(request, EmbedRequest | RerankRequest):
+        return attrs.evolve(request, extra=kept)
+    return attrs.evolve(request, options=attrs.evolve(request.options, extra=kept))
 
 
 def _is_slip(name: str, known: frozenset[str]) -> bool:

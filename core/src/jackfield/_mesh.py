@@ -21,6 +21,7 @@ from ._connection import Connection
 from ._content import MessageLike
 from ._errors import ConfigurationError, JackfieldError, UnknownTargetError, UnsupportedError
 from ._execution import Execution
+from ._fingerprint import Layer
 from ._middleware import Handler, Middleware, chain
 from ._observers import observed, observed_stream
 from ._options import UnsupportedPolicy
@@ -112,7 +113,7 @@ class Mesh:
             await asyncio.to_thread(self._registry.load_extensions)  # some import an SDK
         await preload(self._config.connections.values())
         self._open = {
-            name: Connection(config, self._registry, self._config.prices)
+            name: Connection(config, self._registry, self._config.prices, self._layers(config))
             for name, config in self._config.connections.items()
         }
         self._entered = True
@@ -384,6 +385,7 @@ class Mesh:
             model=looked_up.model,
             request=request,
             stream=request.stream,
+            fingerprint=connection.fingerprint,
         )
         return call, timeout
 
@@ -441,6 +443,11 @@ class Mesh:
             raise ConfigurationError(
                 "use the mesh inside its block: `async with Mesh.from_config(...) as mesh:`"
             )
+
+    def _layers(self, config: ConnectionConfig) -> list[Layer]:
+        settings = self._config.middleware_settings
+        named = [Layer(self._built[name], name, settings.get(name)) for name in config.middlewares]
+        return [*map(Layer, self._middlewares), *named]
 
     def _has_middlewares(self, connection: Connection) -> bool:
         return bool(self._middlewares or connection.config.middlewares)

@@ -15,6 +15,7 @@ from ._content import Message, Text, ToolResult
 from ._contract import Bearer, CostContext, HttpAccess, Signer, StaticHeader
 from ._cost import Cost, compute_cost
 from ._errors import JackfieldError
+from ._extras import without_strangers_extra
 from ._options import UNSET
 from ._parameters import ParameterReport
 from ._replies import TokenCount
@@ -74,9 +75,9 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
         JackfieldError: What the call itself would raise before anything is sent.
     """
     try:
-        translation = translate(
-            connection.provider.translate, target.model, call.request, target.capabilities
-        )
+        provider = connection.provider
+        request = without_strangers_extra(call.request, provider.info)
+        translation = translate(provider.translate, target.model, request, target.capabilities)
     except JackfieldError as error:
         raise connection.filled(error, target.model.id)  # noqa: B904 -- the same error, filled
     wire: Wire = translation.wire

@@ -76,7 +76,7 @@ class ResponseCache:
     async def __call__(self, call: Call, proceed: Handler) -> Any:
         """Give the recorded answer to an equal call, or ask and record."""
         call, wishes = _without_wishes(call)
-        key = None if wishes.skip else self._key(call)
+        key = None if wishes.skip else await self._key(call)
         if key is None:
             return await proceed(call)
         if not wishes.refresh:
@@ -95,11 +95,12 @@ class ResponseCache:
             await asyncio.gather(*self._writes, return_exceptions=True)
         await self._store.aclose()
 
-    def _key(self, call: Call) -> str | None:
+    async def _key(self, call: Call) -> str | None:
         if isinstance(call.request, CountRequest) or call.kind not in self._settings.kinds:
             return None
         try:
-            return key_of(call, per_user=self._settings.per_user)
+            per_user, per_key = self._settings.per_user, self._settings.per_key
+            return await key_of(call, asked_by=self, per_user=per_user, per_key=per_key)
         except TypeError as error:
             logger.debug("call %s is not cached: %s", call.id, error)
             return None

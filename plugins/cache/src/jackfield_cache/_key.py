@@ -3,45 +3,60 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 
-from jackfield import UNSET, Call, EmbedRequest, Request, RerankRequest
+from jackfield import UNSET, Call, EmbedRequest, Middleware, Request, RerankRequest
 
 __all__ = ["VERSION", "canonical", "extra_of", "key_of"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Rises when equal calls get other keys, or records another form."""
+
+_HERE: Final = os.urandom(16).hex()
 
 # `cache` marks what a service shall keep for itself; `stream` is how the answer is read. Neither changes what is said.
 _NO_MATTER: Final = frozenset({"cache", "stream", "extra"})
 
 
-def key_of(call: Call, *, per_user: bool) -> str:
-    """Give the key of a call: a digest of all that the answer depends on.
+async def key_of(call: Call, *, asked_by: Middleware, per_user: bool, per_key: bool) -> str:
+    """Return the key of a call: a digest of all that the answer depends on.
 
-    Of `extra`, only what goes to the call's provider counts.
+    Who answers is in the connection's fingerprint. Of `extra`, what goes to other providers does not count.
+
+    Args:
+        call: The call.
+        asked_by: The cache; the middlewares behind it count.
+        per_user: `user` counts.
+        per_key: The keys, tokens and passwords of the connection count.
 
     Raises:
         TypeError: Something in the request has no canonical form.
     """
     import orjson
 
-    model, request = call.model, call.request
+    model, request, fingerprint = call.model, call.request, call.fingerprint
+    extra = extra_of(request)
+    if fingerprint is None:
+        # No mesh made the call, so nobody knows who answers it beyond this process.
+        answered_by: Any = [_HERE, canonical(model.settings), canonical(model.declared)]
+    else:
+        answered_by = await fingerprint.digest(model.id, inside=asked_by, secrets=per_key)
+        extra = fingerprint.relevant_extra(extra)
     said = {
         "version": VERSION,
         "kind": call.kind,
         "request": type(request).__name__,
         "connection": call.connection,
         "provider": call.provider,
-        "address": str(getattr(model.settings, "base_url", None)),
+        "answered by": answered_by,
         "model": model.id,
         "underlying": model.underlying,
-        "declared": canonical(model.declared),
         "asked": canonical(request),
-        "extra": canonical(extra_of(request).get(call.provider, {})),
+        "extra": canonical(extra),
     }
     if not per_user:
         _without_user(said["asked"])

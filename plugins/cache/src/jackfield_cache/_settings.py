@@ -31,6 +31,8 @@ class CacheSettings:
         kinds: The kinds of calls whose answers are kept.
         finish_reasons: Answers that ended otherwise are not kept.
         per_user: Calls that differ in `user` alone are not equal.
+        per_key: Calls under different keys, tokens or passwords are not equal. Without it, a file that is shared gives
+            everybody what one of them was answered.
     """
 
     path: Path | None = None
@@ -40,3 +42,4 @@ class CacheSettings:
     kinds: Kinds = ("chat", "completion", "summarization", "embedding", "rerank")
     finish_reasons: Reasons = ("stop", "tool_calls")
     per_user: bool = False
+    per_key: bool = True

@@ -68,7 +68,12 @@ def compatible(
     if capabilities is not None:
         dialect["capabilities"] = capabilities
     info = ProviderInfo(
-        id=id, title=title or id, settings=_settings(base_url, api_key_env), kinds=kinds, docs=docs
+        id=id,
+        title=title or id,
+        settings=_settings(base_url, api_key_env),
+        kinds=kinds,
+        related=tuple(dialect.get("also", ())),
+        docs=docs,
     )
     return CompatiblePlugin(info, Dialect(id=id, **dialect), needs_key=api_key_env is not None)
 
