@@ -274,7 +274,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "the contract": ("contract", "contracts", "hookspecs", "registry"),
         "models": ("capabilities",),
         "requests": ("requests", "parameters", "unserved"),
-        "the wire": ("wire", "vectors", "whole"),
+        "the wire": ("wire", "paths", "vectors", "whole"),
     },
 }
 

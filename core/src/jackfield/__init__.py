@@ -154,6 +154,10 @@ if TYPE_CHECKING:
         ParameterWriter,
         Translation,
     )
+    from ._paths import (
+        quote_path,
+        quote_segment,
+    )
     from ._plan import (
         Plan,
     )
@@ -280,6 +284,8 @@ _MODULE_BY_NAME = {
     "Limits": "_capabilities",
     "Listing": "_contract",
     "load_config": "_config",
+    "quote_path": "_paths",
+    "quote_segment": "_paths",
     "LogprobsDelta": "_events",
     "MalformedResponseError": "_errors",
     "Mesh": "_mesh",
@@ -526,6 +532,8 @@ __all__ = [
     "hookimpl",
     "is_allowed",
     "load_config",
+    "quote_path",
+    "quote_segment",
     "replayed_reply",
     "resolve_capabilities",
     "secret",

@@ -21,6 +21,7 @@ from ._extras import declared_faults
 from ._middleware import MiddlewareKind
 from ._money import read_rate
 from ._options import UnsupportedPolicy
+from ._paths import model_id_fault
 from ._policies import RetryPolicy, TimeoutPolicy
 from ._secrets import Secret
 from ._settings import INVALID, Reader, join
@@ -372,6 +373,8 @@ class _Loader:
             self.reader.wrong(where, f'"{target}" is no target; write "connection:model"')
         elif name not in declared:
             self.reader.wrong(where, f"there is no connection {name!r}{closest(name, declared)}")
+        elif (fault := model_id_fault(model_id)) is not None:
+            self.reader.wrong(where, f"{model_id!r} is not valid as the id of a model: {fault}")
         elif name in connections and not is_allowed(connections[name], model_id):
             allowed = [entry.id for entry in connections[name].models or ()]
             self.reader.wrong(

@@ -18,8 +18,10 @@ from ._errors import (
     JackfieldError,
     ModelNotAllowedError,
     PluginError,
+    UnknownTargetError,
 )
 from ._fingerprint import Fingerprint
+from ._paths import model_id_fault
 from ._pricing import Pricing
 from ._secrets import Secret
 from ._suggest import a_or_an, closest
@@ -96,6 +98,7 @@ class Connection:
         """Look a model up.
 
         Raises:
+            UnknownTargetError: What is given is not valid as the id of a model.
             ModelNotAllowedError: The allow-list does not name it.
         """
         target = self._targets.get((model_id, kind))
@@ -109,6 +112,14 @@ class Connection:
         from ._config import find_model, is_allowed, resolve_capabilities
 
         config, provider = self.config, self.provider
+        fault = model_id_fault(model_id)
+        if fault is not None:
+            raise UnknownTargetError(
+                f"{model_id!r} is not valid as the id of a model: {fault}",
+                connection=self.name,
+                provider=config.provider_id,
+                model=model_id,
+            )
         if not is_allowed(config, model_id):
             allowed = [entry.id for entry in config.models or ()]
             hint = closest(model_id, allowed) if allowed else "; its list is empty"
@@ -283,7 +294,8 @@ class Connection:
         """Add to a card what the plugin's table and the declaration know of the model."""
         from ._config import is_allowed
 
-        allowed = is_allowed(self.config, card.id)
+        # A listing may name what cannot be called; the service, or who stands before it, wrote that.
+        allowed = is_allowed(self.config, card.id) and model_id_fault(card.id) is None
         if not allowed:
             return attrs.evolve(card, connection=self.name, allowed=False)
         target = self._looked_up(card.id, None)

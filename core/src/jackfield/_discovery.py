@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -52,6 +53,7 @@ class Discovery:
                 if wire is None:
                     break
                 page, wire = await self._page(wire)
+                self._refuse_other_host(wire)
                 cards.extend(page)
         except JackfieldError as error:
             error.attempts = tuple(self._attempts)
@@ -59,6 +61,22 @@ class Discovery:
         finally:
             self._watchdog.stop()
         return cards
+
+    def _refuse_other_host(self, following: Wire | None) -> None:
+        """Refuse a next page on another host than the first: the answer names it, and the key must not follow.
+
+        Raises:
+            MalformedResponseError: Names the host.
+        """
+        if following is None or not following.path.startswith(("http://", "https://")):
+            return
+        address = getattr(self._connection.transport, "address", None)
+        first = self._listing.wire
+        here = _origin(first.path if address is None else address(first))
+        there = _origin(following.path)
+        if here != there:
+            shown = there.rpartition("@")[2].rpartition("//")[2]
+            raise MalformedResponseError(f"the listing goes on at another place, {shown}; it is not followed")
 
     async def _page(self, wire: Wire) -> tuple[Sequence[ModelCard], Wire | None]:
         head, body = await with_retries(
@@ -129,6 +147,12 @@ class Discovery:
                 refreshed=refreshed,
             )
         )
+
+
+def _origin(address: str) -> str:
+    """Return scheme and host of an address; the whole of what has none."""
+    found = re.match(r"https?://[^/?#]*", address)
+    return address if found is None else found[0].lower()
 
 
 def _parsed(listing: Listing, head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:

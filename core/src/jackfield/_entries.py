@@ -12,6 +12,7 @@ from ._capabilities import FEATURES, Kind, Limits
 from ._contract import ProviderInfo
 from ._cost import RateCard
 from ._money import read_price, read_rate
+from ._paths import model_id_fault
 from ._settings import INVALID, Reader, join
 from ._suggest import closest
 from ._value import Value
@@ -130,6 +131,10 @@ def _id(reader: Reader, value: Mapping[str, Any], where: str) -> Any:
         return reader.wrong(join(where, "id"), "is empty")
     if name is not INVALID and "*" in name[:-1]:
         return reader.wrong(join(where, "id"), f'"{name}": a `*` may stand only at the end')
+    # What a pattern leaves open is checked in each call.
+    fault = None if name is INVALID else model_id_fault(f"{name[:-1]}x" if name.endswith("*") else name)
+    if fault is not None:
+        return reader.wrong(join(where, "id"), f"{name!r} is not valid as the id of a model: {fault}")
     return name
 
 

@@ -122,7 +122,8 @@ class JackfieldError(Exception):
 
     def __str__(self) -> str:
         where = ", ".join(
-            f"{name} {value}"
+            # Ids may come from a program's users: no line of a log may begin in one.
+            f"{name} {value if str(value).isprintable() else repr(value)}"
             for name, value in (
                 ("connection", self.connection),
                 ("provider", self.provider),
@@ -206,7 +207,7 @@ class PluginError(ConfigurationError):
 
 
 class UnknownTargetError(JackfieldError):
-    """No connection or alias has this name."""
+    """No connection or alias has this name, or the id of the model is not valid."""
 
 
 class ModelNotAllowedError(JackfieldError):

@@ -25,6 +25,7 @@ from ._errors import (
 )
 from ._framer import Framer, FramingError
 from ._framing import framer_for
+from ._paths import address_danger
 from ._secrets import Secret
 from ._wire import Frame, Head, Wire
 
@@ -282,6 +283,9 @@ class HttpTransport:
         """Parse an address and find the proxy that leads there."""
         import yarl
 
+        danger = address_danger(address)
+        if danger is not None:
+            raise ConfigurationError(f"the request cannot be sent: {danger}")
         url = yarl.URL(address, encoded=True)
         route = url, self._proxy or _proxy_from_environment(url)
         if len(self._routes) < 1024:  # ids of guardrails, jobs and the like may stand in paths

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from decimal import Decimal
+from urllib.parse import quote
 
 import attrs
 import orjson
@@ -170,6 +171,31 @@ class KeyInAccess(Acme):
     def jackfield_transport(self, settings):
         key = settings.api_key.reveal()
         return HttpAccess(base_url=settings.base_url, headers={"Authorization": f"Bearer {key}"})
+
+
+@caught_by("addresses.model")
+class RawIdInPath(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        made = super().jackfield_translate(model, request, capabilities)
+        return attrs.evolve(made, wire=attrs.evolve(made.wire, path=f"models/{model.id}:generate"))
+
+
+@caught_by("addresses.model")
+class EncodedDotsInPath(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        made = super().jackfield_translate(model, request, capabilities)
+        path = f"models/{quote(model.id, safe='')}/generate"
+        return attrs.evolve(made, wire=attrs.evolve(made.wire, path=path))
+
+
+@caught_by("addresses.model")
+class RawIdInQuery(Acme):
+    @hookimpl
+    def jackfield_translate(self, model, request, capabilities):
+        made = super().jackfield_translate(model, request, capabilities)
+        return attrs.evolve(made, wire=attrs.evolve(made.wire, path=f"generate?model={model.id}"))
 
 
 @caught_by("translate.streams")

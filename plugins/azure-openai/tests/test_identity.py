@@ -126,6 +126,15 @@ async def test_what_an_authority_answers_otherwise_is_an_error(answer, kind):
                 await mesh.chat("az:chat-prod", "Hi")
 
 
+async def test_a_redirect_is_not_followed_with_the_secret():
+    async with RecordingServer() as server, RecordingServer() as other:
+        server.answer(Answer(status=302, headers={"Location": f"{other.url}/token"}))
+        async with Mesh.from_config(config(server)) as mesh:
+            with pytest.raises(AuthenticationError, match="status 302"):
+                await mesh.chat("az:chat-prod", "Hi")
+        assert other.requests == []
+
+
 def test_an_authority_that_is_not_there_is_a_failed_connection():
     settings = AzureCredentials(
         tenant_id="t", client_id="c", client_secret=Secret("s"), authority="http://127.0.0.1:9"

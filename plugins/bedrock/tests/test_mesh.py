@@ -40,13 +40,16 @@ from jackfield import (
     Mesh,
     Message,
     MissingCredentialError,
+    ModelRef,
     RateLimitError,
     RawEvent,
     StreamInterruptedError,
     ToolResult,
+    UnknownTargetError,
     UnsupportedError,
 )
 from jackfield.testing import Answer, RecordingServer
+from jackfield_bedrock._paths import path_of
 
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 CLAUDE = f"b:{MODEL}"
@@ -233,6 +236,16 @@ async def test_an_opaque_arn_wants_its_model(service, keys):
             await mesh.embed(f"b:{arn}", "a")
         with pytest.raises(ConfigurationError, match="us-east-1"):
             await mesh.chat("b:arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc", "Hi")
+
+
+async def test_an_id_of_dots_does_not_leave_its_place(service, keys):
+    async with Mesh.from_config(config(service)) as mesh:
+        for model in ("..", "amazon.nova-lite-v1:0/../../guardrails", "amazon.nova%2e"):
+            with pytest.raises(UnknownTargetError, match="is not valid as the id of a model"):
+                await mesh.chat(f"b:{model}", "Hi")
+    with pytest.raises(ConfigurationError, match="cannot stand in the path"):
+        path_of(ModelRef("..", "b", "chat"), "converse")
+    assert service.requests == []
 
 
 async def test_inference_profiles(service, keys):

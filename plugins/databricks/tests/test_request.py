@@ -62,7 +62,7 @@ def roles(wire):
     [
         (LLAMA, {}, "/serving-endpoints/chat/completions", LLAMA),
         ("mine", {"route": "invocations"}, "/serving-endpoints/mine/invocations", None),
-        ("a/../b", {"route": "invocations"}, "/serving-endpoints/a%2F..%2Fb/invocations", None),
+        ("a/b:c", {"route": "invocations"}, "/serving-endpoints/a%2Fb%3Ac/invocations", None),
         ("system.ai.claude-sonnet-4-5", {}, "/ai-gateway/mlflow/v1/chat/completions", "system.ai.claude-sonnet-4-5"),
         ("databricks-gpt-5-5-pro", {}, "/serving-endpoints/responses", "databricks-gpt-5-5-pro"),
         (GPT, {"route": "responses"}, "/serving-endpoints/responses", GPT),

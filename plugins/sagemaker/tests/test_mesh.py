@@ -218,6 +218,11 @@ async def test_no_region_is_told_when_it_is_needed(server, monkeypatch, tmp_path
     async with Mesh.from_config(made) as mesh:
         with pytest.raises(ConfigurationError, match="AWS_REGION"):
             await mesh.chat("c:e", "Hello")
+    monkeypatch.setenv("AWS_REGION", "evil.example/x")
+    async with Mesh.from_config(made) as mesh:
+        with pytest.raises(ConfigurationError, match="region must be a region"):
+            await mesh.chat("c:e", "Hello")
+    monkeypatch.delenv("AWS_REGION")
     (tmp_path / "config").write_text("[default]\nregion = ap-south-1\n")
     server.answer(GOOD)
     async with Mesh.from_config(made) as mesh:
@@ -295,6 +300,24 @@ async def test_an_output_is_waited_for(server):
     assert paths == ["/endpoints/e/async-invocations", *["/out/a/1"] * 3]
     assert all("/s3/aws4_request" in request.headers["authorization"] for request in server.requests[1:])
     assert reply.cost.items[0].quantity > 0
+
+
+@pytest.mark.parametrize(
+    "place", ["s3://out/../other/1", "s3://out/a/./1", "s3://other/../out", "https://evil/1"]
+)
+async def test_an_output_elsewhere_than_it_seems_is_not_fetched(server, place):
+    server.answer(submitted(output=place))
+    async with Mesh.from_config(config(server, slow())) as mesh:
+        with pytest.raises(MalformedResponseError, match="is no place in S3"):
+            await mesh.chat("c:e", "Hello")
+    assert len(server.requests) == 1
+
+
+async def test_a_key_is_quoted_segment_by_segment(server):
+    server.answer(submitted(output="s3://out/a b//1?x#y%41"), GOOD)
+    async with Mesh.from_config(config(server, slow())) as mesh:
+        await mesh.chat("c:e", "Hello")
+    assert server.requests[1].path_qs == "/out/a%20b//1%3Fx%23y%2541"
 
 
 async def test_what_an_answer_says_of_s3s_errors_is_text(server):

@@ -97,6 +97,15 @@ async def test_application_default_credentials(service, key, tmp_path, monkeypat
     assert call.headers["authorization"] == "Bearer ya29.made-up-token"
 
 
+async def test_a_redirect_does_not_get_the_proof_of_identity(service, key, monkeypatch):
+    monkeypatch.setenv("KEY", account(key, service))
+    async with RecordingServer() as other:
+        moved = Answer(status=302, headers={"Location": f"{other.url}/token"})
+        with pytest.raises(AuthenticationError):
+            await ask(service, {"key": "env:KEY"}, moved)
+        assert other.requests == []
+
+
 async def test_impersonation(service, key, monkeypatch):
     monkeypatch.setenv("KEY", account(key, service))
     acted = {"accessToken": "ya29.acted-token", "expireTime": "2040-01-01T00:00:00Z"}

@@ -7,17 +7,22 @@ from pathlib import Path
 import pytest
 
 from jackfield import (
+    ConfigurationError,
     ContentFilteredError,
     ContextLengthExceededError,
     Mesh,
     Message,
+    ModelRef,
     OverloadedError,
     RateLimitError,
     StreamInterruptedError,
     ToolResult,
+    UnknownTargetError,
     UnsupportedError,
 )
 from jackfield.testing import Answer, RecordingServer
+from jackfield_vertex import VertexSettings
+from jackfield_vertex._routes import path_of
 
 WIRE = Path(__file__).parent / "wire"
 FLASH = "g:gemini-2.5-flash"
@@ -81,6 +86,53 @@ async def test_a_chat_and_what_it_costs(service, mesh):
     assert request.json["safetySettings"] == [
         {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_ONLY_HIGH"}
     ]
+
+
+PLACE = "/v1/projects/my-project/locations/europe-west4"
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("gemini-2.5-flash/operations/1", "/publishers/google/models/gemini-2.5-flash%2Foperations%2F1"),
+        ("gemini-2.5-flash:predict", "/publishers/google/models/gemini-2.5-flash%3Apredict"),
+        ("endpoints/7", "/endpoints/7"),
+        ("endpoints/7:predict", "/endpoints/7%3Apredict"),
+        ("endpoints/7/x", "/publishers/google/models/endpoints%2F7%2Fx"),
+        ("publishers/meta/models/llama@1", "/publishers/meta/models/llama@1"),
+        ("publishers/google/models/x:predict", "/publishers/google/models/x%3Apredict"),
+        ("publishers/google/locations/x", "/publishers/google/models/publishers%2Fgoogle%2Flocations%2Fx"),
+        (
+            "projects/example.com:p/locations/l/endpoints/1",
+            "/v1/projects/example.com:p/locations/l/endpoints/1",
+        ),
+        (
+            "projects/p/locations/l/endpoints/1:rawPredict",
+            "/v1/projects/p/locations/l/endpoints/1%3ArawPredict",
+        ),
+    ],
+)
+def test_an_id_stays_in_its_place_and_names_no_method(model, path):
+    settings = VertexSettings(project="my-project", location="europe-west4")
+    place = "" if path.startswith("/v1/") else PLACE
+    assert path_of(ModelRef(model, "v", "chat", settings=settings), "generateContent") == (
+        f"{place}{path}:generateContent"
+    )
+
+
+@pytest.mark.parametrize(
+    "model", ["..", "m/../x", "projects/p/../../x", "publishers/../models/x", "endpoints/.."]
+)
+def test_an_id_with_dot_segments_is_refused_by_the_plugin_itself(model):
+    with pytest.raises(ConfigurationError, match="cannot stand in the path"):
+        path_of(ModelRef(model, "v", "chat"), "generateContent")
+
+
+async def test_an_allow_list_is_not_walked_past(service, mesh):
+    for tail in ("/../../../anthropic/models/claude-opus-4", "?a=", "#", "%2e%2e", "\\..\\x", "//x", "/"):
+        with pytest.raises(UnknownTargetError, match="is not valid as the id of a model"):
+            await mesh.chat(f"{FLASH}{tail}", "hi")
+    assert service.requests == []
 
 
 async def test_a_streamed_chat(service, mesh):

@@ -35,6 +35,7 @@ from jackfield import (
     Translation,
     WholeDecoder,
     Wire,
+    quote_segment,
     unserved,
 )
 
@@ -117,7 +118,7 @@ class Dialect:
             body["anthropic_version"] = self.body_version
         if self.send_model:
             body["model"] = model.id
-        return path.replace("{model}", model.id), body
+        return path.replace("{model}", quote_segment(model.id, safe="@")), body
 
     def wire(
         self,

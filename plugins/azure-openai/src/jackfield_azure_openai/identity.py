@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import attrs
 
@@ -20,6 +20,7 @@ from jackfield import (
     Secret,
     ServerError,
     Token,
+    quote_segment,
     secret,
 )
 
@@ -131,7 +132,7 @@ class AzureIdentity:
         elif settings.federated_token_file is not None:
             form["client_assertion_type"] = _ASSERTION
             form["client_assertion"] = _read(settings.federated_token_file)
-        tenant = quote(settings.tenant_id or "", safe="")
+        tenant = quote_segment(settings.tenant_id or "")
         answer = _post(f"{settings.authority.rstrip('/')}/{tenant}/oauth2/v2.0/token", form)
         lasts = answer.get("expires_in")
         return Token(answer["access_token"], None if lasts is None else time.time() + float(lasts))
@@ -149,12 +150,18 @@ def _read(path: Path) -> str:
 def _post(url: str, form: dict[str, Any]) -> dict[str, Any]:
     import json
     from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class NoRedirects(HTTPRedirectHandler):
+        """A redirect would carry the proof of identity to another host."""
+
+        def redirect_request(self, *_: Any, **__: Any) -> None:
+            return None
 
     asked = Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310 -- checked above
     host = urlsplit(url).hostname
     try:
-        with urlopen(asked, timeout=_PATIENCE) as response:  # noqa: S310 -- the same
+        with build_opener(NoRedirects()).open(asked, timeout=_PATIENCE) as response:
             body = response.read()
     except HTTPError as error:
         raise _refusal(error.code, error.read(), host) from None

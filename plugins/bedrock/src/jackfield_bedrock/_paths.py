@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
-from jackfield import ConfigurationError, ModelRef
+from jackfield import ConfigurationError, ModelRef, quote_segment
 
 from ._models import bare
 
@@ -63,4 +62,4 @@ def path_of(model: ModelRef, operation: str, *, profile: bool = True) -> str:
 
 @lru_cache(maxsize=2048)
 def _path(name: str, operation: str) -> str:
-    return f"/model/{quote(name, safe='')}/{operation}"
+    return f"/model/{quote_segment(name)}/{operation}"

@@ -40,6 +40,7 @@ from jackfield import (
     SummarizeRequest,
     Translation,
     Wire,
+    quote_segment,
     unserved,
 )
 
@@ -142,9 +143,9 @@ class Dialect:
                 writer.body["stream"] = True
         writer.merge_extra(extra, *self.ids)
         framing = (self.framing or ("sse" if api == "chat" else "jsonlines")) if stream else None
-        wire = Wire(
-            path.replace("{model}", model.id), writer.body, stream=stream, framing=framing, meta={"api": api}
-        )
+        if "{model}" in path:
+            path = path.replace("{model}", quote_segment(model.id, safe="@"))
+        wire = Wire(path, writer.body, stream=stream, framing=framing, meta={"api": api})
         return Translation(wire, writer.finish())
 
 

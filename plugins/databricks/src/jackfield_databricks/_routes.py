@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, Final
-from urllib.parse import quote
 
-from jackfield import ChatRequest, ModelRef, Request, UnsupportedError, Usage
+from jackfield import ChatRequest, ModelRef, Request, UnsupportedError, Usage, quote_segment
 from jackfield_openai import Dialect
 
 from ._models import family_of, row_of
@@ -61,7 +60,7 @@ def dialect_for(route: str, model: str, known_as: str, *, per_token: bool) -> Di
     claude = family_of(known_as) == "claude"
     own: dict[str, Any] = {}
     if route == "invocations":
-        path = f"/serving-endpoints/{quote(model, safe='')}/invocations"
+        path = f"/serving-endpoints/{quote_segment(model)}/invocations"
         own = {"chat_path": path, "completion_path": path, "embedding_path": path, "send_model": False}
     elif route == "gateway":
         own = {"chat_path": "/ai-gateway/mlflow/v1/chat/completions"}

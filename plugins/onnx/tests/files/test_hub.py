@@ -67,6 +67,14 @@ def test_the_second_use_asks_nobody(store, hub):
     assert store.cached() == ()
 
 
+@pytest.mark.parametrize("commit", ["../../x", "a/b", "main?x=", "", "..", "a#b"])
+def test_a_commit_that_the_hub_names_stays_in_its_place(tmp_path, hub, monkeypatch, commit):
+    monkeypatch.setattr("loopback_hub.COMMIT", commit)
+    with pytest.raises(DownloadError, match="is not a commit"):
+        ModelStore(tmp_path / "cache", hub=lambda: Hub(hub.endpoint)).ensure(NAME)
+    assert len(hub.requests) == 1
+
+
 def test_a_token_goes_to_the_hub_alone(tmp_path, hub):
     hub.token = "hf_secret"
     ModelStore(tmp_path / "cache", hub=lambda: Hub(hub.endpoint, "hf_secret")).ensure(NAME)

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from jackfield import Capabilities, Citation, ModelRef, Usage
+from jackfield import Capabilities, Citation, ModelRef, Usage, quote_segment
 
 from ._usage import read_usage
 
@@ -92,9 +92,7 @@ class Dialect:
     def start(self, path: str, model: ModelRef) -> tuple[str, dict[str, Any]]:
         """Begin a wire: the path and the body."""
         if "{model}" in path:
-            from urllib.parse import quote
-
-            path = path.replace("{model}", quote(model.id, safe=""))
+            path = path.replace("{model}", quote_segment(model.id))
         return path, {"model": model.id} if self.send_model else {}
 
 

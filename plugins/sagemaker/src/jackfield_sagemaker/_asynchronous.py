@@ -11,7 +11,6 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 import attrs
 import orjson
@@ -29,6 +28,7 @@ from jackfield import (
     MalformedResponseError,
     StreamInterruptedError,
     Wire,
+    quote_segment,
 )
 from jackfield.http import HttpTransport
 
@@ -167,7 +167,12 @@ class AsynchronousTransport(HttpTransport):
         if found is None:
             raise MalformedResponseError(f"{location!r} is no place in S3")
         bucket, key = found.groups()
-        return f"{s3_address(self._settings, self._region, bucket)}/{quote(key, safe='/-_.~')}"
+        # Segments of a key may be empty: the place of outputs may be configured with a slash at its end.
+        try:
+            path = "/".join([part and quote_segment(part) for part in key.split("/")])
+        except ConfigurationError as error:
+            raise MalformedResponseError(f"{location!r} is no place in S3: {error.message}") from error
+        return f"{s3_address(self._settings, self._region, bucket)}/{path}"
 
 
 async def _fetched(under_way: AbstractAsyncContextManager[Exchange]) -> tuple[Head, bytes]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
-from jackfield import Capabilities, Decoder, EmbedRequest, ModelRef, Request, Translation, Wire
+from jackfield import Capabilities, Decoder, EmbedRequest, ModelRef, Request, Translation, Wire, quote_segment
 
 from ._models import ModeRow, mode_of
 
@@ -62,7 +61,7 @@ def _addressed(wire: Wire, mode: ModeRow, model: ModelRef) -> Wire:
     operation = "async-invocations" if waits is not None else "invocations"
     if wire.stream:
         operation = "invocations-response-stream"
-    endpoint = quote(declared.get("endpoint") or model.id, safe="")
+    endpoint = quote_segment(declared.get("endpoint") or model.id)
     accept = wire.headers.get("Accept") or (None if wire.stream else "application/json")
     content_type = wire.headers.get("Content-Type", "application/json")
     # The names differ: a stream's and an asynchronous answer's own headers are not those of the envelope.

@@ -170,13 +170,15 @@ def region_of(settings: SageMakerSettings, identity: AwsIdentity) -> str:
     """Give the region.
 
     Raises:
-        ConfigurationError: Nobody names one.
+        ConfigurationError: Nobody names one, or what the machine names is not a region.
     """
     region = settings.region or identity.region()
     if region is None:
         raise ConfigurationError(
             'no region is known: write region = "eu-central-1", or set AWS_REGION in the environment'
         )
+    if fault := region_fault(region):  # that of the environment becomes part of the host, too
+        raise ConfigurationError(fault)
     return region
 
 

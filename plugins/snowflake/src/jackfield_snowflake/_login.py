@@ -19,7 +19,7 @@ from jackfield import (
     StaticHeader,
 )
 
-from ._credentials import SnowflakeCredentials, token_header
+from ._credentials import SnowflakeCredentials, account_fault, token_header
 from ._keys import der_of, make_token
 from ._settings import SnowflakeSettings, host_of
 
@@ -189,9 +189,16 @@ def _key_of(entry: Mapping[str, Any]) -> tuple[Auth, dict[str, str]] | None:
 
 
 def address_of(settings: SnowflakeSettings, entry: Mapping[str, Any]) -> str:
-    """Give the address that an entry names: scheme and host."""
+    """Give the address that an entry names: scheme and host.
+
+    Raises:
+        ConfigurationError: It names neither a host nor an account.
+    """
     if settings.base_url is not None:
         return settings.base_url.rstrip("/")
-    host = entry.get("host") or host_of(str(entry.get("account", "")))
+    host, account = entry.get("host"), str(entry.get("account", ""))
+    if not host and (fault := account_fault(account)):
+        raise ConfigurationError(fault)
+    host = host or host_of(account)
     port = f":{entry['port']}" if "port" in entry else ""
     return f"{entry.get('protocol', 'https')}://{host}{port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -22,6 +23,8 @@ from jackfield import (
     Translation,
     WholeDecoder,
     Wire,
+    quote_path,
+    quote_segment,
     unserved,
 )
 from jackfield_anthropic import Dialect, decoder as claude_decoder, translate as claude_translate
@@ -30,6 +33,9 @@ from ._models import claude_name, family_of
 
 __all__ = ["claude", "decoder", "path_of", "translate"]
 
+_MARKS: Final = "@"
+_RESOURCE: Final = re.compile(r"endpoints/[^/]+|publishers/[^/]+/models/[^/]+")
+"""Ids that name a resource of the connection's place; a slash elsewhere is part of the model's name."""
 _NOWHERE: Final = "/v1/projects/-/locations/-"
 
 
@@ -38,16 +44,23 @@ def path_of(model: ModelRef, method: str) -> str:
 
     An id of digits, or `endpoints/ID`, is a tuned model's endpoint; `projects/…` is a resource's whole name;
     `publishers/NAME/models/ID` names the publisher; else it follows from the model.
+
+    Raises:
+        ConfigurationError: The id cannot stand in a path.
     """
     prefix = getattr(model.settings, "prefix", _NOWHERE)
     name = model.id
     if name.startswith("projects/"):
-        return f"/v1/{name}:{method}"
-    if name.isdigit():
+        # A project of a domain has a colon ("example.com:name"); behind the last segment it would name a method.
+        parent, _, last = name.rpartition("/")
+        return f"/v1/{quote_path(parent, safe=_MARKS + ':')}/{quote_segment(last, safe=_MARKS)}:{method}"
+    if _RESOURCE.fullmatch(name):
+        name = quote_path(name, safe=_MARKS)
+    elif name.isdigit():
         name = f"endpoints/{name}"
-    if not name.startswith(("endpoints/", "publishers/")):
+    else:
         publisher = "anthropic" if family_of(model.known_as) == "claude" else "google"
-        name = f"publishers/{publisher}/models/{name}"
+        name = f"publishers/{publisher}/models/{quote_segment(name, safe=_MARKS)}"
     return f"{prefix}/{name}:{method}"
 
 

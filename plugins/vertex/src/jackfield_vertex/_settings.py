@@ -24,7 +24,7 @@ _THRESHOLDS: Final = (
     "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF",
     "HARM_BLOCK_THRESHOLD_UNSPECIFIED",
 )  # fmt: skip
-_PROJECT: Final = re.compile(r"[a-z0-9:.-]+")
+_PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9:.-]*")
 
 
 def _from_environment(*names: str) -> str | None:

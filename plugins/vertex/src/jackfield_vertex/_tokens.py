@@ -17,6 +17,7 @@ from jackfield import (
     MissingCredentialError,
     OverloadedError,
     Token,
+    quote_segment,
 )
 
 from ._credentials import GoogleCredentials
@@ -35,11 +36,18 @@ class _Answer:
         self.data = data
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the proof of identity to another host."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
 class _Transport:
     """Carries google-auth's requests, so that it needs neither requests nor urllib3 (`google.auth.transport.Request`)."""
 
     def __init__(self, proxy: str | None, ca_bundle: str | None) -> None:
-        handlers: list[Any] = []
+        handlers: list[Any] = [_NoRedirects()]
         if proxy is not None:
             handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
         if ca_bundle is not None:
@@ -105,7 +113,8 @@ def _credentials(settings: GoogleCredentials, transport: _Transport) -> Any:
     if settings.impersonate is None:
         return credentials
     impersonated_credentials: Any = import_module("google.auth.impersonated_credentials")
-    url = f"{settings.iam_url.rstrip('/')}/v1/projects/-/serviceAccounts/{settings.impersonate}:generateAccessToken"
+    account = quote_segment(settings.impersonate, safe="@")
+    url = f"{settings.iam_url.rstrip('/')}/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
     return impersonated_credentials.Credentials(
         source_credentials=credentials,
         target_principal=settings.impersonate,

@@ -33,6 +33,7 @@ from .hub_names import HubModel
 
 __all__ = ["Hub", "HubFile", "chosen_files", "fetch_model", "is_safe_path"]
 
+_COMMIT: Final = re.compile(r"[0-9A-Za-z][\w-]*", re.ASCII)
 _CHUNK: Final = 1 << 20
 _SECONDS: Final = 60.0
 _TRIES: Final = 3
@@ -162,7 +163,9 @@ class Hub:
         try:
             found = json.loads(body)
             files = [_file(row) for row in found["siblings"]]
-            return str(found["sha"]), files
+            if _COMMIT.fullmatch(commit := str(found["sha"])) is None:
+                raise ValueError(f"{commit!r} is not a commit")
+            return commit, files
         except (ValueError, KeyError, TypeError) as error:
             raise DownloadError(f"the hub's answer cannot be read: {error!r}", self.endpoint) from error
 
