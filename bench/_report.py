@@ -105,9 +105,9 @@ def page(rows: list[Row], plot: str, versions: dict[str, str]) -> str:
     used = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"""# Benchmarks
 
-What Jackfield costs, as a multiple of a **floor**: a client written by hand with aiohttp and orjson that does the same
-work, with its limits of time armed, a loop that tries again, and typed results (`bench/_floor.py`). One is what the
-work itself costs; absolute times would say more about a machine than about a library, so there are none.
+This page shows the cost of Jackfield as a multiple of a **floor**: a client written by hand with aiohttp and orjson that does the same
+work, with timeouts set, a retry loop and typed results (`bench/_floor.py`). A value of 1 is the cost of the
+work itself. There are no absolute times, because they would depend on the machine more than on the library.
 
 ![Multiples of the floor, by library]({plot})
 
@@ -117,19 +117,19 @@ work itself costs; absolute times would say more about a machine than about a li
 
 Measured on {dt.datetime.now(tz=dt.UTC).date().isoformat()}, {machine()}; {used}.
 
-## How it is measured
+## Method
 
-A loopback service in a process of its own answers with prepared bytes. Each library lives in a process of its own as
-well, and all work in turn, round after round, in one run, so that whatever else the machine does falls on all of them.
-What counts is the CPU time of the client's process, the least of all rounds; the interpreter's start is taken off
-imports. Every subject reads what a program would read (text, usage, finish reason), and a stream is read event by
-event. `nox -s bench` measures it again on your machine, `nox -s bench -- --no-peers` without the other libraries; both
-print the table, and `--write` also rewrites this page. A run on a busy machine differs from another by some five to
-ten percent, which is why no test of the suite asserts these numbers.
+A loopback service in its own process answers with prepared bytes. Each library runs in its own process,
+too. They take turns, round after round in a single run, so that other load on the machine affects all of them equally.
+The result is the CPU time of the client's process, the minimum over all rounds. The start of the interpreter is subtracted from
+imports. Each client reads what a program would read (text, usage, finish reason), and reads a stream event by
+event. `nox -s bench` repeats the measurements on your machine, and `nox -s bench -- --no-peers` does so without the other libraries. Both
+print the table; `--write` also updates this page. On a busy machine, runs differ by about five to
+ten percent, so no test asserts these numbers.
 
-A streamed event in bulk is measured on an answer of 5,000 events, a paced one on events 0.5 ms apart; the embeddings
-are 64 vectors of 1,536 numbers, sent as base64, and their floor is the standard library's `array`. Calls of Bedrock go
-by Converse; their floor leaves out the signature, which ours and aioboto3's have.
+The bulk stream has 5,000 events; the paced stream has events 0.5 ms apart. The embeddings
+are 64 vectors of 1,536 numbers, sent as base64, and their floor uses the standard library's `array`. Bedrock calls use
+Converse; their floor does not sign requests, whereas Jackfield and aioboto3 do.
 """
 
 

@@ -225,7 +225,7 @@ def table(speed_rows: list[Row], flight_rows: list[Row], lag: float) -> str:
     kept = "met" if lag < 5 else "missed"
     lines += [
         "",
-        f"Lag of the event loop while eight answers are made, prompts included: p99 {lag:.1f} ms (under 5: {kept}).",
+        f"Event loop lag during eight answers, including their prompts: p99 {lag:.1f} ms (under 5: {kept}).",
     ]
     return "\n".join(lines)
 
@@ -236,21 +236,21 @@ def section(body: str, versions: str) -> str:
 
 ## Local models
 
-The engine of `jackfield-onnx` with SmolLM2-135M on {THREADS} threads, our int8 graph unless it says fp32. Others run the same
-weights: `optimum` generates with its own fp32 graph and torch; llama.cpp, through its Node binding, with the 4-bit file that all
-graphs were made of. Larger is better; the red line is what was promised.
+This section measures the engine of `jackfield-onnx` with SmolLM2-135M on {THREADS} threads, with our int8 graph unless a value says fp32. The others run the same
+weights: `optimum` uses its own fp32 graph and torch; llama.cpp, through its Node binding, uses the 4-bit file that all
+graphs were made from. Larger is better; the red line marks the goal.
 
 ![Multiples of optimum's speed, and of one answer at a time](../assets/benchmarks-local.svg)
 
 {body}
 
-A burst is sixteen requests at once, on the int8 graph: prompts of 16 to 48 tokens with answers of 48 to 112, or of 16 to 80 with
-answers of 16 to 72. Prompts are read one after another whatever is in flight, so the more of the work they are, the less is gained: the bar of 2.5
-is for answers under way, and bursts with their prompts stay below it.
+The rows with 16 requests measure sixteen concurrent requests on the int8 graph: prompts of 16 to 48 tokens with answers of 48 to 112, or of 16 to 80 with
+answers of 16 to 72. Prompts are always read one after another, so the gain is smaller if they are a larger part of the work. The goal of 2.5
+applies to answers that are under way; with their prompts included, the gain is below it.
 
-Measured on {dt.datetime.now(tz=dt.UTC).date().isoformat()}, {machine()}; {versions}. `nox -s bench -- local` measures it again, in
-about ten minutes; `-- local --no-peers` without the others, `--write` rewrites this part. One stream is the tenth percentile of
-the gaps between tokens, all else the best of several rounds, and everybody works in turn.
+Measured on {dt.datetime.now(tz=dt.UTC).date().isoformat()}, {machine()}; {versions}. `nox -s bench -- local` repeats the measurements in
+about ten minutes, `-- local --no-peers` does so without the other libraries, and `--write` updates this section. The speed of one stream is derived from the tenth percentile of
+the gaps between tokens; all other values are the best of several rounds. The libraries take turns.
 
 {MARKS[1]}
 """
