@@ -413,7 +413,7 @@ def hooks_of(specs: str) -> Callable[[], str]:
         for name, function in vars(getattr(_hookspecs, specs)).items():
             if not name.startswith("jackfield_"):
                 continue
-            required = "Required." if name in _hookspecs.REQUIRED else "May be left out."
+            required = "Required." if name in _hookspecs.REQUIRED else "Optional."
             words = introduction(function).removesuffix(" Required.")
             raised = "".join(
                 f"\nRaises `{error}`: {why}\n" for error, why in section(function, "Raises").items()
@@ -564,7 +564,7 @@ def price_keys() -> str:
     needed = ", ".join(f"`{column}`" for column in _pricefile.REQUIRED)
     return (
         f"Keys of `price`: `currency`, `per` and {units}.\n\n"
-        f"Columns of a price file: {columns}; {needed} must be there.\n"
+        f"Columns of a price file: {columns}. Required: {needed}.\n"
     )
 
 
