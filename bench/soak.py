@@ -226,10 +226,10 @@ class _Malloc(ctypes.Structure):
 
 def footprint() -> Footprint:
     """Measure after everything that is freed was given back."""
-    from jackfield_onnx._runtime.session import give_memory_back
+    from jackfield_onnx._runtime.session import release_free_memory
 
     gc.collect()
-    give_memory_back()  # what glibc keeps of freed pieces is no leak
+    release_free_memory()  # what glibc keeps of freed pieces is no leak
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Footprint(pages * 4096 / 1e6, in_use(), threading.active_count(), len(os.listdir("/proc/self/fd")))
 

@@ -62,11 +62,11 @@ def test_a_model_goes_out_and_in_again(store, tmp_path):
 
     assert digest == hashlib.sha256(target.read_bytes()).hexdigest()
     assert seen[-1][1] == seen[-1][2]
-    assert other.take_in(target) == NAME
+    assert other.import_archive(target) == NAME
     other.verify(NAME)
     assert other.is_ready(NAME)
-    assert other.take_in(target) == NAME  # in the place of itself
-    assert [one.entry.hub.name for one in other.cached()] == [NAME]
+    assert other.import_archive(target) == NAME  # in the place of itself
+    assert [one.entry.hub.name for one in other.list_cached()] == [NAME]
 
 
 def test_only_what_is_whole_goes_out(store, tmp_path):
@@ -158,9 +158,9 @@ def test_what_is_not_what_was_exported_is_refused(store, tmp_path, what):
     other = ModelStore(tmp_path / "deep" / "other")
 
     with pytest.raises((DamagedModelError, DigestMismatchError)):
-        other.take_in(tmp_path / "bad.tar")
+        other.import_archive(tmp_path / "bad.tar")
 
-    assert other.cached() == ()
+    assert other.list_cached() == ()
     assert not list((tmp_path / "deep").rglob("evil*"))
     assert not (tmp_path / "evil.json").exists()
 
@@ -168,9 +168,9 @@ def test_what_is_not_what_was_exported_is_refused(store, tmp_path, what):
 def test_what_is_no_archive(tmp_path):
     (tmp_path / "a.tar").write_bytes(b"nothing of the kind")
     with pytest.raises(DamagedModelError, match="no archive"):
-        ModelStore(tmp_path / "c").take_in(tmp_path / "a.tar")
+        ModelStore(tmp_path / "c").import_archive(tmp_path / "a.tar")
     with pytest.raises(PreparationError):
-        ModelStore(tmp_path / "c").take_in(tmp_path / "none.tar")
+        ModelStore(tmp_path / "c").import_archive(tmp_path / "none.tar")
 
 
 def test_the_commands_together(jackfield, hub, tmp_path):

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.model
 
 @pytest.fixture
 async def chat(real_store):
-    engine = await Engine.load(await real_store.obtain("smollm2-135m"))
+    engine = await Engine.load(await real_store.ensure_async("smollm2-135m"))
     yield engine
     await engine.aclose()
 
 
 @pytest.fixture
 async def minilm(real_store):
-    embedder = await Embedder.load(await real_store.obtain("minilm"))
+    embedder = await Embedder.load(await real_store.ensure_async("minilm"))
     yield embedder
     await embedder.aclose()
 
@@ -44,7 +44,7 @@ async def test_closing_gives_the_memory_back(real_store):
     def resident():
         return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
-    folder = await real_store.obtain("smollm2-135m")
+    folder = await real_store.ensure_async("smollm2-135m")
     engine = await Engine.load(folder)
     await ask(engine, "Hi", max_tokens=2)
     loaded = resident()

@@ -17,7 +17,7 @@ from jackfield import (
     Wire,
 )
 
-from ._messages import written_messages, written_tool
+from ._messages import write_messages, write_tool
 from ._models import PROVIDER, begin_body
 
 __all__ = ["translate_text"]
@@ -28,11 +28,11 @@ _OPTIONS: Final = (
 )  # fmt: skip
 
 # Values of options that ask for what the engine does anyway.
-_NO_WISH: Final[Mapping[str, Callable[[Any], bool]]] = {
+_NO_EFFECT: Final[Mapping[str, Callable[[Any], bool]]] = {
     "tools": lambda tools: tools == (),
     "reasoning": lambda reasoning: getattr(reasoning, "effort", None) == "none",
 }
-_WITHOUT_TOOLS: Final[Mapping[str, Callable[[Any], bool]]] = {
+_NO_EFFECT_WITHOUT_TOOLS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "tool_choice": lambda choice: choice in {"auto", "none"},
     "parallel_tool_calls": lambda parallel: isinstance(parallel, bool),
 }
@@ -55,28 +55,30 @@ def translate_text(
     options = request.options
     body = begin_body(model, "chat_template", "tool_format")
     given = options.given()
-    tests = _NO_WISH if given.get("tools") else {**_NO_WISH, **_WITHOUT_TOOLS}
-    no_wishes = {name: given.pop(name) for name, test in tests.items() if name in given and test(given[name])}
+    tests = _NO_EFFECT if given.get("tools") else {**_NO_EFFECT, **_NO_EFFECT_WITHOUT_TOOLS}
+    without_effect = {
+        name: given.pop(name) for name, test in tests.items() if name in given and test(given[name])
+    }
     writer = ParameterWriter(given, capabilities, options.unsupported, body, model=model.id)
     if isinstance(request, CompletionRequest):
         body["prompt"] = request.prompt
         _refuse_in_text(writer)
     else:
         tools = not capabilities.lacks("tools")
-        messages = list(written_messages(request.messages, writer, tools=tools))
+        messages = list(write_messages(request.messages, writer, tools=tools))
         system = writer.take("system")
         if system is not UNSET:
             messages.insert(0, {"role": "system", "content": system})
             writer.note("system", "renamed", wire="messages", value=system)
         body["messages"] = messages
-        _tools(writer)
+        _write_tools(writer)
     for name in _OPTIONS:
         writer.put(name)
     writer.put("response_format", convert=lambda form: form if isinstance(form, str) else dict(form))
     writer.put("stop", convert=list)
     writer.put("logit_bias", convert=lambda bias: {str(token): value for token, value in bias.items()})
     writer.put("n")
-    for name, value in no_wishes.items():
+    for name, value in without_effect.items():
         writer.drop(name, "it asks for nothing, and the model does nothing else", value)
     writer.merge_extra(options.extra, PROVIDER)
     return Translation(Wire(call, body, stream=request.stream), writer.finish())
@@ -94,7 +96,7 @@ def _refuse_in_text(writer: ParameterWriter) -> None:
             writer.refuse(name, why, value)
 
 
-def _tools(writer: ParameterWriter) -> None:
+def _write_tools(writer: ParameterWriter) -> None:
     tools = writer.take("tools")
     choice = writer.take("tool_choice")
     parallel = writer.take("parallel_tool_calls")
@@ -104,7 +106,7 @@ def _tools(writer: ParameterWriter) -> None:
         for name, value in (("tools", tools), ("tool_choice", choice)):
             writer.drop(name, 'tool_choice is "none", so the model is shown no tools', value)
         return
-    writer.write("tools", "tools", [written_tool(tool, at, writer) for at, tool in enumerate(tools)])
+    writer.write("tools", "tools", [write_tool(tool, at, writer) for at, tool in enumerate(tools)])
     if choice is not UNSET:
         named = choice in {"auto", "required"}
         writer.write("tool_choice", "tool_choice", choice if named else {"function": {"name": choice}})

@@ -35,7 +35,7 @@ def add_commands(cli: click.Group) -> None:
     cli.add_command(group)
 
 
-def _cached(command: F) -> F:
+def _add_cache_option(command: F) -> F:
     import click
 
     option = click.option(
@@ -50,20 +50,20 @@ def _add_list(group: click.Group) -> None:
     import click
 
     @group.command("list")
-    @_cached
+    @_add_cache_option
     @click.pass_obj
     def list_(session: Any, cache_dir: Path | None) -> None:
         """List the catalogue, and what the cache has of it and of hubs."""
-        store = _store(cache_dir)
-        models = [*store.list(), *store.cached()]
+        store = _open_store(cache_dir)
+        models = [*store.list(), *store.list_cached()]
         if session.json:
-            session.write_json({"cache": str(store.root), "models": [_row(one) for one in models]})
+            session.write_json({"cache": str(store.root), "models": [_to_row(one) for one in models]})
             return
         lines = [("name", "kind", "licence", "in the cache", "remark")]
         for one in models:
             size = f"{one.size / 1e6:,.0f} MB" if one.ready else "no"
             lines.append(
-                (_name(one), one.entry.kind, one.entry.licence or "see its card", size, one.entry.remark)
+                (_get_name(one), one.entry.kind, one.entry.licence or "see its card", size, one.entry.remark)
             )
         _write_table(lines)
         session.note(f"The cache is {store.root}.")
@@ -81,7 +81,7 @@ def _add_pull(group: click.Group) -> None:
         "--precision", default="auto", show_default=True, help="Graph of a hub's model: fp32, int8, ..."
     )
     @click.option("--endpoint", help="The hub; default: HF_ENDPOINT, else Hugging Face's own.")
-    @_cached
+    @_add_cache_option
     @click.pass_obj
     def pull(
         session: Any, model: str, revision: str, precision: str, endpoint: str | None, cache_dir: Path | None
@@ -90,11 +90,11 @@ def _add_pull(group: click.Group) -> None:
 
         A token for the hub is read from HF_TOKEN.
         """
-        store = _store(cache_dir, endpoint, precision)
+        store = _open_store(cache_dir, endpoint, precision)
         name = f"hub:{model}@{revision}" if "/" in model else model
-        with _errors_told(), session.progress():
+        with _translate_errors(), session.progress():
             place = store.ensure(name, progress=report)
-        _tell(session, {"model": name, "folder": str(place)}, f"{name} is in {place}")
+        _write_result(session, {"model": name, "folder": str(place)}, f"{name} is in {place}")
 
 
 def _add_export(group: click.Group) -> None:
@@ -109,7 +109,7 @@ def _add_export(group: click.Group) -> None:
     @click.option(
         "--python", default=sys.executable, help="Python of an environment with jackfield-onnx[export]."
     )
-    @_cached
+    @_add_cache_option
     @click.pass_obj
     def export(
         session: Any, source: str, target: Path, task: str, python: str, cache_dir: Path | None
@@ -118,16 +118,18 @@ def _add_export(group: click.Group) -> None:
 
         SOURCE is a name as `jackfield onnx list` shows it, or the path of a folder with config.json and safetensors.
         """
-        store = _store(cache_dir)
-        with _errors_told(), session.progress():
+        store = _open_store(cache_dir)
+        with _translate_errors(), session.progress():
             if Path(source).is_dir():
                 from ._files.export import export_folder
 
                 export_folder(Path(source), target, task=task, python=python)
-                _tell(session, {"folder": str(target)}, f"wrote {target}; declare it with folder = ...")
+                _write_result(
+                    session, {"folder": str(target)}, f"wrote {target}; declare it with folder = ..."
+                )
                 return
             digest = store.export(source, target, progress=report)
-        _tell(session, {"archive": str(target), "sha256": digest}, f"wrote {target}, sha256 {digest}")
+        _write_result(session, {"archive": str(target), "sha256": digest}, f"wrote {target}, sha256 {digest}")
 
 
 def _add_import(group: click.Group) -> None:
@@ -136,16 +138,16 @@ def _add_import(group: click.Group) -> None:
     @group.command("import")
     @click.argument("archive", type=click.Path(path_type=Path))
     @click.option("--sha256", help="What `export` said of the archive; another one is refused.")
-    @_cached
+    @_add_cache_option
     @click.pass_obj
     def import_(session: Any, archive: Path, sha256: str | None, cache_dir: Path | None) -> None:
         """Take the model of an ARCHIVE into the cache."""
-        with _errors_told(), session.progress():
+        with _translate_errors(), session.progress():
             if sha256 is not None:
-                _demand_digest(archive, sha256)
-            store = _store(cache_dir)
-            name = store.take_in(archive, progress=report)
-        _tell(session, {"model": name, "folder": str(store.folder(name))}, f"{name} is in the cache")
+                _check_digest(archive, sha256)
+            store = _open_store(cache_dir)
+            name = store.import_archive(archive, progress=report)
+        _write_result(session, {"model": name, "folder": str(store.folder(name))}, f"{name} is in the cache")
 
 
 def _add_remove(group: click.Group) -> None:
@@ -153,16 +155,18 @@ def _add_remove(group: click.Group) -> None:
 
     @group.command()
     @click.argument("model")
-    @_cached
+    @_add_cache_option
     @click.pass_obj
     def remove(session: Any, model: str, cache_dir: Path | None) -> None:
         """Remove MODEL from the cache; a name as `jackfield onnx list` shows it."""
-        with _errors_told():
-            found = _store(cache_dir).remove(model)
-        _tell(session, {"removed": found}, f"removed {model}" if found else f"{model} was not in the cache")
+        with _translate_errors():
+            found = _open_store(cache_dir).remove(model)
+        _write_result(
+            session, {"removed": found}, f"removed {model}" if found else f"{model} was not in the cache"
+        )
 
 
-def _store(cache_dir: Path | None, endpoint: str | None = None, precision: str = "auto") -> ModelStore:
+def _open_store(cache_dir: Path | None, endpoint: str | None = None, precision: str = "auto") -> ModelStore:
     import os
 
     from ._files.hub import Hub
@@ -174,22 +178,22 @@ def _store(cache_dir: Path | None, endpoint: str | None = None, precision: str =
 
 
 @contextmanager
-def _errors_told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Raise the command line's own errors, which have words and exit codes."""
-    from ._errors import as_jackfield
+    from ._errors import to_jackfield
 
     try:
         yield
     except LocalModelError as error:
-        raise as_jackfield(error) from error
+        raise to_jackfield(error) from error
 
 
-def _demand_digest(archive: Path, sha256: str) -> None:
-    from ._files.wheels import file_digest
+def _check_digest(archive: Path, sha256: str) -> None:
+    from ._files.wheels import compute_digest
     from ._local_errors import DigestMismatchError, PreparationError
 
     try:
-        found = file_digest(archive)
+        found = compute_digest(archive)
     except OSError as error:
         raise PreparationError(f"the archive cannot be read: {error}", str(archive)) from error
     if found != sha256.strip().lower():
@@ -198,10 +202,10 @@ def _demand_digest(archive: Path, sha256: str) -> None:
         )
 
 
-def _row(model: StoredModel) -> dict[str, Any]:
+def _to_row(model: StoredModel) -> dict[str, Any]:
     entry = model.entry
     return {
-        "name": _name(model),
+        "name": _get_name(model),
         "kind": entry.kind,
         "licence": entry.licence,
         "ready": model.ready,
@@ -210,11 +214,11 @@ def _row(model: StoredModel) -> dict[str, Any]:
     }
 
 
-def _name(model: StoredModel) -> str:
+def _get_name(model: StoredModel) -> str:
     return model.entry.id if model.entry.hub is None else model.entry.hub.name
 
 
-def _tell(session: Any, value: dict[str, Any], words: str) -> None:
+def _write_result(session: Any, value: dict[str, Any], words: str) -> None:
     import click
 
     if session.json:

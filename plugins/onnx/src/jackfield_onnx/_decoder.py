@@ -48,7 +48,7 @@ class ReplyDecoder:
     def __init__(self, model: str) -> None:
         self._model = model
         self._started = False
-        self._whole = False
+        self._complete = False
         self._calls: CallParser | None = None
 
     def start(self, head: Head) -> list[Event]:
@@ -62,18 +62,18 @@ class ReplyDecoder:
             self._started = True
             events.append(Started(model=self._model))
         if frame.event == "step":
-            self._step(events, *frame.data)
+            self._read_step(events, *frame.data)
         elif frame.event == "vectors":
-            self._vectors(events, frame.data)
+            self._read_vectors(events, frame.data)
         elif frame.event == "tools":
-            told = frame.data
+            form = frame.data
             self._calls = CallParser(
-                FORMATS[told["format"]], told["seed"], single=told["single"], types=told.get("types")
+                FORMATS[form["format"]], form["seed"], single=form["single"], types=form.get("types")
             )
         elif frame.event == "scores":
-            self._scores(events, frame.data)
+            self._read_scores(events, frame.data)
         elif frame.event == "count":
-            self._whole = True
+            self._complete = True
             events.append(TokensCounted(frame.data))
         else:
             events.append(RawEvent(str(frame.event), frame.data))
@@ -81,11 +81,11 @@ class ReplyDecoder:
 
     def finish(self) -> list[Event]:
         """Check that the last step has come."""
-        if not self._whole:
+        if not self._complete:
             raise StreamInterruptedError("the engine's answer ended without its last step")
         return []
 
-    def _step(self, events: list[Event], step: Step, usage: EngineUsage) -> None:
+    def _read_step(self, events: list[Event], step: Step, usage: EngineUsage) -> None:
         if self._calls is not None:
             events += self._calls.feed(step.text)
             if step.finish is not None:
@@ -93,41 +93,41 @@ class ReplyDecoder:
         elif step.text:
             events.append(TextDelta(step.text))
         if step.logprobs is not None:
-            events.append(LogprobsDelta([_logprob(detail) for detail in step.logprobs]))
+            events.append(LogprobsDelta([_convert_logprob(detail) for detail in step.logprobs]))
         # With every step, so that an answer that is left early still says what it cost.
-        events.append(UsageUpdate(_usage(usage), usage))
+        events.append(UsageUpdate(_convert_usage(usage), usage))
         if step.finish is not None:
-            self._whole = True
+            self._complete = True
             called = self._calls is not None and self._calls.calls > 0 and step.finish == "stop"
             events.append(Finish("tool_calls" if called else step.finish, raw=step.finish))
 
-    def _vectors(self, events: list[Event], found: Embeddings) -> None:
-        self._whole = True
+    def _read_vectors(self, events: list[Event], found: Embeddings) -> None:
+        self._complete = True
         events += [EmbeddingData(index, vector) for index, vector in enumerate(found.vectors)]
-        events.append(UsageUpdate(Usage(input_tokens=found.tokens, units=_units(found.seconds))))
+        events.append(UsageUpdate(Usage(input_tokens=found.tokens, units=_to_units(found.seconds))))
         if found.truncated:
             events.append(RawEvent("truncated", list(found.truncated)))
 
-    def _scores(self, events: list[Event], found: Scores) -> None:
-        self._whole = True
+    def _read_scores(self, events: list[Event], found: Scores) -> None:
+        self._complete = True
         events += [RerankScore(index, score) for index, score in found.ranked]
-        events.append(UsageUpdate(Usage(input_tokens=found.tokens, units=_units(found.seconds))))
+        events.append(UsageUpdate(Usage(input_tokens=found.tokens, units=_to_units(found.seconds))))
         if found.truncated:
             events.append(RawEvent("truncated", list(found.truncated)))
 
 
-def _usage(usage: EngineUsage) -> Usage:
+def _convert_usage(usage: EngineUsage) -> Usage:
     return Usage(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.generated_tokens,
-        units=_units(usage.seconds),
+        units=_to_units(usage.seconds),
     )
 
 
-def _units(seconds: float) -> dict[str, Decimal]:
+def _to_units(seconds: float) -> dict[str, Decimal]:
     return {"second": Decimal(str(round(seconds, 6)))}
 
 
-def _logprob(detail: Any) -> TokenLogprob:
+def _convert_logprob(detail: Any) -> TokenLogprob:
     top = tuple(TokenLogprob(one.text, one.logprob) for one in detail.top)
     return TokenLogprob(detail.text, detail.logprob, top=top)

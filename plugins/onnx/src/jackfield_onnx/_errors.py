@@ -21,7 +21,7 @@ from jackfield import (
 
 from . import _local_errors as local
 
-__all__ = ["as_jackfield", "error"]
+__all__ = ["error", "to_jackfield"]
 
 # Along the class's own line of descent, the first that stands here decides.
 _MEANING: Final[Mapping[type[local.LocalModelError], Callable[..., JackfieldError]]] = {
@@ -44,10 +44,10 @@ _LAST_WORD: Final = (local.DownloadError, local.EngineClosedError)
 def error(failure: Failure) -> JackfieldError | None:
     """Turn a failure into an error; None for what is not the engine's."""
     exception = failure.exception
-    return as_jackfield(exception) if isinstance(exception, local.LocalModelError) else None
+    return to_jackfield(exception) if isinstance(exception, local.LocalModelError) else None
 
 
-def as_jackfield(failure: local.LocalModelError) -> JackfieldError:
+def to_jackfield(failure: local.LocalModelError) -> JackfieldError:
     """Turn an error of the engine into ours; the message keeps what happened, to which thing, and the remedy."""
     meaning = next(_MEANING[kind] for kind in type(failure).__mro__ if kind in _MEANING)
     retryable = False if isinstance(failure, _LAST_WORD) else None

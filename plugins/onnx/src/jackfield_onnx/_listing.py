@@ -19,10 +19,10 @@ __all__ = ["LISTING", "encode_listing"]
 
 def encode_listing(models: Sequence[StoredModel]) -> bytes:
     """Write a listing."""
-    return orjson.dumps({"models": [_row(model) for model in models]})
+    return orjson.dumps({"models": [_to_row(model) for model in models]})
 
 
-def _row(model: StoredModel) -> dict[str, Any]:
+def _to_row(model: StoredModel) -> dict[str, Any]:
     entry = model.entry
     return {
         "id": entry.id,
@@ -38,10 +38,10 @@ def _row(model: StoredModel) -> dict[str, Any]:
 
 
 def _parse(_head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-    return [_card(row) for row in orjson.loads(body)["models"]], None
+    return [_to_card(row) for row in orjson.loads(body)["models"]], None
 
 
-def _card(row: dict[str, Any]) -> ModelCard:
+def _to_card(row: dict[str, Any]) -> ModelCard:
     # Sizes and features come from the table, which knows the connection's settings.
     return ModelCard(id=row["id"], kinds=KINDS.get(row["kind"], frozenset()), title=row["title"], data=row)
 

@@ -17,10 +17,10 @@ from jackfield import (
     ToolResult,
 )
 
-__all__ = ["written_messages", "written_tool"]
+__all__ = ["write_messages", "write_tool"]
 
 
-def written_messages(
+def write_messages(
     messages: Sequence[Message], writer: ParameterWriter, *, tools: bool
 ) -> Iterator[dict[str, Any]]:
     """Write each message; one of which nothing is left is left out.
@@ -37,11 +37,11 @@ def written_messages(
         results: list[dict[str, Any]] = []
         for part in message.parts:
             if tools and isinstance(part, ToolCall):
-                calls.append(_call(part))
+                calls.append(_write_call(part))
             elif tools and isinstance(part, ToolResult):
-                results.append(_result(part, where, writer))
+                results.append(_write_result(part, where, writer))
             else:
-                texts += _texts(part, where, writer)
+                texts += _read_texts(part, where, writer)
         if message.name is not None:
             writer.drop(f"{where}.name", "the model's template knows no names", message.name)
         yield from results
@@ -50,7 +50,7 @@ def written_messages(
             yield {"role": message.role, "content": "".join(texts), **more}
 
 
-def written_tool(tool: Tool, index: int, writer: ParameterWriter) -> dict[str, Any]:
+def write_tool(tool: Tool, index: int, writer: ParameterWriter) -> dict[str, Any]:
     """Write a tool that is offered."""
     if tool.cache is not None:
         writer.drop(f"tools[{index}].cache", "the engine keeps no prefixes", tool.cache)
@@ -62,18 +62,18 @@ def written_tool(tool: Tool, index: int, writer: ParameterWriter) -> dict[str, A
     return {"type": "function", "function": function}
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
+def _write_call(call: ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": dict(call.arguments)}
     return {"type": "function", "id": call.id, "function": function}
 
 
-def _result(result: ToolResult, where: str, writer: ParameterWriter) -> dict[str, Any]:
+def _write_result(result: ToolResult, where: str, writer: ParameterWriter) -> dict[str, Any]:
     if result.cache is not None:
         writer.drop(f"{where}.cache", "the engine keeps no prefixes", result.cache)
     if isinstance(result.content, str):
         content = result.content
     else:
-        content = "".join(text for part in result.content for text in _texts(part, where, writer))
+        content = "".join(text for part in result.content for text in _read_texts(part, where, writer))
     if result.is_error:
         writer.note(where, "emulated", why='a template knows no failed results; "Error: " was put before it')
         content = f"Error: {content}"
@@ -81,7 +81,7 @@ def _result(result: ToolResult, where: str, writer: ParameterWriter) -> dict[str
     return {"role": "tool", "content": content, "tool_call_id": result.tool_call_id, **named}
 
 
-def _texts(part: object, where: str, writer: ParameterWriter) -> Iterator[str]:
+def _read_texts(part: object, where: str, writer: ParameterWriter) -> Iterator[str]:
     if isinstance(part, Text | Document) and part.text is not None:
         if part.cache is not None:
             writer.drop(f"{where}.cache", "the engine keeps no prefixes", part.cache)

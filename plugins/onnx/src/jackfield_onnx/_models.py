@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jackfield import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
 
-from ._files.catalogue import CatalogueEntry, known_entry
+from ._files.catalogue import CatalogueEntry, find_entry
 from ._settings import OnnxSettings
 
 __all__ = ["KINDS", "PARAMETERS", "PROVIDER", "begin_body", "capabilities"]
@@ -45,43 +45,43 @@ _OF_TEXT: Final = frozenset(
 )
 
 
-def _rule(**row: object) -> ParameterRule:
+def _make_rule(**row: object) -> ParameterRule:
     return ParameterRule(**row, source=_ENGINE)  # type: ignore[arg-type]
 
 
 PARAMETERS: Final[Mapping[str, ParameterRule]] = {
-    "system": _rule(wire="messages"),
-    "max_tokens": _rule(minimum=1),
+    "system": _make_rule(wire="messages"),
+    "max_tokens": _make_rule(minimum=1),
     # Above 2 an answer is noise, which ends only at its limit.
-    "temperature": _rule(minimum=0, maximum=2),
-    "top_p": _rule(minimum=1e-6, maximum=1),
-    "top_k": _rule(minimum=1),
-    "stop": _rule(),
-    "seed": _rule(minimum=0),
-    "presence_penalty": _rule(),
-    "frequency_penalty": _rule(),
-    "logit_bias": _rule(),
-    "logprobs": _rule(),
-    "top_logprobs": _rule(minimum=0),
-    "n": _rule(choices=(1,), why="the engine makes one answer"),
-    "tools": _rule(),
-    "tool_choice": _rule(),
-    "parallel_tool_calls": _rule(),
-    "response_format": _rule(),
-    "reasoning": _rule(supported=False, why="the engine knows no thinking"),
-    "user": _rule(supported=False, why="nothing leaves this process, so there is nobody to tell it to"),
-    "suffix": _rule(supported=False, why="the engine continues a text and cannot fill a gap in it"),
-    "dimensions": _rule(minimum=1),
-    "input_type": _rule(),
-    "truncate": _rule(choices=("error", "start", "end")),
-    "top_n": _rule(minimum=1),
+    "temperature": _make_rule(minimum=0, maximum=2),
+    "top_p": _make_rule(minimum=1e-6, maximum=1),
+    "top_k": _make_rule(minimum=1),
+    "stop": _make_rule(),
+    "seed": _make_rule(minimum=0),
+    "presence_penalty": _make_rule(),
+    "frequency_penalty": _make_rule(),
+    "logit_bias": _make_rule(),
+    "logprobs": _make_rule(),
+    "top_logprobs": _make_rule(minimum=0),
+    "n": _make_rule(choices=(1,), why="the engine makes one answer"),
+    "tools": _make_rule(),
+    "tool_choice": _make_rule(),
+    "parallel_tool_calls": _make_rule(),
+    "response_format": _make_rule(),
+    "reasoning": _make_rule(supported=False, why="the engine knows no thinking"),
+    "user": _make_rule(supported=False, why="nothing leaves this process, so there is nobody to tell it to"),
+    "suffix": _make_rule(supported=False, why="the engine continues a text and cannot fill a gap in it"),
+    "dimensions": _make_rule(minimum=1),
+    "input_type": _make_rule(),
+    "truncate": _make_rule(choices=("error", "start", "end")),
+    "top_n": _make_rule(minimum=1),
 }
 """What the engine makes of each option; a model may know less."""
 
 _OF_MINILM: Final[Mapping[str, ParameterRule]] = {
     **PARAMETERS,
-    "dimensions": _rule(supported=False, why="the model's vectors have one length"),
-    "input_type": _rule(supported=False, why="the model embeds all texts alike"),
+    "dimensions": _make_rule(supported=False, why="the model's vectors have one length"),
+    "input_type": _make_rule(supported=False, why="the model embeds all texts alike"),
 }
 
 
@@ -90,13 +90,13 @@ def capabilities(model: ModelRef) -> Capabilities:
 
     Of a model that the catalogue does not know (one in a folder), what holds for the engine holds.
     """
-    entry = None if {"folder", "hub"} & model.declared.keys() else known_entry(model.known_as)
+    entry = None if {"folder", "hub"} & model.declared.keys() else find_entry(model.known_as)
     features = {
         name: Capability(value, _ENGINE if value is not None else "unknown")
         for name, value in _OF_ENGINE.items()
     }
     if entry is None:
-        kinds = _declared_kinds(model.declared)
+        kinds = _read_kinds(model.declared)
         if kinds and not kinds & {"chat", "completion"}:
             features |= dict.fromkeys(_OF_TEXT, Capability(False, _ENGINE))
         if "summarization" in kinds:
@@ -116,7 +116,7 @@ def capabilities(model: ModelRef) -> Capabilities:
         kinds=KINDS[entry.kind],
         features=features,
         parameters=PARAMETERS if entry.kind == "chat" else _OF_MINILM,
-        limits=_limits(entry, model.settings),
+        limits=_read_limits(entry, model.settings),
         source=_TABLE,
     )
 
@@ -127,20 +127,20 @@ def begin_body(model: ModelRef, *names: str) -> dict[str, Any]:
     return {"model": model.known_as, **{name: value for name, value in declared.items() if value is not None}}
 
 
-def _declared_kinds(declared: Mapping[str, Any]) -> frozenset[Kind]:
+def _read_kinds(declared: Mapping[str, Any]) -> frozenset[Kind]:
     """Give the kinds that an entry declares; whoever read the configuration has checked them."""
     several: Iterable[Kind] = declared.get("kinds") or ()
     kind: Kind | None = declared.get("kind")
     return frozenset([*several, *([] if kind is None else [kind])])
 
 
-def _limits(entry: CatalogueEntry, settings: object = None) -> Limits:
+def _read_limits(entry: CatalogueEntry, settings: object = None) -> Limits:
     """Give a model's sizes, as the connection's settings narrow them."""
     if entry.description is not None:
         return Limits(max_input_tokens=entry.description.max_tokens, dimensions=entry.description.dimensions)
-    known = [size for size in (entry.context_length, _max_context(settings)) if size is not None]
+    known = [size for size in (entry.context_length, _read_max_context(settings)) if size is not None]
     return Limits(context_window=min(known, default=None))
 
 
-def _max_context(settings: object) -> int | None:
+def _read_max_context(settings: object) -> int | None:
     return settings.max_context if isinstance(settings, OnnxSettings) else None

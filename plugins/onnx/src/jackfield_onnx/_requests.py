@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from ._engine.engine import GenerateRequest
 from ._local_errors import RequestError
 from ._text.template import Turn
-from ._text.tools import FORMATS, ToolFormat, forced_grammar, format_of_template, json_grammar
+from ._text.tools import FORMATS, ToolFormat, build_call_grammar, build_json_grammar, detect_format
 
 if TYPE_CHECKING:
     from ._engine.engine import Engine
 
-__all__ = ["read_request", "tool_format"]
+__all__ = ["choose_tool_format", "read_request"]
 
 _PLAIN: Final = (
     "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty", "frequency_penalty",
@@ -42,18 +42,18 @@ def read_request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
                 name,
                 f"Did you mean {near[0]!r}?" if near else "Leave it out.",
             )
-    form = tool_format(body, engine)
+    form = choose_tool_format(body, engine)
     given = {name: body[name] for name in _PLAIN if name in body}
-    grammar = _grammar(body, engine, form)
-    shown = {} if form is None else {engine.control_token(word): word for word in form.words}
+    grammar = _build_grammar(body, engine, form)
+    shown = {} if form is None else {engine.find_control_token(word): word for word in form.words}
     try:
         return GenerateRequest(
-            prompt=body["prompt"] if "prompt" in body else tuple(_turns(body["messages"])),
+            prompt=body["prompt"] if "prompt" in body else tuple(_read_turns(body["messages"])),
             stop=tuple(body.get("stop", ())),
             logit_bias={int(token): float(bias) for token, bias in body.get("logit_bias", {}).items()},
-            top_logprobs=_top_logprobs(body),
+            top_logprobs=_read_top_logprobs(body),
             tools=tuple(body.get("tools", ())),
-            constraint=None if grammar is None else engine.grammars.constraint(grammar),
+            constraint=None if grammar is None else engine.grammars.make_constraint(grammar),
             shown={token: name for token, name in shown.items() if token is not None},
             **given,
         )
@@ -61,7 +61,7 @@ def read_request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
         raise RequestError(f"a parameter cannot be read: {error}", "the request") from error
 
 
-def tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | None:
+def choose_tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | None:
     """Say how the calls in an answer are written; None if no tools are offered.
 
     Raises:
@@ -70,7 +70,7 @@ def tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | None:
     if not body.get("tools"):
         return None
     source = engine.template_source
-    name = body.get("tool_format") or format_of_template(source)
+    name = body.get("tool_format") or detect_format(source)
     if name is None or source is None or "tools" not in source:
         raise RequestError(
             "the model's chat template knows no tools, or writes their calls in a form that is not read here",
@@ -80,26 +80,26 @@ def tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | None:
     return FORMATS[name]
 
 
-def _grammar(body: Mapping[str, Any], engine: Engine, form: ToolFormat | None) -> str | None:
+def _build_grammar(body: Mapping[str, Any], engine: Engine, form: ToolFormat | None) -> str | None:
     """Write the grammar that the answer must keep to, None for none."""
     wanted = body.get("response_format")
     schema = None if wanted is None else {"type": "object"} if wanted == "json" else wanted
     choice = body.get("tool_choice", "auto")
     if form is None or (choice == "auto" and schema is None):
-        return None if schema is None else json_grammar(schema)
+        return None if schema is None else build_json_grammar(schema)
     tools = body["tools"]
     if isinstance(choice, Mapping):
         tools = [tool for tool in tools if tool["function"]["name"] == choice["function"]["name"]]
-    return forced_grammar(
+    return build_call_grammar(
         form,
         tools,
         several=bool(body.get("parallel_tool_calls", True)),
-        token=engine.control_token,
+        token=engine.find_control_token,
         otherwise=schema if choice == "auto" else None,
     )
 
 
-def _turns(messages: list[dict[str, Any]]) -> list[Turn]:
+def _read_turns(messages: list[dict[str, Any]]) -> list[Turn]:
     return [
         Turn(
             message["role"],
@@ -110,7 +110,7 @@ def _turns(messages: list[dict[str, Any]]) -> list[Turn]:
     ]
 
 
-def _top_logprobs(body: Mapping[str, Any]) -> int | None:
+def _read_top_logprobs(body: Mapping[str, Any]) -> int | None:
     """Say how many alternatives are wanted; None for no log-probabilities at all."""
     top: int | None = body.get("top_logprobs")
     if body.get("logprobs", top is not None) is False:

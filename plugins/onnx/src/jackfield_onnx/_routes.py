@@ -39,9 +39,9 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         UnsupportedError: The engine cannot honour something.
     """
     if isinstance(request, EmbedRequest):
-        return _embedding(model, request, capabilities)
+        return _translate_embedding(model, request, capabilities)
     if isinstance(request, RerankRequest):
-        return _rerank(model, request, capabilities)
+        return _translate_rerank(model, request, capabilities)
     if isinstance(request, SummarizeRequest):
         if not capabilities.kinds:
             # A chat model would sum up by emulation, which the core does when it knows the kind.
@@ -49,7 +49,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
                 f"{model.id} does not say whether it is made for summaries; declare its kind",
                 parameter="kind",
             )
-        return _summary(model, request, capabilities)
+        return _translate_summary(model, request, capabilities)
     if isinstance(request, CompletionRequest):
         return translate_text(model, request, capabilities, "completion")
     if isinstance(request, ChatRequest):
@@ -64,7 +64,7 @@ def decoder(model: ModelRef) -> Decoder:
     return ReplyDecoder(model.known_as)
 
 
-def _embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
+def _translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
     body = begin_body(model, "dimension_choices")
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
     body["input"] = list(request.inputs)
@@ -74,7 +74,7 @@ def _embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilitie
     return Translation(Wire("embedding", body), writer.finish())
 
 
-def _rerank(model: ModelRef, request: RerankRequest, capabilities: Capabilities) -> Translation:
+def _translate_rerank(model: ModelRef, request: RerankRequest, capabilities: Capabilities) -> Translation:
     body = begin_body(model)
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
     body["query"], body["documents"] = request.query, list(request.documents)
@@ -84,7 +84,7 @@ def _rerank(model: ModelRef, request: RerankRequest, capabilities: Capabilities)
     return Translation(Wire("rerank", body), writer.finish())
 
 
-def _summary(model: ModelRef, request: SummarizeRequest, capabilities: Capabilities) -> Translation:
+def _translate_summary(model: ModelRef, request: SummarizeRequest, capabilities: Capabilities) -> Translation:
     options = request.options
     body = begin_body(model)
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)

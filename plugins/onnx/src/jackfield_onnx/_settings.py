@@ -11,7 +11,7 @@ import attrs
 
 from jackfield import ModelEntry, Secret, secret
 
-from ._files.catalogue import CATALOGUE, known_entry
+from ._files.catalogue import CATALOGUE, find_entry
 
 __all__ = ["OnnxModelKeys", "OnnxSettings", "Precision", "SamplingKeys", "parse_size"]
 
@@ -38,12 +38,12 @@ def parse_size(size: str | int) -> int:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
-def _known_device(_settings: object, _field: object, value: str) -> None:
+def _check_device(_settings: object, _field: object, value: str) -> None:
     if re.fullmatch(r"auto|cpu|cuda(:\d+)?", value) is None:
         raise ValueError(f'device is {value!r}; write "auto", "cpu", "cuda" or "cuda:1"')
 
 
-def _at_least(least: float) -> Any:
+def _require_at_least(least: float) -> Any:
     def check(_settings: object, field: attrs.Attribute[Any], value: float | None) -> None:
         if value is not None and value < least:
             raise ValueError(f"{field.name} is {value}; it must be {least} or more")
@@ -51,7 +51,7 @@ def _at_least(least: float) -> Any:
     return check
 
 
-def _within(least: float, most: float, *, open_below: bool = False) -> Any:
+def _require_within(least: float, most: float, *, open_below: bool = False) -> Any:
     def check(_settings: object, field: attrs.Attribute[Any], value: float | None) -> None:
         if value is not None and not (least <= value <= most and not (open_below and value == least)):
             bound = f"above {least:g}" if open_below else f"{least:g} or more"
@@ -60,7 +60,7 @@ def _within(least: float, most: float, *, open_below: bool = False) -> Any:
     return check
 
 
-def _size(_settings: object, field: attrs.Attribute[Any], value: str | int | None) -> None:
+def _check_size(_settings: object, field: attrs.Attribute[Any], value: str | int | None) -> None:
     if value is None:
         return
     try:
@@ -71,22 +71,22 @@ def _size(_settings: object, field: attrs.Attribute[Any], value: str | int | Non
         raise ValueError(f"{field.name} is {value}; it must be more than nothing")
 
 
-def _absolute(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
+def _check_absolute(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
     if value is not None and not Path(value).expanduser().is_absolute():
         raise ValueError(f"{field.name} is {value!r}; write the whole path")
 
 
-def _hub_id(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
+def _check_hub_id(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
     if value is not None and re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value) is None:
         raise ValueError(f"{field.name} is {value!r}; write owner/name")
 
 
-def _known_models(_settings: object, _field: object, entries: tuple[ModelEntry, ...] | None) -> None:
+def _check_models(_settings: object, _field: object, entries: tuple[ModelEntry, ...] | None) -> None:
     """Check that every name that stands for itself is in the catalogue."""
     for entry in entries or ():
         elsewhere = any(entry.raw.get(key) is not None for key in ("folder", "hub"))
         name = (entry.underlying or entry.id).rpartition(":")[2]
-        if not elsewhere and "*" not in name and known_entry(name) is None:
+        if not elsewhere and "*" not in name and find_entry(name) is None:
             near = difflib.get_close_matches(name.casefold(), CATALOGUE, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ValueError(
@@ -107,11 +107,13 @@ class SamplingKeys:
         repetition_penalty: Above 1, tokens seen in prompt or answer become less likely.
     """
 
-    temperature: float | None = attrs.field(default=None, validator=_within(0, 2))
-    top_p: float | None = attrs.field(default=None, validator=_within(0, 1, open_below=True))
-    top_k: int | None = attrs.field(default=None, validator=_at_least(1))
-    min_p: float | None = attrs.field(default=None, validator=_within(0, 1))
-    repetition_penalty: float | None = attrs.field(default=None, validator=_within(0, 10, open_below=True))
+    temperature: float | None = attrs.field(default=None, validator=_require_within(0, 2))
+    top_p: float | None = attrs.field(default=None, validator=_require_within(0, 1, open_below=True))
+    top_k: int | None = attrs.field(default=None, validator=_require_at_least(1))
+    min_p: float | None = attrs.field(default=None, validator=_require_within(0, 1))
+    repetition_penalty: float | None = attrs.field(
+        default=None, validator=_require_within(0, 10, open_below=True)
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -142,21 +144,21 @@ class OnnxSettings:
     """
 
     cache_dir: Path | None = None
-    models: tuple[ModelEntry, ...] | None = attrs.field(default=None, validator=_known_models)
+    models: tuple[ModelEntry, ...] | None = attrs.field(default=None, validator=_check_models)
     hub_endpoint: str | None = None
     hub_token: Secret | None = secret()
     offline: bool = False
-    device: str = attrs.field(default="auto", validator=_known_device)
+    device: str = attrs.field(default="auto", validator=_check_device)
     precision: Precision = "auto"
-    memory_limit: str | int | None = attrs.field(default=None, validator=_size)
-    threads: int | None = attrs.field(default=None, validator=_at_least(1))
+    memory_limit: str | int | None = attrs.field(default=None, validator=_check_size)
+    threads: int | None = attrs.field(default=None, validator=_require_at_least(1))
     spinning: bool = False
-    max_context: int = attrs.field(default=4096, validator=_at_least(2))
-    max_output: int | None = attrs.field(default=None, validator=_at_least(1))
-    slots: int = attrs.field(default=8, validator=_at_least(1))
-    max_queue: int = attrs.field(default=64, validator=_at_least(0))
-    queue_timeout: float | None = attrs.field(default=None, validator=_at_least(0))
-    keep_alive: float | None = attrs.field(default=None, validator=_at_least(0))
+    max_context: int = attrs.field(default=4096, validator=_require_at_least(2))
+    max_output: int | None = attrs.field(default=None, validator=_require_at_least(1))
+    slots: int = attrs.field(default=8, validator=_require_at_least(1))
+    max_queue: int = attrs.field(default=64, validator=_require_at_least(0))
+    queue_timeout: float | None = attrs.field(default=None, validator=_require_at_least(0))
+    keep_alive: float | None = attrs.field(default=None, validator=_require_at_least(0))
     sampling: SamplingKeys = attrs.field(factory=SamplingKeys)
 
 
@@ -174,10 +176,10 @@ class OnnxModelKeys:
         dimension_choices: Lengths to which its vectors may be cut by its authors' word, where its files do not say it.
     """
 
-    folder: str | None = attrs.field(default=None, validator=_absolute)
-    hub: str | None = attrs.field(default=None, validator=_hub_id)
+    folder: str | None = attrs.field(default=None, validator=_check_absolute)
+    hub: str | None = attrs.field(default=None, validator=_check_hub_id)
     revision: str | None = None
-    chat_template: str | None = attrs.field(default=None, validator=_absolute)
+    chat_template: str | None = attrs.field(default=None, validator=_check_absolute)
     tool_format: (
         Literal["hermes", "qwen-xml", "mistral", "mistral-args", "llama3", "granite", "phi4"] | None
     ) = None

@@ -12,11 +12,11 @@ import attrs
 
 from jackfield import Exchange, Frame, Head, Headers, Wire
 
-from ._errors import as_jackfield
+from ._errors import to_jackfield
 from ._listing import encode_listing
 from ._local_errors import EngineClosedError, LocalModelError, RequestError
 from ._settings import OnnxSettings, parse_size
-from ._text.tools import FORMATS, ToolFormat, parameter_types
+from ._text.tools import FORMATS, ToolFormat, collect_parameter_types
 
 if TYPE_CHECKING:
     from ._engine.embedder import Embedder
@@ -46,12 +46,12 @@ class OnnxTransport:
         try:
             self._models = await asyncio.to_thread(_import_engine, self._settings)
         except LocalModelError as error:
-            raise as_jackfield(error) from error
+            raise to_jackfield(error) from error
 
     async def prepare(self, wire: Wire) -> None:
         """Have the wire's model in memory: fetched, converted and loaded if this is its first use."""
         if wire.path != "models":
-            await self._model(wire)
+            await self._get_model(wire)
 
     @asynccontextmanager
     async def exchange(self, wire: Wire) -> AsyncIterator[Exchange]:
@@ -59,20 +59,20 @@ class OnnxTransport:
         models, body = self._opened, wire.body
         if wire.path == "models":
             stored = await asyncio.to_thread(models.store.list)
-            yield Exchange(_LISTED, _once(Frame(encode_listing(stored))))
+            yield Exchange(_LISTED, _yield_once(Frame(encode_listing(stored))))
             return
-        model: Any = await self._model(wire)
+        model: Any = await self._get_model(wire)
         with models.in_use(model):
             if wire.path in _WHOLE:
-                yield Exchange(Head(None), _once(await _WHOLE[wire.path](model, body)))
+                yield Exchange(Head(None), _yield_once(await _WHOLE[wire.path](model, body)))
             else:
-                asked, form = await asyncio.to_thread(_read, body, model)
+                asked, form = await asyncio.to_thread(_read_request, body, model)
                 async with model.generate(asked) as generation:
-                    yield Exchange(Head(None), _steps(generation, _first_frame(form, body)))
+                    yield Exchange(Head(None), _stream_steps(generation, _make_first_frames(form, body)))
 
-    async def _model(self, wire: Wire) -> Engine | Embedder | Reranker | Summarizer:
+    async def _get_model(self, wire: Wire) -> Engine | Embedder | Reranker | Summarizer:
         models, body = self._opened, wire.body
-        where = _where(body)
+        where = _read_location(body)
         if wire.path == "embedding":
             return await models.embedder(where)
         if wire.path == "rerank":
@@ -127,31 +127,31 @@ def _import_engine(settings: OnnxSettings) -> LoadedModels:
     return LoadedModels(store, engine, keep_alive=settings.keep_alive, offline=settings.offline)
 
 
-def _where(body: Mapping[str, Any]) -> Where:
+def _read_location(body: Mapping[str, Any]) -> Where:
     from ._engine.loaded_models import Where
 
     return Where(**{name: body[name] for name in ("model", "folder", "hub", "revision") if name in body})
 
 
-def _read(body: Mapping[str, Any], engine: Engine) -> tuple[GenerateRequest, ToolFormat | None]:
-    from ._requests import read_request, tool_format
+def _read_request(body: Mapping[str, Any], engine: Engine) -> tuple[GenerateRequest, ToolFormat | None]:
+    from ._requests import choose_tool_format, read_request
 
-    return read_request(body, engine), tool_format(body, engine)
+    return read_request(body, engine), choose_tool_format(body, engine)
 
 
 async def _embed(model: Embedder, body: Mapping[str, Any]) -> Frame:
     names = ("truncate", "dimensions", "input_type", "dimension_choices")
-    given = _given(body, {"input", *names})
+    given = _select_arguments(body, {"input", *names})
     return Frame(await model.embed(given.pop("input"), **given), "vectors")
 
 
 async def _rank(model: Reranker, body: Mapping[str, Any]) -> Frame:
-    given = _given(body, {"query", "documents", "top_n", "truncate"})
+    given = _select_arguments(body, {"query", "documents", "top_n", "truncate"})
     return Frame(await model.rank(given.pop("query"), given.pop("documents"), **given), "scores")
 
 
 async def _summarize(model: Summarizer, body: Mapping[str, Any]) -> Frame:
-    given = _given(body, {"text", "max_tokens", "num_beams"})
+    given = _select_arguments(body, {"text", "max_tokens", "num_beams"})
     found = await model.summarize(
         given["text"], max_tokens=given.get("max_tokens"), beams=given.get("num_beams")
     )
@@ -159,7 +159,7 @@ async def _summarize(model: Summarizer, body: Mapping[str, Any]) -> Frame:
 
 
 async def _count(model: Engine, body: Mapping[str, Any]) -> Frame:
-    asked, _ = await asyncio.to_thread(_read, body, model)
+    asked, _ = await asyncio.to_thread(_read_request, body, model)
     return Frame(await model.count_tokens(asked.prompt, asked.tools), "count")
 
 
@@ -171,7 +171,7 @@ _WHOLE: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Awaitable[Frame]]]
 }
 
 
-def _given(body: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+def _select_arguments(body: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     """Give what a model shall be asked.
 
     Raises:
@@ -183,24 +183,28 @@ def _given(body: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name in names}
 
 
-def _first_frame(form: ToolFormat | None, body: Mapping[str, Any]) -> Sequence[Frame]:
+def _make_first_frames(form: ToolFormat | None, body: Mapping[str, Any]) -> Sequence[Frame]:
     """Tell the decoder how the answer's calls are written, if tools are offered."""
     if form is None:
         return ()
     name = next(name for name, one in FORMATS.items() if one is form)
     # Nine letters and digits with the number of the call: what Mistral's templates demand of an id, and others take.
     seed = secrets.token_hex(4)[:7]
-    told: dict[str, Any] = {"format": name, "seed": seed, "single": body.get("parallel_tool_calls") is False}
+    announced: dict[str, Any] = {
+        "format": name,
+        "seed": seed,
+        "single": body.get("parallel_tool_calls") is False,
+    }
     if form.tagged:
-        told["types"] = parameter_types(body["tools"])
-    return (Frame(told, "tools"),)
+        announced["types"] = collect_parameter_types(body["tools"])
+    return (Frame(announced, "tools"),)
 
 
-async def _once(frame: Frame) -> AsyncIterator[Sequence[Frame]]:
+async def _yield_once(frame: Frame) -> AsyncIterator[Sequence[Frame]]:
     yield (frame,)
 
 
-async def _steps(generation: Generation, first: Sequence[Frame]) -> AsyncIterator[Sequence[Frame]]:
+async def _stream_steps(generation: Generation, first: Sequence[Frame]) -> AsyncIterator[Sequence[Frame]]:
     async for step in generation:
         yield (*first, Frame((step, generation.usage), "step"))
         first = ()

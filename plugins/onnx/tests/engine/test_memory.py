@@ -12,10 +12,10 @@ from jackfield import ConfigurationError, Mesh
 from jackfield_onnx._engine import loaded_models as _loaded
 from jackfield_onnx._engine.memory import (
     Estimate,
-    available_memory,
-    demand_room,
+    check_memory,
     estimate_decoder,
     estimate_other,
+    read_available_memory,
 )
 from jackfield_onnx._files.folder import read_tokenizer
 from jackfield_onnx._local_errors import MemoryExceededError
@@ -49,18 +49,18 @@ def test_other_kinds_take_their_weights(tmp_path):
 def test_the_figures_are_told():
     needed = Estimate(weights=500_000_000, conversations=1_500_000_000, detail="8 slots of 4096 tokens")
 
-    demand_room(needed, "m", 2_000_000_000, None)
-    demand_room(needed, "m", None, None)
+    check_memory(needed, "m", 2_000_000_000, None)
+    check_memory(needed, "m", None, None)
     with pytest.raises(
         MemoryExceededError, match=r"needs 2,000 MB, and 1,999 MB memory_limit allows.*8 slots"
     ):
-        demand_room(needed, "m", 1_999_000_000, None)
+        check_memory(needed, "m", 1_999_000_000, None)
     with pytest.raises(MemoryExceededError, match=r"1,000 MB are available"):
-        demand_room(needed, "m", 5_000_000_000, 1_000_000_000)
+        check_memory(needed, "m", 5_000_000_000, 1_000_000_000)
 
 
 def test_what_is_available_is_known_here():
-    found = available_memory()
+    found = read_available_memory()
     assert found is None or found > 10_000_000
 
 
@@ -74,7 +74,7 @@ async def test_a_model_that_does_not_fit_is_not_loaded(tiny_folder, monkeypatch)
             await mesh.chat("local:tiny", "hi")
     assert caught.value.code == "MemoryExceededError"
 
-    monkeypatch.setattr(_loaded, "available_memory", lambda: 1000)
+    monkeypatch.setattr(_loaded, "read_available_memory", lambda: 1000)
     async with Mesh.from_config({"connections": {"local": local}}) as mesh:
         with pytest.raises(ConfigurationError, match="are available"):
             await mesh.chat("local:tiny", "hi")
@@ -104,7 +104,7 @@ def test_words_that_were_read_are_not_kept(tiny_folder, around):
     def read(first: int) -> int:
         # Each thread kept ten thousand words, and kept them when the tokenizer was gone.
         for number in range(first, first + 1500):
-            prompts.conversation([Turn("user", around.format(f"{number:06o}".translate(_LETTERS)))])
+            prompts.encode_conversation([Turn("user", around.format(f"{number:06o}".translate(_LETTERS)))])
         return _in_use()
 
     read(0)

@@ -58,7 +58,7 @@ def test_the_engine_says_what_transformers_says(exported):
         engine = await Engine.load(Path(folder), settings)
         assert isinstance(engine._scheduler._decoder, ConcatDecoder)
         assert engine._scheduler._decoder.slots == 3
-        prompts = [engine._prompts.text(prompt) for prompt in PROMPTS]
+        prompts = [engine._prompts.encode_text(prompt) for prompt in PROMPTS]
         found = await asyncio.gather(*(greedy(engine, prompt, 24) for prompt in PROMPTS))
         await engine.aclose()
         return prompts, found

@@ -10,7 +10,9 @@ def test_metadata_and_tensors_are_read_back(tiny, tiny_gguf):
         assert gguf.metadata["general.architecture"] == "llama"
         assert gguf.metadata["tokenizer.ggml.tokens"] == tiny.vocabulary()
         assert gguf.metadata["llama.rope.freq_base"] == 10000.0
-        np.testing.assert_array_equal(gguf.tensor("token_embd.weight"), tiny.weights()["token_embd.weight"])
+        np.testing.assert_array_equal(
+            gguf.read_tensor("token_embd.weight"), tiny.weights()["token_embd.weight"]
+        )
 
 
 def _half(value: float) -> bytes:
@@ -41,7 +43,7 @@ def test_each_tensor_type_is_dequantised(tmp_path, gguf_writer, kind, raw, expec
     gguf_writer(path, {}, {"t": (kind, (1, len(expected)), raw)})
 
     with GgufFile(path) as gguf:
-        found = gguf.tensor("t")
+        found = gguf.read_tensor("t")
 
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found[0], expected)
@@ -62,7 +64,7 @@ def test_a_file_cut_within_its_tensors_is_damaged(tmp_path, tiny_gguf):
 
     with GgufFile(path) as gguf, pytest.raises(DamagedModelError, match="past the end"):
         for name in gguf.tensors:
-            gguf.tensor(name)
+            gguf.read_tensor(name)
 
 
 def test_an_unknown_tensor_type_is_refused_by_number(tmp_path, gguf_writer):
@@ -70,9 +72,9 @@ def test_an_unknown_tensor_type_is_refused_by_number(tmp_path, gguf_writer):
     gguf_writer(path, {}, {"t": (12, (1, 256), b"\0" * 144)})
 
     with GgufFile(path) as gguf, pytest.raises(UnsupportedModelError, match="type 12"):
-        gguf.tensor("t")
+        gguf.read_tensor("t")
 
 
 def test_a_missing_tensor_is_named(tiny_gguf):
     with GgufFile(tiny_gguf) as gguf, pytest.raises(DamagedModelError, match=r"nothing\.weight"):
-        gguf.tensor("nothing.weight")
+        gguf.read_tensor("nothing.weight")

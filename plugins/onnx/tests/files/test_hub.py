@@ -8,7 +8,7 @@ from loopback_hub import COMMIT, NAME, LoopbackHub
 
 from jackfield import ConfigurationError, ConnectionFailedError, Mesh
 from jackfield_onnx._files import hub as _hub
-from jackfield_onnx._files.hub import Hub, HubFile, chosen_files, is_safe_path
+from jackfield_onnx._files.hub import Hub, HubFile, choose_files, is_safe_path
 from jackfield_onnx._files.hub_names import HubModel, parse_hub_name
 from jackfield_onnx._files.store import ModelStore
 from jackfield_onnx._local_errors import (
@@ -53,7 +53,7 @@ def test_a_model_is_fetched_without_what_could_run(store, hub):
     assert seen[-1][0] == "download"
     assert seen[-1][1] == seen[-1][2]
     assert json.loads((folder / "complete.json").read_text())["commit"] == COMMIT
-    assert [(one.entry.hub.name, one.ready) for one in store.cached()] == [(NAME, True)]
+    assert [(one.entry.hub.name, one.ready) for one in store.list_cached()] == [(NAME, True)]
 
 
 def test_the_second_use_asks_nobody(store, hub):
@@ -64,7 +64,7 @@ def test_the_second_use_asks_nobody(store, hub):
     assert len(hub.requests) == asked
     store.verify(NAME)
     assert store.remove(NAME)
-    assert store.cached() == ()
+    assert store.list_cached() == ()
 
 
 @pytest.mark.parametrize("commit", ["../../x", "a/b", "main?x=", "", "..", "a#b"])
@@ -118,13 +118,13 @@ def test_what_the_hub_does_not_have(store):
 
 def test_a_hub_that_cannot_be_reached(tmp_path):
     with pytest.raises(DownloadError, match="HF_ENDPOINT"):
-        Hub("http://127.0.0.1:9").files(HubModel("a/b"))
+        Hub("http://127.0.0.1:9").list_files(HubModel("a/b"))
 
 
 def test_an_answer_that_is_none(hub):
     hub.rows = lambda: [{}]
     with pytest.raises(DownloadError, match="cannot be read"):
-        Hub(hub.endpoint).files(HubModel("acme/small"))
+        Hub(hub.endpoint).list_files(HubModel("acme/small"))
 
 
 def test_redirects_to_other_protocols_are_not_followed(hub):
@@ -134,7 +134,7 @@ def test_redirects_to_other_protocols_are_not_followed(hub):
         call.end_headers(),
     )
     with pytest.raises(DownloadError, match="ftp"):
-        Hub(hub.endpoint).files(HubModel("acme/small"))
+        Hub(hub.endpoint).list_files(HubModel("acme/small"))
 
 
 @pytest.mark.parametrize("endpoint", ["ftp://hub", "hub", "file:///etc"])
@@ -152,7 +152,7 @@ def test_the_endpoint_is_the_environments(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example/")
     assert Hub().endpoint == "https://mirror.example"
     monkeypatch.delenv("HF_ENDPOINT")
-    monkeypatch.setattr(_hub, "_default_endpoint", lambda: "https://own.example")
+    monkeypatch.setattr(_hub, "_find_default_endpoint", lambda: "https://own.example")
     assert Hub().endpoint == "https://own.example"
 
 
@@ -186,16 +186,16 @@ def files(*paths):
     ],
 )  # fmt: skip
 def test_one_graph_of_each_part_is_chosen(precision, has, chosen):
-    found = {file.path for file in chosen_files(files("config.json", *has), precision)}
+    found = {file.path for file in choose_files(files("config.json", *has), precision)}
 
     assert found == {"config.json", *chosen}
 
 
 def test_what_a_model_does_not_have_is_told():
     with pytest.raises(UnsupportedModelError, match="It has fp32"):
-        chosen_files(files("model.onnx"), "int4")
+        choose_files(files("model.onnx"), "int4")
     with pytest.raises(UnsupportedModelError, match="neither graphs nor weights"):
-        chosen_files(files("pytorch_model.bin", "config.json"))
+        choose_files(files("pytorch_model.bin", "config.json"))
 
 
 @pytest.mark.parametrize(

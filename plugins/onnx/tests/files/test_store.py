@@ -19,7 +19,7 @@ from jackfield_onnx._engine.engine import Engine
 from jackfield_onnx._files import preparation as _preparation
 from jackfield_onnx._files.catalogue import CATALOGUE, CatalogueEntry, WheelMember
 from jackfield_onnx._files.folder import EncoderDescription, read_decoder
-from jackfield_onnx._files.store import ModelStore, default_root
+from jackfield_onnx._files.store import ModelStore, find_default_root
 from jackfield_onnx._local_errors import (
     ConverterMissingError,
     DamagedModelError,
@@ -221,7 +221,7 @@ def test_cancelling_in_any_stage_leaves_nothing(store, stage):
 
 
 async def test_cancelling_the_task_ends_the_preparation(store):
-    task = asyncio.create_task(store.obtain("tiny"))
+    task = asyncio.create_task(store.ensure_async("tiny"))
     while not leftovers(store):
         await asyncio.sleep(0.01)
     task.cancel()
@@ -370,13 +370,13 @@ def test_the_cache_is_where_the_user_says(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("JACKFIELD_MODEL_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert default_root() == tmp_path / ".cache/jackfield/models"
+    assert find_default_root() == tmp_path / ".cache/jackfield/models"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert default_root() == tmp_path / ".cache/jackfield/models"
+    assert find_default_root() == tmp_path / ".cache/jackfield/models"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert default_root() == tmp_path / "xdg/jackfield/models"
+    assert find_default_root() == tmp_path / "xdg/jackfield/models"
     monkeypatch.setenv("JACKFIELD_MODEL_CACHE", "~/models")
-    assert default_root() == tmp_path / "models"
+    assert find_default_root() == tmp_path / "models"
 
 
 def test_the_catalogue_pins_everything():

@@ -25,7 +25,7 @@ from jackfield_onnx._files.folder import read_tokenizer
 from jackfield_onnx._runtime import cuda as _cuda
 from jackfield_onnx._runtime.session import SessionSettings, load_runtime
 
-ON_CUDA = "cuda:0" if _cuda.offered(load_runtime()) else None
+ON_CUDA = "cuda:0" if _cuda.is_available(load_runtime()) else None
 needs_gpu = pytest.mark.skipif(ON_CUDA is None, reason="the build of ONNX Runtime for the CPU is installed")
 PROMPTS = ["hi there", "a", "0123456789" * 3, "Grüße 🙂", "the quick brown fox", "zzz"]
 

@@ -51,8 +51,8 @@ CPU_BUILD, GPU_BUILD = ("CPUExecutionProvider",), ("CUDAExecutionProvider", "CPU
 def test_a_session_is_told_device_and_limit_with_its_libraries_loaded():
     runtime = Runtime(*GPU_BUILD)
 
-    assert _cuda.provider(runtime, "cuda:2", None) == ("CUDAExecutionProvider", {"device_id": 2})
-    assert _cuda.provider(runtime, "cuda:0", 5_000) == (
+    assert _cuda.build_provider(runtime, "cuda:2", None) == ("CUDAExecutionProvider", {"device_id": 2})
+    assert _cuda.build_provider(runtime, "cuda:0", 5_000) == (
         "CUDAExecutionProvider",
         {"device_id": 0, "gpu_mem_limit": 5_000, "arena_extend_strategy": "kSameAsRequested"},
     )
@@ -61,39 +61,39 @@ def test_a_session_is_told_device_and_limit_with_its_libraries_loaded():
 
 def test_cuda_on_the_build_for_the_cpu_is_an_error_with_the_commands():
     with pytest.raises(DeviceUnavailableError, match="build for the CPU") as caught:
-        _cuda.demand_offered(Runtime(*CPU_BUILD), "cuda:1")
+        _cuda.require_available(Runtime(*CPU_BUILD), "cuda:1")
     assert "pip uninstall -y onnxruntime" in caught.value.remedy
     assert 'pip install --force-reinstall "jackfield-onnx[gpu]"' in caught.value.remedy
-    _cuda.demand_offered(Runtime(*GPU_BUILD), "cuda:1")
+    _cuda.require_available(Runtime(*GPU_BUILD), "cuda:1")
 
 
 def test_a_fallback_names_what_is_missing(monkeypatch):
-    monkeypatch.setattr(_cuda, "_loads", lambda name: name.startswith("libcuda"))
+    monkeypatch.setattr(_cuda, "_can_load", lambda name: name.startswith("libcuda"))
 
     with pytest.raises(DeviceUnavailableError, match=r"missing: cuBLAS .*, cuDNN \(libcudnn.so.9\)"):
-        _cuda.fell_back("cuda")
+        _cuda.report_fallback("cuda")
     with pytest.warns(_cuda.DeviceFallbackWarning, match="missing: cuBLAS"):
-        _cuda.fell_back("auto")
-    monkeypatch.setattr(_cuda, "_loads", lambda name: True)
+        _cuda.report_fallback("auto")
+    monkeypatch.setattr(_cuda, "_can_load", lambda name: True)
     with pytest.raises(DeviceUnavailableError, match="driver may be too old"):
-        _cuda.fell_back("cuda")
+        _cuda.report_fallback("cuda")
 
 
 def test_any_version_of_a_library_will_do(monkeypatch):
     monkeypatch.setattr(
-        _cuda, "_loads", lambda name: ".so.12" in name or name in {"libcuda.so.1", "libcudnn.so.9"}
+        _cuda, "_can_load", lambda name: ".so.12" in name or name in {"libcuda.so.1", "libcudnn.so.9"}
     )
 
-    assert _cuda.missing_libraries() == []
+    assert _cuda.find_missing_libraries() == []
 
 
 def test_a_library_that_is_not_there_does_not_load():
-    assert not _cuda._loads("libno-such-thing.so.1")
-    assert not _cuda._loads("no_such_thing.dll")
+    assert not _cuda._can_load("libno-such-thing.so.1")
+    assert not _cuda._can_load("no_such_thing.dll")
 
 
 def test_a_buffer_without_the_cuda_runtime_is_an_error(monkeypatch):
-    monkeypatch.setattr(_cuda, "_loads", lambda name: False)
+    monkeypatch.setattr(_cuda, "_can_load", lambda name: False)
 
     with pytest.raises(DeviceUnavailableError, match="libcudart"):
         _cuda.CudaBuffer(Runtime(*GPU_BUILD), "cuda:1", (2, 1, 4, 8), np.float16)
@@ -108,7 +108,7 @@ def test_rows_of_a_buffer_lie_where_they_should(monkeypatch):
             ctypes.memmove(to + line * to_pitch, source + line * source_pitch, width)
         return 0
 
-    monkeypatch.setattr(_cuda, "_memcpy_2d", lambda: memcpy_2d)
+    monkeypatch.setattr(_cuda, "_load_memcpy_2d", lambda: memcpy_2d)
     runtime = Runtime(*GPU_BUILD)
     buffer = _cuda.CudaBuffer(runtime, "cuda:1", (3, 2, 5, 4), np.float16)
     (array,) = runtime.arrays
@@ -123,7 +123,7 @@ def test_rows_of_a_buffer_lie_where_they_should(monkeypatch):
 
 
 def test_a_failed_copy_is_an_error(monkeypatch):
-    monkeypatch.setattr(_cuda, "_memcpy_2d", lambda: lambda *_: 700)
+    monkeypatch.setattr(_cuda, "_load_memcpy_2d", lambda: lambda *_: 700)
 
     with pytest.raises(GenerationError, match="error 700"):
         _cuda.CudaBuffer(Runtime(*GPU_BUILD), "cuda:1", (2, 1, 4, 8), np.float16).move(1, 0, 2)
@@ -176,7 +176,7 @@ def test_auto_says_nothing_where_there_is_only_the_build_for_the_cpu(tiny_folder
 
 
 def test_the_warning_is_seen_without_any_setting_of_a_program(run_python):
-    code = "from jackfield_onnx._runtime import cuda as _cuda; _cuda.fell_back('auto')"
+    code = "from jackfield_onnx._runtime import cuda as _cuda; _cuda.report_fallback('auto')"
 
     done = run_python(code)
 

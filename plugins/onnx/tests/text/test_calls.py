@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from jackfield import RawEvent, TextDelta, ToolCallDelta, ToolCallEnd, ToolCallStart
 from jackfield_onnx._text.calls import CallParser
-from jackfield_onnx._text.tools import FORMATS, format_of_template
+from jackfield_onnx._text.tools import FORMATS, detect_format
 
 ARGUMENTS = {"city": "Köln", "days": [1, 2]}
 JSON = '{"city": "Köln", "days": [1, 2]}'
@@ -242,4 +242,4 @@ def test_a_function_without_its_wrapper_is_a_call():
     ],
 )
 def test_the_template_tells_the_form(template, form):
-    assert format_of_template(template) == form
+    assert detect_format(template) == form

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from jackfield_onnx._files.folder import read_tokenizer
-from jackfield_onnx._text.detokenizer import StopScanner, TokenText
+from jackfield_onnx._text.detokenizer import TokenText
+from jackfield_onnx._text.stops import StopScanner
 
 MIXED = "Grüße 🙂 你好 hi\n"
 

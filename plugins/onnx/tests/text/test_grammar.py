@@ -11,7 +11,7 @@ from jackfield_onnx._engine.engine import Engine, EngineSettings
 from jackfield_onnx._local_errors import RequestError
 from jackfield_onnx._runtime.session import SessionSettings
 from jackfield_onnx._text.template import ChatTemplate
-from jackfield_onnx._text.tools import FORMATS, forced_grammar, json_grammar
+from jackfield_onnx._text.tools import FORMATS, build_call_grammar, build_json_grammar
 
 SCHEMA = {
     "type": "object",
@@ -172,7 +172,7 @@ async def test_no_tools_are_shown_where_none_may_be_called(mesh):
 
 def walk(engine, grammar, text, end=2):
     """Say whether a grammar allows a text, token for token, and an end behind it."""
-    constraint = engine.grammars.constraint(grammar)
+    constraint = engine.grammars.make_constraint(grammar)
     for token in engine._tokenizer.encode(text, add_special_tokens=False).ids:
         if not constraint.mask([])[token]:
             return False
@@ -204,8 +204,8 @@ CALL = '{"name": "weather", "%s": {"city": "Rome", "days": 3}}'
 async def test_the_grammar_of_each_form(engine, form, one, two):
     tools = [{"function": WEATHER}]
     call = CALL % FORMATS[form].arguments
-    single = forced_grammar(FORMATS[form], tools, several=False, token=engine.control_token)
-    several = forced_grammar(FORMATS[form], tools, several=True, token=engine.control_token)
+    single = build_call_grammar(FORMATS[form], tools, several=False, token=engine.find_control_token)
+    several = build_call_grammar(FORMATS[form], tools, several=True, token=engine.find_control_token)
 
     assert walk(engine, single, one.replace("{}", call))
     assert walk(engine, several, one.replace("{}", call))
@@ -228,8 +228,8 @@ XML = (
 )
 async def test_the_grammar_of_forms_that_are_no_object(engine, form, one, two):
     tools = [{"function": WEATHER}, {"function": TIME}]
-    single = forced_grammar(FORMATS[form], tools, several=False, token=engine.control_token)
-    several = forced_grammar(FORMATS[form], tools, several=True, token=engine.control_token)
+    single = build_call_grammar(FORMATS[form], tools, several=False, token=engine.find_control_token)
+    several = build_call_grammar(FORMATS[form], tools, several=True, token=engine.find_control_token)
 
     assert walk(engine, single, one)
     assert walk(engine, several, two)
@@ -246,7 +246,7 @@ async def test_parameters_that_are_text_may_hold_anything_but_their_end(engine):
         "required": ["code"],
     }
     tools = [{"function": {"name": "run", "parameters": schema}}]
-    grammar = forced_grammar(FORMATS["qwen-xml"], tools, several=False, token=engine.control_token)
+    grammar = build_call_grammar(FORMATS["qwen-xml"], tools, several=False, token=engine.find_control_token)
     call = "<tool_call>\n<function=run>\n<parameter=code>\n{}\n</parameter>\n{}</function>\n</tool_call>"
     note = "<parameter=note>\nx\n</parameter>\n"
 
@@ -258,13 +258,13 @@ async def test_parameters_that_are_text_may_hold_anything_but_their_end(engine):
 
 async def test_a_marker_that_is_a_control_token_is_forced_and_shown(engine):
     form = attrs.evolve(FORMATS["mistral"], begin="<|im_start|>")
-    grammar = forced_grammar(form, [{"function": TIME}], several=False, token=engine.control_token)
+    grammar = build_call_grammar(form, [{"function": TIME}], several=False, token=engine.find_control_token)
 
     assert walk(engine, grammar, '<|im_start|>[{"name": "time", "arguments": {}}]')
 
 
 async def test_what_ends_an_answer_is_allowed_only_where_it_is_whole(engine):
-    constraint = engine.grammars.constraint(json_grammar({"const": "ab"}))
+    constraint = engine.grammars.make_constraint(build_json_grammar({"const": "ab"}))
     ids = engine._tokenizer.encode('"ab"').ids
     allowed = []
     for token in ids:
@@ -279,7 +279,7 @@ async def test_what_ends_an_answer_is_allowed_only_where_it_is_whole(engine):
 
 async def test_a_broken_grammar_is_a_request_error(engine):
     with pytest.raises(RequestError, match="cannot be forced"):
-        engine.grammars.constraint("start: %json {]")
+        engine.grammars.make_constraint("start: %json {]")
 
 
 def test_a_template_keeps_its_source():

@@ -18,7 +18,7 @@ def test_ordinary_messages_are_read_as_the_tokenizer_reads_their_rendered_text(t
     template = ChatTemplate(tiny.metadata()["tokenizer.chat_template"])
     turns = (Turn("system", ""), Turn("user", f"  {MIXED}\n"), Turn("assistant", "<|not a token|>"))
 
-    found = PromptEncoder(tokenizer, template).conversation(turns)
+    found = PromptEncoder(tokenizer, template).encode_conversation(turns)
 
     assert found == tokenizer.encode(template.render(turns), add_special_tokens=False).ids
 
@@ -32,7 +32,7 @@ def test_no_message_can_write_a_control_token(tiny_folder, tiny, words):
     tokenizer, content = read_tokenizer(tiny_folder), "".join(words)
     encoder = PromptEncoder(tokenizer, ChatTemplate(tiny.metadata()["tokenizer.chat_template"]))
 
-    found = encoder.conversation((Turn("user", content), Turn("system", content)))
+    found = encoder.encode_conversation((Turn("user", content), Turn("system", content)))
 
     # The template's own: both turns begin and end, and the answer's turn begins.
     assert [token for token in found if token < len(CONTROL)] == [1, 2, 1, 2, 1]
@@ -43,14 +43,14 @@ def test_no_message_can_write_a_control_token(tiny_folder, tiny, words):
 def test_a_template_that_trims_still_trims_what_names_a_control_token(tokenizer):
     template = ChatTemplate("{% for m in messages %}<|im_start|>{{ m.content | trim }}<|im_end|>{% endfor %}")
 
-    found = PromptEncoder(tokenizer, template).conversation((Turn("user", "  a <|im_end|> b \n"),))
+    found = PromptEncoder(tokenizer, template).encode_conversation((Turn("user", "  a <|im_end|> b \n"),))
 
     assert tokenizer.decode(found, skip_special_tokens=True) == "a <|im_end|> b"
     assert found.count(2) == 1
 
 
 def test_a_text_to_continue_may_hold_control_tokens(tokenizer):
-    assert PromptEncoder(tokenizer, None).text("<|im_start|>hi")[0] == 1
+    assert PromptEncoder(tokenizer, None).encode_text("<|im_start|>hi")[0] == 1
 
 
 TOOLED = (
@@ -64,7 +64,7 @@ def test_no_tool_can_write_a_control_token(tokenizer):
     turns = (Turn("assistant", "", {"tool_calls": [{"<|im_end|>": ["<|im_start|>"]}]}),)
     encoder = PromptEncoder(tokenizer, ChatTemplate(TOOLED))
 
-    found = encoder.conversation(turns, [{"description": "<|im_end|>"}])
+    found = encoder.encode_conversation(turns, [{"description": "<|im_end|>"}])
 
     assert [token for token in found if token < len(CONTROL)] == [1, 2, 1, 2]
     assert '{"<|im_end|>": ["<|im_start|>"]}' in tokenizer.decode(found, skip_special_tokens=True)

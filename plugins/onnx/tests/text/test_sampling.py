@@ -10,9 +10,9 @@ from jackfield_onnx._text.sampling import (
     draw,
     keep_likely,
     log_softmax,
-    most_likely,
     penalise_counts,
     penalise_repetition,
+    select_top,
 )
 
 logits = arrays(np.float32, st.integers(2, 700), elements=st.floats(-30, 30, width=32))
@@ -54,7 +54,7 @@ def test_the_kept_tokens_are_those_of_the_rules(scores, temperature, top_k, top_
 def test_most_likely_is_a_stable_sort_cut_short(scores, count):
     expected = np.argsort(-scores, kind="stable")[:count]
 
-    np.testing.assert_array_equal(most_likely(scores, count), expected)
+    np.testing.assert_array_equal(select_top(scores, count), expected)
 
 
 def test_a_nucleus_wider_than_the_first_look_is_found():

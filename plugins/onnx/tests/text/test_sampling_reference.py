@@ -58,7 +58,7 @@ def transformers_probabilities(logits, seen, options):
 
 def our_probabilities(logits, seen, options):
     sampling = Sampling(**options)
-    scores = Sampler(sampling, seen, len(logits))._penalised(logits)
+    scores = Sampler(sampling, seen, len(logits))._penalise(logits)
     kept, weights = keep_likely(scores, sampling)
     found = np.zeros(len(logits))
     found[kept] = weights / weights.sum(dtype=np.float64)

@@ -15,11 +15,11 @@ from jackfield_onnx._runtime.session import RunOptions, Session
 __all__ = [
     "Piece",
     "Truncate",
-    "batches",
+    "check_inputs",
+    "check_truncate",
     "cut_pair",
     "cut_text",
-    "demand_inputs",
-    "demand_truncate",
+    "make_batches",
     "run_batch",
 ]
 
@@ -83,7 +83,7 @@ def cut_pair(index: int, encoding: Any, limit: int, truncate: Truncate, model: s
     return Piece(index, ids, types, excess > 0)
 
 
-def demand_truncate(truncate: str) -> None:
+def check_truncate(truncate: str) -> None:
     """Check a caller's word.
 
     Raises:
@@ -93,7 +93,7 @@ def demand_truncate(truncate: str) -> None:
         raise RequestError(f"truncate must be error, start or end, not {truncate!r}", "truncate")
 
 
-def demand_inputs(session: Session, model: str) -> None:
+def check_inputs(session: Session, model: str) -> None:
     """Check that a graph wants nothing that is not given here.
 
     Raises:
@@ -104,7 +104,7 @@ def demand_inputs(session: Session, model: str) -> None:
         raise UnsupportedModelError(f"this graph is not run here: it has an input {min(unknown)!r}", model)
 
 
-def batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+def make_batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     """Group texts of similar length, so that short ones do not pay for the padding of a long one."""
     ordered = sorted(pieces, key=lambda piece: len(piece.ids))
     for start in range(0, len(ordered), _BATCH):

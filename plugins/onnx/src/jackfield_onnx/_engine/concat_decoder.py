@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from jackfield_onnx._runtime.session import (
     RunOptions,
-    give_memory_back,
     load_runtime,
+    release_free_memory,
 )
 from jackfield_onnx._text.sampling import Floats
 
-from .graph import DecoderGraph, Integers, last_logits
+from .graph import DecoderGraph, Integers, take_last_logits
 
 __all__ = ["ConcatDecoder"]
 
@@ -36,7 +36,7 @@ class ConcatDecoder:
         self._slots = slots if graph.with_positions else 1
         self._kind, _, number = graph.device.partition(":")
         self._number = int(number or 0)
-        self._room = graph.room(self._slots)
+        self._room = graph.allocate_logits(self._slots)
         self._lengths: list[int] = []
         self._values: list[Any] = []
         self._begun: list[Any] = []
@@ -63,7 +63,7 @@ class ConcatDecoder:
         if self._lengths:
             longest = max(*self._lengths, self._begun_length)
             self._values = [
-                self._to_device(np.concatenate([_fitted(rows, longest), _fitted(begun, longest)]))
+                self._to_device(np.concatenate([_fit(rows, longest), _fit(begun, longest)]))
                 for rows, begun in zip(map(_to_host, self._values), map(_to_host, self._begun), strict=True)
             ]
         else:
@@ -90,14 +90,14 @@ class ConcatDecoder:
             return
         longest = max(self._lengths)
         self._values = [
-            self._to_device(np.ascontiguousarray(_fitted(_to_host(value)[order], longest)))
+            self._to_device(np.ascontiguousarray(_fit(_to_host(value)[order], longest)))
             for value in self._values
         ]
 
     def release(self) -> None:
         self._values, self._begun = [], []
         del self._graph
-        give_memory_back()
+        release_free_memory()
 
     def _run(
         self, ids: Integers, lengths: Sequence[int], values: Sequence[Any], options: RunOptions
@@ -118,7 +118,7 @@ class ConcatDecoder:
         self._graph.session.run_with_iobinding(binding, options)
         del held
         # In the order in which they were bound; the logits come last.
-        return last_logits(target), binding.get_outputs()[: len(self._graph.present)]
+        return take_last_logits(target), binding.get_outputs()[: len(self._graph.present)]
 
     def _to_device(self, array: npt.NDArray[Any]) -> Any:
         return load_runtime().OrtValue.ortvalue_from_numpy(array, self._kind, self._number)
@@ -129,7 +129,7 @@ def _to_host(value: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _fitted(values: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+def _fit(values: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
     """Cut rows [rows, heads, length, head] on their left, or pad them there."""
     missing = length - values.shape[2]
     if missing <= 0:

@@ -89,14 +89,16 @@ def open_decoder(
     """
     name, on_cpu = found.description.name, attrs.evolve(session, device="cpu")
     if found.cpu_only:
-        wants_cuda = session.device != "cpu" and (session.device != "auto" or cuda.offered(load_runtime()))
+        wants_cuda = session.device != "cpu" and (
+            session.device != "auto" or cuda.is_available(load_runtime())
+        )
         if wants_cuda:
-            cuda.not_for_cuda(session.device, name, "its graph was written for the CPU")
+            cuda.report_unsuitable(session.device, name, "its graph was written for the CPU")
         session = on_cpu
     graph = DecoderGraph(open_session(found.graph, session), found)
     if found.attention == "concat":
         return ConcatDecoder(graph, slots), graph.device
     if graph.device != "cpu" and graph.kv_type != np.float16:
-        cuda.not_for_cuda(session.device, name, "its fused attention keeps keys and values in float32")
+        cuda.report_unsuitable(session.device, name, "its fused attention keeps keys and values in float32")
         graph = DecoderGraph(open_session(found.graph, on_cpu), found)
     return SharedDecoder(graph, slots, context), graph.device

@@ -20,10 +20,10 @@ from jackfield_onnx._text.sampling import Floats
 from .batches import (
     Piece,
     Truncate,
-    batches,
+    check_inputs,
+    check_truncate,
     cut_text,
-    demand_inputs,
-    demand_truncate,
+    make_batches,
     run_batch,
 )
 from .pooling import normalise, pool
@@ -79,8 +79,8 @@ class Embedder(QueuedModel[Session]):
         settings: WorkSettings | None = None,
     ) -> None:
         self.description = description
-        demand_inputs(opened.session, description.name)
-        self._output, self.dimensions = _output(opened.session, description)
+        check_inputs(opened.session, description.name)
+        self._output, self.dimensions = _choose_output(opened.session, description)
         super().__init__(description.name, "embedder", tokenizer, opened.session, opened.device, settings)
 
     @classmethod
@@ -114,9 +114,9 @@ class Embedder(QueuedModel[Session]):
             RequestError: When the model does not know what is asked for.
             EngineClosedError: When the embedder was closed.
         """
-        demand_truncate(truncate)
-        self._demand_dimensions(dimensions, dimension_choices)
-        prompt = self._prompt(input_type)
+        check_truncate(truncate)
+        self._check_dimensions(dimensions, dimension_choices)
+        prompt = self._choose_prompt(input_type)
         given = list(texts)
 
         def work(options: RunOptions) -> Embeddings:
@@ -132,9 +132,9 @@ class Embedder(QueuedModel[Session]):
         self, texts: list[str], truncate: Truncate, prompt: str, dimensions: int | None, options: RunOptions
     ) -> Embeddings:
         began = time.monotonic()
-        pieces = self._pieces(texts, truncate, prompt)
+        pieces = self._make_pieces(texts, truncate, prompt)
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
-        for batch in batches(pieces):
+        for batch in make_batches(pieces):
             vectors[[piece.index for piece in batch]] = self._run(batch, options)
         if dimensions is not None and dimensions < self.dimensions:
             vectors = vectors[:, :dimensions]
@@ -147,9 +147,9 @@ class Embedder(QueuedModel[Session]):
             seconds=time.monotonic() - began,
         )
 
-    def _pieces(self, texts: list[str], truncate: Truncate, prompt: str) -> list[Piece]:
+    def _make_pieces(self, texts: list[str], truncate: Truncate, prompt: str) -> list[Piece]:
         found, limit = self.description, self.description.max_tokens
-        skip = self._prompt_tokens(prompt) if prompt and found.skip_prompt else 0
+        skip = self._count_prompt_tokens(prompt) if prompt and found.skip_prompt else 0
         if prompt:
             texts = [prompt + text for text in texts]
         pieces = [
@@ -157,7 +157,7 @@ class Embedder(QueuedModel[Session]):
         ]
         return [attrs.evolve(piece, skip=skip) for piece in pieces] if skip else pieces
 
-    def _prompt_tokens(self, prompt: str) -> int:
+    def _count_prompt_tokens(self, prompt: str) -> int:
         """Count the tokens before the text: the prompt's and the marker's before it."""
         (one,) = self._encode([prompt])
         behind = 0
@@ -178,7 +178,7 @@ class Embedder(QueuedModel[Session]):
         vectors = pool(found, counted, self.description.poolings)
         return normalise(vectors) if self.description.normalise else vectors
 
-    def _demand_dimensions(self, dimensions: int | None, declared: Sequence[int]) -> None:
+    def _check_dimensions(self, dimensions: int | None, declared: Sequence[int]) -> None:
         allowed = {*self.description.dimension_choices, *declared, self.dimensions}
         if dimensions is not None and dimensions not in allowed:
             raise RequestError(
@@ -188,7 +188,7 @@ class Embedder(QueuedModel[Session]):
                 "If its authors document others, declare them: dimension_choices = [256] in the entry of the model.",
             )
 
-    def _prompt(self, input_type: str | None) -> str:
+    def _choose_prompt(self, input_type: str | None) -> str:
         prompts = self.description.prompts
         if input_type is None:
             default = self.description.default_prompt
@@ -200,7 +200,7 @@ class Embedder(QueuedModel[Session]):
         return prompts[found]
 
 
-def _output(session: Session, description: EncoderFolder) -> tuple[str, int]:
+def _choose_output(session: Session, description: EncoderFolder) -> tuple[str, int]:
     """Choose the graph's output, and say how long its vectors are."""
     outputs = {slot.name: slot for slot in session.get_outputs()}
     # What the graph pools itself knows nothing of prompts that do not count.

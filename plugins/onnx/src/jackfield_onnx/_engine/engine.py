@@ -22,10 +22,11 @@ from jackfield_onnx._local_errors import (
 )
 from jackfield_onnx._runtime.session import SessionSettings, new_run_options
 from jackfield_onnx._text.constraint import TokenConstraint
-from jackfield_onnx._text.detokenizer import StopScanner, TokenText
+from jackfield_onnx._text.detokenizer import TokenText
 from jackfield_onnx._text.grammar import Grammars
 from jackfield_onnx._text.prompts import PromptEncoder
 from jackfield_onnx._text.sampling import Choice, Sampler, Sampling
+from jackfield_onnx._text.stops import StopScanner
 from jackfield_onnx._text.template import ChatTemplate, Turn
 
 from .decoder import open_decoder
@@ -207,7 +208,7 @@ class Generation:
             self._ended = True
             raise item
         self._ended = item.finish is not None
-        return self._engine.step(item, with_logprobs=self._request.top_logprobs is not None)
+        return self._engine.make_step(item, with_logprobs=self._request.top_logprobs is not None)
 
     def cancel(self) -> None:
         """Give the slot free: within one step, or within a few milliseconds while the prompt is read."""
@@ -287,9 +288,9 @@ class Engine:
         """The chat template as it is written; None when the model has none."""
         return None if self._prompts.template is None else self._prompts.template.source
 
-    def control_token(self, name: str) -> int | None:
+    def find_control_token(self, name: str) -> int | None:
         """Give the number of a control token, None for a word that is none."""
-        return self._prompts.control_token(name)
+        return self._prompts.find_control_token(name)
 
     @property
     def busy(self) -> bool:
@@ -332,7 +333,7 @@ class Engine:
         if not prompt:
             raise RequestError("the prompt is empty", "prompt", "Give at least one token of text.")
         ends = self.description.end_token_ids
-        sampling = self._sampling(request)
+        sampling = self._make_sampling(request)
         return Job(
             prompt=prompt,
             max_tokens=request.max_tokens or min(room, self.max_output),
@@ -348,22 +349,22 @@ class Engine:
         """Queue a prepared job."""
         self._scheduler.submit(job)
 
-    def step(self, item: JobStep, *, with_logprobs: bool) -> Step:
+    def make_step(self, item: JobStep, *, with_logprobs: bool) -> Step:
         """Turn a scheduler's step into a caller's."""
-        details = tuple(self._detail(choice) for choice in item.choices) if with_logprobs else None
+        details = tuple(self._describe_choice(choice) for choice in item.choices) if with_logprobs else None
         return Step(item.text, tuple(choice.token for choice in item.choices), details, item.finish)
 
-    def _detail(self, choice: Choice) -> TokenDetail:
-        top = tuple(TokenDetail(t.token, self._token_text(t.token), t.logprob) for t in choice.top)
+    def _describe_choice(self, choice: Choice) -> TokenDetail:
+        top = tuple(TokenDetail(t.token, self._decode_token(t.token), t.logprob) for t in choice.top)
         # The sampler gives a log-probability whenever the request asked for any.
         logprob = float("nan") if choice.logprob is None else choice.logprob
-        return TokenDetail(choice.token, self._token_text(choice.token), logprob, top)
+        return TokenDetail(choice.token, self._decode_token(choice.token), logprob, top)
 
-    def _token_text(self, token: int) -> str:
+    def _decode_token(self, token: int) -> str:
         text: str = self._tokenizer.decode([token], skip_special_tokens=False)
         return text
 
-    def _sampling(self, request: GenerateRequest) -> Sampling:
+    def _make_sampling(self, request: GenerateRequest) -> Sampling:
         outside = [token for token in request.logit_bias if not 0 <= token < self.description.vocabulary]
         if outside:
             raise RequestError(f"token {outside[0]} is not in the vocabulary", "logit_bias")
@@ -384,8 +385,8 @@ class Engine:
 
     def _encode(self, prompt: str | tuple[Turn, ...], tools: Sequence[Mapping[str, Any]]) -> list[int]:
         if isinstance(prompt, str):
-            return self._prompts.text(prompt)
-        return self._prompts.conversation(prompt, tools)
+            return self._prompts.encode_text(prompt)
+        return self._prompts.encode_conversation(prompt, tools)
 
 
 def _read_template(found: DecoderFolder, override: Path | None) -> ChatTemplate | None:

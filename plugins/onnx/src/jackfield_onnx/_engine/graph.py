@@ -16,7 +16,7 @@ from jackfield_onnx._runtime.session import (
 )
 from jackfield_onnx._text.sampling import Floats
 
-__all__ = ["DecoderGraph", "Integers", "last_logits"]
+__all__ = ["DecoderGraph", "Integers", "take_last_logits"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -52,23 +52,23 @@ class DecoderGraph:
         self.present = [name % layer for layer in layers for name in (present_key, present_value)]
         inputs = {slot.name: slot for slot in self.session.get_inputs()}
         outputs = {slot.name: slot for slot in self.session.get_outputs()}
-        self._demand(
+        self._require(
             {"input_ids", "attention_mask", *self.past} <= inputs.keys(), "it lacks an input of a decoder"
         )
-        self._demand({self.logits, *self.present} <= outputs.keys(), "it lacks an output of a decoder")
+        self._require({self.logits, *self.present} <= outputs.keys(), "it lacks an output of a decoder")
         unknown = inputs.keys() - _PLAIN_INPUTS - set(self.past)
-        self._demand(not unknown, f"it has an input {min(unknown, default='')!r}")
+        self._require(not unknown, f"it has an input {min(unknown, default='')!r}")
         self.with_positions = "position_ids" in inputs
-        self.integers = {name: self._type(inputs[name].type) for name in _PLAIN_INPUTS & inputs.keys()}
-        self.kv_type = self._type(inputs[self.past[0]].type)
-        self.logits_type = self._type(outputs[self.logits].type)
+        self.integers = {name: self._check_type(inputs[name].type) for name in _PLAIN_INPUTS & inputs.keys()}
+        self.kv_type = self._check_type(inputs[self.past[0]].type)
+        self.logits_type = self._check_type(outputs[self.logits].type)
         # Ours give the last position only; the others give all.
         self.last_only = outputs[self.logits].shape[1] == 1
         self.heads, self.head_dim = found.description.kv_heads, found.description.head_dim
         for name in self.past:
             _, heads, _, size = inputs[name].shape
             stated = [(heads, self.heads), (size, self.head_dim)]
-            self._demand(
+            self._require(
                 all(not isinstance(said, int) or said == meant for said, meant in stated),
                 f"its keys and values are not of {self.heads} heads of {self.head_dim}",
             )
@@ -94,19 +94,19 @@ class DecoderGraph:
         binding.bind_output(self.logits, "cpu", 0, self.logits_type, target.shape, target.ctypes.data)
         return target
 
-    def room(self, slots: int) -> npt.NDArray[Any]:
+    def allocate_logits(self, slots: int) -> npt.NDArray[Any]:
         """Make room for the logits of all slots, one position each."""
         return np.empty((slots, 1, self.vocabulary), self.logits_type)
 
-    def _type(self, name: str) -> Any:
-        self._demand(name in _TYPES, f"it has values of type {name}")
+    def _check_type(self, name: str) -> Any:
+        self._require(name in _TYPES, f"it has values of type {name}")
         return _TYPES[name]
 
-    def _demand(self, holds: bool, what: str) -> None:
+    def _require(self, holds: bool, what: str) -> None:
         if not holds:
             raise UnsupportedModelError(f"this graph is not run here: {what}", self._which)
 
 
-def last_logits(logits: npt.NDArray[Any]) -> Floats:
+def take_last_logits(logits: npt.NDArray[Any]) -> Floats:
     """Give the logits of the last position of each row, in float32."""
     return np.asarray(logits[:, -1], np.float32)

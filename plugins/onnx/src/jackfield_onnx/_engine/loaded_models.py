@@ -12,15 +12,15 @@ from typing import TypeAlias, TypeVar
 import attrs
 
 from jackfield.progress import report
-from jackfield_onnx._files.catalogue import known_entry
+from jackfield_onnx._files.catalogue import find_entry
 from jackfield_onnx._files.store import ModelStore
 from jackfield_onnx._local_errors import EngineClosedError, PreparationError
-from jackfield_onnx._runtime.cuda import offered
+from jackfield_onnx._runtime.cuda import is_available
 from jackfield_onnx._runtime.session import load_runtime
 
 from .embedder import Embedder
 from .engine import Engine, EngineSettings
-from .memory import Estimate, available_memory, demand_room, estimate_decoder, estimate_other
+from .memory import Estimate, check_memory, estimate_decoder, estimate_other, read_available_memory
 from .reranker import Reranker
 from .summarizer import Summarizer
 from .worker import WorkSettings
@@ -100,49 +100,49 @@ class LoadedModels:
         """
         settings = self._settings
         if chat_template is not None:
-            settings = attrs.evolve(settings, template=_declared(chat_template))
+            settings = attrs.evolve(settings, template=_expand(chat_template))
 
         async def load(place: Path) -> Engine:
-            await self._demand_room(
+            await self._check_memory(
                 lambda: estimate_decoder(place, settings.precision, settings.max_context, settings.slots),
                 where,
             )
             return await Engine.load(place, settings)
 
-        return await self._get(Engine, where, load, variant=chat_template or "")
+        return await self._get_model(Engine, where, load, variant=chat_template or "")
 
     async def embedder(self, where: Where) -> Embedder:
         """Give an embedding model, as `engine` does."""
 
         async def load(place: Path) -> Embedder:
             precision = self._settings.precision
-            await self._demand_room(lambda: estimate_other(place, "embedding", precision), where)
+            await self._check_memory(lambda: estimate_other(place, "embedding", precision), where)
             return await Embedder.load(
                 place, self._settings.session, precision=precision, settings=self._work
             )
 
-        return await self._get(Embedder, where, load)
+        return await self._get_model(Embedder, where, load)
 
     async def reranker(self, where: Where) -> Reranker:
         """Give a reranker, as `engine` does."""
 
         async def load(place: Path) -> Reranker:
             precision = self._settings.precision
-            await self._demand_room(lambda: estimate_other(place, "rerank", precision), where)
+            await self._check_memory(lambda: estimate_other(place, "rerank", precision), where)
             return await Reranker.load(
                 place, self._settings.session, precision=precision, settings=self._work
             )
 
-        return await self._get(Reranker, where, load)
+        return await self._get_model(Reranker, where, load)
 
     async def summarizer(self, where: Where) -> Summarizer:
         """Give a summarization model, as `engine` does."""
 
         async def load(place: Path) -> Summarizer:
-            await self._demand_room(lambda: estimate_other(place, "summarization", "auto"), where)
+            await self._check_memory(lambda: estimate_other(place, "summarization", "auto"), where)
             return await Summarizer.load(place, self._settings.session, settings=self._work)
 
-        return await self._get(Summarizer, where, load)
+        return await self._get_model(Summarizer, where, load)
 
     @contextmanager
     def in_use(self, model: _Model) -> Iterator[None]:
@@ -190,7 +190,7 @@ class LoadedModels:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _get(
+    async def _get_model(
         self,
         kind: type[T],
         where: Where,
@@ -198,7 +198,7 @@ class LoadedModels:
         *,
         variant: str = "",
     ) -> T:
-        entry = known_entry(where.model)
+        entry = find_entry(where.model)
         name = where.folder or where.hub or (where.model if entry is None else entry.id)
         key = (kind, name, where.revision or "", variant)
         found = self._loaded.get(key)
@@ -214,7 +214,7 @@ class LoadedModels:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight(asyncio.create_task(self._load(key, where, load)))
-            flight.task.add_done_callback(lambda task: self._landed(key, task))
+            flight.task.add_done_callback(lambda task: self._end_flight(key, task))
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
@@ -231,7 +231,7 @@ class LoadedModels:
                 self._flights.pop(key, None)
                 flight.task.cancel()
 
-    def _landed(self, key: _Key, task: asyncio.Task[_Model]) -> None:
+    def _end_flight(self, key: _Key, task: asyncio.Task[_Model]) -> None:
         flight = self._flights.get(key)
         if flight is not None and flight.task is task:
             del self._flights[key]
@@ -239,24 +239,24 @@ class LoadedModels:
             task.exception()  # read here in case nobody waits any more
 
     async def _load(self, key: _Key, where: Where, load: Callable[[Path], Awaitable[_Model]]) -> _Model:
-        place = await self._place(where) if where.folder is None else _declared(where.folder)
+        place = await self._find_folder(where) if where.folder is None else _expand(where.folder)
         found = await load(place)
         self._loaded[key] = found
         return found
 
-    async def _demand_room(self, reckon: Callable[[], Estimate], where: Where) -> None:
+    async def _check_memory(self, reckon: Callable[[], Estimate], where: Where) -> None:
         """Check that a model fits into the memory, before any of it is loaded."""
 
         def check() -> None:
             # What a GPU has left, only its runtime could say; there, the declared limit holds.
             session = self._settings.session
-            on_cpu = session.device == "cpu" or not offered(load_runtime())
-            available = available_memory() if on_cpu else None
-            demand_room(reckon(), where.model, session.memory_limit, available)
+            on_cpu = session.device == "cpu" or not is_available(load_runtime())
+            available = read_available_memory() if on_cpu else None
+            check_memory(reckon(), where.model, session.memory_limit, available)
 
         await asyncio.to_thread(check)
 
-    async def _place(self, where: Where) -> Path:
+    async def _find_folder(self, where: Where) -> Path:
         model = where.model if where.hub is None else f"hub:{where.hub}@{where.revision or 'main'}"
         if self._offline and not await asyncio.to_thread(self.store.is_ready, model):
             raise PreparationError(
@@ -264,10 +264,10 @@ class LoadedModels:
                 f"{model} in {self.store.root}",
                 "Bring a prepared model with `jackfield onnx import`, or remove `offline` once.",
             )
-        return await self.store.obtain(model, progress=report)
+        return await self.store.ensure_async(model, progress=report)
 
 
-def _declared(folder: str) -> Path:
+def _expand(folder: str) -> Path:
     return Path(folder).expanduser()
 
 

@@ -13,7 +13,7 @@ from jackfield_onnx._local_errors import MemoryExceededError
 
 from .summarizer import read_summarizer_folder
 
-__all__ = ["Estimate", "available_memory", "demand_room", "estimate_decoder", "estimate_other"]
+__all__ = ["Estimate", "check_memory", "estimate_decoder", "estimate_other", "read_available_memory"]
 
 _CGROUP = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -53,7 +53,7 @@ def estimate_decoder(folder: Path, precision: str, max_context: int, slots: int)
     item = 2 if about.precision == "fp16" else 4
     token = 2 * about.layers * about.kv_heads * about.head_dim * item
     return Estimate(
-        weights=_size(found.graph),
+        weights=_measure(found.graph),
         conversations=token * context * slots,
         detail=f"{slots} slots of {context} tokens, {token} bytes a token",
     )
@@ -67,12 +67,12 @@ def estimate_other(folder: Path, kind: str, precision: str) -> Estimate:
     """
     if kind == "summarization":
         found = read_summarizer_folder(folder)
-        return Estimate(weights=sum(map(_size, {found.encoder, *found.decoders})))
+        return Estimate(weights=sum(map(_measure, {found.encoder, *found.decoders})))
     read = read_reranker_folder if kind == "rerank" else read_encoder_folder
-    return Estimate(weights=_size(read(folder, precision).graph))
+    return Estimate(weights=_measure(read(folder, precision).graph))
 
 
-def demand_room(estimate: Estimate, name: str, limit: int | None, available: int | None) -> None:
+def check_memory(estimate: Estimate, name: str, limit: int | None, available: int | None) -> None:
     """Check that a model fits.
 
     Args:
@@ -86,11 +86,11 @@ def demand_room(estimate: Estimate, name: str, limit: int | None, available: int
     """
     for room, whose in ((limit, "memory_limit allows"), (available, "are available")):
         if room is not None and estimate.total > room:
-            parts = f"weights {_megabytes(estimate.weights)}"
+            parts = f"weights {_format_megabytes(estimate.weights)}"
             if estimate.conversations:
-                parts += f", conversations {_megabytes(estimate.conversations)} ({estimate.detail})"
+                parts += f", conversations {_format_megabytes(estimate.conversations)} ({estimate.detail})"
             raise MemoryExceededError(
-                f"the model needs {_megabytes(estimate.total)}, and {_megabytes(room)} {whose}: {parts}",
+                f"the model needs {_format_megabytes(estimate.total)}, and {_format_megabytes(room)} {whose}: {parts}",
                 name,
                 "Lower slots or max_context, choose a graph of lower precision, or raise memory_limit."
                 if estimate.conversations
@@ -98,7 +98,7 @@ def demand_room(estimate: Estimate, name: str, limit: int | None, available: int
             )
 
 
-def available_memory() -> int | None:
+def read_available_memory() -> int | None:
     """Say how many bytes this process may still take: of the machine, or of its container; None if unknown."""
     found = []
     with contextlib.suppress(OSError, ValueError, StopIteration):
@@ -113,12 +113,12 @@ def available_memory() -> int | None:
     return max(0, min(found)) if found else None
 
 
-def _size(graph: Path) -> int:
+def _measure(graph: Path) -> int:
     """Add up a graph and the files of its weights, which lie beside it under its name."""
     if not graph.exists():
         return 0
     return sum(path.stat().st_size for path in graph.parent.glob(f"{graph.name}*"))
 
 
-def _megabytes(count: int) -> str:
+def _format_megabytes(count: int) -> str:
     return f"{count / 1e6:,.0f} MB"

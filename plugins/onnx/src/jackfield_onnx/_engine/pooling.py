@@ -41,37 +41,37 @@ def normalise(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(lengths, _SHORTEST_NORM), dtype=np.float32)
 
 
-def _first(hidden: Floats, mask: _Mask) -> Floats:
+def _take_first(hidden: Floats, mask: _Mask) -> Floats:
     first: Floats = hidden[np.arange(len(hidden)), mask.argmax(axis=1)]
     return first
 
 
-def _last(hidden: Floats, mask: _Mask) -> Floats:
+def _take_last(hidden: Floats, mask: _Mask) -> Floats:
     at = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
     last: Floats = hidden[np.arange(len(hidden)), at]
     return last
 
 
-def _greatest(hidden: Floats, mask: _Mask) -> Floats:
+def _take_greatest(hidden: Floats, mask: _Mask) -> Floats:
     greatest: Floats = np.where(mask[..., None] > 0, hidden, np.float32(-1e9)).max(axis=1)
     return greatest
 
 
-def _mean_by_root(hidden: Floats, mask: _Mask) -> Floats:
+def _average_by_root(hidden: Floats, mask: _Mask) -> Floats:
     roots = np.sqrt(mask.sum(axis=1, keepdims=True)).astype(np.float32)
     return np.asarray(mean_pool(hidden, mask) * roots, np.float32)
 
 
-def _mean_by_place(hidden: Floats, mask: _Mask) -> Floats:
+def _average_by_position(hidden: Floats, mask: _Mask) -> Floats:
     """Average with weights that grow with the place in the text."""
     return mean_pool(hidden, mask * np.arange(1, mask.shape[1] + 1))
 
 
 _WAYS: Final[Mapping[Pooling, Callable[[Floats, _Mask], Floats]]] = {
     "mean": mean_pool,
-    "cls": _first,
-    "lasttoken": _last,
-    "max": _greatest,
-    "mean_sqrt_len_tokens": _mean_by_root,
-    "weightedmean": _mean_by_place,
+    "cls": _take_first,
+    "lasttoken": _take_last,
+    "max": _take_greatest,
+    "mean_sqrt_len_tokens": _average_by_root,
+    "weightedmean": _average_by_position,
 }

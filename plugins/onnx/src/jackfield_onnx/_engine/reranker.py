@@ -19,10 +19,10 @@ from jackfield_onnx._text.sampling import Floats
 from .batches import (
     Piece,
     Truncate,
-    batches,
+    check_inputs,
+    check_truncate,
     cut_pair,
-    demand_inputs,
-    demand_truncate,
+    make_batches,
     run_batch,
 )
 from .queued import QueuedModel, read_uncut_tokenizer
@@ -68,7 +68,7 @@ class Reranker(QueuedModel[Session]):
         settings: WorkSettings | None = None,
     ) -> None:
         self.description = description
-        demand_inputs(opened.session, description.name)
+        check_inputs(opened.session, description.name)
         outputs = {slot.name: slot for slot in opened.session.get_outputs()}
         if _LOGITS not in outputs or outputs[_LOGITS].shape[-1] not in {1, None}:
             raise UnsupportedModelError(
@@ -99,7 +99,7 @@ class Reranker(QueuedModel[Session]):
             TextTooLongError: When a document is too long and may not be cut, or the query is too long.
             EngineClosedError: When the reranker was closed.
         """
-        demand_truncate(truncate)
+        check_truncate(truncate)
         pairs = [(query, document) for document in documents]
 
         def work(options: RunOptions) -> Scores:
@@ -118,7 +118,7 @@ class Reranker(QueuedModel[Session]):
             for index, one in enumerate(encodings)
         ]
         scores = np.zeros(len(pairs), np.float32)
-        for batch in batches(pieces):
+        for batch in make_batches(pieces):
             scores[[piece.index for piece in batch]] = self._run(batch, options)
         best = np.argsort(-scores, kind="stable")[:top_n]
         return Scores(

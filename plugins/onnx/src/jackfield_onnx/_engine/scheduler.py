@@ -24,8 +24,9 @@ from jackfield_onnx._local_errors import (
     QueueTimeoutError,
 )
 from jackfield_onnx._runtime.session import RunOptions, new_run_options
-from jackfield_onnx._text.detokenizer import StopScanner, TokenText
+from jackfield_onnx._text.detokenizer import TokenText
 from jackfield_onnx._text.sampling import Choice, Floats, Sampler
+from jackfield_onnx._text.stops import StopScanner
 
 from .decoder import Decoder
 from .outbox import Mailbox, Outbox
@@ -164,7 +165,7 @@ class Scheduler:
         """
         with self._changed:
             if self._closed:
-                raise _closed(self._name)
+                raise _closed_error(self._name)
             waiting = sum(not one.cancelled for one in self._waiting)
             free = self._decoder.slots - len(self._rows) - (self._reading is not None)
             if waiting >= self._max_queue + free:
@@ -189,7 +190,7 @@ class Scheduler:
             first, self._closed = not self._closed, True
             reading = [] if self._reading is None else [self._reading]
             for job in [*self._waiting, *reading, *self._rows]:
-                job.cancel(_closed(self._name))
+                job.cancel(_closed_error(self._name))
             self._options.terminate = True
             self._changed.notify()
         if self._thread is not None:
@@ -199,10 +200,10 @@ class Scheduler:
 
     def _serve(self) -> None:
         try:
-            while self._next():
+            while self._wait_for_work():
                 self._drop_cancelled()
                 if self._reading is not None:
-                    self._read(self._reading)
+                    self._read_prompt(self._reading)
                     self._outbox.flush()  # a first token does not wait for the step of the others
                 if self._rows:
                     self._step()
@@ -218,21 +219,21 @@ class Scheduler:
             self._decoder.release()
         self._outbox.flush()
 
-    def _next(self) -> bool:
+    def _wait_for_work(self) -> bool:
         """Wait until there is something to do, and give a waiting job its slot; False when all is over."""
         with self._changed:
             self._changed.wait_for(lambda: self.busy or self._closed)
-            self._forget(None)
+            self._prune_queue(None)
             room = self._reading is None and len(self._rows) < self._decoder.slots
             if room and self._waiting:
                 job = self._reading = self._waiting.popleft()
                 job.queued_seconds = time.monotonic() - job.queued
                 self._decoder.begin()
             # Only now: who can be served is not turned away for having come a moment too late.
-            self._forget(self._queue_timeout)
+            self._prune_queue(self._queue_timeout)
             return self.busy or not self._closed
 
-    def _forget(self, timeout: float | None) -> None:
+    def _prune_queue(self, timeout: float | None) -> None:
         """Take jobs out of the queue that were cancelled or have waited too long."""
         latest = None if timeout is None else time.monotonic() - timeout
         if not any(job.cancelled or (latest is not None and job.queued < latest) for job in self._waiting):
@@ -240,23 +241,23 @@ class Scheduler:
         kept: collections.deque[Job] = collections.deque()
         for job in self._waiting:
             if job.cancelled:
-                self._stopped(job)
+                self._report_stop(job)
             elif latest is not None and job.queued < latest:
-                self._outbox.add(job.mailbox, _waited(self._name, time.monotonic() - job.queued))
+                self._outbox.add(job.mailbox, _timeout_error(self._name, time.monotonic() - job.queued))
             else:
                 kept.append(job)
         self._waiting = kept
 
     def _drop_cancelled(self) -> None:
         if self._reading is not None and self._reading.cancelled:
-            self._stopped(self._reading)
+            self._report_stop(self._reading)
             self._end_reading()
         for row in reversed(range(len(self._rows))):
             if self._rows[row].cancelled:
-                self._stopped(self._rows[row])
+                self._report_stop(self._rows[row])
                 self._leave(row)
 
-    def _read(self, job: Job) -> None:
+    def _read_prompt(self, job: Job) -> None:
         """Read a piece of a prompt; after the last one the job joins the rows."""
         began = time.monotonic()
         size = _PIECE if self._rows else _PIECE_ALONE
@@ -270,7 +271,7 @@ class Scheduler:
             job.seconds = job.prompt_seconds
             if job.read < len(job.prompt):
                 return
-            ended = self._take(job, logits)
+            ended = self._choose_token(job, logits)
         except Exception as error:
             self._fail(job, error)
             ended = True
@@ -297,7 +298,7 @@ class Scheduler:
             for row, job in enumerate(rows):
                 job.seconds += share
                 try:
-                    if self._take(job, logits[row]):
+                    if self._choose_token(job, logits[row]):
                         ended.append(row)
                 except Exception as error:
                     self._fail(job, error)
@@ -305,7 +306,7 @@ class Scheduler:
         for row in reversed(ended):
             self._leave(row)
 
-    def _take(self, job: Job, logits: Floats) -> bool:
+    def _choose_token(self, job: Job, logits: Floats) -> bool:
         """Choose a job's next token; True when that ends its answer."""
         choice = job.sampler.choose(logits)
         job.last = choice.token
@@ -326,14 +327,14 @@ class Scheduler:
         self._decoder.drop()
         self._reading = None
 
-    def _stopped(self, job: Job) -> None:
+    def _report_stop(self, job: Job) -> None:
         if job.reason is not None:
             self._outbox.add(job.mailbox, job.reason)
 
     def _fail(self, job: Job, error: Exception) -> None:
         if job.cancelled:
             # It ends by an exception of the runtime's making, which says nothing.
-            self._stopped(job)
+            self._report_stop(job)
             return
         failure = GenerationError(f"generation failed: {error}", self._name)
         failure.__cause__ = error
@@ -358,11 +359,11 @@ def _advance(job: Job, token: int) -> tuple[str, FinishReason | None]:
     return text + last, "stop" if ended or stop is not None else "length"
 
 
-def _closed(name: str) -> EngineClosedError:
+def _closed_error(name: str) -> EngineClosedError:
     return EngineClosedError("the engine was closed", name, "Load it again before the next request.")
 
 
-def _waited(name: str, seconds: float) -> QueueTimeoutError:
+def _timeout_error(name: str, seconds: float) -> QueueTimeoutError:
     return QueueTimeoutError(
         f"the request waited {seconds:.1f} seconds for its turn, longer than queue_timeout allows",
         name,

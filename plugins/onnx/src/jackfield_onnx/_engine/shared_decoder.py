@@ -12,12 +12,12 @@ from jackfield_onnx._runtime import cuda
 from jackfield_onnx._runtime.session import (
     Binding,
     RunOptions,
-    give_memory_back,
     load_runtime,
+    release_free_memory,
 )
 from jackfield_onnx._text.sampling import Floats
 
-from .graph import DecoderGraph, Integers, last_logits
+from .graph import DecoderGraph, Integers, take_last_logits
 
 __all__ = ["Buffer", "SharedDecoder"]
 
@@ -63,7 +63,7 @@ class SharedDecoder:
         make = self._allocator(graph)
         self._buffers = [make((slots, *self._shape), graph.kv_type) for _ in graph.past]
         self._bindings: dict[tuple[int, int], Binding] = {}
-        self._room = graph.room(slots)
+        self._room = graph.allocate_logits(slots)
         self._lengths = np.zeros(slots, np.int64)
         self._rows = 0
         self._begun = False
@@ -107,7 +107,7 @@ class SharedDecoder:
         self._bindings.clear()
         self._buffers.clear()
         del self._graph
-        give_memory_back()
+        release_free_memory()
 
     def _move(self, source: int, target: int) -> None:
         if source == target:
@@ -129,7 +129,7 @@ class SharedDecoder:
         self._graph.session.run_with_iobinding(binding, options)
         del held
         self._lengths[first : first + rows] = after
-        return last_logits(target)
+        return take_last_logits(target)
 
     def _binding(self, first: int, rows: int) -> Binding:
         binding = self._bindings.get((first, rows))

@@ -98,20 +98,20 @@ def read_summarizer_folder(folder: Path) -> SummarizerFolder:
                 "Export it with --task text2text-generation-with-past.",
             )
     try:
-        return _described(folder, place / _ENCODER, decoders)
+        return _describe(folder, place / _ENCODER, decoders)
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise DamagedModelError(
             f"its configuration cannot be read: {error!r}", str(folder), "Export the model again."
         ) from error
 
 
-def _described(folder: Path, encoder: Path, decoders: Any) -> SummarizerFolder:
-    config = _json(folder / "config.json")
+def _describe(folder: Path, encoder: Path, decoders: Any) -> SummarizerFolder:
+    config = _read_json(folder / "config.json")
     task = config.get("task_specific_params", {}).get("summarization", {})
-    said = {**config, **task, **_json(folder / "generation_config.json")}
+    said = {**config, **task, **_read_json(folder / "generation_config.json")}
     ends = said["eos_token_id"]
     heads = config.get("decoder_attention_heads") or config["num_heads"]
-    stated = _json(folder / "tokenizer_config.json").get("model_max_length") or _NO_LIMIT
+    stated = _read_json(folder / "tokenizer_config.json").get("model_max_length") or _NO_LIMIT
     limits = [
         one for one in (stated, config.get("max_position_embeddings"), config.get("n_positions")) if one
     ]
@@ -200,11 +200,11 @@ class Summarizer(QueuedModel[_Sessions]):
         asked = time.monotonic()
 
         def work(options: RunOptions) -> tuple[Step, Usage]:
-            return self._work(text, max_tokens, beams, time.monotonic() - asked, options)
+            return self._summarize(text, max_tokens, beams, time.monotonic() - asked, options)
 
         return await self._worker.run(work)
 
-    def _work(
+    def _summarize(
         self, text: str, max_tokens: int | None, beams: int | None, queued: float, options: RunOptions
     ) -> tuple[Step, Usage]:
         began = time.monotonic()
@@ -260,7 +260,7 @@ class _Decoding:
         if _SWITCH in wanted:
             feed[_SWITCH] = np.array([bool(self._past)])
             if not self._past:
-                feed |= self._nothing(wanted)
+                feed |= self._make_empty_past(wanted)
         names = [slot.name for slot in session.get_outputs()]
         found = dict(zip(names, session.run(names, feed, self._options), strict=True))
         logits = np.asarray(found.pop("logits")[:, -1], np.float32)
@@ -273,7 +273,7 @@ class _Decoding:
         self._past = past
         return logits
 
-    def _nothing(self, wanted: Mapping[str, Any]) -> _Values:
+    def _make_empty_past(self, wanted: Mapping[str, Any]) -> _Values:
         """Give the keys and values of no tokens, which a merged graph takes for its first run."""
         found = self._found
         names = [name for name in wanted if name.startswith("past_key_values")]
@@ -284,7 +284,7 @@ class _Decoding:
         }
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

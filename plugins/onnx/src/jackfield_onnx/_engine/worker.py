@@ -17,7 +17,7 @@ from jackfield_onnx._local_errors import (
     QueueFullError,
     QueueTimeoutError,
 )
-from jackfield_onnx._runtime.session import RunOptions, give_memory_back, new_run_options
+from jackfield_onnx._runtime.session import RunOptions, new_run_options, release_free_memory
 
 __all__ = ["WorkSettings", "Worker"]
 
@@ -87,7 +87,7 @@ class Worker:
         self._pending.add(options)
         asked = time.monotonic()
         future = asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: self._do(work, options, asked)
+            self._thread, lambda: self._execute(work, options, asked)
         )
         try:
             return await future
@@ -104,9 +104,9 @@ class Worker:
         await asyncio.to_thread(self._thread.shutdown)
         if first:
             self._release()
-            await asyncio.to_thread(give_memory_back)
+            await asyncio.to_thread(release_free_memory)
 
-    def _do(self, work: Callable[[RunOptions], T], options: RunOptions, asked: float) -> T:
+    def _execute(self, work: Callable[[RunOptions], T], options: RunOptions, asked: float) -> T:
         try:
             if self._closed:  # while this request was waiting
                 raise self._closed_error()

@@ -17,7 +17,7 @@ from jackfield_onnx._local_errors import DamagedModelError, DigestMismatchError
 
 from .hub import is_safe_path
 
-__all__ = ["MANIFEST", "Manifest", "Told", "read_archive", "read_manifest", "write_archive"]
+__all__ = ["MANIFEST", "ByteProgress", "Manifest", "read_archive", "read_manifest", "write_archive"]
 
 MANIFEST: Final = "jackfield-model.json"
 _FORMAT: Final = 1
@@ -25,10 +25,10 @@ _CHUNK: Final = 1 << 20
 _LARGEST_MANIFEST: Final = 1 << 20
 
 Manifest = dict[str, Any]
-Told = Callable[[int, int], None]
+ByteProgress = Callable[[int, int], None]
 
 
-def write_archive(folder: Path, manifest: Manifest, target: Path, told: Told) -> str:
+def write_archive(folder: Path, manifest: Manifest, target: Path, progress: ByteProgress) -> str:
     """Write a model's folder as an archive.
 
     Args:
@@ -45,12 +45,12 @@ def write_archive(folder: Path, manifest: Manifest, target: Path, told: Told) ->
     part = target.with_name(target.name + ".part")
     with part.open("wb") as raw, tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
         head = json.dumps({**manifest, "format": _FORMAT}, indent=1).encode()
-        tar.addfile(_entry(MANIFEST, len(head)), io.BytesIO(head))
+        tar.addfile(_make_entry(MANIFEST, len(head)), io.BytesIO(head))
         for path, fact in manifest["files"].items():
             with (folder / path).open("rb") as file:
-                tar.addfile(_entry(f"model/{path}", int(fact["size"])), file)
+                tar.addfile(_make_entry(f"model/{path}", int(fact["size"])), file)
             done += int(fact["size"])
-            told(done, total)
+            progress(done, total)
     with part.open("rb") as written:
         digest = hashlib.file_digest(written, "sha256").hexdigest()
     part.replace(target)
@@ -65,7 +65,7 @@ def read_manifest(tar: tarfile.TarFile, source: str) -> Manifest:
     """
     first = tar.next()
     if first is None or first.name != MANIFEST or not first.isreg() or first.size > _LARGEST_MANIFEST:
-        raise _damaged("this is no archive of a model", source)
+        raise _damaged_error("this is no archive of a model", source)
     try:
         file = tar.extractfile(first)
         manifest: Manifest = json.loads(file.read() if file is not None else b"")
@@ -75,16 +75,18 @@ def read_manifest(tar: tarfile.TarFile, source: str) -> Manifest:
         }
         list(manifest["sources"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(f"its list of files cannot be read: {error!r}", source) from error
+        raise _damaged_error(f"its list of files cannot be read: {error!r}", source) from error
     if not known or not facts:
-        raise _damaged("its format is another, or it is empty", source)
+        raise _damaged_error("its format is another, or it is empty", source)
     for path in facts:
         if not is_safe_path(path):
-            raise _damaged(f"it holds {path!r}, which has no place in a model's folder", source)
+            raise _damaged_error(f"it holds {path!r}, which has no place in a model's folder", source)
     return manifest
 
 
-def read_archive(tar: tarfile.TarFile, manifest: Manifest, folder: Path, source: str, told: Told) -> None:
+def read_archive(
+    tar: tarfile.TarFile, manifest: Manifest, folder: Path, source: str, progress: ByteProgress
+) -> None:
     """Take the files out of an archive, each as it was announced and nothing else.
 
     Raises:
@@ -97,22 +99,22 @@ def read_archive(tar: tarfile.TarFile, manifest: Manifest, folder: Path, source:
         path = entry.name.removeprefix("model/")
         # Only by name and as bytes: links, devices, owners and modes of an archive mean nothing here.
         if not entry.isreg() or not entry.name.startswith("model/") or path not in left:
-            raise _damaged(f"it holds {entry.name!r}, which was not announced", source)
+            raise _damaged_error(f"it holds {entry.name!r}, which was not announced", source)
         fact = left.pop(path)
         if entry.size != int(fact["size"]):
-            raise _mismatch(path, source)
+            raise _mismatch_error(path, source)
         target = folder.joinpath(*PurePosixPath(path).parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         file = tar.extractfile(entry)
-        if file is None or _copy(file, target) != fact["sha256"]:
-            raise _mismatch(path, source)
+        if file is None or _copy_and_hash(file, target) != fact["sha256"]:
+            raise _mismatch_error(path, source)
         done += entry.size
-        told(done, total)
+        progress(done, total)
     if left:
-        raise _damaged(f"{min(left)} is missing in it", source)
+        raise _damaged_error(f"{min(left)} is missing in it", source)
 
 
-def _copy(file: IO[bytes], target: Path) -> str:
+def _copy_and_hash(file: IO[bytes], target: Path) -> str:
     digest = hashlib.sha256()
     with target.open("xb") as out:
         while chunk := file.read(_CHUNK):
@@ -121,18 +123,18 @@ def _copy(file: IO[bytes], target: Path) -> str:
     return digest.hexdigest()
 
 
-def _entry(name: str, size: int) -> tarfile.TarInfo:
+def _make_entry(name: str, size: int) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     entry.size = size
     entry.mode = 0o644
     return entry
 
 
-def _damaged(what: str, source: str) -> DamagedModelError:
+def _damaged_error(what: str, source: str) -> DamagedModelError:
     return DamagedModelError(what, source, "Nothing of it was used. Export the model again.")
 
 
-def _mismatch(path: str, source: str) -> DigestMismatchError:
+def _mismatch_error(path: str, source: str) -> DigestMismatchError:
     return DigestMismatchError(
         f"{path} is not what the archive announces", source, "Nothing of it was used. Copy the archive again."
     )

@@ -14,7 +14,7 @@ from jackfield_onnx._local_errors import UnknownModelError
 from .folder import GRAPH_FILE, TOKENIZER_FILE, EncoderDescription
 from .hub_names import HubModel, parse_hub_name
 
-__all__ = ["CATALOGUE", "CatalogueEntry", "WheelMember", "find_entry", "known_entry"]
+__all__ = ["CATALOGUE", "CatalogueEntry", "WheelMember", "find_entry", "get_entry"]
 
 
 @attrs.frozen(kw_only=True)
@@ -136,7 +136,7 @@ _MINILM = CatalogueEntry(
 CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType({entry.id: entry for entry in (_SMOLLM2, _MINILM)})
 
 
-def known_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry | None:
+def find_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry | None:
     """Find a model by its name here, or by the name its authors use, in any case; None if there is none."""
     wanted = model.casefold()
     for entry in catalogue.values():
@@ -145,7 +145,7 @@ def known_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE)
     return None
 
 
-def find_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry:
+def get_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry:
     """Find a model by name, or make an entry of `hub:owner/name@revision`.
 
     Raises:
@@ -155,7 +155,7 @@ def find_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) 
     if model.startswith("hub:"):
         found = parse_hub_name(model)
         return CatalogueEntry(id=found.folder, title=found.name, kind="unknown", hub=found)
-    entry = known_entry(model, catalogue)
+    entry = find_entry(model, catalogue)
     if entry is None:
         near = difflib.get_close_matches(model.casefold(), catalogue, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]!r}? " if near else ""

@@ -64,7 +64,7 @@ def convert_gguf(
         template = gguf.metadata.get("tokenizer.chat_template")
         if template is not None:
             (target / TEMPLATE_FILE).write_text(template, encoding="utf-8")
-        description = attrs.evolve(_description(gguf.metadata, shape), precision=precision)
+        description = attrs.evolve(_describe(gguf.metadata, shape), precision=precision)
         write_description(target, description if describe is None else describe(description))
 
 
@@ -139,7 +139,7 @@ def _check_tensors(gguf: GgufFile, shape: LlamaShape, source: str) -> None:
         )
 
 
-def _description(metadata: Mapping[str, Any], shape: LlamaShape) -> DecoderDescription:
+def _describe(metadata: Mapping[str, Any], shape: LlamaShape) -> DecoderDescription:
     tokens = metadata["tokenizer.ggml.tokens"]
     begin, end = metadata.get("tokenizer.ggml.bos_token_id"), metadata.get("tokenizer.ggml.eos_token_id")
     return DecoderDescription(
@@ -149,14 +149,14 @@ def _description(metadata: Mapping[str, Any], shape: LlamaShape) -> DecoderDescr
         head_dim=shape.head_dim,
         vocabulary=shape.vocabulary,
         context_length=shape.context,
-        end_token_ids=_end_tokens(metadata),
+        end_token_ids=_collect_end_tokens(metadata),
         begin_token="" if begin is None else tokens[begin],
         end_token="" if end is None else tokens[end],
         licence=metadata.get("general.license", ""),
     )
 
 
-def _end_tokens(metadata: Mapping[str, Any]) -> tuple[int, ...]:
+def _collect_end_tokens(metadata: Mapping[str, Any]) -> tuple[int, ...]:
     """Collect every token that ends an answer: a chat model may still end a text as its base model did."""
     keys = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
     ids: set[int] = {metadata[key] for key in keys if key in metadata}

@@ -100,7 +100,7 @@ def read_encoder_folder(folder: Path, precision: str = "auto") -> EncoderFolder:
             name=own.name, graph=folder / GRAPH_FILE, max_tokens=own.max_tokens, dimensions=own.dimensions,
             normalise=True,
         )  # fmt: skip
-    return _guarded(folder, lambda: _sentence_transformer(folder, precision))
+    return _read_safely(folder, lambda: _read_sentence_transformer(folder, precision))
 
 
 def read_reranker_folder(folder: Path, precision: str = "auto") -> RerankerFolder:
@@ -110,10 +110,10 @@ def read_reranker_folder(folder: Path, precision: str = "auto") -> RerankerFolde
         DamagedModelError: When something is missing or malformed.
         UnsupportedModelError: When it is a model that is not run here.
     """
-    return _guarded(folder, lambda: _cross_encoder(folder, precision))
+    return _read_safely(folder, lambda: _read_cross_encoder(folder, precision))
 
 
-def _guarded(folder: Path, read: Callable[[], T]) -> T:
+def _read_safely(folder: Path, read: Callable[[], T]) -> T:
     try:
         return read()
     except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
@@ -122,15 +122,15 @@ def _guarded(folder: Path, read: Callable[[], T]) -> T:
         ) from error
 
 
-def _sentence_transformer(folder: Path, precision: str) -> EncoderFolder:
-    config = _json(folder / "config.json")
-    modules = _modules(folder)
-    sentences = _json_or_none(folder / "config_sentence_transformers.json")
+def _read_sentence_transformer(folder: Path, precision: str) -> EncoderFolder:
+    config = _read_object(folder / "config.json")
+    modules = _read_modules(folder)
+    sentences = _read_object_if_present(folder / "config_sentence_transformers.json")
     transformer = folder / modules.get("Transformer", "")
-    bert = _json_or_none(transformer / "sentence_bert_config.json") or _json_or_none(
+    bert = _read_object_if_present(transformer / "sentence_bert_config.json") or _read_object_if_present(
         folder / "sentence_bert_config.json"
     )
-    pooling = _json(folder / modules["Pooling"] / "config.json") if "Pooling" in modules else {}
+    pooling = _read_object(folder / modules["Pooling"] / "config.json") if "Pooling" in modules else {}
     prompts = {str(name): str(text) for name, text in (sentences.get("prompts") or {}).items()}
     choices = config.get("matryoshka_dimensions") or sentences.get("matryoshka_dimensions") or ()
     if sentences.get("truncate_dim"):
@@ -138,9 +138,9 @@ def _sentence_transformer(folder: Path, precision: str) -> EncoderFolder:
     return EncoderFolder(
         name=folder.name,
         graph=choose_graph(folder, precision)[0],
-        max_tokens=_limit(folder, config, bert.get("max_seq_length")),
+        max_tokens=_read_limit(folder, config, bert.get("max_seq_length")),
         dimensions=config.get("hidden_size"),
-        poolings=_poolings(pooling, folder),
+        poolings=_read_poolings(pooling, folder),
         normalise="Normalize" in modules,
         prompts=prompts,
         default_prompt=sentences.get("default_prompt_name"),
@@ -151,8 +151,8 @@ def _sentence_transformer(folder: Path, precision: str) -> EncoderFolder:
     )
 
 
-def _cross_encoder(folder: Path, precision: str) -> RerankerFolder:
-    config = _json(folder / "config.json")
+def _read_cross_encoder(folder: Path, precision: str) -> RerankerFolder:
+    config = _read_object(folder / "config.json")
     labels = len(config["id2label"]) if "id2label" in config else config.get("num_labels", 1)
     if labels != 1:
         raise UnsupportedModelError(
@@ -166,18 +166,18 @@ def _cross_encoder(folder: Path, precision: str) -> RerankerFolder:
     return RerankerFolder(
         name=folder.name,
         graph=choose_graph(folder, precision)[0],
-        max_tokens=_limit(folder, config, None),
+        max_tokens=_read_limit(folder, config, None),
         sigmoid=kind == "Sigmoid",
         pad=config.get("pad_token_id") or 0,
     )
 
 
-def _modules(folder: Path) -> Mapping[str, str]:
+def _read_modules(folder: Path) -> Mapping[str, str]:
     """Give the paths of sentence-transformers' modules by their kind."""
     path = folder / "modules.json"
     if not path.exists():
         return {}
-    found = {str(row["type"]).rpartition(".")[2]: str(row.get("path", "")) for row in _read(path)}
+    found = {str(row["type"]).rpartition(".")[2]: str(row.get("path", "")) for row in _read_json(path)}
     unknown = found.keys() - {"Transformer", "Pooling", "Normalize"}
     if unknown:
         raise UnsupportedModelError(
@@ -189,7 +189,7 @@ def _modules(folder: Path) -> Mapping[str, str]:
     return found
 
 
-def _poolings(config: Mapping[str, Any], folder: Path) -> tuple[Pooling, ...]:
+def _read_poolings(config: Mapping[str, Any], folder: Path) -> tuple[Pooling, ...]:
     named = config.get("pooling_mode")
     if isinstance(named, str):
         if named not in _POOLINGS.values():
@@ -201,8 +201,8 @@ def _poolings(config: Mapping[str, Any], folder: Path) -> tuple[Pooling, ...]:
     return found or ("mean",)
 
 
-def _limit(folder: Path, config: Mapping[str, Any], stated: int | None) -> int:
-    tokenizer = _json_or_none(folder / "tokenizer_config.json")
+def _read_limit(folder: Path, config: Mapping[str, Any], stated: int | None) -> int:
+    tokenizer = _read_object_if_present(folder / "tokenizer_config.json")
     positions = config.get("max_position_embeddings")
     if positions is not None and config.get("model_type") in _OFFSET_POSITIONS:
         positions -= (config.get("pad_token_id") or 0) + 1
@@ -215,14 +215,14 @@ def _limit(folder: Path, config: Mapping[str, Any], stated: int | None) -> int:
     return min(known)
 
 
-def _read(path: Path) -> Any:
+def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _json(path: Path) -> dict[str, Any]:
-    body: dict[str, Any] = _read(path)
+def _read_object(path: Path) -> dict[str, Any]:
+    body: dict[str, Any] = _read_json(path)
     return body
 
 
-def _json_or_none(path: Path) -> dict[str, Any]:
-    return _json(path) if path.exists() else {}
+def _read_object_if_present(path: Path) -> dict[str, Any]:
+    return _read_object(path) if path.exists() else {}

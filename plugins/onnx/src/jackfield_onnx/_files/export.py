@@ -49,14 +49,14 @@ def export_folder(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:
         made = Path(temporary) / "made"
-        _run(source.resolve(), made, task, python)
+        _run_optimum(source.resolve(), made, task, python)
         template = source / "chat_template.jinja"
         if template.exists() and not (made / template.name).exists():
             shutil.copy(template, made)
         made.replace(target)
 
 
-def _run(source: Path, made: Path, task: str, python: str) -> None:
+def _run_optimum(source: Path, made: Path, task: str, python: str) -> None:
     command = [python, "-m", "optimum.exporters.onnx", "--model", str(source), "--task", task, str(made)]
     environment = {
         **os.environ,

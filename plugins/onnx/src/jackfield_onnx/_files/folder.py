@@ -22,7 +22,7 @@ __all__ = [
     "WEIGHTS_FILE",
     "DecoderDescription",
     "EncoderDescription",
-    "forgetful",
+    "disable_cache",
     "read_decoder",
     "read_encoder",
     "read_tokenizer",
@@ -38,7 +38,7 @@ DESCRIPTION_FILE = "model.json"
 _REMEDY = "Remove the model from the cache and prepare it again."
 
 
-def _as_tuple(values: Iterable[int]) -> tuple[int, ...]:
+def _to_tuple(values: Iterable[int]) -> tuple[int, ...]:
     return tuple(values)
 
 
@@ -68,7 +68,7 @@ class DecoderDescription:
     head_dim: int
     vocabulary: int
     context_length: int
-    end_token_ids: tuple[int, ...] = attrs.field(converter=_as_tuple)
+    end_token_ids: tuple[int, ...] = attrs.field(converter=_to_tuple)
     begin_token: str = ""
     end_token: str = ""
     temperature: float = 1.0
@@ -113,7 +113,7 @@ def read_decoder(folder: Path) -> DecoderDescription:
     Raises:
         DamagedModelError: When it is missing, malformed or of another kind.
     """
-    return _read(folder, DecoderDescription, "decoder")
+    return _read_description(folder, DecoderDescription, "decoder")
 
 
 def read_encoder(folder: Path) -> EncoderDescription:
@@ -122,7 +122,7 @@ def read_encoder(folder: Path) -> EncoderDescription:
     Raises:
         DamagedModelError: When it is missing, malformed or of another kind.
     """
-    return _read(folder, EncoderDescription, "encoder")
+    return _read_description(folder, EncoderDescription, "encoder")
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
@@ -135,12 +135,12 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
     path = folder / TOKENIZER_FILE
     try:
-        return forgetful(Tokenizer.from_file(str(path)))
+        return disable_cache(Tokenizer.from_file(str(path)))
     except Exception as error:  # tokenizers raises plain Exception
         raise DamagedModelError(f"the tokenizer cannot be read: {error}", str(path), _REMEDY) from error
 
 
-def forgetful(tokenizer: Tokenizer) -> Tokenizer:
+def disable_cache(tokenizer: Tokenizer) -> Tokenizer:
     """Let a tokenizer keep no words that it has read.
 
     It would keep ten thousand in every thread that reads with it, about 5 MB, and they stay with the thread when the
@@ -153,7 +153,7 @@ def forgetful(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def _read(folder: Path, shape: type[_Description], kind: str) -> _Description:
+def _read_description(folder: Path, shape: type[_Description], kind: str) -> _Description:
     try:
         body: Any = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
         if body.get("kind") != kind:

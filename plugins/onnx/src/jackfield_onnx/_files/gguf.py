@@ -61,13 +61,13 @@ class GgufFile:
             try:
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             except ValueError as error:  # an empty file cannot be mapped
-                raise self._damage("the file is empty") from error
+                raise self._damaged_error("the file is empty") from error
         self._at = 0
         try:
             self._read_header()
         except (struct.error, IndexError, ValueError) as error:
             self.close()
-            raise self._damage(f"its header cannot be read: {error}") from error
+            raise self._damaged_error(f"its header cannot be read: {error}") from error
         except BaseException:
             self.close()
             raise
@@ -84,7 +84,7 @@ class GgufFile:
         """Let go of the file. Arrays read from it are copies and stay valid."""
         self._bytes.close()
 
-    def tensor(self, name: str) -> Floats:
+    def read_tensor(self, name: str) -> Floats:
         """Read a tensor as float32, dequantised if need be.
 
         Raises:
@@ -93,7 +93,7 @@ class GgufFile:
         """
         info = self.tensors.get(name)
         if info is None:
-            raise self._damage(f"it has no tensor {name!r}")
+            raise self._damaged_error(f"it has no tensor {name!r}")
         if info.kind not in _BLOCKS:
             raise UnsupportedModelError(
                 f"tensor {name!r} has GGUF type {info.kind}, which is not read here",
@@ -104,64 +104,66 @@ class GgufFile:
         count = int(np.prod(info.shape)) // elements
         start = self._data + info.offset
         if start + count * size > len(self._bytes):
-            raise self._damage(f"tensor {name!r} goes past the end of the file")
+            raise self._damaged_error(f"tensor {name!r} goes past the end of the file")
         # Bytes first: a view would keep the map from being closed.
         blocks = np.frombuffer(self._bytes[start : start + count * size], np.uint8).reshape(count, size)
         return _dequantise(blocks, info.kind).reshape(info.shape)
 
     def _read_header(self) -> None:
         if self._bytes[:4] != b"GGUF":
-            raise self._damage("it does not begin with GGUF")
+            raise self._damaged_error("it does not begin with GGUF")
         self._at = 4
-        version = self._scalar("I")
+        version = self._read_scalar("I")
         if version not in {2, 3}:
             raise UnsupportedModelError(
                 f"GGUF version {version} is not read here", str(self._path), "Use a file of version 2 or 3."
             )
-        tensor_count, entry_count = self._scalar("Q"), self._scalar("Q")
-        self.metadata = {self._string(): self._value(self._scalar("I")) for _ in range(entry_count)}
-        self.tensors = dict(self._tensor_info() for _ in range(tensor_count))
+        tensor_count, entry_count = self._read_scalar("Q"), self._read_scalar("Q")
+        self.metadata = {
+            self._read_string(): self._read_value(self._read_scalar("I")) for _ in range(entry_count)
+        }
+        self.tensors = dict(self._read_tensor_info() for _ in range(tensor_count))
         alignment = self.metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
         self._data = -(-self._at // alignment) * alignment
 
-    def _tensor_info(self) -> tuple[str, TensorInfo]:
-        name = self._string()
-        dimensions = [self._scalar("Q") for _ in range(self._scalar("I"))]
-        kind, offset = self._scalar("I"), self._scalar("Q")
+    def _read_tensor_info(self) -> tuple[str, TensorInfo]:
+        name = self._read_string()
+        dimensions = [self._read_scalar("Q") for _ in range(self._read_scalar("I"))]
+        kind, offset = self._read_scalar("I"), self._read_scalar("Q")
         # GGUF writes the fastest dimension first; numpy wants it last.
         return name, TensorInfo(tuple(reversed(dimensions)), kind, offset)
 
-    def _value(self, kind: int) -> Any:
+    def _read_value(self, kind: int) -> Any:
         if kind == _STRING:
-            return self._string()
+            return self._read_string()
         if kind == _ARRAY:
-            item_kind, count = self._scalar("I"), self._scalar("Q")
+            item_kind, count = self._read_scalar("I"), self._read_scalar("Q")
             if item_kind in _SCALARS:
-                return self._scalars(_SCALARS[item_kind], count)
-            return [self._value(item_kind) for _ in range(count)]
+                return self._read_scalars(_SCALARS[item_kind], count)
+            return [self._read_value(item_kind) for _ in range(count)]
         if kind not in _SCALARS:
-            raise self._damage(f"metadata of type {kind} is unknown")
-        return self._scalar(_SCALARS[kind])
+            raise self._damaged_error(f"metadata of type {kind} is unknown")
+        return self._read_scalar(_SCALARS[kind])
 
-    def _scalar(self, letter: str) -> Any:
-        return self._scalars(letter, 1)[0]
+    def _read_scalar(self, letter: str) -> Any:
+        return self._read_scalars(letter, 1)[0]
 
-    def _scalars(self, letter: str, count: int) -> list[Any]:
+    def _read_scalars(self, letter: str, count: int) -> list[Any]:
         form = f"<{count}{letter}"
         values = struct.unpack_from(form, self._bytes, self._at)
         self._at += struct.calcsize(form)
         return list(values)
 
-    def _string(self) -> str:
-        length = self._scalar("Q")
+    def _read_string(self) -> str:
+        length = self._read_scalar("Q")
         raw = self._bytes[self._at : self._at + length]
         if len(raw) != length:
-            raise self._damage("a string goes past its end")
+            raise self._damaged_error("a string goes past its end")
         self._at += length
         # Vocabularies hold single bytes of larger characters; they must survive the way in.
         return raw.decode("utf-8", "surrogateescape")
 
-    def _damage(self, what: str) -> DamagedModelError:
+    def _damaged_error(self, what: str) -> DamagedModelError:
         return DamagedModelError(
             f"this is not a complete GGUF file: {what}", str(self._path), "Fetch the file again."
         )
@@ -176,18 +178,18 @@ def _dequantise(blocks: _Blocks, kind: int) -> Floats:
     if kind == _BF16:
         # A bfloat16 is the upper half of a float32.
         return (blocks.view("<u2").astype(np.uint32) << 16).view(np.float32)
-    scale = _half(blocks, 0)
+    scale = _read_half(blocks, 0)
     if kind == _Q8_0:
         return scale * blocks[:, 2:].view(np.int8)
     if kind == _Q4_0:
-        return scale * (_nibbles(blocks[:, 2:]) - 8)
-    return scale * _nibbles(blocks[:, 4:]) + _half(blocks, 2)
+        return scale * (_unpack_nibbles(blocks[:, 2:]) - 8)
+    return scale * _unpack_nibbles(blocks[:, 4:]) + _read_half(blocks, 2)
 
 
-def _half(blocks: _Blocks, at: int) -> Floats:
+def _read_half(blocks: _Blocks, at: int) -> Floats:
     return np.ascontiguousarray(blocks[:, at : at + 2]).view("<f2").astype(np.float32)
 
 
-def _nibbles(packed: _Blocks) -> Floats:
+def _unpack_nibbles(packed: _Blocks) -> Floats:
     # ggml keeps the first half of a block in the low nibbles and the second half in the high ones.
     return np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float32)

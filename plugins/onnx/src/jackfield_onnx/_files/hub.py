@@ -31,7 +31,7 @@ from jackfield_onnx._local_errors import (
 
 from .hub_names import HubModel
 
-__all__ = ["Hub", "HubFile", "chosen_files", "fetch_model", "is_safe_path"]
+__all__ = ["Hub", "HubFile", "choose_files", "fetch_model", "is_safe_path"]
 
 _COMMIT: Final = re.compile(r"[0-9A-Za-z][\w-]*", re.ASCII)
 _CHUNK: Final = 1 << 20
@@ -79,7 +79,7 @@ def is_safe_path(path: str) -> bool:
     )
 
 
-def chosen_files(files: list[HubFile], precision: str = "auto") -> list[HubFile]:
+def choose_files(files: list[HubFile], precision: str = "auto") -> list[HubFile]:
     """Choose what is needed to run a model: its texts, and one graph of each part of it.
 
     A model without any graph is fetched with its safetensors, to be exported.
@@ -100,13 +100,13 @@ def chosen_files(files: list[HubFile], precision: str = "auto") -> list[HubFile]
                 "Other formats can run code when they are read, and are never fetched.",
             )  # fmt: skip
         return [*texts, *weights]
-    kept = _one_of_each(graphs, precision)
+    kept = _choose_graphs(graphs, precision)
     data = [file for file in safe if any(file.path.startswith(f"{one.path}_data") for one in kept)]
     data += [file for file in safe if any(file.path == f"{one.path}.data" for one in kept)]
     return [*texts, *kept, *data]
 
 
-def _one_of_each(graphs: list[HubFile], precision: str) -> list[HubFile]:
+def _choose_graphs(graphs: list[HubFile], precision: str) -> list[HubFile]:
     """Choose one graph for each part of a model: the plain one, or that of a precision."""
     parts: dict[str, dict[str, HubFile]] = {}
     for file in graphs:
@@ -142,7 +142,7 @@ class Hub:
     """
 
     def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
-        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or _default_endpoint()).rstrip("/")
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or _find_default_endpoint()).rstrip("/")
         parts = urlsplit(self.endpoint)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise RequestError("this is no address of a hub", self.endpoint, "Write https://...")
@@ -152,17 +152,17 @@ class Hub:
         self._token = token
         self._opener = urllib.request.build_opener(_NoDowngrade())
 
-    def files(self, model: HubModel) -> tuple[str, list[HubFile]]:
+    def list_files(self, model: HubModel) -> tuple[str, list[HubFile]]:
         """Say which commit a revision is, and which files it has.
 
         Raises:
             DownloadError: The hub cannot be asked, or has no such model.
         """
         path = f"/api/models/{model.id}/revision/{quote(model.revision, safe='')}?blobs=true"
-        body = b"".join(self._bytes(path, model.name))
+        body = b"".join(self._read_chunks(path, model.name))
         try:
             found = json.loads(body)
-            files = [_file(row) for row in found["siblings"]]
+            files = [_parse_file(row) for row in found["siblings"]]
             if _COMMIT.fullmatch(commit := str(found["sha"])) is None:
                 raise ValueError(f"{commit!r} is not a commit")
             return commit, files
@@ -170,7 +170,7 @@ class Hub:
             raise DownloadError(f"the hub's answer cannot be read: {error!r}", self.endpoint) from error
 
     def fetch(
-        self, model: HubModel, commit: str, file: HubFile, target: Path, told: Callable[[int], None]
+        self, model: HubModel, commit: str, file: HubFile, target: Path, progress: Callable[[int], None]
     ) -> None:
         """Fetch a file and check it.
 
@@ -190,14 +190,14 @@ class Hub:
         sha256, size = hashlib.sha256(), 0
         git = hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)
         with target.open("wb") as out:
-            for chunk in self._bytes(path, f"{model.name}: {file.path}"):
+            for chunk in self._read_chunks(path, f"{model.name}: {file.path}"):
                 size += len(chunk)
                 if file.size is not None and size > file.size:
                     break
                 sha256.update(chunk)
                 git.update(chunk)
                 out.write(chunk)
-                told(len(chunk))
+                progress(len(chunk))
         wrong = file.size is not None and size != file.size
         wrong = wrong or (file.sha256 is not None and sha256.hexdigest() != file.sha256)
         small = file.sha256 is None and file.git_id is not None and file.size is not None
@@ -207,7 +207,7 @@ class Hub:
                 "It was not used. Try again; if it persists, ask who runs the hub or a proxy on the way.",
             )  # fmt: skip
 
-    def _bytes(self, path: str, which: str) -> Iterator[bytes]:
+    def _read_chunks(self, path: str, which: str) -> Iterator[bytes]:
         answer = self._open(path, which)
         with answer:
             try:
@@ -228,7 +228,7 @@ class Hub:
             except urllib.error.HTTPError as error:
                 error.close()
                 if error.code < 500 or attempt == _TRIES:
-                    raise _refused(error.code, which, self.endpoint) from error
+                    raise _refusal_error(error.code, which, self.endpoint) from error
             except OSError as error:
                 if attempt == _TRIES:
                     raise DownloadError(
@@ -239,7 +239,7 @@ class Hub:
         raise DownloadError("the hub cannot be reached", self.endpoint)
 
 
-def _default_endpoint() -> str:
+def _find_default_endpoint() -> str:
     """Ask the hub's own client, which the package tokenizers brings."""
     try:
         from huggingface_hub.constants import ENDPOINT
@@ -259,12 +259,12 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _file(row: dict[str, Any]) -> HubFile:
+def _parse_file(row: dict[str, Any]) -> HubFile:
     large = row.get("lfs") or {}
     return HubFile(str(row["rfilename"]), row.get("size"), large.get("sha256"), row.get("blobId"))
 
 
-def _refused(code: int, which: str, endpoint: str) -> DownloadError:
+def _refusal_error(code: int, which: str, endpoint: str) -> DownloadError:
     if code in {401, 403}:
         remedy = "Accept the model's terms at the hub, and declare hub_token (or set HF_TOKEN)."
     elif code == 404:
@@ -280,7 +280,7 @@ def fetch_model(
     made: Path,
     *,
     precision: str,
-    told: Callable[[str, int, int | None], None],
+    progress: Callable[[str, int, int | None], None],
     cancelled: Callable[[], bool],
 ) -> str:
     """Fetch a model into a folder.
@@ -288,8 +288,8 @@ def fetch_model(
     Returns:
         The commit.
     """
-    commit, files = hub.files(model)
-    wanted = chosen_files(files, precision)
+    commit, files = hub.list_files(model)
+    wanted = choose_files(files, precision)
     if not any(file.path.endswith("config.json") for file in wanted):
         raise DamagedModelError("it has no config.json", model.name, "Choose a model made for ONNX Runtime.")
     sizes = [file.size for file in wanted]
@@ -301,7 +301,7 @@ def fetch_model(
         if cancelled():
             raise PreparationCancelledError("the preparation was cancelled", model.name)
         done += size
-        told("download", done, total)
+        progress("download", done, total)
 
     for file in wanted:
         hub.fetch(model, commit, file, made.joinpath(*PurePosixPath(file.path).parts), count)

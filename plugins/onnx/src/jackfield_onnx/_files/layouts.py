@@ -78,24 +78,24 @@ def read_decoder_folder(folder: Path, precision: str = "auto") -> DecoderFolder:
         UnsupportedModelError: When it is a model that is not run here, or has no graph of that precision.
     """
     if (folder / DESCRIPTION_FILE).exists():
-        return _own(folder, precision)
+        return _read_own(folder, precision)
     try:
         if (folder / GENAI_FILE).exists():
-            return _genai(folder, precision)
+            return _read_genai(folder, precision)
         if (folder / CONFIG_FILE).exists():
-            return _optimum(folder, precision)
+            return _read_optimum(folder, precision)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(folder, f"its configuration cannot be read: {error!r}") from error
-    raise _damaged(
+        raise _damaged_error(folder, f"its configuration cannot be read: {error!r}") from error
+    raise _damaged_error(
         folder,
         f"this is no model folder: it has none of {DESCRIPTION_FILE}, {GENAI_FILE}, {CONFIG_FILE}",
     )
 
 
-def _own(folder: Path, precision: str) -> DecoderFolder:
+def _read_own(folder: Path, precision: str) -> DecoderFolder:
     description = read_decoder(folder)
     if precision not in {"auto", description.precision}:
-        raise _no_such_precision(folder, precision, [description.precision])
+        raise _precision_error(folder, precision, [description.precision])
     template = folder / TEMPLATE_FILE
     return DecoderFolder(
         description=description,
@@ -106,14 +106,14 @@ def _own(folder: Path, precision: str) -> DecoderFolder:
     )
 
 
-def _genai(folder: Path, precision: str) -> DecoderFolder:
+def _read_genai(folder: Path, precision: str) -> DecoderFolder:
     body = _read_json(folder / GENAI_FILE)
     model, search = body["model"], body.get("search", {})
     decoder = model["decoder"]
     if "pipeline" in decoder or any(part in model for part in ("vision", "speech", "encoder")):
         raise UnsupportedModelError("a model of several graphs is not run here", str(folder))
     if precision != "auto":
-        raise _no_such_precision(folder, precision, ["auto"])
+        raise _precision_error(folder, precision, ["auto"])
     inputs, outputs = decoder["inputs"], decoder["outputs"]
     greedy = not search.get("do_sample", True)
     graph = folder / decoder["filename"]
@@ -125,16 +125,16 @@ def _genai(folder: Path, precision: str) -> DecoderFolder:
             head_dim=decoder["head_size"],
             vocabulary=model["vocab_size"],
             context_length=model["context_length"],
-            end_token_ids=_ids(model.get("eos_token_id")),
+            end_token_ids=_to_ids(model.get("eos_token_id")),
             temperature=0.0 if greedy else search.get("temperature", 1.0),
             top_p=search.get("top_p") or 1.0,
             top_k=None if greedy else search.get("top_k") or None,
             repetition_penalty=search.get("repetition_penalty", 1.0),
             precision="auto",
-            **_marker_tokens(folder),
+            **_read_marker_tokens(folder),
         ),
         graph=graph,
-        attention=_attention(graph),
+        attention=_detect_attention(graph),
         names=(
             inputs["past_key_names"],
             inputs["past_value_names"],
@@ -142,11 +142,11 @@ def _genai(folder: Path, precision: str) -> DecoderFolder:
             outputs["present_value_names"],
         ),
         logits=outputs.get("logits", "logits"),
-        template=_template(folder),
+        template=_read_template(folder),
     )
 
 
-def _optimum(folder: Path, precision: str) -> DecoderFolder:
+def _read_optimum(folder: Path, precision: str) -> DecoderFolder:
     config = _read_json(folder / CONFIG_FILE)
     config = {**config, **config.get("text_config", {})}
     path = folder / "generation_config.json"
@@ -165,18 +165,18 @@ def _optimum(folder: Path, precision: str) -> DecoderFolder:
             head_dim=config.get("head_dim") or hidden // heads,
             vocabulary=config["vocab_size"],
             context_length=config.get("max_position_embeddings") or config["n_positions"],
-            end_token_ids=_ids(ends),
+            end_token_ids=_to_ids(ends),
             temperature=0.0 if greedy else generation.get("temperature", 1.0),
             top_p=generation.get("top_p") or 1.0,
             top_k=None if greedy else generation.get("top_k", 50) or None,
             min_p=generation.get("min_p") or 0.0,
             repetition_penalty=generation.get("repetition_penalty", 1.0),
             precision=found,
-            **_marker_tokens(folder),
+            **_read_marker_tokens(folder),
         ),
         graph=graph,
-        attention=_attention(graph),
-        template=_template(folder),
+        attention=_detect_attention(graph),
+        template=_read_template(folder),
     )
 
 
@@ -202,37 +202,37 @@ def choose_graph(folder: Path, precision: str) -> tuple[Path, str]:
                 str(merged[0]),
                 "Export it again with a newer optimum: it writes one model.onnx.",
             )
-        raise _damaged(folder, "there is no model.onnx in it")
+        raise _damaged_error(folder, "there is no model.onnx in it")
     if precision == "auto":
         # The plain one; where there is none, the widest.
         return next(iter(found.values())), next(iter(found))
     if precision not in found:
-        raise _no_such_precision(folder, precision, list(found))
+        raise _precision_error(folder, precision, list(found))
     return found[precision], precision
 
 
-def _attention(graph: Path) -> Attention:
+def _detect_attention(graph: Path) -> Attention:
     """Say how a graph keeps its past: the fused operator appends to a buffer, all others concatenate."""
     try:
         with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return "shared" if content.find(_FUSED) >= 0 else "concat"
     except (OSError, ValueError) as error:
-        raise _damaged(graph, f"the graph cannot be read: {error}") from error
+        raise _damaged_error(graph, f"the graph cannot be read: {error}") from error
 
 
-def _template(folder: Path) -> str | None:
+def _read_template(folder: Path) -> str | None:
     path = folder / TEMPLATE_FILE
     if path.exists():
         return path.read_text(encoding="utf-8")
-    given = _tokenizer_config(folder).get("chat_template")
+    given = _read_tokenizer_config(folder).get("chat_template")
     if isinstance(given, list):  # several, by name
         named = {one["name"]: one["template"] for one in given}
         given = named.get("default", next(iter(named.values()), None))
     return None if given is None else str(given)
 
 
-def _marker_tokens(folder: Path) -> dict[str, Any]:
-    config = _tokenizer_config(folder)
+def _read_marker_tokens(folder: Path) -> dict[str, Any]:
+    config = _read_tokenizer_config(folder)
     words = {"begin_token": config.get("bos_token"), "end_token": config.get("eos_token")}
     return {
         name: word["content"] if isinstance(word, dict) else word
@@ -241,12 +241,12 @@ def _marker_tokens(folder: Path) -> dict[str, Any]:
     }
 
 
-def _tokenizer_config(folder: Path) -> dict[str, Any]:
+def _read_tokenizer_config(folder: Path) -> dict[str, Any]:
     path = folder / "tokenizer_config.json"
     return _read_json(path) if path.exists() else {}
 
 
-def _ids(given: int | Iterable[int] | None) -> tuple[int, ...]:
+def _to_ids(given: int | Iterable[int] | None) -> tuple[int, ...]:
     if given is None:
         return ()
     return (given,) if isinstance(given, int) else tuple(given)
@@ -256,15 +256,15 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _damaged(path, f"it cannot be read: {error}") from error
+        raise _damaged_error(path, f"it cannot be read: {error}") from error
     return body
 
 
-def _damaged(path: Path, what: str) -> DamagedModelError:
+def _damaged_error(path: Path, what: str) -> DamagedModelError:
     return DamagedModelError(what, str(path), "Prepare or export the model again.")
 
 
-def _no_such_precision(folder: Path, wanted: str, found: list[str]) -> UnsupportedModelError:
+def _precision_error(folder: Path, wanted: str, found: list[str]) -> UnsupportedModelError:
     return UnsupportedModelError(
         f"it has no graph of precision {wanted}",
         str(folder),

@@ -84,65 +84,69 @@ class LlamaGraphBuilder:
         ]
 
     def build(self, progress: Callable[[int, int], None] | None) -> Any:
-        self._lengths()
-        self._rotary()
-        table = self._gguf.tensor("token_embd.weight")
+        self._add_lengths()
+        self._add_rotary()
+        table = self._gguf.read_tensor("token_embd.weight")
         embedding = None if self._exact else quantise(table)
         if embedding is None:
-            hidden = self._node("Gather", [self._constant("embedding", table), "input_ids"], ["embedded"])
+            hidden = self._add_node(
+                "Gather", [self._add_constant("embedding", table), "input_ids"], ["embedded"]
+            )
         else:
-            hidden = self._embed(embedding)
-        normed = self._node(
+            hidden = self._add_embedding(embedding)
+        normed = self._add_node(
             "SimplifiedLayerNormalization",
-            [hidden, self._norm("blk.0.attn_norm.weight")],
+            [hidden, self._add_norm_weight("blk.0.attn_norm.weight")],
             ["first.norm"],
             epsilon=self._shape.epsilon,
             axis=-1,
             stash_type=1,
         )
         for layer in range(self._shape.layers):
-            hidden, normed = self._block(layer, hidden, normed)
+            hidden, normed = self._add_block(layer, hidden, normed)
             if progress is not None:
                 progress(layer + 1, self._shape.layers)
-        last = self._last(normed)
+        last = self._add_last_position(normed)
         if "output.weight" in self._gguf.tensors:
-            self._linear(last, "logits", self._gguf.tensor("output.weight"))
+            self._add_linear(last, "logits", self._gguf.read_tensor("output.weight"))
         elif embedding is None:
-            self._linear(last, "logits", table)
+            self._add_linear(last, "logits", table)
         else:
-            self._tied_head(last, embedding)
+            self._add_tied_head(last, embedding)
         graph = helper.make_graph(self._nodes, "llama", self._inputs, self._outputs, self._constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MICROSOFT, 1)]
         return helper.make_model(
             graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="jackfield-onnx"
         )
 
-    def _lengths(self) -> None:
+    def _add_lengths(self) -> None:
         """Derive what attention wants to know (each row's last position, the longest length) from the mask."""
-        one = self._constant("one", np.array([1], np.int64))
-        self._node("ReduceSum", ["attention_mask", one], ["lengths"], keepdims=0)
-        self._node("Sub", ["lengths", one], ["last_positions"])
-        self._node("Cast", ["last_positions"], ["seqlens_k"], to=TensorProto.INT32)
-        self._node("Shape", ["attention_mask"], ["mask_shape"])
-        self._node("Gather", ["mask_shape", self._constant("axis_1", np.array(1, np.int64))], ["longest"])
-        self._node("Cast", ["longest"], ["total_length"], to=TensorProto.INT32)
+        one = self._add_constant("one", np.array([1], np.int64))
+        self._add_node("ReduceSum", ["attention_mask", one], ["lengths"], keepdims=0)
+        self._add_node("Sub", ["lengths", one], ["last_positions"])
+        self._add_node("Cast", ["last_positions"], ["seqlens_k"], to=TensorProto.INT32)
+        self._add_node("Shape", ["attention_mask"], ["mask_shape"])
+        self._add_node(
+            "Gather", ["mask_shape", self._add_constant("axis_1", np.array(1, np.int64))], ["longest"]
+        )
+        self._add_node("Cast", ["longest"], ["total_length"], to=TensorProto.INT32)
 
-    def _rotary(self) -> None:
+    def _add_rotary(self) -> None:
         half = np.arange(0, self._shape.head_dim, 2, dtype=np.float64) / self._shape.head_dim
         angles = np.outer(np.arange(self._shape.context), 1.0 / self._shape.rope_base**half)
-        self._constant("cos", np.cos(angles).astype(np.float32))
-        self._constant("sin", np.sin(angles).astype(np.float32))
+        self._add_constant("cos", np.cos(angles).astype(np.float32))
+        self._add_constant("sin", np.sin(angles).astype(np.float32))
 
-    def _embed(self, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> str:
+    def _add_embedding(self, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> str:
         numbers, scales = embedding
         rows, blocks = scales.shape
-        return self._node(
+        return self._add_node(
             "GatherBlockQuantized",
             [
-                self._constant("embedding.numbers", numbers.reshape(rows, -1)),
+                self._add_constant("embedding.numbers", numbers.reshape(rows, -1)),
                 "input_ids",
-                self._constant("embedding.scales", scales),
-                self._constant("embedding.zeros", np.full((rows, blocks), 128, np.uint8)),
+                self._add_constant("embedding.scales", scales),
+                self._add_constant("embedding.zeros", np.full((rows, blocks), 128, np.uint8)),
             ],
             ["embedded"],
             domain=_MICROSOFT,
@@ -152,39 +156,39 @@ class LlamaGraphBuilder:
             quantize_axis=1,
         )
 
-    def _block(self, layer: int, hidden: str, normed: str) -> tuple[str, str]:
+    def _add_block(self, layer: int, hidden: str, normed: str) -> tuple[str, str]:
         """Add one transformer block.
 
         Returns:
             The names of the residual stream and of its norm for the next block.
         """
-        read, source, to = self._gguf.tensor, f"blk.{layer}.", f"layer{layer}."
-        attended = self._attention(layer, normed)
-        projected = self._linear(attended, to + "output", read(source + "attn_output.weight"))
+        read, source, to = self._gguf.read_tensor, f"blk.{layer}.", f"layer{layer}."
+        attended = self._add_attention(layer, normed)
+        projected = self._add_linear(attended, to + "output", read(source + "attn_output.weight"))
         hidden, normed = self._add_and_norm(hidden, projected, source + "ffn_norm.weight", to + "middle")
-        gate = self._linear(normed, to + "gate", read(source + "ffn_gate.weight"))
-        up = self._linear(normed, to + "up", read(source + "ffn_up.weight"))
-        sigmoid = self._node("Sigmoid", [gate], [to + "sigmoid"])
-        silu = self._node("Mul", [gate, sigmoid], [to + "silu"])
-        gated = self._node("Mul", [silu, up], [to + "gated"])
-        down = self._linear(gated, to + "down", read(source + "ffn_down.weight"))
+        gate = self._add_linear(normed, to + "gate", read(source + "ffn_gate.weight"))
+        up = self._add_linear(normed, to + "up", read(source + "ffn_up.weight"))
+        sigmoid = self._add_node("Sigmoid", [gate], [to + "sigmoid"])
+        silu = self._add_node("Mul", [gate, sigmoid], [to + "silu"])
+        gated = self._add_node("Mul", [silu, up], [to + "gated"])
+        down = self._add_linear(gated, to + "down", read(source + "ffn_down.weight"))
         last = layer + 1 == self._shape.layers
         norm = "output_norm.weight" if last else f"blk.{layer + 1}.attn_norm.weight"
         return self._add_and_norm(hidden, down, norm, to + "end")
 
-    def _attention(self, layer: int, normed: str) -> str:
+    def _add_attention(self, layer: int, normed: str) -> str:
         shape, source, to = self._shape, f"blk.{layer}.", f"layer{layer}."
         weights = [
-            split_halves(self._gguf.tensor(source + "attn_q.weight"), shape.heads),
-            split_halves(self._gguf.tensor(source + "attn_k.weight"), shape.kv_heads),
-            self._gguf.tensor(source + "attn_v.weight"),
+            split_halves(self._gguf.read_tensor(source + "attn_q.weight"), shape.heads),
+            split_halves(self._gguf.read_tensor(source + "attn_k.weight"), shape.kv_heads),
+            self._gguf.read_tensor(source + "attn_v.weight"),
         ]
-        packed = self._linear(normed, to + "qkv", np.concatenate(weights))
+        packed = self._add_linear(normed, to + "qkv", np.concatenate(weights))
         past, present = [], []
         for side in ("key", "value"):
-            past.append(self._kv(self._inputs, f"past_key_values.{layer}.{side}", "past"))
-            present.append(self._kv(self._outputs, f"present.{layer}.{side}", "total"))
-        return self._node(
+            past.append(self._add_cache(self._inputs, f"past_key_values.{layer}.{side}", "past"))
+            present.append(self._add_cache(self._outputs, f"present.{layer}.{side}", "total"))
+        return self._add_node(
             "GroupQueryAttention",
             [packed, "", "", *past, "seqlens_k", "total_length", "cos", "sin"],
             [to + "attended", *present],
@@ -196,41 +200,44 @@ class LlamaGraphBuilder:
             scale=shape.head_dim**-0.5,
         )
 
-    def _kv(self, side: list[Any], name: str, length: str) -> str:
+    def _add_cache(self, side: list[Any], name: str, length: str) -> str:
         shape: list[str | int | None] = ["rows", self._shape.kv_heads, length, self._shape.head_dim]
         side.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         return name
 
     def _add_and_norm(self, hidden: str, addend: str, norm: str, to: str) -> tuple[str, str]:
-        normed = self._node(
+        normed = self._add_node(
             "SkipSimplifiedLayerNormalization",
-            [hidden, addend, self._norm(norm)],
+            [hidden, addend, self._add_norm_weight(norm)],
             [to + ".norm", "", "", to + ".sum"],
             domain=_MICROSOFT,
             epsilon=self._shape.epsilon,
         )
         return to + ".sum", normed
 
-    def _last(self, normed: str) -> str:
+    def _add_last_position(self, normed: str) -> str:
         """Keep the last position only: the logits of the prompt's others are never sampled, and cost a fifth of it."""
-        bounds = [self._constant(f"last.{i}", np.array([i], np.int64)) for i in (-1, _TO_END, 1)]
-        return self._node("Slice", [normed, *bounds], ["last"])
+        bounds = [self._add_constant(f"last.{i}", np.array([i], np.int64)) for i in (-1, _TO_END, 1)]
+        return self._add_node("Slice", [normed, *bounds], ["last"])
 
-    def _tied_head(self, last: str, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> None:
+    def _add_tied_head(self, last: str, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> None:
         # A tied head reads the embedding's own numbers, in the shape that this operator wants.
-        shape = self._constant("head.shape", np.array(embedding[0].shape, np.int64))
-        self._node("Reshape", ["embedding.numbers", shape], ["head.numbers"])
-        self._matmul(last, "logits", ["head.numbers", "embedding.scales"], embedding[0].shape)
+        shape = self._add_constant("head.shape", np.array(embedding[0].shape, np.int64))
+        self._add_node("Reshape", ["embedding.numbers", shape], ["head.numbers"])
+        self._add_matmul(last, "logits", ["head.numbers", "embedding.scales"], embedding[0].shape)
 
-    def _linear(self, x: str, name: str, weight: Floats) -> str:
+    def _add_linear(self, x: str, name: str, weight: Floats) -> str:
         if self._exact:
-            return self._node("MatMul", [x, self._constant(name + ".weight", weight.T)], [name])
+            return self._add_node("MatMul", [x, self._add_constant(name + ".weight", weight.T)], [name])
         numbers, scales = quantise(weight)
-        constants = [self._constant(name + ".numbers", numbers), self._constant(name + ".scales", scales)]
-        return self._matmul(x, name, constants, numbers.shape)
+        constants = [
+            self._add_constant(name + ".numbers", numbers),
+            self._add_constant(name + ".scales", scales),
+        ]
+        return self._add_matmul(x, name, constants, numbers.shape)
 
-    def _matmul(self, x: str, name: str, weights: Sequence[str], shape: tuple[int, ...]) -> str:
-        return self._node(
+    def _add_matmul(self, x: str, name: str, weights: Sequence[str], shape: tuple[int, ...]) -> str:
+        return self._add_node(
             "MatMulNBits",
             [x, *weights],
             [name],
@@ -243,10 +250,10 @@ class LlamaGraphBuilder:
             accuracy_level=4,
         )
 
-    def _norm(self, name: str) -> str:
-        return self._constant(name, self._gguf.tensor(name))
+    def _add_norm_weight(self, name: str) -> str:
+        return self._add_constant(name, self._gguf.read_tensor(name))
 
-    def _node(
+    def _add_node(
         self,
         operator: str,
         inputs: Sequence[str],
@@ -261,7 +268,7 @@ class LlamaGraphBuilder:
         )
         return outputs[0]
 
-    def _constant(self, name: str, array: npt.NDArray[Any]) -> str:
+    def _add_constant(self, name: str, array: npt.NDArray[Any]) -> str:
         if array.nbytes < _INLINE_BYTES:
             self._constants.append(numpy_helper.from_array(array, name))
             return name

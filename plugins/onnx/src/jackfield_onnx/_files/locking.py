@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["file_lock"]
+__all__ = ["lock_file"]
 
 _POLL_SECONDS = 0.1
 
@@ -33,7 +33,7 @@ else:
 
 
 @contextlib.contextmanager
-def file_lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def lock_file(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold a lock while the block runs.
 
     The file stays behind: removing it would let two processes hold locks on two files of one name.

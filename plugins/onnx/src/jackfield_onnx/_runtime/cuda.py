@@ -18,13 +18,13 @@ __all__ = [
     "PROVIDER",
     "CudaBuffer",
     "DeviceFallbackWarning",
-    "demand_offered",
-    "fell_back",
-    "missing_libraries",
-    "not_for_cuda",
-    "number",
-    "offered",
-    "provider",
+    "build_provider",
+    "find_missing_libraries",
+    "is_available",
+    "parse_device_number",
+    "report_fallback",
+    "report_unsuitable",
+    "require_available",
     "warn",
 ]
 
@@ -45,12 +45,12 @@ class DeviceFallbackWarning(UserWarning):
     """A GPU could have been used and was not."""
 
 
-def offered(runtime: Any) -> bool:
+def is_available(runtime: Any) -> bool:
     """Say whether this build of ONNX Runtime knows CUDA; it says so whatever the machine has."""
     return PROVIDER in runtime.get_available_providers()
 
 
-def provider(runtime: Any, device: str, memory_limit: int | None) -> tuple[str, dict[str, Any]]:
+def build_provider(runtime: Any, device: str, memory_limit: int | None) -> tuple[str, dict[str, Any]]:
     """Write the provider for a session on `cuda:N`, its libraries loaded.
 
     Args:
@@ -60,25 +60,25 @@ def provider(runtime: Any, device: str, memory_limit: int | None) -> tuple[str, 
     """
     # Finds CUDA and cuDNN in the nvidia-* wheels that the [gpu] extra installs; present since 1.21.
     getattr(runtime, "preload_dlls", lambda: None)()
-    options: dict[str, Any] = {"device_id": number(device)}
+    options: dict[str, Any] = {"device_id": parse_device_number(device)}
     if memory_limit is not None:
         # The arena doubles itself by default, and gives nothing back.
         options |= {"gpu_mem_limit": memory_limit, "arena_extend_strategy": "kSameAsRequested"}
     return PROVIDER, options
 
 
-def number(device: str) -> int:
+def parse_device_number(device: str) -> int:
     """Read N of `cuda:N`."""
     return int(device.partition(":")[2] or 0)
 
 
-def demand_offered(runtime: Any, declared: str) -> None:
+def require_available(runtime: Any, declared: str) -> None:
     """Refuse CUDA where this build of ONNX Runtime has none.
 
     Raises:
         DeviceUnavailableError: It has none.
     """
-    if not offered(runtime):
+    if not is_available(runtime):
         raise DeviceUnavailableError(
             "CUDA was asked for, but the ONNX Runtime that is installed is the build for the CPU",
             f"device={declared}",
@@ -87,13 +87,13 @@ def demand_offered(runtime: Any, declared: str) -> None:
         )
 
 
-def fell_back(declared: str) -> None:
+def report_fallback(declared: str) -> None:
     """Say that a session asked for CUDA is on the CPU: a warning for `auto`, else an error.
 
     Raises:
         DeviceUnavailableError: CUDA was declared by name.
     """
-    missing = missing_libraries()
+    missing = find_missing_libraries()
     why = (
         f"missing: {', '.join(missing)}"
         if missing
@@ -109,7 +109,7 @@ def fell_back(declared: str) -> None:
     )
 
 
-def not_for_cuda(declared: str, which: str, why: str) -> None:
+def report_unsuitable(declared: str, which: str, why: str) -> None:
     """Say that a model cannot run on CUDA: a warning for `auto`, else an error.
 
     Raises:
@@ -135,9 +135,9 @@ def warn(what: str) -> None:
     )
 
 
-def missing_libraries() -> list[str]:
+def find_missing_libraries() -> list[str]:
     """Name what the provider needs and this process cannot load."""
-    return [what for what, names in _LIBRARIES.items() if not any(_loads(name) for name in names)]
+    return [what for what, names in _LIBRARIES.items() if not any(_can_load(name) for name in names)]
 
 
 class CudaBuffer:
@@ -151,10 +151,12 @@ class CudaBuffer:
     """
 
     def __init__(self, runtime: Any, device: str, shape: Sequence[int], kind: Any) -> None:
-        self._value = runtime.OrtValue.ortvalue_from_shape_and_type(list(shape), kind, "cuda", number(device))
+        self._value = runtime.OrtValue.ortvalue_from_shape_and_type(
+            list(shape), kind, "cuda", parse_device_number(device)
+        )
         self._shape = tuple(shape)
         self._item = kind().itemsize
-        self._copy = _memcpy_2d()
+        self._copy = _load_memcpy_2d()
 
     def address(self, row: int) -> int:
         """Say where a row begins."""
@@ -174,9 +176,9 @@ class CudaBuffer:
         return int(self._shape[2] * self._shape[3] * self._item)
 
 
-def _memcpy_2d() -> Any:
+def _load_memcpy_2d() -> Any:
     for name in _RUNTIMES:
-        if _loads(name):
+        if _can_load(name):
             call = ctypes.CDLL(name).cudaMemcpy2D
             size, pointer = ctypes.c_size_t, ctypes.c_void_p
             call.argtypes = [pointer, size, pointer, size, size, size, ctypes.c_int]
@@ -189,7 +191,7 @@ def _memcpy_2d() -> Any:
     )
 
 
-def _loads(library: str) -> bool:
+def _can_load(library: str) -> bool:
     if library.endswith(".dll") != (sys.platform == "win32"):
         return False
     try:

@@ -35,10 +35,10 @@ __all__ = [
     "SessionSettings",
     "Slot",
     "TelemetryWarning",
-    "give_memory_back",
     "load_runtime",
     "new_run_options",
     "open_session",
+    "release_free_memory",
 ]
 
 _TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
@@ -161,15 +161,15 @@ def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
         DamagedModelError: When the graph cannot be loaded.
     """
     runtime = load_runtime()
-    wanted = _wanted_device(runtime, settings.device)
+    wanted = _choose_device(runtime, settings.device)
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = settings.threads or _usable_cores()
+    options.intra_op_num_threads = settings.threads or _count_usable_cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # its warnings go to stderr, past Python's logging; ours are raised below
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
     providers: list[Any] = [_CPU]
     if wanted != "cpu":
-        providers.insert(0, cuda.provider(runtime, wanted, settings.memory_limit))
+        providers.insert(0, cuda.build_provider(runtime, wanted, settings.memory_limit))
     try:
         session: Session = runtime.InferenceSession(str(graph), options, providers=providers)
     except Exception as error:
@@ -179,12 +179,12 @@ def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
             "Remove the model from the cache and prepare it again.",
         ) from error
     if wanted != "cpu" and session.get_providers()[0] != cuda.PROVIDER:
-        cuda.fell_back(settings.device)
+        cuda.report_fallback(settings.device)
         wanted = "cpu"
     return OpenedSession(session, wanted)
 
 
-def give_memory_back() -> None:
+def release_free_memory() -> None:
     """Return freed memory to the system.
 
     A session is freed in many pieces, and glibc keeps them for later: of the 440 MB that a model of 135M parameters
@@ -195,13 +195,13 @@ def give_memory_back() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def _wanted_device(runtime: Any, device: str) -> str:
+def _choose_device(runtime: Any, device: str) -> str:
     if device == "auto":
-        return "cuda:0" if cuda.offered(runtime) else "cpu"
+        return "cuda:0" if cuda.is_available(runtime) else "cpu"
     if device == "cpu":
         return device
-    cuda.demand_offered(runtime, device)
-    return f"cuda:{cuda.number(device)}"
+    cuda.require_available(runtime, device)
+    return f"cuda:{cuda.parse_device_number(device)}"
 
 
 def _check_distributions() -> None:
@@ -231,7 +231,7 @@ def _is_installed(distribution: str) -> bool:
     return True
 
 
-def _usable_cores() -> int:
+def _count_usable_cores() -> int:
     # The affinity mask, not the machine: a container with two cores of 64 must not start 64 threads.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

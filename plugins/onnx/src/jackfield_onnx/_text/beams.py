@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from .sampling import Floats, log_softmax, most_likely
+from .sampling import Floats, log_softmax, select_top
 
 __all__ = ["BeamSettings", "Step", "search"]
 
@@ -65,17 +65,17 @@ def search(
     done: list[tuple[float, tuple[int, ...]]] = []
     logits = step([start], [0])
     for made in range(1, max_tokens + 1):
-        found = _candidates(logits, alive, ends, made == max_tokens, settings)
+        found = _find_candidates(logits, alive, ends, made == max_tokens, settings)
         kept: list[tuple[int, _Beam]] = []
         for rank, (row, beam) in enumerate(found):
             if beam.tokens[-1] in ends:
                 # An end counts only among the best; below, another beam would have taken its place.
                 if rank < settings.beams:
-                    done.append((_worth(beam.score, made, settings), beam.tokens[:-1]))
+                    done.append((_weigh(beam.score, made, settings), beam.tokens[:-1]))
             elif len(kept) < settings.beams:
                 kept.append((row, beam))
         alive = [beam for _, beam in kept]
-        if not alive or _finished(done, alive[0], made, max_tokens, settings):
+        if not alive or _is_finished(done, alive[0], made, max_tokens, settings):
             break
         if made < max_tokens:
             logits = step([beam.tokens[-1] for beam in alive], [row for row, _ in kept])
@@ -84,24 +84,24 @@ def search(
     return alive[0].tokens, False
 
 
-def _candidates(
+def _find_candidates(
     logits: Floats, alive: list[_Beam], ends: Sequence[int], last: bool, settings: BeamSettings
 ) -> list[tuple[int, _Beam]]:
     """Give the likeliest continuations of all beams, the best first, enough for all of them to go on."""
     scores = np.stack(
-        [_scores(row, beam.tokens, ends, last, settings) for row, beam in zip(logits, alive, strict=True)]
+        [_score(row, beam.tokens, ends, last, settings) for row, beam in zip(logits, alive, strict=True)]
     )
     total = scores + np.array([[beam.score] for beam in alive], np.float32)
     flat, width = total.ravel(), total.shape[1]
     found = []
-    for at in most_likely(flat, settings.beams * (1 + len(ends))):
+    for at in select_top(flat, settings.beams * (1 + len(ends))):
         row, token = divmod(int(at), width)
         if np.isfinite(flat[at]):
             found.append((row, _Beam((*alive[row].tokens, token), float(flat[at]))))
     return found
 
 
-def _scores(
+def _score(
     logits: Floats, tokens: tuple[int, ...], ends: Sequence[int], last: bool, settings: BeamSettings
 ) -> Floats:
     scores = log_softmax(np.asarray(logits, np.float32))
@@ -121,11 +121,11 @@ def _scores(
     return scores
 
 
-def _worth(score: float, length: int, settings: BeamSettings) -> float:
+def _weigh(score: float, length: int, settings: BeamSettings) -> float:
     return score / math.pow(length, settings.length_penalty)
 
 
-def _finished(
+def _is_finished(
     done: list[tuple[float, tuple[int, ...]]], best: _Beam, made: int, most: int, settings: BeamSettings
 ) -> bool:
     if len(done) < settings.beams:
@@ -133,4 +133,4 @@ def _finished(
     if settings.early_stopping or settings.beams == 1:
         return True
     worst = sorted((worth for worth, _ in done), reverse=True)[settings.beams - 1]
-    return worst >= _worth(best.score, made if settings.length_penalty <= 0 else most, settings)
+    return worst >= _weigh(best.score, made if settings.length_penalty <= 0 else most, settings)

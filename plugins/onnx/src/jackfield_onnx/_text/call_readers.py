@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from .tools import may_be_text
+from .tools import allows_text
 
 __all__ = ["OPENS", "CallReader", "NamedReader", "ObjectReader", "TaggedReader"]
 
@@ -34,8 +34,8 @@ class CallReader(Protocol):
     before: str
     text: str
     name: str | None
-    told: bool
-    whole: bool
+    announced: bool
+    complete: bool
     failed: bool
 
     def feed(self, text: str) -> int:
@@ -82,8 +82,8 @@ class ObjectReader:
         self.before = before
         self.text = ""
         self.name: str | None = None
-        self.told = False
-        self.whole = False
+        self.announced = False
+        self.complete = False
         self.failed = False
         self._nesting = _Nesting()
         self._key: str | None = None
@@ -97,24 +97,24 @@ class ObjectReader:
         for at, character in enumerate(text):
             self.text += character
             self._read(character)
-            if self.whole or self.failed:
+            if self.complete or self.failed:
                 return at + 1
         return len(text)
 
     def take(self) -> str:
         """Give what is known of the arguments and was not taken before."""
         if self._arguments is None:
-            return "{}" if self.whole and not self._done() else ""
+            return "{}" if self.complete and not self._mark_taken() else ""
         start, end = self._arguments
         raw = self.text[start:end]
         if raw.lstrip().startswith('"'):  # an object that was written as a string
-            return "" if end is None or self._done() else str(json.loads(raw))
+            return "" if end is None or self._mark_taken() else str(json.loads(raw))
         raw = raw.strip()  # spaces at the end may yet turn out to stand within
         piece = raw[self._taken :]
         self._taken = len(raw)
         return piece
 
-    def _done(self) -> bool:
+    def _mark_taken(self) -> bool:
         done, self._taken = self._taken > 0, 1
         return done
 
@@ -124,30 +124,30 @@ class ObjectReader:
         depth = self._nesting.feed(character)
         if was_quoted:
             if not self._nesting.quoted and depth == 1 and self._key is None:
-                self._key = _loaded(self.text[self._token :])
+                self._key = _parse_json(self.text[self._token :])
         elif self._nesting.quoted:
             self._token = here
         elif character in "}]":
             if depth == 0:
-                self._value_ends(here)
-                self.whole = not self.failed and isinstance(_loaded(self.text), dict)
-                self.failed = not self.whole
+                self._end_value(here)
+                self.complete = not self.failed and isinstance(_parse_json(self.text), dict)
+                self.failed = not self.complete
         elif depth == 1 and character not in "{[":
-            self._between(character, here)
+            self._read_separator(character, here)
 
-    def _between(self, character: str, here: int) -> None:
+    def _read_separator(self, character: str, here: int) -> None:
         if character == ":" and self._key is not None and self._start is None:
             self._start = here + 1
             if self._key in {"arguments", "parameters"}:
                 self._arguments = (here + 1, None)
         elif character == ",":
-            self._value_ends(here)
+            self._end_value(here)
 
-    def _value_ends(self, here: int) -> None:
+    def _end_value(self, here: int) -> None:
         if self._start is None:
             return
         if self._key == "name":
-            value: Any = _loaded(self.text[self._start : here])
+            value: Any = _parse_json(self.text[self._start : here])
             if isinstance(value, str):
                 self.name = value
             else:
@@ -170,8 +170,8 @@ class NamedReader:
         self.before = before
         self.text = ""
         self.name: str | None = None
-        self.told = False
-        self.whole = False
+        self.announced = False
+        self.complete = False
         self.failed = False
         self._separator = separator
         self._found = ""
@@ -187,7 +187,7 @@ class NamedReader:
                 self._read_arguments(character)
             else:
                 self._read_name(character)
-            if self.whole or self.failed:
+            if self.complete or self.failed:
                 return at + 1
         return len(text)
 
@@ -209,7 +209,7 @@ class NamedReader:
         if self.name is None and not character.isspace():
             self.failed = character != "{"
             self.name = None if self.failed else self._found
-        self.whole = self._nesting.feed(character) == 0 and character == "}"
+        self.complete = self._nesting.feed(character) == 0 and character == "}"
 
 
 class TaggedReader:
@@ -226,8 +226,8 @@ class TaggedReader:
         self.before = before
         self.text = ""
         self.name: str | None = None
-        self.told = False
-        self.whole = False
+        self.announced = False
+        self.complete = False
         self.failed = False
         self._types = types
         self._found = ""
@@ -246,7 +246,7 @@ class TaggedReader:
                 self._read_tag()
             else:
                 self._read_value(self._key)
-            if self.whole or self.failed:
+            if self.complete or self.failed:
                 return at + 1
         return len(text)
 
@@ -268,7 +268,7 @@ class TaggedReader:
         part = self.text[self._from :].lstrip()
         if part == _FUNCTION_ENDS:
             self._known += "}" if self._known else "{}"
-            self.name, self.whole = self._found, True
+            self.name, self.complete = self._found, True
         elif part.startswith(_PARAMETER) and part.endswith(">"):
             self.name = self._found  # a call, now that a parameter begins
             self._key, self._from = part.removeprefix(_PARAMETER)[:-1], len(self.text)
@@ -281,16 +281,16 @@ class TaggedReader:
         if not self.text.endswith(_PARAMETER_ENDS):
             return
         raw = self.text[self._from :].removesuffix(_PARAMETER_ENDS).removeprefix("\n").removesuffix("\n")
-        value = _typed(raw, self._types.get(self._found, {}).get(key))
+        value = _convert(raw, self._types.get(self._found, {}).get(key))
         self._known += (
             ", " if self._known else "{"
         ) + f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}"
         self._key, self._from = None, len(self.text)
 
 
-def _typed(raw: str, schema: Any) -> Any:
+def _convert(raw: str, schema: Any) -> Any:
     """Read a value as its schema says: as text where text is allowed, else as JSON where it is any."""
-    if may_be_text(schema):
+    if allows_text(schema):
         return raw
     if raw in _PYTHON:
         return _PYTHON[raw]
@@ -300,7 +300,7 @@ def _typed(raw: str, schema: Any) -> Any:
         return raw
 
 
-def _loaded(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

@@ -10,6 +10,7 @@ import attrs
 from jackfield import Event, RawEvent, TextDelta, ToolCallDelta, ToolCallEnd, ToolCallStart
 
 from .call_readers import OPENS, CallReader, NamedReader, ObjectReader, TaggedReader
+from .stops import measure_overlap
 from .tools import ToolFormat
 
 __all__ = ["CallParser"]
@@ -75,12 +76,12 @@ class CallParser:
     def _advance(self, events: list[Event]) -> bool:
         """Read on; False when more is needed."""
         if self._call is not None:
-            return self._in_call(self._call, events)
+            return self._read_call(self._call, events)
         if self._ahead is not None:
-            return self._before_call(self._ahead, events)
-        return self._in_text(events)
+            return self._read_gap(self._ahead, events)
+        return self._read_text(events)
 
-    def _in_text(self, events: list[Event]) -> bool:
+    def _read_text(self, events: list[Event]) -> bool:
         begin = self._form.begin
         if self._form.bare and not self._shown and not self.calls:
             start = self._held.lstrip()
@@ -99,25 +100,25 @@ class CallParser:
                 (word, self._held[at + len(word) :]) if word == begin else ("", self._held[at:])
             )
             return True
-        cut = len(self._held) - max(_overlap(self._held, word) for word in words)
+        cut = len(self._held) - max(measure_overlap(self._held, word) for word in words)
         self._show(self._held[:cut], events)
         self._held = self._held[cut:]
         return False
 
-    def _before_call(self, ahead: str, events: list[Event]) -> bool:
+    def _read_gap(self, ahead: str, events: list[Event]) -> bool:
         """Read what stands before a call, between two, or behind the last."""
         rest = self._held.lstrip(self._gaps)
         if not rest:
             return False
         gap = self._held[: len(self._held) - len(rest)]
-        reader = self._reader(ahead, gap, rest)
+        reader = self._make_reader(ahead, gap, rest)
         if reader is not None:
             self._begin_call(reader, rest)
             return True
         if self._form.tagged and OPENS.startswith(rest):
             return False
         if self._form.separator and ahead.endswith(self._form.begin) and rest[0] == "[":
-            listed = self._older_list(rest)
+            listed = self._begin_older_list(rest)
             if listed is not None:
                 return listed
         # An end closes a call; without one before it, it is text like the marker that it follows.
@@ -133,7 +134,7 @@ class CallParser:
         self._show(ahead + gap if ahead else "", events)
         return True
 
-    def _reader(self, ahead: str, gap: str, rest: str) -> CallReader | None:
+    def _make_reader(self, ahead: str, gap: str, rest: str) -> CallReader | None:
         """Give what reads the call that begins here, None if none does."""
         if self._form.tagged:
             return TaggedReader(ahead + gap, self._types) if rest.startswith(OPENS) else None
@@ -144,7 +145,7 @@ class CallParser:
             return NamedReader(ahead + gap, self._form.separator)
         return None
 
-    def _older_list(self, rest: str) -> bool | None:
+    def _begin_older_list(self, rest: str) -> bool | None:
         """Read a list of objects from here on, as older models write; False when more is needed, None if it is none."""
         behind = rest[1:].lstrip()
         if not behind:
@@ -157,27 +158,27 @@ class CallParser:
     def _begin_call(self, reader: CallReader, rest: str) -> None:
         self._call, self._ahead, self._held = reader, None, rest
 
-    def _in_call(self, call: CallReader, events: list[Event]) -> bool:
+    def _read_call(self, call: CallReader, events: list[Event]) -> bool:
         used = call.feed(self._held)
         self._held = self._held[used:]
         if call.name is not None and not (self._single and self.calls):
-            if not call.told:
-                call.told, self._space = True, ""
+            if not call.announced:
+                call.announced, self._space = True, ""
                 events.append(ToolCallStart(self.calls, f"{self._seed}{self.calls:02d}", call.name))
             piece = call.take()
             if piece:
                 events.append(ToolCallDelta(self.calls, piece))
-        if call.whole or call.failed:
+        if call.complete or call.failed:
             self._end_call(call, events)
         return True
 
     def _end_call(self, call: CallReader, events: list[Event]) -> None:
         self._call = None
-        if call.told:
+        if call.announced:
             events.append(ToolCallEnd(self.calls))
             self.calls += 1
             self._ahead = ""
-        elif call.whole and call.name is not None:
+        elif call.complete and call.name is not None:
             events.append(RawEvent("tool_call_left_out", call.text))
             self._ahead = ""
         else:
@@ -191,8 +192,3 @@ class CallParser:
         if kept:
             self._shown = True
             events.append(TextDelta(kept))
-
-
-def _overlap(text: str, word: str) -> int:
-    """Measure the longest end of a text that begins a word without completing it."""
-    return next((size for size in range(len(word) - 1, 0, -1) if text.endswith(word[:size])), 0)

@@ -30,7 +30,7 @@ class Grammars:
         self._lock = threading.Lock()
         self._words: Any = None
 
-    def constraint(self, grammar: str) -> _Constraint:
+    def make_constraint(self, grammar: str) -> _Constraint:
         """Make a constraint for one answer. Blocks: half a second for a model's first.
 
         Raises:
@@ -38,7 +38,7 @@ class Grammars:
         """
         from llguidance import LLMatcher
 
-        words = self._read_words()
+        words = self._load_vocabulary()
         fault = LLMatcher.validate_grammar(grammar, words)
         if fault and not fault.startswith("WARNING"):
             raise RequestError(
@@ -48,7 +48,7 @@ class Grammars:
             )
         return _Constraint(LLMatcher(words, grammar, log_level=0), self._vocabulary, self._ends)
 
-    def _read_words(self) -> Any:
+    def _load_vocabulary(self) -> Any:
         from llguidance import LLTokenizer
 
         with self._lock:

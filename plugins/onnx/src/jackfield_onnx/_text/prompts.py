@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from jackfield_onnx._files.folder import forgetful
+from jackfield_onnx._files.folder import disable_cache
 from jackfield_onnx._local_errors import RequestError
 
 from .template import ChatTemplate, Turn
@@ -39,15 +39,17 @@ class PromptEncoder:
         names = sorted(self._control, key=len, reverse=True)
         self._names = re.compile("|".join(map(re.escape, names))) if names else None
 
-    def control_token(self, name: str) -> int | None:
+    def find_control_token(self, name: str) -> int | None:
         """Give the number of a control token, None for a word that is none."""
         return self._control.get(name)
 
-    def text(self, text: str) -> list[int]:
+    def encode_text(self, text: str) -> list[int]:
         """Encode a text to be continued. It is the caller's own prompt: names of control tokens count."""
-        return self._ids(self._tokenizer, text, markers=True)
+        return self._encode(self._tokenizer, text, markers=True)
 
-    def conversation(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()) -> list[int]:
+    def encode_conversation(
+        self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> list[int]:
         """Encode a conversation, and the tools that the model may call in it.
 
         Raises:
@@ -57,34 +59,34 @@ class PromptEncoder:
             raise RequestError("the model has no chat template", "messages", "Give the prompt as a text.")
         names = self._names
         if names is None:
-            return self._ids(self._tokenizer, self.template.render(turns, tools), markers=False)
+            return self._encode(self._tokenizer, self.template.render(turns, tools), markers=False)
         mask = _Mask(names)
         hidden = [Turn(turn.role, mask.hide(turn.content), mask.hide_in(turn.fields)) for turn in turns]
         hidden_tools = mask.hide_in(list(tools))
         if not mask.used:
-            return self._ids(self._tokenizer, self.template.render(turns, tools), markers=False)
+            return self._encode(self._tokenizer, self.template.render(turns, tools), markers=False)
         written = self.template.render(hidden, hidden_tools)
         ids: list[int] = []
         at = 0
         for found in names.finditer(written):
-            ids += self._literal(mask.show(written[at : found.start()]))
+            ids += self._encode_literal(mask.show(written[at : found.start()]))
             ids.append(self._control[found[0]])
             at = found.end()
-        return ids + self._literal(mask.show(written[at:]))
+        return ids + self._encode_literal(mask.show(written[at:]))
 
-    def _literal(self, text: str) -> list[int]:
-        return self._ids(self._plain, text, markers=False)
+    def _encode_literal(self, text: str) -> list[int]:
+        return self._encode(self._literal_tokenizer, text, markers=False)
 
     @functools.cached_property
-    def _plain(self) -> Tokenizer:
+    def _literal_tokenizer(self) -> Tokenizer:
         # A second one, for a tokenizer cannot be switched while another thread uses it. It takes as long to make as
         # the first, and is needed only when a message names a control token.
-        plain = forgetful(Tokenizer.from_str(self._tokenizer.to_str()))
+        plain = disable_cache(Tokenizer.from_str(self._tokenizer.to_str()))
         plain.encode_special_tokens = True
         return plain
 
     @staticmethod
-    def _ids(tokenizer: Tokenizer, text: str, *, markers: bool) -> list[int]:
+    def _encode(tokenizer: Tokenizer, text: str, *, markers: bool) -> list[int]:
         encoding: Any = tokenizer.encode(text, add_special_tokens=markers)
         ids: list[int] = encoding.ids
         return ids
@@ -103,7 +105,7 @@ class _Mask:
         return bool(self._hidden)
 
     def hide(self, text: str) -> str:
-        return self._names.sub(self._word, text)
+        return self._names.sub(self._replace, text)
 
     def hide_in(self, value: Any) -> Any:
         """Hide names in every string of a JSON-like value, keys included."""
@@ -119,6 +121,6 @@ class _Mask:
         # Compiled where it is needed: a pattern that no other request has would fill re's cache with each of them.
         return re.sub(f"\ue000{self._key}-(\\d+)\ue001", lambda word: self._hidden[int(word[1])], text)
 
-    def _word(self, name: re.Match[str]) -> str:
+    def _replace(self, name: re.Match[str]) -> str:
         self._hidden.append(name[0])
         return f"\ue000{self._key}-{len(self._hidden) - 1}\ue001"

@@ -22,9 +22,9 @@ __all__ = [
     "forbid",
     "keep_likely",
     "log_softmax",
-    "most_likely",
     "penalise_counts",
     "penalise_repetition",
+    "select_top",
 ]
 
 Floats = npt.NDArray[np.float32]
@@ -136,7 +136,7 @@ class Sampler:
             logits: One row [vocabulary]; it is not changed.
         """
         sampling = self._sampling
-        scores = self._penalised(logits)
+        scores = self._penalise(logits)
         if self._constraint is not None:
             forbid(scores, self._constraint.mask(self._generated))
         if sampling.temperature < _GREEDY:
@@ -152,12 +152,12 @@ class Sampler:
         if sampling.top_logprobs is None:
             return Choice(token)
         logprobs = log_softmax(logits)
-        top = most_likely(logprobs, sampling.top_logprobs)
+        top = select_top(logprobs, sampling.top_logprobs)
         return Choice(
             token, float(logprobs[token]), tuple(TokenLogprob(int(t), float(logprobs[t])) for t in top)
         )
 
-    def _penalised(self, logits: Floats) -> Floats:
+    def _penalise(self, logits: Floats) -> Floats:
         sampling = self._sampling
         scores = logits.copy()
         for token, bias in sampling.logit_bias.items():
@@ -209,11 +209,11 @@ def keep_likely(scores: Floats, sampling: Sampling) -> tuple[npt.NDArray[np.int6
         kept = np.flatnonzero(weights >= sampling.min_p)  # the likeliest token's weight is one
         return kept, weights[kept]
     if top_k is not None:
-        kept = most_likely(scores, top_k)
+        kept = select_top(scores, top_k)
         total = weights[kept].sum(dtype=np.float64)
     else:
         total = weights.sum(dtype=np.float64)
-        kept = _nucleus_candidates(scores, weights, top_p * total)
+        kept = _select_candidates(scores, weights, top_p * total)
     before = np.cumsum(weights[kept], dtype=np.float64) - weights[kept]
     # A token stays while those before it have not reached top_p; so the first one always stays.
     kept = kept[: max(1, int(np.searchsorted(before, top_p * total)))]
@@ -222,7 +222,7 @@ def keep_likely(scores: Floats, sampling: Sampling) -> tuple[npt.NDArray[np.int6
     return kept, weights[kept]
 
 
-def _nucleus_candidates(scores: Floats, weights: Floats, needed: float) -> npt.NDArray[np.int64]:
+def _select_candidates(scores: Floats, weights: Floats, needed: float) -> npt.NDArray[np.int64]:
     """List likely tokens, likeliest first, enough of them to have the needed weight together.
 
     A nucleus nearly always lies among tokens of at least a thousandth of the best one's weight, and comparing all with
@@ -249,7 +249,7 @@ def draw(weights: Floats, uniform: float) -> int:
     return min(at, len(weights) - 1)
 
 
-def most_likely(scores: Floats, count: int) -> npt.NDArray[np.int64]:
+def select_top(scores: Floats, count: int) -> npt.NDArray[np.int64]:
     """List the `count` tokens of the highest scores, highest first, equal ones by number."""
     count = min(count, len(scores))
     if count == 0:

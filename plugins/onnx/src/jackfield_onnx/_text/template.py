@@ -49,8 +49,8 @@ class ChatTemplate:
         )
         # What templates written for Hugging Face's transformers expect to find.
         environment.filters["tojson"] = _to_json
-        environment.globals["raise_exception"] = _refuse
-        environment.globals["strftime_now"] = _now
+        environment.globals["raise_exception"] = _raise_exception
+        environment.globals["strftime_now"] = _format_now
         self._tokens = {"bos_token": begin_token, "eos_token": end_token}
         self.source = source
         try:
@@ -84,9 +84,9 @@ def _to_json(value: object, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def _refuse(message: str) -> NoReturn:
+def _raise_exception(message: str) -> NoReturn:
     raise jinja2.TemplateError(message)
 
 
-def _now(form: str) -> str:
+def _format_now(form: str) -> str:
     return dt.datetime.now().astimezone().strftime(form)

@@ -13,8 +13,14 @@ from typing import Any, Final
 import attrs
 
 __all__ = [
-    "FORMATS", "ToolFormat", "forced_grammar", "format_of_template", "json_grammar", "may_be_text", "parameter_types",
-]  # fmt: skip
+    "FORMATS",
+    "ToolFormat",
+    "allows_text",
+    "build_call_grammar",
+    "build_json_grammar",
+    "collect_parameter_types",
+    "detect_format",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -80,7 +86,7 @@ FORMATS: Final[Mapping[str, ToolFormat]] = {
 _COMPACT: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
-def format_of_template(template: str | None) -> str | None:
+def detect_format(template: str | None) -> str | None:
     """Say how a model writes calls, from its chat template; None if the template knows no tools."""
     if template is None or "tools" not in template:
         return None
@@ -88,12 +94,12 @@ def format_of_template(template: str | None) -> str | None:
     return next(found, None)
 
 
-def json_grammar(schema: Mapping[str, Any] | None) -> str:
+def build_json_grammar(schema: Mapping[str, Any] | None) -> str:
     """Write the grammar of an answer that is JSON: any object, or what a schema says."""
-    return f"start: {_json({'type': 'object'} if schema is None else schema)}\n"
+    return f"start: {_build_json({'type': 'object'} if schema is None else schema)}\n"
 
 
-def forced_grammar(
+def build_call_grammar(
     form: ToolFormat,
     tools: Sequence[Mapping[str, Any]],
     *,
@@ -110,8 +116,8 @@ def forced_grammar(
         token: Gives the number of a control token, None for what is ordinary text.
         otherwise: The schema of an answer that may stand in the place of a call.
     """
-    calls = [_call(form, tool["function"], token) for tool in tools]
-    begin, end = (_word(word, token) if word else "" for word in (form.begin, form.end))
+    calls = [_build_call(form, tool["function"], token) for tool in tools]
+    begin, end = (_build_word(word, token) if word else "" for word in (form.begin, form.end))
     gap = json.dumps(form.layout) if form.layout else ""
     if form.listed:
         more = ' (", " call)*' if several else ""
@@ -120,25 +126,25 @@ def forced_grammar(
         one = "call" if form.bare else f"{begin} {gap} call {gap} {end}"
         # What is bare has nothing that parts one call from the next.
         answer = f"{one} ({gap} {one})*" if several and not form.bare else one
-    start = f"answer | {_json(otherwise)}" if otherwise is not None else "answer"
+    start = f"answer | {_build_json(otherwise)}" if otherwise is not None else "answer"
     text = f"{_TEXT}\n" if form.tagged else ""
     return f"start: {start}\nanswer: {answer}\ncall: {' | '.join(calls)}\n{text}"
 
 
-def parameter_types(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+def collect_parameter_types(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Give the schemas of parameters, by the names of tools and of parameters."""
     functions = (tool["function"] for tool in tools)
     return {one["name"]: (one.get("parameters") or {}).get("properties") or {} for one in functions}
 
 
-def _call(form: ToolFormat, function: Mapping[str, Any], token: Callable[[str], int | None]) -> str:
+def _build_call(form: ToolFormat, function: Mapping[str, Any], token: Callable[[str], int | None]) -> str:
     name, schema = function["name"], function["parameters"]
     if form.tagged:
-        return _tagged(name, schema)
+        return _build_tagged_call(name, schema)
     if form.separator:
-        return f"({json.dumps(name)} {_word(form.separator, token)} {_json(schema)})"
+        return f"({json.dumps(name)} {_build_word(form.separator, token)} {_build_json(schema)})"
     head = json.dumps(f'{{"name": {json.dumps(name)}, "{form.arguments}": ')
-    return f'({head} {_json(schema)} "}}")'
+    return f'({head} {_build_json(schema)} "}}")'
 
 
 _PARAMETER_ENDS: Final = "\n</parameter>\n"
@@ -146,37 +152,37 @@ _PARAMETER_ENDS: Final = "\n</parameter>\n"
 _TEXT: Final = r"text[lazy]: /(.|\n)*\n<\/parameter>\n/"
 
 
-def _tagged(name: str, schema: Mapping[str, Any]) -> str:
+def _build_tagged_call(name: str, schema: Mapping[str, Any]) -> str:
     """Write the grammar of a function between tags: its parameters in the schema's order."""
     required = schema.get("required", ())
     written = [json.dumps(f"<function={name}>\n")]
     for key, one in schema.get("properties", {}).items():
         begin = json.dumps(f"<parameter={key}>\n")
-        written.append(f"({begin} {_tagged_value(one)}){'' if key in required else '?'}")
+        written.append(f"({begin} {_build_tagged_value(one)}){'' if key in required else '?'}")
     return f"({' '.join(written)} {json.dumps('</function>')})"
 
 
-def _tagged_value(schema: Mapping[str, Any]) -> str:
+def _build_tagged_value(schema: Mapping[str, Any]) -> str:
     """Write the grammar of a parameter's value and its end: characters where it is a text, else JSON."""
     end = json.dumps(_PARAMETER_ENDS)
     chosen = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else [])]
     if chosen:
         words = (one if isinstance(one, str) else json.dumps(one) for one in chosen)
         return f"({' | '.join(map(json.dumps, words))}) {end}"
-    return "text" if may_be_text(schema) else f"{_json(schema)} {end}"
+    return "text" if allows_text(schema) else f"{_build_json(schema)} {end}"
 
 
-def _word(word: str, token: Callable[[str], int | None]) -> str:
+def _build_word(word: str, token: Callable[[str], int | None]) -> str:
     number = token(word)
     return json.dumps(word) if number is None else f"<[{number}]>"
 
 
-def _json(schema: Mapping[str, Any]) -> str:
+def _build_json(schema: Mapping[str, Any]) -> str:
     # Spaces as models are used to write them and nowhere else: a small one would go on writing spaces for ever.
     return f"%json {json.dumps({**schema, 'x-guidance': _COMPACT})}"
 
 
-def may_be_text(schema: Any) -> bool:
+def allows_text(schema: Any) -> bool:
     """Say whether a schema allows a text."""
     if not isinstance(schema, Mapping):
         return False
@@ -185,4 +191,4 @@ def may_be_text(schema: Any) -> bool:
         return True
     if any(isinstance(one, str) for one in [*schema.get("enum", ()), schema.get("const")]):
         return True
-    return any(may_be_text(one) for way in ("anyOf", "oneOf") for one in schema.get(way, ()))
+    return any(allows_text(one) for way in ("anyOf", "oneOf") for one in schema.get(way, ()))
