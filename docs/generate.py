@@ -503,7 +503,8 @@ def key_table(cls: Any, *, left_out: tuple[str, ...] = ()) -> str:
     for field in attrs.fields(cls):
         if field.init and field.name not in left_out:
             meaning = words.get(field.name) or described_elsewhere(field.name)
-            rows.append(f"| `{field.alias}` | {toml(field.default)} | {meaning} |")
+            default = toml(field.metadata.get("written", field.default))
+            rows.append(f"| `{field.alias}` | {default} | {meaning} |")
     return "\n".join(rows) + "\n"
 
 

@@ -323,6 +323,19 @@ class TestSharedKeys:
     def test_inf_is_no_limit(self):
         assert connection({"timeout": {"total": float("inf")}}).timeout.total is None
 
+    @pytest.mark.parametrize(
+        ("written", "size"),
+        [
+            ("256 MiB", 256 << 20), ("1GiB", 1 << 30), ("1.5 kB", 1500), ("7 B", 7), ("20 MB", 20_000_000), (4096, 4096),
+            (float("inf"), None), (None, None),
+        ],
+    )  # fmt: skip
+    def test_the_most_that_an_answer_may_have_is_a_size(self, written, size):
+        assert connection({"max_response": written}).max_response == size
+
+    def test_an_answer_has_a_limit_unless_said_otherwise(self):
+        assert connection({}).max_response == 256 << 20
+
     def test_a_number_of_seconds_is_the_total(self):
         assert connection({"timeout": 30}).timeout.total == 30
 
@@ -342,6 +355,12 @@ class TestSharedKeys:
             ({"max_parallel": True}, "max_parallel: must be a whole number"),
             ({"proxy": "localhost:3128"}, 'proxy: must begin with "http://"'),
             ({"ca_bundle": "/no/such/file.pem"}, "ca_bundle: there is no file /no/such/file.pem"),
+            ({"max_response": "64"}, 'max_response: must be a size such as "256 MiB"'),
+            ({"max_response": "64 MBit"}, 'max_response: must be a size such as "256 MiB"'),
+            ({"max_response": 0}, "max_response: must be 1 or more, not 0"),
+            ({"max_response": "0.1 B"}, "max_response: must be 1 or more, not 0"),
+            ({"max_response": 1.5}, 'max_response: must be bytes or a size such as "256 MiB", not 1.5'),
+            ({"max_response": True}, "max_response: must be bytes or a size"),
             ({"headers": {"X": 1}}, "headers.X: must be a string, not 1"),
             ({"headers": {"X": "a\r\nY: b"}}, "headers.X: must be one line"),
             ({"middlewares": "audit"}, "middlewares: must be a list"),

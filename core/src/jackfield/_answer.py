@@ -260,7 +260,7 @@ class Answer:
         return self._mapped(Failure(status=head.status, headers=head.headers, body=body))
 
     async def _rest(self) -> bytes:
-        body = b""
+        body = bytearray()
         if self._frames is not None:
             try:
                 async for batch in self._frames:
@@ -270,7 +270,7 @@ class Answer:
                 if not body:  # half an explanation is better than none
                     raise
         self.ended = True
-        return body
+        return bytes(body)
 
     def _foreign(self, error: Exception, *, in_stream: bool = False) -> JackfieldError:
         """Map what an SDK or a third party's transport raised."""

@@ -26,6 +26,7 @@ from ._policies import RetryPolicy, TimeoutPolicy
 from ._secrets import Secret
 from ._settings import INVALID, Reader, join
 from ._shared_keys import SHARED_KEYS, SharedKeys, read_shared_keys
+from ._sizes import MAX_RESPONSE
 from ._suggest import closest
 from ._value import Value
 
@@ -66,6 +67,8 @@ class ConnectionConfig(Value):
         proxy: Address of a proxy.
         ca_bundle: File of certificate authorities.
         headers: Sent with every request.
+        max_response: Most bytes of an answer, decompressed, and four times what one event of a stream may have; None is
+            no limit.
         unsupported: What happens to what a model cannot honour.
         middlewares: Names, outermost first.
         rate: Cost of time or of a unit, for all of its models.
@@ -84,6 +87,7 @@ class ConnectionConfig(Value):
     proxy: str | None = attrs.field(default=None, repr=False)
     ca_bundle: str | None = None
     headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
+    max_response: int | None = MAX_RESPONSE
     unsupported: UnsupportedPolicy = "error"
     middlewares: tuple[str, ...] = ()
     rate: RateCard | None = None

@@ -173,6 +173,7 @@ class Connection:
                 proxy=config.proxy,
                 ca_bundle=config.ca_bundle,
                 headers=config.headers,
+                max_response=config.max_response,
             )
         if not isinstance(made, Transport):
             raise PluginError(

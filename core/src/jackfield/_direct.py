@@ -122,10 +122,6 @@ class DirectResponse:
         self.content = content
         content.on_eof(self._at_end)
 
-    async def read(self) -> bytes:
-        """Read the body to its end."""
-        return await self.content.read()
-
     def close(self) -> None:
         """Cut the connection, unless the body was read to its end and it went back to the pool."""
         connection, self._connection = self._connection, None

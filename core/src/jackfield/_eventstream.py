@@ -20,6 +20,8 @@ _NAME = "aws_eventstream"
 _PRELUDE = struct.Struct(">III")  # total length, length of the headers, CRC32 of those eight bytes
 _CHECKSUM = struct.Struct(">I")
 _LENGTH = struct.Struct(">H")
+_LONGEST = (24 << 20) + (128 << 10)
+"""Most bytes of a message. Source: botocore's `eventstream`: 24 MiB of payload and 128 KiB of headers (1.44.5)."""
 _OVERHEAD = _PRELUDE.size + _CHECKSUM.size
 _INTEGERS = {2: struct.Struct(">b"), 3: struct.Struct(">h"), 4: struct.Struct(">i"), 5: struct.Struct(">q")}
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -45,18 +47,16 @@ class AWSEventStreamFramer(StrictFramer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pieces: list[bytes] = []
-        self._held = 0
+        self._held = bytearray()
         self._needed = _PRELUDE.size  # nothing can be done before this many bytes are held
         self._offset = 0
         self._blocks: dict[bytes, tuple[str | None, dict[str, object]]] = {}
 
     def _advance(self, chunk: bytes, frames: list[Frame]) -> None:
-        self._pieces.append(chunk)
-        self._held += len(chunk)
-        if self._held < self._needed:
+        self._held += chunk
+        if len(self._held) < self._needed:
             return
-        data = b"".join(self._pieces)
+        data = bytes(self._held)
         at = 0
         while True:
             total = self._measure(data, at)
@@ -66,8 +66,7 @@ class AWSEventStreamFramer(StrictFramer):
             frames.append(self._read(data, at, total))
             at += total
             self._offset += total
-        self._held = len(data) - at
-        self._pieces = [data[at:]]
+        self._held = bytearray(data[at:])
 
     def _measure(self, data: bytes, at: int) -> int:
         """Give the length of the message at `at`, 0 while its prelude is not here yet."""
@@ -78,6 +77,8 @@ class AWSEventStreamFramer(StrictFramer):
             raise self._error("the checksum of a message's prelude does not fit", 0)
         if total < _OVERHEAD + headers:
             raise self._error(f"a message of {total} bytes claims {headers} bytes of headers", 0)
+        if total > _LONGEST:  # at once: what is announced would be waited for
+            raise self._error(f"a message announces {total} bytes; the most is {_LONGEST}", 0)
         return int(total)
 
     def _read(self, data: bytes, at: int, total: int) -> Frame:
@@ -111,8 +112,9 @@ class AWSEventStreamFramer(StrictFramer):
         return event, headers
 
     def _finish(self) -> list[Frame]:
-        if self._held:
-            raise self._error(f"the body ended {self._held} bytes into a message", self._held)
+        held = len(self._held)
+        if held:
+            raise self._error(f"the body ended {held} bytes into a message", held)
         return []
 
     def _error(self, reason: str, into: int) -> FramingError:

@@ -42,8 +42,9 @@ class SSEFramer:
     __slots__ = ("_after_return", "_begun", "_names", "_pending")
 
     def __init__(self) -> None:
-        # Pieces since the last blank line. A list, so that a huge event costs linear time.
-        self._pending: list[bytes] = []
+        # What came since the last blank line. It grows in place, so that a huge event costs linear time and no more
+        # memory than its size, also where it comes byte by byte.
+        self._pending = bytearray()
         self._after_return = False
         self._begun = False
         self._names: dict[bytes, str] = {}
@@ -54,23 +55,22 @@ class SSEFramer:
             chunk = self._to_newlines(chunk)
         pending = self._pending
         end = chunk.rfind(b"\n\n") + 2
-        if end < 2 and not (pending and chunk[:1] == b"\n" and pending[-1][-1:] == b"\n"):
-            if chunk:
-                pending.append(chunk)
+        if end < 2 and not (chunk[:1] == b"\n" and pending[-1:] == b"\n"):
+            pending += chunk
             return []
         if pending:
-            pending.append(chunk)
-            chunk = b"".join(pending)
+            pending += chunk
+            chunk = bytes(pending)
             pending.clear()
             end = chunk.rfind(b"\n\n") + 2
         if end < len(chunk):
-            pending.append(chunk[end:])
+            pending += chunk[end:]
             chunk = chunk[:end]
         return self._events(chunk)
 
     def close(self) -> list[Frame]:
         """Take the clean end of the body; an event that only lacks its blank line is delivered."""
-        rest = b"".join(self._pending)
+        rest = bytes(self._pending)
         self._pending.clear()
         return self._events(rest + b"\n\n") if rest else []
 
@@ -143,23 +143,23 @@ class JSONLinesFramer:
     __slots__ = ("_begun", "_pending")
 
     def __init__(self) -> None:
-        self._pending: list[bytes] = []
+        self._pending = bytearray()
         self._begun = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Take the next bytes and give the lines that they complete."""
         end = chunk.rfind(b"\n") + 1
         if not end:
-            self._pending.append(chunk)
+            self._pending += chunk
             return []
-        self._pending.append(chunk[:end])
-        lines = b"".join(self._pending)
-        self._pending = [chunk[end:]]
+        self._pending += chunk[:end]
+        lines = bytes(self._pending)
+        self._pending = bytearray(chunk[end:])
         return self._lines(lines)
 
     def close(self) -> list[Frame]:
         """Take the clean end of the body; a last line without its line end is delivered."""
-        rest = b"".join(self._pending)
+        rest = bytes(self._pending)
         self._pending.clear()
         return self._lines(rest)
 
@@ -173,20 +173,20 @@ class JSONLinesFramer:
 class WholeFramer:
     """Give the whole body as one frame when it ends; b"" where the body is empty."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_body",)
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._body = bytearray()
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Keep the bytes; nothing is complete before the end."""
-        self._pieces.append(chunk)
+        self._body += chunk
         return []
 
     def close(self) -> list[Frame]:
         """Give the body."""
-        body = b"".join(self._pieces)
-        self._pieces.clear()
+        body = bytes(self._body)
+        self._body.clear()
         return [Frame(body)]
 
 
@@ -242,22 +242,23 @@ class SniffedSSEFramer:
 
     def __init__(self) -> None:
         self._inner: Framer | None = None
-        self._held = b""
+        self._held = bytearray()
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Look at the first byte that is no white space, then hand on."""
         if self._inner is None:
+            start = chunk.lstrip(b" \t\r\n\xef\xbb\xbf")
             self._held += chunk
-            start = self._held.lstrip(b" \t\r\n\xef\xbb\xbf")
             if not start:
                 return []
             self._inner = WholeFramer() if start[:1] in b"{[<" else SSEFramer()
-            chunk, self._held = self._held, b""
+            chunk = bytes(self._held)
+            self._held.clear()
         return self._inner.feed(chunk)
 
     def close(self) -> list[Frame]:
         """Give what is left."""
-        return [Frame(self._held)] if self._inner is None else self._inner.close()
+        return [Frame(bytes(self._held))] if self._inner is None else self._inner.close()
 
 
 def event_payload(frame: Frame) -> bytes | None:

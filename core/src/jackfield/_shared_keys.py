@@ -15,6 +15,7 @@ from ._options import UnsupportedPolicy
 from ._policies import RetryPolicy, TimeoutPolicy
 from ._secrets import Secret
 from ._settings import INVALID, Reader, described, join
+from ._sizes import MAX_RESPONSE, parse_size, show_size
 from ._value import Value
 
 __all__ = ["SHARED_KEYS", "SharedKeys", "read_shared_keys"]
@@ -40,6 +41,8 @@ class SharedKeys(Value):
         proxy: Address of a proxy.
         ca_bundle: File of certificate authorities.
         headers: Sent with every request.
+        max_response: Most bytes of an answer, decompressed, and four times what one event of a stream may have: a size
+            ("64 MiB") or a number; `inf` is no limit. More is a `MalformedResponseError`.
     """
 
     unsupported: UnsupportedPolicy = "error"
@@ -50,6 +53,9 @@ class SharedKeys(Value):
     proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
     ca_bundle: str | None = None
     headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
+    max_response: int | None = attrs.field(
+        default=MAX_RESPONSE, metadata={"written": show_size(MAX_RESPONSE)}
+    )
 
 
 SHARED_KEYS: Final = tuple(field.name for field in attrs.fields(SharedKeys))
@@ -154,6 +160,19 @@ def _headers(reader: Reader, value: Any, where: str, above: SharedKeys) -> Mappi
     return headers
 
 
+def _max_response(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
+    if value is None or (isinstance(value, float) and value == math.inf):
+        return None
+    if isinstance(value, str):
+        try:
+            value = parse_size(value)
+        except ValueError as error:
+            return reader.wrong(where, str(error))
+    if not isinstance(value, int) or isinstance(value, bool):
+        return reader.wrong(where, f'must be bytes or a size such as "256 MiB", not {described(value)}')
+    return value if value >= 1 else reader.wrong(where, f"must be 1 or more, not {value}")
+
+
 def _header(reader: Reader, value: Any, where: str) -> Any:
     if isinstance(value, Secret) or (
         isinstance(value, str) and value.startswith(("env:", "file:", "keyring:"))
@@ -180,4 +199,5 @@ _READERS: Final = {
     "proxy": _proxy,
     "ca_bundle": _ca_bundle,
     "headers": _headers,
+    "max_response": _max_response,
 }

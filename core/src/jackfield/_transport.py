@@ -9,25 +9,19 @@ import io
 import os
 import ssl
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ._auth import Prover, prover_for, reveal
 from ._contract import Exchange, HttpAccess
-from ._errors import (
-    ConfigurationError,
-    ConnectionFailedError,
-    MalformedResponseError,
-    StreamInterruptedError,
-    TimeoutError,
-)
-from ._framer import Framer, FramingError
-from ._framing import framer_for
+from ._errors import ConfigurationError, ConnectionFailedError, TimeoutError
+from ._frames import HttpFrames
 from ._paths import address_danger
 from ._secrets import Secret
-from ._wire import Frame, Head, Wire
+from ._sizes import MAX_RESPONSE
+from ._wire import Head, Wire
 
 if TYPE_CHECKING:
     import aiohttp
@@ -39,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpTransport", "set_header"]
 
-_LONGEST_ERROR_BODY = 1 << 20
 _LARGE_BODY = 1 << 20
 """Bytes above which aiohttp wants a file; it warns otherwise, and blocks the event loop."""
 _READ_BUFFER = 1 << 18
@@ -60,6 +53,7 @@ class HttpTransport:
         proxy: Address of an HTTP proxy; None uses the environment's (`HTTPS_PROXY`, `NO_PROXY`).
         ca_bundle: A PEM file of certificate authorities to trust instead of the system's.
         headers: Sent with every request, over those of `access`; secrets among them are resolved at `open`.
+        max_response: Most bytes of an answer, decompressed; a quarter of it for one event of a stream. None is no limit.
     """
 
     def __init__(
@@ -70,6 +64,7 @@ class HttpTransport:
         proxy: str | None = None,
         ca_bundle: str | None = None,
         headers: Mapping[str, str | Secret] | None = None,
+        max_response: int | None = MAX_RESPONSE,
     ) -> None:
         base, _, query = access.base_url.partition("?")
         self._base = base.rstrip("/")
@@ -79,6 +74,7 @@ class HttpTransport:
         self._proxy = proxy
         self._ca_bundle = ca_bundle
         self._extra_headers = headers or {}
+        self.max_response = max_response
         self._headers: CIMultiDict[str]
         self._prover: Prover = prover_for(access.auth)
         self._named = {name: prover_for(auth) for name, auth in access.named_auth.items()}
@@ -359,7 +355,8 @@ class _HttpExchange:
     async def __aenter__(self) -> Exchange:
         response = self._response = await self._transport.send(self._wire)
         self._transport.under_way.add(self)
-        return Exchange(Head(response.status, response.headers), _Frames(response, self._wire))
+        frames = HttpFrames(response, self._wire, self._transport.max_response)
+        return Exchange(Head(response.status, response.headers), frames)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -371,69 +368,3 @@ class _HttpExchange:
         """Give the connection back to the pool if the body was read to its end, else close it."""
         if self._response is not None:
             self._response.close()
-
-
-class _Frames:
-    """The frames of one answer, those of one network read at a time.
-
-    Attributes:
-        ended: There will be no more; spares a reader the step that finds it out.
-
-    No async generator: each of those registers itself with the event loop, which every call would pay for.
-    """
-
-    __slots__ = ("_framer", "_response", "_wire", "ended")
-
-    def __init__(self, response: aiohttp.ClientResponse | DirectResponse, wire: Wire) -> None:
-        self._response = response
-        self._wire = wire
-        self._framer: Framer | None = None
-        self.ended = False
-
-    def __aiter__(self) -> _Frames:
-        return self
-
-    async def __anext__(self) -> Sequence[Frame]:
-        import aiohttp
-
-        try:
-            while not self.ended:
-                frames = await self._read()
-                if frames:
-                    return frames
-        except FramingError as error:
-            raise MalformedResponseError(f"the answer does not keep to its framing: {error}") from error
-        except (aiohttp.ClientError, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise StreamInterruptedError(f"the answer was cut: {reason}") from error
-        raise StopAsyncIteration
-
-    async def _read(self) -> Sequence[Frame]:
-        response = self._response
-        if not self._wire.stream or response.status >= 400:
-            self.ended = True
-            whole = await (response.read() if response.status < 400 else _error_body(response.content))
-            return (Frame(whole),)
-        framer = self._framer
-        if framer is None:
-            framer = self._framer = framer_for(response.headers.get("Content-Type"), self._wire.framing)
-        chunk = await response.content.readany()
-        if chunk:
-            return framer.feed(chunk)
-        self.ended = True
-        return framer.close()
-
-
-async def _error_body(content: aiohttp.StreamReader) -> bytes:
-    """Read an error's body, as far as anybody would read it."""
-    import aiohttp
-
-    body = bytearray()
-    try:
-        async for chunk in content.iter_any():
-            body += chunk
-            if len(body) > _LONGEST_ERROR_BODY:
-                break
-    except (aiohttp.ClientError, OSError):
-        pass  # half an explanation is better than none
-    return bytes(body)

@@ -12,11 +12,13 @@ from ._framing import (
     framer_for,
 )
 from ._json_array import JSONArrayFramer
+from ._sizes import MAX_RESPONSE
 from ._status import error_from_status, failure_message, retry_after_seconds
 from ._transport import HttpTransport
 
 __all__ = [
     "FRAMINGS",
+    "MAX_RESPONSE",
     "AWSEventStreamFramer",
     "Framer",
     "FramingError",

@@ -49,7 +49,7 @@ default = "local:smollm2-135m"    # a demo model of 135M parameters
 embedding = "local:minilm"
 """
 _TRANSPORT_KEYS: Final = frozenset(
-    {"proxy", "ca_bundle", "timeout", "retry", "headers", "max_parallel", "models"}
+    {"proxy", "ca_bundle", "timeout", "retry", "headers", "max_parallel", "max_response", "models"}
 )
 _ADDRESSES: Final = ("url", "uri", "endpoint", "host")
 _WIDTH: Final = 110
