@@ -1,4 +1,6 @@
-"""Try the plugin template: `nox -s template` runs this in an environment that has the core, copier and the linters.
+"""Try the plugin template, in an environment that has the core, copier, the linters and the type checker.
+
+    python -m tools.template [KIND ...]
 
 Every kind is rendered, installed, linted, type-checked and tested, and its wheel is built and checked by the kit. Then an
 older template's project, edited by its author, is brought up to date.
@@ -9,15 +11,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from .commands import run
+from .workspace import ROOT
+
+__all__ = ["KINDS", "main"]
+
 KINDS = ("http", "sdk", "compatible")
-PYTHON = sys.executable
 ENVIRONMENT = {
     **os.environ,
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -27,26 +31,22 @@ ENVIRONMENT = {
 }
 
 
-def run(*command: str, cwd: Path) -> None:
-    """Run a command; say what it printed if it fails."""
-    done = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
-        sys.exit(f"{' '.join(command)} failed in {cwd}")
+def _run(*command: str, cwd: Path) -> None:
+    run(*command, cwd=cwd, env=ENVIRONMENT, quiet=True)
 
 
-def python(module: str, *arguments: str, cwd: Path) -> None:
-    run(PYTHON, "-m", module, *arguments, cwd=cwd)
+def _python(module: str, *arguments: str, cwd: Path) -> None:
+    _run(sys.executable, "-m", module, *arguments, cwd=cwd)
 
 
 def commit(folder: Path, tag: str | None = None) -> None:
     """Commit all that is in a folder, as a repository of its own."""
     if not (folder / ".git").exists():
-        run("git", "init", "--quiet", "--initial-branch", "main", cwd=folder)
-    run("git", "add", "--all", cwd=folder)
-    run("git", "commit", "--quiet", "--message", tag or "Edited", cwd=folder)
+        _run("git", "init", "--quiet", "--initial-branch", "main", cwd=folder)
+    _run("git", "add", "--all", cwd=folder)
+    _run("git", "commit", "--quiet", "--message", tag or "Edited", cwd=folder)
     if tag is not None:
-        run("git", "tag", tag, cwd=folder)
+        _run("git", "tag", tag, cwd=folder)
 
 
 def copied_template(folder: Path) -> Path:
@@ -59,39 +59,30 @@ def copied_template(folder: Path) -> Path:
 
 
 def render(template: Path, folder: Path, kind: str) -> None:
+    """Render the template's first release in one kind."""
     answers = ("--data", f"kind={kind}", "--data", f"id=demo-{kind}", "--data", 'author=An "Author"')
-    python(
-        "copier",
-        "copy",
-        "--quiet",
-        "--defaults",
-        "--vcs-ref",
-        "v1.0.0",
-        *answers,
-        str(template),
-        str(folder),
-        cwd=ROOT,
-    )
+    copy = ("copy", "--quiet", "--defaults", "--vcs-ref", "v1.0.0")
+    _python("copier", *copy, *answers, str(template), str(folder), cwd=ROOT)
 
 
 def check(folder: Path, kind: str, *, distribution: str | None = None) -> None:
-    """Let a project pass everything that its own noxfile asks."""
+    """Run everything on a project that its own noxfile runs."""
     began = time.monotonic()
     install = ("install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
-    python("pip", *install, "--editable", ".", cwd=folder)
-    python("ruff", "check", "--no-cache", ".", cwd=folder)
-    python("ruff", "format", "--no-cache", "--check", ".", cwd=folder)
-    python("mypy", "src", cwd=folder)
+    _python("pip", *install, "--editable", ".", cwd=folder)
+    _python("ruff", "check", "--no-cache", ".", cwd=folder)
+    _python("ruff", "format", "--no-cache", "--check", ".", cwd=folder)
+    _python("mypy", "src", cwd=folder)
     lax = ("--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls")
-    python("mypy", *lax, "tests", cwd=folder)
-    python("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
-    python("build", "--no-isolation", cwd=folder)
+    _python("mypy", *lax, "tests", cwd=folder)
+    _python("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+    _python("build", "--no-isolation", cwd=folder)
     built = sorted((folder / "dist").iterdir())
-    python("twine", "check", "--strict", *map(str, built), cwd=folder)
+    _python("twine", "check", "--strict", *map(str, built), cwd=folder)
     (wheel,) = (path for path in built if path.suffix == ".whl")
-    python("pip", *install, "--force-reinstall", str(wheel), cwd=folder)
+    _python("pip", *install, "--force-reinstall", str(wheel), cwd=folder)
     with tempfile.TemporaryDirectory() as elsewhere:
-        python("jackfield.testing", distribution or f"jackfield-demo-{kind}", cwd=Path(elsewhere))
+        _python("jackfield.testing", distribution or f"jackfield-demo-{kind}", cwd=Path(elsewhere))
     print(f"{kind}: {sum(1 for _ in folder.rglob('*.py'))} modules, {time.monotonic() - began:.0f} s")
 
 
@@ -113,7 +104,7 @@ def check_update(template: Path, folder: Path) -> None:
         assert old in text, name
         path.write_text(text.replace(old, new), "utf-8")
     commit(template, "v1.1.0")
-    python("copier", "update", "--quiet", "--defaults", cwd=folder)
+    _python("copier", "update", "--quiet", "--defaults", cwd=folder)
     words = readme.read_text("utf-8")
     assert "New in the template." in words, "the template's line did not come"
     assert "The author's own words." in words, "the author's line is gone"
@@ -128,7 +119,7 @@ def check_update(template: Path, folder: Path) -> None:
 def check_tutorial(template: Path, folder: Path) -> None:
     """Do what the tutorial says: from the template to the plugin that it ends with."""
     answers = ("--data", "kind=http", "--data", "id=tgi", "--data", "title=TGI")
-    python("copier", "copy", "--quiet", "--defaults", *answers, str(template), str(folder), cwd=ROOT)
+    _python("copier", "copy", "--quiet", "--defaults", *answers, str(template), str(folder), cwd=ROOT)
     page = (ROOT / "docs/tutorial/first-plugin.md").read_text("utf-8")
     (rm,) = re.findall(r"(?m)^rm (.+)$", page)
     for pattern in rm.split():
@@ -141,6 +132,7 @@ def check_tutorial(template: Path, folder: Path) -> None:
 
 
 def main() -> None:
+    """Run the command line."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         template = copied_template(folder / "template")
