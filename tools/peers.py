@@ -50,7 +50,9 @@ def _local(folder: Path) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.peers", description=__doc__, allow_abbrev=False, add_help=False)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.peers", description=__doc__, allow_abbrev=False, add_help=False
+    )
     parser.add_argument("folder", type=Path, help="where the environments are")
     parser.add_argument("--no-peers", action="store_true", help="measure ours alone")
     given, others = parser.parse_known_args(arguments)
