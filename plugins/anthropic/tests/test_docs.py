@@ -30,7 +30,7 @@ def of(model):
 
 
 def models():
-    yield ["model", "kind", "context", "output", "retired", "sampling", "thinking", "thinks", "efforts", "forced",
+    yield ["model", "kind", "context", "output", "retirement", "sampling", "thinking", "thinks", "efforts", "forced",
            "prefill", "system between"]  # fmt: skip
     for model in known_models():
         known, profile = of(model), profile_of(model)

@@ -15,7 +15,7 @@ from jackfield_azure_openai.models import _table
 
 PAGE = Path(__file__).parents[3] / "docs/providers/azure-llm.md"
 WORDS = {True: "yes", False: "no", None: "unknown"}
-SHOWN = ("deepseek-r1", "Llama-3.3-70B-Instruct", "grok-4", "gpt-4o", "gpt-5-mini", "embed-v-4-0")
+SHOWN = ("deepseek-r1", "Llama-3.3-70B-Instruct", "grok-4", "gpt-4o", "gpt-6-luna", "embed-v-4-0")
 NOW = CostContext(when=1_795_400_000.0)
 
 
@@ -28,7 +28,7 @@ def known(name):
 
 
 def models():
-    yield ["model", "kind", "context", "output", "retired", "in", "out", "cached"]
+    yield ["model", "kind", "context", "output", "retirement", "in", "out", "cached"]
     for name, row in _table()["foundry"].items():
         limits = known(name).limits
         sizes = [f"{size:,}" if size else "" for size in (limits.context_window, limits.max_output_tokens)]

@@ -17,9 +17,9 @@ PAGE = Path(__file__).parents[3] / "docs/providers/azure-openai.md"
 WORDS = {True: "yes", False: "no", None: "unknown"}
 SHOWN = (
     "gpt-4o",
-    "gpt-5-mini",
+    "gpt-6-luna",
     "gpt-5.2-chat",
-    "gpt-5.6-sol",
+    "gpt-6-astra",
     "gpt-5-pro",
     "gpt-35-turbo-instruct",
     "grok-4",
@@ -44,7 +44,7 @@ def models():
         "kind",
         "context",
         "output",
-        "retired",
+        "retirement",
         "in",
         "out",
         "cached",

@@ -52,7 +52,7 @@ def the_families():
 
 
 def models():
-    yield ["ids begin with", "kinds", "context", "output", "dimensions", "retired"]
+    yield ["ids begin with", "kinds", "context", "output", "dimensions", "retirement"]
     for model, row in known_models().items():
         known = of(model)
         embeds = "embedding" in known.kinds

@@ -42,7 +42,7 @@ def models():
         "USD in",
         "USD out",
         "deprecated",
-        "retired",
+        "retirement",
     ]
     for model in known_models():
         known, card = of(model), jackfield_cohere.rates(model)

@@ -35,7 +35,7 @@ def of(model):
 
 
 def models():
-    yield ["model", "kinds", "context", "dimensions", "input", "output", "cached", "retired"]
+    yield ["model", "kinds", "context", "dimensions", "input", "output", "cached", "retirement"]
     for model in known_models():
         known, card = of(model), mistral.jackfield_cost(ModelRef(model), CostContext(when=TODAY))
         rates = {} if card is None else card.rates

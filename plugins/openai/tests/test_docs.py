@@ -21,10 +21,10 @@ TODAY = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 SHOWN = (
     "gpt-3.5-turbo",
     "gpt-4o",
-    "gpt-5-mini",
     "gpt-5.2",
-    "gpt-5.6-sol",
-    "gpt-5-pro",
+    "gpt-6-luna",
+    "gpt-6-astra",
+    "gpt-5.5-pro",
     "davinci-002",
     "text-embedding-3-small",
 )
@@ -46,7 +46,7 @@ def models():
         "in",
         "out",
         "cached",
-        "retired",
+        "retirement",
     ]
     for model in known_models():
         known = of(model)

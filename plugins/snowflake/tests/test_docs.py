@@ -27,7 +27,7 @@ def number(value):
 
 
 def models():
-    yield ["model", "kind", "window", "dimensions", "retired", "state", "source"]
+    yield ["model", "kind", "window", "dimensions", "retirement", "state", "source"]
     for model, row in known_models().items():
         window = row.get("context", row.get("input"))
         kind = row.get("kind", "chat")

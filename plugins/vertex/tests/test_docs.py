@@ -33,7 +33,7 @@ def models():
         "output",
         "dimensions",
         "texts a request",
-        "retired",
+        "retirement",
         "thinking by",
         "schemas",
     ]
