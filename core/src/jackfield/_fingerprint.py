@@ -49,7 +49,7 @@ class Layer(Value):
 
 
 class Fingerprint:
-    """Tell apart what calls cannot: where they go, who asks, and what stands in between.
+    """Digest what a call does not show: where it goes, under which identity, and what stands in between.
 
     Args:
         config: The connection.
@@ -263,7 +263,7 @@ def _fields_of(value: Any) -> dict[str, Any] | None:
 
 
 def _is_plain_function(value: Any) -> bool:
-    """Say whether a value is a function that its name tells everything about."""
+    """Return whether a function's name identifies it: it has no closure and is not bound."""
     name = getattr(value, "__qualname__", "<")
     return "<" not in name and getattr(value, "__code__", None) is not None and not hasattr(value, "__self__")
 

@@ -386,18 +386,6 @@ async def test_a_record_that_cannot_be_read_is_asked_for_again(tmp_path, caplog)
     assert "cannot be read" in caplog.text
 
 
-async def test_the_file_of_another_version_is_begun_anew(tmp_path):
-    path = tmp_path / "answers.sqlite"
-    with sqlite3.connect(path) as file:
-        file.execute("create table answers (key text, nothing_else int)")
-        file.execute("pragma user_version = 99")
-    file.close()
-    store = SqliteStore(path, 10, 1000)
-    await store.put("k", b"x", 60)
-    assert await store.get("k") == b"x"
-    await store.aclose()
-
-
 # One asks for all
 
 

@@ -6,7 +6,7 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -42,6 +42,9 @@ logger = logging.getLogger("jackfield.cache")
 
 NAME: Final = "cache"
 
+_KEPT_WITHIN: Final = 0.05
+"""Seconds for which an answer that is there waits to be kept."""
+
 _Data: TypeAlias = "bytes | _Left | None"
 
 
@@ -74,7 +77,7 @@ class ResponseCache:
         self._closed = False
 
     async def __call__(self, call: Call, proceed: Handler) -> Any:
-        """Give the recorded answer to an equal call, or ask and record."""
+        """Return the recorded answer to an equal call, or make the call and record its answer."""
         call, wishes = _without_wishes(call)
         key = None if wishes.skip else await self._key(call)
         if key is None:
@@ -106,9 +109,9 @@ class ResponseCache:
             return None
 
     async def _known(self, key: str, call: Call) -> Any:
-        """Give what is kept, or what another caller is being told; None if this caller has to ask."""
+        """Return what is kept, or what another caller is being told; None if this caller has to ask."""
         while True:
-            data: _Data = await self._store.get(key)
+            data: _Data = await self._found(key)
             if data is None:
                 # Nothing is awaited from here to where `_asked` says that it is under way: one caller asks.
                 under_way = self._under_way.get(key)
@@ -127,9 +130,9 @@ class ResponseCache:
             reply = await proceed(call)
             data = self._record(reply, lambda: events_of(reply))
             under_way.set_result(data)
-            if data is not None:
-                # Those who come now still find it under way, and need not wait for the disk.
-                await self._store.put(key, data, ttl)
+            if data is not None and not self._closed:
+                # Whoever has this answer finds it kept, unless the disk is slow: nobody waits for that.
+                await asyncio.wait((self._keep(key, data, ttl),), timeout=_KEPT_WITHIN)
             return reply
         except asyncio.CancelledError:
             _settle(under_way, _Left.LEFT)
@@ -148,15 +151,13 @@ class ResponseCache:
             lost = error is not None or self._closed
             data = None if lost else self._record(response, lambda: heard)
             if data is not None:
-                write = asyncio.get_running_loop().create_task(self._written(key, data, ttl))
-                self._writes.add(write)
-                write.add_done_callback(self._writes.discard)
+                self._keep(key, data, ttl)
 
         # A copy of each: the reader may change what it is given.
         return WatchedStream(source, ended, lambda event: heard.append(attrs.evolve(event)))
 
-    def _written(self, key: str, data: bytes, ttl: float) -> Coroutine[Any, Any, None]:
-        """Keep what a stream said; until it is kept, who asks finds it here."""
+    def _keep(self, key: str, data: bytes, ttl: float) -> asyncio.Task[None]:
+        """Have an answer kept; until it is, who asks finds it here."""
         known: asyncio.Future[_Data] = asyncio.get_running_loop().create_future()
         known.set_result(data)
         self._under_way[key] = known
@@ -164,11 +165,24 @@ class ResponseCache:
         async def write() -> None:
             try:
                 await self._store.put(key, data, ttl)
+            except Exception as error:
+                logger.warning("an answer is not cached: %s: %s", type(error).__name__, error)
             finally:
                 if self._under_way.get(key) is known:
                     del self._under_way[key]
 
-        return write()
+        task = asyncio.get_running_loop().create_task(write())
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return task
+
+    async def _found(self, key: str) -> bytes | None:
+        try:
+            return await self._store.get(key)
+        except Exception as error:
+            # Whatever a store is made of, the call goes on without it.
+            logger.warning("the cache cannot be asked: %s: %s", type(error).__name__, error)
+            return None
 
     def _record(self, reply: Any, events: Callable[[], Sequence[Event]]) -> bytes | None:
         """Write an answer down if it is whole, ended well and came from the service."""

@@ -13,7 +13,7 @@ from jackfield import UNSET, Call, EmbedRequest, Middleware, Request, RerankRequ
 
 __all__ = ["VERSION", "canonical", "extra_of", "key_of"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Rises when equal calls get other keys, or records another form."""
 
 _HERE: Final = os.urandom(16).hex()
@@ -64,14 +64,14 @@ async def key_of(call: Call, *, asked_by: Middleware, per_user: bool, per_key: b
 
 
 def extra_of(request: Request) -> Mapping[str, Mapping[str, Any]]:
-    """Give the `extra` of a request."""
+    """Return the `extra` of a request."""
     if isinstance(request, EmbedRequest | RerankRequest):
         return request.extra
     return request.options.extra
 
 
 def canonical(value: Any) -> Any:
-    """Give JSON that is equal for what means the same: order of keys, 1 and 1.0, list and tuple do not matter.
+    """Return JSON that is equal for what means the same: order of keys, 1 and 1.0, list and tuple do not matter.
 
     Raises:
         TypeError: There is no such form of a value.

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from ._key import VERSION
+from jackfield import ConfigurationError
+
 from ._settings import CacheSettings
+from ._worker import LateError, Worker
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from ._database import Database
 
 __all__ = ["MemoryStore", "SqliteStore", "Store", "make_store"]
 
@@ -29,19 +31,27 @@ class Store(Protocol):
     """Keeps bytes by key for some time."""
 
     async def get(self, key: str) -> bytes | None:
-        """Give what is kept, if it has not expired."""
+        """Return what is kept, if it has not expired."""
 
     async def put(self, key: str, data: bytes, ttl: float) -> None:
         """Keep something; what was not used for longest makes room."""
 
     async def aclose(self) -> None:
-        """Give back what is held open."""
+        """Close what is held open."""
 
 
 def make_store(settings: CacheSettings) -> Store:
-    """Make the store that the settings ask for; nothing is opened yet."""
+    """Make the store that the settings ask for. A file is looked at, and opened when it is first needed.
+
+    Raises:
+        ConfigurationError: The file is a database that something else made.
+    """
     if settings.path is None:
         return MemoryStore(settings.max_entries, settings.max_bytes)
+    if settings.path.exists():
+        from ._database import refuse_foreign_file
+
+        refuse_foreign_file(settings.path)
     return SqliteStore(settings.path, settings.max_entries, settings.max_bytes)
 
 
@@ -56,7 +66,7 @@ class MemoryStore:
         self._bytes = 0
 
     async def get(self, key: str) -> bytes | None:
-        """Give what is kept, if it has not expired."""
+        """Return what is kept, if it has not expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -87,111 +97,126 @@ class MemoryStore:
         self._bytes = 0
 
 
-_TABLE: Final = """
-create table if not exists answers (
-  key text primary key, expires real not null, used real not null, size integer not null, body blob not null
-) without rowid
-"""
-_EVICT: Final = """
-delete from answers where key in (
-  select key from (
-    select key, row_number() over newest as number, sum(size) over newest as bytes
-    from answers window newest as (order by used desc, key)
-  ) where number > ? or bytes > ?
-)
-"""
-_USED_EVERY: Final = 60.0
-"""Seconds after which a use is noted again: a hit need not write."""
+_PIECE_WITHIN: Final = 0.5
+"""Seconds that a call waits for a file that does not answer before it is asked as without a cache."""
+_ALL_WITHIN: Final = 5.0
+"""Seconds that anybody waits while the file does answer, however many others are before them."""
+_REST: Final = 5.0
+"""Seconds for which a file that was locked, slow or broken is left alone, so that it delays one call and not each."""
 
 
 class SqliteStore:
     """Keeps records in a SQLite file, which several processes may share.
 
-    All of it happens in one thread, off the event loop. Whatever goes wrong with the file is logged, and means that
-    nothing is found: the cache never breaks a call.
+    All of it happens in one thread, off the event loop, and nobody waits for a file that does not answer. Whatever goes
+    wrong with it is logged, and means that nothing is found: the cache never breaks a call.
     """
 
     def __init__(
-        self, path: Path, max_entries: int, max_bytes: int, clock: Callable[[], float] = time.time
+        self, path: Path | str, max_entries: int, max_bytes: int, clock: Callable[[], float] = time.time
     ) -> None:
-        self._path = path
+        self._path = Path(path)
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._clock = clock
-        self._thread: ThreadPoolExecutor | None = None
-        self._file: sqlite3.Connection | None = None
+        self._worker: Worker | None = None
+        self._database: Database | None = None
+        self._rests_until = {"get": 0.0, "put": 0.0}
 
     async def get(self, key: str) -> bytes | None:
-        """Give what is kept, if it has not expired."""
-        return await self._in_thread(lambda: self._found(key))
+        """Return what is kept, if it has not expired.
+
+        Raises:
+            ConfigurationError: The file is a database that something else made.
+        """
+        found = await self._in_thread("get", lambda: self._found(key))
+        if found is None:
+            return None
+        data, should_note = found
+        if should_note and self._worker is not None:
+            # Whoever has the lock holds up the note, and not the call.
+            self._worker.enqueue(lambda: self._guarded("put", lambda: self._note_use(key)))
+        return data
 
     async def put(self, key: str, data: bytes, ttl: float) -> None:
-        """Keep something; what was not used for longest makes room."""
-        await self._in_thread(lambda: self._keep(key, data, ttl))
+        """Keep something; what was not used for longest makes room.
+
+        Raises:
+            ConfigurationError: The file is a database that something else made.
+        """
+        await self._in_thread("put", lambda: self._keep(key, data, ttl))
 
     async def aclose(self) -> None:
-        """Close the file."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            await asyncio.get_running_loop().run_in_executor(thread, self._close)
-            thread.shutdown(wait=False)
+        """Close the file; one that does not answer is left to its thread."""
+        worker, self._worker = self._worker, None
+        if worker is None or worker.loop is not asyncio.get_running_loop():
+            self._close()
+            return
+        try:
+            await worker.do(self._close)
+        except LateError:
+            logger.warning("the cache %s does not answer; it is closed when it does", self._path)
+        worker.leave()
 
-    async def _in_thread(self, work: Callable[[], T]) -> T | None:
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="jackfield-cache")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
+    async def _in_thread(self, kind: str, work: Callable[[], T]) -> T | None:
+        if self._is_resting(kind):
+            return None
+        if self._worker is None or self._worker.loop is not asyncio.get_running_loop():
+            self._worker = Worker("jackfield-cache", piece_within=_PIECE_WITHIN, all_within=_ALL_WITHIN)
+        try:
+            return await self._worker.do(lambda: self._guarded(kind, work))
+        except LateError as error:
+            if error.stuck:
+                self._rest("it does not answer", *self._rests_until)
+            return None
 
-    def _guarded(self, work: Callable[[], T]) -> T | None:
+    def _guarded(self, kind: str, work: Callable[[], T]) -> T | None:
         import sqlite3
 
+        if self._is_resting(kind):
+            return None
         try:
             return work()
         except (sqlite3.Error, OSError) as error:
-            logger.warning("the cache %s cannot be used: %s", self._path, error)
-            self._close()
-            return None
+            # Whoever writes keeps nobody from reading; any other fault is everybody's.
+            only_locked = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY and self._database
+            self._rest(str(error), *([kind] if only_locked else self._rests_until))
+            if not only_locked:
+                self._close()
+        except ConfigurationError:
+            self._rest(None, *self._rests_until)
+            raise
+        return None
+
+    def _is_resting(self, kind: str) -> bool:
+        return time.monotonic() < self._rests_until[kind]
+
+    def _rest(self, why: str | None, *kinds: str) -> None:
+        if why is not None and not all(map(self._is_resting, kinds)):
+            logger.warning("the cache %s cannot be used: %s", self._path, why)
+        self._rests_until.update(dict.fromkeys(kinds, time.monotonic() + _REST))
 
     def _opened(self) -> sqlite3.Connection:
-        if self._file is None:
-            import sqlite3
+        return self._open_database().file
 
-            # Answers are in it: nobody else shall read them. SQLite gives its side files the same mode.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            file = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
-            self._file = file
-            file.execute("pragma journal_mode = wal")
-            file.execute("pragma synchronous = normal")
-            (version,) = file.execute("pragma user_version").fetchone()
-            if version != VERSION:
-                file.execute("drop table if exists answers")
-                file.execute(f"pragma user_version = {VERSION}")
-            file.execute(_TABLE)
-        return self._file
+    def _open_database(self) -> Database:
+        if self._database is None:
+            from ._database import Database
 
-    def _found(self, key: str) -> bytes | None:
-        file, now = self._opened(), self._clock()
-        row = file.execute("select expires, used, body from answers where key = ?", (key,)).fetchone()
-        if row is None or row[0] <= now:
-            return None
-        if now - row[1] > _USED_EVERY:
-            file.execute("update answers set used = ? where key = ?", (now, key))
-        body: bytes = row[2]
-        return body
+            self._database = Database(self._path, self._max_entries, self._max_bytes)
+        return self._database
+
+    def _found(self, key: str) -> tuple[bytes, bool] | None:
+        return self._open_database().found(key, self._clock())
+
+    def _note_use(self, key: str) -> None:
+        self._open_database().note_use(key, self._clock())
 
     def _keep(self, key: str, data: bytes, ttl: float) -> None:
-        file, now = self._opened(), self._clock()
-        file.execute("begin immediate")
-        try:
-            row = (key, now + ttl, now, len(data), data)
-            file.execute("insert or replace into answers values (?, ?, ?, ?, ?)", row)
-            file.execute("delete from answers where expires <= ?", (now,))
-            file.execute(_EVICT, (self._max_entries, self._max_bytes))
-        except BaseException:
-            file.execute("rollback")
-            raise
-        file.execute("commit")
+        now = self._clock()
+        self._open_database().keep(key, data, now, now + ttl)
 
     def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
