@@ -167,7 +167,7 @@ def test_what_is_not_what_was_exported_is_refused(store, tmp_path, what):
 
 def test_what_is_no_archive(tmp_path):
     (tmp_path / "a.tar").write_bytes(b"nothing of the kind")
-    with pytest.raises(DamagedModelError, match="no archive"):
+    with pytest.raises(DamagedModelError, match="not a valid archive"):
         ModelStore(tmp_path / "c").import_archive(tmp_path / "a.tar")
     with pytest.raises(PreparationError):
         ModelStore(tmp_path / "c").import_archive(tmp_path / "none.tar")

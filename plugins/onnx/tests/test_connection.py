@@ -60,8 +60,8 @@ def test_a_size_is_read_as_people_write_it(written, read):
 @pytest.mark.parametrize(
     ("key", "value", "word"),
     [
-        ("memory_limit", "much", "is not a size"),
-        ("memory_limit", 0, "more than nothing"),
+        ("memory_limit", "much", "is not a valid size"),
+        ("memory_limit", 0, "at least 1 byte"),
         ("precision", "fp8", "must be one of"),
         ("device", "gpu", "cuda:1"),
         ("slots", 0, "1 or more"),
@@ -81,7 +81,7 @@ def test_a_key_that_cannot_be_used_is_told_when_the_configuration_is_loaded(decl
 
 
 def test_a_relative_template_is_refused(declared):
-    with pytest.raises(ConfigurationError, match="chat_template.*whole path"):
+    with pytest.raises(ConfigurationError, match="chat_template.*absolute path"):
         declared({"chat_template": "chat.jinja"})
 
 

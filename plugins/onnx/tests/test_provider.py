@@ -407,5 +407,5 @@ def test_wrong_settings_are_told_when_the_config_is_loaded(config):
         Mesh.from_config(config(max_context=1))
     with pytest.raises(ConfigurationError, match="max_queue"):
         Mesh.from_config(config(max_ques=1))
-    with pytest.raises(ConfigurationError, match="whole path"):
+    with pytest.raises(ConfigurationError, match="absolute path"):
         Mesh.from_config(config(models=[{"id": "x", "folder": "models/x"}]))

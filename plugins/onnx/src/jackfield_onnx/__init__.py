@@ -1,4 +1,4 @@
-"""Local models for Jackfield, on ONNX Runtime: no key, and no network once a model is in the cache."""
+"""Local models for Jackfield on ONNX Runtime: no key, and no network once a model is in the cache."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ._transport import OnnxTransport
 
 __all__ = ["OnnxModelKeys", "OnnxSettings"]
 
-# There is no `jackfield_cost`: what a machine costs is known to whoever pays for it. `rate = { hour = "..." }` on the
+# There is no `jackfield_cost`: only the operator knows what the machine costs. `rate = { hour = "..." }` on the
 # connection prices the seconds that the model was busy; without it the cost is unknown.
 
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id=PROVIDER,
         title="Local models on ONNX Runtime",
@@ -44,35 +44,35 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what a model of the catalogue, or any on this engine, can do."""
+    """Return the capabilities of a catalogue model, or of any model on this engine."""
     return capabilities(model)
 
 
 @hookimpl
 def jackfield_discover() -> Listing:
-    """List the catalogue."""
+    """Return the listing of the catalogue."""
     return LISTING
 
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into data for the engine."""
+    """Translate a request into a wire for the engine."""
     return translate(model, request, capabilities)
 
 
 @hookimpl
 def jackfield_decoder(model: ModelRef) -> Decoder:
-    """Give the decoder of whatever the engine answers."""
+    """Return the decoder for the engine's frames."""
     return decoder(model)
 
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn what the engine raises into an error."""
+    """Map an exception of the engine to a Jackfield error."""
     return error(failure)
 
 
 @hookimpl
 def jackfield_transport(settings: OnnxSettings) -> Transport:
-    """Answer in this process."""
+    """Return a transport that runs models in this process."""
     return OnnxTransport(settings)

@@ -27,7 +27,7 @@ _OPTIONS: Final = (
     "top_logprobs",
 )  # fmt: skip
 
-# Values of options that ask for what the engine does anyway.
+# Option values that request what the engine does anyway.
 _NO_EFFECT: Final[Mapping[str, Callable[[Any], bool]]] = {
     "tools": lambda tools: tools == (),
     "reasoning": lambda reasoning: getattr(reasoning, "effort", None) == "none",
@@ -51,6 +51,9 @@ def translate_text(
         request: What was asked for.
         capabilities: What the model is known to support.
         call: The wire's path: `chat`, `completion` or `count`.
+
+    Raises:
+        UnsupportedError: An option cannot be honoured.
     """
     options = request.options
     body = begin_body(model, "chat_template", "tool_format")
@@ -79,17 +82,17 @@ def translate_text(
     writer.put("logit_bias", convert=lambda bias: {str(token): value for token, value in bias.items()})
     writer.put("n")
     for name, value in without_effect.items():
-        writer.drop(name, "it asks for nothing, and the model does nothing else", value)
+        writer.drop(name, "this value requests nothing, and the model does nothing else", value)
     writer.merge_extra(options.extra, PROVIDER)
     return Translation(Wire(call, body, stream=request.stream), writer.finish())
 
 
 def _refuse_in_text(writer: ParameterWriter) -> None:
     for name, why in (
-        ("system", "a text to be continued has no system prompt; write it into the text"),
-        ("tools", "a text to be continued offers no tools"),
-        ("tool_choice", "a text to be continued offers no tools"),
-        ("parallel_tool_calls", "a text to be continued offers no tools"),
+        ("system", "completions have no system prompt; write it into the prompt"),
+        ("tools", "completions do not support tools"),
+        ("tool_choice", "completions do not support tools"),
+        ("parallel_tool_calls", "completions do not support tools"),
     ):
         value = writer.take(name)
         if value is not UNSET:
@@ -104,7 +107,7 @@ def _write_tools(writer: ParameterWriter) -> None:
         return
     if choice == "none":
         for name, value in (("tools", tools), ("tool_choice", choice)):
-            writer.drop(name, 'tool_choice is "none", so the model is shown no tools', value)
+            writer.drop(name, 'tool_choice is "none", so no tools are sent to the model', value)
         return
     writer.write("tools", "tools", [write_tool(tool, at, writer) for at, tool in enumerate(tools)])
     if choice is not UNSET:

@@ -1,4 +1,4 @@
-"""The commands `jackfield onnx ...`: what is in the model cache, and how it gets there and out."""
+"""The commands `jackfield onnx ...`: list, fetch, export, import and remove models of the cache."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def add_commands(cli: click.Group) -> None:
-    """Add the group `onnx`."""
+    """Add the command group `onnx`."""
     import click
 
     @click.group("onnx")
     def group() -> None:
-        """Keep models of this machine: fetch, list, carry to another site, remove."""
+        """Manage local models: list, fetch, export, import, remove."""
 
     for add in (_add_list, _add_pull, _add_export, _add_import, _add_remove):
         add(group)
@@ -41,7 +41,7 @@ def _add_cache_option(command: F) -> F:
     option = click.option(
         "--cache-dir",
         type=click.Path(path_type=Path),
-        help="The model cache; default: JACKFIELD_MODEL_CACHE, else the user's.",
+        help="The model cache; default: JACKFIELD_MODEL_CACHE, else the user's cache.",
     )
     return option(command)
 
@@ -53,7 +53,7 @@ def _add_list(group: click.Group) -> None:
     @_add_cache_option
     @click.pass_obj
     def list_(session: Any, cache_dir: Path | None) -> None:
-        """List the catalogue, and what the cache has of it and of hubs."""
+        """List the catalogue and the models in the cache."""
         store = _open_store(cache_dir)
         models = [*store.list(), *store.list_cached()]
         if session.json:
@@ -80,13 +80,13 @@ def _add_pull(group: click.Group) -> None:
     @click.option(
         "--precision", default="auto", show_default=True, help="Graph of a hub's model: fp32, int8, ..."
     )
-    @click.option("--endpoint", help="The hub; default: HF_ENDPOINT, else Hugging Face's own.")
+    @click.option("--endpoint", help="The hub's URL; default: HF_ENDPOINT, else Hugging Face.")
     @_add_cache_option
     @click.pass_obj
     def pull(
         session: Any, model: str, revision: str, precision: str, endpoint: str | None, cache_dir: Path | None
     ) -> None:
-        """Fetch MODEL into the cache: a name of the catalogue, or owner/name of a hub.
+        """Fetch MODEL into the cache: a name from the catalogue, or owner/name on a hub.
 
         A token for the hub is read from HF_TOKEN.
         """
@@ -104,17 +104,17 @@ def _add_export(group: click.Group) -> None:
     @click.argument("source")
     @click.argument("target", type=click.Path(path_type=Path))
     @click.option(
-        "--task", default="text-generation-with-past", show_default=True, help="optimum's word for a task."
+        "--task", default="text-generation-with-past", show_default=True, help="optimum's name of the task."
     )
     @click.option(
-        "--python", default=sys.executable, help="Python of an environment with jackfield-onnx[export]."
+        "--python", default=sys.executable, help="A Python interpreter with jackfield-onnx[export] installed."
     )
     @_add_cache_option
     @click.pass_obj
     def export(
         session: Any, source: str, target: Path, task: str, python: str, cache_dir: Path | None
     ) -> None:
-        """Write a model of the cache as the archive TARGET; or turn a HuggingFace folder into a graph in TARGET.
+        """Export a cached model as the archive TARGET, or convert a Hugging Face folder to ONNX in TARGET.
 
         SOURCE is a name as `jackfield onnx list` shows it, or the path of a folder with config.json and safetensors.
         """
@@ -137,11 +137,13 @@ def _add_import(group: click.Group) -> None:
 
     @group.command("import")
     @click.argument("archive", type=click.Path(path_type=Path))
-    @click.option("--sha256", help="What `export` said of the archive; another one is refused.")
+    @click.option(
+        "--sha256", help="The digest that `export` printed; an archive with another one is refused."
+    )
     @_add_cache_option
     @click.pass_obj
     def import_(session: Any, archive: Path, sha256: str | None, cache_dir: Path | None) -> None:
-        """Take the model of an ARCHIVE into the cache."""
+        """Import the model of an ARCHIVE into the cache."""
         with _translate_errors(), session.progress():
             if sha256 is not None:
                 _check_digest(archive, sha256)
@@ -179,7 +181,7 @@ def _open_store(cache_dir: Path | None, endpoint: str | None = None, precision: 
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Raise the command line's own errors, which have words and exit codes."""
+    """Raise the command line's own errors, which have messages and exit codes."""
     from ._errors import to_jackfield
 
     try:

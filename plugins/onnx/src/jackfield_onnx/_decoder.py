@@ -1,4 +1,4 @@
-"""Read what the engine gives: events of steps, vectors and counts, the same for streamed and whole answers."""
+"""Decode the engine's frames into events, the same for streamed and whole replies."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ __all__ = ["ReplyDecoder"]
 
 
 class ReplyDecoder:
-    """Turns the engine's objects into events.
+    """Decodes frames of the engine.
 
-    A frame's name says what it holds: `tools` how the calls in the answer are written (before any step), `step` a pair
-    of the engine's `Step` and `Usage`, `vectors` the embedder's `Embeddings`, `scores` the reranker's `Scores`, `count` a
-    number of tokens.
+    A frame's event names its data: `tools` the format of tool calls (before the first step), `step` a pair of the
+    engine's `Step` and `Usage`, `vectors` the embedder's `Embeddings`, `scores` the reranker's `Scores`, `count` a number
+    of tokens.
 
     Args:
-        model: What the answer says of its model.
+        model: Name of the model for `Started`.
     """
 
     def __init__(self, model: str) -> None:
@@ -52,11 +52,11 @@ class ReplyDecoder:
         self._calls: CallParser | None = None
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the request was accepted; nothing is said of it yet."""
+        """Handle the response head; it carries no events."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one object."""
+        """Decode one frame."""
         events: list[Event] = []
         if not self._started:
             self._started = True
@@ -80,9 +80,13 @@ class ReplyDecoder:
         return events
 
     def finish(self) -> list[Event]:
-        """Check that the last step has come."""
+        """Check that the last step was received.
+
+        Raises:
+            StreamInterruptedError: It was not.
+        """
         if not self._complete:
-            raise StreamInterruptedError("the engine's answer ended without its last step")
+            raise StreamInterruptedError("the engine's reply ended without its last step")
         return []
 
     def _read_step(self, events: list[Event], step: Step, usage: EngineUsage) -> None:
@@ -94,7 +98,7 @@ class ReplyDecoder:
             events.append(TextDelta(step.text))
         if step.logprobs is not None:
             events.append(LogprobsDelta([_convert_logprob(detail) for detail in step.logprobs]))
-        # With every step, so that an answer that is left early still says what it cost.
+        # With every step, so that an abandoned reply still reports what it cost.
         events.append(UsageUpdate(_convert_usage(usage), usage))
         if step.finish is not None:
             self._complete = True

@@ -1,4 +1,4 @@
-"""What a failure of a local model means to a program."""
+"""Map errors of local models to Jackfield errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from . import _local_errors as local
 
 __all__ = ["error", "to_jackfield"]
 
-# Along the class's own line of descent, the first that stands here decides.
+# The first class of an error's MRO that is listed here decides.
 _MEANING: Final[Mapping[type[local.LocalModelError], Callable[..., JackfieldError]]] = {
     local.ContextOverflowError: ContextLengthExceededError,
     local.TextTooLongError: ContextLengthExceededError,
@@ -34,21 +34,21 @@ _MEANING: Final[Mapping[type[local.LocalModelError], Callable[..., JackfieldErro
     local.GenerationError: ServerError,
     local.EngineClosedError: ConnectionFailedError,
     local.DownloadError: ConnectionFailedError,
-    # Missing runtimes and converters, digests and devices: somebody must do something first.
+    # Missing runtimes and converters, wrong digests, unavailable devices: an operator has to act first.
     local.LocalModelError: ConfigurationError,
 }
-# pip has tried a download several times already, and a closed engine stays closed.
-_LAST_WORD: Final = (local.DownloadError, local.EngineClosedError)
+# pip has already retried the download, and a closed engine stays closed.
+_NOT_RETRYABLE: Final = (local.DownloadError, local.EngineClosedError)
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error; None for what is not the engine's."""
+    """Map a failure to a Jackfield error; None if the exception is not the engine's."""
     exception = failure.exception
     return to_jackfield(exception) if isinstance(exception, local.LocalModelError) else None
 
 
 def to_jackfield(failure: local.LocalModelError) -> JackfieldError:
-    """Turn an error of the engine into ours; the message keeps what happened, to which thing, and the remedy."""
+    """Map an error of the engine to a Jackfield error with the same message."""
     meaning = next(_MEANING[kind] for kind in type(failure).__mro__ if kind in _MEANING)
-    retryable = False if isinstance(failure, _LAST_WORD) else None
+    retryable = False if isinstance(failure, _NOT_RETRYABLE) else None
     return meaning(str(failure), code=type(failure).__name__, retryable=retryable)

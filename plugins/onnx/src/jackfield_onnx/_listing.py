@@ -1,4 +1,4 @@
-"""List the catalogue, and what of it is in the cache."""
+"""List the catalogue, with what of it is in the cache."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["LISTING", "encode_listing"]
 
 
 def encode_listing(models: Sequence[StoredModel]) -> bytes:
-    """Write a listing."""
+    """Encode a listing as JSON."""
     return orjson.dumps({"models": [_to_row(model) for model in models]})
 
 
@@ -42,7 +42,7 @@ def _parse(_head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
 
 
 def _to_card(row: dict[str, Any]) -> ModelCard:
-    # Sizes and features come from the table, which knows the connection's settings.
+    # Limits and features come from the table, which takes the connection's settings into account.
     return ModelCard(id=row["id"], kinds=KINDS.get(row["kind"], frozenset()), title=row["title"], data=row)
 
 

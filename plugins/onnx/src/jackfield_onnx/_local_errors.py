@@ -1,27 +1,27 @@
-"""What can go wrong with a local model.
+"""Errors of local models.
 
     LocalModelError
     ├── RuntimeMissingError       no ONNX Runtime is installed
-    ├── RuntimeConflictError      two of them are
-    ├── DeviceUnavailableError    asked for a GPU, got none
-    ├── MemoryExceededError       the model does not fit into the memory
-    ├── UnknownModelError         not in the catalogue
-    ├── PreparationError          a model could not be fetched, checked or converted
+    ├── RuntimeConflictError      two distributions of it are installed
+    ├── DeviceUnavailableError    the declared device cannot be used
+    ├── MemoryExceededError       the model does not fit into memory
+    ├── UnknownModelError         the model is not in the catalogue
+    ├── PreparationError          a model could not be fetched, verified or converted
     │   ├── DownloadError
     │   ├── DigestMismatchError
     │   ├── ConverterMissingError
     │   └── PreparationCancelledError
-    ├── UnsupportedModelError     the file is understood, the model in it is not
-    ├── DamagedModelError         the file or folder is not what it should be
-    ├── RequestError              this request cannot be served
+    ├── UnsupportedModelError     the file was read, but the engine does not support the model
+    ├── DamagedModelError         the file or folder is incomplete or malformed
+    ├── RequestError              the request is not valid
     │   ├── ContextOverflowError
     │   └── TextTooLongError
     ├── QueueFullError            too many requests are waiting
-    ├── QueueTimeoutError         this one waited too long
+    ├── QueueTimeoutError         the request waited too long
     ├── EngineClosedError         the engine was closed
-    └── GenerationError           the runtime failed in the middle
+    └── GenerationError           the runtime failed during a request
 
-Each says what happened, which thing it happened to, and what to do about it, as text and as attributes.
+Each says what happened, to which model, file or option, and what to do about it, in its message and as attributes.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ __all__ = [
 
 
 class LocalModelError(Exception):
-    """Report a failure of a local model.
+    """A failure of a local model.
 
     Args:
-        what: What happened, as a sentence without its full stop.
-        which: The model, file, package or option it happened to.
+        what: What happened, as a sentence without a full stop.
+        which: The model, file, package or option concerned.
         remedy: What to do about it, often a command.
     """
 
@@ -80,7 +80,7 @@ class RuntimeMissingError(LocalModelError):
 
 
 class RuntimeConflictError(LocalModelError):
-    """Two distributions of ONNX Runtime are installed over each other."""
+    """Two distributions of ONNX Runtime are installed on top of each other."""
 
 
 class DeviceUnavailableError(LocalModelError):
@@ -88,7 +88,7 @@ class DeviceUnavailableError(LocalModelError):
 
 
 class MemoryExceededError(LocalModelError):
-    """A model does not fit into the memory that is declared or available."""
+    """A model does not fit into the declared or the available memory."""
 
 
 class UnknownModelError(LocalModelError):
@@ -96,29 +96,29 @@ class UnknownModelError(LocalModelError):
 
 
 class PreparationError(LocalModelError):
-    """A model could not be made ready; the cache is as it was before."""
+    """A model could not be prepared; the cache is unchanged."""
 
 
 class DownloadError(PreparationError):
-    """The package that carries the model could not be fetched."""
+    """The model or the package that contains it could not be fetched."""
 
     is_retryable = True
 
 
 class DigestMismatchError(PreparationError):
-    """A file is not the one that was expected: it is not used."""
+    """A file does not have the expected digest; it is not used."""
 
 
 class ConverterMissingError(PreparationError):
-    """The library that writes ONNX files is not installed."""
+    """A library needed to convert or export a model is not installed."""
 
 
 class PreparationCancelledError(PreparationError):
-    """The preparation was stopped on request."""
+    """The preparation was cancelled."""
 
 
 class UnsupportedModelError(LocalModelError):
-    """The model uses something that this plugin does not run."""
+    """The model uses something that this plugin does not support."""
 
 
 class DamagedModelError(LocalModelError):
@@ -126,21 +126,21 @@ class DamagedModelError(LocalModelError):
 
 
 class RequestError(LocalModelError):
-    """A request cannot be served as it is."""
+    """A request is not valid for this model."""
 
 
 class ContextOverflowError(RequestError):
-    """A request needs more tokens than the model has room for.
+    """A request needs more tokens than the context holds.
 
     Args:
         prompt_tokens: Tokens of the rendered prompt.
-        max_tokens: Tokens asked for, None when the request left it open.
-        limit: Tokens that prompt and answer may have together.
+        max_tokens: Tokens requested, None if the request set no limit.
+        limit: Maximum number of tokens of prompt and reply together.
         model: Name of the model.
     """
 
     def __init__(self, prompt_tokens: int, max_tokens: int | None, limit: int, model: str) -> None:
-        asked = "" if max_tokens is None else f" and asks for {max_tokens} more"
+        asked = "" if max_tokens is None else f" and the request asks for {max_tokens} more"
         super().__init__(
             f"the prompt has {prompt_tokens} tokens{asked}; the context has room for {limit}",
             model,
@@ -153,20 +153,20 @@ class ContextOverflowError(RequestError):
 
 
 class TextTooLongError(RequestError):
-    """A text to embed is longer than the model reads.
+    """A text to embed or to rank is longer than the model's maximum input.
 
     Args:
         index: Position of the text in the request.
-        tokens: Its word pieces, markers included.
-        limit: Word pieces that the model reads.
+        tokens: Its tokens, special tokens included.
+        limit: Maximum number of tokens of the model.
         model: Name of the model.
     """
 
     def __init__(self, index: int, tokens: int, limit: int, model: str) -> None:
         super().__init__(
-            f"text {index} has {tokens} tokens; the model reads {limit}",
+            f"text {index} has {tokens} tokens; the model reads at most {limit}",
             model,
-            'Split the text, or ask for truncate="end" or truncate="start".',
+            'Split the text, or set truncate="end" or truncate="start".',
         )
         self.args = (index, tokens, limit, model)
         self.index = index
@@ -175,13 +175,13 @@ class TextTooLongError(RequestError):
 
 
 class QueueFullError(LocalModelError):
-    """As many requests are waiting as may wait."""
+    """The queue is full."""
 
     is_retryable = True
 
 
 class QueueTimeoutError(LocalModelError):
-    """A request waited for its turn longer than it may."""
+    """A request waited in the queue longer than `queue_timeout`."""
 
     is_retryable = True
 
@@ -191,4 +191,4 @@ class EngineClosedError(LocalModelError):
 
 
 class GenerationError(LocalModelError):
-    """The runtime failed while it served a request."""
+    """The runtime failed while serving a request."""

@@ -1,4 +1,7 @@
-"""Conversations and tools as a chat template finds them: the shapes of transformers' documentation of templates."""
+"""Convert messages and tools to the shapes that chat templates expect.
+
+Source: transformers' documentation of chat templates and of tool use in them (read 2026-11-22).
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,12 @@ __all__ = ["write_messages", "write_tool"]
 def write_messages(
     messages: Sequence[Message], writer: ParameterWriter, *, tools: bool
 ) -> Iterator[dict[str, Any]]:
-    """Write each message; one of which nothing is left is left out.
+    """Convert each message; a message with no remaining content is omitted.
 
     Args:
         messages: The conversation.
-        writer: Is told what is left out.
-        tools: The model may know tools, so calls and results are written.
+        writer: Records what is dropped or refused.
+        tools: Whether the model may support tools, so that calls and results are included.
     """
     for index, message in enumerate(messages):
         where = f"messages[{index}]"
@@ -43,7 +46,7 @@ def write_messages(
             else:
                 texts += _read_texts(part, where, writer)
         if message.name is not None:
-            writer.drop(f"{where}.name", "the model's template knows no names", message.name)
+            writer.drop(f"{where}.name", "the model's chat template does not support names", message.name)
         yield from results
         if texts or calls or not message.parts:
             more = {"tool_calls": calls} if calls else {}
@@ -51,12 +54,12 @@ def write_messages(
 
 
 def write_tool(tool: Tool, index: int, writer: ParameterWriter) -> dict[str, Any]:
-    """Write a tool that is offered."""
+    """Convert a tool definition."""
     if tool.cache is not None:
-        writer.drop(f"tools[{index}].cache", "the engine keeps no prefixes", tool.cache)
+        writer.drop(f"tools[{index}].cache", "the engine has no prompt cache", tool.cache)
     if tool.strict:
         writer.drop(
-            f"tools[{index}].strict", "only a call that tool_choice forces is held to its schema", True
+            f"tools[{index}].strict", "only a call forced by tool_choice is constrained to its schema", True
         )
     function = {"name": tool.name, "description": tool.description or "", "parameters": dict(tool.parameters)}
     return {"type": "function", "function": function}
@@ -69,13 +72,13 @@ def _write_call(call: ToolCall) -> dict[str, Any]:
 
 def _write_result(result: ToolResult, where: str, writer: ParameterWriter) -> dict[str, Any]:
     if result.cache is not None:
-        writer.drop(f"{where}.cache", "the engine keeps no prefixes", result.cache)
+        writer.drop(f"{where}.cache", "the engine has no prompt cache", result.cache)
     if isinstance(result.content, str):
         content = result.content
     else:
         content = "".join(text for part in result.content for text in _read_texts(part, where, writer))
     if result.is_error:
-        writer.note(where, "emulated", why='a template knows no failed results; "Error: " was put before it')
+        writer.note(where, "emulated", why='chat templates have no failed results; "Error: " was prepended')
         content = f"Error: {content}"
     named = {} if result.name is None else {"name": result.name}
     return {"role": "tool", "content": content, "tool_call_id": result.tool_call_id, **named}
@@ -84,15 +87,15 @@ def _write_result(result: ToolResult, where: str, writer: ParameterWriter) -> di
 def _read_texts(part: object, where: str, writer: ParameterWriter) -> Iterator[str]:
     if isinstance(part, Text | Document) and part.text is not None:
         if part.cache is not None:
-            writer.drop(f"{where}.cache", "the engine keeps no prefixes", part.cache)
+            writer.drop(f"{where}.cache", "the engine has no prompt cache", part.cache)
         if isinstance(part, Document):
-            writer.note(where, "emulated", why="the document's text was put into the message")
+            writer.note(where, "emulated", why="the document's text was inserted into the message")
         yield part.text
     elif isinstance(part, Thinking):
         writer.drop(
-            where, "thinking goes back to the model that thought it, and this one does not", part.text
+            where, "thinking is only replayed to the model that produced it; this model has none", part.text
         )
     elif isinstance(part, RawPart):
-        writer.drop(where, f"only {part.provider} understands this part", part.data)
+        writer.drop(where, f"it was produced by {part.provider} and cannot be replayed elsewhere", part.data)
     else:
-        writer.refuse(where, f"the engine reads no {type(part).__name__}", part)
+        writer.refuse(where, f"the engine does not accept a {type(part).__name__}", part)

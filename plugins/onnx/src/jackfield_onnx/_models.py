@@ -1,4 +1,4 @@
-"""What the models and their engine can do, and what the engine makes of each option: tables, and no I/O."""
+"""Capabilities of the models and of their engine, and the rule for each option: tables, no I/O."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ KINDS: Final[Mapping[str, frozenset[Kind]]] = {
     "chat": frozenset({"chat", "completion"}),
     "embedding": frozenset({"embedding"}),
 }
-"""Kinds of request by the catalogue's word for a model."""
+"""Kinds of request by the catalogue's kind of a model."""
 
-# Whatever the model. Of what depends on its files (a template with tools, an encoder's dimensions) nothing is said
-# before they are read: unknown is let through, and the engine refuses what the files do not have.
+# The same for every model. What depends on its files (a template with tools, an encoder's dimensions) is unknown until
+# they are read: it is let through, and the engine refuses what the files do not support.
 _OF_ENGINE: Final[Mapping[str, bool | None]] = {
     "streaming": True,
     "tools": None,
@@ -52,7 +52,7 @@ def _make_rule(**row: object) -> ParameterRule:
 PARAMETERS: Final[Mapping[str, ParameterRule]] = {
     "system": _make_rule(wire="messages"),
     "max_tokens": _make_rule(minimum=1),
-    # Above 2 an answer is noise, which ends only at its limit.
+    # Above 2 the output is noise, which ends only at max_tokens.
     "temperature": _make_rule(minimum=0, maximum=2),
     "top_p": _make_rule(minimum=1e-6, maximum=1),
     "top_k": _make_rule(minimum=1),
@@ -63,32 +63,32 @@ PARAMETERS: Final[Mapping[str, ParameterRule]] = {
     "logit_bias": _make_rule(),
     "logprobs": _make_rule(),
     "top_logprobs": _make_rule(minimum=0),
-    "n": _make_rule(choices=(1,), why="the engine makes one answer"),
+    "n": _make_rule(choices=(1,), why="the engine generates one reply"),
     "tools": _make_rule(),
     "tool_choice": _make_rule(),
     "parallel_tool_calls": _make_rule(),
     "response_format": _make_rule(),
-    "reasoning": _make_rule(supported=False, why="the engine knows no thinking"),
-    "user": _make_rule(supported=False, why="nothing leaves this process, so there is nobody to tell it to"),
-    "suffix": _make_rule(supported=False, why="the engine continues a text and cannot fill a gap in it"),
+    "reasoning": _make_rule(supported=False, why="the engine does not support reasoning"),
+    "user": _make_rule(supported=False, why="requests do not leave this process, so no service receives it"),
+    "suffix": _make_rule(supported=False, why="the engine continues a prompt and cannot fill in the middle"),
     "dimensions": _make_rule(minimum=1),
     "input_type": _make_rule(),
     "truncate": _make_rule(choices=("error", "start", "end")),
     "top_n": _make_rule(minimum=1),
 }
-"""What the engine makes of each option; a model may know less."""
+"""The rule for each option; a model may support less."""
 
 _OF_MINILM: Final[Mapping[str, ParameterRule]] = {
     **PARAMETERS,
-    "dimensions": _make_rule(supported=False, why="the model's vectors have one length"),
-    "input_type": _make_rule(supported=False, why="the model embeds all texts alike"),
+    "dimensions": _make_rule(supported=False, why="the model's vectors have a fixed length"),
+    "input_type": _make_rule(supported=False, why="the model embeds all texts the same way"),
 }
 
 
 def capabilities(model: ModelRef) -> Capabilities:
-    """Say what a model can do.
+    """Return the capabilities of a model.
 
-    Of a model that the catalogue does not know (one in a folder), what holds for the engine holds.
+    A model that is not in the catalogue (one in a folder or on a hub) has those of the engine.
     """
     entry = None if {"folder", "hub"} & model.declared.keys() else find_entry(model.known_as)
     features = {
@@ -104,11 +104,11 @@ def capabilities(model: ModelRef) -> Capabilities:
         return Capabilities(kinds=kinds, features=features, parameters=PARAMETERS, source=_ENGINE)
     if entry.kind == "chat":
         features["system"] = Capability(True, _TABLE)
-        # Its template knows no tools.
+        # Its chat template does not support tools.
         features |= dict.fromkeys(("tools", "parallel_tool_calls", "tool_choice"), Capability(False, _TABLE))
         features["dimensions"] = Capability(False, _ENGINE)
     else:
-        # None of them has a meaning for vectors.
+        # None of these applies to embeddings.
         features |= dict.fromkeys(_OF_TEXT, Capability(False, _ENGINE))
         features["dimensions"] = Capability(False, _TABLE)
     return Capabilities(
@@ -122,20 +122,20 @@ def capabilities(model: ModelRef) -> Capabilities:
 
 
 def begin_body(model: ModelRef, *names: str) -> dict[str, Any]:
-    """Begin a body: which model, and what its entry declares of it."""
+    """Start a wire's body: the model, and the named keys that its entry declares."""
     declared = {name: model.declared.get(name) for name in ("folder", "hub", "revision", *names)}
     return {"model": model.known_as, **{name: value for name, value in declared.items() if value is not None}}
 
 
 def _read_kinds(declared: Mapping[str, Any]) -> frozenset[Kind]:
-    """Give the kinds that an entry declares; whoever read the configuration has checked them."""
+    """Return the kinds that an entry declares; they were validated when the configuration was read."""
     several: Iterable[Kind] = declared.get("kinds") or ()
     kind: Kind | None = declared.get("kind")
     return frozenset([*several, *([] if kind is None else [kind])])
 
 
 def _read_limits(entry: CatalogueEntry, settings: object = None) -> Limits:
-    """Give a model's sizes, as the connection's settings narrow them."""
+    """Return a model's limits, narrowed by the connection's settings."""
     if entry.description is not None:
         return Limits(max_input_tokens=entry.description.max_tokens, dimensions=entry.description.dimensions)
     known = [size for size in (entry.context_length, _read_max_context(settings)) if size is not None]

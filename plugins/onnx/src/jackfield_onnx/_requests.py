@@ -1,4 +1,4 @@
-"""Read a wire's body as a request to an engine, and fit it to what the engine's model can do."""
+"""Convert a wire's body to a request to the engine, according to what its model supports."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _KNOWN: Final = frozenset(
 
 
 def read_request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
-    """Read a body of `chat`, `completion` or `count`. Blocks where a grammar is made.
+    """Convert the body of a `chat`, `completion` or `count` wire. Blocks while a grammar is compiled.
 
     Raises:
-        RequestError: It holds what the engine does not know, or a value or a form that it cannot use.
+        RequestError: A parameter is unknown, or its value or format cannot be used.
     """
     for name in body:
         if name not in _KNOWN:
@@ -58,14 +58,14 @@ def read_request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
             **given,
         )
     except (TypeError, ValueError) as error:
-        raise RequestError(f"a parameter cannot be read: {error}", "the request") from error
+        raise RequestError(f"a parameter is not valid: {error}", "the request") from error
 
 
 def choose_tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | None:
-    """Say how the calls in an answer are written; None if no tools are offered.
+    """Choose the format in which the model writes tool calls; None if the request has no tools.
 
     Raises:
-        RequestError: Tools are offered to a model whose template knows none.
+        RequestError: The request has tools, and the model's chat template does not support any.
     """
     if not body.get("tools"):
         return None
@@ -73,7 +73,7 @@ def choose_tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | 
     name = body.get("tool_format") or detect_format(source)
     if name is None or source is None or "tools" not in source:
         raise RequestError(
-            "the model's chat template knows no tools, or writes their calls in a form that is not read here",
+            "the model's chat template does not support tools, or writes tool calls in an unknown format",
             "tools",
             f"Use another model, or declare chat_template, and tool_format: one of {', '.join(FORMATS)}.",
         )
@@ -81,7 +81,7 @@ def choose_tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | 
 
 
 def _build_grammar(body: Mapping[str, Any], engine: Engine, form: ToolFormat | None) -> str | None:
-    """Write the grammar that the answer must keep to, None for none."""
+    """Build the grammar that constrains the reply; None for no constraint."""
     wanted = body.get("response_format")
     schema = None if wanted is None else {"type": "object"} if wanted == "json" else wanted
     choice = body.get("tool_choice", "auto")
@@ -111,7 +111,7 @@ def _read_turns(messages: list[dict[str, Any]]) -> list[Turn]:
 
 
 def _read_top_logprobs(body: Mapping[str, Any]) -> int | None:
-    """Say how many alternatives are wanted; None for no log-probabilities at all."""
+    """Return the number of alternative tokens to report; None for no log-probabilities at all."""
     top: int | None = body.get("top_logprobs")
     if body.get("logprobs", top is not None) is False:
         return None

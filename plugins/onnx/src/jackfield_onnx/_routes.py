@@ -1,4 +1,4 @@
-"""Requests as data for the engine: the same shape that a service would get, and nothing is loaded for it."""
+"""Translate requests into wires for the engine, and choose the decoder of its replies; no model is loaded for it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from ._models import PROVIDER, begin_body
 
 __all__ = ["decoder", "translate"]
 
-_LIKELIEST: Final = "a summarization model writes its likeliest text, and has no such option"
+_NO_SAMPLING: Final = "a summarization model writes its most probable text and does not sample"
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire: `chat`, `completion`, `count`, `embedding`, `rerank` or `summarization`.
+    """Translate a request into a wire: `chat`, `completion`, `count`, `embedding`, `rerank` or `summarization`.
 
     Raises:
-        UnsupportedError: The engine cannot honour something.
+        UnsupportedError: The engine cannot serve the request or honour an option.
     """
     if isinstance(request, EmbedRequest):
         return _translate_embedding(model, request, capabilities)
@@ -44,9 +44,9 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         return _translate_rerank(model, request, capabilities)
     if isinstance(request, SummarizeRequest):
         if not capabilities.kinds:
-            # A chat model would sum up by emulation, which the core does when it knows the kind.
+            # For a chat model the core emulates summaries, but only if it knows the kind.
             raise UnsupportedError(
-                f"{model.id} does not say whether it is made for summaries; declare its kind",
+                f"the kind of {model.id} is unknown, so it may not be a summarization model; declare its kind",
                 parameter="kind",
             )
         return _translate_summary(model, request, capabilities)
@@ -60,7 +60,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
 
 
 def decoder(model: ModelRef) -> Decoder:
-    """Return the decoder of every reply: a frame's name says what it holds."""
+    """Return the decoder; it is the same for all wires, since each frame names its data."""
     return ReplyDecoder(model.known_as)
 
 
@@ -93,6 +93,6 @@ def _translate_summary(model: ModelRef, request: SummarizeRequest, capabilities:
     for name in tuple(writer.left):
         value = writer.take(name)
         if value is not UNSET:
-            writer.refuse(name, _LIKELIEST, value)
+            writer.refuse(name, _NO_SAMPLING, value)
     writer.merge_extra(options.extra, PROVIDER)
     return Translation(Wire("summarization", body, stream=request.stream), writer.finish())

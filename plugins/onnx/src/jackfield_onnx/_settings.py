@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to local models."""
+"""Settings of a connection to local models."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 
 
 def parse_size(size: str | int) -> int:
-    """Read a size: a number of bytes, or a text such as `6 GiB` or `500MB`.
+    """Parse a size: a number of bytes, or a string such as `6 GiB` or `500MB`.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a valid size.
     """
     if isinstance(size, int):
         return size
     found = _SIZE.fullmatch(size.strip())
     if found is None or found[2].upper() not in _UNITS:
-        raise ValueError(f'{size!r} is not a size; write "6 GiB", "500 MB" or a number of bytes')
+        raise ValueError(f'{size!r} is not a valid size; write "6 GiB", "500 MB" or a number of bytes')
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
@@ -68,12 +68,12 @@ def _check_size(_settings: object, field: attrs.Attribute[Any], value: str | int
     except ValueError as error:
         raise ValueError(f"{field.name}: {error}") from None
     if size < 1:
-        raise ValueError(f"{field.name} is {value}; it must be more than nothing")
+        raise ValueError(f"{field.name} is {value}; it must be at least 1 byte")
 
 
 def _check_absolute(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
     if value is not None and not Path(value).expanduser().is_absolute():
-        raise ValueError(f"{field.name} is {value!r}; write the whole path")
+        raise ValueError(f"{field.name} is {value!r}; write an absolute path")
 
 
 def _check_hub_id(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
@@ -82,7 +82,7 @@ def _check_hub_id(_keys: object, field: attrs.Attribute[Any], value: str | None)
 
 
 def _check_models(_settings: object, _field: object, entries: tuple[ModelEntry, ...] | None) -> None:
-    """Check that every name that stands for itself is in the catalogue."""
+    """Check that every name without a folder, hub or wildcard is in the catalogue."""
     for entry in entries or ():
         elsewhere = any(entry.raw.get(key) is not None for key in ("folder", "hub"))
         name = (entry.underlying or entry.id).rpartition(":")[2]
@@ -91,20 +91,20 @@ def _check_models(_settings: object, _field: object, entries: tuple[ModelEntry, 
             hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ValueError(
                 f"there is no model {name!r} in the catalogue{hint} It has {', '.join(sorted(CATALOGUE))}; "
-                "declare folder or hub for others"
+                "declare folder or hub for other models"
             )
 
 
 @attrs.frozen(kw_only=True)
 class SamplingKeys:
-    """How tokens are chosen where a request does not say; what is absent here is the model's own.
+    """Defaults of sampling options; a key that is absent leaves the model's own default.
 
     Attributes:
-        temperature: 0 takes the most likely token always; 2 at most.
-        top_p: Keep the fewest tokens that together have this probability.
+        temperature: 0 always takes the most probable token; at most 2.
+        top_p: Keep the smallest set of tokens whose probabilities add up to this.
         top_k: Keep this many tokens.
-        min_p: Keep tokens of at least this share of the likeliest one's probability.
-        repetition_penalty: Above 1, tokens seen in prompt or answer become less likely.
+        min_p: Keep tokens with at least this fraction of the most probable token's probability.
+        repetition_penalty: Above 1, tokens of the prompt and the reply become less likely.
     """
 
     temperature: float | None = attrs.field(default=None, validator=_require_within(0, 2))
@@ -118,29 +118,28 @@ class SamplingKeys:
 
 @attrs.frozen(kw_only=True)
 class OnnxSettings:
-    """Config keys of a connection to local models.
+    """Configuration keys of a connection to local models.
 
     Attributes:
-        cache_dir: The folder of prepared models. Unless given: what JACKFIELD_MODEL_CACHE names, else
-            `jackfield/models` in the user's cache folder.
-        models: What `models` declares; names of the catalogue are checked when the configuration is loaded.
-        hub_endpoint: Where models with a `hub` are fetched from; HF_ENDPOINT, or Hugging Face's own, unless given.
-        hub_token: A token for it; what is public needs none.
-        offline: Never fetch a model; one that is not in the cache is an error.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`. `auto` takes CUDA where it works, and warns where it should and
-            does not.
-        precision: Which graph of a folder that has several (`model.onnx`, `model_fp16.onnx`, `model_q4.onnx`); `auto`
-            takes `model.onnx`.
-        memory_limit: The most that one model may take, weights and conversation memory together: "6 GiB", or bytes.
-        threads: Threads of one model; all cores that the process may use unless given.
-        spinning: Idle threads spin: some percent faster, at the price of a core that is never idle.
-        max_context: Tokens of prompt and answer together, at most; the model's own limit counts too.
-        max_output: Tokens of an answer where a request does not say; a quarter of `max_context` unless given.
-        slots: Answers that one model makes at the same time.
-        max_queue: Requests that may wait for one model; more are refused as overloaded.
-        queue_timeout: Seconds that a request may wait for its turn; the call's own limits hold as well.
-        keep_alive: Seconds after its last use that a model stays in memory; until the connection closes unless given.
-        sampling: Defaults of sampling, in the place of the model's own.
+        cache_dir: The model cache. Default: JACKFIELD_MODEL_CACHE, else `jackfield/models` in the user's cache folder.
+        models: The entries of `models`; catalogue names are checked when the configuration is loaded.
+        hub_endpoint: URL of the hub for models with `hub`. Default: HF_ENDPOINT, else Hugging Face.
+        hub_token: Access token for the hub; public models need none.
+        offline: Never fetch a model; a model that is not in the cache is an error.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`. `auto` uses CUDA if it works, and warns if a GPU build cannot use it.
+        precision: Which graph to use if a folder has several (`model.onnx`, `model_fp16.onnx`, `model_q4.onnx`); `auto`
+            prefers `model.onnx`.
+        memory_limit: Maximum memory of one model, weights and KV cache together: "6 GiB", or bytes.
+        threads: Threads of one model. Default: all cores that the process may use.
+        spinning: Let idle threads spin: a few percent faster, at the price of a core that is never idle.
+        max_context: Maximum number of tokens of prompt and reply together; the model's own limit applies, too.
+        max_output: Maximum number of tokens of a reply if the request has no `max_tokens`. Default: a quarter of
+            `max_context`.
+        slots: Replies that one model generates at the same time.
+        max_queue: Requests that may wait for one model; further requests are refused as overloaded.
+        queue_timeout: Seconds that a request may wait in the queue; the call's own timeouts apply, too.
+        keep_alive: Seconds after its last use that a model stays in memory. Default: until the connection closes.
+        sampling: Defaults of sampling options, instead of the model's own.
     """
 
     cache_dir: Path | None = None
@@ -164,16 +163,17 @@ class OnnxSettings:
 
 @attrs.frozen(kw_only=True)
 class OnnxModelKeys:
-    """Keys of an entry in `models`, beside the common ones.
+    """Keys of an entry in `models`, in addition to the common ones.
 
     Attributes:
-        folder: A prepared model that is not in the catalogue, as an absolute path. Declare its `kind` as well.
-        hub: The id of a model on the hub, `owner/name`. Declare its `kind` as well.
-        revision: A branch, tag or commit of it; only a commit stays what it is.
-        chat_template: A file with a chat template, in the place of the model's own, as an absolute path.
-        tool_format: How the model writes calls of tools, where its template does not tell: `hermes`, `qwen-xml`,
-            `mistral`, `mistral-args`, `llama3`, `granite` or `phi4`.
-        dimension_choices: Lengths to which its vectors may be cut by its authors' word, where its files do not say it.
+        folder: Absolute path of a prepared model that is not in the catalogue. Declare its `kind` as well.
+        hub: Id of a model on the hub, `owner/name`. Declare its `kind` as well.
+        revision: Branch, tag or commit of it; only a commit never changes.
+        chat_template: Absolute path of a chat template to use instead of the model's own.
+        tool_format: How the model writes tool calls, if its template does not show it: `hermes`, `qwen-xml`, `mistral`,
+            `mistral-args`, `llama3`, `granite` or `phi4`.
+        dimension_choices: Lengths to which its vectors may be truncated, if its authors document them and its files do
+            not list them.
     """
 
     folder: str | None = attrs.field(default=None, validator=_check_absolute)

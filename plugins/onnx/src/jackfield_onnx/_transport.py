@@ -1,4 +1,4 @@
-"""Carry wires to the engine in this process."""
+"""Serve wires with models in this process."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _LISTED = Head(None, Headers({"content-type": "application/json"}))
 
 
 class OnnxTransport:
-    """Answers wires with local models, which are loaded on first use.
+    """Serves wires with local models, which are loaded on first use.
 
     Args:
-        settings: The connection's.
+        settings: The connection's settings.
     """
 
     def __init__(self, settings: OnnxSettings) -> None:
@@ -42,20 +42,24 @@ class OnnxTransport:
         self._models: LoadedModels | None = None
 
     async def open(self) -> None:
-        """Import the engine and ONNX Runtime, its telemetry off, and check that it can be used; loads no model."""
+        """Import the engine and ONNX Runtime with telemetry off, and check that it can be used; no model is loaded.
+
+        Raises:
+            ConfigurationError: ONNX Runtime is missing, or two distributions conflict.
+        """
         try:
             self._models = await asyncio.to_thread(_import_engine, self._settings)
         except LocalModelError as error:
             raise to_jackfield(error) from error
 
     async def prepare(self, wire: Wire) -> None:
-        """Have the wire's model in memory: fetched, converted and loaded if this is its first use."""
+        """Load the wire's model; on first use, fetch and convert it."""
         if wire.path != "models":
             await self._get_model(wire)
 
     @asynccontextmanager
     async def exchange(self, wire: Wire) -> AsyncIterator[Exchange]:
-        """Answer a wire. Leaving the context stops the model within one step."""
+        """Serve a wire. Leaving the context stops the model within one step."""
         models, body = self._opened, wire.body
         if wire.path == "models":
             stored = await asyncio.to_thread(models.store.list)
@@ -82,7 +86,7 @@ class OnnxTransport:
         return await models.engine(where, body.get("chat_template"))
 
     async def aclose(self) -> None:
-        """Stop every answer, join the threads and release the models; may be called twice."""
+        """Stop all generations, join the threads and release the models. Idempotent."""
         models, self._models = self._models, None
         if models is not None:
             await models.aclose()
@@ -95,7 +99,7 @@ class OnnxTransport:
 
 
 def _import_engine(settings: OnnxSettings) -> LoadedModels:
-    # numpy, tokenizers and ONNX Runtime take a quarter of a second to import: on a thread, and when first needed.
+    # numpy, tokenizers and ONNX Runtime take a quarter of a second to import, so that happens on a thread, when needed.
     from ._engine.engine import EngineSettings
     from ._engine.loaded_models import LoadedModels
     from ._files.hub import Hub
@@ -172,10 +176,10 @@ _WHOLE: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Awaitable[Frame]]]
 
 
 def _select_arguments(body: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    """Give what a model shall be asked.
+    """Return the named arguments of a body.
 
     Raises:
-        RequestError: The body holds something else.
+        RequestError: The body has an unknown parameter.
     """
     unknown = body.keys() - names - {"model", "folder", "hub", "revision"}
     if unknown:
@@ -184,11 +188,11 @@ def _select_arguments(body: Mapping[str, Any], names: set[str]) -> dict[str, Any
 
 
 def _make_first_frames(form: ToolFormat | None, body: Mapping[str, Any]) -> Sequence[Frame]:
-    """Tell the decoder how the answer's calls are written, if tools are offered."""
+    """Return a frame that names the format of tool calls, or nothing if the request has no tools."""
     if form is None:
         return ()
     name = next(name for name, one in FORMATS.items() if one is form)
-    # Nine letters and digits with the number of the call: what Mistral's templates demand of an id, and others take.
+    # With the call's two digits, nine letters and digits: Mistral's templates require that of an id, others accept it.
     seed = secrets.token_hex(4)[:7]
     announced: dict[str, Any] = {
         "format": name,

@@ -227,7 +227,7 @@ def test_a_model_of_several_graphs_is_refused(tiny, folders, tmp_path):
 @pytest.mark.parametrize(
     ("files", "word"),
     [
-        ({}, "no model folder"),
+        ({}, "not a model folder"),
         ({"config.json": "{"}, "cannot be read"),
         ({"config.json": '{"num_attention_heads": 2}', "model.onnx": "x"}, "cannot be read"),
         ({"config.json": '{"num_attention_heads": 2, "hidden_size": 4}'}, "no model.onnx"),

@@ -139,7 +139,7 @@ def test_redirects_to_other_protocols_are_not_followed(hub):
 
 @pytest.mark.parametrize("endpoint", ["ftp://hub", "hub", "file:///etc"])
 def test_an_address_must_be_one(endpoint):
-    with pytest.raises(RequestError, match="no address"):
+    with pytest.raises(RequestError, match="not a valid URL"):
         Hub(endpoint)
 
 

@@ -158,7 +158,7 @@ async def test_an_answer_is_a_call_or_json_where_both_are_asked_for(mesh):
 
 
 async def test_tools_are_refused_by_a_template_that_knows_none(mesh):
-    with pytest.raises(InvalidRequestError, match="knows no tools"):
+    with pytest.raises(InvalidRequestError, match="does not support tools"):
         await mesh.chat("local:tiny", "hi", tools=[WEATHER])
 
 

@@ -1,1 +1,1 @@
-"""Loaded models: decoders, schedulers, queues, memory. Knows nothing of Jackfield's requests."""
+"""Loaded models: decoders, schedulers, queues, memory. Independent of Jackfield's requests and settings."""

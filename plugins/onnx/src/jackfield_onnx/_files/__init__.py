@@ -1,1 +1,1 @@
-"""Files of models: the cache, hubs, archives, conversion, and what a model's folder says. Runs no model."""
+"""Model files: the cache, hubs, archives, conversion, and the configuration in a model's folder. Runs no model."""

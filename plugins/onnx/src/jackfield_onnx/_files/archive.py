@@ -1,6 +1,7 @@
-"""Models as archives, for sites without a network: what was exported is what is imported, or it is refused.
+"""Write and read models as archives, for machines without a network.
 
-An archive is a tar file: first `jackfield-model.json`, which names every file with its size and digest, then the files.
+An archive is a tar file: first `jackfield-model.json`, the manifest with the size and digest of every file, then the
+files. An archive that does not match its manifest is refused.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ def write_archive(folder: Path, manifest: Manifest, target: Path, progress: Byte
         folder: The folder.
         manifest: `name`, `sources` and `files` (path to size and sha256).
         target: The file to write.
-        told: Told of bytes written, and of all.
+        progress: Called with the bytes written and the total.
 
     Returns:
-        The archive's sha256, for whoever carries it.
+        The archive's sha256, to compare after copying it.
     """
     total = sum(int(fact["size"]) for fact in manifest["files"].values())
     done = 0
@@ -58,14 +59,14 @@ def write_archive(folder: Path, manifest: Manifest, target: Path, progress: Byte
 
 
 def read_manifest(tar: tarfile.TarFile, source: str) -> Manifest:
-    """Read what an archive says it holds.
+    """Read and validate an archive's manifest.
 
     Raises:
-        DamagedModelError: It is no archive of ours, or names what may not lie in a model's folder.
+        DamagedModelError: It is not a model archive, or lists a file that may not be in a model's folder.
     """
     first = tar.next()
     if first is None or first.name != MANIFEST or not first.isreg() or first.size > _LARGEST_MANIFEST:
-        raise _damaged_error("this is no archive of a model", source)
+        raise _damaged_error("this is not a model archive", source)
     try:
         file = tar.extractfile(first)
         manifest: Manifest = json.loads(file.read() if file is not None else b"")
@@ -75,31 +76,31 @@ def read_manifest(tar: tarfile.TarFile, source: str) -> Manifest:
         }
         list(manifest["sources"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged_error(f"its list of files cannot be read: {error!r}", source) from error
+        raise _damaged_error(f"its manifest cannot be read: {error!r}", source) from error
     if not known or not facts:
-        raise _damaged_error("its format is another, or it is empty", source)
+        raise _damaged_error("its format is not supported, or it is empty", source)
     for path in facts:
         if not is_safe_path(path):
-            raise _damaged_error(f"it holds {path!r}, which has no place in a model's folder", source)
+            raise _damaged_error(f"it contains {path!r}, which is not allowed in a model's folder", source)
     return manifest
 
 
 def read_archive(
     tar: tarfile.TarFile, manifest: Manifest, folder: Path, source: str, progress: ByteProgress
 ) -> None:
-    """Take the files out of an archive, each as it was announced and nothing else.
+    """Extract the files of an archive that its manifest lists.
 
     Raises:
-        DamagedModelError: A file is missing, or there is one that was not announced.
-        DigestMismatchError: A file is not what was announced.
+        DamagedModelError: A file is missing, or is not in the manifest.
+        DigestMismatchError: A file's size or digest differs from the manifest.
     """
     left = dict(manifest["files"])
     total, done = sum(int(fact["size"]) for fact in left.values()), 0
     while (entry := tar.next()) is not None:
         path = entry.name.removeprefix("model/")
-        # Only by name and as bytes: links, devices, owners and modes of an archive mean nothing here.
+        # Only names and contents are used: links, devices, owners and modes of an archive are ignored.
         if not entry.isreg() or not entry.name.startswith("model/") or path not in left:
-            raise _damaged_error(f"it holds {entry.name!r}, which was not announced", source)
+            raise _damaged_error(f"it contains {entry.name!r}, which is not in its manifest", source)
         fact = left.pop(path)
         if entry.size != int(fact["size"]):
             raise _mismatch_error(path, source)
@@ -111,7 +112,7 @@ def read_archive(
         done += entry.size
         progress(done, total)
     if left:
-        raise _damaged_error(f"{min(left)} is missing in it", source)
+        raise _damaged_error(f"it does not contain {min(left)}", source)
 
 
 def _copy_and_hash(file: IO[bytes], target: Path) -> str:
@@ -131,10 +132,12 @@ def _make_entry(name: str, size: int) -> tarfile.TarInfo:
 
 
 def _damaged_error(what: str, source: str) -> DamagedModelError:
-    return DamagedModelError(what, source, "Nothing of it was used. Export the model again.")
+    return DamagedModelError(what, source, "Nothing was imported. Export the model again.")
 
 
 def _mismatch_error(path: str, source: str) -> DigestMismatchError:
     return DigestMismatchError(
-        f"{path} is not what the archive announces", source, "Nothing of it was used. Copy the archive again."
+        f"{path} does not match the archive's manifest",
+        source,
+        "Nothing was imported. Copy the archive again.",
     )

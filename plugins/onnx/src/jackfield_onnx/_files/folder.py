@@ -1,4 +1,4 @@
-"""What a prepared model folder says about itself: its `model.json`, read into values and checked."""
+"""Read and write the description (`model.json`) and the tokenizer of a prepared model folder."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def _to_tuple(values: Iterable[int]) -> tuple[int, ...]:
 
 @attrs.frozen(kw_only=True)
 class DecoderDescription:
-    """Describe a decoder folder: a graph with shared KV buffers and what its engine must know.
+    """The description of a decoder folder: a graph with shared KV buffers.
 
     Args:
-        name: The model, as people know it.
-        layers: Transformer blocks, each with one pair of KV buffers.
+        name: The model's display name.
+        layers: Number of transformer blocks, each with one pair of KV buffers.
         kv_heads: Key-value heads of each block.
-        head_dim: Numbers in one head.
-        vocabulary: Rows of the logits.
-        context_length: Tokens the model was trained to see at once.
-        end_token_ids: Tokens that end an answer.
-        begin_token: Text of the token that begins a text, for templates; empty when there is none.
-        end_token: Text of the token that ends one.
-        temperature: Used when a request does not say; likewise what follows up to `repetition_penalty`.
-        precision: Of the graph's weights.
-        licence: As the model's author states it.
+        head_dim: Dimensions of a head.
+        vocabulary: Number of logits.
+        context_length: Context length that the model was trained with, in tokens.
+        end_token_ids: Tokens that end a reply.
+        begin_token: Text of the begin-of-sequence token, for templates; empty if there is none.
+        end_token: Text of the end-of-sequence token.
+        temperature: Default if a request has none; so are the following, up to `repetition_penalty`.
+        precision: Precision of the graph's weights.
+        licence: The licence stated by the model's author.
     """
 
     kind: Literal["decoder"] = "decoder"
@@ -82,13 +82,13 @@ class DecoderDescription:
 
 @attrs.frozen(kw_only=True)
 class EncoderDescription:
-    """Describe an encoder folder: a graph that turns word pieces into one vector a text.
+    """The description of an encoder folder: a graph that turns a text into a vector.
 
     Args:
-        name: The model, as people know it.
-        dimensions: Numbers in a vector.
-        max_tokens: Word pieces the model reads, markers included.
-        licence: As the model's author states it.
+        name: The model's display name.
+        dimensions: Length of a vector.
+        max_tokens: Maximum number of tokens of a text, special tokens included.
+        licence: The licence stated by the model's author.
     """
 
     kind: Literal["encoder"] = "encoder"
@@ -111,7 +111,7 @@ def read_decoder(folder: Path) -> DecoderDescription:
     """Read the description of a decoder folder.
 
     Raises:
-        DamagedModelError: When it is missing, malformed or of another kind.
+        DamagedModelError: It is missing, malformed or of another kind.
     """
     return _read_description(folder, DecoderDescription, "decoder")
 
@@ -120,7 +120,7 @@ def read_encoder(folder: Path) -> EncoderDescription:
     """Read the description of an encoder folder.
 
     Raises:
-        DamagedModelError: When it is missing, malformed or of another kind.
+        DamagedModelError: It is missing, malformed or of another kind.
     """
     return _read_description(folder, EncoderDescription, "encoder")
 
@@ -129,9 +129,9 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     """Read a folder's tokenizer.
 
     Raises:
-        DamagedModelError: When it is missing or malformed.
+        DamagedModelError: It is missing or malformed.
     """
-    from tokenizers import Tokenizer  # late: the catalogue needs this module without it
+    from tokenizers import Tokenizer  # imported here, because the catalogue needs this module without it
 
     path = folder / TOKENIZER_FILE
     try:
@@ -141,11 +141,11 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def disable_cache(tokenizer: Tokenizer) -> Tokenizer:
-    """Let a tokenizer keep no words that it has read.
+    """Disable a tokenizer's word cache and return the tokenizer.
 
-    It would keep ten thousand in every thread that reads with it, about 5 MB, and they stay with the thread when the
-    tokenizer is gone (seen with tokenizers 0.23.3): a model that is unloaded when idle would leave them behind each
-    time. Reading 4,000 tokens takes 10 ms longer without.
+    The cache holds up to ten thousand words, about 5 MB, per thread that uses the tokenizer, and outlives the tokenizer
+    (observed with tokenizers 0.23.3): a model that is unloaded when idle would leak it each time. Without the cache,
+    tokenising 4,000 tokens takes 10 ms longer.
     """
     resize = getattr(tokenizer.model, "_resize_cache", None)
     if resize is not None:
@@ -158,7 +158,7 @@ def _read_description(folder: Path, shape: type[_Description], kind: str) -> _De
         body: Any = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
         if body.get("kind") != kind:
             raise DamagedModelError(
-                f"this is not a {kind}: its kind is {body.get('kind')!r}", str(folder), _REMEDY
+                f"this is not a folder of a {kind}: its kind is {body.get('kind')!r}", str(folder), _REMEDY
             )
         return shape(**body)
     except (OSError, ValueError, TypeError, AttributeError) as error:

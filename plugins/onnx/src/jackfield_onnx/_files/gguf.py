@@ -1,6 +1,6 @@
-"""Read GGUF files: metadata and tensors, with numpy alone.
+"""Read GGUF files: metadata and tensors, with numpy only.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3 differ only in byte order).
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3 differ only in byte order).
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ __all__ = ["Floats", "GgufFile", "TensorInfo"]
 Floats = npt.NDArray[np.float32]
 _Blocks = npt.NDArray[np.uint8]
 
-# Metadata value types by their number: struct's letter for each scalar.
+# Format characters of struct by the number of a scalar metadata type.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _DEFAULT_ALIGNMENT = 32
 
-# Tensor types by their number: (elements in a block, bytes of a block).
+# Elements and bytes of a block by the number of a tensor type.
 _F32, _F16, _Q4_0, _Q4_1, _Q8_0, _BF16 = 0, 1, 2, 3, 8, 30
 _BLOCKS = {_F32: (1, 4), _F16: (1, 2), _Q4_0: (32, 18), _Q4_1: (32, 20), _Q8_0: (32, 34), _BF16: (1, 2)}
 
 
 @attrs.frozen
 class TensorInfo:
-    """Where a tensor lies: its shape (rows first), its type's number, its offset in the data section."""
+    """A tensor's shape (rows first), the number of its type, and its offset in the data section."""
 
     shape: tuple[int, ...]
     kind: int
@@ -49,7 +49,7 @@ class GgufFile:
         path: The file.
 
     Raises:
-        DamagedModelError: When the file is no GGUF file or ends too early.
+        DamagedModelError: It is not a GGUF file, or is truncated.
     """
 
     metadata: Mapping[str, Any]
@@ -81,22 +81,22 @@ class GgufFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file. Arrays read from it are copies and stay valid."""
+        """Close the file. Arrays read from it are copies and stay valid."""
         self._bytes.close()
 
     def read_tensor(self, name: str) -> Floats:
-        """Read a tensor as float32, dequantised if need be.
+        """Read a tensor as float32, dequantised if necessary.
 
         Raises:
-            DamagedModelError: When the file has no such tensor, or not all of it.
-            UnsupportedModelError: When it is stored in a type that is not read here.
+            DamagedModelError: The file has no such tensor, or is truncated.
+            UnsupportedModelError: The tensor's type is not supported.
         """
         info = self.tensors.get(name)
         if info is None:
             raise self._damaged_error(f"it has no tensor {name!r}")
         if info.kind not in _BLOCKS:
             raise UnsupportedModelError(
-                f"tensor {name!r} has GGUF type {info.kind}, which is not read here",
+                f"tensor {name!r} has GGUF type {info.kind}, which is not supported",
                 str(self._path),
                 "Use a file in F32, F16, BF16, Q4_0, Q4_1 or Q8_0.",
             )
@@ -104,8 +104,8 @@ class GgufFile:
         count = int(np.prod(info.shape)) // elements
         start = self._data + info.offset
         if start + count * size > len(self._bytes):
-            raise self._damaged_error(f"tensor {name!r} goes past the end of the file")
-        # Bytes first: a view would keep the map from being closed.
+            raise self._damaged_error(f"tensor {name!r} extends past the end of the file")
+        # Copied as bytes first: a view would prevent the map from being closed.
         blocks = np.frombuffer(self._bytes[start : start + count * size], np.uint8).reshape(count, size)
         return _dequantise(blocks, info.kind).reshape(info.shape)
 
@@ -116,7 +116,7 @@ class GgufFile:
         version = self._read_scalar("I")
         if version not in {2, 3}:
             raise UnsupportedModelError(
-                f"GGUF version {version} is not read here", str(self._path), "Use a file of version 2 or 3."
+                f"GGUF version {version} is not supported", str(self._path), "Use a file of version 2 or 3."
             )
         tensor_count, entry_count = self._read_scalar("Q"), self._read_scalar("Q")
         self.metadata = {
@@ -130,7 +130,7 @@ class GgufFile:
         name = self._read_string()
         dimensions = [self._read_scalar("Q") for _ in range(self._read_scalar("I"))]
         kind, offset = self._read_scalar("I"), self._read_scalar("Q")
-        # GGUF writes the fastest dimension first; numpy wants it last.
+        # GGUF writes the fastest-varying dimension first, numpy has it last.
         return name, TensorInfo(tuple(reversed(dimensions)), kind, offset)
 
     def _read_value(self, kind: int) -> Any:
@@ -158,9 +158,9 @@ class GgufFile:
         length = self._read_scalar("Q")
         raw = self._bytes[self._at : self._at + length]
         if len(raw) != length:
-            raise self._damaged_error("a string goes past its end")
+            raise self._damaged_error("a string extends past its end")
         self._at += length
-        # Vocabularies hold single bytes of larger characters; they must survive the way in.
+        # Vocabularies contain single bytes of multi-byte characters, which must be preserved.
         return raw.decode("utf-8", "surrogateescape")
 
     def _damaged_error(self, what: str) -> DamagedModelError:
@@ -170,7 +170,7 @@ class GgufFile:
 
 
 def _dequantise(blocks: _Blocks, kind: int) -> Floats:
-    """Turn blocks (one per row) into float32, in the block layouts of ggml-common.h."""
+    """Convert blocks (one per row) to float32, according to the block layouts of ggml-common.h."""
     if kind == _F32:
         return blocks.view("<f4").astype(np.float32)
     if kind == _F16:
@@ -191,5 +191,5 @@ def _read_half(blocks: _Blocks, at: int) -> Floats:
 
 
 def _unpack_nibbles(packed: _Blocks) -> Floats:
-    # ggml keeps the first half of a block in the low nibbles and the second half in the high ones.
+    # ggml stores the first half of a block in the low nibbles and the second half in the high ones.
     return np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float32)

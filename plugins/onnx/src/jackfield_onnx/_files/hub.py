@@ -1,7 +1,7 @@
-"""Models of a hub that speaks Hugging Face's protocol: which files a revision has, and how they are fetched.
+"""Fetch models from a hub with Hugging Face's protocol.
 
-Nothing that could run is fetched: only graphs, weights in formats that are data, and texts. The protocol is that of
-the documentation of the Hub's API (`/api/models/...`, `/resolve/...`), read 2026-11-22.
+Only graphs, weights in formats that cannot run code, and text files are fetched. The protocol is that of the Hub API's
+documentation (`/api/models/...`, `/resolve/...`), read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _COMMIT: Final = re.compile(r"[0-9A-Za-z][\w-]*", re.ASCII)
 _CHUNK: Final = 1 << 20
 _SECONDS: Final = 60.0
 _TRIES: Final = 3
-# Graphs, weights that are data alone, and texts. Pickles (.bin, .pt, .pkl) and code have no place here.
+# Graphs, weights in formats that are only data, and text files. Pickles (.bin, .pt, .pkl) and code are excluded.
 _ALLOWED: Final = re.compile(
     r".*\.(onnx|onnx_data(_\d+)?|onnx\.data|gguf|safetensors|json|txt|md|jinja)|LICENSE|NOTICE", re.IGNORECASE
 )
@@ -56,9 +56,9 @@ class HubFile:
 
     Args:
         path: Its path.
-        size: Its bytes, None if the hub does not say.
+        size: Its size in bytes, None if the hub does not state it.
         sha256: Its digest, for large files.
-        git_id: git's digest of it, for small ones.
+        git_id: Its git blob id, for small files.
     """
 
     path: str
@@ -68,7 +68,7 @@ class HubFile:
 
 
 def is_safe_path(path: str) -> bool:
-    """Say whether a file of this path may lie in a model's folder: inside it, and of a format that is data."""
+    """Return whether a path may be used in a model's folder: inside it, and of a format that cannot run code."""
     parts = PurePosixPath(path).parts
     plain = not path.startswith(("/", "\\")) and "\\" not in path and ":" not in path and "\0" not in path
     return (
@@ -80,9 +80,9 @@ def is_safe_path(path: str) -> bool:
 
 
 def choose_files(files: list[HubFile], precision: str = "auto") -> list[HubFile]:
-    """Choose what is needed to run a model: its texts, and one graph of each part of it.
+    """Choose the files needed to run a model: its text files, and one graph for each of its parts.
 
-    A model without any graph is fetched with its safetensors, to be exported.
+    Of a model without graphs, the safetensors or GGUF files are chosen, to be exported.
 
     Raises:
         UnsupportedModelError: It has neither, or no graph of that precision.
@@ -97,7 +97,7 @@ def choose_files(files: list[HubFile], precision: str = "auto") -> list[HubFile]
         if not weights:
             raise UnsupportedModelError(
                 "this model has neither graphs nor weights as safetensors or GGUF", "the hub",
-                "Other formats can run code when they are read, and are never fetched.",
+                "Other formats can run code when they are loaded, and are never fetched.",
             )  # fmt: skip
         return [*texts, *weights]
     kept = _choose_graphs(graphs, precision)
@@ -107,7 +107,7 @@ def choose_files(files: list[HubFile], precision: str = "auto") -> list[HubFile]
 
 
 def _choose_graphs(graphs: list[HubFile], precision: str) -> list[HubFile]:
-    """Choose one graph for each part of a model: the plain one, or that of a precision."""
+    """Choose one graph for each part of a model: that of a precision, or with `auto` the full-precision one."""
     parts: dict[str, dict[str, HubFile]] = {}
     for file in graphs:
         found = _GRAPHS.fullmatch(file.path)
@@ -117,7 +117,7 @@ def _choose_graphs(graphs: list[HubFile], precision: str) -> list[HubFile]:
         ]
         name, end = known[0] if known else ("fp32", "")
         parts.setdefault(stem.removesuffix(end), {}).setdefault(name, file)
-    # What is merged is both of the others.
+    # A merged decoder contains the other two.
     if "decoder_model_merged" in parts:
         for extra in ("decoder_model", "decoder_with_past_model"):
             parts.pop(extra, None)
@@ -134,18 +134,18 @@ def _choose_graphs(graphs: list[HubFile], precision: str) -> list[HubFile]:
 
 
 class Hub:
-    """A hub.
+    """A client of a hub.
 
     Args:
-        endpoint: Its address; HF_ENDPOINT, or what the hub's own client knows, unless given.
-        token: Sent to this address alone; None for none.
+        endpoint: Its URL. Default: HF_ENDPOINT, else the one in the package huggingface-hub.
+        token: Access token, sent to this host only; None for none.
     """
 
     def __init__(self, endpoint: str | None = None, token: str | None = None) -> None:
         self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or _find_default_endpoint()).rstrip("/")
         parts = urlsplit(self.endpoint)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
-            raise RequestError("this is no address of a hub", self.endpoint, "Write https://...")
+            raise RequestError("this is not a valid URL of a hub", self.endpoint, "Write https://...")
         loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
         if token and parts.scheme == "http" and not loopback:
             raise RequestError("a token is never sent over plain http", self.endpoint, "Use https.")
@@ -153,10 +153,10 @@ class Hub:
         self._opener = urllib.request.build_opener(_NoDowngrade())
 
     def list_files(self, model: HubModel) -> tuple[str, list[HubFile]]:
-        """Say which commit a revision is, and which files it has.
+        """Return the commit of a revision and the list of its files.
 
         Raises:
-            DownloadError: The hub cannot be asked, or has no such model.
+            DownloadError: The hub cannot be reached, or has no such model.
         """
         path = f"/api/models/{model.id}/revision/{quote(model.revision, safe='')}?blobs=true"
         body = b"".join(self._read_chunks(path, model.name))
@@ -167,23 +167,23 @@ class Hub:
                 raise ValueError(f"{commit!r} is not a commit")
             return commit, files
         except (ValueError, KeyError, TypeError) as error:
-            raise DownloadError(f"the hub's answer cannot be read: {error!r}", self.endpoint) from error
+            raise DownloadError(f"the hub's response cannot be read: {error!r}", self.endpoint) from error
 
     def fetch(
         self, model: HubModel, commit: str, file: HubFile, target: Path, progress: Callable[[int], None]
     ) -> None:
-        """Fetch a file and check it.
+        """Fetch a file and verify its size and digest.
 
         Args:
-            model: Whose.
-            commit: Its state.
-            file: Which.
+            model: The model.
+            commit: The commit.
+            file: The file.
             target: Where to write it.
-            told: Told of the bytes of each piece; may raise to give up.
+            progress: Called with the size of each chunk; may raise to abort.
 
         Raises:
-            DownloadError: It cannot be had.
-            DigestMismatchError: It is not what the hub announced.
+            DownloadError: It cannot be fetched.
+            DigestMismatchError: Its size or digest is not the one that the hub listed.
         """
         path = f"/{model.id}/resolve/{commit}/{quote(file.path)}"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -203,8 +203,8 @@ class Hub:
         small = file.sha256 is None and file.git_id is not None and file.size is not None
         if wrong or (small and git.hexdigest() != file.git_id):
             raise DigestMismatchError(
-                "the file is not the one that the hub announced", f"{model.name}: {file.path}",
-                "It was not used. Try again; if it persists, ask who runs the hub or a proxy on the way.",
+                "the file does not match the hub's listing", f"{model.name}: {file.path}",
+                "It was not used. Try again; if this persists, ask the operator of the hub or of a proxy in between.",
             )  # fmt: skip
 
     def _read_chunks(self, path: str, which: str) -> Iterator[bytes]:
@@ -214,13 +214,13 @@ class Hub:
                 while chunk := answer.read(_CHUNK):
                     yield chunk
             except (OSError, http.client.HTTPException) as error:
-                raise DownloadError(f"the download broke off: {error}", which, "Try again.") from error
+                raise DownloadError(f"the download was interrupted: {error}", which, "Try again.") from error
 
     def _open(self, path: str, which: str) -> Any:
-        address = self.endpoint + path  # its scheme was looked at above
+        address = self.endpoint + path  # its scheme was checked in __init__
         request = urllib.request.Request(address, headers={"User-Agent": "jackfield-onnx"})  # noqa: S310
         if self._token:
-            # Not redirected: the files lie on other hosts, whose addresses are signed.
+            # Not sent to redirect targets: files are on other hosts, with signed URLs.
             request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         for attempt in range(1, _TRIES + 1):
             try:
@@ -233,14 +233,14 @@ class Hub:
                 if attempt == _TRIES:
                     raise DownloadError(
                         f"the hub cannot be reached: {error}", self.endpoint,
-                        "Check network and proxy, set hub_endpoint (or HF_ENDPOINT) to a mirror, or bring the model "
+                        "Check network and proxy, set hub_endpoint (or HF_ENDPOINT) to a mirror, or import the model "
                         "with `jackfield onnx import`.",
                     ) from error  # fmt: skip
         raise DownloadError("the hub cannot be reached", self.endpoint)
 
 
 def _find_default_endpoint() -> str:
-    """Ask the hub's own client, which the package tokenizers brings."""
+    """Return the endpoint of huggingface-hub, a dependency of tokenizers."""
     try:
         from huggingface_hub.constants import ENDPOINT
     except ImportError as error:
@@ -255,7 +255,7 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         allowed = ("https:",) if req.full_url.startswith("https:") else ("http:", "https:")
         if not newurl.startswith(allowed):
-            raise urllib.error.URLError(f"it leads to {urlsplit(newurl).scheme}, which is not followed")
+            raise urllib.error.URLError(f"a redirect to {urlsplit(newurl).scheme} is not followed")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -271,7 +271,7 @@ def _refusal_error(code: int, which: str, endpoint: str) -> DownloadError:
         remedy = "Check owner, name and revision."
     else:
         remedy = "Try again later."
-    return DownloadError(f"the hub at {endpoint} answered {code}", which, remedy)
+    return DownloadError(f"the hub at {endpoint} responded with {code}", which, remedy)
 
 
 def fetch_model(
@@ -287,6 +287,11 @@ def fetch_model(
 
     Returns:
         The commit.
+
+    Raises:
+        DamagedModelError: It has no config.json.
+        PreparationError: It could not be fetched, or was cancelled.
+        UnsupportedModelError: It has no usable graph or weights.
     """
     commit, files = hub.list_files(model)
     wanted = choose_files(files, precision)

@@ -1,4 +1,4 @@
-"""Names of models on a hub."""
+"""Parse names of models on a hub."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _REVISION: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,199}")
 
 @attrs.frozen
 class HubModel:
-    """A model of a hub.
+    """A model on a hub.
 
     Args:
         id: `owner/name`.
-        revision: A branch, a tag or a commit; a commit is the only one that never changes.
+        revision: A branch, tag or commit; only a commit never changes.
     """
 
     id: str
@@ -29,25 +29,25 @@ class HubModel:
 
     @property
     def name(self) -> str:
-        """What it is called among the models of the cache."""
+        """Its name in the cache."""
         return f"hub:{self.id}@{self.revision}"
 
     @property
     def folder(self) -> str:
-        """The name of its folder."""
+        """The name of its folder in the cache."""
         return "--".join(["hub", *self.id.split("/"), *self.revision.split("/")])
 
 
 def parse_hub_name(name: str) -> HubModel:
-    """Read `hub:owner/name@revision`.
+    """Parse `hub:owner/name@revision`.
 
     Raises:
-        RequestError: It is no such name.
+        RequestError: It is not such a name.
     """
     identity, _, revision = name.removeprefix("hub:").partition("@")
     revision = revision or "main"
     if _ID.fullmatch(identity) is None or ".." in identity:
-        raise RequestError("this is no id of a model", identity, "Write owner/name.")
+        raise RequestError("this is not a valid model id", identity, "Write owner/name.")
     if _REVISION.fullmatch(revision) is None or ".." in revision:
-        raise RequestError("this is no revision", revision, "Write a branch, a tag or a commit.")
+        raise RequestError("this is not a valid revision", revision, "Write a branch, tag or commit.")
     return HubModel(identity, revision)

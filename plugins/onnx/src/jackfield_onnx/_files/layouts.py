@@ -1,8 +1,8 @@
-"""Which kind of model folder this is, and what its files say about the decoder in it.
+"""Read a decoder's folder, in the layout of whichever tool made it.
 
-Three makers of folders are understood: our own converter (`model.json`), onnxruntime-genai's builder
-(`genai_config.json`), and optimum or transformers.js (`config.json` beside `model.onnx` or `onnx/model.onnx`). What the
-maker says of names and sizes is compared with the graph itself when it is opened.
+Three layouts are supported: our own converter's (`model.json`), that of onnxruntime-genai's builder
+(`genai_config.json`), and that of optimum and transformers.js (`config.json` with `model.onnx` or `onnx/model.onnx`).
+Names and sizes from these files are compared with the graph when it is opened.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Attention = Literal["shared", "concat"]
 GENAI_FILE = "genai_config.json"
 CONFIG_FILE = "config.json"
 
-# The names that optimum and transformers.js give to graphs of other precisions.
+# Suffixes that optimum and transformers.js use for graphs of other precisions.
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "fp32": ("", "_fp32"),
     "fp16": ("_fp16",),
@@ -39,17 +39,17 @@ _FUSED = b"GroupQueryAttention"
 
 @attrs.frozen(kw_only=True)
 class DecoderFolder:
-    """A decoder as found in a folder.
+    """A decoder in a folder.
 
     Args:
-        description: The model.
-        graph: Its graph.
-        attention: `shared` where the graph appends to a buffer of ours, `concat` where it gives back past and new
-            keys and values as one.
-        names: Templates of the graph's names of keys and values: past key, past value, present key, present value.
-        logits: The graph's name of the logits.
-        template: The chat template, if there is one.
-        cpu_only: The graph was written for the CPU.
+        description: The model's description.
+        graph: Path of its graph.
+        attention: `shared` if the graph appends to the caller's KV buffer, `concat` if it returns past and new keys and
+            values concatenated.
+        names: Name templates of the KV tensors: past key, past value, present key, present value.
+        logits: Name of the logits.
+        template: The chat template, None if there is none.
+        cpu_only: Whether the graph runs on the CPU only.
     """
 
     description: DecoderDescription
@@ -67,15 +67,15 @@ class DecoderFolder:
 
 
 def read_decoder_folder(folder: Path, precision: str = "auto") -> DecoderFolder:
-    """Find out what is in a folder.
+    """Read a decoder's folder.
 
     Args:
         folder: The folder.
-        precision: Which of its graphs is wanted.
+        precision: Which of its graphs to use.
 
     Raises:
-        DamagedModelError: When something is missing or malformed.
-        UnsupportedModelError: When it is a model that is not run here, or has no graph of that precision.
+        DamagedModelError: A file is missing or malformed.
+        UnsupportedModelError: The model is not supported, or has no graph of that precision.
     """
     if (folder / DESCRIPTION_FILE).exists():
         return _read_own(folder, precision)
@@ -88,7 +88,7 @@ def read_decoder_folder(folder: Path, precision: str = "auto") -> DecoderFolder:
         raise _damaged_error(folder, f"its configuration cannot be read: {error!r}") from error
     raise _damaged_error(
         folder,
-        f"this is no model folder: it has none of {DESCRIPTION_FILE}, {GENAI_FILE}, {CONFIG_FILE}",
+        f"this is not a model folder: it has none of {DESCRIPTION_FILE}, {GENAI_FILE}, {CONFIG_FILE}",
     )
 
 
@@ -111,7 +111,7 @@ def _read_genai(folder: Path, precision: str) -> DecoderFolder:
     model, search = body["model"], body.get("search", {})
     decoder = model["decoder"]
     if "pipeline" in decoder or any(part in model for part in ("vision", "speech", "encoder")):
-        raise UnsupportedModelError("a model of several graphs is not run here", str(folder))
+        raise UnsupportedModelError("models of several graphs are not supported", str(folder))
     if precision != "auto":
         raise _precision_error(folder, precision, ["auto"])
     inputs, outputs = decoder["inputs"], decoder["outputs"]
@@ -154,7 +154,7 @@ def _read_optimum(folder: Path, precision: str) -> DecoderFolder:
     heads: int = config.get("num_attention_heads") or config["n_head"]
     hidden: int = config.get("hidden_size") or config["n_embd"]
     ends = generation.get("eos_token_id", config.get("eos_token_id"))
-    # Where the file is silent, what transformers does holds: greedy, or else the fifty likeliest tokens.
+    # Defaults of transformers: greedy; if sampling is on, top_k is 50.
     greedy = not generation.get("do_sample", False)
     graph, found = choose_graph(folder, precision)
     return DecoderFolder(
@@ -181,11 +181,14 @@ def _read_optimum(folder: Path, precision: str) -> DecoderFolder:
 
 
 def choose_graph(folder: Path, precision: str) -> tuple[Path, str]:
-    """Choose the graph of a precision among those of a folder, and say of which precision it is.
+    """Choose a folder's graph of a precision.
+
+    Returns:
+        Its path and its precision.
 
     Raises:
-        DamagedModelError: When there is none.
-        UnsupportedModelError: When there is none of that precision.
+        DamagedModelError: The folder has no graph.
+        UnsupportedModelError: It has none of that precision.
     """
     found = {
         name: path
@@ -198,13 +201,13 @@ def choose_graph(folder: Path, precision: str) -> tuple[Path, str]:
         merged = list(folder.rglob("decoder_model*.onnx"))
         if merged:
             raise UnsupportedModelError(
-                "graphs of several files, or merged ones, are not run here",
+                "split or merged decoder graphs are not supported",
                 str(merged[0]),
-                "Export it again with a newer optimum: it writes one model.onnx.",
+                "Export the model again with a newer optimum, which writes one model.onnx.",
             )
-        raise _damaged_error(folder, "there is no model.onnx in it")
+        raise _damaged_error(folder, "it has no model.onnx")
     if precision == "auto":
-        # The plain one; where there is none, the widest.
+        # Full precision; if there is none, the highest.
         return next(iter(found.values())), next(iter(found))
     if precision not in found:
         raise _precision_error(folder, precision, list(found))
@@ -212,7 +215,7 @@ def choose_graph(folder: Path, precision: str) -> tuple[Path, str]:
 
 
 def _detect_attention(graph: Path) -> Attention:
-    """Say how a graph keeps its past: the fused operator appends to a buffer, all others concatenate."""
+    """Detect how a graph handles its KV cache: the fused operator appends to a buffer, others concatenate."""
     try:
         with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return "shared" if content.find(_FUSED) >= 0 else "concat"
@@ -268,5 +271,5 @@ def _precision_error(folder: Path, wanted: str, found: list[str]) -> Unsupported
     return UnsupportedModelError(
         f"it has no graph of precision {wanted}",
         str(folder),
-        f"It has {', '.join(found)}; declare one of them.",
+        f"It has {', '.join(found)}; declare one of these.",
     )

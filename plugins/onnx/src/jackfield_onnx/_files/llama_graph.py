@@ -28,7 +28,7 @@ _TO_END = np.iinfo(np.int64).max
 
 @attrs.frozen(kw_only=True)
 class LlamaShape:
-    """The numbers that fix a llama graph."""
+    """The hyperparameters of a llama graph."""
 
     layers: int
     hidden: int
@@ -46,12 +46,12 @@ def quantise(weight: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
     """Quantise rows to 8 bits in symmetric blocks.
 
     Returns:
-        Numbers [rows, blocks, 32] around 128, and one scale a block [rows, blocks].
+        Numbers [rows, blocks, 32] around 128, and one scale per block [rows, blocks].
     """
     rows, columns = weight.shape
     blocks = weight.reshape(rows, columns // BLOCK_SIZE, BLOCK_SIZE)
     scales = np.abs(blocks).max(axis=-1) / np.float32(127)
-    scales[scales == 0] = 1  # a block of zeros: any scale will do but zero
+    scales[scales == 0] = 1  # a block of zeros: any scale but zero works
     numbers = np.rint(blocks / scales[..., None]) + 128
     return numbers.astype(np.uint8), scales
 
@@ -59,14 +59,14 @@ def quantise(weight: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
 def split_halves(weight: Floats, heads: int) -> Floats:
     """Undo llama.cpp's row order of attn_q and attn_k.
 
-    It interleaves the two halves of each head for its own rotary embedding; the fused operator rotates halves.
+    llama.cpp interleaves the two halves of each head for its rotary embedding; the fused operator rotates halves.
     """
     rows, columns = weight.shape
     return weight.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
 class LlamaGraphBuilder:
-    """The graph under construction. Weights go to the data file as they are made, so memory holds one at a time."""
+    """Builds the graph. Each weight is written to the data file at once, so memory holds one at a time."""
 
     def __init__(self, gguf: GgufFile, shape: LlamaShape, data: BinaryIO, precision: str) -> None:
         self._gguf = gguf
@@ -120,7 +120,7 @@ class LlamaGraphBuilder:
         )
 
     def _add_lengths(self) -> None:
-        """Derive what attention wants to know (each row's last position, the longest length) from the mask."""
+        """Derive the inputs of attention (each row's last position, the longest length) from the mask."""
         one = self._add_constant("one", np.array([1], np.int64))
         self._add_node("ReduceSum", ["attention_mask", one], ["lengths"], keepdims=0)
         self._add_node("Sub", ["lengths", one], ["last_positions"])
@@ -160,7 +160,7 @@ class LlamaGraphBuilder:
         """Add one transformer block.
 
         Returns:
-            The names of the residual stream and of its norm for the next block.
+            The names of the residual stream and of its normalised form for the next block.
         """
         read, source, to = self._gguf.read_tensor, f"blk.{layer}.", f"layer{layer}."
         attended = self._add_attention(layer, normed)
@@ -216,12 +216,12 @@ class LlamaGraphBuilder:
         return to + ".sum", normed
 
     def _add_last_position(self, normed: str) -> str:
-        """Keep the last position only: the logits of the prompt's others are never sampled, and cost a fifth of it."""
+        """Keep only the last position: other logits of a prompt are never sampled, and take a fifth of its time."""
         bounds = [self._add_constant(f"last.{i}", np.array([i], np.int64)) for i in (-1, _TO_END, 1)]
         return self._add_node("Slice", [normed, *bounds], ["last"])
 
     def _add_tied_head(self, last: str, embedding: tuple[npt.NDArray[np.uint8], Floats]) -> None:
-        # A tied head reads the embedding's own numbers, in the shape that this operator wants.
+        # A tied head uses the embedding's numbers, in the shape that this operator requires.
         shape = self._add_constant("head.shape", np.array(embedding[0].shape, np.int64))
         self._add_node("Reshape", ["embedding.numbers", shape], ["head.numbers"])
         self._add_matmul(last, "logits", ["head.numbers", "embedding.scales"], embedding[0].shape)
@@ -246,7 +246,7 @@ class LlamaGraphBuilder:
             K=shape[1] * BLOCK_SIZE,
             bits=8,
             block_size=BLOCK_SIZE,
-            # 4 multiplies in int8. Lower levels dequantise at every step, 6 to 12 times slower.
+            # Level 4 multiplies in int8. Lower levels dequantise at every step, which is 6 to 12 times slower.
             accuracy_level=4,
         )
 
@@ -262,7 +262,7 @@ class LlamaGraphBuilder:
         domain: str = "",
         **attributes: Any,
     ) -> str:
-        """Add a node and return the name of its first output."""
+        """Append a node and return the name of its first output."""
         self._nodes.append(
             helper.make_node(operator, inputs, outputs, name=outputs[0], domain=domain, **attributes)
         )

@@ -1,4 +1,4 @@
-"""A lock between processes, held through a file and given back by the system when its holder dies."""
+"""Lock a file between processes; the operating system releases the lock if its holder dies."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ else:
 
 @contextlib.contextmanager
 def lock_file(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock while the block runs.
+    """Hold an exclusive lock during the block.
 
-    The file stays behind: removing it would let two processes hold locks on two files of one name.
+    The lock file is not removed: otherwise two processes could hold locks on different files of the same name.
 
     Args:
-        path: The lock's file.
-        waiting: Called ten times a second while somebody else holds it; it may raise to give up.
+        path: The lock file.
+        waiting: Called ten times a second while another process holds the lock; it may raise to give up.
     """
     with path.open("ab") as file:
         while not _try_lock(file.fileno()):
             waiting()
             time.sleep(_POLL_SECONDS)
-        yield  # closing the file gives the lock back
+        yield  # closing the file releases the lock

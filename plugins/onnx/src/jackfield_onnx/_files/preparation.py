@@ -1,4 +1,4 @@
-"""Prepare a model: fetch its sources, convert them, and write down what the folder holds."""
+"""Prepare a model: fetch its sources, convert them, and record the files of the folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 MARKER_FILE = "complete.json"
-FOLDER_FORMAT = 1  # of the folders; one of another format is prepared again
+FOLDER_FORMAT = 1  # a folder of another format is prepared again
 
 
 class _FileFact(TypedDict):
@@ -53,7 +53,7 @@ class Marker(TypedDict):
 
 
 class Preparation:
-    """One way from a catalogue entry to a folder."""
+    """Prepares the folder of a catalogue entry."""
 
     def __init__(
         self,
@@ -70,16 +70,20 @@ class Preparation:
         self._precision = precision
 
     def report(self, stage: str, done: int, total: int | None) -> None:
-        """Tell of progress, and end here if that was asked for."""
+        """Report progress.
+
+        Raises:
+            PreparationCancelledError: Cancellation was requested.
+        """
         if self._cancelled():
             raise PreparationCancelledError("the preparation was cancelled", self._entry.id)
         self._progress(stage, done, total)
 
     def run(self, place: Path, made: Path) -> str | None:
-        """Fill the folder `made`, with `place` for everything on the way.
+        """Fill the folder `made`, with `place` as a temporary folder.
 
         Returns:
-            The commit, of what a hub has.
+            The commit, for a model on a hub; else None.
         """
         if self._entry.hub is not None:
             return fetch_model(
@@ -101,7 +105,7 @@ class Preparation:
         return None
 
     def _convert(self, wheel: Path, file: WheelMember, source: Path, made: Path) -> None:
-        # onnx is an extra, and takes half a second to import.
+        # onnx is an extra and takes half a second to import.
         from .convert import convert_gguf
 
         extract_member(wheel, file, source)
@@ -132,7 +136,7 @@ class Preparation:
 
 
 def write_marker(made: Path, entry: CatalogueEntry, commit: str | None) -> None:
-    """Write down what the folder holds; last of all, so that its presence means completeness."""
+    """Record the files of a folder; written last, so that its presence means that the folder is complete."""
     files = {
         path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": compute_digest(path)}
         for path in sorted(made.rglob("*"))
@@ -149,12 +153,12 @@ def list_sources(entry: CatalogueEntry) -> list[str]:
 
 
 def require_converter(entry: CatalogueEntry) -> None:
-    # Asked before the download: a missing extra should not cost 90 MB to find out.
+    # Checked before the download: finding out that an extra is missing should not cost 90 MB.
     if importlib.util.find_spec("onnx") is None:
         raise ConverterMissingError(
             "preparing this model needs the package onnx, once",
             entry.id,
-            'Run pip install "jackfield-onnx[cpu,convert]", or bring a prepared model with `jackfield onnx import`.',
+            'Run pip install "jackfield-onnx[cpu,convert]", or import a prepared model with `jackfield onnx import`.',
         )
 
 

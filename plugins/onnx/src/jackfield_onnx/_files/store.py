@@ -1,4 +1,4 @@
-"""The model cache: complete folders only, prepared once and used offline ever after."""
+"""The model cache: each model is prepared once, in a folder of its own, and then used offline."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ _WORK = ".preparing-"
 
 @attrs.frozen
 class StoredModel:
-    """A model of the catalogue, and whether it is in the cache.
+    """A model and its state in the cache.
 
     Args:
         entry: The model.
-        folder: Where it is, or would be.
+        folder: Its folder, whether it exists or not.
         ready: Whether it can be used without a network.
-        size: Bytes on disk; 0 when it is not ready.
+        size: Bytes on disk; 0 if it is not ready.
     """
 
     entry: CatalogueEntry
@@ -61,12 +61,12 @@ class StoredModel:
 
 
 def find_default_root() -> Path:
-    """Find the cache: JACKFIELD_MODEL_CACHE, else `jackfield/models` under the user's cache home."""
+    """Return the default cache folder: JACKFIELD_MODEL_CACHE, else `jackfield/models` in the user's cache folder."""
     chosen = os.environ.get("JACKFIELD_MODEL_CACHE")
     if chosen is not None and chosen != "":
         return Path(chosen).expanduser()
     home = os.environ.get("XDG_CACHE_HOME")
-    # The XDG specification says that a relative path here is to be ignored.
+    # The XDG base directory specification says that relative paths are ignored.
     base = Path(home) if home is not None and Path(home).is_absolute() else Path.home() / ".cache"
     return base / "jackfield" / "models"
 
@@ -74,14 +74,14 @@ def find_default_root() -> Path:
 class ModelStore:
     """Models by name, in one folder each.
 
-    A folder appears in the cache by one rename when it is complete, so what is there can be used. Preparation happens
-    in a hidden folder beside it, under a lock; what a killed process left there is removed by the next one.
+    A folder appears in the cache by a single rename when it is complete. It is prepared in a hidden folder in the same
+    place, under a lock; files left by a killed process are removed by the next one.
 
     Args:
-        root: The cache; None takes the default.
-        catalogue: What can be had by name.
-        hub: Where all else is fetched from; made when it is needed.
-        precision: Which graph of a hub's model is fetched.
+        root: The cache folder; None for the default.
+        catalogue: Models that can be fetched by name.
+        hub: Creates the client for all other models when it is needed.
+        precision: Which graph of a model on a hub to fetch.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class ModelStore:
         self._precision = precision
 
     def list(self) -> tuple[StoredModel, ...]:
-        """List all models of the catalogue. Reads the cache; fetches nothing."""
+        """List all models of the catalogue. Reads the cache and fetches nothing."""
         return tuple(self._inspect(entry) for entry in self._catalogue.values())
 
     def list_cached(self) -> tuple[StoredModel, ...]:
-        """List what is in the cache from hubs, ready or not."""
+        """List the models from hubs that are in the cache, ready or not."""
         found = []
         for marker in sorted(self.root.glob(f"hub--*/{MARKER_FILE}")):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, LocalModelError):
@@ -112,84 +112,84 @@ class ModelStore:
         return tuple(found)
 
     def export(self, model: str, target: Path, *, progress: Progress | None = None) -> str:
-        """Write a model of the cache as an archive, after comparing the digest of every file.
+        """Write a cached model as an archive, after verifying the digest of every file.
 
         Returns:
             The archive's sha256.
 
         Raises:
-            DamagedModelError: When the model is not in the cache, or a file has changed.
-            PreparationError: When the archive cannot be written.
+            DamagedModelError: The model is not in the cache, or a file has changed.
+            PreparationError: The archive cannot be written.
         """
         entry = self._get_entry(model)
-        tell = progress or ignore_progress
+        report = progress or ignore_progress
         self.verify(model)
         marker = self._read_marker(entry)
         manifest: dict[str, Any] = {"name": entry.title if entry.hub else entry.id, **marker}
         try:
             return write_archive(
-                self._get_path(entry), manifest, target, lambda done, all_: tell("archive", done, all_)
+                self._get_path(entry), manifest, target, lambda done, all_: report("archive", done, all_)
             )
         except OSError as error:
             raise PreparationError(f"the archive cannot be written: {error}", str(target)) from error
 
     def import_archive(self, source: Path, *, progress: Progress | None = None) -> str:
-        """Take a model out of an archive into the cache, in the place of one of that name.
+        """Import a model from an archive into the cache, replacing one of the same name.
 
         Returns:
             The model's name.
 
         Raises:
-            DamagedModelError: When it is no archive of a model, or holds what it should not.
-            DigestMismatchError: When a file is not what the archive announces.
-            PreparationError: When it cannot be read or written; the cache is as it was.
+            DamagedModelError: It is not a model archive, or contains unexpected files.
+            DigestMismatchError: A file does not match the archive's manifest.
+            PreparationError: It cannot be read or written; the cache is unchanged.
         """
-        tell = progress or ignore_progress
+        report = progress or ignore_progress
         try:
             with tarfile.open(source, mode="r:") as tar:
                 manifest = read_manifest(tar, str(source))
                 entry = self._get_entry(manifest["name"])
                 if manifest["sources"] != list_sources(entry):
                     raise DamagedModelError(
-                        "it was prepared from other sources than this version knows",
+                        "it was prepared from other sources than those of this version",
                         f"{manifest['name']} in {source}",
                         "Export it again with this version of jackfield-onnx.",
                     )
                 self.root.mkdir(parents=True, exist_ok=True)
-                with lock_file(self._get_lock_path(entry), lambda: tell("wait", 0, None)):
+                with lock_file(self._get_lock_path(entry), lambda: report("wait", 0, None)):
                     self._sweep(entry)
                     with self._make_workplace(entry) as place:
                         made = place / "model"
                         made.mkdir()
                         read_archive(
-                            tar, manifest, made, str(source), lambda done, all_: tell("extract", done, all_)
+                            tar, manifest, made, str(source), lambda done, all_: report("extract", done, all_)
                         )
                         write_marker(made, entry, manifest.get("commit"))
                         self._discard(entry)
                         made.rename(self._get_path(entry))
         except tarfile.TarError as error:
-            raise DamagedModelError(f"this is no archive: {error}", str(source)) from error
+            raise DamagedModelError(f"this is not a valid archive: {error}", str(source)) from error
         except OSError as error:
-            raise PreparationError(f"the archive cannot be taken in: {error}", str(source)) from error
+            raise PreparationError(f"the archive cannot be imported: {error}", str(source)) from error
         return str(manifest["name"])
 
     def folder(self, model: str) -> Path:
-        """Give the folder of a model, whether or not it is there.
+        """Return the folder of a model, whether it exists or not.
 
         Raises:
-            UnknownModelError: When the catalogue has no such model.
+            UnknownModelError: The catalogue has no such model.
         """
         return self.root / get_entry(model, self._catalogue).id
 
     def is_ready(self, model: str) -> bool:
-        """Tell whether a model can be used without a network. Compares file sizes, not digests."""
+        """Return whether a model can be used without a network. Compares file sizes, not digests."""
         return self._find_fault(self._get_entry(model)) is None
 
     def verify(self, model: str) -> None:
-        """Compare the digest of every file of a model with what was written down when it was prepared.
+        """Compare the digest of every file of a model with the one recorded when it was prepared.
 
         Raises:
-            DamagedModelError: When the model is not complete, or a file has changed.
+            DamagedModelError: The model is not complete, or a file has changed.
         """
         entry = self._get_entry(model)
         missing = self._find_fault(entry)
@@ -212,7 +212,7 @@ class ModelStore:
         """Remove a model from the cache.
 
         Returns:
-            Whether there was anything to remove.
+            Whether it was in the cache.
         """
         entry = self._get_entry(model)
         if not self.root.exists():
@@ -229,17 +229,17 @@ class ModelStore:
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Path:
-        """Make a model ready and give its folder. Blocks; fetches only what the cache does not have.
+        """Prepare a model if it is not in the cache, and return its folder. Blocks.
 
         Args:
-            model: Name in the catalogue.
-            progress: Called with a stage (`wait`, `download`, `extract`, `convert`), what is done of it, and the whole
-                if that is known: bytes, or layers while converting.
-            cancelled: Asked often; when it says yes, the preparation ends and leaves nothing behind.
+            model: Name in the catalogue, or `hub:owner/name@revision`.
+            progress: Called with a stage (`wait`, `download`, `extract`, `convert`), the amount done, and the total if
+                known: bytes, or layers while converting.
+            cancelled: Called often; when it returns true, the preparation stops and leaves nothing behind.
 
         Raises:
-            UnknownModelError: When the catalogue has no such model.
-            PreparationError: When it could not be made ready. The cache is as it was.
+            UnknownModelError: The catalogue has no such model.
+            PreparationError: The model could not be prepared. The cache is unchanged.
         """
         entry = self._get_entry(model)
         if self._find_fault(entry) is None:
@@ -252,22 +252,22 @@ class ModelStore:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with lock_file(self._get_lock_path(entry), lambda: work.report("wait", 0, None)):
-                # Somebody else may have prepared it while we waited.
+                # Another process may have prepared it in the meantime.
                 if self._find_fault(entry) is not None:
                     self._prepare(entry, work)
         except OSError as error:
             raise PreparationError(
                 f"the model could not be prepared: {error}",
                 f"{entry.id} in {self.root}",
-                "Check room and permissions, or name another folder in JACKFIELD_MODEL_CACHE.",
+                "Check disk space and permissions, or set JACKFIELD_MODEL_CACHE to another folder.",
             ) from error
         return self._get_path(entry)
 
     async def ensure_async(self, model: str, *, progress: Progress | None = None) -> Path:
-        """Do what `ensure` does, off the event loop. Cancelling the task ends the preparation.
+        """Call `ensure` off the event loop. Cancelling the task stops the preparation.
 
         Args:
-            model: Name in the catalogue.
+            model: As for `ensure`.
             progress: As for `ensure`; called from another thread.
         """
         stop = threading.Event()
@@ -284,7 +284,7 @@ class ModelStore:
             made.mkdir()
             commit = work.run(place, made)
             write_marker(made, entry, commit)
-            # A damaged folder makes way only now that there is another.
+            # A damaged folder is only removed when its replacement is ready.
             self._discard(entry)
             made.rename(self._get_path(entry))
 
@@ -297,18 +297,18 @@ class ModelStore:
             shutil.rmtree(place, ignore_errors=True)
 
     def _sweep(self, entry: CatalogueEntry) -> None:
-        """Remove what killed processes left; the lock says that none is at work."""
+        """Remove temporary folders of killed processes; the lock guarantees that no other process is at work."""
         for place in self.root.glob(f"{_WORK}{entry.id}-*"):
             shutil.rmtree(place, ignore_errors=True)
 
     def _discard(self, entry: CatalogueEntry) -> None:
-        # Renamed first, so that nobody ever sees half a model under its own name.
+        # Renamed first, so that a partly removed model is never seen under its name.
         if self._get_path(entry).exists():
             with self._make_workplace(entry) as place:
                 self._get_path(entry).rename(place / "discarded")
 
     def _find_fault(self, entry: CatalogueEntry) -> str | None:
-        """Say what keeps a model from being complete, None if nothing does."""
+        """Return why a model is not complete, None if it is."""
         try:
             marker = self._read_marker(entry)
             if marker["format"] != FOLDER_FORMAT or marker["sources"] != list_sources(entry):

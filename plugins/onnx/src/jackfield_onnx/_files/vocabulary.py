@@ -24,8 +24,8 @@ def _make_smollm_pre_tokenizer() -> PreTokenizer:
     )
 
 
-# How text is cut before the merges, by `tokenizer.ggml.pre`. llama.cpp knows dozens of rules, and a wrong one gives a
-# tokenizer that looks right and is not; so a rule stands here when it has been compared, and others are refused.
+# Pre-tokenizers by `tokenizer.ggml.pre`. llama.cpp has dozens of them, and a wrong one gives a tokenizer that seems to
+# work; so only those that were compared with the original are listed, and all others are refused.
 _PRE_TOKENIZERS: Mapping[str, Callable[[], PreTokenizer]] = {"smollm": _make_smollm_pre_tokenizer}
 
 
@@ -37,15 +37,15 @@ def build_tokenizer(metadata: Mapping[str, Any], source: str) -> Tokenizer:
         source: The file, for messages.
 
     Raises:
-        UnsupportedModelError: When the vocabulary is of a kind that is not built here.
-        DamagedModelError: When parts of it are missing.
+        UnsupportedModelError: The kind of vocabulary is not supported.
+        DamagedModelError: A key is missing.
     """
     model, pre = metadata.get("tokenizer.ggml.model"), str(metadata.get("tokenizer.ggml.pre"))
     if model != "gpt2" or pre not in _PRE_TOKENIZERS:
         raise UnsupportedModelError(
-            f"the vocabulary is of model {model!r} with pre-tokenizer {pre!r}, which is not built here",
+            f"a vocabulary of model {model!r} with pre-tokenizer {pre!r} is not supported",
             source,
-            f"Known are gpt2 with {', '.join(sorted(_PRE_TOKENIZERS))}; convert the model with its own tokenizer.json.",
+            f"Supported are gpt2 with {', '.join(sorted(_PRE_TOKENIZERS))}; convert the model with its own tokenizer.json.",
         )
     try:
         tokens = metadata["tokenizer.ggml.tokens"]

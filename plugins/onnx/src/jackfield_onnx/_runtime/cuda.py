@@ -1,6 +1,6 @@
-"""All that concerns CUDA: what a session is told, whether it really got there, and buffers in the GPU's memory.
+"""CUDA: session options, checks that a session really uses it, and buffers in GPU memory.
 
-Nothing here runs without a GPU but the checks and their errors. `tests/gpu` holds the script for a machine that has one.
+Without a GPU only the checks and their errors can be tested; `tests/gpu` has the tests for a machine with one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 PROVIDER: Final = "CUDAExecutionProvider"
 
-# The driver and the libraries that the provider loads, by every name that a build may ask for (CUDA 13 and 12).
+# The driver and the libraries that the execution provider loads, under every name that a build may use (CUDA 13 and 12).
 _LIBRARIES: Final[Mapping[str, Sequence[str]]] = {
     "the NVIDIA driver (libcuda.so.1)": ("libcuda.so.1", "nvcuda.dll"),
     "cuBLAS (libcublasLt.so.13)": ("libcublasLt.so.13", "libcublasLt.so.12", "cublasLt64_13.dll", "cublasLt64_12.dll"),
@@ -46,41 +46,41 @@ class DeviceFallbackWarning(UserWarning):
 
 
 def is_available(runtime: Any) -> bool:
-    """Say whether this build of ONNX Runtime knows CUDA; it says so whatever the machine has."""
+    """Return whether this build of ONNX Runtime supports CUDA, regardless of the machine."""
     return PROVIDER in runtime.get_available_providers()
 
 
 def build_provider(runtime: Any, device: str, memory_limit: int | None) -> tuple[str, dict[str, Any]]:
-    """Write the provider for a session on `cuda:N`, its libraries loaded.
+    """Build the execution provider of a session on `cuda:N`, after preloading its libraries.
 
     Args:
         runtime: The module `onnxruntime`.
         device: `cuda:N`.
-        memory_limit: Bytes that the session's arena may take.
+        memory_limit: Maximum size of the session's arena in bytes.
     """
-    # Finds CUDA and cuDNN in the nvidia-* wheels that the [gpu] extra installs; present since 1.21.
+    # Finds CUDA and cuDNN in the nvidia-* wheels that the [gpu] extra installs; exists since ONNX Runtime 1.21.
     getattr(runtime, "preload_dlls", lambda: None)()
     options: dict[str, Any] = {"device_id": parse_device_number(device)}
     if memory_limit is not None:
-        # The arena doubles itself by default, and gives nothing back.
+        # By default the arena doubles when it grows, and never shrinks.
         options |= {"gpu_mem_limit": memory_limit, "arena_extend_strategy": "kSameAsRequested"}
     return PROVIDER, options
 
 
 def parse_device_number(device: str) -> int:
-    """Read N of `cuda:N`."""
+    """Parse N from `cuda:N`; 0 without a number."""
     return int(device.partition(":")[2] or 0)
 
 
 def require_available(runtime: Any, declared: str) -> None:
-    """Refuse CUDA where this build of ONNX Runtime has none.
+    """Check that this build of ONNX Runtime supports CUDA.
 
     Raises:
-        DeviceUnavailableError: It has none.
+        DeviceUnavailableError: It does not.
     """
     if not is_available(runtime):
         raise DeviceUnavailableError(
-            "CUDA was asked for, but the ONNX Runtime that is installed is the build for the CPU",
+            "CUDA was requested, but the installed ONNX Runtime is the CPU build",
             f"device={declared}",
             "Run pip uninstall -y onnxruntime, then "
             'pip install --force-reinstall "jackfield-onnx[gpu]"; or declare device="cpu" or "auto".',
@@ -88,32 +88,32 @@ def require_available(runtime: Any, declared: str) -> None:
 
 
 def report_fallback(declared: str) -> None:
-    """Say that a session asked for CUDA is on the CPU: a warning for `auto`, else an error.
+    """Report that a session requested on CUDA runs on the CPU: a warning for `auto`, else an error.
 
     Raises:
-        DeviceUnavailableError: CUDA was declared by name.
+        DeviceUnavailableError: CUDA was declared explicitly.
     """
     missing = find_missing_libraries()
     why = (
         f"missing: {', '.join(missing)}"
         if missing
-        else "its libraries can be loaded, so the driver may be too old, or the GPU be gone"
+        else "its libraries can be loaded, so the driver may be too old, or there may be no GPU"
     )
     if declared == "auto":
         warn(f"the GPU build of ONNX Runtime is installed but CUDA could not be used ({why})")
         return
     raise DeviceUnavailableError(
-        f"CUDA was asked for, but ONNX Runtime fell back to the CPU; {why}",
+        f"CUDA was requested, but ONNX Runtime fell back to the CPU; {why}",
         f"device={declared}",
-        'Install "jackfield-onnx[gpu]" without onnxruntime beside it and check nvidia-smi, or declare device="auto".',
+        'Install "jackfield-onnx[gpu]" without onnxruntime and check nvidia-smi, or declare device="auto".',
     )
 
 
 def report_unsuitable(declared: str, which: str, why: str) -> None:
-    """Say that a model cannot run on CUDA: a warning for `auto`, else an error.
+    """Report that a model cannot run on CUDA: a warning for `auto`, else an error.
 
     Raises:
-        DeviceUnavailableError: CUDA was declared by name.
+        DeviceUnavailableError: CUDA was declared explicitly.
     """
     if declared == "auto":
         warn(f"{which} cannot run on CUDA: {why}")
@@ -121,13 +121,13 @@ def report_unsuitable(declared: str, which: str, why: str) -> None:
     raise DeviceUnavailableError(
         f"this model cannot run on CUDA: {why}",
         f"{which}, device={declared}",
-        'Declare device="cpu" or "auto", or build a graph for CUDA, with keys and values in float16.',
+        'Declare device="cpu" or "auto", or export a graph for CUDA with a float16 KV cache.',
     )
 
 
 @functools.cache
 def warn(what: str) -> None:
-    """Warn once that the CPU is used."""
+    """Warn that the CPU is used; the same warning is given once."""
     warnings.warn(
         f'{what}: running on the CPU. Declare device="cpu" to accept this, or device="cuda" to make it an error.',
         DeviceFallbackWarning,
@@ -136,18 +136,18 @@ def warn(what: str) -> None:
 
 
 def find_missing_libraries() -> list[str]:
-    """Name what the provider needs and this process cannot load."""
+    """Return the libraries that the execution provider needs and this process cannot load."""
     return [what for what, names in _LIBRARIES.items() if not any(_can_load(name) for name in names)]
 
 
 class CudaBuffer:
-    """Keys or values of all slots in the GPU's memory: [slots, heads, length, head].
+    """Keys or values of all slots in GPU memory: [slots, heads, length, head_dim].
 
     Args:
         runtime: The module `onnxruntime`.
         device: `cuda:N`.
         shape: Its shape.
-        kind: numpy's type of an element.
+        kind: numpy type of an element.
     """
 
     def __init__(self, runtime: Any, device: str, shape: Sequence[int], kind: Any) -> None:
@@ -159,7 +159,7 @@ class CudaBuffer:
         self._copy = _load_memcpy_2d()
 
     def address(self, row: int) -> int:
-        """Say where a row begins."""
+        """Return the address at which a row begins."""
         return int(self._value.data_ptr()) + row * self._shape[1] * self._pitch
 
     def move(self, source: int, target: int, length: int) -> None:
@@ -169,7 +169,7 @@ class CudaBuffer:
             length * self._shape[3] * self._item, self._shape[1], _DEVICE_TO_DEVICE,
         )  # fmt: skip
         if failed:
-            raise GenerationError(f"CUDA could not copy a row of keys and values (error {failed})")
+            raise GenerationError(f"CUDA could not copy a row of the KV cache (error {failed})")
 
     @property
     def _pitch(self) -> int:

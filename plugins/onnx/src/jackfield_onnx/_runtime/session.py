@@ -1,4 +1,4 @@
-"""The one door to ONNX Runtime: everything that must be checked before and after it is imported."""
+"""Import ONNX Runtime and open its sessions, with the checks that both need."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ _CPU = "CPUExecutionProvider"
 
 
 class TelemetryWarning(UserWarning):
-    """ONNX Runtime was imported by somebody else, with its telemetry on."""
+    """ONNX Runtime was already imported by other code, with telemetry enabled."""
 
 
 class RunOptions(Protocol):
-    """Options of one run; `terminate` may be set from another thread while it runs."""
+    """Options of a run; `terminate` may be set from another thread during the run."""
 
     terminate: bool
 
 
 class Binding(Protocol):
-    """Where the inputs and outputs of a graph lie in memory."""
+    """The I/O binding of a session: where inputs and outputs are in memory."""
 
     # The signatures are ONNX Runtime's: (name, device type, device id, element type, shape, pointer).
     def bind_input(self, *where: Any) -> None: ...
@@ -66,7 +66,7 @@ class Binding(Protocol):
 
 
 class Slot(Protocol):
-    """An input or output of a graph: name, dimensions (numbers, or names of what varies), and type."""
+    """An input or output of a graph: its name, dimensions (numbers, or names of variable ones) and type."""
 
     name: str
     shape: list[int | str | None]
@@ -91,13 +91,13 @@ class Session(Protocol):
 
 @attrs.frozen(kw_only=True)
 class SessionSettings:
-    """Say where and how a graph runs.
+    """Where and how a graph runs.
 
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        threads: Threads for one operator; None takes every core this process may use.
-        spinning: Let idle threads spin. Some percent faster, at the price of a core that is never idle.
-        memory_limit: Bytes that a session on CUDA may take for its arena.
+        threads: Threads for one operator; None uses every core that this process may use.
+        spinning: Let idle threads spin: a few percent faster, at the price of a core that is never idle.
+        memory_limit: Maximum size in bytes of the arena of a session on CUDA.
     """
 
     device: str = attrs.field(default="auto", validator=attrs.validators.matches_re(r"auto|cpu|cuda(:\d+)?"))
@@ -118,18 +118,18 @@ class OpenedSession:
 
 @functools.cache
 def load_runtime() -> Any:
-    """Import ONNX Runtime with its telemetry off.
+    """Import ONNX Runtime with telemetry disabled.
 
-    From 1.29 on, importing it on Linux starts an uploading thread and writes a device id under the home directory
-    unless the switch is set before the first import (observed with 1.32.0; the switch named in its issue tracker,
-    ORT_TELEMETRY_DISABLED, has no effect there).
+    Since 1.29, importing it on Linux starts a thread that uploads telemetry and writes a device id below the home
+    directory, unless the variable is set before the first import (observed with 1.32.0; ORT_TELEMETRY_DISABLED, which
+    its issue tracker names, has no effect there).
 
     Returns:
         The module `onnxruntime`.
 
     Raises:
-        RuntimeMissingError: When no distribution provides it.
-        RuntimeConflictError: When the CPU and the GPU distribution are both installed.
+        RuntimeMissingError: No installed distribution provides it.
+        RuntimeConflictError: The CPU and the GPU distribution are both installed.
     """
     if "onnxruntime" in sys.modules and os.environ.get(_TELEMETRY_SWITCH) != "1":
         warnings.warn(
@@ -138,34 +138,36 @@ def load_runtime() -> Any:
             TelemetryWarning,
             stacklevel=2,
         )
-    # Not setdefault: an inherited "0" would turn on what this plugin promises to keep off.
+    # Not setdefault: an inherited "0" would enable what this plugin promises to disable.
     os.environ[_TELEMETRY_SWITCH] = "1"
     _check_distributions()
     return importlib.import_module("onnxruntime")
 
 
 def new_run_options() -> RunOptions:
-    """Make the options of one request, through which that request alone can be stopped."""
+    """Create the run options of one request, through which only that request can be stopped."""
     options: RunOptions = load_runtime().RunOptions()
     return options
 
 
 def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
-    """Load a graph and check that it runs where it was told to.
+    """Load a graph and check that it runs on the requested device.
 
-    ONNX Runtime turns a CUDA session into a CPU session without an exception when a library is missing, so what it
-    was asked for proves nothing; only the session's own providers do.
+    If a library is missing, ONNX Runtime turns a CUDA session into a CPU session without an exception, so only the
+    providers of the opened session show where it runs.
 
     Raises:
-        DeviceUnavailableError: When CUDA was asked for by name and cannot be had.
-        DamagedModelError: When the graph cannot be loaded.
+        DeviceUnavailableError: CUDA was requested explicitly and is not available.
+        DamagedModelError: The graph cannot be loaded.
     """
     runtime = load_runtime()
     wanted = _choose_device(runtime, settings.device)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = settings.threads or _count_usable_cores()
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # its warnings go to stderr, past Python's logging; ours are raised below
+    options.log_severity_level = (
+        3  # its warnings bypass Python's logging and go to stderr; ours are raised below
+    )
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
     providers: list[Any] = [_CPU]
     if wanted != "cpu":
@@ -185,10 +187,10 @@ def open_session(graph: Path, settings: SessionSettings) -> OpenedSession:
 
 
 def release_free_memory() -> None:
-    """Return freed memory to the system.
+    """Return freed memory to the operating system.
 
-    A session is freed in many pieces, and glibc keeps them for later: of the 440 MB that a model of 135M parameters
-    took, 425 stayed with the process after closing it, and 40 with this call.
+    glibc keeps the many freed pieces of a session for reuse: of the 440 MB of a model with 135M parameters, 425 MB stayed
+    with the process after closing it, and 40 MB with this call.
     """
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
@@ -208,13 +210,12 @@ def _check_distributions() -> None:
     installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
     if len(installed) == 2:
         raise RuntimeConflictError(
-            "onnxruntime and onnxruntime-gpu are both installed; they own the same folder, and the CPU build wins "
-            "silently",
+            "onnxruntime and onnxruntime-gpu are both installed; they share a folder, and the CPU build silently wins",
             "onnxruntime, onnxruntime-gpu",
             "Keep one: pip uninstall -y onnxruntime onnxruntime-gpu, then "
             'pip install --force-reinstall "jackfield-onnx[gpu]" (or [cpu]).',
         )
-    # Other distributions (DirectML, OpenVINO, ROCm) bring the same module under their own names: the module decides.
+    # Other distributions (DirectML, OpenVINO, ROCm) provide the same module under other names: the module decides.
     if not installed and importlib.util.find_spec("onnxruntime") is None:
         raise RuntimeMissingError(
             "no ONNX Runtime is installed",
@@ -232,7 +233,7 @@ def _is_installed(distribution: str) -> bool:
 
 
 def _count_usable_cores() -> int:
-    # The affinity mask, not the machine: a container with two cores of 64 must not start 64 threads.
+    # The affinity mask, not the core count: a container with two of 64 cores must not start 64 threads.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
