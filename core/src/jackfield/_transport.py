@@ -26,7 +26,6 @@ from ._wire import Head, Wire
 if TYPE_CHECKING:
     import aiohttp
     import yarl
-    from aiohttp.abc import AbstractResolver, ResolveResult
     from multidict import CIMultiDict
 
     from ._direct import DirectRequest, DirectResponse
@@ -107,15 +106,15 @@ class HttpTransport:
         import aiohttp
         from multidict import CIMultiDict
 
+        from ._pool import Pool
+
         # Names of headers have no case: without this, a connection's "user-agent" would be sent beside ours.
         self._headers = CIMultiDict({"User-Agent": _USER_AGENT})
         self._headers.update(self._access.headers)
         self._headers.update(extra)
 
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, ssl=self._tls(), resolver=_resolver(self._connect_timeout)
-            ),
+            connector=Pool(self._connect_timeout, ssl=self._tls()),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=self._connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # would look the environment up in a thread, for every request
@@ -325,21 +324,6 @@ def _proxy_from_environment(url: yarl.URL) -> str | None:
 
     proxy = getproxies().get(url.scheme)
     return None if not proxy or proxy_bypass(url.host or "") else proxy
-
-
-def _resolver(limit: float | None) -> AbstractResolver:
-    """Give a resolver that keeps to the limit of the phase connect; `sock_connect` holds for sockets alone.
-
-    aiohttp's limit over both, `connect`, would arm a timer for every request, also on a connection that stands.
-    """
-    import aiohttp
-
-    class Resolver(aiohttp.ThreadedResolver):
-        async def resolve(self, *args: Any, **options: Any) -> list[ResolveResult]:
-            async with asyncio.timeout(limit):
-                return await super().resolve(*args, **options)
-
-    return Resolver()
 
 
 class _HttpExchange:
