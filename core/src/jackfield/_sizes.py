@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Protocol
 
-__all__ = ["MAX_RESPONSE", "parse_size", "show_size"]
+from ._errors import MalformedResponseError
+
+__all__ = ["MAX_RESPONSE", "Readable", "parse_size", "read_limited", "show_size"]
 
 MAX_RESPONSE: Final = 256 << 20
 """Most bytes of an answer unless a connection says otherwise.
@@ -38,3 +40,29 @@ def show_size(size: int) -> str:
         if size and size % _UNITS[unit] == 0:
             return f"{size // _UNITS[unit]} {unit}"
     return f"{size} bytes"
+
+
+class Readable(Protocol):
+    """An open file or answer of the standard library."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read up to `size` bytes; fewer only at the end."""
+
+
+def read_limited(body: Readable, sender: str, *, most: int = 1 << 20) -> bytes:
+    """Read a body to its end, for code that asks a service past the core's transport, such as a token endpoint. Blocks.
+
+    Args:
+        body: What is read.
+        sender: Who answers, for the error.
+        most: Most bytes.
+
+    Raises:
+        MalformedResponseError: It is longer.
+    """
+    found = body.read(most + 1)
+    if len(found) > most:
+        raise MalformedResponseError(
+            f"the answer of {sender} is longer than {show_size(most)}; is its address right?"
+        )
+    return found

@@ -12,7 +12,7 @@ from ._framing import (
     framer_for,
 )
 from ._json_array import JSONArrayFramer
-from ._sizes import MAX_RESPONSE
+from ._sizes import MAX_RESPONSE, read_limited
 from ._status import error_from_status, failure_message, retry_after_seconds
 from ._transport import HttpTransport
 
@@ -32,5 +32,6 @@ __all__ = [
     "event_payload",
     "failure_message",
     "framer_for",
+    "read_limited",
     "retry_after_seconds",
 ]

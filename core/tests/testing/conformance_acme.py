@@ -74,6 +74,7 @@ RATES = {
 class Settings:
     base_url: str = "https://api.acme.example/v1"
     api_key: Secret | None = secret(env="ACME_API_KEY")
+    max_response: int | None = 256 << 20
 
 
 class Decoder:

@@ -17,12 +17,13 @@ FAULTS = []
 class Carries:
     """A sound transport of a plugin's own: the core's, behind another name, as an SDK would be."""
 
-    def __init__(self, access):
+    def __init__(self, access, settings):
         self.access = access
+        self.most = settings.max_response
         self.inner = None
 
     async def open(self):
-        self.inner = HttpTransport(self.access)
+        self.inner = HttpTransport(self.access, max_response=self.most)
         await self.inner.open()
 
     @asynccontextmanager
@@ -46,7 +47,7 @@ class OwnTransport(Acme):
 
     @hookimpl
     def jackfield_transport(self, settings):
-        return self.transport(super().jackfield_transport(settings))
+        return self.transport(super().jackfield_transport(settings), settings)
 
 
 def caught_by(*names):
@@ -142,6 +143,13 @@ class CannotBeCancelled(Carries):
     async def begun(self, wire):
         context = self.inner.exchange(wire)
         return context, await context.__aenter__()
+
+
+@caught_by("transport.limits_body")
+class ReadsWithoutLimit(Carries):
+    async def open(self):
+        self.inner = HttpTransport(self.access, max_response=None)
+        await self.inner.open()
 
 
 LOOPS = {}

@@ -15,6 +15,7 @@ from jackfield import (
     AuthenticationError,
     ConfigurationError,
     ConnectionFailedError,
+    MalformedResponseError,
     Mesh,
     MissingCredentialError,
     Secret,
@@ -70,6 +71,14 @@ async def test_a_client_secret_becomes_a_token_that_is_kept():
         }
         assert server.requests[-1].headers["authorization"] == "Bearer tok-1"
         assert "api-key" not in server.requests[-1].headers
+
+
+async def test_an_endless_answer_is_not_read_for_a_token():
+    async with RecordingServer() as server:
+        server.answer(Answer.json({"access_token": "tok-1", "more": "x" * (2 << 20)}))
+        async with Mesh.from_config(config(server)) as mesh:
+            with pytest.raises(MalformedResponseError, match=r"127\.0\.0\.1 is longer than 1 MiB"):
+                await mesh.chat("az:chat-prod", "Hi")
 
 
 async def test_a_token_that_is_refused_is_fetched_anew_once():

@@ -121,6 +121,8 @@ async def test_callers_at_once_share_one_token_and_a_refused_one_is_renewed_once
         (Answer.text("<html>", content_type="text/html"), MalformedResponseError),
         (Answer.json({}, status=302, headers={"location": "https://elsewhere.example/login"}), MalformedResponseError),
         (Answer.json([]), MalformedResponseError),
+        (Answer.json({"access_token": "t", "more": "x" * (2 << 20)}), MalformedResponseError),
+        (Answer.json({"error": "x" * (2 << 20)}, status=401), AuthenticationError),
     ],
 )  # fmt: skip
 async def test_a_token_endpoint_that_gives_none(answer, expected):

@@ -327,6 +327,14 @@ async def test_what_an_answer_says_of_s3s_errors_is_text(server):
         assert mesh.explain("c:e", "Hello").url == f"{server.url}/endpoints/e/async-invocations"
 
 
+async def test_an_output_is_held_to_the_connections_limit(server):
+    large = Answer.json({"generated_text": "x" * 5000})
+    server.answer(submitted(output="s3://out/a/1"), large)
+    async with Mesh.from_config(config(server, slow(), max_response="4 KiB")) as mesh:
+        with pytest.raises(MalformedResponseError, match="longer than 4 KiB, max_response"):
+            await mesh.chat("c:e", "Hello")
+
+
 async def test_keys_that_end_while_one_waits_are_renewed_once(server):
     ended = not_there(400, "ExpiredToken")
     server.answer(submitted(output="s3://out/1"), not_there(), ended, not_there(503, "SlowDown"), GOOD)

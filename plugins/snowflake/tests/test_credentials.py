@@ -12,7 +12,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from jackfield import ConfigurationError, HttpAccess, Mesh, MissingCredentialError, Secret
+from jackfield import (
+    ConfigurationError,
+    HttpAccess,
+    MalformedResponseError,
+    Mesh,
+    MissingCredentialError,
+    Secret,
+)
 from jackfield.testing import Answer, RecordingServer
 from jackfield_snowflake import SnowflakeCredentials, SnowflakeIdentity, SnowflakeSettings
 from jackfield_snowflake._keys import account_in_token, make_token
@@ -176,6 +183,8 @@ token_file_path = "{tmp_path}/token"
     assert (headers["authorization"], headers[TYPE]) == ("Bearer from-file", "OAUTH")
     with pytest.raises(ConfigurationError, match=r"'none'.*jwt, oauth, pat"):
         await asked({}, {"connection": "none", "connections_file": file})
+    with pytest.raises(MalformedResponseError, match="longer than 10 bytes, max_response"):
+        await asked({"max_response": 10}, {"connection": "pat", "connections_file": file})
 
 
 def test_the_default_connection_is_found(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from jackfield import (
     Bearer,
     ConfigurationError,
     ConnectionFailedError,
+    MalformedResponseError,
     Mesh,
     MissingCredentialError,
     Secret,
@@ -161,6 +162,14 @@ async def test_a_refused_identity(service, key, monkeypatch):
         with pytest.raises(AuthenticationError, match="clock"):
             await mesh.chat("g:gemini-2.5-flash", "Hi")
     assert "PRIVATE" not in str(mesh)
+
+
+async def test_an_endless_answer_is_not_read_for_a_token(service, key, monkeypatch):
+    monkeypatch.setenv("KEY", account(key, service))
+    service.answer(Answer.json({**TOKEN, "more": "x" * (2 << 20)}))
+    async with Mesh.from_config(config(service, {"key": "env:KEY"})) as mesh:
+        with pytest.raises(MalformedResponseError, match="/token is longer than 1 MiB"):
+            await mesh.chat("g:gemini-2.5-flash", "Hi")
 
 
 def test_a_token_endpoint_that_is_not_there(key):

@@ -12,6 +12,7 @@ from jackfield._contract import HttpAccess, StaticHeader, Transport
 from jackfield._errors import (
     ConnectionFailedError,
     JackfieldError,
+    MalformedResponseError,
     MissingCredentialError,
     StreamInterruptedError,
 )
@@ -275,6 +276,36 @@ def back_pressure(subject: Subject) -> Iterable[str]:
 
     if not run(work):
         yield f"{_PADDING * _PADDINGS // 1_000_000} MB were read though only the first event was asked for"
+
+
+@check(
+    "transport.limits_body",
+    law="An answer that is longer than `max_response` is MalformedResponseError, and is not read to its end.",
+    remedy="hand `max_response` to HttpTransport (a field of that name in the settings gets it), or count what an SDK brings",
+    gentle=True,
+    applies=served,
+)
+def limits_body(subject: Subject) -> Iterable[str]:
+    case = whole_case(subject)
+    body = subject.body(case)
+    most = max(1 << 20, 2 * len(body))
+    # White space behind an answer changes no JSON, so who reads it all goes on as if nothing were wrong.
+    chunks = (body, *[b" " * _PADDING] * _PADDINGS)
+    headers = {"content-type": case.media_type(body), **case.headers}
+
+    async def work() -> list[str]:
+        async with RecordingServer() as server:
+            server.answer(Answer(headers=headers, chunks=chunks, streamed=True))
+            async with open_mesh(subject, server.url, case, max_response=most) as mesh:
+                try:
+                    await call(mesh, case)
+                except MalformedResponseError:
+                    return []
+                except JackfieldError as error:
+                    return [f"it is {type(error).__name__}: {error}"]
+            return [f"{_PADDING * _PADDINGS // 1_000_000} MB are read where max_response is {most} bytes"]
+
+    yield from run(work)
 
 
 @check(

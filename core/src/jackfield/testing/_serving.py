@@ -14,6 +14,7 @@ from jackfield._policies import RetryPolicy
 from jackfield._registry import Registry
 from jackfield._requests import EmbedRequest
 from jackfield._secrets import Secret
+from jackfield._sizes import MAX_RESPONSE
 from jackfield._stream import Stream
 
 from ._answers import Answer
@@ -61,7 +62,12 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @asynccontextmanager
 async def open_mesh(
-    subject: Subject, url: str, case: Case, *, key: Secret | None = None
+    subject: Subject,
+    url: str,
+    case: Case,
+    *,
+    key: Secret | None = None,
+    max_response: int | None = MAX_RESPONSE,
 ) -> AsyncIterator[Mesh]:
     """Give an open mesh with the plugin as the connection `conformance`, pointed at a server."""
     # A deployment's model may stand in the tables of other plugins.
@@ -72,7 +78,8 @@ async def open_mesh(
         name="conformance",
         provider=provider,
         provider_id=provider.info.id,
-        settings=subject.make_settings(key, base_url=url),
+        settings=subject.make_settings(key, base_url=url, max_response=max_response),
+        max_response=max_response,
         models=(entry,) if provider.info.requires_models or case.declared else None,
         retry=RetryPolicy(attempts=1),
     )

@@ -28,6 +28,8 @@ __all__ = ["AZURE", "AzureCredentials", "AzureIdentity"]
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _PATIENCE: Final = 30.0
+_MOST_REFUSAL: Final = 1 << 16
+"""Bytes that are read of a refusal."""
 _TENANT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -152,6 +154,8 @@ def _post(url: str, form: dict[str, Any]) -> dict[str, Any]:
     from urllib.error import HTTPError, URLError
     from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+    from jackfield.http import read_limited
+
     class NoRedirects(HTTPRedirectHandler):
         """A redirect would carry the proof of identity to another host."""
 
@@ -162,9 +166,9 @@ def _post(url: str, form: dict[str, Any]) -> dict[str, Any]:
     host = urlsplit(url).hostname
     try:
         with build_opener(NoRedirects()).open(asked, timeout=_PATIENCE) as response:
-            body = response.read()
+            body = read_limited(response, str(host))
     except HTTPError as error:
-        raise _refusal(error.code, error.read(), host) from None
+        raise _refusal(error.code, error.read(_MOST_REFUSAL), host) from None
     except (URLError, OSError) as error:
         raise ConnectionFailedError(f"no token could be fetched from {host}: {error}") from error
     try:

@@ -21,10 +21,13 @@ from jackfield import (
     OverloadedError,
     Token,
 )
+from jackfield.http import read_limited
 
 __all__ = ["ask_sdk", "fetch_token"]
 
 _SECONDS: Final = 30
+_MOST_REFUSAL: Final = 1 << 16
+"""Bytes that are read of a refusal."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -57,7 +60,7 @@ def fetch_token(
     request = urllib.request.Request(url, urlencode(form).encode(), headers, method="POST")  # noqa: S310 -- https, or http on a loopback server
     try:
         with _opener(proxy, ca_bundle).open(request, timeout=_SECONDS) as answer:
-            body = answer.read()
+            body = read_limited(answer, f"the token endpoint {url}")
     except urllib.error.HTTPError as error:
         raise _refused(url, error) from None
     except OSError as error:
@@ -77,7 +80,7 @@ def _opener(proxy: str | None, ca_bundle: str | None) -> urllib.request.OpenerDi
 
 def _refused(url: str, error: urllib.error.HTTPError) -> Exception:
     with error:
-        body = error.read()
+        body = error.read(_MOST_REFUSAL)
     try:
         value = json.loads(body)
         said = value.get("error_description") or value.get("message") or value.get("error")

@@ -127,6 +127,13 @@ def test_an_answer_that_is_none(hub):
         Hub(hub.endpoint).list_files(HubModel("acme/small"))
 
 
+def test_a_list_without_end_is_not_read_to_its_end(hub, monkeypatch):
+    monkeypatch.setattr("jackfield_onnx._files.hub._LONGEST_LIST", 3 << 20)
+    hub.rows = lambda: [{"rfilename": "x" * (5 << 20)}]
+    with pytest.raises(DownloadError, match="does not end"):
+        Hub(hub.endpoint).list_files(HubModel("acme/small"))
+
+
 def test_redirects_to_other_protocols_are_not_followed(hub):
     hub.answer = lambda call: (
         call.send_response(302),

@@ -64,6 +64,7 @@ class AsynchronousTransport(HttpTransport):
         limit = 10.0 if settings.timeout is None else settings.timeout.connect
         ways: dict[str, Any] = {
             "connect_timeout": limit, "proxy": settings.proxy, "ca_bundle": settings.ca_bundle,
+            "max_response": settings.max_response,
         }  # fmt: skip
         super().__init__(attrs.evolve(access, named_auth={}), headers=settings.headers, **ways)
         self._settings = settings

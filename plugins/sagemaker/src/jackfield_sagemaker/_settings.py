@@ -134,6 +134,7 @@ class SageMakerSettings:
         ca_bundle: The connection's certificate authorities, for the identity too.
         headers: The connection's headers.
         timeout: The connection's time limits.
+        max_response: Most bytes of an answer, and of an object of S3.
     """
 
     region: str | None = None
@@ -146,6 +147,7 @@ class SageMakerSettings:
     ca_bundle: str | None = None
     headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
     timeout: TimeoutPolicy | None = None
+    max_response: int | None = 256 << 20
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot work, all of it at once, when the config is loaded."""

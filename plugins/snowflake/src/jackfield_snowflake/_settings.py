@@ -83,6 +83,7 @@ class SnowflakeSettings:
         ca_bundle: The connection's certificate authorities.
         headers: The connection's headers.
         timeout: The connection's limits.
+        max_response: Most bytes of an answer over REST.
     """
 
     account: str | None = None
@@ -101,6 +102,7 @@ class SnowflakeSettings:
     ca_bundle: str | None = None
     headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
     timeout: Any = None
+    max_response: int | None = 256 << 20
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot work, all of it at once, when the config is loaded."""

@@ -142,6 +142,7 @@ class LoginTransport:
             proxy=settings.proxy,
             ca_bundle=settings.ca_bundle,
             headers=settings.headers,
+            max_response=settings.max_response,
         )
         await http.open()
         self._http = http

@@ -19,12 +19,15 @@ from jackfield import (
     Token,
     quote_segment,
 )
+from jackfield.http import read_limited
 
 from ._credentials import GoogleCredentials
 
 __all__ = ["fetch_token"]
 
 _SECONDS: Final = 30
+_MOST_REFUSAL: Final = 1 << 16
+"""Bytes that are read of a refusal."""
 
 
 class _Answer:
@@ -67,10 +70,10 @@ class _Transport:
         request = urllib.request.Request(url, data, dict(headers or {}), method=method)  # noqa: S310 -- as declared
         try:
             with self._opener.open(request, timeout=timeout or _SECONDS) as answer:
-                return _Answer(answer.status, dict(answer.headers), answer.read())
+                return _Answer(answer.status, dict(answer.headers), read_limited(answer, url))
         except urllib.error.HTTPError as error:
             with error:
-                return _Answer(error.code, dict(error.headers), error.read())
+                return _Answer(error.code, dict(error.headers), error.read(_MOST_REFUSAL))
         except OSError as error:
             errors: Any = import_module("google.auth.exceptions")
             raise errors.TransportError(f"{url} cannot be reached: {error}") from error

@@ -37,6 +37,8 @@ _COMMIT: Final = re.compile(r"[0-9A-Za-z][\w-]*", re.ASCII)
 _CHUNK: Final = 1 << 20
 _SECONDS: Final = 60.0
 _TRIES: Final = 3
+_LONGEST_LIST: Final = 64 << 20
+"""Bytes of a list of files: some 200 of each, and the largest models have thousands."""
 # Graphs, weights in formats that are only data, and text files. Pickles (.bin, .pt, .pkl) and code are excluded.
 _ALLOWED: Final = re.compile(
     r".*\.(onnx|onnx_data(_\d+)?|onnx\.data|gguf|safetensors|json|txt|md|jinja)|LICENSE|NOTICE", re.IGNORECASE
@@ -159,7 +161,13 @@ class Hub:
             DownloadError: The hub cannot be reached, or has no such model.
         """
         path = f"/api/models/{model.id}/revision/{quote(model.revision, safe='')}?blobs=true"
-        body = b"".join(self._read_chunks(path, model.name))
+        body = bytearray()
+        for chunk in self._read_chunks(path, model.name):
+            body += chunk
+            if len(body) > _LONGEST_LIST:
+                raise DownloadError(
+                    "the hub's list of files does not end", self.endpoint, "Check the address."
+                )
         try:
             found = json.loads(body)
             files = [_parse_file(row) for row in found["siblings"]]
