@@ -26,13 +26,16 @@ from typing import Any
 import attrs
 
 import jackfield
-from jackfield import _config, _entries, _errors, _hookspecs, _money, _pricefile, _shared_keys
-from jackfield._capabilities import FEATURES, Limits
-from jackfield._policies import _STREAM_FIRST_EVENT, RetryPolicy, TimeoutPolicy
-from jackfield._registry import Registry
-from jackfield._status import error_from_status
-from jackfield._translation import SUMMARY_PROMPT
-from jackfield._wire import Failure
+from jackfield._calls.translation import SUMMARY_PROMPT
+from jackfield._config import defaults as _shared_keys, loader as _config, model_entries as _entries
+from jackfield._contract import hookspecs as _hookspecs
+from jackfield._http.status import error_from_status
+from jackfield._plugins.registry import Registry
+from jackfield._pricing import declared as _money, price_file as _pricefile
+from jackfield._types import errors as _errors
+from jackfield._types.capabilities import FEATURES, Limits
+from jackfield._types.policies import _STREAM_FIRST_EVENT, RetryPolicy, TimeoutPolicy
+from jackfield._types.wire import Failure
 from jackfield.cli._failures import exit_code
 from jackfield.testing import checks
 
@@ -263,18 +266,18 @@ def _forward(hint: object) -> str:
 # not named here is a part as a whole: `<!-- generated: names of MODULE -->`.
 TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "jackfield": {
-        "the mesh": ("mesh", "plan", "check"),
+        "the mesh": ("mesh", "explain", "check"),
         "options": ("arguments", "options", "translation"),
         "messages": ("content",),
-        "replies": ("replies", "stream", "usage"),
+        "replies": ("replies", "streams", "usage"),
         "events": ("events",),
         "cost": ("cost",),
-        "configuration": ("config", "policies", "secrets"),
+        "configuration": ("loader", "policies", "secrets"),
         "middlewares": ("middleware", "replay", "calls", "fingerprint"),
-        "the contract": ("contract", "contracts", "hookspecs", "registry"),
+        "the contract": ("protocols", "versions", "hookspecs", "registry"),
         "models": ("capabilities",),
         "requests": ("requests", "parameters", "unserved"),
-        "the wire": ("wire", "paths", "vectors", "whole"),
+        "the wire": ("wire", "paths", "vectors", "decoding"),
     },
 }
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from jackfield._translation import SUMMARY_PROMPT
+from jackfield._calls.translation import SUMMARY_PROMPT
 
 ROOT = Path(__file__).parents[1]
-HOOKSPECS = ROOT / "core/src/jackfield/_hookspecs.py"
+HOOKSPECS = ROOT / "core/src/jackfield/_contract/hookspecs.py"
 DOCS = ROOT / "docs"
 
 
@@ -58,7 +58,7 @@ def test_the_docs_name_no_hook_that_does_not_exist():
 
 
 def test_the_error_tree_in_the_docs_is_the_one_in_the_code():
-    from jackfield import _errors
+    from jackfield._types import errors as _errors
 
     tree = inspect.getdoc(_errors).split("\n\n", 1)[1].strip()
     assert tree in (DOCS / "reference/errors.md").read_text("utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jackfield._extensions import HOOKS, bind_extension
+from jackfield._plugins.extensions import HOOKS, bind_extension
 
 ROOT = Path(__file__).parents[1]
 GROUP = "jackfield.extensions.v1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jackfield import ModelRef, Registry
-from jackfield._deployments import find_underlying
+from jackfield._plugins.capabilities import find_underlying
 
 RETIRED = {
     "anthropic": "claude-2.1",

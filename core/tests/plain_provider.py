@@ -42,9 +42,9 @@ from jackfield import (
     hookimpl,
     secret,
 )
-from jackfield._registry import Registry
-from jackfield._status import error_from_status
-from jackfield._translation import kind_of
+from jackfield._calls.translation import kind_of
+from jackfield._http.status import error_from_status
+from jackfield._plugins.registry import Registry
 from jackfield.testing import Answer
 
 KINDS = frozenset({"chat", "completion", "embedding", "rerank"})

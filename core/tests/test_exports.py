@@ -16,7 +16,7 @@ import jackfield
 import jackfield.http
 import jackfield.progress
 import jackfield.testing
-from jackfield import _hookspecs
+from jackfield._contract import hookspecs as _hookspecs
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = [jackfield, jackfield.http, jackfield.progress, jackfield.testing]
@@ -106,7 +106,7 @@ def test_every_public_class_and_function_has_a_docstring(module):
 
 
 def test_every_error_of_ours_is_public():
-    from jackfield import _errors
+    from jackfield._types import errors as _errors
 
     assert set(_errors.__all__) <= set(jackfield.__all__)
 

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from jackfield._value import Record, Value
+from jackfield._values import Record, Value
 
 
 @attrs.frozen(eq=False, repr=False)

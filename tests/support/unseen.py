@@ -2,7 +2,7 @@
 
 import json
 
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 
 __all__ = ["check_unseen", "mutated"]
 

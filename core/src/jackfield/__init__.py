@@ -8,30 +8,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._arguments import (
-        ChatOptions,
-        EmbedOptions,
-        RerankOptions,
-    )
-    from ._calls import (
-        Call,
-        Outcome,
-        Timings,
-    )
-    from ._capabilities import (
-        FEATURES,
-        Capabilities,
-        Capability,
-        Kind,
-        Limits,
-        ModelCard,
-        ModelRef,
-        ParameterRule,
-    )
-    from ._check import (
+    from ._calls.check import (
         CheckResult,
     )
-    from ._config import (
+    from ._calls.explain import (
+        Plan,
+    )
+    from ._calls.fingerprint import (
+        Fingerprint,
+    )
+    from ._calls.replay import (
+        ReplayedStream,
+        WatchedStream,
+        events_of,
+        replayed_reply,
+    )
+    from ._calls.streams import (
+        EventMap,
+        Stream,
+        StreamSource,
+    )
+    from ._calls.translation import (
+        SUMMARY_PROMPT,
+    )
+    from ._config.loader import (
         ConnectionConfig,
         MeshConfig,
         ModelEntry,
@@ -40,22 +40,20 @@ if TYPE_CHECKING:
         load_config,
         resolve_capabilities,
     )
-    from ._content import (
-        Audio,
-        Document,
-        Image,
-        Message,
-        MessageLike,
-        Part,
-        RawPart,
-        Role,
-        Text,
-        Thinking,
-        Tool,
-        ToolCall,
-        ToolResult,
+    from ._contract.decoding import WholeDecoder
+    from ._contract.hookspecs import (
+        hookimpl,
     )
-    from ._contract import (
+    from ._contract.middleware import (
+        Handler,
+        Middleware,
+        MiddlewareKind,
+    )
+    from ._contract.paths import (
+        quote_path,
+        quote_segment,
+    )
+    from ._contract.protocols import (
         Auth,
         Bearer,
         CostContext,
@@ -71,16 +69,65 @@ if TYPE_CHECKING:
         Token,
         Transport,
     )
-    from ._contracts import (
+    from ._contract.secrets import (
+        Secret,
+        secret,
+    )
+    from ._contract.unserved import unserved
+    from ._contract.vectors import vector_reader
+    from ._input.arguments import (
+        ChatOptions,
+        EmbedOptions,
+        RerankOptions,
+    )
+    from ._mesh import (
+        Mesh,
+    )
+    from ._plugins.registry import (
+        PluginState,
+        Provider,
+        Registry,
+    )
+    from ._plugins.versions import (
         CredentialKind,
     )
-    from ._cost import (
+    from ._types.calls import (
+        Call,
+        Outcome,
+        Timings,
+    )
+    from ._types.capabilities import (
+        FEATURES,
+        Capabilities,
+        Capability,
+        Kind,
+        Limits,
+        ModelCard,
+        ModelRef,
+        ParameterRule,
+    )
+    from ._types.content import (
+        Audio,
+        Document,
+        Image,
+        Message,
+        MessageLike,
+        Part,
+        RawPart,
+        Role,
+        Text,
+        Thinking,
+        Tool,
+        ToolCall,
+        ToolResult,
+    )
+    from ._types.cost import (
         Cost,
         CostItem,
         Rate,
         RateCard,
     )
-    from ._errors import (
+    from ._types.errors import (
         AuthenticationError,
         ConfigurationError,
         ConnectionFailedError,
@@ -105,7 +152,7 @@ if TYPE_CHECKING:
         UnknownTargetError,
         UnsupportedError,
     )
-    from ._events import (
+    from ._types.events import (
         Citation,
         CitationDelta,
         EmbeddingData,
@@ -127,56 +174,24 @@ if TYPE_CHECKING:
         ToolCallStart,
         UsageUpdate,
     )
-    from ._fingerprint import (
-        Fingerprint,
-    )
-    from ._hookspecs import (
-        hookimpl,
-    )
-    from ._mesh import (
-        Mesh,
-    )
-    from ._middleware import (
-        Handler,
-        Middleware,
-        MiddlewareKind,
-    )
-    from ._options import (
+    from ._types.options import (
         UNSET,
         Options,
         Reasoning,
         Unset,
         UnsupportedPolicy,
     )
-    from ._parameters import (
+    from ._types.parameters import (
         ParameterNote,
         ParameterReport,
         ParameterWriter,
         Translation,
     )
-    from ._paths import (
-        quote_path,
-        quote_segment,
-    )
-    from ._plan import (
-        Plan,
-    )
-    from ._policies import (
+    from ._types.policies import (
         RetryPolicy,
         TimeoutPolicy,
     )
-    from ._registry import (
-        PluginState,
-        Provider,
-        Registry,
-    )
-    from ._replay import (
-        ReplayedStream,
-        WatchedStream,
-        events_of,
-        replayed_reply,
-    )
-    from ._replies import (
+    from ._types.replies import (
         Attempt,
         Choice,
         EmbedReply,
@@ -186,7 +201,7 @@ if TYPE_CHECKING:
         RerankReply,
         TokenCount,
     )
-    from ._requests import (
+    from ._types.requests import (
         ChatRequest,
         CompletionRequest,
         CountRequest,
@@ -197,25 +212,10 @@ if TYPE_CHECKING:
         SummarizeRequest,
         Truncate,
     )
-    from ._secrets import (
-        Secret,
-        secret,
-    )
-    from ._stream import (
-        EventMap,
-        Stream,
-        StreamSource,
-    )
-    from ._translation import (
-        SUMMARY_PROMPT,
-    )
-    from ._unserved import unserved
-    from ._usage import (
+    from ._types.usage import (
         Usage,
     )
-    from ._vectors import vector_reader
-    from ._whole import WholeDecoder
-    from ._wire import (
+    from ._types.wire import (
         Failure,
         Frame,
         Head,
@@ -224,162 +224,162 @@ if TYPE_CHECKING:
     )
 
 _MODULE_BY_NAME = {
-    "unserved": "_unserved",
-    "vector_reader": "_vectors",
-    "SUMMARY_PROMPT": "_translation",
-    "Attempt": "_replies",
-    "Audio": "_content",
-    "Auth": "_contract",
-    "AuthenticationError": "_errors",
-    "Bearer": "_contract",
-    "Call": "_calls",
-    "Capabilities": "_capabilities",
-    "Capability": "_capabilities",
-    "ChatOptions": "_arguments",
-    "ChatRequest": "_requests",
-    "CheckResult": "_check",
-    "Choice": "_replies",
-    "Citation": "_events",
-    "CitationDelta": "_events",
-    "CompletionRequest": "_requests",
-    "ConfigurationError": "_errors",
-    "ConnectionConfig": "_config",
-    "ConnectionFailedError": "_errors",
-    "ContentFilteredError": "_errors",
-    "ContextLengthExceededError": "_errors",
-    "Cost": "_cost",
-    "CostContext": "_contract",
-    "CostItem": "_cost",
-    "CountRequest": "_requests",
-    "CredentialKind": "_contracts",
-    "Decoder": "_contract",
-    "Document": "_content",
-    "EmbeddingData": "_events",
-    "EmbedOptions": "_arguments",
-    "EmbedReply": "_replies",
-    "EmbedRequest": "_requests",
-    "Event": "_events",
-    "EventMap": "_stream",
-    "events_of": "_replay",
-    "Exchange": "_contract",
-    "Failure": "_wire",
-    "FailureInStream": "_contract",
-    "FEATURES": "_capabilities",
-    "find_model": "_config",
-    "Fingerprint": "_fingerprint",
-    "Finish": "_events",
-    "FinishReason": "_events",
-    "Frame": "_wire",
-    "Handler": "_middleware",
-    "Head": "_wire",
-    "Headers": "_wire",
-    "hookimpl": "_hookspecs",
-    "HttpAccess": "_contract",
-    "Image": "_content",
-    "InputType": "_requests",
-    "InvalidRequestError": "_errors",
-    "is_allowed": "_config",
-    "JackfieldError": "_errors",
-    "Kind": "_capabilities",
-    "Limits": "_capabilities",
-    "Listing": "_contract",
-    "load_config": "_config",
-    "quote_path": "_paths",
-    "quote_segment": "_paths",
-    "LogprobsDelta": "_events",
-    "MalformedResponseError": "_errors",
+    "unserved": "_contract.unserved",
+    "vector_reader": "_contract.vectors",
+    "SUMMARY_PROMPT": "_calls.translation",
+    "Attempt": "_types.replies",
+    "Audio": "_types.content",
+    "Auth": "_contract.protocols",
+    "AuthenticationError": "_types.errors",
+    "Bearer": "_contract.protocols",
+    "Call": "_types.calls",
+    "Capabilities": "_types.capabilities",
+    "Capability": "_types.capabilities",
+    "ChatOptions": "_input.arguments",
+    "ChatRequest": "_types.requests",
+    "CheckResult": "_calls.check",
+    "Choice": "_types.replies",
+    "Citation": "_types.events",
+    "CitationDelta": "_types.events",
+    "CompletionRequest": "_types.requests",
+    "ConfigurationError": "_types.errors",
+    "ConnectionConfig": "_config.loader",
+    "ConnectionFailedError": "_types.errors",
+    "ContentFilteredError": "_types.errors",
+    "ContextLengthExceededError": "_types.errors",
+    "Cost": "_types.cost",
+    "CostContext": "_contract.protocols",
+    "CostItem": "_types.cost",
+    "CountRequest": "_types.requests",
+    "CredentialKind": "_plugins.versions",
+    "Decoder": "_contract.protocols",
+    "Document": "_types.content",
+    "EmbeddingData": "_types.events",
+    "EmbedOptions": "_input.arguments",
+    "EmbedReply": "_types.replies",
+    "EmbedRequest": "_types.requests",
+    "Event": "_types.events",
+    "EventMap": "_calls.streams",
+    "events_of": "_calls.replay",
+    "Exchange": "_contract.protocols",
+    "Failure": "_types.wire",
+    "FailureInStream": "_contract.protocols",
+    "FEATURES": "_types.capabilities",
+    "find_model": "_config.loader",
+    "Fingerprint": "_calls.fingerprint",
+    "Finish": "_types.events",
+    "FinishReason": "_types.events",
+    "Frame": "_types.wire",
+    "Handler": "_contract.middleware",
+    "Head": "_types.wire",
+    "Headers": "_types.wire",
+    "hookimpl": "_contract.hookspecs",
+    "HttpAccess": "_contract.protocols",
+    "Image": "_types.content",
+    "InputType": "_types.requests",
+    "InvalidRequestError": "_types.errors",
+    "is_allowed": "_config.loader",
+    "JackfieldError": "_types.errors",
+    "Kind": "_types.capabilities",
+    "Limits": "_types.capabilities",
+    "Listing": "_contract.protocols",
+    "load_config": "_config.loader",
+    "quote_path": "_contract.paths",
+    "quote_segment": "_contract.paths",
+    "LogprobsDelta": "_types.events",
+    "MalformedResponseError": "_types.errors",
     "Mesh": "_mesh",
-    "MeshConfig": "_config",
-    "Message": "_content",
-    "MessageLike": "_content",
-    "Middleware": "_middleware",
-    "MiddlewareKind": "_middleware",
-    "MissingCredentialError": "_errors",
-    "ModelCard": "_capabilities",
-    "ModelEntry": "_config",
-    "ModelNotAllowedError": "_errors",
-    "ModelRef": "_capabilities",
-    "NoAuth": "_contract",
-    "NotFoundError": "_errors",
-    "Options": "_options",
-    "Outcome": "_calls",
-    "OverloadedError": "_errors",
-    "ParameterNote": "_parameters",
-    "ParameterReport": "_parameters",
-    "ParameterRule": "_capabilities",
-    "ParameterWriter": "_parameters",
-    "Part": "_content",
-    "PartAdded": "_events",
-    "PermissionDeniedError": "_errors",
-    "Plan": "_plan",
-    "PluginError": "_errors",
-    "PluginState": "_registry",
-    "Provider": "_registry",
-    "ProviderError": "_errors",
-    "ProviderInfo": "_contract",
-    "QuotaExceededError": "_errors",
-    "Ranking": "_replies",
-    "Rate": "_cost",
-    "RateCard": "_cost",
-    "RateLimitError": "_errors",
-    "RawEvent": "_events",
-    "RawPart": "_content",
-    "Reasoning": "_options",
-    "RefusalDelta": "_events",
-    "Registry": "_registry",
-    "Replay": "_replies",
-    "replayed_reply": "_replay",
-    "ReplayedStream": "_replay",
-    "Reply": "_replies",
-    "Request": "_requests",
-    "RerankOptions": "_arguments",
-    "RerankReply": "_replies",
-    "RerankRequest": "_requests",
-    "RerankScore": "_events",
-    "resolve_capabilities": "_config",
-    "RetryPolicy": "_policies",
-    "Role": "_content",
-    "Secret": "_secrets",
-    "secret": "_secrets",
-    "ServerError": "_errors",
-    "Signer": "_contract",
-    "Started": "_events",
-    "StaticHeader": "_contract",
-    "Stream": "_stream",
-    "StreamInterruptedError": "_errors",
-    "StreamSource": "_stream",
-    "SummarizeRequest": "_requests",
-    "Text": "_content",
-    "TextDelta": "_events",
-    "Thinking": "_content",
-    "ThinkingDelta": "_events",
-    "TimeoutError": "_errors",
-    "TimeoutPolicy": "_policies",
-    "Timings": "_calls",
-    "Token": "_contract",
-    "TokenCount": "_replies",
-    "TokenLogprob": "_events",
-    "TokensCounted": "_events",
-    "Tool": "_content",
-    "ToolCall": "_content",
-    "ToolCallDelta": "_events",
-    "ToolCallEnd": "_events",
-    "ToolCallStart": "_events",
-    "ToolResult": "_content",
-    "Translation": "_parameters",
-    "Transport": "_contract",
-    "TransportError": "_errors",
-    "Truncate": "_requests",
-    "UnknownTargetError": "_errors",
-    "UNSET": "_options",
-    "Unset": "_options",
-    "UnsupportedError": "_errors",
-    "UnsupportedPolicy": "_options",
-    "Usage": "_usage",
-    "UsageUpdate": "_events",
-    "WatchedStream": "_replay",
-    "WholeDecoder": "_whole",
-    "Wire": "_wire",
+    "MeshConfig": "_config.loader",
+    "Message": "_types.content",
+    "MessageLike": "_types.content",
+    "Middleware": "_contract.middleware",
+    "MiddlewareKind": "_contract.middleware",
+    "MissingCredentialError": "_types.errors",
+    "ModelCard": "_types.capabilities",
+    "ModelEntry": "_config.loader",
+    "ModelNotAllowedError": "_types.errors",
+    "ModelRef": "_types.capabilities",
+    "NoAuth": "_contract.protocols",
+    "NotFoundError": "_types.errors",
+    "Options": "_types.options",
+    "Outcome": "_types.calls",
+    "OverloadedError": "_types.errors",
+    "ParameterNote": "_types.parameters",
+    "ParameterReport": "_types.parameters",
+    "ParameterRule": "_types.capabilities",
+    "ParameterWriter": "_types.parameters",
+    "Part": "_types.content",
+    "PartAdded": "_types.events",
+    "PermissionDeniedError": "_types.errors",
+    "Plan": "_calls.explain",
+    "PluginError": "_types.errors",
+    "PluginState": "_plugins.registry",
+    "Provider": "_plugins.registry",
+    "ProviderError": "_types.errors",
+    "ProviderInfo": "_contract.protocols",
+    "QuotaExceededError": "_types.errors",
+    "Ranking": "_types.replies",
+    "Rate": "_types.cost",
+    "RateCard": "_types.cost",
+    "RateLimitError": "_types.errors",
+    "RawEvent": "_types.events",
+    "RawPart": "_types.content",
+    "Reasoning": "_types.options",
+    "RefusalDelta": "_types.events",
+    "Registry": "_plugins.registry",
+    "Replay": "_types.replies",
+    "replayed_reply": "_calls.replay",
+    "ReplayedStream": "_calls.replay",
+    "Reply": "_types.replies",
+    "Request": "_types.requests",
+    "RerankOptions": "_input.arguments",
+    "RerankReply": "_types.replies",
+    "RerankRequest": "_types.requests",
+    "RerankScore": "_types.events",
+    "resolve_capabilities": "_config.loader",
+    "RetryPolicy": "_types.policies",
+    "Role": "_types.content",
+    "Secret": "_contract.secrets",
+    "secret": "_contract.secrets",
+    "ServerError": "_types.errors",
+    "Signer": "_contract.protocols",
+    "Started": "_types.events",
+    "StaticHeader": "_contract.protocols",
+    "Stream": "_calls.streams",
+    "StreamInterruptedError": "_types.errors",
+    "StreamSource": "_calls.streams",
+    "SummarizeRequest": "_types.requests",
+    "Text": "_types.content",
+    "TextDelta": "_types.events",
+    "Thinking": "_types.content",
+    "ThinkingDelta": "_types.events",
+    "TimeoutError": "_types.errors",
+    "TimeoutPolicy": "_types.policies",
+    "Timings": "_types.calls",
+    "Token": "_contract.protocols",
+    "TokenCount": "_types.replies",
+    "TokenLogprob": "_types.events",
+    "TokensCounted": "_types.events",
+    "Tool": "_types.content",
+    "ToolCall": "_types.content",
+    "ToolCallDelta": "_types.events",
+    "ToolCallEnd": "_types.events",
+    "ToolCallStart": "_types.events",
+    "ToolResult": "_types.content",
+    "Translation": "_types.parameters",
+    "Transport": "_contract.protocols",
+    "TransportError": "_types.errors",
+    "Truncate": "_types.requests",
+    "UnknownTargetError": "_types.errors",
+    "UNSET": "_types.options",
+    "Unset": "_types.options",
+    "UnsupportedError": "_types.errors",
+    "UnsupportedPolicy": "_types.options",
+    "Usage": "_types.usage",
+    "UsageUpdate": "_types.events",
+    "WatchedStream": "_calls.replay",
+    "WholeDecoder": "_contract.decoding",
+    "Wire": "_types.wire",
 }
 
 __all__ = [

@@ -12,31 +12,31 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
 import attrs
 
-from . import _arguments as arguments
-from ._arguments import ChatOptions, EmbedOptions, RerankOptions
-from ._batches import Batch, cut, run_parts
-from ._calls import Call
-from ._capabilities import Kind, ModelCard
-from ._connection import Connection
-from ._content import MessageLike
-from ._errors import ConfigurationError, JackfieldError, UnknownTargetError, UnsupportedError
-from ._execution import Execution
-from ._fingerprint import Layer
-from ._middleware import Handler, Middleware, chain
-from ._observers import observed, observed_stream
-from ._options import UnsupportedPolicy
-from ._policies import TimeoutPolicy
-from ._preload import preload
-from ._replies import Attempt, EmbedReply, Reply, RerankReply, TokenCount
-from ._requests import EmbedRequest, Request, RerankRequest
-from ._stream import Stream, StreamSource
-from ._suggest import a_or_an, closest
+from ._calls.connection import Connection
+from ._calls.execution import Execution
+from ._calls.fingerprint import Layer
+from ._calls.observers import observed, observed_stream
+from ._calls.preload import preload
+from ._calls.splitting import Batch, cut, run_parts
+from ._calls.streams import Stream, StreamSource
+from ._contract.middleware import Handler, Middleware, chain
+from ._hints import a_or_an, closest
+from ._input import arguments
+from ._input.arguments import ChatOptions, EmbedOptions, RerankOptions
+from ._types.calls import Call
+from ._types.capabilities import Kind, ModelCard
+from ._types.content import MessageLike
+from ._types.errors import ConfigurationError, JackfieldError, UnknownTargetError, UnsupportedError
+from ._types.options import UnsupportedPolicy
+from ._types.policies import TimeoutPolicy
+from ._types.replies import Attempt, EmbedReply, Reply, RerankReply, TokenCount
+from ._types.requests import EmbedRequest, Request, RerankRequest
 
 if TYPE_CHECKING:
-    from ._check import CheckResult
-    from ._config import ConnectionConfig, MeshConfig
-    from ._plan import Plan
-    from ._registry import Registry
+    from ._calls.check import CheckResult
+    from ._calls.explain import Plan
+    from ._config.loader import ConnectionConfig, MeshConfig
+    from ._plugins.registry import Registry
 
 __all__ = ["Mesh"]
 
@@ -89,8 +89,8 @@ class Mesh:
         Raises:
             ConfigurationError: Everything that is wrong, of all connections together.
         """
-        from ._config import load_config
-        from ._registry import Registry
+        from ._config.loader import load_config
+        from ._plugins.registry import Registry
 
         plugins = registry if registry is not None else Registry.installed()
         return cls(load_config(source, plugins), plugins, middlewares=middlewares)
@@ -215,7 +215,7 @@ class Mesh:
 
         async def count(connection: Connection, call: Call, timeout: TimeoutPolicy) -> TokenCount:
             looked_up = connection.target(call.model.id, "chat")
-            from ._plan import estimate_tokens
+            from ._calls.explain import estimate_tokens
 
             if looked_up.capabilities.feature("count_tokens").value is not True:
                 return estimate_tokens(call.request)
@@ -251,7 +251,7 @@ class Mesh:
             raise ConfigurationError(f"there is no kind of call {kind!r}{closest(kind, makers)}")
         connection, model_id = self._resolve(target)[0]
         call, _ = self._call(target, connection, model_id, kind, options, makers[kind])
-        from ._plan import make_plan
+        from ._calls.explain import make_plan
 
         return make_plan(connection, connection.target(model_id, kind), call)
 
@@ -277,7 +277,7 @@ class Mesh:
     async def check(self, connection: str) -> CheckResult:
         """Make one real round trip and say how it went; never raises what the service answers."""
         self._require_open()
-        from ._check import check_connection
+        from ._calls.check import check_connection
 
         return await check_connection(self._connection(connection), self.chat)
 
@@ -397,7 +397,7 @@ class Mesh:
         """
         if not isinstance(extra, Mapping):
             return  # which is told with the types of all options
-        from ._extras import extra_fault, extra_ids
+        from ._config.extra_ids import extra_fault, extra_ids
 
         if self._extra_ids is None:
             self._extra_ids = extra_ids(self._registry, self._config.connections.values())

@@ -1,8 +1,8 @@
 """HTTP for plugin authors: the transport and the framers."""
 
-from ._eventstream import AWSEventStreamFramer
-from ._framer import Framer, FramingError
-from ._framing import (
+from ._http.aws_eventstream import AWSEventStreamFramer
+from ._http.framer import Framer, FramingError
+from ._http.framers import (
     FRAMINGS,
     JSONLinesFramer,
     NestedFramer,
@@ -11,10 +11,10 @@ from ._framing import (
     event_payload,
     framer_for,
 )
-from ._json_array import JSONArrayFramer
-from ._sizes import MAX_RESPONSE, read_limited
-from ._status import error_from_status, failure_message, retry_after_seconds
-from ._transport import HttpTransport
+from ._http.json_array import JSONArrayFramer
+from ._http.status import error_from_status, failure_message, retry_after_seconds
+from ._http.transport import HttpTransport
+from ._types.sizes import MAX_RESPONSE, read_limited
 
 __all__ = [
     "FRAMINGS",

@@ -5,7 +5,7 @@ import inspect
 import pytest
 from click.testing import CliRunner
 
-from jackfield._registry import Registry
+from jackfield._plugins.registry import Registry
 from jackfield.cli._group import make_cli
 from jackfield.testing import FakeProvider
 

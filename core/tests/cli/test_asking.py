@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from jackfield._capabilities import Capabilities, ParameterRule
-from jackfield._cost import RateCard
-from jackfield._options import UNSET
+from jackfield._types.capabilities import Capabilities, ParameterRule
+from jackfield._types.cost import RateCard
+from jackfield._types.options import UNSET
 from jackfield.testing import FakeAnswer, FakeProvider
 
 
@@ -109,7 +109,7 @@ def test_changed_parameters_are_told(command):
 
 
 def test_what_was_filled_in_is_told_if_it_is_an_option_of_ours(command):
-    from jackfield._parameters import ParameterNote, ParameterReport
+    from jackfield._types.parameters import ParameterNote, ParameterReport
     from jackfield.cli._answers import note_parameters
 
     told = []

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pytest
 
-from jackfield import _errors as errors
+from jackfield._types import errors
 from jackfield.cli._failures import exit_code
 from jackfield.cli._group import make_cli
 

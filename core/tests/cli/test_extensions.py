@@ -2,7 +2,7 @@
 
 import click
 
-from jackfield._hookspecs import hookimpl
+from jackfield._contract.hookspecs import hookimpl
 
 
 class Good:

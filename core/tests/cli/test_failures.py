@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from jackfield import _errors as errors
-from jackfield._capabilities import Capabilities, ParameterRule
+from jackfield._types import errors
+from jackfield._types.capabilities import Capabilities, ParameterRule
 from jackfield.cli._failures import describe, exit_code
 from jackfield.testing import FakeAnswer
 
@@ -70,7 +70,7 @@ def test_an_error_says_where_how_often_and_when_to_come_back(command):
 
 
 def test_attempts_are_counted():
-    from jackfield._replies import Attempt
+    from jackfield._types.replies import Attempt
 
     tries = [Attempt(connection="a", model="m"), Attempt(connection="a", model="m")]
     assert "tried 2 times" in describe(errors.ServerError("broken", attempts=tries))

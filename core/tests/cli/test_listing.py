@@ -7,12 +7,12 @@ import tomllib
 import attrs
 import pytest
 
-from jackfield._capabilities import Capabilities, ParameterRule
-from jackfield._config import load_config
-from jackfield._cost import RateCard
-from jackfield._hookspecs import hookimpl
-from jackfield._registry import Registry
-from jackfield._secrets import Secret, secret
+from jackfield._config.loader import load_config
+from jackfield._contract.hookspecs import hookimpl
+from jackfield._contract.secrets import Secret, secret
+from jackfield._plugins.registry import Registry
+from jackfield._types.capabilities import Capabilities, ParameterRule
+from jackfield._types.cost import RateCard
 from jackfield.cli._template import first_configuration
 from jackfield.testing import FakeAnswer, FakeProvider
 
@@ -96,7 +96,7 @@ class BrokenListing(FakeProvider):
 
     @hookimpl
     def jackfield_transport(self, settings):
-        from jackfield._errors import AuthenticationError
+        from jackfield._types.errors import AuthenticationError
 
         raise AuthenticationError("no such key")
 
@@ -490,8 +490,8 @@ def test_explain_prices_the_longest_answer_that_stands_on_the_wire(command):
 
 
 def test_tools_count_as_input():
-    from jackfield._arguments import chat_request
-    from jackfield._plan import estimate_tokens
+    from jackfield._calls.explain import estimate_tokens
+    from jackfield._input.arguments import chat_request
 
     tool = {"name": "add", "description": "d" * 400, "parameters": {"type": "object", "properties": {}}}
     plain = estimate_tokens(chat_request("Hi", {}, "error", stream=False)).input_tokens

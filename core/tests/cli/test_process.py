@@ -144,14 +144,14 @@ def test_help_loads_neither_the_mesh_nor_the_tables():
     # Without extensions: those that are installed have to be asked for their commands.
     code = """
 import sys
-import jackfield._entry_points
-jackfield._entry_points.found_entry_points = lambda prefix: []
+import jackfield._plugins.entry_points
+jackfield._plugins.entry_points.found_entry_points = lambda prefix: []
 from jackfield.cli import main
 try:
     main(["--help"])
 except SystemExit:
     pass
-heavy = {"jackfield._mesh", "jackfield._registry", "asyncio", "aiohttp", "rich.table", "attrs"}
+heavy = {"jackfield._mesh", "jackfield._plugins.registry", "asyncio", "aiohttp", "rich.table", "attrs"}
 print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

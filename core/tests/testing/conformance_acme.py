@@ -45,9 +45,9 @@ from jackfield import (
     hookimpl,
     secret,
 )
-from jackfield._contract import Listing
-from jackfield._cost import RateCard
-from jackfield._wire import Failure
+from jackfield._contract.protocols import Listing
+from jackfield._types.cost import RateCard
+from jackfield._types.wire import Failure
 from jackfield.http import error_from_status
 from jackfield.testing import Case
 

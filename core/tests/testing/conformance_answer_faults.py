@@ -25,7 +25,7 @@ from jackfield import (
     UsageUpdate,
     hookimpl,
 )
-from jackfield._cost import Rate, RateCard
+from jackfield._types.cost import Rate, RateCard
 
 FAULTS = []
 

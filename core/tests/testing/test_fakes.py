@@ -24,8 +24,8 @@ from jackfield import (
     UnsupportedError,
     Usage,
 )
-from jackfield._fold import fold
-from jackfield._registry import Registry
+from jackfield._calls.fold import fold
+from jackfield._plugins.registry import Registry
 from jackfield.testing import FakeAnswer, FakeProvider
 
 MODEL = ModelRef("echo", "fake", "chat")

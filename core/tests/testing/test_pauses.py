@@ -2,7 +2,8 @@
 
 import time
 
-from jackfield import Mesh, Registry, _retry
+from jackfield import Mesh, Registry
+from jackfield._calls import retry as _retry
 from jackfield.testing import FakeProvider, no_retry_pauses
 
 

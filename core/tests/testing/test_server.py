@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from jackfield._framing import framer_for
+from jackfield._http.framers import framer_for
 from jackfield.testing._answers import Answer
 from jackfield.testing._http_reader import BadRequestError, RequestReader
 from jackfield.testing._server import Disconnect, RecordingServer

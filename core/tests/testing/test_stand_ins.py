@@ -16,7 +16,7 @@ from jackfield import (
     UnsupportedError,
     hookimpl,
 )
-from jackfield._registry import Registry
+from jackfield._plugins.registry import Registry
 from jackfield.testing import FakeAnswer, FakeProvider, RecordingServer, StandIn, stand_ins
 
 RULES = Capabilities(

@@ -17,7 +17,7 @@ from jackfield import (
     StreamInterruptedError,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield_anthropic import ANTHROPIC, decoder, error
 

@@ -7,7 +7,7 @@ import pytest
 
 import jackfield_anthropic
 from jackfield import CostContext, ModelRef, Usage
-from jackfield._cost import compute_cost
+from jackfield._types.cost import compute_cost
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 

@@ -24,7 +24,7 @@ from jackfield import (
     Thinking,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield_anthropic import ANTHROPIC, decoder
 

@@ -30,7 +30,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._translation import translate
+from jackfield._calls.translation import translate
 
 SAME_NAME = ("max_tokens", "temperature", "top_p", "top_k")
 PLAIN_TOOL = {"name", "description", "input_schema", "strict", "cache_control"}

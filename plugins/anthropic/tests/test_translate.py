@@ -24,7 +24,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._translation import translate
+from jackfield._calls.translation import translate
 from jackfield_anthropic import AnthropicSettings, Dialect
 from jackfield_anthropic.dialect import translate as translate_dialect
 

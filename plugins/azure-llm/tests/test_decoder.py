@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 import jackfield_azure_llm as azure
 from jackfield import Frame, Head, Headers, StreamInterruptedError, TextDelta, Thinking, Wire
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 
 HEAD = Head(200, Headers({"content-type": "text/event-stream"}))

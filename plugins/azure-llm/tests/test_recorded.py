@@ -11,8 +11,8 @@ from unseen import check_unseen
 
 import jackfield_azure_llm as azure
 from jackfield import Failure, FailureInStream, JackfieldError, ModelRef, ProviderError, Wire
-from jackfield._fold import fold
-from jackfield._translation import translate
+from jackfield._calls.fold import fold
+from jackfield._calls.translation import translate
 from jackfield_azure_llm import AzureLLMSettings
 from jackfield_azure_llm._requests import DIALECT
 

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 import jackfield_azure_openai as azure
 from jackfield import Finish, Frame, Head, Headers, RawEvent, StreamInterruptedError, TextDelta, Wire
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 
 SAFE = {"hate": {"filtered": False, "severity": "safe"}}

@@ -19,7 +19,7 @@ from jackfield import (
     UnsupportedError,
     Usage,
 )
-from jackfield._cost import compute_cost
+from jackfield._types.cost import compute_cost
 from jackfield_azure_openai.models import row_of
 
 USED = Usage(1_000_000, 1_000_000, 0)

@@ -44,8 +44,8 @@ from jackfield import (
     StreamInterruptedError,
     Wire,
 )
-from jackfield._fold import fold
-from jackfield._translation import translate
+from jackfield._calls.fold import fold
+from jackfield._calls.translation import translate
 from jackfield_azure_openai import AzureOpenAISettings
 from jackfield_azure_openai._dialects import dialect_of
 

@@ -28,7 +28,7 @@ from jackfield import (
     RawPart,
     Thinking,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield.testing._eventstream import encode_aws_event
 

@@ -29,7 +29,7 @@ from jackfield import (
     ToolCall,
     ToolResult,
 )
-from jackfield._translation import translate
+from jackfield._calls.translation import translate
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
 MEDIA = {

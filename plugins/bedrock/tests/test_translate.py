@@ -47,7 +47,7 @@ from jackfield import (
     UnsupportedError,
     Usage,
 )
-from jackfield._translation import translate
+from jackfield._calls.translation import translate
 from jackfield.http import framer_for
 from jackfield_bedrock._models import bare, claude_name, cohere_name, known_models, row_of
 

@@ -265,7 +265,7 @@ async def test_what_has_no_form_in_json_is_not_kept():
 
 async def test_a_price_that_fails_breaks_no_call(caplog):
     from jackfield import Call, ChatRequest, ModelRef
-    from jackfield._replies import Choice, Reply
+    from jackfield._types.replies import Choice, Reply
 
     def broken():
         raise ZeroDivisionError("the price")

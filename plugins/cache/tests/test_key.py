@@ -264,7 +264,7 @@ async def test_where_the_plugin_says_that_calls_go_counts(tmp_path, monkeypatch)
                 base_url=f"https://{self.region}.example", auth=StaticHeader("x-key", settings.api_key)
             )
 
-    from jackfield._fingerprint import Fingerprint
+    from jackfield._calls.fingerprint import Fingerprint
 
     async def digest(region):
         service = Regional()

@@ -10,7 +10,7 @@ import pytest
 from recordings import recorded
 
 from jackfield import Failure, FailureInStream, Head, Headers, ModelRef, Wire
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield_cohere import COHERE, decoder, error
 

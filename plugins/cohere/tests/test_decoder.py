@@ -24,7 +24,7 @@ from jackfield import (
     Usage,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield_cohere import COHERE, decoder, read_usage
 
@@ -257,7 +257,7 @@ def test_other_types_of_embeddings():
 def test_vectors_without_numpy(monkeypatch):
     from array import array
 
-    from jackfield import _vectors
+    from jackfield._contract import vectors as _vectors
 
     monkeypatch.setattr(_vectors, "find_spec", lambda name: None)
     _vectors.vector_reader.cache_clear()

@@ -6,7 +6,7 @@ import pytest
 
 import jackfield_cohere
 from jackfield import ModelRef
-from jackfield._cost import compute_cost
+from jackfield._types.cost import compute_cost
 from jackfield_cohere import rates, read_usage
 
 

@@ -27,7 +27,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._translation import translate as as_a_call_does
+from jackfield._calls.translation import translate as as_a_call_does
 from jackfield.testing import no_sockets
 from jackfield_cohere import Dialect, capabilities, translate
 

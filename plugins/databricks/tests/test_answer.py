@@ -31,7 +31,7 @@ from jackfield import (
     TimeoutError as JackfieldTimeout,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
 from jackfield_databricks._models import table
 from jackfield_databricks._usage import read_usage

@@ -31,9 +31,9 @@ from jackfield import (
     UnsupportedError,
     Wire,
 )
-from jackfield._fold import fold
-from jackfield._plain import normalise_messages
-from jackfield._translation import translate
+from jackfield._calls.fold import fold
+from jackfield._calls.translation import translate
+from jackfield._input.messages import normalise_messages
 from jackfield.http import framer_for
 
 # Every `api` of the file, and what reads it.

@@ -25,7 +25,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._translation import translate
+from jackfield._calls.translation import translate
 
 LLAMA, CLAUDE, GPT = (
     "databricks-meta-llama-3-3-70b-instruct",

@@ -16,7 +16,7 @@ import pytest
 
 import jackfield_genai_prices
 from jackfield import CostContext, ModelRef, RateCard, Usage
-from jackfield._cost import compute_cost
+from jackfield._types.cost import compute_cost
 
 NOVEMBER = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 import jackfield_genai_prices as extension
 from jackfield import CostContext, Mesh, ModelRef, Registry, Usage
-from jackfield._cost import compute_cost
+from jackfield._types.cost import compute_cost
 from jackfield.testing import Answer, RecordingServer
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC).timestamp()

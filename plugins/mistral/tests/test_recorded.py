@@ -35,8 +35,8 @@ from jackfield import (
     Thinking,
     Wire,
 )
-from jackfield._fold import fold
-from jackfield._translation import translate
+from jackfield._calls.fold import fold
+from jackfield._calls.translation import translate
 from jackfield_mistral._conversation import nine_letters
 from jackfield_mistral._dialect import FIM, MISTRAL
 

@@ -29,7 +29,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._translation import translate
+from jackfield._calls.translation import translate
 from jackfield_mistral._conversation import nine_letters
 
 WHY = (Message("user", "Why?"),)

@@ -10,7 +10,7 @@ import pytest
 
 import jackfield_mistral as mistral
 from jackfield import CostContext, Head, MalformedResponseError, Mesh, MissingCredentialError, ModelRef, Usage
-from jackfield._cost import compute_cost
+from jackfield._types.cost import compute_cost
 from jackfield_mistral import MistralSettings
 from jackfield_mistral._models import known_models
 

@@ -25,7 +25,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._plain import normalise_messages
+from jackfield._input.messages import normalise_messages
 
 SAME_NAME = (
     "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "n",

@@ -23,7 +23,7 @@ from jackfield import (
     Thinking,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
 from jackfield_openai import OPENAI, Dialect, decoder, error
 

@@ -21,7 +21,7 @@ from jackfield import (
     RateLimitError,
     UnsupportedError,
 )
-from jackfield._registry import Registry
+from jackfield._plugins.registry import Registry
 from jackfield.testing import Answer, RecordingServer, check_provider
 from jackfield_openai import CompatiblePlugin, compatible
 

@@ -6,7 +6,8 @@ from array import array
 
 import pytest
 
-from jackfield import FailureInStream, Frame, Head, MalformedResponseError, Wire, _vectors
+from jackfield import FailureInStream, Frame, Head, MalformedResponseError, Wire
+from jackfield._contract import vectors as _vectors
 from jackfield_openai import OPENAI, decoder
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from jackfield import CostContext, ModelRef, Usage
-from jackfield._cost import compute_cost
+from jackfield._types.cost import compute_cost
 from jackfield_openai import compatible, rates
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()

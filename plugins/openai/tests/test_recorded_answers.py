@@ -33,7 +33,7 @@ from jackfield import (
     ProviderError,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield_openai import OPENAI, Dialect, decoder
 
 FILES = ("openai", "compat", "hf")

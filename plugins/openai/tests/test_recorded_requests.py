@@ -21,7 +21,7 @@ from openai_rebuilding import (
 from recordings import counted, recorded
 
 from jackfield import ModelRef
-from jackfield._translation import translate
+from jackfield._calls.translation import translate
 from jackfield_openai import OPENAI, Dialect, translate as translate_dialect
 
 LOCAL = Dialect(id="local")

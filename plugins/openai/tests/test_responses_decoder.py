@@ -20,7 +20,7 @@ from jackfield import (
     StreamInterruptedError,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
 from jackfield_openai import OPENAI, decoder, error
 

@@ -20,7 +20,7 @@ from jackfield import (
     Started,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield_openai import Dialect, decoder, translate
 
 PLAIN = Dialect(id="acme")

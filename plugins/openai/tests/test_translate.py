@@ -29,7 +29,7 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._translation import translate as core_translate
+from jackfield._calls.translation import translate as core_translate
 
 HOOK = jackfield_openai.jackfield_translate
 HELLO = (Message("user", "Hello"),)

@@ -31,7 +31,7 @@ from jackfield import (
     Usage,
     UsageUpdate,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.testing import FakeAnswer, FakeProvider
 from jackfield_pii import PII
 from jackfield_pii._recognizers import make_finder

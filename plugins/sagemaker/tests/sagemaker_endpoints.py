@@ -3,7 +3,7 @@
 import json
 
 from jackfield import ChatRequest, Head, Headers, Message, ModelRef, Options
-from jackfield._translation import translate as as_a_call_does
+from jackfield._calls.translation import translate as as_a_call_does
 from jackfield.testing._eventstream import encode_aws_event
 from jackfield_sagemaker import SageMakerSettings
 from jackfield_sagemaker._models import capabilities

@@ -31,8 +31,8 @@ from jackfield import (
     UnsupportedError,
     Wire,
 )
-from jackfield._fold import fold
-from jackfield._translation import translate
+from jackfield._calls.fold import fold
+from jackfield._calls.translation import translate
 from jackfield.http import framer_for
 
 CLAUDE, MISTRAL = "claude-sonnet-4-6", "mistral-7b"

@@ -28,7 +28,7 @@ from jackfield import (
     ToolCall,
     Wire,
 )
-from jackfield._fold import fold
+from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 
 

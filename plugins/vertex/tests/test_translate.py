@@ -32,8 +32,8 @@ from jackfield import (
     UsageUpdate,
     Wire,
 )
-from jackfield._fold import fold
-from jackfield._translation import translate
+from jackfield._calls.fold import fold
+from jackfield._calls.translation import translate
 from jackfield.http import framer_for
 from jackfield_vertex._errors import error
 from jackfield_vertex._models import known_models

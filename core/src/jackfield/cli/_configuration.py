@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jackfield._errors import ConfigurationError, JackfieldError, MissingCredentialError
+from jackfield._types.errors import ConfigurationError, JackfieldError, MissingCredentialError
 
 from ._session import Group, Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._config import ConnectionConfig
+    from jackfield._config.loader import ConnectionConfig
     from jackfield._mesh import Mesh
 
 __all__ = ["COMMANDS"]
@@ -109,7 +109,7 @@ def _missing_secrets(connection: ConnectionConfig) -> list[str]:
     """Say which secrets are not there now; they may be there where the program will run."""
     import attrs
 
-    from jackfield._secrets import Secret
+    from jackfield._contract.secrets import Secret
 
     settings = connection.settings
     values: dict[str, Any] = {f"headers.{name}": value for name, value in connection.headers.items()}

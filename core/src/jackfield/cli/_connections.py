@@ -10,8 +10,8 @@ from ._output import write_table
 from ._session import Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._check import CheckResult
-    from jackfield._config import ConnectionConfig
+    from jackfield._calls.check import CheckResult
+    from jackfield._config.loader import ConnectionConfig
     from jackfield._mesh import Mesh
 
 __all__ = ["COMMANDS"]
@@ -63,8 +63,8 @@ def check(context: click.Context, session: Session, name: tuple[str, ...]) -> No
 
     for one in name:
         if one not in session.config.connections:
-            from jackfield._errors import UnknownTargetError
-            from jackfield._suggest import closest
+            from jackfield._hints import closest
+            from jackfield._types.errors import UnknownTargetError
 
             raise UnknownTargetError(
                 f"there is no connection {one!r}{closest(one, session.config.connections)}"

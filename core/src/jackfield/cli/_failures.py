@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
-from jackfield import _errors as errors
-from jackfield._errors import JackfieldError
+from jackfield._types import errors
+from jackfield._types.errors import JackfieldError
 
 __all__ = ["INTERRUPTED", "PIPE_CLOSED", "describe", "exit_code", "to_json"]
 
@@ -114,7 +114,7 @@ def _in_words_of_the_shell(error: JackfieldError) -> str:
 
 
 def _as_option(found: re.Match[str]) -> str:
-    from jackfield._entries import OPTIONS
+    from jackfield._config.model_entries import OPTIONS
 
     if found["name"] not in OPTIONS:
         return found[0]

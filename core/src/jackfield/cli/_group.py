@@ -16,7 +16,7 @@ import click
 from ._session import Group, Helpless, Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._registry import Registry
+    from jackfield._plugins.registry import Registry
 
 __all__ = ["Commands", "make_cli"]
 
@@ -87,7 +87,7 @@ class Commands(Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called, or say which is closest."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from jackfield._suggest import closest
+            from jackfield._hints import closest
 
             raise click.UsageError(f"there is no command {args[0]!r}{closest(args[0], self.commands)}", ctx)
         return super().resolve_command(ctx, args)
@@ -165,7 +165,7 @@ class Commands(Group):
 
 def _extensions_installed() -> bool:
     # The registry costs a quarter of a second, most of it for nothing if there is no extension.
-    from jackfield._entry_points import found_entry_points
+    from jackfield._plugins.entry_points import found_entry_points
 
     return bool(found_entry_points("jackfield.extensions."))
 

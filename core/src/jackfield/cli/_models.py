@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jackfield._errors import JackfieldError
+from jackfield._types.errors import JackfieldError
 
 from ._failures import describe, exit_code
 from ._output import write_table
 from ._session import Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._capabilities import ModelCard
     from jackfield._mesh import Mesh
+    from jackfield._types.capabilities import ModelCard
 
 __all__ = ["COMMANDS"]
 
@@ -93,7 +93,7 @@ def _known(
     session: Session, name: str, failures: dict[str, JackfieldError], *, every: bool
 ) -> list[ModelCard]:
     """Give the models that a connection declares and its plugin's table names, without asking its service."""
-    from jackfield._connection import Connection
+    from jackfield._calls.connection import Connection
 
     connection = session.config.connections[name]
     if connection.provider is None:

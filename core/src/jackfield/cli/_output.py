@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from jackfield._cost import Cost
-    from jackfield._replies import Replay
-    from jackfield._usage import Usage
+    from jackfield._types.cost import Cost
+    from jackfield._types.replies import Replay
+    from jackfield._types.usage import Usage
 
 __all__ = [
     "as_json",
@@ -87,7 +87,7 @@ def plain(value: Any) -> Any:
     """Give something as plain data, one level deep."""
     import attrs
 
-    from jackfield._errors import JackfieldError
+    from jackfield._types.errors import JackfieldError
 
     if attrs.has(type(value)):
         return {

@@ -12,9 +12,9 @@ import click
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from jackfield._config import MeshConfig
+    from jackfield._config.loader import MeshConfig
     from jackfield._mesh import Mesh
-    from jackfield._registry import Registry
+    from jackfield._plugins.registry import Registry
 
 __all__ = ["Group", "Helpless", "Session", "shared"]
 
@@ -60,7 +60,7 @@ class Session:
     @cached_property
     def registry(self) -> Registry:
         """The plugins."""
-        from jackfield._registry import Registry
+        from jackfield._plugins.registry import Registry
 
         return Registry.installed() if self._registry is None else self._registry
 
@@ -71,7 +71,7 @@ class Session:
         Raises:
             ConfigurationError: Everything that is wrong with it.
         """
-        from jackfield._config import load_config
+        from jackfield._config.loader import load_config
 
         return load_config(self.config_path, self.registry)
 

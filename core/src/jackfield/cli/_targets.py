@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from jackfield._errors import UnknownTargetError
+from jackfield._types.errors import UnknownTargetError
 
 if TYPE_CHECKING:
-    from jackfield._capabilities import Capabilities, Kind
-    from jackfield._config import ConnectionConfig, MeshConfig
-    from jackfield._replies import Attempt
+    from jackfield._config.loader import ConnectionConfig, MeshConfig
+    from jackfield._types.capabilities import Capabilities, Kind
+    from jackfield._types.replies import Attempt
 
     from ._session import Session
 
@@ -130,8 +130,8 @@ def _serves(session: Session, target: str, kind: Kind, *, unknown: bool) -> bool
 
 
 def _capabilities(session: Session, target: str, kind: Kind | None) -> Capabilities | None:
-    from jackfield._capabilities import ModelRef
-    from jackfield._config import find_model, resolve_capabilities
+    from jackfield._config.loader import find_model, resolve_capabilities
+    from jackfield._types.capabilities import ModelRef
 
     name, _, model_id = target.partition(":")
     connection = session.config.connections.get(name)

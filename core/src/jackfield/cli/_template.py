@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from jackfield._errors import JackfieldError
-from jackfield._secrets import Secret
-from jackfield._settings import Reader, example_of
+from jackfield._contract.secrets import Secret
+from jackfield._contract.settings import Reader, example_of
+from jackfield._types.errors import JackfieldError
 
 if TYPE_CHECKING:
-    from jackfield._provider import Provider
-    from jackfield._registry import Registry
+    from jackfield._plugins.provider import Provider
+    from jackfield._plugins.registry import Registry
 
 __all__ = ["PLACEHOLDER", "first_configuration"]
 

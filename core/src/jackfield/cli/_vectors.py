@@ -14,7 +14,7 @@ from ._targets import choose_target, told_after, told_before
 
 if TYPE_CHECKING:
     from jackfield._mesh import Mesh
-    from jackfield._replies import EmbedReply, RerankReply
+    from jackfield._types.replies import EmbedReply, RerankReply
 
 __all__ = ["COMMANDS"]
 

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from jackfield._suggest import closest
+from jackfield._hints import closest
 
 from ._case import Case
 from ._check import checks

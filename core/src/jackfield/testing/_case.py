@@ -8,12 +8,12 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from jackfield._capabilities import ModelRef
-from jackfield._content import Message, ToolCall
-from jackfield._errors import JackfieldError
-from jackfield._events import FinishReason
-from jackfield._options import UNSET
-from jackfield._requests import (
+from jackfield._types.capabilities import ModelRef
+from jackfield._types.content import Message, ToolCall
+from jackfield._types.errors import JackfieldError
+from jackfield._types.events import FinishReason
+from jackfield._types.options import UNSET
+from jackfield._types.requests import (
     ChatRequest,
     CompletionRequest,
     CountRequest,
@@ -22,8 +22,8 @@ from jackfield._requests import (
     RerankRequest,
     SummarizeRequest,
 )
-from jackfield._usage import Usage
-from jackfield._wire import Head, Headers
+from jackfield._types.usage import Usage
+from jackfield._types.wire import Head, Headers
 
 __all__ = ["Case", "CaseKind", "plain_request"]
 

@@ -8,10 +8,10 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import attrs
 
-from jackfield._contract import HttpAccess
-from jackfield._errors import JackfieldError
-from jackfield._transport import HttpTransport
-from jackfield._wire import Wire
+from jackfield._contract.protocols import HttpAccess
+from jackfield._http.transport import HttpTransport
+from jackfield._types.errors import JackfieldError
+from jackfield._types.wire import Wire
 
 from ._case import plain_request
 from ._check import check

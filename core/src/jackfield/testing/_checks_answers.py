@@ -8,14 +8,14 @@ from typing import Any
 
 import orjson
 
-from jackfield._capabilities import ModelCard
-from jackfield._content import Thinking
-from jackfield._errors import MalformedResponseError
-from jackfield._events import Event
-from jackfield._fold import Folded
-from jackfield._options import UNSET
-from jackfield._replies import Choice
-from jackfield._usage import Usage
+from jackfield._calls.fold import Folded
+from jackfield._types.capabilities import ModelCard
+from jackfield._types.content import Thinking
+from jackfield._types.errors import MalformedResponseError
+from jackfield._types.events import Event
+from jackfield._types.options import UNSET
+from jackfield._types.replies import Choice
+from jackfield._types.usage import Usage
 
 from ._case import Case, call_pairs
 from ._check import Applies, SkipCheck, check

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jackfield._capabilities import FEATURES, KINDS, Capabilities, Capability, ModelRef
-from jackfield._content import Audio, Document, Image, Message
-from jackfield._options import PARAMETER_NAMES, Reasoning
-from jackfield._requests import ChatRequest, EmbedRequest, Request
+from jackfield._types.capabilities import FEATURES, KINDS, Capabilities, Capability, ModelRef
+from jackfield._types.content import Audio, Document, Image, Message
+from jackfield._types.options import PARAMETER_NAMES, Reasoning
+from jackfield._types.requests import ChatRequest, EmbedRequest, Request
 
 from ._case import Case, CaseKind, plain_request
 from ._check import SkipCheck, Warn, check

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from jackfield._capabilities import ModelRef
-from jackfield._contract import CostContext
-from jackfield._cost import Cost, RateCard, compute_cost
-from jackfield._usage import Usage
+from jackfield._contract.protocols import CostContext
+from jackfield._types.capabilities import ModelRef
+from jackfield._types.cost import Cost, RateCard, compute_cost
+from jackfield._types.usage import Usage
 
 from ._check import SkipCheck, check
 from ._subject import PROBE_MODEL, Subject

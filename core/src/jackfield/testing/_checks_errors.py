@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from jackfield import _errors as errors
-from jackfield._capabilities import ModelRef
-from jackfield._errors import JackfieldError
-from jackfield._wire import Failure, Headers
+from jackfield._types import errors
+from jackfield._types.capabilities import ModelRef
+from jackfield._types.errors import JackfieldError
+from jackfield._types.wire import Failure, Headers
 
 from ._check import check
 from ._decoding import named_error

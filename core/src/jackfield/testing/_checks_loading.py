@@ -9,9 +9,9 @@ from importlib.util import find_spec
 
 import attrs
 
+from jackfield._contract.hookspecs import REQUIRED, ExtensionSpecs, ProviderSpecs
 from jackfield._deprecation import DEPRECATED
-from jackfield._hookspecs import REQUIRED, ExtensionSpecs, ProviderSpecs
-from jackfield._suggest import closest
+from jackfield._hints import closest
 
 from ._check import SkipCheck, Warn, check
 from ._import_probe import SDKS, Imported, import_afresh

@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from jackfield._capabilities import ParameterRule
-from jackfield._errors import UnsupportedError
-from jackfield._options import Options
-from jackfield._parameters import ParameterNote, Translation
-from jackfield._requests import Request
+from jackfield._types.capabilities import ParameterRule
+from jackfield._types.errors import UnsupportedError
+from jackfield._types.options import Options
+from jackfield._types.parameters import ParameterNote, Translation
+from jackfield._types.requests import Request
 
 from ._bodies import holds_value
 from ._case import CaseKind, plain_request

@@ -12,10 +12,10 @@ from typing import Any
 
 import attrs
 
-from jackfield._contract import CostContext
-from jackfield._errors import JackfieldError, UnsupportedError
-from jackfield._usage import Usage
-from jackfield._wire import Failure, Headers
+from jackfield._contract.protocols import CostContext
+from jackfield._types.errors import JackfieldError, UnsupportedError
+from jackfield._types.usage import Usage
+from jackfield._types.wire import Failure, Headers
 
 from ._case import CaseKind, plain_request
 from ._check import check

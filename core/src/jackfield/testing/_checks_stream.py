@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from jackfield._content import Thinking
-from jackfield._errors import StreamInterruptedError
-from jackfield._events import Finish, RawEvent, TextDelta
-from jackfield._fold import Folded
+from jackfield._calls.fold import Folded
+from jackfield._types.content import Thinking
+from jackfield._types.errors import StreamInterruptedError
+from jackfield._types.events import Finish, RawEvent, TextDelta
 
 from ._case import Case, call_pairs
 from ._check import SkipCheck, check

@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from jackfield._content import Message, RawPart, Text, Thinking
-from jackfield._errors import JackfieldError, UnsupportedError
-from jackfield._options import Options
-from jackfield._parameters import ParameterReport, Translation
-from jackfield._requests import ChatRequest
-from jackfield._wire import Wire
+from jackfield._types.content import Message, RawPart, Text, Thinking
+from jackfield._types.errors import JackfieldError, UnsupportedError
+from jackfield._types.options import Options
+from jackfield._types.parameters import ParameterReport, Translation
+from jackfield._types.requests import ChatRequest
+from jackfield._types.wire import Wire
 
 from ._bodies import holds_schema, holds_text, keys_of
 from ._case import plain_request

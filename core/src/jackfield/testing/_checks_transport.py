@@ -8,16 +8,16 @@ from typing import Any
 
 import attrs
 
-from jackfield._contract import HttpAccess, StaticHeader, Transport
-from jackfield._errors import (
+from jackfield._contract.protocols import HttpAccess, StaticHeader, Transport
+from jackfield._contract.secrets import Secret
+from jackfield._mesh import Mesh
+from jackfield._types.errors import (
     ConnectionFailedError,
     JackfieldError,
     MalformedResponseError,
     MissingCredentialError,
     StreamInterruptedError,
 )
-from jackfield._mesh import Mesh
-from jackfield._secrets import Secret
 
 from ._answers import Answer
 from ._case import Case, plain_request

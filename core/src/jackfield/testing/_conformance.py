@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jackfield._suggest import closest
+from jackfield._hints import closest
 
 from ._case import Case
 from ._check import Check, Result, SkipCheck, Warn, checks

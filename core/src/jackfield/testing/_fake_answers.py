@@ -11,11 +11,11 @@ from typing import Any
 import attrs
 import orjson
 
-from jackfield._content import ToolCall
-from jackfield._errors import JackfieldError
-from jackfield._events import FinishReason
-from jackfield._options import UNSET
-from jackfield._requests import (
+from jackfield._types.content import ToolCall
+from jackfield._types.errors import JackfieldError
+from jackfield._types.events import FinishReason
+from jackfield._types.options import UNSET
+from jackfield._types.requests import (
     ChatRequest,
     CompletionRequest,
     CountRequest,
@@ -24,7 +24,7 @@ from jackfield._requests import (
     RerankRequest,
     SummarizeRequest,
 )
-from jackfield._usage import Usage
+from jackfield._types.usage import Usage
 
 __all__ = ["FakeAnswer", "answer_frames", "hash_vector"]
 

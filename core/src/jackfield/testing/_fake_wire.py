@@ -10,14 +10,15 @@ from typing import Any
 import attrs
 import orjson
 
-from jackfield import _events as ev
-from jackfield._capabilities import Capabilities, ModelRef
-from jackfield._content import Message, RawPart, Thinking, Tool
-from jackfield._contract import FailureInStream
-from jackfield._errors import StreamInterruptedError, UnsupportedError
-from jackfield._options import PARAMETER_NAMES
-from jackfield._parameters import ParameterWriter, Translation
-from jackfield._requests import (
+from jackfield._contract.protocols import FailureInStream
+from jackfield._contract.vectors import vector_reader
+from jackfield._types import events as ev
+from jackfield._types.capabilities import Capabilities, ModelRef
+from jackfield._types.content import Message, RawPart, Thinking, Tool
+from jackfield._types.errors import StreamInterruptedError, UnsupportedError
+from jackfield._types.options import PARAMETER_NAMES
+from jackfield._types.parameters import ParameterWriter, Translation
+from jackfield._types.requests import (
     ChatRequest,
     CompletionRequest,
     CountRequest,
@@ -26,9 +27,8 @@ from jackfield._requests import (
     RerankRequest,
     SummarizeRequest,
 )
-from jackfield._usage import Usage
-from jackfield._vectors import vector_reader
-from jackfield._wire import Failure, Frame, Head, Wire
+from jackfield._types.usage import Usage
+from jackfield._types.wire import Failure, Frame, Head, Wire
 
 __all__ = ["FakeDecoder", "meta_of", "translate"]
 

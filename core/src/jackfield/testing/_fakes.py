@@ -12,15 +12,15 @@ from typing import Any, TypeAlias
 import attrs
 import orjson
 
-from jackfield._capabilities import FEATURES, KINDS, Capabilities, Limits, ModelCard, ModelRef
-from jackfield._contract import CostContext, Exchange, Listing, ProviderInfo
-from jackfield._cost import Cost, RateCard
-from jackfield._errors import JackfieldError
-from jackfield._hookspecs import hookimpl
-from jackfield._parameters import Translation
-from jackfield._requests import Request
-from jackfield._usage import Usage
-from jackfield._wire import Failure, Frame, Head, Headers, Wire
+from jackfield._contract.hookspecs import hookimpl
+from jackfield._contract.protocols import CostContext, Exchange, Listing, ProviderInfo
+from jackfield._types.capabilities import FEATURES, KINDS, Capabilities, Limits, ModelCard, ModelRef
+from jackfield._types.cost import Cost, RateCard
+from jackfield._types.errors import JackfieldError
+from jackfield._types.parameters import Translation
+from jackfield._types.requests import Request
+from jackfield._types.usage import Usage
+from jackfield._types.wire import Failure, Frame, Head, Headers, Wire
 
 from ._fake_answers import DIMENSIONS, FakeAnswer, answer_frames
 from ._fake_wire import FakeDecoder, translate

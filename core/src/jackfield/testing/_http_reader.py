@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from jackfield._wire import Headers
+from jackfield._types.wire import Headers
 
 __all__ = ["BadRequestError", "RecordedRequest", "RequestReader"]
 

@@ -23,7 +23,7 @@ SDKS: Final = (
 _CHILD: Final = """
 import json, os, socket, sys, threading, time
 from jackfield import *
-import jackfield._provider
+import jackfield._plugins.provider
 before = dict(os.environ)
 threads = threading.active_count()
 sockets = []

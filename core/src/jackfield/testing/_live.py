@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 
-from jackfield._config import ConnectionConfig, MeshConfig, ModelEntry
-from jackfield._errors import JackfieldError
+from jackfield._config.loader import ConnectionConfig, MeshConfig, ModelEntry
 from jackfield._mesh import Mesh
-from jackfield._options import UNSET
-from jackfield._registry import Registry
-from jackfield._requests import EmbedRequest, RerankRequest
+from jackfield._plugins.registry import Registry
+from jackfield._types.errors import JackfieldError
+from jackfield._types.options import UNSET
+from jackfield._types.requests import EmbedRequest, RerankRequest
 
 from ._case import Case
 from ._check import Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jackfield import _retry
+from jackfield._calls import retry as _retry
 
 __all__ = ["no_retry_pauses"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
-from jackfield._capabilities import Capabilities, ModelRef
-from jackfield._contract import CostContext, Decoder, HttpAccess, Listing, ProviderInfo, Transport
-from jackfield._cost import Cost, RateCard
-from jackfield._errors import JackfieldError
-from jackfield._parameters import Translation
-from jackfield._requests import Request
-from jackfield._usage import Usage
-from jackfield._wire import Failure, Wire
+from jackfield._contract.protocols import CostContext, Decoder, HttpAccess, Listing, ProviderInfo, Transport
+from jackfield._types.capabilities import Capabilities, ModelRef
+from jackfield._types.cost import Cost, RateCard
+from jackfield._types.errors import JackfieldError
+from jackfield._types.parameters import Translation
+from jackfield._types.requests import Request
+from jackfield._types.usage import Usage
+from jackfield._types.wire import Failure, Wire
 
 __all__ = ["FullProviderPlugin", "ProviderPlugin"]
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield._content import Message, Text, Tool, ToolCall, ToolResult
-from jackfield._options import Reasoning
-from jackfield._requests import ChatRequest, CountRequest, EmbedRequest, Request, RerankRequest
+from jackfield._types.content import Message, Text, Tool, ToolCall, ToolResult
+from jackfield._types.options import Reasoning
+from jackfield._types.requests import ChatRequest, CountRequest, EmbedRequest, Request, RerankRequest
 
 from ._case import CaseKind, plain_request
 

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from jackfield._config import ConnectionConfig, MeshConfig, ModelEntry
+from jackfield._calls.streams import Stream
+from jackfield._config.loader import ConnectionConfig, MeshConfig, ModelEntry
+from jackfield._contract.secrets import Secret
 from jackfield._mesh import Mesh
-from jackfield._policies import RetryPolicy
-from jackfield._registry import Registry
-from jackfield._requests import EmbedRequest
-from jackfield._secrets import Secret
-from jackfield._sizes import MAX_RESPONSE
-from jackfield._stream import Stream
+from jackfield._plugins.registry import Registry
+from jackfield._types.policies import RetryPolicy
+from jackfield._types.requests import EmbedRequest
+from jackfield._types.sizes import MAX_RESPONSE
 
 from ._answers import Answer
 from ._case import Case

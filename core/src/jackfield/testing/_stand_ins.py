@@ -9,18 +9,18 @@ from typing import Any
 
 import attrs
 
-from jackfield._capabilities import Capabilities, ModelRef
-from jackfield._config_source import read_document
-from jackfield._contract import CostContext, ProviderInfo
-from jackfield._cost import Cost, RateCard
-from jackfield._errors import ConfigurationError, JackfieldError
-from jackfield._hookspecs import hookimpl
-from jackfield._parameters import Translation
-from jackfield._provider import Provider, bind_provider
-from jackfield._registry import Registry
-from jackfield._requests import Request
-from jackfield._usage import Usage
-from jackfield._wire import Failure
+from jackfield._config.document import read_document
+from jackfield._contract.hookspecs import hookimpl
+from jackfield._contract.protocols import CostContext, ProviderInfo
+from jackfield._plugins.provider import Provider, bind_provider
+from jackfield._plugins.registry import Registry
+from jackfield._types.capabilities import Capabilities, ModelRef
+from jackfield._types.cost import Cost, RateCard
+from jackfield._types.errors import ConfigurationError, JackfieldError
+from jackfield._types.parameters import Translation
+from jackfield._types.requests import Request
+from jackfield._types.usage import Usage
+from jackfield._types.wire import Failure
 
 from ._fake_wire import meta_of
 from ._fakes import AnswerLike, FakeProvider, FakeTransport, Script

@@ -12,18 +12,18 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield._capabilities import KINDS, Capabilities, ModelRef
-from jackfield._contract import HttpAccess
-from jackfield._deployments import find_underlying, resolve_capabilities
-from jackfield._errors import ConfigurationError, PluginError, UnsupportedError
-from jackfield._hookspecs import CONTRACT
-from jackfield._parameters import Translation
-from jackfield._provider import Provider, bind_provider
-from jackfield._registry import Registry
-from jackfield._requests import Request
-from jackfield._secrets import Secret
-from jackfield._translation import translate
-from jackfield._wire import Wire
+from jackfield._calls.translation import translate
+from jackfield._contract.hookspecs import CONTRACT
+from jackfield._contract.protocols import HttpAccess
+from jackfield._contract.secrets import Secret
+from jackfield._plugins.capabilities import find_underlying, resolve_capabilities
+from jackfield._plugins.provider import Provider, bind_provider
+from jackfield._plugins.registry import Registry
+from jackfield._types.capabilities import KINDS, Capabilities, ModelRef
+from jackfield._types.errors import ConfigurationError, PluginError, UnsupportedError
+from jackfield._types.parameters import Translation
+from jackfield._types.requests import Request
+from jackfield._types.wire import Wire
 
 from ._case import Case, CaseKind, plain_request
 from ._check import SkipCheck

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from jackfield._capabilities import FEATURES, Capability
+from jackfield._types.capabilities import FEATURES, Capability
 
 from ._check import Result
 from ._subject import PROBE_MODEL, Subject

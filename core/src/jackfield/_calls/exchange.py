@@ -1,0 +1,300 @@
+"""One answer under way: send a wire, check the status, decode frames into events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from jackfield._contract.protocols import Decoder, Exchange, FailureInStream, Transport
+from jackfield._hints import a_or_an
+from jackfield._http.status import error_from_status
+from jackfield._types.capabilities import ModelRef
+from jackfield._types.errors import (
+    JackfieldError,
+    MalformedResponseError,
+    PluginError,
+    ProviderError,
+    StreamInterruptedError,
+)
+from jackfield._types.events import Event, Finish
+from jackfield._types.wire import Failure, Frame, Head, Wire
+
+from .watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from jackfield._plugins.registry import Provider
+
+__all__ = ["Answer"]
+
+
+class Answer:
+    """Reads the answer to one wire.
+
+    Attributes:
+        events: All events so far.
+        fault: What broke the answer after the last of `events`; it is raised when those have been delivered.
+        body: The body of a whole answer, for `Reply.raw`; None for a stream.
+        head: Status and headers, once the answer began.
+        ended: The body was read to its clean end.
+    """
+
+    __slots__ = (
+        "_context", "_decoder", "_frames", "_model", "_provider", "_transport", "_watchdog", "_wire",
+        "body", "ended", "events", "fault", "head",
+    )  # fmt: skip
+
+    def __init__(
+        self, provider: Provider, model: ModelRef | None, wire: Wire, transport: Transport, watchdog: Watchdog
+    ) -> None:
+        self._provider = provider
+        self._model = model
+        self._wire = wire
+        self._transport = transport
+        self._watchdog = watchdog
+        self._context: AbstractAsyncContextManager[Exchange] | None = None
+        self._frames: AsyncIterator[Sequence[Frame]] | None = None
+        self._decoder: Decoder | None = None
+        self.events: list[Event] = []
+        self.fault: JackfieldError | None = None
+        self.body: bytes | None = None
+        self.head: Head | None = None
+        self.ended = False
+
+    async def prepare(self, prepare: Callable[[Wire], Awaitable[None]]) -> None:
+        """Let the transport get ready for the wire.
+
+        Raises:
+            JackfieldError: It cannot.
+        """
+        try:
+            await prepare(self._wire)
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise self._foreign(error) from error
+
+    async def begin(self, limit: float | None) -> None:
+        """Send, and read until there is a first event.
+
+        Args:
+            limit: Seconds of the phase first_event.
+
+        Raises:
+            JackfieldError: No connection, an error status, a broken answer. The upstream is closed.
+        """
+        try:
+            with self._watchdog("first_event", limit):
+                self._start(await self._open())
+                while not self.events and not self.ended:
+                    await self._step()
+            self.require_end()
+        except JackfieldError as error:
+            await self.close()
+            if not self.events:
+                raise
+            # A read may bring events and a fault at once. What the caller sees, and whether the call is tried
+            # again, must not depend on where the network cut: the events come first.
+            self.fault = error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def whole(self, limit: float | None) -> None:
+        """Send, and read to the end.
+
+        Args:
+            limit: Seconds of the phase first_event; the first event of a whole answer is its last as well.
+
+        Raises:
+            JackfieldError: As `begin`.
+        """
+        try:
+            with self._watchdog("first_event", limit):
+                self._start(await self._open())
+                while not self.ended:
+                    await self._step()
+        finally:
+            await self.close()
+
+    async def read_more(self, idle: float | None) -> None:
+        """Read until there is at least one more event, or the end.
+
+        Args:
+            idle: Seconds of the phase idle.
+
+        Raises:
+            JackfieldError: The stream broke. Events that came before are in `events`.
+        """
+        before = len(self.events)
+        with self._watchdog("idle", idle):
+            while len(self.events) == before and not self.ended:
+                await self._step()
+
+    def require_end(self) -> None:
+        """Hold a decoder to its duty: a stream that ended has said how.
+
+        Raises:
+            StreamInterruptedError: It has not.
+        """
+        if self.ended and not any(type(event) is Finish for event in reversed(self.events)):
+            raise StreamInterruptedError("the stream ended without a finish reason")
+
+    async def read_body(self, limit: float | None) -> tuple[Head, bytes]:
+        """Send and read the whole body without a decoder; for listings.
+
+        Raises:
+            JackfieldError: As `begin`.
+        """
+        try:
+            with self._watchdog("first_event", limit):
+                return await self._open(), await self._rest()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the upstream at once; may be called twice."""
+        context, self._context = self._context, None
+        frames, self._frames = self._frames, None
+        if context is None:
+            return
+        try:
+            aclose = getattr(frames, "aclose", None)
+            # While another task waits for the next frames, leaving the context is what wakes it.
+            if aclose is not None and not self.ended and not getattr(frames, "ag_running", False):
+                await aclose()
+        finally:
+            await context.__aexit__(None, None, None)
+
+    async def _open(self) -> Head:
+        """Send and check the status."""
+        try:
+            context = self._transport.exchange(self._wire)
+            exchange = await context.__aenter__()
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise self._foreign(error) from error
+        self._context = context
+        self._frames = exchange.frames
+        self.head = head = exchange.head
+        if head.status is not None and not 200 <= head.status < 300:
+            raise await self._failure(head)
+        return head
+
+    def _start(self, head: Head) -> None:
+        try:
+            self._decoder = self._provider.decoder(self._require_model(), self._wire)
+        except Exception as error:
+            raise PluginError(f"jackfield_decoder failed: {type(error).__name__}: {error}") from error
+        self._decode_with(self._decoder.start, head)
+
+    def _require_model(self) -> ModelRef:
+        if self._model is None:  # only listings have none, and they are not decoded
+            raise PluginError("an answer without a model cannot be decoded")
+        return self._model
+
+    async def _step(self) -> None:
+        """Read and decode the frames of one network read, or the end."""
+        frames = self._frames
+        if frames is None:
+            self.ended = True
+            return
+        try:
+            batch = await frames.__anext__()
+        except StopAsyncIteration:
+            self.ended = True
+            self._finish()
+            return
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise self._foreign(error, in_stream=True) from error
+        decoder, events = self._decoder, self.events
+        if decoder is None:
+            return
+        if not self._wire.stream and len(batch) == 1 and isinstance(batch[0].data, bytes):
+            self.body = batch[0].data
+        feed = decoder.feed
+        frame = None
+        try:
+            for frame in batch:
+                events += feed(frame)
+        except Exception as error:
+            raise self._decoding(error, frame) from _cause(error)
+        if not self._wire.stream and getattr(frames, "ended", False):
+            self._finish()  # told beforehand, and so not asked for
+
+    def _finish(self) -> None:
+        self.ended = True
+        if self._decoder is not None:
+            self._decode_with(self._decoder.finish)
+
+    def _decode_with(self, step: Callable[..., list[Event]], *arguments: Head) -> None:
+        try:
+            self.events += step(*arguments)
+        except Exception as error:
+            raise self._decoding(error) from _cause(error)
+
+    def _decoding(self, error: Exception, frame: Frame | None = None) -> BaseException:
+        """Say what an exception out of a decoder means."""
+        if isinstance(error, JackfieldError):
+            return error
+        if isinstance(error, FailureInStream):
+            return self._mapped(error.failure)
+        body = self.body
+        if body is None and frame is not None and isinstance(frame.data, bytes):
+            body = frame.data
+        shown = f": it begins {body[:80]!r}" if body is not None else ""
+        return MalformedResponseError(
+            f"the answer is not what the service documents ({type(error).__name__}: {error}){shown}",
+            status=self.head.status if self.head else None,
+            headers=self.head.headers if self.head else None,
+            body=body,
+        )
+
+    async def _failure(self, head: Head) -> JackfieldError:
+        try:
+            body = await self._rest()
+        except JackfieldError:
+            body = b""  # the status says enough
+        return self._mapped(Failure(status=head.status, headers=head.headers, body=body))
+
+    async def _rest(self) -> bytes:
+        body = bytearray()
+        if self._frames is not None:
+            try:
+                async for batch in self._frames:
+                    for frame in batch:
+                        body += frame.data
+            except JackfieldError:
+                if not body:  # half an explanation is better than none
+                    raise
+        self.ended = True
+        return bytes(body)
+
+    def _foreign(self, error: Exception, *, in_stream: bool = False) -> JackfieldError:
+        """Map what an SDK or a third party's transport raised."""
+        return self._mapped(Failure(exception=error, in_stream=in_stream))
+
+    def _mapped(self, failure: Failure) -> JackfieldError:
+        try:
+            error = self._provider.error(self._model, failure)
+        except Exception as fault:
+            raise PluginError(f"jackfield_error failed: {type(fault).__name__}: {fault}") from fault
+        if isinstance(error, JackfieldError):
+            return error
+        if error is not None:
+            raise PluginError(
+                f"jackfield_error gave {a_or_an(type(error).__name__)}; it must give a JackfieldError or None"
+            )
+        if failure.exception is not None:
+            return ProviderError(f"{type(failure.exception).__name__}: {failure.exception}")
+        return error_from_status(failure)
+
+
+def _cause(error: Exception) -> BaseException | None:
+    """Give what an error out of a decoder was raised for; itself where it becomes another error."""
+    if isinstance(error, JackfieldError):
+        return error.__cause__
+    return error.failure.exception if isinstance(error, FailureInStream) else error

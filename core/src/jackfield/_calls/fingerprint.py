@@ -1,0 +1,272 @@
+"""What decides who answers the calls of a connection, as a digest that gives no secret away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from jackfield._config.defaults import SHARED_KEYS
+from jackfield._config.model_entries import ModelEntry
+from jackfield._contract.protocols import Bearer, HttpAccess, NoAuth, Signer, StaticHeader
+from jackfield._contract.secrets import Secret
+from jackfield._values import Value
+
+if TYPE_CHECKING:
+    from jackfield._config.loader import ConnectionConfig
+    from jackfield._contract.middleware import Middleware
+    from jackfield._plugins.registry import Registry
+
+__all__ = ["Fingerprint", "Layer"]
+
+_FORM: Final = 1
+"""Rises when the same configuration gets another digest."""
+_ROUNDS: Final = 300_000
+"""Of PBKDF2, so that a guess at a short password costs a tenth of a second."""
+_DEEPEST: Final = 24
+"""Objects that lie deeper than this are told apart by what they are, not by what they say."""
+_BY_THE_CORE: Final = frozenset({*SHARED_KEYS, "models"}) - {"headers", "proxy", "ca_bundle"}
+"""Fields of settings that the core fills in. Limits and retries change no answer, and each entry counts for its own calls."""
+_OF_MONEY: Final = frozenset({"price", "rate"})
+
+
+@attrs.frozen(eq=False, repr=False)
+class Layer(Value):
+    """A middleware as it stands around the calls of a connection.
+
+    Attributes:
+        middleware: The middleware.
+        name: What the configuration calls it; None for one that a program brings.
+        settings: What `[middleware.NAME]` says.
+    """
+
+    middleware: Middleware
+    name: str | None = None
+    settings: Any = attrs.field(default=None, repr=False)
+
+
+class Fingerprint:
+    """Digest what a call does not show: where it goes, under which identity, and what stands in between.
+
+    Args:
+        config: The connection.
+        registry: Knows which ids in `extra` are other providers'.
+        layers: The middlewares around its calls, outermost first.
+    """
+
+    def __init__(self, config: ConnectionConfig, registry: Registry, layers: Sequence[Layer] = ()) -> None:
+        self._config = config
+        self._registry = registry
+        self._layers = tuple(layers)
+        self._digests: dict[tuple[str | None, int, bool], str] = {}
+        self._lock = asyncio.Lock()
+        self._foreign: frozenset[str] | None = None
+
+    async def digest(self, model_id: str, *, inside: Middleware | None = None, secrets: bool = True) -> str:
+        """Return a digest that is another one as soon as somebody else might answer, or answer otherwise.
+
+        In it are the provider, its settings with secrets resolved, the identity, the address, headers and proxy, the model's
+        entry, and the middlewares that stand within. It is the same in every process, unless an object that a program brings
+        says nothing about itself: then it holds for the mesh alone. It is slow to compute, and is computed once.
+
+        Args:
+            model_id: The model, whose entry in `models` counts.
+            inside: The middleware that asks: only those behind it count. None counts all.
+            secrets: Calls under another key, token or password are told apart.
+        """
+        from jackfield._config.loader import find_model
+
+        entry = find_model(self._config, model_id)
+        depth = self._depth(inside)
+        which = (None if entry is None else entry.id, depth, secrets)
+        if which not in self._digests:
+            async with self._lock:
+                if which not in self._digests:
+                    # Files and keyrings block, and so does the arithmetic.
+                    self._digests[which] = await asyncio.to_thread(self._computed, entry, depth, secrets)
+        return self._digests[which]
+
+    def relevant_extra(self, extra: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+        """Return what `extra` says to this provider, to those whose dialects it speaks, and to middlewares."""
+        if not extra:
+            return extra
+        return {name: said for name, said in extra.items() if said and name not in self._others()}
+
+    def _others(self) -> frozenset[str]:
+        if self._foreign is None:
+            from jackfield._plugins.registry import OUR_PROVIDERS
+
+            config, registry = self._config, self._registry
+            related = () if config.provider is None else config.provider.info.related
+            mine = {config.provider_id, *related, *registry.names("middleware")}
+            self._foreign = frozenset({*OUR_PROVIDERS, *registry.provider_ids()} - mine)
+        return self._foreign
+
+    def _depth(self, inside: Middleware | None) -> int:
+        for number, layer in enumerate(self._layers):
+            if layer.middleware is inside:
+                return number + 1
+        return 0
+
+    def _computed(self, entry: ModelEntry | None, depth: int, secrets: bool) -> str:
+        import hashlib
+        import json
+
+        config, writer = self._config, _Writer(secrets=secrets)
+        said = {
+            "form": _FORM,
+            "provider": config.provider_id,
+            "settings": writer.settings(config.settings, config.identity),
+            "access": writer.access(self._access()),
+            "headers": writer.form(config.headers),
+            "proxy": config.proxy,
+            "ca_bundle": config.ca_bundle,
+            "entry": writer.form(entry),
+            "layers": [writer.layer(layer) for layer in self._layers[depth:]],
+        }
+        text = json.dumps(said, sort_keys=True)
+        return _stretched(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+
+    def _access(self) -> HttpAccess | None:
+        """Return where calls go by the plugin's word, which may know more than the settings (the environment's region)."""
+        if self._config.provider is None:
+            return None
+        try:
+            made: object = self._config.provider.transport(self._config.settings)
+        except Exception:  # the call itself tells
+            return None
+        return made if isinstance(made, HttpAccess) else None
+
+
+@lru_cache(maxsize=256)
+def _stretched(digest: bytes) -> str:
+    import hashlib
+
+    return hashlib.pbkdf2_hmac("sha256", digest, b"jackfield connection", _ROUNDS).hex()
+
+
+class _Writer:
+    """Writes values as JSON that is equal for what means the same."""
+
+    def __init__(self, *, secrets: bool) -> None:
+        import secrets as randomness
+
+        self._secrets = secrets
+        self._only_here = randomness.token_hex(16)
+
+    def settings(self, settings: Any, identity: Any) -> Any:
+        """Write a settings object, without what changes no answer."""
+        if not attrs.has(type(settings)):
+            return self.form(settings)
+        said = {
+            field.name: self.form(getattr(settings, field.name), 1)
+            for field in attrs.fields(type(settings))
+            if field.name not in _BY_THE_CORE
+        }
+        if identity is not None:
+            # As it is declared: what a plugin makes of it may be of any form.
+            said["credentials"] = self.form(identity, 1)
+        return said
+
+    def access(self, access: HttpAccess | None) -> Any:
+        """Write where calls go, and how identity is proven there."""
+        if access is None:
+            return None
+        return {
+            "base_url": access.base_url,
+            "headers": self.form(access.headers),
+            "auth": self._auth(access.auth),
+            "named_auth": {name: self._auth(auth) for name, auth in access.named_auth.items()},
+        }
+
+    def layer(self, layer: Layer) -> Any:
+        """Write a middleware: by its name and settings, or as the object it is."""
+        if layer.name is None:
+            return self.form(layer.middleware)
+        return [layer.name, self.form(layer.settings)]
+
+    def _auth(self, auth: object) -> Any:
+        if isinstance(auth, StaticHeader | NoAuth):
+            return self.form(auth)
+        if isinstance(auth, Bearer):  # its function follows from the settings
+            return ["Bearer", auth.header, auth.prefix]
+        return ["Signer", _name_of(type(auth))] if isinstance(auth, Signer) else None
+
+    def form(self, value: Any, depth: int = 0) -> Any:
+        """Write any value. What has no form of its own is written so that it equals nothing in another process."""
+        if value is None or isinstance(value, str | bool | int | float):
+            return value
+        if isinstance(value, Secret):
+            return self._secret(value)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return {"bytes": bytes(value).hex()}
+        if depth < _DEEPEST:
+            fields = _fields_of(value)
+            if fields is not None:
+                return [
+                    _name_of(type(value)),
+                    {name: self.form(one, depth + 1) for name, one in fields.items()},
+                ]
+            if isinstance(value, Mapping):
+                return {
+                    "mapping": sorted(
+                        ([str(key), self.form(one, depth + 1)] for key, one in value.items()), key=str
+                    )
+                }
+            if isinstance(value, set | frozenset):
+                return {"set": sorted((self.form(one, depth + 1) for one in value), key=str)}
+            if isinstance(value, Sequence):
+                return [self.form(one, depth + 1) for one in value]
+        return self._plain(value)
+
+    def _secret(self, secret: Secret) -> Any:
+        if not self._secrets:
+            return "secret"
+        try:
+            return {"secret": secret.reveal()}
+        except Exception:  # a keyring's may be any; whoever needs the secret tells
+            return {"nothing at": secret.reference}
+
+    def _plain(self, value: Any) -> Any:
+        from datetime import date, time, timedelta
+        from decimal import Decimal
+        from enum import Enum
+        from pathlib import PurePath
+        from uuid import UUID
+
+        kind = _name_of(type(value))
+        if isinstance(value, Decimal | PurePath | date | time | timedelta | UUID):
+            return [kind, str(value)]
+        if isinstance(value, Enum):
+            return [kind, value.name]
+        if isinstance(value, type) or _is_plain_function(value):
+            return ["named", _name_of(value)]
+        return [kind, self._only_here]
+
+
+def _fields_of(value: Any) -> dict[str, Any] | None:
+    """Return the fields of a value that shows them; None if it does not."""
+    cls: Any = type(value)
+    if attrs.has(cls):
+        left_out = _OF_MONEY if isinstance(value, ModelEntry) else ()
+        names = [field.name for field in attrs.fields(cls) if field.name not in left_out]
+        fields = {name: getattr(value, name, None) for name in names}
+        if isinstance(value, ModelEntry):
+            fields["raw"] = {key: one for key, one in value.raw.items() if key not in left_out}
+        return fields
+    if hasattr(cls, "__dataclass_fields__"):
+        return {name: getattr(value, name, None) for name in cls.__dataclass_fields__}
+    return None
+
+
+def _is_plain_function(value: Any) -> bool:
+    """Return whether a function's name identifies it: it has no closure and is not bound."""
+    name = getattr(value, "__qualname__", "<")
+    return "<" not in name and getattr(value, "__code__", None) is not None and not hasattr(value, "__self__")
+
+
+def _name_of(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"

@@ -1,0 +1,100 @@
+"""Tell extensions when calls begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from jackfield._contract.middleware import Handler
+from jackfield._types.calls import Call, Outcome, Timings
+from jackfield._types.errors import JackfieldError
+from jackfield._types.replies import Attempt, EmbedReply, Reply, RerankReply
+
+from .replay import WatchedStream
+from .streams import StreamSource
+
+if TYPE_CHECKING:
+    from jackfield._plugins.registry import Registry
+
+__all__ = ["observed", "observed_stream"]
+
+
+async def observed(registry: Registry, call: Call, handler: Handler) -> Any:
+    """Carry a call out between its two announcements."""
+    queued = time.perf_counter()
+    registry.call_started(call)
+    try:
+        reply = await handler(call)
+    except BaseException as error:
+        registry.call_finished(call, _failed(error, queued))
+        raise
+    registry.call_finished(call, _outcome("ok", queued, reply))
+    return reply
+
+
+async def observed_stream(registry: Registry, call: Call, handler: Handler) -> StreamSource:
+    """Begin a streaming call; its end is announced when the stream is closed."""
+    queued = time.perf_counter()
+    registry.call_started(call)
+    try:
+        source = await handler(call)
+    except BaseException as error:
+        registry.call_finished(call, _failed(error, queued))
+        raise
+
+    def ended(response: Reply, error: BaseException | None) -> None:
+        if error is not None:
+            outcome = _failed(error, queued, response)
+        else:
+            outcome = _outcome("ok" if response.complete else "cancelled", queued, response)
+        registry.call_finished(call, outcome)
+
+    return WatchedStream(source, ended)
+
+
+def _failed(error: BaseException, queued: float, response: Reply | None = None) -> Outcome:
+    attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())  # a cancellation may carry them, too
+    if isinstance(error, JackfieldError):
+        response = error.partial or response
+    cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
+    return _outcome("cancelled" if cancelled else "error", queued, response, error, attempts)
+
+
+def _outcome(
+    status: Literal["ok", "error", "cancelled"],
+    queued: float,
+    reply: Any,
+    error: BaseException | None = None,
+    attempts: tuple[Attempt, ...] = (),
+) -> Outcome:
+    finished = time.perf_counter()
+    known: dict[str, Any] = {}
+    if isinstance(reply, Reply | EmbedReply | RerankReply):
+        attempts = attempts or reply.attempts
+        known = {
+            "usage": reply.usage,
+            "cost": reply.cost,
+            "model": reply.model,
+            "response_id": reply.id,
+            "replay": reply.replay,
+        }
+    if isinstance(reply, Reply):
+        known["finish_reasons"] = tuple(choice.finish_reason or "" for choice in reply.choices)
+    sent, first_event = _moments(attempts)
+    return Outcome(
+        status=status,
+        error=error,
+        attempts=attempts,
+        timings=Timings(queued=queued, sent=sent, first_event=first_event, finished=finished),
+        reply=reply,
+        **known,
+    )
+
+
+def _moments(attempts: tuple[Attempt, ...]) -> tuple[float | None, float | None]:
+    """Say when the last attempt was sent, and when its first event came."""
+    sent = attempts[-1].sent_at if attempts else None
+    if sent is None or attempts[-1].error is not None:
+        return sent, None
+    return sent, sent + attempts[-1].duration

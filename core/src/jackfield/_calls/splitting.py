@@ -1,0 +1,118 @@
+"""Cut an embedding or rerank that is too long for one wire, and join the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import operator
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from jackfield._types.capabilities import Limits
+from jackfield._types.cost import sum_costs
+from jackfield._types.options import UNSET
+from jackfield._types.replies import EmbedReply, Ranking, RerankReply
+from jackfield._types.requests import EmbedRequest, RerankRequest
+
+__all__ = ["Batch", "cut", "run_parts"]
+
+_AT_ONCE = 4
+_BYTES_A_TOKEN = 3
+"""A careful guess (English has about 4): a part that is too long would be refused whole."""
+
+Batch: TypeAlias = EmbedRequest | RerankRequest
+
+
+def cut(request: Batch, limits: Limits) -> list[Batch]:
+    """Cut a request into parts that keep to `max_inputs` and `max_input_tokens_per_request`."""
+    texts = request.inputs if isinstance(request, EmbedRequest) else request.documents
+    pieces = _pieces(texts, limits.max_inputs, limits.max_input_tokens_per_request)
+    if len(pieces) == 1:
+        return [request]
+    if isinstance(request, EmbedRequest):
+        return [attrs.evolve(request, inputs=piece) for piece in pieces]
+    # The best of all parts are not known before all have come, so each part gives all its scores.
+    return [attrs.evolve(request, documents=piece, top_n=UNSET) for piece in pieces]
+
+
+def _pieces(texts: Sequence[str], most: int | None, most_tokens: int | None) -> list[tuple[str, ...]]:
+    if (most is None or len(texts) <= most) and (
+        most_tokens is None or sum(map(_tokens, texts)) <= most_tokens
+    ):
+        return [tuple(texts)]
+    pieces: list[tuple[str, ...]] = []
+    piece: list[str] = []
+    size = 0
+    for text in texts:
+        tokens = _tokens(text)
+        full = most is not None and len(piece) >= most
+        heavy = most_tokens is not None and piece and size + tokens > most_tokens
+        if full or heavy:
+            pieces.append(tuple(piece))
+            piece, size = [], 0
+        piece.append(text)
+        size += tokens
+    pieces.append(tuple(piece))
+    return pieces
+
+
+def _tokens(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass")) // _BYTES_A_TOKEN + 1
+
+
+async def run_parts(
+    request: Batch, parts: Sequence[Batch], run: Callable[[Batch], Awaitable[Any]]
+) -> EmbedReply | RerankReply:
+    """Run parts, at most four at once, and join their answers in order.
+
+    Raises:
+        JackfieldError: That of the first part that failed; the others are cancelled.
+    """
+    gate = asyncio.Semaphore(_AT_ONCE)
+    failed = False
+
+    async def one(part: Batch) -> Any:
+        nonlocal failed
+        async with gate:
+            if failed:  # the group will cancel this one, but its turn came first
+                return None
+            try:
+                return await run(part)
+            except BaseException:
+                failed = True
+                raise
+
+    failure: BaseException | None = None
+    tasks: list[asyncio.Task[Any]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(one(part)) for part in parts]
+    except BaseExceptionGroup as failures:
+        # The first failure is the call's; the rest were cancelled for it or fell with it.
+        failure = failures.exceptions[0]
+    if failure is not None:
+        raise failure  # out here, so that the group does not become its context
+    return _joined(request, parts, [task.result() for task in tasks])
+
+
+def _joined(request: Batch, parts: Sequence[Batch], replies: Sequence[Any]) -> EmbedReply | RerankReply:
+    first = replies[0]
+    common = {
+        "usage": functools.reduce(operator.add, (reply.usage for reply in replies)),
+        "attempts": tuple(attempt for reply in replies for attempt in reply.attempts),
+        "cost": lambda: sum_costs([reply.cost for reply in replies]),
+        "raw": [reply.raw for reply in replies],
+    }
+    if isinstance(request, EmbedRequest):
+        joined = [vector for reply in replies for vector in reply.embeddings]
+        return attrs.evolve(first, embeddings=joined, **common)  # type: ignore[no-any-return]
+    results: list[Ranking] = []
+    offset = 0
+    for part, reply in zip(parts, replies, strict=True):
+        results += [Ranking(ranking.index + offset, ranking.score) for ranking in reply.results]
+        offset += len(part.documents) if isinstance(part, RerankRequest) else 0
+    results.sort(key=lambda ranking: -ranking.score)
+    kept = results if request.top_n is UNSET else results[: request.top_n]
+    return attrs.evolve(first, results=tuple(kept), **common)  # type: ignore[no-any-return]

@@ -1,0 +1,286 @@
+"""Make a request fit its model: refuse what it is known not to do, emulate a kind by another, translate.
+
+This is what stands between a call and `jackfield_translate`, the same for every provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from jackfield._hints import a_or_an
+from jackfield._types.capabilities import Capabilities, Kind, ModelRef
+from jackfield._types.content import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    Part,
+    RawPart,
+    Text,
+    Thinking,
+    ToolResult,
+)
+from jackfield._types.errors import JackfieldError, PluginError, UnsupportedError
+from jackfield._types.options import UNSET, Options
+from jackfield._types.parameters import ParameterNote, ParameterReport, Translation
+from jackfield._types.requests import ChatRequest, CompletionRequest, CountRequest, Request, SummarizeRequest
+
+__all__ = ["SUMMARY_PROMPT", "kind_of", "translate"]
+
+SUMMARY_PROMPT: Final = (
+    "Summarize the text that the user sends. Keep to what it says, in its own language, in a few sentences. "
+    "Answer with the summary alone."
+)
+"""The system prompt of `summarize` on a model that has no summary endpoint of its own."""
+
+Translate: TypeAlias = Callable[[ModelRef, Request, Capabilities], Translation]
+
+_KIND_BY_REQUEST: Final[dict[type, Kind]] = {
+    ChatRequest: "chat",
+    CountRequest: "chat",
+    CompletionRequest: "completion",
+    SummarizeRequest: "summarization",
+}
+
+
+def kind_of(request: Request) -> Kind:
+    """Say what kind a request is of."""
+    return _KIND_BY_REQUEST.get(type(request)) or ("embedding" if hasattr(request, "inputs") else "rerank")
+
+
+def translate(hook: Translate, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    """Translate a request as a call does.
+
+    Args:
+        hook: The provider's `jackfield_translate`, bound.
+        model: The model; its `kind` is set anew where the request is emulated by another kind.
+        request: What is asked.
+        capabilities: What the model can do.
+
+    Raises:
+        UnsupportedError: The model is known not to do what is asked.
+        PluginError: The plugin failed, or gave something that is no `Translation`.
+    """
+    notes: list[ParameterNote] = []
+    request = _emulated(request, capabilities, model, notes)
+    request = _without_the_impossible(request, capabilities, model, notes)
+    kind = kind_of(request)
+    if model.kind != kind:
+        model = attrs.evolve(model, kind=kind)
+    try:
+        result: object = hook(model, request, capabilities)
+    except JackfieldError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"jackfield_translate failed for {model.id}: {type(error).__name__}: {error}; this is a fault of the plugin"
+        ) from error
+    if not isinstance(result, Translation):
+        raise PluginError(
+            f"jackfield_translate gave {a_or_an(type(result).__name__)}; it must give a Translation"
+        )
+    if not notes:
+        return result
+    return Translation(result.wire, ParameterReport((*notes, *result.report.notes)))
+
+
+def _emulated(
+    request: Request, capabilities: Capabilities, model: ModelRef, notes: list[ParameterNote]
+) -> Request:
+    """Give a request of a kind that the model serves."""
+    kinds = capabilities.kinds
+    kind = kind_of(request)
+    if not kinds or kind in kinds or isinstance(request, CountRequest):
+        return request
+    step = _EMULATIONS.get(kind)
+    if step is None:
+        raise UnsupportedError(
+            f"{model.id} does not serve {kind}; it serves {', '.join(sorted(kinds))}", parameter="kind"
+        )
+    result, how = step(request, capabilities, model)
+    if not result.options.emulate:
+        raise UnsupportedError(
+            f"{model.id} serves {kind} only by emulation ({how}), which emulate=False forbids",
+            parameter="emulate",
+        )
+    notes.append(ParameterNote(kind, "emulated", why=how))
+    if isinstance(request, ChatRequest):
+        notes += _written_out(request)
+    emulated: Request = result
+    return emulated
+
+
+def _written_out(request: ChatRequest) -> Iterator[ParameterNote]:
+    """Say what becomes of the system prompt and of parts that only their author can read, in one prompt."""
+    if request.options.system is not UNSET:
+        yield ParameterNote("system", "renamed", "prompt", request.options.system)
+    for index, message in enumerate(request.messages):
+        for part in message.parts:
+            if isinstance(part, Thinking | RawPart):
+                yield ParameterNote(
+                    f"messages[{index}]", "dropped", why=f"{a_or_an(type(part).__name__)} is no text"
+                )
+
+
+def _chat_as_completion(
+    request: Any, capabilities: Capabilities, model: ModelRef
+) -> tuple[CompletionRequest, str]:
+    if capabilities.chat_prompt is None or "completion" not in capabilities.kinds:
+        raise UnsupportedError(
+            f"{model.id} does not chat, and no prompt format for conversations is documented for it; "
+            f"it serves {', '.join(sorted(capabilities.kinds))}",
+            parameter="messages",
+        )
+    options: Options = request.options
+    messages: tuple[Message, ...] = request.messages
+    if options.system is not UNSET:
+        messages = (Message("system", options.system), *messages)
+    prompt, stops = capabilities.chat_prompt(messages)
+    given = () if options.stop is UNSET else options.stop
+    # Stop sequences that belong to the format come first: a service that takes few must have those.
+    merged = tuple(dict.fromkeys((*stops, *given)))
+    options = attrs.evolve(options, system=UNSET, stop=merged or options.stop)
+    how = f"the conversation was written as one prompt ({capabilities.chat_prompt_name or 'the documented format'})"
+    return CompletionRequest(prompt, options, request.stream), how
+
+
+def _completion_as_chat(request: Any, capabilities: Capabilities, model: ModelRef) -> tuple[ChatRequest, str]:
+    if "chat" not in capabilities.kinds:
+        raise UnsupportedError(
+            f"{model.id} does not complete text; it serves {', '.join(sorted(capabilities.kinds))}",
+            parameter="prompt",
+        )
+    return (
+        ChatRequest((Message("user", request.prompt),), request.options, request.stream),
+        "the prompt was sent as one user turn",
+    )
+
+
+def _summary_as_chat(request: Any, capabilities: Capabilities, model: ModelRef) -> tuple[Any, str]:
+    options: Options = request.options
+    if "chat" in capabilities.kinds and options.system is UNSET and capabilities.lacks("system"):
+        how = "the text was sent as a user turn behind Jackfield's own summary prompt"
+        return ChatRequest(
+            (Message("user", f"{SUMMARY_PROMPT}\n\n{request.text}"),), options, request.stream
+        ), how
+    if "chat" in capabilities.kinds:
+        if options.system is UNSET:
+            options = attrs.evolve(options, system=SUMMARY_PROMPT)
+        how = "the text was sent as a user turn under Jackfield's own summary prompt"
+        return ChatRequest((Message("user", request.text),), options, request.stream), how
+    if "completion" in capabilities.kinds:
+        head = SUMMARY_PROMPT if options.system is UNSET else options.system
+        options = attrs.evolve(options, system=UNSET)
+        how = "the text was put into a prompt under Jackfield's own summary prompt"
+        return CompletionRequest(
+            f"{head}\n\nText:\n{request.text}\n\nSummary:\n", options, request.stream
+        ), how
+    raise UnsupportedError(
+        f"{model.id} does not summarize; it serves {', '.join(sorted(capabilities.kinds))}", parameter="text"
+    )
+
+
+_EMULATIONS: Final[dict[Kind, Callable[[Any, Capabilities, ModelRef], tuple[Any, str]]]] = {
+    "chat": _chat_as_completion,
+    "completion": _completion_as_chat,
+    "summarization": _summary_as_chat,
+}
+
+
+def _without_the_impossible(
+    request: Request, capabilities: Capabilities, model: ModelRef, notes: list[ParameterNote]
+) -> Request:
+    """Refuse or drop what needs a feature that the model is known not to have."""
+    lacking = capabilities.lacking
+    if not lacking:
+        return request
+    if "streaming" in lacking and request.stream:
+        raise UnsupportedError(
+            f"{model.id} cannot stream; use the call without streaming", parameter="stream"
+        )
+    if not isinstance(request, _WITH_OPTIONS):
+        return request
+    options = request.options
+    gone: dict[str, Any] = {}
+    for name, feature in _needs(options):
+        if feature in lacking:
+            _refuse_or_note(name, feature, options, model, notes)
+            gone[name] = UNSET
+    if gone:
+        request = attrs.evolve(request, options=attrs.evolve(options, **gone))
+    if isinstance(request, CompletionRequest) or lacking.isdisjoint(_PART_FEATURES):
+        return request
+    # Nearly every conversation is text alone, and has nothing that could go unseen.
+    if any(type(part) is not Text for message in request.messages for part in message.parts):
+        request = attrs.evolve(request, messages=tuple(_shown(request, lacking, model, notes)))
+    return request
+
+
+_WITH_OPTIONS: Final = (ChatRequest, CompletionRequest, CountRequest)
+_PART_FEATURES: Final = frozenset({"images", "documents", "audio"})
+_FEATURE_BY_PART: Final[dict[type, str]] = {Image: "images", Document: "documents", Audio: "audio"}
+
+
+def _needs(options: Options) -> Iterator[tuple[str, str]]:
+    """Give the options that were given and need a feature: `(option, feature)`."""
+    if options.tools is not UNSET and options.tools:
+        yield "tools", "tools"
+    if options.tool_choice is not UNSET and options.tool_choice not in ("auto", "none"):
+        yield "tool_choice", "tool_choice"
+    if options.response_format is not UNSET:
+        yield "response_format", "json" if options.response_format == "json" else "json_schema"
+    if options.reasoning is not UNSET and options.reasoning.effort != "none":
+        yield "reasoning", "reasoning"
+    if options.system is not UNSET:
+        yield "system", "system"
+
+
+def _refuse_or_note(
+    name: str, feature: str, options: Options, model: ModelRef, notes: list[ParameterNote]
+) -> None:
+    why = f"{model.id} does not have the feature {feature}"
+    if options.unsupported == "error":
+        raise UnsupportedError(
+            f'{why}, so {name} cannot be honoured; leave it out, or pass unsupported="drop"', parameter=name
+        )
+    notes.append(ParameterNote(name, "dropped", why=why))
+
+
+def _shown(
+    request: ChatRequest | CountRequest, lacking: frozenset[str], model: ModelRef, notes: list[ParameterNote]
+) -> Iterator[Message]:
+    """Give the messages without the parts that the model cannot see."""
+    for index, message in enumerate(request.messages):
+        kept: list[Part] = []
+        for part in message.parts:
+            feature = _FEATURE_BY_PART.get(type(part))
+            if feature in lacking and not (isinstance(part, Document) and part.text is not None):
+                _refuse_or_note(f"messages[{index}]", feature or "", request.options, model, notes)
+            elif isinstance(part, ToolResult):
+                kept.append(_shown_result(part, lacking, f"messages[{index}]", request.options, model, notes))
+            else:
+                kept.append(part)
+        yield attrs.evolve(message, parts=tuple(kept))
+
+
+def _shown_result(
+    result: ToolResult,
+    lacking: frozenset[str],
+    where: str,
+    options: Options,
+    model: ModelRef,
+    notes: list[ParameterNote],
+) -> ToolResult:
+    if isinstance(result.content, str):
+        return result
+    kept: list[Text | Image | Document] = []
+    for part in result.content:
+        feature = _FEATURE_BY_PART.get(type(part))
+        if feature in lacking and not (isinstance(part, Document) and part.text is not None):
+            _refuse_or_note(where, feature or "", options, model, notes)
+        else:
+            kept.append(part)
+    return attrs.evolve(result, content=tuple(kept))

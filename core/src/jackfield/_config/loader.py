@@ -1,0 +1,446 @@
+"""What is declared: connections, aliases, defaults, prices. Read once, checked as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from jackfield._contract.middleware import MiddlewareKind
+from jackfield._contract.paths import model_id_fault
+from jackfield._contract.secrets import Secret
+from jackfield._contract.settings import INVALID, Reader, join
+from jackfield._hints import closest
+from jackfield._plugins.capabilities import find_underlying, resolve_capabilities
+from jackfield._pricing.declared import read_rate
+from jackfield._types.capabilities import ModelRef
+from jackfield._types.cost import RateCard
+from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
+from jackfield._types.options import UnsupportedPolicy
+from jackfield._types.policies import RetryPolicy, TimeoutPolicy
+from jackfield._types.sizes import MAX_RESPONSE
+from jackfield._values import Value
+
+from .credentials import Credentials, read_credentials
+from .defaults import SHARED_KEYS, SharedKeys, read_shared_keys
+from .document import read_document
+from .extra_ids import declared_faults
+from .model_entries import ModelEntry, read_entries
+
+if TYPE_CHECKING:
+    from jackfield._plugins.registry import Provider, Registry
+    from jackfield._pricing.price_file import PriceTable
+
+__all__ = [
+    "ConnectionConfig",
+    "MeshConfig",
+    "ModelEntry",
+    "find_model",
+    "is_allowed",
+    "load_config",
+    "resolve_capabilities",
+]
+
+_log = logging.getLogger("jackfield")
+
+TABLES: Final = ("defaults", "aliases", "credentials", "connections", "middleware", "prices")
+CORE_KEYS: Final = ("provider", "models", "rate", *SHARED_KEYS)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ConnectionConfig(Value):
+    """A declared connection.
+
+    Attributes:
+        name: What programs write before the colon.
+        provider: Its provider, bound; None if `failure` says why not.
+        provider_id: The provider's id.
+        settings: The plugin's settings object, secrets unresolved; None if it failed.
+        identity: Kind and settings of the `[credentials.NAME]` that it names; None if it names none.
+        models: The allow-list; None allows all.
+        timeout: Seconds per phase.
+        retry: When to try again.
+        max_parallel: Most calls at once; None is no limit.
+        proxy: Address of a proxy.
+        ca_bundle: File of certificate authorities.
+        headers: Sent with every request.
+        max_response: Most bytes of an answer, decompressed, and four times what one event of a stream may have; None is
+            no limit.
+        unsupported: What happens to what a model cannot honour.
+        middlewares: Names, outermost first.
+        rate: Cost of time or of a unit, for all of its models.
+        failure: Why it cannot be used: its plugin, or one that it names, is broken.
+    """
+
+    name: str
+    provider: Provider | None = None
+    provider_id: str
+    settings: Any = attrs.field(default=None, repr=False)
+    identity: Any = attrs.field(default=None, repr=False)
+    models: tuple[ModelEntry, ...] | None = None
+    timeout: TimeoutPolicy = attrs.field(factory=TimeoutPolicy)
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    max_parallel: int | None = None
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_bundle: str | None = None
+    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
+    max_response: int | None = MAX_RESPONSE
+    unsupported: UnsupportedPolicy = "error"
+    middlewares: tuple[str, ...] = ()
+    rate: RateCard | None = None
+    failure: JackfieldError | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class MeshConfig(Value):
+    """Everything that is declared.
+
+    Attributes:
+        connections: By name.
+        aliases: Targets in the order in which they are tried, by name.
+        defaults: What connections say unless they say otherwise.
+        middleware_settings: By name: the table `[middleware.NAME]`, or what a `MiddlewareKind` reads it into.
+        prices: The user's price file.
+        path: The file it was read from; None for a mapping.
+    """
+
+    connections: Mapping[str, ConnectionConfig] = attrs.field(factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    defaults: SharedKeys = attrs.field(factory=SharedKeys)
+    middleware_settings: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    prices: PriceTable | None = None
+    path: Path | None = None
+
+    @property
+    def failures(self) -> Mapping[str, JackfieldError]:
+        """The connections that cannot be used, and why; raised when one is used."""
+        return {
+            name: connection.failure
+            for name, connection in self.connections.items()
+            if connection.failure is not None
+        }
+
+
+def load_config(source: str | Path | Mapping[str, Any] | None, registry: Registry) -> MeshConfig:
+    """Read and check a configuration.
+
+    Imports the plugin module of each declared connection, never its SDK. A plugin that cannot be imported
+    marks its connections as failed; everything else that is wrong is raised together.
+
+    Args:
+        source: A TOML file, a mapping of the same shape, or None: the file that `JACKFIELD_CONFIG` names,
+            `./jackfield.toml`, the user's `jackfield/config.toml`, or the local model if it is installed.
+        registry: The plugins.
+
+    Raises:
+        ConfigurationError: Everything that is wrong, each line with its place and the closest match.
+    """
+    document = read_document(source, registry)
+    folder = document.path.parent if document.path is not None else None
+    loader = _Loader(registry, Reader(folder))
+    loaded = attrs.evolve(loader.load(document.content), path=document.path)
+    loader.reader.raise_problems(str(document.path) if document.path is not None else None)
+    return loaded
+
+
+def find_model(config: ConnectionConfig, model_id: str) -> ModelEntry | None:
+    """Find the entry that declares a model: the one with its id, else the longest pattern that matches."""
+    best = None
+    for entry in config.models or ():
+        if entry.id == model_id:
+            return entry
+        if entry.matches(model_id) and (best is None or len(entry.id) > len(best.id)):
+            best = entry
+    return best
+
+
+def is_allowed(config: ConnectionConfig, model_id: str) -> bool:
+    """Say whether a connection's allow-list lets a model be called; no list allows all, an empty one none."""
+    return config.models is None or any(entry.matches(model_id) for entry in config.models)
+
+
+class _Loader:
+    def __init__(self, registry: Registry, reader: Reader) -> None:
+        self.registry = registry
+        self.reader = reader
+        self.defaults = SharedKeys()
+        self.credentials = Credentials()
+
+    def load(self, content: Mapping[str, Any]) -> MeshConfig:
+        self.reader.unknown_keys(content, TABLES, "")
+        tables = {key: self.reader.table(content.get(key, {}), key) for key in TABLES}
+        self.reader.unknown_keys(tables["defaults"], SHARED_KEYS, "defaults")
+        self.defaults = read_shared_keys(self.reader, tables["defaults"], "defaults", SharedKeys())
+        with contextlib.suppress(PluginError):  # a broken one is for the connections that take it to tell
+            self._check_middlewares(self.defaults.middlewares, "defaults.middlewares")
+        self.credentials = read_credentials(self.reader, tables["credentials"], self.registry)
+        connections = {}
+        for name, value in tables["connections"].items():
+            connection = self._connection(str(name), value, join("connections", name))
+            if connection is not None:
+                connections[connection.name] = connection
+        self.reader.problems += declared_faults(self.registry, connections.values())
+        return MeshConfig(
+            connections=connections,
+            aliases=self._aliases(tables["aliases"], connections, tables["connections"]),
+            defaults=self.defaults,
+            middleware_settings=self._middleware_settings(tables["middleware"], connections),
+            prices=self._prices(tables["prices"]),
+        )
+
+    def _connection(self, name: str, value: Any, where: str) -> ConnectionConfig | None:
+        if not isinstance(value, Mapping):
+            self.reader.wrong(where, 'must be a table with a provider: provider = "..."')
+            return None
+        if not name or ":" in name:
+            self.reader.wrong(where, "a connection's name is not empty and has no colon")
+        provider_id = self._provider_id(value, where)
+        if provider_id is None:
+            return None
+        shared = read_shared_keys(self.reader, value, where, self.defaults)
+        rate = read_rate(self.reader, value["rate"], join(where, "rate")) if "rate" in value else None
+        config = ConnectionConfig(name=name, provider_id=provider_id, rate=rate, **_fields(shared))
+        try:
+            said_at = where if "middlewares" in value else "defaults"
+            self._check_middlewares(shared.middlewares, join(said_at, "middlewares"))
+            return self._with_provider(config, value, where)
+        except PluginError as error:
+            failure = PluginError(error.message, provider=provider_id, connection=name)
+            failure.__cause__ = error.__cause__ or error
+            return attrs.evolve(config, middlewares=(), models=self._models(value, where), failure=failure)
+        except ConfigurationError as error:
+            self.reader.wrong(where, error.message)
+            self._models(value, where)
+            return None
+
+    def _models(self, table: Mapping[str, Any], where: str) -> tuple[ModelEntry, ...] | None:
+        """Read what can be read of the models without their plugin."""
+        if "models" not in table:
+            return None
+        return read_entries(self.reader, table["models"], join(where, "models"), None)
+
+    def _provider_id(self, table: Mapping[str, Any], where: str) -> str | None:
+        if "provider" not in table:
+            installed = ", ".join(self.registry.provider_ids()) or "no provider plugin"
+            self.reader.wrong(
+                join(where, "provider"), f'is missing; write provider = "..." ({installed} installed)'
+            )
+            return None
+        provider_id = self.reader.value(str, table["provider"], join(where, "provider"))
+        return None if provider_id is INVALID else str(provider_id)
+
+    def _with_provider(
+        self, config: ConnectionConfig, table: Mapping[str, Any], where: str
+    ) -> ConnectionConfig:
+        """Read what only the plugin knows how to read.
+
+        Raises:
+            PluginError: The plugin, or one that this connection names, cannot be used.
+        """
+        provider = self.registry.provider(config.provider_id)
+        settings = self._settings(config, provider, table, where)
+        models = None
+        if "models" in table:
+            models = read_entries(self.reader, table["models"], join(where, "models"), provider.info)
+        elif provider.info.requires_models:
+            self.reader.wrong(
+                join(where, "models"),
+                f"is missing; {provider.info.id} calls models by your own names: write "
+                'models = [{ id = "name", underlying = "model" }]',
+            )
+        identity = self.credentials.declared(table.get("credentials"))
+        config = attrs.evolve(config, provider=provider, settings=settings, identity=identity)
+        if models is not None and settings is not None:
+            models = tuple(
+                self._checked_entry(config, provider, entry, f"{where}.models[{entry.id}]")
+                for entry in models
+            )
+            if "models" in attrs.fields_dict(type(settings)):
+                try:
+                    settings = attrs.evolve(settings, models=models)
+                except ValueError as error:  # a plugin's own rule for them
+                    self.reader.wrong(join(where, "models"), str(error))
+        return attrs.evolve(config, settings=settings, models=models)
+
+    def _settings(
+        self, config: ConnectionConfig, provider: Provider, table: Mapping[str, Any], where: str
+    ) -> Any:
+        cls = provider.info.settings
+        fields = attrs.fields_dict(cls)
+        own = {key: value for key, value in table.items() if key not in CORE_KEYS and key != "credentials"}
+        before = len(self.reader.problems)
+        if "price" in own and "price" not in fields:
+            del own["price"]
+            self.reader.wrong(
+                join(where, "price"),
+                "a connection takes a rate (of time or of a unit); a price belongs to a model: "
+                'models = [{ id = "model", price = { input = "1", output = "2" } }]',
+            )
+        # A transport of the plugin's own may need the proxy or the time limits: a field of that name gets them.
+        given = {key: getattr(config, key) for key in SHARED_KEYS if key in fields}
+        if provider.info.credentials:
+            self._add_credentials(given, provider, table, where)
+        elif "credentials" in table:
+            self.credentials.find(
+                self.reader, table["credentials"], join(where, "credentials"), provider.info
+            )
+        complete = len(self.reader.problems) == before and given.get("credentials") is not INVALID
+        return self.reader.settings(cls, own, where, given=given, also=CORE_KEYS, complete=complete)
+
+    def _add_credentials(
+        self, given: dict[str, Any], provider: Provider, table: Mapping[str, Any], where: str
+    ) -> None:
+        """Put the identity that a connection names into its settings; one that is wrong is noted."""
+        place = join(where, "credentials")
+        if "credentials" in table:
+            given["credentials"] = self.credentials.find(
+                self.reader, table["credentials"], place, provider.info
+            )
+        elif attrs.fields_dict(provider.info.settings)["credentials"].default is attrs.NOTHING:
+            kinds = " or ".join(provider.info.credentials)
+            given["credentials"] = self.reader.wrong(
+                place,
+                f'is missing; write credentials = "NAME" and a table [credentials.NAME] with kind = {kinds}',
+            )
+
+    def _checked_entry(
+        self, config: ConnectionConfig, provider: Provider, entry: ModelEntry, where: str
+    ) -> ModelEntry:
+        """Check money, and that a deployment's model is known; gives the entry as calls need it.
+
+        Raises:
+            PluginError: The plugin's table cannot be asked.
+        """
+        rate = entry.rate or config.rate
+        if entry.price is not None and rate is not None and entry.price.currency != rate.currency:
+            self.reader.wrong(
+                where,
+                f"its price is in {entry.price.currency} and its rate in {rate.currency}; write one currency",
+            )
+        if entry.underlying is None and not provider.info.requires_models:
+            return entry
+        model = ModelRef(entry.id, config.name, None, entry.underlying, entry.raw, config.settings)
+        try:
+            found = find_underlying(self.registry, provider, model)
+        except JackfieldError as error:
+            raise PluginError(f"its table of models failed: {error}") from error
+        except Exception as error:
+            raise PluginError(f"its table of models failed: {type(error).__name__}: {error}") from error
+        if found is not None:
+            return attrs.evolve(entry, underlying=found[1])
+        if not (entry.capabilities or entry.kinds) or (entry.price is None and rate is None):
+            self.reader.wrong(where, _unknown_deployment(entry, provider.info.id))
+        return entry
+
+    def _check_middlewares(self, names: tuple[str, ...], where: str) -> None:
+        for number, name in enumerate(names):
+            try:
+                self.registry.middleware(name)
+            except PluginError:
+                raise
+            except ConfigurationError as error:
+                self.reader.wrong(f"{where}[{number}]", error.message)
+
+    def _aliases(
+        self,
+        table: Mapping[str, Any],
+        connections: Mapping[str, ConnectionConfig],
+        declared: Mapping[str, Any],
+    ) -> Mapping[str, tuple[str, ...]]:
+        aliases = {}
+        for name, value in table.items():
+            where = join("aliases", name)
+            if ":" in name:
+                self.reader.wrong(where, "an alias has no colon in its name")
+            targets = self.reader.value(tuple[str, ...], (value,) if isinstance(value, str) else value, where)
+            if targets is INVALID:
+                continue
+            if not targets:
+                self.reader.wrong(where, "is empty; write at least one target")
+            for target in targets:
+                self._check_target(target, where, connections, declared)
+            aliases[name] = targets
+        return aliases
+
+    def _check_target(
+        self,
+        target: str,
+        where: str,
+        connections: Mapping[str, ConnectionConfig],
+        declared: Mapping[str, Any],
+    ) -> None:
+        name, _, model_id = target.partition(":")
+        if not name or not model_id:
+            self.reader.wrong(where, f'"{target}" is no target; write "connection:model"')
+        elif name not in declared:
+            self.reader.wrong(where, f"there is no connection {name!r}{closest(name, declared)}")
+        elif (fault := model_id_fault(model_id)) is not None:
+            self.reader.wrong(where, f"{model_id!r} is not valid as the id of a model: {fault}")
+        elif name in connections and not is_allowed(connections[name], model_id):
+            allowed = [entry.id for entry in connections[name].models or ()]
+            self.reader.wrong(
+                where, f"connection {name} does not allow the model {model_id!r}{closest(model_id, allowed)}"
+            )
+
+    def _middleware_settings(
+        self, table: Mapping[str, Any], connections: Mapping[str, ConnectionConfig]
+    ) -> Mapping[str, Any]:
+        installed = self.registry.names("middleware")
+        for name in table:
+            if name not in installed:
+                where = join("middleware", name)
+                self.reader.wrong(
+                    where, f"no installed plugin gives this middleware{closest(name, installed)}"
+                )
+        named = [name for connection in connections.values() for name in connection.middlewares]
+        known = [name for name in dict.fromkeys([*table, *named]) if name in installed]
+        return {name: self._settings_of(name, table.get(name, {})) for name in known}
+
+    def _settings_of(self, name: str, value: Any) -> Any:
+        where = join("middleware", name)
+        values = dict(self.reader.table(value, where))
+        try:
+            kind = self.registry.middleware(name)
+        except JackfieldError:
+            return values  # who names it fails by it; here it only has a table
+        return (
+            self.reader.settings(kind.settings, values, where) if isinstance(kind, MiddlewareKind) else values
+        )
+
+    def _prices(self, table: Mapping[str, Any]) -> PriceTable | None:
+        self.reader.unknown_keys(table, ("file",), "prices")
+        if "file" not in table:
+            return None
+        path = self.reader.value(Path, table["file"], "prices.file")
+        if path is INVALID:
+            return None
+        from jackfield._plugins.registry import OUR_PROVIDERS
+        from jackfield._pricing.price_file import PriceTable  # csv is for those who have a price file
+
+        try:
+            prices = PriceTable.read(path)
+        except ConfigurationError as error:
+            self.reader.wrong("prices.file", error.message)
+            return None
+        for slip in prices.slips((*self.registry.provider_ids(), *OUR_PROVIDERS)):
+            _log.warning("the price file %s: %s", path.name, slip)
+        return prices
+
+
+def _fields(shared: SharedKeys) -> dict[str, Any]:
+    # not attrs.asdict: policies stay objects
+    return {key: getattr(shared, key) for key in SHARED_KEYS}
+
+
+def _unknown_deployment(entry: ModelEntry, provider: str) -> str:
+    declare = "or declare its kind (or capabilities) and its price (or rate)"
+    if entry.underlying is None:
+        return f'which model is behind it? write underlying = "model", {declare}'
+    return (
+        f"no table knows its underlying model {entry.underlying!r} (looked in {provider}'s, those it builds on, and "
+        f'that of an installed provider named before a colon: "provider:model"); check the name, {declare}'
+    )

@@ -1,0 +1,176 @@
+"""Entries of a connection's `models`: the allow-list, and what is declared of each model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from jackfield._contract.paths import model_id_fault
+from jackfield._contract.protocols import ProviderInfo
+from jackfield._contract.settings import INVALID, Reader, join
+from jackfield._hints import closest
+from jackfield._input.arguments import ChatOptions, EmbedOptions, RerankOptions, option_fault
+from jackfield._pricing.declared import read_price, read_rate
+from jackfield._types.capabilities import FEATURES, Kind, Limits
+from jackfield._types.cost import RateCard
+from jackfield._values import Value
+
+__all__ = ["ModelEntry", "read_entries"]
+
+KEYS: Final = (
+    "id",
+    "kind",
+    "kinds",
+    "underlying",
+    "route",
+    "price",
+    "rate",
+    "capabilities",
+    "limits",
+    "options",
+)
+
+OPTIONS: Final = frozenset(
+    {*ChatOptions.__annotations__, *EmbedOptions.__annotations__, *RerankOptions.__annotations__}
+    - {"timeout"}
+)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ModelEntry(Value):
+    """One entry of `models`.
+
+    Attributes:
+        id: What programs write; may end in `*`.
+        kinds: The kinds of request it is declared to serve; empty if none is declared.
+        underlying: The model behind a deployment: "[provider:]model".
+        route: Where the call goes, if that differs from the id.
+        price: Declared rates.
+        rate: Declared cost of time or of a unit.
+        capabilities: Declared features, by name.
+        limits: Declared sizes.
+        options: Given with each call that does not say otherwise.
+        own: The plugin's own keys, read into its `model_keys`; None if it has none.
+        raw: The entry as it is written.
+    """
+
+    id: str
+    kinds: frozenset[Kind] = frozenset()
+    underlying: str | None = None
+    route: str | None = None
+    price: RateCard | None = None
+    rate: RateCard | None = None
+    capabilities: Mapping[str, bool] = attrs.field(factory=dict)
+    limits: Limits | None = None
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    own: Any = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+    def matches(self, model_id: str) -> bool:
+        """Say whether this entry names a model: exactly, or by what stands before its `*`."""
+        if self.id.endswith("*"):
+            return model_id.startswith(self.id[:-1])
+        return model_id == self.id
+
+
+def read_entries(
+    reader: Reader, value: Any, where: str, info: ProviderInfo | None
+) -> tuple[ModelEntry, ...] | None:
+    """Read the list `models`; None if something is wrong with it.
+
+    Args:
+        reader: Collects what is wrong.
+        value: What is written.
+        where: Its place.
+        info: The provider's; None if its plugin cannot be used, then its own keys are not checked.
+    """
+    if not isinstance(value, list | tuple):
+        reader.wrong(where, 'must be a list: ["model", { id = "model", ... }]; [] allows none')
+        return None
+    entries: dict[str, ModelEntry] = {}
+    for number, item in enumerate(value):
+        place = f"{where}[{number}]"
+        entry = _read_entry(reader, {"id": item} if isinstance(item, str) else item, place, info)
+        if entry is not None and entry.id in entries:
+            reader.wrong(place, f"names {entry.id!r} a second time")
+        elif entry is not None:
+            entries[entry.id] = entry
+    return tuple(entries.values())
+
+
+def _read_entry(reader: Reader, value: Any, where: str, info: ProviderInfo | None) -> ModelEntry | None:
+    before = len(reader.problems)
+    if not isinstance(value, Mapping):
+        reader.wrong(where, 'must be a model id or a table with an id: { id = "model" }')
+        return None
+    read: dict[str, Any] = {"id": _id(reader, value, where), "kinds": _kinds(reader, value, where)}
+    for key in ("underlying", "route"):
+        if key in value:
+            read[key] = reader.value(str, value[key], join(where, key))
+    if "price" in value:
+        read["price"] = read_price(reader, value["price"], join(where, "price"))
+    if "rate" in value:
+        read["rate"] = read_rate(reader, value["rate"], join(where, "rate"))
+    if "capabilities" in value:
+        read["capabilities"] = _capabilities(reader, value["capabilities"], join(where, "capabilities"))
+    if "limits" in value:
+        read["limits"] = reader.settings(Limits, value["limits"], join(where, "limits"))
+    if "options" in value:
+        read["options"] = _options(reader, value["options"], join(where, "options"))
+    read["own"] = _own(reader, value, where, info)
+    return ModelEntry(raw=dict(value), **read) if len(reader.problems) == before else None
+
+
+def _id(reader: Reader, value: Mapping[str, Any], where: str) -> Any:
+    if "id" not in value:
+        return reader.wrong(join(where, "id"), 'is missing; write id = "model"')
+    name = reader.value(str, value["id"], join(where, "id"))
+    if name == "":
+        return reader.wrong(join(where, "id"), "is empty")
+    if name is not INVALID and "*" in name[:-1]:
+        return reader.wrong(join(where, "id"), f'"{name}": a `*` may stand only at the end')
+    # What a pattern leaves open is checked in each call.
+    fault = None if name is INVALID else model_id_fault(f"{name[:-1]}x" if name.endswith("*") else name)
+    if fault is not None:
+        return reader.wrong(join(where, "id"), f"{name!r} is not valid as the id of a model: {fault}")
+    return name
+
+
+def _kinds(reader: Reader, value: Mapping[str, Any], where: str) -> frozenset[Kind]:
+    if "kind" in value and "kinds" in value:
+        reader.wrong(where, "has both kind and kinds; write one of them")
+    key = "kinds" if "kinds" in value else "kind"
+    written = value.get(key, ())
+    read = reader.value(
+        tuple[Kind, ...], (written,) if isinstance(written, str) else written, join(where, key)
+    )
+    return frozenset() if read is INVALID else frozenset(read)
+
+
+def _capabilities(reader: Reader, value: Any, where: str) -> Mapping[str, bool]:
+    table = reader.table(value, where)
+    reader.unknown_keys(table, FEATURES, where)
+    return {name: reader.value(bool, said, join(where, name)) for name, said in table.items()}
+
+
+def _options(reader: Reader, value: Any, where: str) -> Mapping[str, Any]:
+    table = reader.table(value, where)
+    for name, given in table.items():
+        known = name in OPTIONS
+        fault = option_fault(name, given) if known else f"there is no such option{closest(name, OPTIONS)}"
+        if fault is not None:
+            reader.wrong(join(where, name), fault)
+    return dict(table)
+
+
+def _own(reader: Reader, value: Mapping[str, Any], where: str, info: ProviderInfo | None) -> Any:
+    if info is None:
+        return None
+    cls = info.model_keys
+    names = [] if cls is None else [field.alias for field in attrs.fields(cls) if field.init]
+    reader.unknown_keys(value, (*KEYS, *names), where)
+    if cls is None:
+        return None
+    return reader.settings(cls, {key: value[key] for key in names if key in value}, where)

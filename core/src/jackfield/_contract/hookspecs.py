@@ -1,0 +1,122 @@
+"""The hooks. Declared and checked by pluggy, bound once per provider, pure and synchronous.
+
+No spec has default values; objects that hooks return do the work; only transports are async.
+An implementation may leave out arguments it does not need.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jackfield._types.calls import Call, Outcome
+    from jackfield._types.capabilities import Capabilities, ModelRef
+    from jackfield._types.cost import Cost, RateCard
+    from jackfield._types.errors import JackfieldError
+    from jackfield._types.parameters import Translation
+    from jackfield._types.requests import Request
+    from jackfield._types.usage import Usage
+    from jackfield._types.wire import Failure, Wire
+
+    from .protocols import CostContext, Decoder, HttpAccess, Listing, ProviderInfo, Transport
+
+PROJECT: Final = "jackfield"
+CONTRACT: Final = 1
+"""The contract's version; the entry-point groups carry it. It rises only when an old plugin can no longer work."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class ProviderSpecs:
+    """Answered by exactly one provider: the one that a connection names."""
+
+    @hookspec
+    def jackfield_provider(self) -> ProviderInfo:
+        """Say who the provider is. Required."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_capabilities(self, model: ModelRef) -> Capabilities:
+        """Say what a model can do, offline, from a table; unknown is an answer. Required."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_discover(self, settings: Any) -> Listing | None:
+        """Say how to list the service's models; None if it has no listing."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_table(self, settings: Any) -> Sequence[str]:
+        """Name the models that the plugin's own table knows, offline; the service may offer others."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_translate(
+        self, model: ModelRef, request: Request, capabilities: Capabilities
+    ) -> Translation:
+        """Turn a request into exactly one wire and report what became of every parameter. Required.
+
+        Raises:
+            UnsupportedError: The model cannot honour something and the request's policy is "error".
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_decoder(self, model: ModelRef, wire: Wire) -> Decoder:
+        """Give a decoder for the answer to this wire. Required."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_error(self, model: ModelRef | None, failure: Failure) -> JackfieldError | None:
+        """Turn a failure into our error; None leaves it to the core's table by status."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_cost(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
+        """Give the plugin's rates for this call, or a whole cost where rates cannot say it; None if unknown."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_transport(self, settings: Any) -> HttpAccess | Transport:
+        """Say how to reach the service. Secrets are still references. Required."""
+        raise NotImplementedError
+
+
+class ExtensionSpecs:
+    """Heard by every installed extension; an error in one is logged and breaks no call."""
+
+    @hookspec(firstresult=True)
+    def jackfield_price(self, model: ModelRef, context: CostContext) -> RateCard | None:
+        """Give rates for a model whose own plugin knows none; the first answer wins."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_call_started(self, call: Call) -> None:
+        """Hear that a call began, in the caller's context."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_call_finished(self, call: Call, outcome: Outcome) -> None:
+        """Hear how a call ended."""
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_commands(self, cli: Any) -> None:
+        """Add commands to the command line (`cli` is a click group)."""
+        raise NotImplementedError
+
+
+REQUIRED: Final = frozenset(
+    {
+        "jackfield_provider",
+        "jackfield_capabilities",
+        "jackfield_translate",
+        "jackfield_decoder",
+        "jackfield_transport",
+    }
+)

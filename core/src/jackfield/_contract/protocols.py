@@ -1,0 +1,265 @@
+"""What plugins hand to the core: descriptions, decoders, transports and ways to prove identity."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import attrs
+
+from jackfield._types.capabilities import Kind, ModelCard
+from jackfield._types.events import Event
+from jackfield._types.wire import Failure, Frame, Head, Wire
+from jackfield._values import Value
+
+from .secrets import Secret
+
+__all__ = [
+    "Auth",
+    "Bearer",
+    "CostContext",
+    "Decoder",
+    "Exchange",
+    "FailureInStream",
+    "HttpAccess",
+    "Listing",
+    "NoAuth",
+    "ProviderInfo",
+    "Signer",
+    "StaticHeader",
+    "Token",
+    "Transport",
+]
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ProviderInfo(Value):
+    """Who a provider is. Given by `jackfield_provider`.
+
+    Attributes:
+        id: What a config writes behind `provider =`; the entry point's name.
+        title: For people.
+        settings: An attrs class; its fields are the provider's own config keys, read with their types.
+            Fields made by `jackfield.secret` hold `Secret`s. Every provider that speaks HTTP has `base_url`.
+            A field `models` gets the entries (`ModelEntry`) of `models`, for a transport that must know them:
+            endpoints with keys of their own become `HttpAccess.named_auth`.
+        kinds: The kinds of request it serves.
+        credentials: The kinds of `[credentials]` its connections may name.
+        model_keys: An attrs class whose fields are the plugin's own keys of an entry in `models`, or None.
+        requires_models: `models` must be declared, because ids are the customer's own (deployments).
+        related: Ids of providers (of plugins this one depends on) whose tables an `underlying` without a
+            provider is looked up in too. `extra` of a call may name them.
+        docs: Address or name of its documentation page.
+        preload: Names of the plugin's own modules that its hooks import when they are first called. The core imports
+            them off the event loop when a mesh with a connection of this provider is entered, so that the first
+            call waits for none. No SDK: those load when a connection opens.
+    """
+
+    id: str
+    title: str
+    settings: type
+    kinds: frozenset[Kind]
+    credentials: tuple[str, ...] = ()
+    model_keys: type | None = None
+    requires_models: bool = False
+    related: tuple[str, ...] = ()
+    docs: str | None = None
+    preload: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """Reads one answer, streamed or whole, and gives events. No I/O; one object per answer.
+
+    May raise `FailureInStream` (an error inside a good answer), `StreamInterruptedError` (in `finish`:
+    the end marker of its dialect has not come) and `MalformedResponseError`.
+    """
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        ...
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Read one frame."""
+        ...
+
+    def finish(self) -> list[Event]:
+        """Hear that the body ended cleanly; check that nothing is missing."""
+        ...
+
+
+class FailureInStream(Exception):  # noqa: N818 -- says where, is never shown to users
+    """Raised by a decoder for an error that came inside an answer with a good status.
+
+    The core gives the failure to `jackfield_error` with `in_stream=True` and raises what that gives.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__("the service sent an error inside its answer")
+        self.failure = attrs.evolve(failure, in_stream=True)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Exchange(Value):
+    """An answer that has begun.
+
+    Attributes:
+        head: Status and headers.
+        frames: Gives the frames of one network read at a time (one list a step costs less than one frame
+            a step). Ends at a clean end of the body; a cut body raises.
+    """
+
+    head: Head
+    frames: AsyncIterator[Sequence[Frame]]
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Carries wires to a service. Made by `jackfield_transport` or by the core from `HttpAccess`.
+
+    A transport may also have `async def prepare(self, wire: Wire) -> None`: called before each exchange of a call,
+    for what must be ready before anything is sent and may take long (a local model that is fetched and loaded). It
+    is held to the call's limit `total`, not to `first_event`; what it raises is mapped like a failed exchange.
+    """
+
+    async def open(self) -> None:
+        """Get ready: load SDKs (off the event loop), resolve secrets. Called once, before the first exchange."""
+        ...
+
+    def exchange(self, wire: Wire) -> AbstractAsyncContextManager[Exchange]:
+        """Send a wire. Leaving the context closes the upstream at once."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close everything; may be called twice."""
+        ...
+
+
+@attrs.frozen(eq=False, repr=False)
+class Token(Value):
+    """A bearer token.
+
+    Attributes:
+        value: The token.
+        expires_at: Seconds since the epoch; None if it does not end.
+    """
+
+    value: str = attrs.field(repr=False)
+    expires_at: float | None = None
+
+
+@attrs.frozen(eq=False, repr=False)
+class NoAuth(Value):
+    """The service wants no proof of identity."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class StaticHeader(Value):
+    """A header that holds a secret.
+
+    Attributes:
+        name: The header's name.
+        secret: The secret; resolved when the connection opens.
+        prefix: Put before it ("Bearer ").
+        optional: Send nothing if the secret is None (a local server without a key).
+    """
+
+    name: str
+    secret: Secret | None
+    prefix: str = ""
+    optional: bool = False
+
+
+@attrs.frozen(eq=False, repr=False)
+class Bearer(Value):
+    """A token that is fetched and renewed.
+
+    Attributes:
+        fetch: Gives a `Token`; may block (run in a thread, one at a time, renewed before it expires).
+        header: The header's name.
+        prefix: Put before the token.
+    """
+
+    fetch: Callable[[], Token]
+    header: str = "Authorization"
+    prefix: str = "Bearer "
+
+
+@runtime_checkable
+class Signer(Protocol):
+    """Signs each attempt.
+
+    A signer may also have `def is_ready(self) -> bool`: quick, called on the event loop; True spares `prepare` and its
+    thread, because what the last one made is still good.
+    """
+
+    def prepare(self, *, refresh: bool) -> None:
+        """Make sure that credentials are fresh; may block (run in a thread). `refresh`: the last were refused."""
+        ...
+
+    def sign(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        """Give the headers to add; pure. The core sends exactly these bytes to exactly this URL."""
+        ...
+
+
+Auth: TypeAlias = NoAuth | StaticHeader | Bearer | Signer
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class HttpAccess(Value):
+    """How to reach a service over HTTP. Given by `jackfield_transport`.
+
+    Attributes:
+        base_url: Put before a wire's path, as it stands.
+        auth: Proof of identity.
+        headers: Sent with every request.
+        named_auth: Other proofs, which a wire names by `Wire.auth`.
+    """
+
+    base_url: str
+    auth: Auth = attrs.field(factory=NoAuth)
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    named_auth: Mapping[str, Auth] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Listing(Value):
+    """A live listing of models. Given by `jackfield_discover`.
+
+    Attributes:
+        wire: The first page's request.
+        parse: `(head, body) -> (cards, next wire or None)`; `body` is bytes. The core follows pages.
+    """
+
+    wire: Wire
+    parse: Callable[[Head, bytes], tuple[Sequence[ModelCard], Wire | None]]
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class CostContext(Value):
+    """What a price may depend on.
+
+    Attributes:
+        when: Seconds since the epoch at which the answer came.
+        kind: The kind of request.
+        provider: The id of the connection's provider.
+        input_tokens: All input of the call, on which prices by the prompt's length depend; None if not told.
+        reported_model: The model that the service says answered.
+        service_tier: As the service reports it.
+        region: Where it ran, if told.
+        batch: The call was part of a batch.
+        duration: Seconds from sending to the end.
+        raw_usage: The service's own usage object.
+    """
+
+    when: float
+    kind: Kind | None = None
+    provider: str | None = None
+    input_tokens: int | None = None
+    reported_model: str | None = None
+    service_tier: str | None = None
+    region: str | None = None
+    batch: bool = False
+    duration: float | None = None
+    raw_usage: Any = None

@@ -1,0 +1,166 @@
+"""Read the body of an HTTP answer: cut into frames, never longer than allowed, and never for long at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jackfield._types.errors import MalformedResponseError, StreamInterruptedError
+from jackfield._types.sizes import show_size
+from jackfield._types.wire import Frame, Wire
+
+from .framer import Framer, FramingError
+from .framers import framer_for
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from .prepared_post import DirectResponse
+
+__all__ = ["HttpFrames"]
+
+_LONGEST_ERROR_BODY = 1 << 20
+_FRAME_SHARE = 4
+"""One event of a stream may have this part of what the whole answer may have."""
+_TURN = 1 << 15
+"""Bytes that are read before other tasks have their turn.
+
+aiohttp decompresses as soon as there is room in its buffer, so a body that expands a thousandfold is there without a
+single wait: without turns of our own, no time limit would fire and no other call would go on. The smallest events take
+some 10 ms for this many bytes.
+"""
+
+
+class HttpFrames:
+    """The frames of one answer, those of one network read at a time.
+
+    Args:
+        response: The answer, its body unread.
+        wire: What was sent.
+        most: Most bytes of the body, decompressed; None is no limit.
+
+    Attributes:
+        ended: There will be no more; spares a reader the step that finds it out.
+
+    No async generator: each of those registers itself with the event loop, which every call would pay for.
+    """
+
+    __slots__ = (
+        "_at", "_chunk", "_framer", "_most", "_most_pending", "_pending", "_response", "_size", "_turn", "_wire", "ended",
+    )  # fmt: skip
+
+    def __init__(
+        self, response: aiohttp.ClientResponse | DirectResponse, wire: Wire, most: int | None
+    ) -> None:
+        self._response = response
+        self._wire = wire
+        self._most = most
+        self._most_pending = None if most is None else most // _FRAME_SHARE
+        self._framer: Framer | None = None
+        self._chunk = b""
+        self._at = 0  # what stands before is read
+        self._size = 0
+        self._pending = 0  # bytes since the last frame
+        self._turn = 0  # bytes since other tasks had theirs
+        self.ended = False
+
+    def __aiter__(self) -> HttpFrames:
+        return self
+
+    async def __anext__(self) -> Sequence[Frame]:
+        import aiohttp
+
+        try:
+            while not self.ended:
+                frames = await self._read()
+                if frames:
+                    return frames
+        except FramingError as error:
+            raise MalformedResponseError(f"the answer does not keep to its framing: {error}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise StreamInterruptedError(f"the answer was cut: {reason}") from error
+        raise StopAsyncIteration
+
+    async def _read(self) -> Sequence[Frame]:
+        response = self._response
+        if not self._wire.stream or response.status >= 400:
+            self.ended = True
+            whole = await (self._whole() if response.status < 400 else self._error_body())
+            return (Frame(whole),)
+        framer = self._framer
+        if framer is None:
+            framer = self._framer = framer_for(response.headers.get("Content-Type"), self._wire.framing)
+        chunk = await self._next_piece()
+        if not chunk:
+            self.ended = True
+            return framer.close()
+        frames = framer.feed(chunk)
+        if frames:
+            self._pending = 0
+            return frames
+        self._pending += len(chunk)
+        if self._most_pending is not None and self._pending > self._most_pending:
+            raise _too_long("one event of the answer", self._most_pending, "a quarter of ")
+        return frames
+
+    async def _next_piece(self) -> bytes:
+        """Return what the network brought, at most as much as may be read in one turn."""
+        chunk, at = self._chunk, self._at
+        if not chunk:
+            chunk = await self._arrived()
+            if len(chunk) <= _TURN:
+                await self._take_turns(len(chunk))
+                return chunk
+        piece = chunk[at : at + _TURN]
+        at += len(piece)
+        self._chunk, self._at = (chunk, at) if at < len(chunk) else (b"", 0)
+        await self._take_turns(len(piece))
+        return piece
+
+    async def _arrived(self) -> bytes:
+        """Wait for more of the body; b"" at its end."""
+        chunk = await self._response.content.readany()
+        self._size += len(chunk)
+        if self._most is not None and self._size > self._most:
+            raise _too_long("the answer", self._most)
+        return chunk
+
+    async def _take_turns(self, size: int) -> None:
+        self._turn += size
+        if self._turn >= _TURN:
+            self._turn = 0
+            await asyncio.sleep(0)
+
+    async def _whole(self) -> bytes:
+        # Not by the response's own `read`: that lifts aiohttp's bound on what is decompressed at once.
+        content = self._response.content
+        chunk = await self._arrived()
+        if content.at_eof():
+            return chunk
+        body = bytearray()  # no list: pieces of two bytes each would take twenty times their size
+        while chunk:
+            body += chunk
+            await self._take_turns(len(chunk))
+            chunk = await self._arrived()
+        return bytes(body)
+
+    async def _error_body(self) -> bytes:
+        """Read an error's body, as far as anybody would read it."""
+        import aiohttp
+
+        body = bytearray()
+        try:
+            while len(body) <= _LONGEST_ERROR_BODY and (chunk := await self._response.content.readany()):
+                body += chunk
+        except (aiohttp.ClientError, OSError):
+            pass  # half an explanation is better than none
+        return bytes(body[:_LONGEST_ERROR_BODY])
+
+
+def _too_long(what: str, most: int, share: str = "") -> MalformedResponseError:
+    return MalformedResponseError(
+        f"{what} is longer than {show_size(most)}, {share}max_response of its connection; it was not read to the end. "
+        'Declare more if the service does send so much: max_response = "1 GiB"'
+    )

@@ -1,0 +1,355 @@
+"""The HTTP transport: aiohttp behind one method."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib
+import io
+import os
+import ssl
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from jackfield._contract.paths import address_danger
+from jackfield._contract.protocols import Exchange, HttpAccess
+from jackfield._contract.secrets import Secret
+from jackfield._types.errors import ConfigurationError, ConnectionFailedError, TimeoutError
+from jackfield._types.sizes import MAX_RESPONSE
+from jackfield._types.wire import Head, Wire
+
+from .auth import Prover, prover_for, reveal
+from .frames import HttpFrames
+
+if TYPE_CHECKING:
+    import aiohttp
+    import yarl
+    from multidict import CIMultiDict
+
+    from .prepared_post import DirectRequest, DirectResponse
+
+__all__ = ["HttpTransport", "set_header"]
+
+_LARGE_BODY = 1 << 20
+"""Bytes above which aiohttp wants a file; it warns otherwise, and blocks the event loop."""
+_READ_BUFFER = 1 << 18
+_USER_AGENT = "jackfield"
+_NO_PROOF: Mapping[str, str] = {}
+_MOST_PREPARED = 256
+
+
+class HttpTransport:
+    """Carry wires over HTTP/1.1, with one pool of connections.
+
+    Bodies are serialised once and sent as they are; URLs are never re-quoted; redirects are not followed (a
+    redirected POST would lose its body and carry its key to another host). Never tries again by itself.
+
+    Args:
+        access: Where to and how to prove identity.
+        connect_timeout: Seconds for name, TCP and TLS.
+        proxy: Address of an HTTP proxy; None uses the environment's (`HTTPS_PROXY`, `NO_PROXY`).
+        ca_bundle: A PEM file of certificate authorities to trust instead of the system's.
+        headers: Sent with every request, over those of `access`; secrets among them are resolved at `open`.
+        max_response: Most bytes of an answer, decompressed; a quarter of it for one event of a stream. None is no limit.
+    """
+
+    def __init__(
+        self,
+        access: HttpAccess,
+        *,
+        connect_timeout: float | None = 10.0,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        max_response: int | None = MAX_RESPONSE,
+    ) -> None:
+        base, _, query = access.base_url.partition("?")
+        self._base = base.rstrip("/")
+        self._base_query = query  # a gateway's key or version; goes behind every path
+        self._access = access
+        self._connect_timeout = connect_timeout
+        self._proxy = proxy
+        self._ca_bundle = ca_bundle
+        self._extra_headers = headers or {}
+        self.max_response = max_response
+        self._headers: CIMultiDict[str]
+        self._prover: Prover = prover_for(access.auth)
+        self._named = {name: prover_for(auth) for name, auth in access.named_auth.items()}
+        self._session: aiohttp.ClientSession | None = None
+        self.under_way: set[_HttpExchange] = set()
+        self._routes: dict[str, tuple[yarl.URL, str | None]] = {}
+        self._header_secrets: list[str] = []
+        self._prepared: dict[tuple[object, ...], tuple[Mapping[str, str], DirectRequest | None]] = {}
+
+    async def open(self) -> None:
+        """Resolve secrets and make the pool; nothing is sent.
+
+        Raises:
+            MissingCredentialError: A secret is not there.
+            ConfigurationError: The base address or the CA bundle is unusable.
+        """
+        if not self._base.startswith(("http://", "https://")):
+            raise ConfigurationError(f"base_url must begin with http:// or https://, got {self._base!r}")
+        # Secrets first: who has no key need not wait for an import to hear of it.
+        for prover in (self._prover, *self._named.values()):
+            await prover.open()
+        extra = {}
+        for name, value in self._extra_headers.items():
+            extra[name] = await reveal(value, f"headers.{name}") if isinstance(value, Secret) else value
+            if isinstance(value, Secret):
+                self._header_secrets.append(extra[name])
+        if "aiohttp" not in sys.modules:
+            # Off the loop: it takes a tenth of a second, and reads the machine's certificates.
+            await asyncio.to_thread(importlib.import_module, "aiohttp")
+        import aiohttp
+        from multidict import CIMultiDict
+
+        from .pool import Pool
+
+        # Names of headers have no case: without this, a connection's "user-agent" would be sent beside ours.
+        self._headers = CIMultiDict({"User-Agent": _USER_AGENT})
+        self._headers.update(self._access.headers)
+        self._headers.update(extra)
+
+        self._session = aiohttp.ClientSession(
+            connector=Pool(self._connect_timeout, ssl=self._tls()),
+            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=self._connect_timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,  # would look the environment up in a thread, for every request
+            auto_decompress=True,
+            read_bufsize=_READ_BUFFER,
+        )
+        # aiohttp sends a GET again, unasked and unrecorded, when a kept connection turns out to be dead.
+        self._session._retry_connection = False  # noqa: SLF001 -- there is no public way
+
+    def exchange(self, wire: Wire) -> _HttpExchange:
+        """Send a wire. Enter the result to get the `Exchange`; leave it to close the upstream.
+
+        Raises (on entering):
+            ConnectionFailedError: No connection, or it broke before the answer began.
+            TimeoutError: No connection in time (phase "connect").
+        """
+        return _HttpExchange(self, wire)
+
+    async def aclose(self) -> None:
+        """Close the pool. May be called twice."""
+        session, self._session = self._session, None
+        self._prepared.clear()
+        for exchange in list(self.under_way):
+            # Closing the session would cut their sockets and leave those who wait for a frame waiting.
+            exchange.cut()
+        if session is not None:
+            await session.close()
+
+    async def refresh_credentials(self, wire: Wire) -> bool:
+        """Fetch credentials anew after they were refused; False if there is nothing to fetch."""
+        prover = self._prover_of(wire)
+        if not prover.can_refresh:
+            return False
+        await prover.ready(refresh=True)
+        return True
+
+    def secrets(self) -> list[str]:
+        """Give every resolved secret, so that the core can keep it out of errors."""
+        provers = (self._prover, *self._named.values())
+        return [secret for prover in provers for secret in prover.secrets()] + self._header_secrets
+
+    def address(self, wire: Wire) -> str:
+        """Give the full address of a wire."""
+        path = wire.path
+        address = path if path.startswith(("http://", "https://")) else self._base + "/" + path.lstrip("/")
+        if self._base_query and not path.startswith(("http://", "https://")):
+            address += ("&" if "?" in address else "?") + self._base_query
+        if wire.query:
+            address += ("&" if "?" in address else "?") + urlencode(wire.query, quote_via=quote, safe=":")
+        return address
+
+    def shown_headers(self, wire: Wire) -> dict[str, str]:
+        """Give the headers of a wire without resolving any secret, for `explain`."""
+        headers: dict[str, str] = {}
+        extra = {
+            name: value.shown if isinstance(value, Secret) else value
+            for name, value in self._extra_headers.items()
+        }
+        for layer in ({"User-Agent": _USER_AGENT}, self._access.headers, extra, wire.headers):
+            for name, value in layer.items():
+                set_header(headers, name, value)
+        if (
+            wire.body is not None
+            and not isinstance(wire.body, bytes)
+            and "content-type" not in map(str.lower, headers)
+        ):
+            headers["Content-Type"] = "application/json"
+        return headers
+
+    def _prover_of(self, wire: Wire) -> Prover:
+        return self._prover if wire.auth is None else self._named[wire.auth]
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        if self._ca_bundle is None:
+            return True
+        try:
+            return ssl.create_default_context(cafile=self._ca_bundle)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(f"ca_bundle {self._ca_bundle} cannot be used: {error}") from error
+
+    async def send(self, wire: Wire) -> aiohttp.ClientResponse | DirectResponse:
+        """Send a wire and give the response, its body unread."""
+        session = self._session
+        if session is None:
+            raise ConfigurationError("this transport is closed; use the mesh inside its `async with`")
+        address = self.address(wire)
+        body = _serialised(wire.body)
+        prover = self._prover_of(wire)
+        if prover.can_refresh:
+            await prover.ready(refresh=False)
+        url, proxy = self._routes.get(address) or self._route(address)
+        import aiohttp
+
+        try:
+            if wire.method == "POST" and proxy is None and len(body) <= _LARGE_BODY:
+                request = self._direct(wire, session, url, prover)
+                if request is not None and not prover.varies:
+                    return await request.send(body)
+                if request is not None:
+                    proof = prover.headers("POST", address, request.given, body)
+                    if not any(name in request.given for name in proof):
+                        return await request.send(body, proof)
+            headers = self._all_headers(wire)
+            headers.update(prover.headers(wire.method, address, headers, body))
+            data: bytes | io.BytesIO | None = body if wire.body is not None else None
+            if len(body) > _LARGE_BODY:
+                data = io.BytesIO(body)  # written piece by piece, so that other calls have their turn
+            return await session.request(
+                wire.method,
+                url,
+                data=data,
+                headers=headers,
+                proxy=proxy,
+                allow_redirects=False,
+                raise_for_status=False,
+            )
+        except aiohttp.ConnectionTimeoutError as error:
+            raise TimeoutError(
+                f"no connection to {url.host} in time (timeout phase connect)", phase="connect"
+            ) from error
+        except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
+            # A proxy's, where it is the proxy that is not there.
+            host, port = getattr(error, "host", url.host), getattr(error, "port", url.port)
+            raise ConnectionFailedError(
+                f"the connection to {host}:{port} failed: {_reason(error)}"
+            ) from error
+        except ValueError as error:
+            raise ConfigurationError(f"the request to {url.host} cannot be sent: {error}") from error
+
+    def _direct(
+        self, wire: Wire, session: aiohttp.ClientSession, url: yarl.URL, prover: Prover
+    ) -> DirectRequest | None:
+        """Give the prepared request of a wire; None where aiohttp's session has to send it."""
+        key = (url, wire.auth, isinstance(wire.body, bytes), *wire.headers.items())
+        # The same object until it is renewed; what signs each attempt anew is asked for each.
+        proof = _NO_PROOF if prover.varies else prover.headers("POST", "", {}, b"")
+        kept = self._prepared.get(key)
+        if kept is not None and kept[0] is proof:
+            return kept[1]
+        from .prepared_post import DirectRequest
+
+        headers = self._all_headers(wire)
+        headers.update(proof)
+        plain = url.user is None and not any(name in headers for name in ("Expect", "Transfer-Encoding"))
+        request = DirectRequest(session, url, headers, _READ_BUFFER) if plain else None
+        if len(self._prepared) >= _MOST_PREPARED:  # a plugin may send a header that is never the same
+            self._prepared.clear()
+        self._prepared[key] = proof, request
+        return request
+
+    def _all_headers(self, wire: Wire) -> CIMultiDict[str]:
+        """Give the headers of a wire but those that prove identity."""
+        headers = self._headers.copy()
+        if wire.headers:
+            headers.update(wire.headers)
+        if wire.body is not None and not isinstance(wire.body, bytes):
+            headers.setdefault("Content-Type", "application/json")
+        return headers
+
+    def _route(self, address: str) -> tuple[yarl.URL, str | None]:
+        """Parse an address and find the proxy that leads there."""
+        import yarl
+
+        danger = address_danger(address)
+        if danger is not None:
+            raise ConfigurationError(f"the request cannot be sent: {danger}")
+        url = yarl.URL(address, encoded=True)
+        route = url, self._proxy or _proxy_from_environment(url)
+        if len(self._routes) < 1024:  # ids of guardrails, jobs and the like may stand in paths
+            self._routes[address] = route
+        return route
+
+
+def _reason(error: Exception) -> str:
+    """Say why there is no connection, in the words of the system: aiohttp's own repeat the host."""
+    certificate = getattr(error, "certificate_error", None)
+    if certificate is not None:
+        return f"its certificate is not accepted: {getattr(certificate, 'verify_message', '') or certificate}"
+    inner = getattr(error, "os_error", error)
+    number = inner.errno if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) else None
+    if number is not None and number in errno.errorcode:
+        return os.strerror(number)
+    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+
+
+def _serialised(body: Any) -> bytes:
+    """Give a body as the bytes that are signed and sent."""
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    import orjson
+
+    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+
+
+def set_header(headers: dict[str, str], name: str, value: str) -> None:
+    """Set a header in the place of one whose name differs in case alone."""
+    for present in [present for present in headers if present.lower() == name.lower()]:
+        del headers[present]
+    headers[name] = value
+
+
+def _proxy_from_environment(url: yarl.URL) -> str | None:
+    """Read `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` as the standard library does."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxy = getproxies().get(url.scheme)
+    return None if not proxy or proxy_bypass(url.host or "") else proxy
+
+
+class _HttpExchange:
+    """One request under way. Leaving it early closes its connection; leaving it at the end gives it back."""
+
+    __slots__ = ("_response", "_transport", "_wire")
+
+    def __init__(self, transport: HttpTransport, wire: Wire) -> None:
+        self._transport = transport
+        self._wire = wire
+        self._response: aiohttp.ClientResponse | DirectResponse | None = None
+
+    async def __aenter__(self) -> Exchange:
+        response = self._response = await self._transport.send(self._wire)
+        self._transport.under_way.add(self)
+        frames = HttpFrames(response, self._wire, self._transport.max_response)
+        return Exchange(Head(response.status, response.headers), frames)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._transport.under_way.discard(self)
+        self.cut()
+
+    def cut(self) -> None:
+        """Give the connection back to the pool if the body was read to its end, else close it."""
+        if self._response is not None:
+            self._response.close()

@@ -1,0 +1,135 @@
+"""What a model can do: what is declared, what a listing says, and what tables know, of deployments too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from jackfield._types.capabilities import Capabilities, Limits, ModelRef
+from jackfield._types.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from jackfield._config.model_entries import ModelEntry
+
+    from .registry import Provider, Registry
+
+__all__ = ["find_underlying", "resolve_capabilities"]
+
+
+def resolve_capabilities(
+    registry: Registry,
+    provider: Provider,
+    model: ModelRef,
+    entry: ModelEntry | None,
+    *,
+    listing: Capabilities | None = None,
+) -> Capabilities:
+    """Say what a model can do: declared before the service's listing, before tables, before what is inferred.
+
+    Args:
+        registry: For the tables of other plugins, where a deployment's underlying model stands.
+        provider: The connection's.
+        model: The model.
+        entry: Its entry in `models`, if there is one.
+        listing: What the service's own listing says of it, if it was asked.
+    """
+    found = find_underlying(registry, provider, model)
+    known = provider.capabilities(model) if found is None else found[0]
+    if listing is not None:
+        known = _overlaid(known, listing)
+    return known if entry is None else _with_declared(known, entry)
+
+
+def find_underlying(
+    registry: Registry, provider: Provider, model: ModelRef
+) -> tuple[Capabilities, str] | None:
+    """Look the model behind a deployment up.
+
+    In the plugin's own table, then in those of plugins that it depends on (`ProviderInfo.related`), then in
+    the named provider's, if that is installed.
+
+    Returns:
+        What is known of it, and `underlying` written so that `ModelRef.known_as` is the name it was found
+        under; None if it is not a deployment, or no table knows it.
+    """
+    if model.underlying is None:
+        return None
+    own = provider.info.id
+    prefix, names = _readings(registry, model.underlying)
+    for name in names:
+        written = model.underlying if _known_as(model.underlying) == name else f"{own}:{name}"
+        capabilities = provider.capabilities(attrs.evolve(model, underlying=written))
+        if capabilities.known:
+            return capabilities, written
+    for name in names:
+        written = model.underlying if _known_as(model.underlying) == name else f"{own}:{name}"
+        for other in _others(registry, provider, prefix):
+            capabilities = other.capabilities(ModelRef(name, model.connection, model.kind))
+            if capabilities.known:
+                # The model is the same; when this service lets go of it, another's table does not know.
+                capabilities = attrs.evolve(capabilities, retired=None)
+                related = other.info.id in provider.info.related
+                return capabilities if related else _without_wires(capabilities), written
+    return None
+
+
+def _readings(registry: Registry, underlying: str) -> tuple[str | None, tuple[str, ...]]:
+    # Model ids have colons of their own ("anthropic.claude-3-haiku-20240307-v1:0"), so what stands before
+    # the first one is a provider only if it is the id of one.
+    prefix, _, rest = underlying.partition(":")
+    if not rest:
+        return None, (underlying,)
+    if registry.has_provider(prefix):
+        return prefix, (rest,)
+    return None, (underlying, rest)
+
+
+def _known_as(underlying: str) -> str:
+    return ModelRef("", underlying=underlying).known_as
+
+
+def _others(registry: Registry, provider: Provider, named: str | None) -> Iterator[Provider]:
+    ids = [*provider.info.related, *([named] if named else [])]
+    for name in dict.fromkeys(ids):
+        if name == provider.info.id or not registry.has_provider(name):
+            continue
+        try:
+            yield registry.provider(name)
+        except ConfigurationError:
+            continue  # a broken neighbour knows nothing; its own connections say why
+
+
+def _without_wires(capabilities: Capabilities) -> Capabilities:
+    # The model is the same, the service is another: how an option is called there says nothing here.
+    parameters = {name: attrs.evolve(rule, wire=None) for name, rule in capabilities.parameters.items()}
+    return attrs.evolve(capabilities, parameters=parameters)
+
+
+def _overlaid(lower: Capabilities, upper: Capabilities) -> Capabilities:
+    features = {name: said for name, said in upper.features.items() if said.value is not None}
+    return attrs.evolve(
+        lower,
+        known=lower.known or upper.known,
+        kinds=upper.kinds or lower.kinds,
+        features={**lower.features, **features},
+        parameters={**lower.parameters, **upper.parameters},
+        limits=_limits(lower.limits, upper.limits),
+        source=upper.source if upper.known else lower.source,
+    )
+
+
+def _with_declared(known: Capabilities, entry: ModelEntry) -> Capabilities:
+    declared = known.with_features("declared", **entry.capabilities) if entry.capabilities else known
+    if entry.kinds:
+        declared = attrs.evolve(declared, kinds=entry.kinds)
+    if entry.limits is not None:
+        declared = attrs.evolve(declared, limits=_limits(declared.limits, entry.limits))
+    return declared
+
+
+def _limits(lower: Limits, upper: Limits) -> Limits:
+    return Limits(
+        **{**attrs.asdict(lower), **{k: v for k, v in attrs.asdict(upper).items() if v is not None}}
+    )

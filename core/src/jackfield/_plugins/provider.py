@@ -1,0 +1,149 @@
+"""A provider: one plugin's hooks, bound and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from jackfield._contract.protocols import CostContext, Decoder, HttpAccess, Listing, ProviderInfo, Transport
+from jackfield._hints import closest
+from jackfield._types.capabilities import KINDS, Capabilities, ModelRef
+from jackfield._types.cost import Cost, RateCard
+from jackfield._types.errors import JackfieldError, PluginError
+from jackfield._types.parameters import Translation
+from jackfield._types.requests import Request
+from jackfield._types.usage import Usage
+from jackfield._types.wire import Failure, Wire
+
+from .hooks import bind_hooks
+
+__all__ = ["Provider", "bind_provider"]
+
+
+def _no_models(*_: object) -> Sequence[str]:
+    return ()
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Provider:
+    """A plugin's answers, as plain functions. Hooks that the plugin leaves out give None.
+
+    Attributes:
+        info: Who it is.
+        capabilities: `jackfield_capabilities`.
+        discover: `jackfield_discover`.
+        translate: `jackfield_translate`.
+        decoder: `jackfield_decoder`.
+        error: `jackfield_error`.
+        cost: `jackfield_cost`.
+        transport: `jackfield_transport`.
+        table: `jackfield_table`.
+        distribution: The installed distribution that it comes from; None for an object of a program.
+        version: That distribution's version.
+    """
+
+    info: ProviderInfo
+    capabilities: Callable[[ModelRef], Capabilities] = attrs.field(repr=False)
+    discover: Callable[[Any], Listing | None] = attrs.field(repr=False)
+    translate: Callable[[ModelRef, Request, Capabilities], Translation] = attrs.field(repr=False)
+    decoder: Callable[[ModelRef, Wire], Decoder] = attrs.field(repr=False)
+    error: Callable[[ModelRef | None, Failure], JackfieldError | None] = attrs.field(repr=False)
+    cost: Callable[[ModelRef, Usage, CostContext], RateCard | Cost | None] = attrs.field(repr=False)
+    transport: Callable[[Any], HttpAccess | Transport] = attrs.field(repr=False)
+    table: Callable[[Any], Sequence[str]] = attrs.field(default=_no_models, repr=False)
+    distribution: str | None = None
+    version: str | None = None
+
+    @property
+    def gives_prices(self) -> bool:
+        """Whether the plugin has a `jackfield_cost`; one that has none is not paid by tokens."""
+        return self.cost is not _none
+
+
+def bind_provider(
+    plugin: object,
+    who: str,
+    *,
+    name: str | None = None,
+    distribution: str | None = None,
+    version: str | None = None,
+) -> Provider:
+    """Check a plugin, a module or an object, and bind its hooks.
+
+    Args:
+        plugin: The plugin.
+        who: How errors call it.
+        name: The entry point's name, which its id must equal.
+        distribution: Where it comes from.
+        version: Of that distribution.
+
+    Raises:
+        PluginError: It cannot be used; says which hook or field, and why.
+    """
+    from jackfield._contract.hookspecs import ExtensionSpecs, ProviderSpecs  # it imports pluggy
+
+    hooks = bind_hooks(plugin, who, ProviderSpecs, ExtensionSpecs)
+    _require_hooks(hooks, plugin, who)
+    info = _checked_info(hooks["jackfield_provider"], who)
+    _compare_names(info.id, name, who)
+    return Provider(
+        info=info,
+        capabilities=hooks["jackfield_capabilities"],
+        discover=hooks.get("jackfield_discover", _none),
+        translate=hooks["jackfield_translate"],
+        decoder=hooks["jackfield_decoder"],
+        error=hooks.get("jackfield_error", _none),
+        cost=hooks.get("jackfield_cost", _none),
+        transport=hooks["jackfield_transport"],
+        table=hooks.get("jackfield_table", _no_models),
+        distribution=distribution,
+        version=version,
+    )
+
+
+def _compare_names(id: str, name: str | None, who: str) -> None:
+    if name is not None and id != name:
+        raise PluginError(
+            f"{who} calls itself {id!r}; its entry point's name and the id in `jackfield_provider` must be equal"
+        )
+
+
+def _none(*_: object) -> None:
+    return None
+
+
+def _require_hooks(hooks: dict[str, Callable[..., Any]], plugin: object, who: str) -> None:
+    from jackfield._contract.hookspecs import REQUIRED
+
+    missing = sorted(REQUIRED - hooks.keys())
+    if not missing:
+        return
+    unmarked = [hook for hook in missing if callable(getattr(plugin, hook, None))]
+    if unmarked:
+        raise PluginError(
+            f"{who}: {', '.join(unmarked)} lacks the mark @hookimpl (from jackfield import hookimpl)"
+        )
+    raise PluginError(f"{who} lacks {', '.join(missing)}; every provider implements these hooks")
+
+
+def _checked_info(hook: Callable[[], Any], who: str) -> ProviderInfo:
+    try:
+        info = hook()
+    except Exception as error:
+        raise PluginError(f"{who}: jackfield_provider raised {type(error).__name__}: {error}") from error
+    if not isinstance(info, ProviderInfo):
+        raise PluginError(f"{who}: jackfield_provider gave {type(info).__name__}, not a ProviderInfo")
+    for kind in info.kinds:
+        if kind not in KINDS:
+            raise PluginError(f"{who} serves the unknown kind {kind!r}{closest(kind, KINDS)}")
+    for field, value in (("settings", info.settings), ("model_keys", info.model_keys)):
+        if not (isinstance(value, type) and attrs.has(value)) and (field, value) != ("model_keys", None):
+            raise PluginError(f"{who}: ProviderInfo.{field} must be an attrs class (@attrs.frozen)")
+    if info.credentials and "credentials" not in attrs.fields_dict(info.settings):
+        raise PluginError(
+            f"{who} takes credentials ({', '.join(info.credentials)}), but its settings class "
+            f"{info.settings.__name__} has no field `credentials` to put them in"
+        )
+    return info

@@ -1,0 +1,381 @@
+"""The registry: names of all plugins, code of those that are used."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final
+
+from jackfield._contract.protocols import CostContext
+from jackfield._hints import closest
+from jackfield._types.calls import Call, Outcome
+from jackfield._types.capabilities import ModelRef
+from jackfield._types.cost import RateCard
+from jackfield._types.errors import ConfigurationError, PluginError
+
+from .extensions import Extensions
+from .installed import GROUPS, InstalledPlugin, PluginKind, PluginState, read_entry_points
+from .provider import Provider, bind_provider
+from .versions import Contract, CredentialKind, spoken
+
+__all__ = ["CredentialKind", "PluginState", "Provider", "Registry"]
+
+logger = logging.getLogger("jackfield")
+
+ALLOW = "JACKFIELD_PLUGINS_ALLOW"
+BLOCK = "JACKFIELD_PLUGINS_BLOCK"
+
+OUR_PROVIDERS: Final = (
+    "anthropic", "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "mistral", "onnx", "openai",
+    "sagemaker", "snowflake", "vertex",
+)  # fmt: skip
+"""The providers whose packages are of this project."""
+
+
+class Registry:
+    """Finds plugins by name, loads each when it is first used, and keeps the faults of one from the others.
+
+    Made by `Registry.installed()` or `Registry.of(...)`.
+
+    Attributes:
+        has_observers: Whether an extension may want to hear of calls; False spares the way there.
+    """
+
+    _entry_points: ClassVar[tuple[InstalledPlugin, ...] | None] = None
+    _by_lists: ClassVar[dict[tuple[str, str], Registry]] = {}
+
+    def __init__(
+        self,
+        plugins: Iterable[InstalledPlugin],
+        *,
+        allow: frozenset[str] | None = None,
+        block: frozenset[str] = frozenset(),
+        contracts: Mapping[int, Contract] | None = None,
+    ) -> None:
+        plugins = tuple(plugins)
+        self._plugins = plugins
+        self._contracts = spoken() if contracts is None else contracts
+        self._allow = allow
+        self._block = block
+        self._named: dict[tuple[PluginKind, str], list[InstalledPlugin]] = {}
+        self._foreign: list[InstalledPlugin] = []
+        for plugin in sorted(plugins, key=lambda plugin: -plugin.contract):
+            if plugin.contract not in self._contracts:
+                self._foreign.append(plugin)
+            elif not self._speaks_a_better_one(plugin):
+                self._named.setdefault((plugin.kind, plugin.name), []).append(plugin)
+        self._ready: dict[tuple[PluginKind, str], Any] = {}
+        self._failed: dict[tuple[PluginKind, str], PluginError] = {}
+        self._extensions: Extensions | None = None
+        self.has_observers = bool(self.names("extension"))
+
+    @classmethod
+    def installed(cls, *, refresh: bool = False) -> Registry:
+        """Give the registry of what is installed; one a process, as long as the environment says the same.
+
+        Args:
+            refresh: Read the installed distributions again.
+
+        Raises:
+            ConfigurationError: `JACKFIELD_PLUGINS_ALLOW` or `JACKFIELD_PLUGINS_BLOCK` names a plugin that
+                is not installed.
+        """
+        if refresh or cls._entry_points is None:
+            cls._entry_points = read_entry_points()
+            cls._by_lists.clear()
+        lists = (os.environ.get(ALLOW, ""), os.environ.get(BLOCK, ""))
+        registry = cls._by_lists.get(lists)
+        if registry is None:
+            names = {plugin.name for plugin in cls._entry_points if plugin.kind in {"provider", "extension"}}
+            allow, block = _name_list(ALLOW, names), _name_list(BLOCK, names)
+            registry = cls(cls._entry_points, allow=allow, block=block or frozenset())
+            cls._by_lists[lists] = registry
+        return registry
+
+    @classmethod
+    def of(
+        cls,
+        *plugins: object,
+        extensions: Iterable[object] = (),
+        middlewares: Mapping[str, Callable[..., Any]] | None = None,
+        credentials: Mapping[str, CredentialKind] | None = None,
+    ) -> Registry:
+        """Make a registry of objects, for tests and for programs that bring their own plugins.
+
+        Args:
+            plugins: Provider plugins: modules or objects.
+            extensions: Extension plugins.
+            middlewares: Factories by name.
+            credentials: Kinds of credentials by name.
+
+        Raises:
+            PluginError: A provider plugin cannot be bound.
+        """
+        return cls(_from_objects(plugins, extensions, middlewares or {}, credentials or {}))
+
+    def extended(
+        self,
+        *plugins: object,
+        extensions: Iterable[object] = (),
+        middlewares: Mapping[str, Callable[..., Any]] | None = None,
+        credentials: Mapping[str, CredentialKind] | None = None,
+    ) -> Registry:
+        """Give a registry that holds a program's own plugins beside these; an own one takes the place of its namesake.
+
+            registry = Registry.installed().extended(extensions=[my_observer])
+            mesh = Mesh.from_config("jackfield.toml", registry=registry)
+
+        Args and errors are those of `of`.
+        """
+        own = _from_objects(plugins, extensions, middlewares or {}, credentials or {})
+        names = {(plugin.kind, plugin.name) for plugin in own}
+        kept = [plugin for plugin in self._plugins if (plugin.kind, plugin.name) not in names]
+        allow = None if self._allow is None else self._allow | {plugin.name for plugin in own}
+        return Registry([*kept, *own], allow=allow, block=self._block, contracts=self._contracts)
+
+    def provider(self, id: str) -> Provider:
+        """Give a provider; imports its plugin at the first time.
+
+        Raises:
+            ConfigurationError: No installed plugin has this id.
+            PluginError: There is one, but it cannot be used.
+        """
+        provider: Provider = self._get("provider", id)
+        return provider
+
+    def provider_ids(self) -> tuple[str, ...]:
+        """Give the ids of all installed providers, broken ones included, blocked ones not."""
+        return self.names("provider")
+
+    def names(self, kind: PluginKind) -> tuple[str, ...]:
+        """Give the names of all plugins of a kind, broken ones included, blocked ones not."""
+        return tuple(sorted(name for k, name in self._named if k == kind and not self._is_blocked(k, name)))
+
+    def has_provider(self, id: str) -> bool:
+        """Say whether a plugin with this id is installed and not blocked."""
+        return ("provider", id) in self._named and not self._is_blocked("provider", id)
+
+    def credential_kind(self, name: str) -> CredentialKind:
+        """Give a kind of credentials; imports its plugin at the first time.
+
+        Raises:
+            ConfigurationError: No installed plugin has this kind.
+            PluginError: There is one, but it cannot be used.
+        """
+        kind: CredentialKind = self._get("credentials", name)
+        return kind
+
+    def middleware(self, name: str) -> Callable[..., Any]:
+        """Give the factory of a middleware; imports its plugin at the first time.
+
+        Raises:
+            ConfigurationError: No installed plugin has this name.
+            PluginError: There is one, but it cannot be used.
+        """
+        factory: Callable[..., Any] = self._get("middleware", name)
+        return factory
+
+    def price(self, model: ModelRef, context: CostContext) -> RateCard | None:
+        """Ask extensions for the rates of a model; the first answer wins."""
+        return self._loaded_extensions().price(model, context)
+
+    def call_started(self, call: Call) -> None:
+        """Tell extensions that a call began."""
+        self._loaded_extensions().call_started(call)
+
+    def call_finished(self, call: Call, outcome: Outcome) -> None:
+        """Tell extensions how a call ended."""
+        self._loaded_extensions().call_finished(call, outcome)
+
+    def commands(self, cli: Any) -> None:
+        """Let extensions add commands to the command line."""
+        self._loaded_extensions().commands(cli)
+
+    def plugins(self, *, load: bool = False) -> list[PluginState]:
+        """List every plugin with its state.
+
+        Args:
+            load: Load each that can be loaded, so that faults come to light.
+        """
+        if load:
+            self._load_all()
+        states = [self._state_of(plugin, key) for key, plugins in self._named.items() for plugin in plugins]
+        states += [
+            PluginState.of(plugin, "incompatible", self._incompatibility(plugin))
+            for plugin in self._foreign
+            if not self._speaks_a_better_one(plugin)
+        ]
+        return sorted(states, key=lambda state: (list(GROUPS).index(state.kind), state.name, state.contract))
+
+    def _get(self, kind: PluginKind, name: str) -> Any:
+        key = (kind, name)
+        if key in self._ready:
+            return self._ready[key]
+        if key not in self._failed:
+            try:
+                installed = self._installed(kind, name)
+                bind = getattr(self._contracts[installed.contract], kind)
+                made = bind(_imported(installed), installed)
+            except PluginError as error:
+                self._failed[key] = error
+            else:
+                self._ready[key] = made
+                return made
+        # A new one each time: one exception raised in several places gathers all their tracebacks.
+        known = self._failed[key]
+        raise PluginError(known.message, provider=known.provider) from (known.__cause__ or known)
+
+    def _installed(self, kind: PluginKind, name: str) -> InstalledPlugin:
+        found = self._named.get((kind, name), [])
+        if not found:
+            foreign = [plugin for plugin in self._foreign if (plugin.kind, plugin.name) == (kind, name)]
+            if foreign:
+                raise PluginError(self._incompatibility(foreign[0]))
+            raise ConfigurationError(self._unknown(kind, name))
+        if self._is_blocked(kind, name):
+            raise PluginError(f"{found[0].label} is blocked by {self._blocked_by()}")
+        if len(found) > 1:
+            raise PluginError(_duplicate(found))
+        return found[0]
+
+    def _unknown(self, kind: PluginKind, name: str) -> str:
+        known = self.names(kind)
+        what = "kind of credentials" if kind == "credentials" else kind
+        near = closest(name, known)
+        hint = near if near.startswith("; did you mean") else ""
+        installed = f"installed: {', '.join(known)}" if known else "none is installed"
+        message = f"no installed plugin gives the {what} {name!r}{hint} ({installed})"
+        # Anybody may own the package that a misspelt name leads to, so only our own are named.
+        if kind == "provider" and name in OUR_PROVIDERS:
+            return f"{message}; to add it: pip install jackfield-{name}"
+        if kind == "provider" and not hint:
+            mine = closest(name, OUR_PROVIDERS)
+            return f"{message}{mine}" if mine.startswith("; did you mean") else message
+        return message
+
+    def _is_blocked(self, kind: PluginKind, name: str) -> bool:
+        if kind not in {"provider", "extension"}:
+            return False
+        return name in self._block or (self._allow is not None and name not in self._allow)
+
+    def _blocked_by(self) -> str:
+        return " and ".join(
+            variable for variable, names in ((ALLOW, self._allow), (BLOCK, self._block)) if names
+        )
+
+    def _incompatibility(self, plugin: InstalledPlugin) -> str:
+        versions = sorted(self._contracts)
+        ours = f"version{'s' if len(versions) > 1 else ''} {' and '.join(map(str, versions))}"
+        upgrade = "jackfield" if plugin.contract > versions[-1] else plugin.distribution or "the plugin"
+        return (
+            f"{plugin.label} is written for version {plugin.contract} of the contract, this jackfield speaks "
+            f"{ours}; upgrade {upgrade} (pip install --upgrade {upgrade})"
+        )
+
+    def _speaks_a_better_one(self, plugin: InstalledPlugin) -> bool:
+        """Say whether the same distribution gives it in a version that we speak, and speak rather."""
+        named = self._named.get((plugin.kind, plugin.name), [])
+        return plugin.distribution is not None and any(
+            other.distribution == plugin.distribution and other.contract != plugin.contract for other in named
+        )
+
+    def load_extensions(self) -> None:
+        """Import the extensions, which the first call would do otherwise. One that fails is logged."""
+        self._loaded_extensions()
+
+    def _loaded_extensions(self) -> Extensions:
+        if self._extensions is None:
+            loaded = []
+            for name in self.names("extension"):
+                try:
+                    loaded.append((name, self._extension(name)))
+                except PluginError:
+                    logger.exception("an extension cannot be used; calls go on without it")
+            self._extensions = Extensions(loaded)
+            self.has_observers = self._extensions.has_observers
+        return self._extensions
+
+    def _extension(self, name: str) -> dict[str, Callable[..., Any]]:
+        hooks: dict[str, Callable[..., Any]] = self._get("extension", name)
+        return hooks
+
+    def _load_all(self) -> None:
+        load: dict[PluginKind, Callable[[str], object]] = {
+            "provider": self.provider,
+            "credentials": self.credential_kind,
+            "middleware": self.middleware,
+            "extension": self._extension,
+        }
+        for kind, name in self._named:
+            try:
+                load[kind](name)
+            except PluginError:
+                pass  # kept in `_failed`; the list shows it
+
+    def _state_of(self, plugin: InstalledPlugin, key: tuple[PluginKind, str]) -> PluginState:
+        if self._is_blocked(*key):
+            return PluginState.of(plugin, "blocked", f"blocked by {self._blocked_by()}")
+        if len(self._named[key]) > 1:
+            return PluginState.of(plugin, "duplicate", _duplicate(self._named[key]))
+        if key in self._failed:
+            return PluginState.of(plugin, "failed", self._failed[key].message)
+        advice = self._contracts[plugin.contract].advice
+        return PluginState.of(plugin, "ready" if key in self._ready else "not loaded", advice)
+
+
+def _from_objects(
+    plugins: Iterable[object],
+    extensions: Iterable[object],
+    middlewares: Mapping[str, Callable[..., Any]],
+    credentials: Mapping[str, CredentialKind],
+) -> list[InstalledPlugin]:
+    """Describe a program's own plugins as if they were installed."""
+    from jackfield._contract.hookspecs import CONTRACT
+
+    def named(kind: PluginKind, name: str, plugin: object) -> InstalledPlugin:
+        return InstalledPlugin(name, kind, CONTRACT, lambda: plugin)
+
+    found = [
+        named("provider", bind_provider(plugin, f"the plugin {_called(plugin)}").info.id, plugin)
+        for plugin in plugins
+    ]
+    found += [
+        named("extension", f"{_called(plugin)}-{number}", plugin)
+        for number, plugin in enumerate(extensions, 1)
+    ]
+    found += [named("middleware", name, factory) for name, factory in middlewares.items()]
+    found += [named("credentials", name, kind) for name, kind in credentials.items()]
+    return found
+
+
+def _imported(installed: InstalledPlugin) -> object:
+    try:
+        return installed.load()
+    except (Exception, SystemExit) as error:
+        upgrade = f"; reinstall or upgrade it: pip install --upgrade {installed.distribution}"
+        raise PluginError(
+            f"{installed.label} cannot be imported: {type(error).__name__}: {error}"
+            f"{upgrade if installed.distribution else ''}"
+        ) from error
+
+
+def _duplicate(found: list[InstalledPlugin]) -> str:
+    where = " and ".join(
+        f"{plugin.distribution} {plugin.version}" if plugin.distribution else "an object" for plugin in found
+    )
+    return f"{len(found)} plugins give the {found[0].kind} {found[0].name!r}: {where}; uninstall all but one"
+
+
+def _name_list(variable: str, known: set[str]) -> frozenset[str] | None:
+    names = frozenset(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())
+    for name in sorted(names - known):
+        raise ConfigurationError(
+            f"{variable} names the plugin {name!r}, which is not installed{closest(name, known)}"
+        )
+    return names or None
+
+
+def _called(plugin: object) -> str:
+    name = getattr(plugin, "__name__", None)
+    return name if isinstance(name, str) else type(plugin).__name__

@@ -1,0 +1,128 @@
+"""Find the rates of a call, and what it cost."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import attrs
+
+from jackfield._types.capabilities import ModelRef
+from jackfield._types.cost import Cost, RateCard, compute_cost
+from jackfield._types.errors import ConfigurationError
+from jackfield._values import Value
+
+if TYPE_CHECKING:
+    from jackfield._config.loader import ConnectionConfig, ModelEntry
+    from jackfield._contract.protocols import CostContext
+    from jackfield._plugins.registry import Provider, Registry
+    from jackfield._types.usage import Usage
+
+    from .price_file import PriceTable
+
+__all__ = ["Pricing"]
+
+_log = logging.getLogger("jackfield")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Pricing(Value):
+    """Prices calls of one connection.
+
+    Rates are looked for in this order: declared on the model or the connection, the price file, the plugin (and
+    of a deployment the plugin that `underlying` names), an installed price extension. Unknown is never zero.
+    """
+
+    provider: Provider
+    config: ConnectionConfig
+    registry: Registry
+    table: PriceTable | None
+
+    def cost(self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext) -> Cost:
+        """Say what a call cost."""
+        card = self._declared(entry) or self._from_table(model, context)
+        if card is None:
+            answer = self._from_plugin(model, usage, context)
+            if isinstance(answer, Cost):
+                return answer
+            card = answer or self._from_extension(model, usage, context)
+        return compute_cost(_completed(usage, card, context), card)
+
+    def card(
+        self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext
+    ) -> RateCard | None:
+        """Give the rates alone, for listings and estimates."""
+        card = self._declared(entry) or self._from_table(model, context)
+        if card is None:
+            answer = self._from_plugin(model, usage, context)
+            card = answer if isinstance(answer, RateCard) else self._from_extension(model, usage, context)
+        return card
+
+    def _declared(self, entry: ModelEntry | None) -> RateCard | None:
+        price = entry.price if entry is not None else None
+        rate = (entry.rate if entry is not None else None) or self.config.rate
+        if price is None or rate is None:
+            return price or rate
+        return attrs.evolve(price, rates={**rate.rates, **price.rates})
+
+    def _from_table(self, model: ModelRef, context: CostContext) -> RateCard | None:
+        if self.table is None:
+            return None
+        for name in dict.fromkeys((model.id, model.known_as)):
+            card = self.table.rates(self.config.provider_id, name, context.when)
+            if card is not None:
+                return card
+        return None
+
+    def _from_plugin(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
+        answer = _asked(self.provider, model, usage, context)
+        if answer is None and self.provider.gives_prices:
+            other = self._named(model.underlying)
+            if other is not None:
+                alike = ModelRef(model.known_as, model.connection, model.kind)
+                answer = _asked(other, alike, usage, context)
+        return answer
+
+    def _named(self, underlying: str | None) -> Provider | None:
+        """Give the other provider that `underlying` names.
+
+        Not asked for a plugin that has no prices at all: what runs there is paid by the hour, and another's
+        price of tokens would be wrong.
+        """
+        prefix, colon, _ = (underlying or "").partition(":")
+        if not colon or prefix == self.provider.info.id or not self.registry.has_provider(prefix):
+            return None
+        try:
+            return self.registry.provider(prefix)
+        except ConfigurationError:
+            return None  # it is broken; its own connections say why
+
+    def _from_extension(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+        told = attrs.evolve(context, provider=self.provider.info.id, input_tokens=usage.input_tokens)
+        return self.registry.price(model, told)
+
+
+def _asked(provider: Provider, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
+    try:
+        return provider.cost(model, usage, context)
+    except Exception:
+        # A bill that cannot be made must not cost the caller the answer.
+        _log.exception("jackfield_cost of %s failed; the cost is unknown", provider.info.id)
+        return None
+
+
+def _completed(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
+    """Add what the kind of call and its duration say of its usage."""
+    if context.kind in {"embedding", "rerank"} and usage.output_tokens is None:
+        usage = attrs.evolve(usage, output_tokens=0)  # it has no output, so none is missing from the bill
+    return _with_seconds(usage, card, context)
+
+
+def _with_seconds(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
+    """Add the call's own seconds where a rate wants them and the provider counts none."""
+    if card is None or "second" not in card.rates or "second" in usage.units or context.duration is None:
+        return usage
+    from decimal import Decimal
+
+    seconds = Decimal(str(round(context.duration, 6)))
+    return attrs.evolve(usage, units={**usage.units, "second": seconds})

@@ -1,0 +1,103 @@
+"""What middlewares and observers see of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from jackfield._values import Value
+
+from .capabilities import Kind, ModelRef
+from .cost import Cost
+from .replies import Attempt, Replay
+from .requests import Request
+from .usage import Usage
+
+if TYPE_CHECKING:
+    from jackfield._calls.fingerprint import Fingerprint
+
+__all__ = ["Call", "Outcome", "Timings"]
+
+
+# One a call: without slots it is made in half the time.
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+class Call(Value):
+    """One call of the mesh, before it is translated. Frozen: a middleware passes on `attrs.evolve(call, ...)`.
+
+    Attributes:
+        id: Unique in this process.
+        kind: The kind of request.
+        target: As the caller wrote it.
+        connection: The connection's name.
+        provider: Provider id.
+        model: The model.
+        request: What is asked.
+        stream: The caller reads a stream.
+        metadata: For middlewares, to talk to each other.
+        earlier: Attempts that failed on other targets of the alias before this one was tried.
+        fingerprint: Tells apart the services, identities and configurations that a call of this connection may go to;
+            None for a call that no mesh made.
+    """
+
+    id: str
+    kind: Kind
+    target: str
+    connection: str
+    provider: str
+    model: ModelRef
+    request: Request = attrs.field(repr=False)
+    stream: bool = False
+    metadata: Mapping[str, Any] = attrs.field(factory=dict)
+    earlier: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
+    fingerprint: Fingerprint | None = attrs.field(default=None, repr=False, eq=False)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Timings(Value):
+    """Moments of a call, in seconds of `time.perf_counter()`; None if it did not come so far.
+
+    Attributes:
+        queued: The call was made.
+        sent: The last attempt began to send.
+        first_event: The first event was read.
+        finished: The call ended.
+    """
+
+    queued: float
+    sent: float | None = None
+    first_event: float | None = None
+    finished: float | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Outcome(Value):
+    """How a call ended.
+
+    Attributes:
+        status: ok, error or cancelled.
+        error: The error, for status "error".
+        usage: What was used, also of a broken stream.
+        cost: What that cost.
+        attempts: Every attempt.
+        timings: When what happened.
+        model: The model that the service says answered.
+        finish_reasons: One per choice.
+        response_id: The service's name for the answer.
+        replay: Where the answer is from if the service was not asked.
+        reply: The answer as far as it came: what `proceed` gives, of a broken stream its part. Private to its reader:
+            write it nowhere unless that is wished.
+    """
+
+    status: Literal["ok", "error", "cancelled"]
+    error: BaseException | None = None
+    usage: Usage = attrs.field(factory=Usage)
+    cost: Cost = attrs.field(factory=Cost)
+    attempts: tuple[Attempt, ...] = ()
+    timings: Timings | None = None
+    model: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    response_id: str | None = None
+    replay: Replay | None = None
+    reply: object = attrs.field(default=None, repr=False)

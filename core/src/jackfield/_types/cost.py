@@ -1,0 +1,245 @@
+"""Money: rate cards, line items, and the arithmetic that charges every token once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final, Literal, TypeAlias
+
+import attrs
+
+from jackfield._values import Value
+
+from .usage import Usage
+
+__all__ = ["Cost", "CostItem", "Rate", "RateCard", "compute_cost"]
+
+CostStatus: TypeAlias = Literal["complete", "partial", "unknown"]
+
+_MILLION: Final = 1_000_000
+
+# Rates of tokens and of requests begin like this; all others are of units.
+_OF_TOKENS: Final = ("input", "output", "cache_", "reasoning", "request")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Rate(Value):
+    """The price of one unit.
+
+    Attributes:
+        unit: input, output, cache_read, cache_write, request, second, or a name out of `Usage.details`
+            or `Usage.units` without `_tokens` (`cache_write_1h`, `DBU`).
+        amount: What `per` units cost.
+        per: How many units `amount` is for.
+        source: Where the rate comes from.
+        as_of: The day (ISO) on which it held.
+    """
+
+    unit: str
+    amount: Decimal
+    per: int = _MILLION
+    source: str = "declared"
+    as_of: str | None = None
+
+
+@attrs.frozen(eq=False, repr=False)
+class RateCard(Value):
+    """The rates of one model for one call; tiers have been chosen already.
+
+    Attributes:
+        rates: By unit.
+        currency: ISO 4217, or the name of a unit of account.
+    """
+
+    rates: Mapping[str, Rate]
+    currency: str = "USD"
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        source: str,
+        as_of: str | None = None,
+        currency: str = "USD",
+        per: int = _MILLION,
+        **amounts: str | int | Decimal | None,
+    ) -> RateCard:
+        """Make a card from amounts by unit; None leaves a unit out. Amounts are strings or integers."""
+        rates = {
+            unit: Rate(unit, Decimal(amount), 1 if unit in {"request", "second"} else per, source, as_of)
+            for unit, amount in amounts.items()
+            if amount is not None
+        }
+        return cls(rates, currency)
+
+
+@attrs.frozen(eq=False, repr=False)
+class CostItem(Value):
+    """One line of a bill: `quantity * rate / per`."""
+
+    unit: str
+    quantity: Decimal
+    rate: Decimal
+    per: int
+    amount: Decimal
+    source: str
+    as_of: str | None = None
+
+
+@attrs.frozen(eq=False, repr=False)
+class Cost(Value):
+    """What a call cost.
+
+    Attributes:
+        status: complete, partial (`missing` names what has no rate or no count) or unknown.
+        amount: The sum of `items`; None if unknown.
+        currency: None if unknown.
+        items: Line by line.
+        missing: What could not be priced.
+    """
+
+    status: CostStatus = "unknown"
+    amount: Decimal | None = None
+    currency: str | None = None
+    items: tuple[CostItem, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+# Measures of what was computed for the same tokens: where tokens have a price, they are no second bill.
+_MEASURES: Final = frozenset({"DBU", "credit", "credits"})
+
+UNKNOWN_COST: Final = Cost(missing=("no rate is known",))
+
+# A count that is a part of a larger one, the rate that prices it, and the rate of the larger one, which
+# prices the part where it has no rate of its own.
+_INPUT_PARTS: Final = (("cached_input_tokens", "cache_read"), ("cache_write_tokens", "cache_write"))
+
+
+def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
+    """Charge every token once.
+
+    Input that was cached or written to a cache is charged at its own rate, or as plain input where it
+    has none; the rest as input. Details whose rate the card names are taken out of the count they are
+    part of (`cache_write_1h_tokens` out of the cache writes, other `*_input_*`/`input_*` out of the plain
+    input, `output_*` out of the output). Units (seconds, searches) are added; seconds, DBU and credits that no rate
+    names are no gap: they are a measure, and become a price only by a rate. DBU and credits measure the tokens
+    themselves: a card that prices tokens does not charge them again. Where a service says what it bills
+    (`billed_input_tokens`, `billed_output_tokens` of Cohere), that is charged, and none of its other counts. A card of units alone prices no tokens: that a machine is
+    paid by the hour says that its tokens cost nothing more.
+    """
+    if card is None or not card.rates:
+        return UNKNOWN_COST
+    bill = _Bill(card)
+    tokens_have_a_price = any(unit.startswith(_OF_TOKENS) for unit in card.rates)
+    if tokens_have_a_price:
+        _charge_input(bill, usage)
+        _charge_output(bill, usage)
+    else:
+        bill.missing += [unit for unit in card.rates if unit not in usage.units]
+    for unit, quantity in usage.units.items():
+        measure = unit in _MEASURES
+        if (measure and tokens_have_a_price) or ((measure or unit == "second") and not bill.has(unit)):
+            continue
+        bill.add(unit, quantity)
+    if "request" in card.rates and "request" not in usage.units:
+        bill.add("request", Decimal(1))
+    return bill.total()
+
+
+def sum_costs(costs: Sequence[Cost]) -> Cost:
+    """Add up the costs of parts; they must share a currency, else the sum is unknown."""
+    known = [cost for cost in costs if cost.amount is not None]
+    currencies = {cost.currency for cost in known}
+    if not known or len(currencies) != 1:
+        return UNKNOWN_COST
+    complete = all(cost.status == "complete" for cost in costs)
+    return Cost(
+        "complete" if complete else "partial",
+        sum((cost.amount for cost in known if cost.amount is not None), Decimal(0)),
+        known[0].currency,
+        tuple(item for cost in known for item in cost.items),
+        tuple(dict.fromkeys(name for cost in costs for name in cost.missing)),
+    )
+
+
+class _Bill:
+    def __init__(self, card: RateCard) -> None:
+        self.card = card
+        self.items: list[CostItem] = []
+        self.missing: list[str] = []
+
+    def has(self, unit: str) -> bool:
+        return unit in self.card.rates
+
+    def add(self, unit: str, quantity: Decimal | int) -> None:
+        quantity = Decimal(quantity)
+        rate = self.card.rates.get(unit)
+        if rate is None:
+            if quantity:
+                self.missing.append(unit)
+            return
+        if not quantity:
+            return
+        amount = quantity * rate.amount / rate.per
+        self.items.append(CostItem(unit, quantity, rate.amount, rate.per, amount, rate.source, rate.as_of))
+
+    def total(self) -> Cost:
+        if not self.items and self.missing:
+            return Cost("unknown", None, None, (), tuple(self.missing))
+        amount = sum((item.amount for item in self.items), Decimal(0))
+        status: CostStatus = "partial" if self.missing else "complete"
+        return Cost(status, amount, self.card.currency, tuple(self.items), tuple(self.missing))
+
+
+def _charge_input(bill: _Bill, usage: Usage) -> None:
+    if usage.input_tokens is None:
+        if bill.has("input"):
+            bill.missing.append("input_tokens")
+        return
+    billed = usage.details.get("billed_input_tokens")
+    if billed is not None:
+        bill.add("input", billed)
+        return
+    plain = usage.input_tokens
+    for count_name, unit in _INPUT_PARTS:
+        count = getattr(usage, count_name) or 0
+        rest = count
+        for name, quantity in usage.details.items():
+            if name.startswith(unit) and bill.has(name.removesuffix("_tokens")):
+                bill.add(name.removesuffix("_tokens"), quantity)
+                rest -= quantity
+        if bill.has(unit):
+            bill.add(unit, rest)
+            plain -= count
+        else:
+            plain -= count - rest
+    plain -= _charge_details(bill, usage, "input_")
+    # A service that counts more cached tokens than input tokens must not lower the bill by it.
+    bill.add("input", max(0, plain))
+
+
+def _charge_output(bill: _Bill, usage: Usage) -> None:
+    if usage.output_tokens is None:
+        if bill.has("output"):
+            bill.missing.append("output_tokens")
+        return
+    billed = usage.details.get("billed_output_tokens")
+    if billed is not None:
+        bill.add("output", billed)
+        return
+    plain = usage.output_tokens - _charge_details(bill, usage, "output_")
+    reasoning = usage.reasoning_tokens or 0
+    if reasoning and bill.has("reasoning"):
+        bill.add("reasoning", reasoning)
+        plain -= reasoning
+    bill.add("output", max(0, plain))
+
+
+def _charge_details(bill: _Bill, usage: Usage, prefix: str) -> int:
+    taken = 0
+    for name, quantity in usage.details.items():
+        unit = name.removesuffix("_tokens")
+        if name.startswith(prefix) and bill.has(unit):
+            bill.add(unit, quantity)
+            taken += quantity
+    return taken

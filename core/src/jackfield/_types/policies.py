@@ -1,0 +1,54 @@
+"""How long, how often, how many: what a connection is held to."""
+
+from __future__ import annotations
+
+import attrs
+
+from jackfield._values import Value
+
+__all__ = ["RetryPolicy", "TimeoutPolicy"]
+
+
+_STREAM_FIRST_EVENT = 120.0
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class TimeoutPolicy(Value):
+    """Seconds that each phase of a call may take; None is no limit.
+
+    Attributes:
+        connect: Until a connection to the service stands (name, TCP, TLS).
+        first_event: From sending to the first event, for each attempt. Not given, it is 120 s for streams and
+            unlimited for whole answers, whose first event comes when the model has said its last word.
+        idle: Between two events of a stream.
+        total: The whole call: waiting in the queue, every attempt and the pauses between them.
+    """
+
+    connect: float | None = 10.0
+    first_event: float | None = None
+    idle: float | None = 60.0
+    total: float | None = 600.0
+
+    def until_first_event(self, *, stream: bool) -> float | None:
+        """Give the limit of the phase first_event for a streamed or a whole answer."""
+        if self.first_event is None and stream:
+            return _STREAM_FIRST_EVENT
+        return self.first_event
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class RetryPolicy(Value):
+    """When to try again.
+
+    Attributes:
+        attempts: Most attempts in all; 1 never tries again.
+        initial_delay: Seconds before the second attempt; doubled for each later one. A random part, up to
+            half of it, is taken off.
+        max_delay: Most seconds between two attempts, unless the service asks for more.
+        retry_after_cap: A service that asks for more than this many seconds is not asked again.
+    """
+
+    attempts: int = 3
+    initial_delay: float = 0.5
+    max_delay: float = 30.0
+    retry_after_cap: float = 120.0

@@ -1,0 +1,142 @@
+"""Data between a plugin and a service: requests as data, framed pieces of answers, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from jackfield._values import Value
+
+__all__ = ["Failure", "Frame", "Head", "Headers", "Wire"]
+
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class Headers(Mapping[str, str]):
+    """Hold HTTP headers; names compare without regard to case, values of one name are joined by ", "."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, items: Mapping[str, str] | list[tuple[str, str]] | None = None) -> None:
+        values: dict[str, str] = {}
+        pairs = items.items() if isinstance(items, Mapping) else items or ()
+        for name, value in pairs:
+            key = name.lower()
+            values[key] = f"{values[key]}, {value}" if key in values else value
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Headers({self._values!r})"
+
+
+@attrs.define(slots=True, eq=True)
+class Frame:
+    """One framed piece of an answer, as it came.
+
+    Mutable and slotted because one is made for each event of a stream.
+
+    Attributes:
+        data: Bytes from a wire, or any object from an in-process engine.
+        event: The event's name where the framing has one (SSE `event:`, AWS `:event-type`).
+        headers: The frame's own headers where the framing has them (AWS event stream).
+    """
+
+    data: Any
+    event: str | None = None
+    headers: Mapping[str, object] | None = None
+
+
+@attrs.frozen(eq=False, repr=False)
+class Head(Value):
+    """What comes before the body of an answer.
+
+    Attributes:
+        status: The HTTP status; None for an answer made in this process.
+        headers: Case-insensitive.
+    """
+
+    status: int | None
+    headers: Mapping[str, str] = attrs.field(factory=Headers)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)  # one a call: without slots it is made in half the time
+class Wire(Value):
+    """A provider-shaped request as data, before anything is sent.
+
+    Attributes:
+        path: Appended to the connection's base address as it stands, never re-quoted; an absolute
+            `http(s)://` address replaces it. For an in-process transport: the operation's name.
+        body: JSON-able (the core serialises it once), bytes (sent as they are), or None.
+        method: The HTTP method.
+        headers: Headers of this request only. No secrets: those come from the connection's auth.
+        query: Query parameters, in order.
+        stream: The answer is asked for as a stream.
+        framing: How a stream of this service is framed: a name from `jackfield.http.framer_for`,
+            or None to follow the answer's content type alone.
+        auth: The name of one of `HttpAccess.named_auth`; None for the connection's own.
+        meta: Facts that the plugin's decoder wants to know; never sent.
+    """
+
+    path: str
+    body: Any = None
+    method: str = "POST"
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    query: Mapping[str, str] = attrs.field(factory=dict)
+    stream: bool = False
+    framing: str | None = None
+    auth: str | None = None
+    meta: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Failure(Value):
+    """What went wrong, as data, for `jackfield_error`.
+
+    Attributes:
+        status: The HTTP status; None where there is none.
+        headers: Case-insensitive.
+        body: The answer's body as it came, b"" if there is none.
+        exception: What an SDK or transport raised, where that is all there is.
+        in_stream: The failure came inside an answer that had begun well.
+        data: The failure's own JSON value where it came as a frame of a stream, else None.
+        event: The name of the frame it came in, where the framing has names.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = attrs.field(factory=Headers)
+    body: bytes = b""
+    exception: BaseException | None = None
+    in_stream: bool = False
+    data: Any = None
+    event: str | None = None
+
+    def json(self) -> Any:
+        """Give the failure as JSON: `data` if set, else the parsed body; None if it is not JSON."""
+        if self.data is not None:
+            return self.data
+        if not self.body:
+            return None
+        import orjson
+
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+    def text(self) -> str:
+        """Give the body as text; undecodable bytes are replaced."""
+        return self.body.decode("utf-8", "replace")

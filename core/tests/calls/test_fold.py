@@ -1,0 +1,167 @@
+"""Events amount to an answer."""
+
+from array import array
+
+import pytest
+from hypothesis import given, strategies as st
+
+from jackfield import (
+    Citation,
+    CitationDelta,
+    EmbeddingData,
+    Finish,
+    LogprobsDelta,
+    Message,
+    PartAdded,
+    RawEvent,
+    RawPart,
+    RefusalDelta,
+    RerankScore,
+    Started,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    TokenLogprob,
+    TokensCounted,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    Usage,
+    UsageUpdate,
+)
+from jackfield._calls.fold import _HANDLERS, fold, parse_arguments
+from jackfield._types.events import Event
+
+
+def parts(*events, **tags):
+    return fold(events, **tags).choices[0].message.parts
+
+
+def test_pieces_of_text_are_one_part():
+    assert parts(TextDelta("a"), TextDelta("b"), Finish("stop")) == (Text("ab"),)
+
+
+def test_a_new_block_is_a_new_part():
+    assert parts(TextDelta("a", block=0), TextDelta("b", block=0), TextDelta("c", block=1)) == (
+        Text("ab"),
+        Text("c"),
+    )
+    assert parts(TextDelta("a", block=1), TextDelta("b")) == (Text("ab"),)
+
+
+def test_what_comes_between_divides_parts():
+    assert parts(TextDelta("a"), ThinkingDelta("x"), TextDelta("b")) == (Text("a"), Thinking("x"), Text("b"))
+
+
+def test_thinking_is_tagged_with_who_thought_and_keeps_its_data():
+    events = [
+        Started(model="m-2026"),
+        ThinkingDelta("a", block=0),
+        ThinkingDelta("", block=0, data={"signature": "s1"}),
+        ThinkingDelta("", block=0, data={"signature": "s2", "id": 1}),
+    ]
+    [thinking] = parts(*events, provider="p", model="m")
+    assert thinking == Thinking("a", "p", "m-2026", {"signature": "s2", "id": 1})
+    assert parts(ThinkingDelta("a"), provider="p", model="m") == (Thinking("a", "p", "m"),)
+
+
+def test_tool_calls_may_come_in_pieces_and_interleaved():
+    assert parts(
+        ToolCallStart(0, "t0", "add"),
+        ToolCallStart(1, "t1", "sub", provider_data={"p": 1}),
+        ToolCallDelta(0, '{"a"'),
+        ToolCallDelta(1, "{}"),
+        ToolCallDelta(0, ": 1}"),
+        ToolCallEnd(0),
+        ToolCallEnd(1),
+    ) == (ToolCall("t0", "add", {"a": 1}), ToolCall("t1", "sub", {}, None, {"p": 1}))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", ({}, None)),
+        ("  \n", ({}, None)),
+        ('{"a": [1]}', ({"a": [1]}, None)),
+        ('{"a": ', ({}, '{"a": ')),
+        ("[1]", ({}, "[1]")),
+        ("null", ({}, "null")),
+        ("NaN", ({}, "NaN")),
+    ],
+)
+def test_arguments_that_are_no_object_are_kept_as_they_came(text, wanted):
+    assert parse_arguments(text) == wanted
+
+
+def test_choices_are_kept_apart_and_in_order():
+    folded = fold([TextDelta("b", 1), TextDelta("a", 0), Finish("length", 1, "max"), TextDelta("c", 1)])
+    assert [(c.index, c.text, c.finish_reason, c.finish_raw) for c in folded.choices] == [
+        (0, "a", None, None), (1, "bc", "length", "max"),
+    ]  # fmt: skip
+    assert not folded.finished
+    assert fold([TextDelta("a"), Finish("stop")]).finished
+
+
+def test_a_refusal_is_text_that_says_so():
+    folded = fold([RefusalDelta("I can"), RefusalDelta("not"), Finish("refusal")])
+    assert folded.choices[0].message.parts == (Text("I cannot", refusal=True),)
+    assert folded.choices[0].text == ""
+
+
+def test_usage_is_running_totals_and_nothing_is_unsaid():
+    folded = fold(
+        [UsageUpdate(Usage(10, 1, cached_input_tokens=4), raw={"a": 1}), UsageUpdate(Usage(None, 7))]
+    )
+    assert folded.usage == Usage(10, 7, cached_input_tokens=4)
+    assert folded.raw_usage == {"a": 1}
+    assert fold([]).usage == Usage()
+
+
+def test_what_started_says_may_come_bit_by_bit():
+    folded = fold(
+        [Started("a1"), Started(None, "m"), Started(service_tier="flex", region="eu"), Started("a2")]
+    )
+    assert (folded.id, folded.model, folded.service_tier, folded.region) == ("a2", "m", "flex", "eu")
+
+
+def test_the_rest_is_kept_where_it_belongs():
+    logprob = TokenLogprob("a", -0.1)
+    citation = Citation("words")
+    raw = RawPart("p", {"type": "code"})
+    folded = fold(
+        [
+            TextDelta("a"),
+            LogprobsDelta([logprob]),
+            LogprobsDelta([logprob]),
+            CitationDelta(citation),
+            PartAdded(raw),
+            RawEvent("ping", {}),
+            EmbeddingData(1, array("f", [2])),
+            EmbeddingData(0, array("f", [1])),
+            RerankScore(3, 0.5),
+            TokensCounted(7),
+            Finish("stop", detail={"stop_sequence": "x"}),
+        ]
+    )
+    [choice] = folded.choices
+    assert choice.logprobs == (logprob, logprob)
+    assert choice.citations == (citation,)
+    assert choice.message.parts == (Text("a"), raw)
+    assert choice.finish_detail == {"stop_sequence": "x"}
+    assert folded.raw == (RawEvent("ping", {}),)
+    assert sorted(folded.vectors) == [0, 1]
+    assert (folded.scores, folded.counted) == (((3, 0.5),), 7)
+
+
+def test_every_event_has_a_place():
+    assert set(_HANDLERS) == set(Event.__args__)
+
+
+@given(st.lists(st.text(max_size=5), max_size=8), st.integers(0, 40))
+def test_where_a_text_is_cut_makes_no_difference(pieces, at):
+    whole = "".join(pieces)
+    cut = [TextDelta(whole[:at]), TextDelta(whole[at:])]
+    assert fold([TextDelta(piece) for piece in ["", *pieces]]).choices == fold(cut).choices
+    assert fold(cut).choices[0].message == Message("assistant", (Text(whole),))

@@ -1,0 +1,58 @@
+"""Vectors are float32, writable and the same, whatever is installed to read them with."""
+
+import base64
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from jackfield import vector_reader
+
+VALUES = [0.0, 1.5, -2.25, 1e-3]
+TEXT = base64.b64encode(array("f", VALUES).tobytes()).decode()
+
+
+@pytest.fixture
+def reader_without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Callable[[Any], Any]]]:
+    """Give the reader that is chosen where the named packages are not installed."""
+
+    def reader(*absent: str) -> Callable[[Any], Any]:
+        installed = sys.modules.get("importlib.util")
+        assert installed is not None
+        found = installed.find_spec
+        monkeypatch.setattr(
+            "jackfield._contract.vectors.find_spec", lambda name: None if name in absent else found(name)
+        )
+        vector_reader.cache_clear()
+        return vector_reader()
+
+    yield reader
+    vector_reader.cache_clear()
+
+
+@pytest.mark.parametrize("absent", [(), ("pybase64",), ("numpy",), ("numpy", "pybase64")])
+@pytest.mark.parametrize(
+    "sent", [VALUES, TEXT, TEXT[:8] + "\n" + TEXT[8:]], ids=["numbers", "base64", "broken line"]
+)
+def test_every_reader_gives_the_same_writable_floats(
+    reader_without: Callable[..., Callable[[Any], Any]], absent: tuple[str, ...], sent: Any
+) -> None:
+    if "pybase64" not in absent:
+        pytest.importorskip("pybase64")
+    if "numpy" not in absent:
+        pytest.importorskip("numpy")
+    vector = reader_without(*absent)(sent)
+    assert list(vector) == list(array("f", VALUES))
+    assert memoryview(vector).format == "f"
+    vector[0] = 7.0
+    assert vector[0] == 7.0
+
+
+@pytest.mark.parametrize("absent", [(), ("pybase64",), ("numpy", "pybase64")])
+def test_text_that_is_no_vector_is_a_value_error(
+    reader_without: Callable[..., Callable[[Any], Any]], absent: tuple[str, ...]
+) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        reader_without(*absent)(TEXT[:-3])
