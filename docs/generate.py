@@ -267,17 +267,20 @@ def _forward(hint: object) -> str:
 TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "jackfield": {
         "the mesh": ("mesh", "explain", "check"),
-        "options": ("arguments", "options", "translation"),
+        "options": ("arguments", "options"),
         "messages": ("content",),
-        "replies": ("replies", "streams", "usage"),
+        "replies": ("replies", "parameters", "streams", "usage"),
+        "models": ("capabilities",),
         "events": ("events",),
         "cost": ("cost",),
-        "configuration": ("loader", "policies", "secrets"),
-        "middlewares": ("middleware", "replay", "calls", "fingerprint"),
-        "the contract": ("protocols", "versions", "hookspecs", "registry"),
+        "configuration": ("loader", "policies", "secrets", "registry"),
+    },
+    "jackfield.plugin": {
+        "the contract": ("protocols", "versions", "hookspecs", "registry", "secrets", "loader", "cost"),
         "models": ("capabilities",),
-        "requests": ("requests", "parameters", "unserved"),
-        "the wire": ("wire", "paths", "vectors", "decoding"),
+        "requests": ("requests", "options", "content", "parameters", "unserved", "translation"),
+        "the wire": ("wire", "paths", "vectors", "decoding", "events"),
+        "middlewares": ("middleware", "replay", "streams", "calls", "fingerprint", "replies"),
     },
 }
 

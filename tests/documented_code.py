@@ -32,21 +32,18 @@ import click
 import pytest
 
 import jackfield
-from jackfield import (
+from jackfield import Mesh, PluginError, Registry, load_config
+from jackfield.cli._group import make_cli
+from jackfield.plugin import (
     Capabilities,
     CredentialKind,
-    Mesh,
     ModelRef,
-    PluginError,
     ProviderInfo,
-    Registry,
     Request,
     Translation,
     Wire,
     hookimpl,
-    load_config,
 )
-from jackfield.cli._group import make_cli
 from jackfield.testing import FakeProvider, StandIn, __main__ as kit
 
 ROOT = Path(__file__).parents[1]

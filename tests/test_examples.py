@@ -7,7 +7,8 @@ import orjson
 import pytest
 from recordings import recorded
 
-from jackfield import CompletionRequest, ModelRef, Options, Registry
+from jackfield import Registry
+from jackfield.plugin import CompletionRequest, ModelRef, Options
 from jackfield.testing import Case
 from jackfield.testing._subject import Subject
 

@@ -34,7 +34,8 @@ CODE = """
 import asyncio, json, os, sys
 provider, connection, model = json.loads(sys.argv[1])
 os.environ["KEY"] = "a-secret-of-no-one"
-from jackfield import ChatRequest, Head, Mesh, Message, Options
+from jackfield import Mesh, Message
+from jackfield.plugin import ChatRequest, Head, Options
 async def main():
     config = {"credentials": %r, "connections": {"c": {"provider": provider, **connection}}}
     config["credentials"] = {"aws": config["credentials"]} if "credentials" in connection else {}

@@ -11,7 +11,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from jackfield import Mesh, MiddlewareKind, Registry
+from jackfield import Mesh, Registry
+from jackfield.plugin import MiddlewareKind
 from jackfield.testing import FakeProvider
 
 ROOT = Path(__file__).parents[1]

@@ -8,19 +8,16 @@ from importlib import import_module
 import pytest
 
 import jackfield
-from jackfield import (
+from jackfield import JackfieldError, Message, Registry, UnsupportedError
+from jackfield.plugin import (
     Capabilities,
     ChatRequest,
     CompletionRequest,
     CountRequest,
     EmbedRequest,
-    JackfieldError,
-    Message,
     ModelRef,
-    Registry,
     RerankRequest,
     SummarizeRequest,
-    UnsupportedError,
     unserved,
 )
 

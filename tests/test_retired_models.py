@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jackfield import ModelRef, Registry
+from jackfield import Registry
 from jackfield._plugins.capabilities import find_underlying
+from jackfield.plugin import ModelRef
 
 RETIRED = {
     "anthropic": "claude-2.1",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jackfield import ModelRef, Registry
+from jackfield import Registry
+from jackfield.plugin import ModelRef
 
 REGISTRY = Registry.installed()
 TABLED = ("anthropic", "cohere", "databricks", "mistral", "openai", "snowflake", "vertex")

@@ -15,36 +15,38 @@ import attrs
 import orjson
 
 from jackfield import (
-    Capabilities,
-    EmbeddingData,
-    Failure,
-    FailureInStream,
     Finish,
-    HttpAccess,
-    Listing,
     Mesh,
     ModelCard,
-    ParameterRule,
-    ParameterWriter,
-    ProviderInfo,
     QuotaExceededError,
-    RerankScore,
     Secret,
     Started,
-    StaticHeader,
     StreamInterruptedError,
     TextDelta,
-    TokensCounted,
-    Translation,
     Usage,
     UsageUpdate,
-    Wire,
-    hookimpl,
-    secret,
 )
 from jackfield._calls.translation import kind_of
 from jackfield._http.status import error_from_status
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import (
+    Capabilities,
+    EmbeddingData,
+    Failure,
+    FailureInStream,
+    HttpAccess,
+    Listing,
+    ParameterRule,
+    ParameterWriter,
+    ProviderInfo,
+    RerankScore,
+    StaticHeader,
+    TokensCounted,
+    Translation,
+    Wire,
+    hookimpl,
+    secret,
+)
 from jackfield.testing import Answer
 
 KINDS = frozenset({"chat", "completion", "embedding", "rerank"})

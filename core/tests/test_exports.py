@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -14,13 +15,17 @@ import pytest
 
 import jackfield
 import jackfield.http
+import jackfield.plugin
 import jackfield.progress
 import jackfield.testing
 from jackfield._contract import hookspecs as _hookspecs
+from jackfield._faces import MODULE_BY_NAME
 
 ROOT = Path(__file__).parents[2]
-PUBLIC = [jackfield, jackfield.http, jackfield.progress, jackfield.testing]
-LAZY = [jackfield, jackfield.testing]
+FACES = [jackfield, jackfield.plugin]
+PUBLIC = [*FACES, jackfield.http, jackfield.progress, jackfield.testing]
+LAZY = [*FACES, jackfield.testing]
+PUBLIC_NAMES = {*jackfield.__all__, *jackfield.plugin.__all__}
 HOOKS = {
     name: function
     for specs in (_hookspecs.ProviderSpecs, _hookspecs.ExtensionSpecs)
@@ -41,7 +46,10 @@ def type_checking_imports(module):
             for statement in node.body:
                 assert isinstance(statement, ast.ImportFrom)
                 assert statement.level == 1
-                found |= {alias.asname or alias.name: statement.module for alias in statement.names}
+                package = "testing." if module is jackfield.testing else ""
+                for alias in statement.names:
+                    assert alias.asname == alias.name, "only `X as X` is exported again"
+                    found[alias.name] = f"{package}{statement.module}"
     return found
 
 
@@ -63,14 +71,14 @@ def test_every_name_in_all_is_there(module):
 
 @pytest.mark.parametrize("module", LAZY, ids=named)
 def test_lazy_names_are_those_in_all_and_those_that_type_checkers_see(module):
-    assert set(module._MODULE_BY_NAME) == set(module.__all__)
-    assert type_checking_imports(module) == module._MODULE_BY_NAME
+    assert set(MODULE_BY_NAME[module.__name__]) == set(module.__all__)
+    assert type_checking_imports(module) == MODULE_BY_NAME[module.__name__]
 
 
 @pytest.mark.parametrize("module", LAZY, ids=named)
 def test_lazy_names_are_what_their_modules_export(module):
-    for name, submodule in module._MODULE_BY_NAME.items():
-        owner = import_module(f"{module.__name__}.{submodule}")
+    for name, submodule in MODULE_BY_NAME[module.__name__].items():
+        owner = import_module(f"jackfield.{submodule}")
         assert getattr(module, name) is getattr(owner, name)
         assert name in getattr(owner, "__all__", (name,))
 
@@ -84,6 +92,37 @@ def test_dir_shows_lazy_names(module):
 def test_an_unknown_name_is_an_attribute_error_that_names_it(module):
     with pytest.raises(AttributeError, match=f"'{module.__name__}' has no attribute 'Mseh'"):
         _ = module.Mseh
+
+
+def test_a_name_is_in_one_face():
+    assert not set(jackfield.__all__) & set(jackfield.plugin.__all__)
+
+
+def test_programs_have_at_most_eighty_names_to_look_through():
+    assert len(jackfield.__all__) <= 80
+
+
+@pytest.mark.parametrize("face", FACES, ids=named)
+def test_public_classes_name_their_face_as_their_module(face):
+    for name in face.__all__:
+        value = getattr(face, name)
+        if inspect.isclass(value):
+            assert value.__module__ == face.__name__, name
+
+
+def test_pickles_name_the_face_and_not_the_private_module():
+    from jackfield import Usage
+    from jackfield.plugin import Capabilities, Wire
+
+    for value, face in (
+        (Usage(input_tokens=1), b"jackfield"),
+        (Capabilities(), b"jackfield.plugin"),
+        (Wire("/v1"), b"jackfield.plugin"),
+    ):
+        data = pickle.dumps(value)
+        assert face in data
+        assert b"jackfield._" not in data
+        assert pickle.loads(data) == value
 
 
 def test_the_version_is_that_of_the_distribution():
@@ -114,8 +153,8 @@ def test_every_error_of_ours_is_public():
 def test_every_event_request_and_part_of_a_union_is_public():
     import typing
 
-    for union in (jackfield.Event, jackfield.Request, jackfield.Part, jackfield.Auth):
-        assert {cls.__name__ for cls in typing.get_args(union)} <= set(jackfield.__all__)
+    for union in (jackfield.Event, jackfield.plugin.Request, jackfield.Part, jackfield.plugin.Auth):
+        assert {cls.__name__ for cls in typing.get_args(union)} <= PUBLIC_NAMES
 
 
 # Hooks
@@ -125,7 +164,7 @@ def test_hooks_and_their_types_are_public():
     for name, function in HOOKS.items():
         words = " ".join(str(hint) for hint in inspect.get_annotations(function).values())
         ours = set(re.findall(r"\b[A-Z]\w+", words)) - {"Any", "None", "Sequence"}
-        assert ours <= set(jackfield.__all__), name
+        assert ours <= PUBLIC_NAMES, name
 
 
 def test_no_hook_has_default_values():

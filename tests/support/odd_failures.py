@@ -9,8 +9,9 @@ import pickle
 
 from recordings import BY_STATUS
 
-from jackfield import Failure, Headers, JackfieldError
+from jackfield import JackfieldError
 from jackfield.http import error_from_status
+from jackfield.plugin import Failure, Headers
 
 __all__ = ["BODIES", "check_failures_in_streams", "check_failures_of_every_status"]
 

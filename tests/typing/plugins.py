@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jackfield import CredentialKind, Mesh, Middleware, MiddlewareKind, Secret
+from jackfield import Mesh, Secret
+from jackfield.plugin import CredentialKind, Middleware, MiddlewareKind
 from jackfield.testing import FullProviderPlugin
 from jackfield_audit import AUDIT, AuditLog, AuditSettings
 from jackfield_aws import CREDENTIALS as AWS, AwsCredentials, AwsIdentity, default_identity

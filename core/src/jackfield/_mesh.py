@@ -20,6 +20,7 @@ from ._calls.preload import preload
 from ._calls.splitting import Batch, cut, run_parts
 from ._calls.streams import Stream, StreamSource
 from ._contract.middleware import Handler, Middleware, chain
+from ._faces import show_in
 from ._hints import a_or_an, closest
 from ._input import arguments
 from ._input.arguments import ChatOptions, EmbedOptions, RerankOptions
@@ -535,3 +536,6 @@ if TYPE_CHECKING:
 
     _Make: TypeAlias = Callable[[dict[str, Any], UnsupportedPolicy], Request]
     _Run: TypeAlias = Callable[[Connection, Call, TimeoutPolicy], Awaitable[T]]
+
+
+show_in("jackfield", Mesh)

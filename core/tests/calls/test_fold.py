@@ -8,7 +8,6 @@ from hypothesis import given, strategies as st
 from jackfield import (
     Citation,
     CitationDelta,
-    EmbeddingData,
     Finish,
     LogprobsDelta,
     Message,
@@ -16,14 +15,12 @@ from jackfield import (
     RawEvent,
     RawPart,
     RefusalDelta,
-    RerankScore,
     Started,
     Text,
     TextDelta,
     Thinking,
     ThinkingDelta,
     TokenLogprob,
-    TokensCounted,
     ToolCall,
     ToolCallDelta,
     ToolCallEnd,
@@ -33,6 +30,7 @@ from jackfield import (
 )
 from jackfield._calls.fold import _HANDLERS, fold, parse_arguments
 from jackfield._types.events import Event
+from jackfield.plugin import EmbeddingData, RerankScore, TokensCounted
 
 
 def parts(*events, **tags):

@@ -21,14 +21,11 @@ from plain_provider import (
 from jackfield import (
     ConfigurationError,
     InvalidRequestError,
-    Limits,
-    Listing,
     MalformedResponseError,
     Mesh,
     Message,
     ModelCard,
     OverloadedError,
-    RateCard,
     RateLimitError,
     Reply,
     ServerError,
@@ -36,10 +33,9 @@ from jackfield import (
     TextDelta,
     Tool,
     UnsupportedError,
-    Wire,
-    hookimpl,
 )
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import Limits, Listing, RateCard, Wire, hookimpl
 from jackfield.testing import Answer, FakeProvider, no_sockets
 
 PRICE = RateCard.of(source="table 2026-01-01", input="1", output="2")

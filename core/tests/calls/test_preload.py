@@ -10,7 +10,7 @@ import attrs
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for
 
-from jackfield import hookimpl
+from jackfield.plugin import hookimpl
 
 
 class Late(PlainProvider):

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from jackfield import ConfigurationError, Mesh, TimeoutError, hookimpl
+from jackfield import ConfigurationError, Mesh, TimeoutError
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import hookimpl
 from jackfield.testing import FakeProvider
 from jackfield.testing._fakes import FakeTransport
 

@@ -9,22 +9,14 @@ import attrs
 import pytest
 
 from jackfield import (
-    Call,
-    ChatRequest,
     Citation,
     ConfigurationError,
     Cost,
-    EmbedRequest,
     Finish,
     Mesh,
     Message,
-    MiddlewareKind,
-    ModelRef,
     PluginError,
     Registry,
-    Replay,
-    ReplayedStream,
-    RerankRequest,
     Secret,
     Started,
     StreamInterruptedError,
@@ -35,15 +27,25 @@ from jackfield import (
     ToolCallStart,
     Usage,
     UsageUpdate,
-    WatchedStream,
-    events_of,
-    hookimpl,
     load_config,
-    replayed_reply,
-    secret,
 )
 from jackfield._types.content import RawPart, Text, Thinking, ToolCall
 from jackfield._types.replies import Choice, EmbedReply, Ranking, Reply, RerankReply
+from jackfield.plugin import (
+    Call,
+    ChatRequest,
+    EmbedRequest,
+    MiddlewareKind,
+    ModelRef,
+    Replay,
+    ReplayedStream,
+    RerankRequest,
+    WatchedStream,
+    events_of,
+    hookimpl,
+    replayed_reply,
+    secret,
+)
 from jackfield.testing import FakeAnswer, FakeProvider
 
 REPLAY = Replay(

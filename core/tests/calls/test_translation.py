@@ -4,30 +4,32 @@ import attrs
 import pytest
 
 from jackfield import (
-    Capabilities,
-    ChatRequest,
-    CompletionRequest,
-    CountRequest,
     Document,
-    EmbedRequest,
     Image,
     Message,
-    ModelRef,
-    Options,
     ParameterNote,
     ParameterReport,
     PluginError,
     Reasoning,
-    RerankRequest,
-    SummarizeRequest,
     Text,
     Tool,
     ToolResult,
-    Translation,
     UnsupportedError,
-    Wire,
 )
 from jackfield._calls.translation import SUMMARY_PROMPT, kind_of, translate
+from jackfield.plugin import (
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    EmbedRequest,
+    ModelRef,
+    Options,
+    RerankRequest,
+    SummarizeRequest,
+    Translation,
+    Wire,
+)
 
 MODEL = ModelRef("m", "c", "chat")
 PICTURE = Image(data=b"x", media_type="image/png")

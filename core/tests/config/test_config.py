@@ -12,23 +12,21 @@ from typing import Any, Literal
 import attrs
 import pytest
 
-from jackfield import (
-    Capabilities,
-    Capability,
-    ConfigurationError,
-    Limits,
-    ModelRef,
-    ParameterRule,
-    PluginError,
-    ProviderInfo,
-    Rate,
-    Secret,
-    hookimpl,
-    secret,
-)
+from jackfield import ConfigurationError, PluginError, Secret
 from jackfield._config.loader import find_model, is_allowed, load_config, resolve_capabilities
 from jackfield._contract.settings import read_settings
 from jackfield._plugins.registry import CredentialKind, Registry
+from jackfield.plugin import (
+    Capabilities,
+    Capability,
+    Limits,
+    ModelRef,
+    ParameterRule,
+    ProviderInfo,
+    Rate,
+    hookimpl,
+    secret,
+)
 
 
 @attrs.frozen

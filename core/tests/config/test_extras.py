@@ -6,8 +6,9 @@ import attrs
 import pytest
 from plain_provider import PlainProvider, hello
 
-from jackfield import ConfigurationError, Mesh, hookimpl
+from jackfield import ConfigurationError, Mesh
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import hookimpl
 from jackfield.testing import FakeProvider
 
 

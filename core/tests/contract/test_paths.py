@@ -4,21 +4,10 @@ import pytest
 from hypothesis import given, strategies
 from plain_provider import PlainProvider, hello, mesh_for
 
-from jackfield import (
-    ConfigurationError,
-    HttpAccess,
-    JackfieldError,
-    Listing,
-    MalformedResponseError,
-    Mesh,
-    UnknownTargetError,
-    Wire,
-    hookimpl,
-    quote_path,
-    quote_segment,
-)
+from jackfield import ConfigurationError, JackfieldError, MalformedResponseError, Mesh, UnknownTargetError
 from jackfield._contract.paths import address_danger, model_id_fault
 from jackfield._http.transport import HttpTransport
+from jackfield.plugin import HttpAccess, Listing, Wire, hookimpl, quote_path, quote_segment
 from jackfield.testing import Answer, RecordingServer
 
 LEGITIMATE = [

@@ -12,7 +12,8 @@ import types
 import attrs
 import pytest
 
-from jackfield import ConfigurationError, MissingCredentialError, Secret, secret
+from jackfield import ConfigurationError, MissingCredentialError, Secret
+from jackfield.plugin import secret
 
 VALUE = "hunter2-hunter2"
 

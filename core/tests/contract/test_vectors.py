@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jackfield import vector_reader
+from jackfield.plugin import vector_reader
 
 VALUES = [0.0, 1.5, -2.25, 1e-3]
 TEXT = base64.b64encode(array("f", VALUES).tobytes()).decode()

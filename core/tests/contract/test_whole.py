@@ -2,7 +2,8 @@
 
 import pytest
 
-from jackfield import Frame, Head, MalformedResponseError, TokensCounted, WholeDecoder
+from jackfield import MalformedResponseError
+from jackfield.plugin import Frame, Head, TokensCounted, WholeDecoder
 
 
 def count(value):

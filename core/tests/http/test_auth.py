@@ -10,16 +10,13 @@ from plain_provider import PlainProvider, hello, mesh_for, read, streamed, text_
 
 from jackfield import (
     AuthenticationError,
-    Bearer,
     JackfieldError,
     MissingCredentialError,
-    NoAuth,
     PermissionDeniedError,
     Secret,
-    StaticHeader,
-    Token,
 )
 from jackfield._http.auth import prover_for
+from jackfield.plugin import Bearer, NoAuth, StaticHeader, Token
 from jackfield.testing import Answer
 
 

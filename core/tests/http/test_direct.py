@@ -4,19 +4,9 @@ import asyncio
 
 import pytest
 
-from jackfield import (
-    Bearer,
-    ConfigurationError,
-    ConnectionFailedError,
-    HttpAccess,
-    Secret,
-    Signer,
-    StaticHeader,
-    StreamInterruptedError,
-    Token,
-    Wire,
-)
+from jackfield import ConfigurationError, ConnectionFailedError, Secret, StreamInterruptedError
 from jackfield._http.transport import HttpTransport
+from jackfield.plugin import Bearer, HttpAccess, Signer, StaticHeader, Token, Wire
 from jackfield.testing import Answer
 
 

@@ -13,10 +13,11 @@ import zlib
 import pytest
 from plain_provider import mesh_for
 
-from jackfield import HttpAccess, MalformedResponseError, Wire
+from jackfield import MalformedResponseError
 from jackfield._http.framers import SniffedSSEFramer
 from jackfield._http.transport import HttpTransport
 from jackfield.http import FRAMINGS, AWSEventStreamFramer, FramingError, framer_for
+from jackfield.plugin import HttpAccess, Wire
 from jackfield.testing import Answer
 from jackfield.testing._eventstream import encode_aws_event
 

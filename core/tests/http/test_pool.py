@@ -12,8 +12,9 @@ import time
 import pytest
 from plain_provider import mesh_for
 
-from jackfield import ConnectionFailedError, HttpAccess, StreamInterruptedError, TimeoutError, Wire
+from jackfield import ConnectionFailedError, StreamInterruptedError, TimeoutError
 from jackfield._http.transport import HttpTransport
+from jackfield.plugin import HttpAccess, Wire
 
 
 def answer(body, status=b"200 OK", more=b""):

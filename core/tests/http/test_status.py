@@ -6,9 +6,9 @@ import email.utils
 import pytest
 
 import jackfield
-from jackfield import Failure
 from jackfield._http.status import error_from_status, failure_message, retry_after_seconds
 from jackfield._types.wire import Headers
+from jackfield.plugin import Failure
 
 TABLE = {
     400: ("InvalidRequestError", False),

@@ -10,17 +10,16 @@ from plain_provider import PlainProvider, hello, mesh_for, read, streamed, text_
 from jackfield import (
     ConfigurationError,
     ConnectionFailedError,
-    HttpAccess,
     InvalidRequestError,
     MalformedResponseError,
     MissingCredentialError,
     NotFoundError,
     Secret,
     StreamInterruptedError,
-    Wire,
 )
 from jackfield._contract.addresses import say_address
 from jackfield._http.transport import HttpTransport
+from jackfield.plugin import HttpAccess, Wire
 from jackfield.testing import Answer
 
 

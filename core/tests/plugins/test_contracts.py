@@ -11,13 +11,14 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from jackfield import Mesh, PluginError, Registry, hookimpl
+from jackfield import Mesh, PluginError, Registry
 from jackfield._contract.hookspecs import ExtensionSpecs, ProviderSpecs, hookspec
 from jackfield._plugins.hooks import bind_hooks
 from jackfield._plugins.installed import InstalledPlugin
 from jackfield._plugins.provider import Provider
 from jackfield._plugins.versions import Contract, spoken
 from jackfield.cli._group import make_cli
+from jackfield.plugin import hookimpl
 from jackfield.testing import FakeProvider
 
 # The double of version 2: `jackfield_decoder(model, wire)` became `jackfield_reader(wire, model, settings)`.
@@ -174,7 +175,7 @@ GOOD = """
     plugin = FakeProvider("good")
 """
 PROVIDER = """
-    from jackfield import hookimpl
+    from jackfield.plugin import hookimpl
     from jackfield.testing import FakeProvider
 
     class Bad(FakeProvider):
@@ -219,7 +220,7 @@ BAD = {
     "a broken extension": ("extensions.v1", "{module}", "raise RuntimeError('boom')", "RuntimeError: boom"),
     "an extension with a misspelt hook": (
         "extensions.v1", "{module}",
-        "from jackfield import hookimpl\n    @hookimpl\n    def jackfield_call_finishd(call, outcome): ...",
+        "from jackfield.plugin import hookimpl\n    @hookimpl\n    def jackfield_call_finishd(call, outcome): ...",
         "did you mean 'jackfield_call_finished'",
     ),
     "credentials that are none": ("credentials.v1", "{module}:plugin", "plugin = 7", "must be a CredentialKind"),

@@ -13,18 +13,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from jackfield import (
-    Capabilities,
-    ConfigurationError,
-    CostContext,
-    Mesh,
-    ModelRef,
-    PluginError,
-    ProviderInfo,
-    RateCard,
-    hookimpl,
-)
+from jackfield import ConfigurationError, Mesh, PluginError
 from jackfield._plugins.registry import OUR_PROVIDERS, CredentialKind, Registry
+from jackfield.plugin import Capabilities, CostContext, ModelRef, ProviderInfo, RateCard, hookimpl
 
 MODEL = ModelRef("m")
 
@@ -366,7 +357,7 @@ class TestExtensions:
 
 SOURCE = """
     import attrs
-    from jackfield import Capabilities, ProviderInfo, hookimpl
+    from jackfield.plugin import Capabilities, ProviderInfo, hookimpl
 
     @attrs.frozen
     class Settings:

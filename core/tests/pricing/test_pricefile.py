@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from jackfield import ConfigurationError, Rate, Usage
+from jackfield import ConfigurationError, Usage
 from jackfield._pricing.price_file import PriceTable
 from jackfield._types.cost import compute_cost
+from jackfield.plugin import Rate
 
 HEADER = "provider,model,unit,per,rate,currency,from,source\n"
 

@@ -16,8 +16,9 @@ from plain_provider import (
     text_of,
 )
 
-from jackfield import Bearer, ProviderError, StreamInterruptedError, TextDelta, TimeoutError, Token, hookimpl
+from jackfield import ProviderError, StreamInterruptedError, TextDelta, TimeoutError
 from jackfield._calls.watchdog import Watchdog
+from jackfield.plugin import Bearer, Token, hookimpl
 from jackfield.testing import Answer, FakeProvider
 from jackfield.testing._fakes import FakeTransport
 
@@ -226,8 +227,9 @@ async def test_while_the_connection_opens_closes_what_had_opened():
 @pytest.mark.parametrize("kind", ["whole", "stream"])
 async def test_every_exchange_of_a_plugins_own_transport_is_left(how, kind):
     """An HTTP client closes much by itself; a transport of another kind relies on the core."""
-    from jackfield import Exchange, Mesh
+    from jackfield import Mesh
     from jackfield._plugins.registry import Registry
+    from jackfield.plugin import Exchange
 
     left, waiting = [], asyncio.Event()
 
@@ -359,7 +361,7 @@ async def test_parts_of_a_call_are_cancelled_with_it(server):
     import attrs
     from plain_provider import TABLE
 
-    from jackfield import Limits
+    from jackfield.plugin import Limits
 
     plugin = PlainProvider(capabilities=attrs.evolve(TABLE, limits=Limits(max_inputs=1)))
     server.route("POST", "/embed", Answer.never())

@@ -15,10 +15,10 @@ from jackfield import (
     ProviderError,
     UnknownTargetError,
     UnsupportedError,
-    hookimpl,
 )
 from jackfield._plugins.installed import InstalledPlugin
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import hookimpl
 from jackfield.testing import Answer, FakeProvider, no_sockets
 
 
@@ -308,7 +308,8 @@ async def test_what_a_model_cannot_is_refused_before_any_io(server):
 
 
 async def test_a_key_that_is_missing_is_named_before_any_connection(server, monkeypatch):
-    from jackfield import MissingCredentialError, Secret, StaticHeader
+    from jackfield import MissingCredentialError, Secret
+    from jackfield.plugin import StaticHeader
 
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     auth = StaticHeader("X-Key", Secret.parse("env:NO_SUCH_KEY"))

@@ -10,8 +10,9 @@ import textwrap
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, nothing_left, read, streamed
 
-from jackfield import ConfigurationError, Mesh, hookimpl
+from jackfield import ConfigurationError, Mesh
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import hookimpl
 from jackfield.testing import FakeProvider, RecordingServer
 from jackfield.testing._fakes import FakeTransport
 

@@ -6,15 +6,8 @@ import attrs
 import pytest
 from plain_provider import KINDS, TABLE, PlainProvider, hello, mesh_for, read, streamed
 
-from jackfield import (
-    Capabilities,
-    Message,
-    ParameterRule,
-    Text,
-    ToolResult,
-    UnsupportedError,
-    hookimpl,
-)
+from jackfield import Message, Text, ToolResult, UnsupportedError
+from jackfield.plugin import Capabilities, ParameterRule, hookimpl
 from jackfield.testing import Answer, FakeProvider
 
 CONVERSATION = [
@@ -110,7 +103,8 @@ class Defaulting(PlainProvider):
     @hookimpl
     def jackfield_translate(self, model, request, capabilities):
         made = super().jackfield_translate(model, request, capabilities)
-        from jackfield import ParameterNote, ParameterReport, Translation
+        from jackfield import ParameterNote, ParameterReport
+        from jackfield.plugin import Translation
 
         made.wire.body["limit"] = 99
         note = ParameterNote("max_tokens", "defaulted", "limit", 99, "the service wants one")

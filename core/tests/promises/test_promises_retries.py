@@ -9,7 +9,6 @@ from plain_provider import PIECES, PlainProvider, hello, mesh_for, read, streame
 
 from jackfield import (
     AuthenticationError,
-    Bearer,
     ConnectionFailedError,
     NotFoundError,
     OverloadedError,
@@ -18,8 +17,8 @@ from jackfield import (
     ServerError,
     StreamInterruptedError,
     TimeoutError,
-    Token,
 )
+from jackfield.plugin import Bearer, Token
 from jackfield.testing import Answer
 
 QUICK = {"attempts": 3, "initial_delay": 0.01}

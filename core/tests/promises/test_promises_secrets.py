@@ -8,17 +8,9 @@ import traceback
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, read, streamed
 
-from jackfield import (
-    Bearer,
-    HttpAccess,
-    JackfieldError,
-    Mesh,
-    MissingCredentialError,
-    Secret,
-    Token,
-    hookimpl,
-)
+from jackfield import JackfieldError, Mesh, MissingCredentialError, Secret
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import Bearer, HttpAccess, Token, hookimpl
 from jackfield.testing import Answer, FakeProvider
 from jackfield.testing._fakes import FakeTransport
 
@@ -174,7 +166,7 @@ async def test_a_broken_file_is_named_and_not_shown(server, tmp_path):
 async def test_a_transport_of_the_plugins_own_may_say_what_it_likes(monkeypatch):
     import attrs
 
-    from jackfield import secret
+    from jackfield.plugin import secret
 
     @attrs.frozen
     class Settings:

@@ -177,7 +177,7 @@ async def test_a_refresh_of_credentials_counts_into_total(server):
 
     from plain_provider import PlainProvider
 
-    from jackfield import Bearer, Token
+    from jackfield.plugin import Bearer, Token
 
     fetched = []
 
@@ -240,6 +240,6 @@ async def test_no_limit_at_all_is_no_timer(server):
 
 
 def _in_parts(most):
-    from jackfield import Capabilities, Limits
+    from jackfield.plugin import Capabilities, Limits
 
     return Capabilities(kinds=frozenset({"embedding"}), limits=Limits(max_inputs=most))

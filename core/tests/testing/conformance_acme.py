@@ -9,25 +9,14 @@ import attrs
 import orjson
 
 from jackfield import (
-    Capabilities,
-    ChatRequest,
     ContextLengthExceededError,
-    EmbeddingData,
-    EmbedRequest,
-    FailureInStream,
     Finish,
-    HttpAccess,
-    Limits,
     ModelCard,
-    ParameterRule,
-    ParameterWriter,
-    ProviderInfo,
     RateLimitError,
     RawEvent,
     Reasoning,
     Secret,
     Started,
-    StaticHeader,
     StreamInterruptedError,
     Text,
     TextDelta,
@@ -38,17 +27,30 @@ from jackfield import (
     ToolCallEnd,
     ToolCallStart,
     ToolResult,
-    Translation,
     Usage,
     UsageUpdate,
-    Wire,
-    hookimpl,
-    secret,
 )
 from jackfield._contract.protocols import Listing
 from jackfield._types.cost import RateCard
 from jackfield._types.wire import Failure
 from jackfield.http import error_from_status
+from jackfield.plugin import (
+    Capabilities,
+    ChatRequest,
+    EmbeddingData,
+    EmbedRequest,
+    FailureInStream,
+    HttpAccess,
+    Limits,
+    ParameterRule,
+    ParameterWriter,
+    ProviderInfo,
+    StaticHeader,
+    Translation,
+    Wire,
+    hookimpl,
+    secret,
+)
 from jackfield.testing import Case
 
 TABLE = "table 2026-11-22"

@@ -15,17 +15,15 @@ from jackfield import (
     AuthenticationError,
     Cost,
     Finish,
-    HttpAccess,
-    NoAuth,
     ProviderError,
     RateLimitError,
     ServerError,
     TextDelta,
     Usage,
     UsageUpdate,
-    hookimpl,
 )
 from jackfield._types.cost import Rate, RateCard
+from jackfield.plugin import HttpAccess, NoAuth, hookimpl
 
 FAULTS = []
 

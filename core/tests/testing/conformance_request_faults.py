@@ -14,11 +14,7 @@ import attrs
 import orjson
 from conformance_acme import CHAT, TABLE, Acme
 
-from jackfield import (
-    Capability,
-    HttpAccess,
-    hookimpl,
-)
+from jackfield.plugin import Capability, HttpAccess, hookimpl
 
 FAULTS = []
 
@@ -303,7 +299,7 @@ class KnowsOptionsByName(Acme):
                 field.name: getattr(request.options, field.name)
                 for field in attrs.fields(type(request.options))
             }
-            from jackfield import Options
+            from jackfield.plugin import Options
 
             request = attrs.evolve(request, options=Options(**known))
         return super().jackfield_translate(model, request, capabilities)

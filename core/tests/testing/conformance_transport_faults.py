@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import attrs
 from conformance_acme import Acme
 
-from jackfield import ConnectionFailedError, Exchange, JackfieldError, hookimpl
+from jackfield import ConnectionFailedError, JackfieldError
 from jackfield.http import HttpTransport
+from jackfield.plugin import Exchange, hookimpl
 
 FAULTS = []
 
@@ -82,7 +83,7 @@ class EndsAsIfAllHadCome(Carries):
             async for some in frames:
                 yield some
         except JackfieldError:
-            from jackfield import Frame
+            from jackfield.plugin import Frame
 
             yield [Frame(b'{"type": "end", "reason": "done"}'), Frame(b"[DONE]")]
 

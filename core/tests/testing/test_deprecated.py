@@ -7,8 +7,8 @@ import warnings
 import pytest
 
 import jackfield
-from jackfield import hookimpl
 from jackfield._deprecation import DEPRECATED
+from jackfield.plugin import hookimpl
 from jackfield.testing import FakeProvider, check_provider
 
 ADVICE = "use jackfield.New; it goes with jackfield 0.4"
@@ -52,7 +52,7 @@ def test_no_name_is_to_go_today():
     assert DEPRECATED == {}
 
 
-@pytest.mark.parametrize("name", ["jackfield.Wire", "jackfield.testing.Case"])
+@pytest.mark.parametrize("name", ["jackfield.plugin.Wire", "jackfield.testing.Case"])
 def test_importing_it_warns_each_time_and_says_what_to_use(old, name):
     old(name)
     module, _, attribute = name.rpartition(".")
@@ -65,31 +65,32 @@ def test_importing_it_warns_each_time_and_says_what_to_use(old, name):
 def test_importing_another_name_does_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert jackfield.Frame.__name__ == "Frame"
+        assert jackfield.plugin.Frame.__name__ == "Frame"
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "from jackfield import Frame, Wire",
-        "import jackfield; return jackfield.Wire",
-        "import jackfield as core; return core.Wire",
-        "import jackfield.http; return jackfield.Wire('/')",
+        "from jackfield.plugin import Frame, Wire",
+        "import jackfield.plugin; return jackfield.plugin.Wire",
+        "import jackfield.plugin as core; return core.Wire",
+        "import jackfield.plugin; return jackfield.plugin.Wire('/')",
     ],
 )
 def test_the_kit_warns_of_it_also_where_it_is_imported_late(old, plugin, line):
-    old("jackfield.Wire")
+    old("jackfield.plugin.Wire")
     result = found(plugin(line))
     assert (result.outcome, result.ok) == ("warned", True)
-    assert result.reason == f"_late.py:2: jackfield.Wire is deprecated: {ADVICE}"
+    assert result.reason == f"_late.py:2: jackfield.plugin.Wire is deprecated: {ADVICE}"
     assert result.remedy
 
 
 @pytest.mark.parametrize(
-    "line", ["from jackfield import Frame", "from .jackfield import Wire", "return self.jackfield.Wire"]
+    "line",
+    ["from jackfield.plugin import Frame", "from .jackfield import Wire", "return self.jackfield.Wire"],
 )
 def test_the_kit_warns_of_nothing_else(old, plugin, line):
-    old("jackfield.Wire")
+    old("jackfield.plugin.Wire")
     assert found(plugin(line)).outcome == "passed"
 
 

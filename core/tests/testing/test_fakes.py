@@ -5,20 +5,9 @@ import orjson
 import pytest
 
 from jackfield import (
-    UNSET,
-    Capabilities,
-    ChatRequest,
-    CompletionRequest,
-    CountRequest,
-    EmbedRequest,
-    FailureInStream,
     Message,
-    ModelRef,
-    Options,
     RateLimitError,
-    RerankRequest,
     StreamInterruptedError,
-    SummarizeRequest,
     Thinking,
     Tool,
     UnsupportedError,
@@ -26,6 +15,19 @@ from jackfield import (
 )
 from jackfield._calls.fold import fold
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import (
+    UNSET,
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    EmbedRequest,
+    FailureInStream,
+    ModelRef,
+    Options,
+    RerankRequest,
+    SummarizeRequest,
+)
 from jackfield.testing import FakeAnswer, FakeProvider
 
 MODEL = ModelRef("echo", "fake", "chat")

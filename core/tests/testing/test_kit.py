@@ -232,7 +232,8 @@ def test_what_cannot_be_loaded_is_said_in_a_line(tmp_path, monkeypatch, capsys, 
 
 
 def test_thinking_is_asked_for_in_the_words_that_a_model_knows():
-    from jackfield import ParameterRule, UnsupportedError
+    from jackfield import UnsupportedError
+    from jackfield.plugin import ParameterRule
 
     class Thinks(acme.Acme):
         words = ("high",)

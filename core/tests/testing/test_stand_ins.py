@@ -5,18 +5,9 @@ from __future__ import annotations
 import pytest
 from plain_provider import PlainProvider
 
-from jackfield import (
-    Capabilities,
-    ConfigurationError,
-    Mesh,
-    ParameterRule,
-    PluginError,
-    QuotaExceededError,
-    RateCard,
-    UnsupportedError,
-    hookimpl,
-)
+from jackfield import ConfigurationError, Mesh, PluginError, QuotaExceededError, UnsupportedError
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import Capabilities, ParameterRule, RateCard, hookimpl
 from jackfield.testing import FakeAnswer, FakeProvider, RecordingServer, StandIn, stand_ins
 
 RULES = Capabilities(

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, strategies as st
 
-from jackfield import Cost, Rate, RateCard, Usage
+from jackfield import Cost, Usage
 from jackfield._types.cost import compute_cost, sum_costs
+from jackfield.plugin import Rate, RateCard
 
 COUNTS = st.integers(0, 10**9)
 INPUT_UNITS = ("input", "cache_read", "cache_write", "cache_write_1h", "input_audio")

@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from jackfield import UNSET, Capabilities, ParameterRule, ParameterWriter, UnsupportedError
+from jackfield import UnsupportedError
+from jackfield.plugin import UNSET, Capabilities, ParameterRule, ParameterWriter
 
 
 def writer(given, policy="error", body=None, **rules):

@@ -2,18 +2,17 @@
 
 import jackfield_anthropic
 from jackfield import (
-    ChatRequest,
     ContextLengthExceededError,
     Document,
     Image,
     Message,
-    Options,
     OverloadedError,
     QuotaExceededError,
     Text,
     Tool,
     Usage,
 )
+from jackfield.plugin import ChatRequest, Options
 from jackfield.testing import Case, conformance
 
 NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}

@@ -6,19 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from jackfield import (
-    FailureInStream,
-    Finish,
-    Frame,
-    Head,
-    Headers,
-    MalformedResponseError,
-    RawEvent,
-    StreamInterruptedError,
-    Wire,
-)
+from jackfield import Finish, MalformedResponseError, RawEvent, StreamInterruptedError
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
+from jackfield.plugin import FailureInStream, Frame, Head, Headers, Wire
 from jackfield_anthropic import ANTHROPIC, decoder, error
 
 WIRE = Path(__file__).parent / "wire"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jackfield import Failure, Headers
+from jackfield.plugin import Failure, Headers
 from jackfield_anthropic import error
 
 PAGE = [

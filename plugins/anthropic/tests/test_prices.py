@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 import jackfield_anthropic
-from jackfield import CostContext, ModelRef, Usage
+from jackfield import Usage
 from jackfield._types.cost import compute_cost
+from jackfield.plugin import CostContext, ModelRef
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 

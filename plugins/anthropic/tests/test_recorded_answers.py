@@ -12,20 +12,16 @@ from recordings import BY_STATUS, counted, recorded
 
 import jackfield_anthropic
 from jackfield import (
-    Failure,
-    FailureInStream,
-    Head,
-    Headers,
     JackfieldError,
     OverloadedError,
     ProviderError,
     RawPart,
     StreamInterruptedError,
     Thinking,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
+from jackfield.plugin import Failure, FailureInStream, Head, Headers, Wire
 from jackfield_anthropic import ANTHROPIC, decoder
 
 

@@ -13,14 +13,9 @@ from recordings import counted, recorded
 
 import jackfield_anthropic
 from jackfield import (
-    ChatRequest,
-    CompletionRequest,
-    CountRequest,
     Document,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
     Text,
@@ -31,6 +26,7 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield._calls.translation import translate
+from jackfield.plugin import ChatRequest, CompletionRequest, CountRequest, ModelRef, Options
 
 SAME_NAME = ("max_tokens", "temperature", "top_p", "top_k")
 PLAIN_TOOL = {"name", "description", "input_schema", "strict", "cache_control"}

@@ -7,13 +7,9 @@ import pytest
 import jackfield_anthropic
 from jackfield import (
     Audio,
-    ChatRequest,
-    CompletionRequest,
     Document,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
     Secret,
@@ -25,6 +21,7 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield._calls.translation import translate
+from jackfield.plugin import ChatRequest, CompletionRequest, ModelRef, Options
 from jackfield_anthropic import AnthropicSettings, Dialect
 from jackfield_anthropic.dialect import translate as translate_dialect
 

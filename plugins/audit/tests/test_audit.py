@@ -19,15 +19,12 @@ from jackfield import (
     JackfieldError,
     Mesh,
     Message,
-    RateCard,
     Registry,
-    Replay,
     ServerError,
     StreamInterruptedError,
     Text,
-    events_of,
-    replayed_reply,
 )
+from jackfield.plugin import RateCard, Replay, events_of, replayed_reply
 from jackfield.testing import FakeAnswer, FakeProvider
 from jackfield_audit import AUDIT
 from jackfield_audit._file import LineFile

@@ -2,7 +2,8 @@
 
 import pytest
 
-from jackfield import AuthenticationError, Failure, PermissionDeniedError
+from jackfield import AuthenticationError, PermissionDeniedError
+from jackfield.plugin import Failure
 from jackfield_aws import identity_error
 
 LATE = "Signature expired: 20261123T100000Z is now earlier than 20261123T100512Z (20261123T101012Z - 5 min.)"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import jackfield_azure_llm
-from jackfield import ChatRequest, InvalidRequestError, Message, Options, Tool
+from jackfield import InvalidRequestError, Message, Tool
+from jackfield.plugin import ChatRequest, Options
 from jackfield.testing import Case, conformance
 
 ADD = Tool(

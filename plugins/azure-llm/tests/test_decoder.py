@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 import jackfield_azure_llm as azure
-from jackfield import Frame, Head, Headers, StreamInterruptedError, TextDelta, Thinking, Wire
+from jackfield import StreamInterruptedError, TextDelta, Thinking
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
+from jackfield.plugin import Frame, Head, Headers, Wire
 
 HEAD = Head(200, Headers({"content-type": "text/event-stream"}))
 

@@ -9,8 +9,9 @@ import pytest
 from provider_pages import check_table
 
 import jackfield_azure_llm as azure
-from jackfield import CostContext, ModelRef, Usage
+from jackfield import Usage
 from jackfield._types.capabilities import FEATURES
+from jackfield.plugin import CostContext, ModelRef
 from jackfield_azure_openai.models import _table
 
 PAGE = Path(__file__).parents[3] / "docs/providers/azure-llm.md"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import jackfield_azure_llm as azure
-from jackfield import Failure, Headers
+from jackfield.plugin import Failure, Headers
 
 
 def error(status, body, **headers):

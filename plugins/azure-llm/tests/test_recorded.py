@@ -10,9 +10,10 @@ from recordings import BY_STATUS, counted, recorded
 from unseen import check_unseen
 
 import jackfield_azure_llm as azure
-from jackfield import Failure, FailureInStream, JackfieldError, ModelRef, ProviderError, Wire
+from jackfield import JackfieldError, ProviderError
 from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
+from jackfield.plugin import Failure, FailureInStream, ModelRef, Wire
 from jackfield_azure_llm import AzureLLMSettings
 from jackfield_azure_llm._requests import DIALECT
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jackfield import Bearer, ConfigurationError, ModelRef, NoAuth, Secret, StaticHeader
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import Bearer, ModelRef, NoAuth, StaticHeader
 from jackfield_azure_openai import AzureOpenAISettings
 from jackfield_azure_openai._dialects import dialect_of
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import jackfield_azure_openai
-from jackfield import ChatRequest, ContentFilteredError, Message, NotFoundError, Options, Tool, Usage
+from jackfield import ContentFilteredError, Message, NotFoundError, Tool, Usage
+from jackfield.plugin import ChatRequest, Options
 from jackfield.testing import Case, conformance
 
 ADD = Tool(

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 import jackfield_azure_openai as azure
-from jackfield import Finish, Frame, Head, Headers, RawEvent, StreamInterruptedError, TextDelta, Wire
+from jackfield import Finish, RawEvent, StreamInterruptedError, TextDelta
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
+from jackfield.plugin import Frame, Head, Headers, Wire
 
 SAFE = {"hate": {"filtered": False, "severity": "safe"}}
 HEAD = Head(200, Headers({"content-type": "text/event-stream"}))

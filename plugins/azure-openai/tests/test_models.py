@@ -7,19 +7,9 @@ from decimal import Decimal
 import pytest
 
 import jackfield_azure_openai as azure
-from jackfield import (
-    ChatRequest,
-    ConfigurationError,
-    CostContext,
-    CountRequest,
-    Mesh,
-    Message,
-    ModelRef,
-    Options,
-    UnsupportedError,
-    Usage,
-)
+from jackfield import ConfigurationError, Mesh, Message, UnsupportedError, Usage
 from jackfield._types.cost import compute_cost
+from jackfield.plugin import ChatRequest, CostContext, CountRequest, ModelRef, Options
 from jackfield_azure_openai.models import row_of
 
 USED = Usage(1_000_000, 1_000_000, 0)

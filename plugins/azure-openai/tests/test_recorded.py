@@ -32,20 +32,10 @@ from recordings import BY_STATUS, counted, recorded
 from unseen import check_unseen
 
 import jackfield_azure_openai as azure
-from jackfield import (
-    ContentFilteredError,
-    EmbeddingData,
-    Failure,
-    FailureInStream,
-    JackfieldError,
-    ModelRef,
-    ProviderError,
-    RawEvent,
-    StreamInterruptedError,
-    Wire,
-)
+from jackfield import ContentFilteredError, JackfieldError, ProviderError, RawEvent, StreamInterruptedError
 from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
+from jackfield.plugin import EmbeddingData, Failure, FailureInStream, ModelRef, Wire
 from jackfield_azure_openai import AzureOpenAISettings
 from jackfield_azure_openai._dialects import dialect_of
 

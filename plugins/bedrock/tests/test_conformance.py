@@ -38,16 +38,13 @@ from bedrock_samples import (
 import jackfield_bedrock
 from jackfield import (
     AuthenticationError,
-    ChatRequest,
     ContentFilteredError,
     ContextLengthExceededError,
     Document,
-    EmbedRequest,
     Image,
     InvalidRequestError,
     Message,
     NotFoundError,
-    Options,
     OverloadedError,
     PermissionDeniedError,
     QuotaExceededError,
@@ -59,6 +56,7 @@ from jackfield import (
     Tool,
     Usage,
 )
+from jackfield.plugin import ChatRequest, EmbedRequest, Options
 from jackfield.testing import Case, conformance
 
 NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}

@@ -10,7 +10,7 @@ import pytest
 from provider_pages import check_table
 
 import jackfield_bedrock
-from jackfield import FEATURES, ModelRef
+from jackfield.plugin import FEATURES, ModelRef
 from jackfield_bedrock._models import ROUTES, families, known_models, rules_of
 
 PAGE = Path(__file__).parents[3] / "docs/providers/bedrock.md"

@@ -40,7 +40,6 @@ from jackfield import (
     Mesh,
     Message,
     MissingCredentialError,
-    ModelRef,
     RateLimitError,
     RawEvent,
     StreamInterruptedError,
@@ -48,6 +47,7 @@ from jackfield import (
     UnknownTargetError,
     UnsupportedError,
 )
+from jackfield.plugin import ModelRef
 from jackfield.testing import Answer, RecordingServer
 from jackfield_bedrock._paths import path_of
 

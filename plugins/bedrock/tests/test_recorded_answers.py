@@ -13,23 +13,20 @@ from recordings import BY_STATUS, counted, recorded
 from unseen import check_unseen
 
 import jackfield_bedrock
-from jackfield import (
+from jackfield import ContentFilteredError, Message, RawPart, Thinking
+from jackfield._calls.fold import fold
+from jackfield.http import framer_for
+from jackfield.plugin import (
     ChatRequest,
     CompletionRequest,
-    ContentFilteredError,
     CountRequest,
     EmbedRequest,
     Failure,
     FailureInStream,
     Head,
     Headers,
-    Message,
     ModelRef,
-    RawPart,
-    Thinking,
 )
-from jackfield._calls.fold import fold
-from jackfield.http import framer_for
 from jackfield.testing._eventstream import encode_aws_event
 
 HUMAN = (Message("user", "Hi"),)

@@ -13,14 +13,9 @@ from recordings import counted, recorded
 
 import jackfield_bedrock
 from jackfield import (
-    ChatRequest,
-    CompletionRequest,
     Document,
-    EmbedRequest,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
     Text,
@@ -30,6 +25,7 @@ from jackfield import (
     ToolResult,
 )
 from jackfield._calls.translation import translate
+from jackfield.plugin import ChatRequest, CompletionRequest, EmbedRequest, ModelRef, Options
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
 MEDIA = {

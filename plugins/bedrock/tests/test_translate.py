@@ -23,20 +23,10 @@ from hypothesis import given, settings, strategies as st
 import jackfield_bedrock
 from jackfield import (
     Audio,
-    ChatRequest,
-    CompletionRequest,
     ConfigurationError,
-    CostContext,
-    CountRequest,
     Document,
-    EmbedRequest,
-    Frame,
-    Head,
-    Headers,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
     Text,
@@ -49,6 +39,18 @@ from jackfield import (
 )
 from jackfield._calls.translation import translate
 from jackfield.http import framer_for
+from jackfield.plugin import (
+    ChatRequest,
+    CompletionRequest,
+    CostContext,
+    CountRequest,
+    EmbedRequest,
+    Frame,
+    Head,
+    Headers,
+    ModelRef,
+    Options,
+)
 from jackfield_bedrock._models import bare, claude_name, cohere_name, known_models, row_of
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"

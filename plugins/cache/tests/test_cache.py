@@ -16,7 +16,6 @@ from jackfield import (
     JackfieldError,
     Mesh,
     Message,
-    RateCard,
     RawEvent,
     Registry,
     ServerError,
@@ -26,6 +25,7 @@ from jackfield import (
     Tool,
     Usage,
 )
+from jackfield.plugin import RateCard
 from jackfield.testing import FakeAnswer, FakeProvider
 from jackfield_cache import CACHE, ResponseCache
 from jackfield_cache._cache import NAME
@@ -264,8 +264,8 @@ async def test_what_has_no_form_in_json_is_not_kept():
 
 
 async def test_a_price_that_fails_breaks_no_call(caplog):
-    from jackfield import Call, ChatRequest, ModelRef
     from jackfield._types.replies import Choice, Reply
+    from jackfield.plugin import Call, ChatRequest, ModelRef
 
     def broken():
         raise ZeroDivisionError("the price")

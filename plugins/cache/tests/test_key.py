@@ -9,14 +9,12 @@ from typing import Any
 import attrs
 import pytest
 
-from jackfield import (
+from jackfield import Mesh, Registry, Secret
+from jackfield.plugin import (
     CredentialKind,
     HttpAccess,
-    Mesh,
     MiddlewareKind,
     ProviderInfo,
-    Registry,
-    Secret,
     StaticHeader,
     hookimpl,
     secret,

@@ -9,9 +9,9 @@ import json
 import pytest
 from recordings import recorded
 
-from jackfield import Failure, FailureInStream, Head, Headers, ModelRef, Wire
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
+from jackfield.plugin import Failure, FailureInStream, Head, Headers, ModelRef, Wire
 from jackfield_cohere import COHERE, decoder, error
 
 

@@ -3,20 +3,17 @@
 import jackfield_cohere
 from jackfield import (
     AuthenticationError,
-    ChatRequest,
-    CompletionRequest,
     ContextLengthExceededError,
     Document,
-    EmbedRequest,
     Image,
     Message,
-    Options,
     QuotaExceededError,
     ServerError,
     Text,
     Tool,
     Usage,
 )
+from jackfield.plugin import ChatRequest, CompletionRequest, EmbedRequest, Options
 from jackfield.testing import Case, conformance
 
 NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}

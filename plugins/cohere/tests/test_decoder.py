@@ -9,12 +9,7 @@ from hypothesis import given, strategies as st
 
 from jackfield import (
     CitationDelta,
-    EmbeddingData,
-    FailureInStream,
     Finish,
-    Frame,
-    Head,
-    Headers,
     LogprobsDelta,
     MalformedResponseError,
     RawEvent,
@@ -22,10 +17,10 @@ from jackfield import (
     StreamInterruptedError,
     Thinking,
     Usage,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
+from jackfield.plugin import EmbeddingData, FailureInStream, Frame, Head, Headers, Wire
 from jackfield_cohere import COHERE, decoder, read_usage
 
 WIRE = Path(__file__).parent / "wire"

@@ -10,7 +10,7 @@ import pytest
 from provider_pages import check_table
 
 import jackfield_cohere
-from jackfield import FEATURES, ModelRef
+from jackfield.plugin import FEATURES, ModelRef
 from jackfield_cohere._models import deprecated, known_models, retired, route_of, rules_named
 
 PAGE = Path(__file__).parents[3] / "docs/providers/cohere.md"

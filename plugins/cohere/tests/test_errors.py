@@ -10,8 +10,6 @@ from jackfield import (
     ConnectionFailedError,
     ContentFilteredError,
     ContextLengthExceededError,
-    Failure,
-    Headers,
     InvalidRequestError,
     NotFoundError,
     OverloadedError,
@@ -22,6 +20,7 @@ from jackfield import (
     ServerError,
     TimeoutError as OurTimeoutError,
 )
+from jackfield.plugin import Failure, Headers
 from jackfield_cohere import error
 
 ALL = [

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 import jackfield_cohere
-from jackfield import ModelRef
 from jackfield._types.cost import compute_cost
+from jackfield.plugin import ModelRef
 from jackfield_cohere import rates, read_usage
 
 

@@ -15,17 +15,15 @@ from jackfield import (
     CitationDelta,
     ConnectionFailedError,
     ContextLengthExceededError,
-    EmbeddingData,
-    Head,
     InvalidRequestError,
     NotFoundError,
     QuotaExceededError,
     RateLimitError,
     RawEvent,
-    RerankScore,
     StreamInterruptedError,
     Thinking,
 )
+from jackfield.plugin import EmbeddingData, Head, RerankScore
 
 
 def test_every_line_has_a_reader_or_a_reason():

@@ -9,24 +9,26 @@ from recordings import counted
 
 import jackfield_cohere
 from jackfield import (
-    ChatRequest,
-    CompletionRequest,
-    CountRequest,
     Document,
-    EmbedRequest,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
-    RerankRequest,
-    SummarizeRequest,
     Text,
     Thinking,
     Tool,
     ToolCall,
     ToolResult,
+)
+from jackfield.plugin import (
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    EmbedRequest,
+    ModelRef,
+    Options,
+    RerankRequest,
+    SummarizeRequest,
 )
 
 NAMES = {"p": "top_p", "k": "top_k", "stop_sequences": "stop"}

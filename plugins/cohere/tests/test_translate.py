@@ -6,20 +6,12 @@ import pytest
 
 import jackfield_cohere
 from jackfield import (
-    ChatRequest,
-    CompletionRequest,
     ConfigurationError,
-    CountRequest,
     Document,
-    EmbedRequest,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
-    RerankRequest,
-    SummarizeRequest,
     Text,
     Thinking,
     Tool,
@@ -28,6 +20,16 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield._calls.translation import translate as as_a_call_does
+from jackfield.plugin import (
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    EmbedRequest,
+    ModelRef,
+    Options,
+    RerankRequest,
+    SummarizeRequest,
+)
 from jackfield.testing import no_sockets
 from jackfield_cohere import Dialect, capabilities, translate
 

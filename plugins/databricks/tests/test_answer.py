@@ -14,12 +14,8 @@ from jackfield import (
     ConnectionFailedError,
     ContentFilteredError,
     ContextLengthExceededError,
-    Failure,
-    Head,
-    Headers,
     InvalidRequestError,
     MalformedResponseError,
-    ModelRef,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -29,10 +25,10 @@ from jackfield import (
     Text,
     Thinking,
     TimeoutError as JackfieldTimeout,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
+from jackfield.plugin import Failure, Head, Headers, ModelRef, Wire
 from jackfield_databricks._models import table
 from jackfield_databricks._usage import read_usage
 
@@ -50,7 +46,7 @@ def decode(chunks, *, stream=True, model=CLAUDE, cuts=()):
     )
     events = decoder.start(Head(200, Headers(SSE if stream else JSON)))
     if not stream:
-        from jackfield import Frame
+        from jackfield.plugin import Frame
 
         return [*events, *decoder.feed(Frame(json.dumps(chunks).encode())), *decoder.finish()]
     data, framer, begin = chunks, SSEFramer(), 0
@@ -166,7 +162,7 @@ def test_dbu_times_the_us_rate_are_the_usd_of_the_table():
 def test_an_endpoint_of_ones_own_has_no_dbu_by_tokens():
     model = ModelRef("mine", underlying=f"databricks:{CLAUDE}")
     decoder = databricks.jackfield_decoder(model, Wire("/", {}, stream=False, meta={"api": "chat"}))
-    from jackfield import Frame
+    from jackfield.plugin import Frame
 
     body = {"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}  # fmt: skip
     assert fold(decoder.feed(Frame(json.dumps(body).encode()))).usage.units == {}

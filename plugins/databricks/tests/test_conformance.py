@@ -5,17 +5,8 @@ from __future__ import annotations
 import json
 
 import jackfield_databricks
-from jackfield import (
-    ChatRequest,
-    ContextLengthExceededError,
-    Image,
-    Message,
-    Options,
-    RateLimitError,
-    Reasoning,
-    Text,
-    Tool,
-)
+from jackfield import ContextLengthExceededError, Image, Message, RateLimitError, Reasoning, Text, Tool
+from jackfield.plugin import ChatRequest, Options
 from jackfield.testing import Case, conformance
 
 CLAUDE, LLAMA = "databricks-claude-sonnet-4-5", "databricks-meta-llama-3-3-70b-instruct"

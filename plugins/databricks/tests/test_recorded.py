@@ -15,7 +15,12 @@ from recordings import BY_STATUS, counted, recorded
 from unseen import check_unseen
 
 import jackfield_databricks as databricks
-from jackfield import (
+from jackfield import RawPart, Reasoning, Thinking, Tool, UnsupportedError
+from jackfield._calls.fold import fold
+from jackfield._calls.translation import translate
+from jackfield._input.messages import normalise_messages
+from jackfield.http import framer_for
+from jackfield.plugin import (
     ChatRequest,
     EmbeddingData,
     EmbedRequest,
@@ -24,17 +29,8 @@ from jackfield import (
     Headers,
     ModelRef,
     Options,
-    RawPart,
-    Reasoning,
-    Thinking,
-    Tool,
-    UnsupportedError,
     Wire,
 )
-from jackfield._calls.fold import fold
-from jackfield._calls.translation import translate
-from jackfield._input.messages import normalise_messages
-from jackfield.http import framer_for
 
 # Every `api` of the file, and what reads it.
 SERVED = {"databricks.chat": "chat", "databricks.embeddings": "embedding"}

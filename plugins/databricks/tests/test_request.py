@@ -8,14 +8,8 @@ import pytest
 
 import jackfield_databricks as databricks
 from jackfield import (
-    ChatRequest,
-    CompletionRequest,
-    CountRequest,
-    EmbedRequest,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
     Text,
@@ -26,6 +20,7 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield._calls.translation import translate
+from jackfield.plugin import ChatRequest, CompletionRequest, CountRequest, EmbedRequest, ModelRef, Options
 
 LLAMA, CLAUDE, GPT = (
     "databricks-meta-llama-3-3-70b-instruct",

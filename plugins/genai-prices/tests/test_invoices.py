@@ -15,8 +15,9 @@ import attrs
 import pytest
 
 import jackfield_genai_prices
-from jackfield import CostContext, ModelRef, RateCard, Usage
+from jackfield import Usage
 from jackfield._types.cost import compute_cost
+from jackfield.plugin import CostContext, ModelRef, RateCard
 
 NOVEMBER = datetime(2026, 11, 20, tzinfo=UTC)
 

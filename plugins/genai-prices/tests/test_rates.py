@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import jackfield_genai_prices as extension
-from jackfield import CostContext, Mesh, ModelRef, Registry, Usage
+from jackfield import Mesh, Registry, Usage
 from jackfield._types.cost import compute_cost
+from jackfield.plugin import CostContext, ModelRef
 from jackfield.testing import Answer, RecordingServer
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC).timestamp()
@@ -172,7 +173,7 @@ def test_asking_for_a_price_starts_no_thread_and_opens_no_socket():
 import sys, threading
 heard = []
 sys.addaudithook(lambda event, args: heard.append(event) if event.startswith("socket.c") else None)
-from jackfield import CostContext, ModelRef
+from jackfield.plugin import CostContext, ModelRef
 import jackfield_genai_prices as e
 assert e.jackfield_price(ModelRef("gpt-4o"), CostContext(when=1.79e9, provider="openai"))
 print(heard, threading.active_count())

@@ -9,19 +9,16 @@ from mistral_samples import ADD, MODEL, SKY, STREAMS, THOUGHT, streamed, whole
 import jackfield_mistral
 from jackfield import (
     Audio,
-    ChatRequest,
-    CompletionRequest,
     ContextLengthExceededError,
     Document,
-    EmbedRequest,
     Image,
     Message,
-    Options,
     RateLimitError,
     Reasoning,
     Text,
     Tool,
 )
+from jackfield.plugin import ChatRequest, CompletionRequest, EmbedRequest, Options
 from jackfield.testing import Case, conformance
 
 TOOLS = (

@@ -10,18 +10,10 @@ from hypothesis import given, settings, strategies as st
 from mistral_samples import REFERENCE, SKY, STREAMS, THOUGHT, USAGE, answer, chunk, chunks, sse
 
 import jackfield_mistral as mistral
-from jackfield import (
-    FailureInStream,
-    Head,
-    Headers,
-    MalformedResponseError,
-    Message,
-    StreamInterruptedError,
-    Thinking,
-    Wire,
-)
+from jackfield import MalformedResponseError, Message, StreamInterruptedError, Thinking
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
+from jackfield.plugin import FailureInStream, Head, Headers, Wire
 from jackfield_mistral._dialect import read_usage
 
 

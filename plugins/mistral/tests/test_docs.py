@@ -12,7 +12,7 @@ import pytest
 from provider_pages import check_table
 
 import jackfield_mistral as mistral
-from jackfield import FEATURES, CostContext, ModelRef
+from jackfield.plugin import FEATURES, CostContext, ModelRef
 from jackfield_mistral._models import known_models, retired, rules_named
 
 PAGE = Path(__file__).parents[3] / "docs/providers/mistral.md"

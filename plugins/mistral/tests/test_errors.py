@@ -11,8 +11,6 @@ from jackfield import (
     AuthenticationError,
     ContentFilteredError,
     ContextLengthExceededError,
-    Failure,
-    Headers,
     InvalidRequestError,
     NotFoundError,
     OverloadedError,
@@ -22,6 +20,7 @@ from jackfield import (
     ServerError,
     TimeoutError,
 )
+from jackfield.plugin import Failure, Headers
 
 
 def named(message, kind="t", code=None, **more):

@@ -25,18 +25,10 @@ from recordings import BY_STATUS, counted, recorded
 from unseen import check_unseen
 
 import jackfield_mistral as mistral
-from jackfield import (
-    EmbeddingData,
-    Failure,
-    FailureInStream,
-    JackfieldError,
-    ModelRef,
-    RawEvent,
-    Thinking,
-    Wire,
-)
+from jackfield import JackfieldError, RawEvent, Thinking
 from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
+from jackfield.plugin import EmbeddingData, Failure, FailureInStream, ModelRef, Wire
 from jackfield_mistral._conversation import nine_letters
 from jackfield_mistral._dialect import FIM, MISTRAL
 

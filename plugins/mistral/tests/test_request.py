@@ -11,15 +11,9 @@ from hypothesis import given, strategies as st
 import jackfield_mistral as mistral
 from jackfield import (
     Audio,
-    ChatRequest,
-    CompletionRequest,
-    CountRequest,
     Document,
-    EmbedRequest,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
     Text,
@@ -30,6 +24,7 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield._calls.translation import translate
+from jackfield.plugin import ChatRequest, CompletionRequest, CountRequest, EmbedRequest, ModelRef, Options
 from jackfield_mistral._conversation import nine_letters
 
 WHY = (Message("user", "Why?"),)

@@ -9,8 +9,9 @@ from decimal import Decimal
 import pytest
 
 import jackfield_mistral as mistral
-from jackfield import CostContext, Head, MalformedResponseError, Mesh, MissingCredentialError, ModelRef, Usage
+from jackfield import MalformedResponseError, Mesh, MissingCredentialError, Usage
 from jackfield._types.cost import compute_cost
+from jackfield.plugin import CostContext, Head, ModelRef
 from jackfield_mistral import MistralSettings
 from jackfield_mistral._models import known_models
 

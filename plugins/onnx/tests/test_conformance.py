@@ -3,7 +3,7 @@
 import numpy as np
 
 import jackfield_onnx
-from jackfield import Frame
+from jackfield.plugin import Frame
 from jackfield.testing import Case, conformance
 from jackfield_onnx._engine.embedder import Embeddings
 from jackfield_onnx._engine.engine import Step, TokenDetail, Usage

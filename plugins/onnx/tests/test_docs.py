@@ -9,7 +9,7 @@ import pytest
 from provider_pages import check_table
 
 import jackfield_onnx
-from jackfield import ModelRef
+from jackfield.plugin import ModelRef
 from jackfield_onnx._files.catalogue import CATALOGUE
 from jackfield_onnx._models import PARAMETERS
 

@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 import jackfield as jf
+import jackfield.plugin as jp
 from jackfield_onnx import _local_errors as local, jackfield_error
 
 
@@ -48,7 +49,7 @@ def test_the_table_has_every_error():
 
 @pytest.mark.parametrize("kind", every_error())
 def test_an_error_keeps_what_happened_and_the_remedy(kind):
-    error = jackfield_error(jf.Failure(exception=made(kind)))
+    error = jackfield_error(jp.Failure(exception=made(kind)))
 
     assert (type(error), error.is_retryable) == MEANING[kind.__name__]
     assert made(kind).remedy in error.message
@@ -57,5 +58,5 @@ def test_an_error_keeps_what_happened_and_the_remedy(kind):
 
 
 def test_what_is_not_the_engines_is_left_to_the_core():
-    assert jackfield_error(jf.Failure(exception=OSError("x"))) is None
-    assert jackfield_error(jf.Failure(status=500)) is None
+    assert jackfield_error(jp.Failure(exception=OSError("x"))) is None
+    assert jackfield_error(jp.Failure(status=500)) is None

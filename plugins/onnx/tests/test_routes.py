@@ -3,19 +3,8 @@
 import pytest
 
 import jackfield_onnx
-from jackfield import (
-    ChatRequest,
-    Document,
-    Message,
-    ModelRef,
-    Options,
-    RawPart,
-    SummarizeRequest,
-    Text,
-    Thinking,
-    ToolCall,
-    UnsupportedError,
-)
+from jackfield import Document, Message, RawPart, Text, Thinking, ToolCall, UnsupportedError
+from jackfield.plugin import ChatRequest, ModelRef, Options, SummarizeRequest
 
 MODEL = ModelRef("smollm2-135m", "local", "chat", settings=jackfield_onnx.OnnxSettings())
 

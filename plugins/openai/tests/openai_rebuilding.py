@@ -11,21 +11,9 @@ from collections import Counter
 
 import attrs
 
-from jackfield import (
-    ChatRequest,
-    CompletionRequest,
-    EmbedRequest,
-    Message,
-    Options,
-    RawPart,
-    Reasoning,
-    Thinking,
-    Tool,
-    ToolCall,
-    ToolResult,
-    UnsupportedError,
-)
+from jackfield import Message, RawPart, Reasoning, Thinking, Tool, ToolCall, ToolResult, UnsupportedError
 from jackfield._input.messages import normalise_messages
+from jackfield.plugin import ChatRequest, CompletionRequest, EmbedRequest, Options
 
 SAME_NAME = (
     "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "n",

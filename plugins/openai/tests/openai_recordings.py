@@ -9,8 +9,9 @@ import base64
 import json
 import struct
 
-from jackfield import Head, Headers, ToolCall
+from jackfield import ToolCall
 from jackfield.http import framer_for
+from jackfield.plugin import Head, Headers
 
 
 def events_by(decode, row, *, cut=None):

@@ -9,22 +9,17 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from jackfield import (
-    Failure,
-    FailureInStream,
     Finish,
-    Frame,
-    Head,
-    Headers,
     MalformedResponseError,
     RawEvent,
     ServerError,
     StreamInterruptedError,
     TextDelta,
     Thinking,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
+from jackfield.plugin import Failure, FailureInStream, Frame, Head, Headers, Wire
 from jackfield_openai import OPENAI, Dialect, decoder, error
 
 SAMPLES = Path(__file__).with_name("wire")

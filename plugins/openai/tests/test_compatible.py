@@ -17,11 +17,11 @@ from jackfield import (
     InvalidRequestError,
     Mesh,
     MissingCredentialError,
-    ModelRef,
     RateLimitError,
     UnsupportedError,
 )
 from jackfield._plugins.registry import Registry
+from jackfield.plugin import ModelRef
 from jackfield.testing import Answer, RecordingServer, check_provider
 from jackfield_openai import CompatiblePlugin, compatible
 
@@ -198,7 +198,8 @@ def test_what_differs_is_a_value():
         chat_path="/models/{model}/chat",
     )
     assert isinstance(router, CompatiblePlugin)
-    from jackfield import ChatRequest, Message, Options, Reasoning
+    from jackfield import Message, Reasoning
+    from jackfield.plugin import ChatRequest, Options
 
     request = ChatRequest(
         (Message("user", "a"),), Options(max_tokens=1, seed=0, reasoning=Reasoning("low", 5)), stream=True

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import jackfield_openai
-from jackfield import (
-    ChatRequest,
-    ContextLengthExceededError,
-    Message,
-    Options,
-    QuotaExceededError,
-    Tool,
-    Usage,
-)
+from jackfield import ContextLengthExceededError, Message, QuotaExceededError, Tool, Usage
+from jackfield.plugin import ChatRequest, Options
 from jackfield.testing import Case, conformance
 
 ADD = Tool(

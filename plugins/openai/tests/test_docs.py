@@ -12,7 +12,8 @@ import pytest
 from provider_pages import check_table
 
 import jackfield_openai as openai
-from jackfield import FEATURES, CostContext, ModelRef, Usage
+from jackfield import Usage
+from jackfield.plugin import FEATURES, CostContext, ModelRef
 from jackfield_openai._models import efforts_of, known_models, only_responses, reasons, retired
 
 PAGE = Path(__file__).parents[3] / "docs/providers/openai.md"

@@ -6,8 +6,9 @@ from array import array
 
 import pytest
 
-from jackfield import FailureInStream, Frame, Head, MalformedResponseError, Wire
+from jackfield import MalformedResponseError
 from jackfield._contract import vectors as _vectors
+from jackfield.plugin import FailureInStream, Frame, Head, Wire
 from jackfield_openai import OPENAI, decoder
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import jackfield
-from jackfield import Failure, Headers
+from jackfield.plugin import Failure, Headers
 from jackfield_openai import error
 
 

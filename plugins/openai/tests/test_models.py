@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import jackfield_openai
-from jackfield import FEATURES, Head, MalformedResponseError, ModelRef
+from jackfield import MalformedResponseError
 from jackfield._mesh import Mesh
+from jackfield.plugin import FEATURES, Head, ModelRef
 from jackfield.testing import Answer, RecordingServer
 
 HERE = Path(jackfield_openai.__file__).parent

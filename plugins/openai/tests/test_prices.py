@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from jackfield import CostContext, ModelRef, Usage
+from jackfield import Usage
 from jackfield._types.cost import compute_cost
+from jackfield.plugin import CostContext, ModelRef
 from jackfield_openai import compatible, rates
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()

@@ -21,19 +21,9 @@ from openai_recordings import (
 from recordings import BY_STATUS, counted, recorded
 
 import jackfield_openai
-from jackfield import (
-    EmbeddingData,
-    Failure,
-    FailureInStream,
-    Frame,
-    Head,
-    Headers,
-    JackfieldError,
-    MalformedResponseError,
-    ProviderError,
-    Wire,
-)
+from jackfield import JackfieldError, MalformedResponseError, ProviderError
 from jackfield._calls.fold import fold
+from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, Headers, Wire
 from jackfield_openai import OPENAI, Dialect, decoder
 
 FILES = ("openai", "compat", "hf")

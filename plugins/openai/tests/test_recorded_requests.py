@@ -20,8 +20,8 @@ from openai_rebuilding import (
 )
 from recordings import counted, recorded
 
-from jackfield import ModelRef
 from jackfield._calls.translation import translate
+from jackfield.plugin import ModelRef
 from jackfield_openai import OPENAI, Dialect, translate as translate_dialect
 
 LOCAL = Dialect(id="local")

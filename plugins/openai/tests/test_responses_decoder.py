@@ -9,19 +9,16 @@ import pytest
 
 from jackfield import (
     ContentFilteredError,
-    FailureInStream,
-    Frame,
-    Head,
     MalformedResponseError,
     PartAdded,
     RateLimitError,
     RawEvent,
     ServerError,
     StreamInterruptedError,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
+from jackfield.plugin import FailureInStream, Frame, Head, Wire
 from jackfield_openai import OPENAI, decoder, error
 
 SAMPLES = Path(__file__).with_name("wire")

@@ -6,21 +6,9 @@ import json
 
 import pytest
 
-from jackfield import (
-    Capabilities,
-    Citation,
-    CitationDelta,
-    EmbedRequest,
-    FailureInStream,
-    Frame,
-    Head,
-    ModelRef,
-    PartAdded,
-    RawEvent,
-    Started,
-    Wire,
-)
+from jackfield import Citation, CitationDelta, PartAdded, RawEvent, Started
 from jackfield._calls.fold import fold
+from jackfield.plugin import Capabilities, EmbedRequest, FailureInStream, Frame, Head, ModelRef, Wire
 from jackfield_openai import Dialect, decoder, translate
 
 PLAIN = Dialect(id="acme")

@@ -9,19 +9,12 @@ import pytest
 
 import jackfield_openai
 from jackfield import (
-    UNSET,
     Audio,
-    ChatRequest,
-    CompletionRequest,
     Document,
-    EmbedRequest,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
-    RerankRequest,
     Text,
     Thinking,
     Tool,
@@ -30,6 +23,15 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield._calls.translation import translate as core_translate
+from jackfield.plugin import (
+    UNSET,
+    ChatRequest,
+    CompletionRequest,
+    EmbedRequest,
+    ModelRef,
+    Options,
+    RerankRequest,
+)
 
 HOOK = jackfield_openai.jackfield_translate
 HELLO = (Message("user", "Hello"),)

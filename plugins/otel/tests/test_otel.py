@@ -24,18 +24,15 @@ from jackfield import (
     JackfieldError,
     Mesh,
     Message,
-    RateCard,
     Registry,
-    Replay,
     StreamInterruptedError,
     Text,
     Tool,
     ToolCall,
     ToolResult,
     Usage,
-    events_of,
-    replayed_reply,
 )
+from jackfield.plugin import RateCard, Replay, events_of, replayed_reply
 from jackfield.testing import FakeAnswer, FakeProvider
 
 PRICE = RateCard.of(source="test", input="1000000", output="2000000")

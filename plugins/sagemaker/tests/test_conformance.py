@@ -6,13 +6,10 @@ from sagemaker_endpoints import EVENTS, MODE, enveloped
 
 import jackfield_sagemaker
 from jackfield import (
-    ChatRequest,
     ContextLengthExceededError,
-    EmbedRequest,
     InvalidRequestError,
     Message,
     NotFoundError,
-    Options,
     OverloadedError,
     RateLimitError,
     Secret,
@@ -20,6 +17,7 @@ from jackfield import (
     TimeoutError,
     Tool,
 )
+from jackfield.plugin import ChatRequest, EmbedRequest, Options
 from jackfield.testing import Case, conformance
 from jackfield_aws import AwsCredentials, AwsIdentity
 

@@ -10,8 +10,6 @@ from jackfield import (
     AuthenticationError,
     ConfigurationError,
     ContextLengthExceededError,
-    Failure,
-    Headers,
     InvalidRequestError,
     MalformedResponseError,
     Mesh,
@@ -24,6 +22,7 @@ from jackfield import (
     StreamInterruptedError,
     TimeoutError,
 )
+from jackfield.plugin import Failure, Headers
 from jackfield.testing import Answer, RecordingServer
 from jackfield_sagemaker._errors import error
 

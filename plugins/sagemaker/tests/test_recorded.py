@@ -14,24 +14,26 @@ from recordings import BY_STATUS, counted, recorded
 from sagemaker_endpoints import asked, enveloped, events_of, ref, translated
 
 from jackfield import (
-    CompletionRequest,
     ContextLengthExceededError,
-    EmbeddingData,
-    EmbedRequest,
-    Failure,
-    FailureInStream,
     Finish,
-    Frame,
-    Headers,
     InvalidRequestError,
     NotFoundError,
-    Options,
     RawEvent,
     ServerError,
     TextDelta,
     UsageUpdate,
 )
 from jackfield.http import framer_for
+from jackfield.plugin import (
+    CompletionRequest,
+    EmbeddingData,
+    EmbedRequest,
+    Failure,
+    FailureInStream,
+    Frame,
+    Headers,
+    Options,
+)
 from jackfield_sagemaker._errors import error
 
 APIS = {"sagemaker.invoke": 6, "sagemaker.invoke_stream": 3}

@@ -7,26 +7,28 @@ from hypothesis import given, strategies as st
 from sagemaker_endpoints import enveloped, events_of, ref, translated
 
 from jackfield import (
-    ChatRequest,
-    CompletionRequest,
     ConfigurationError,
-    EmbedRequest,
-    FailureInStream,
     Finish,
-    Frame,
     Image,
     MalformedResponseError,
     Mesh,
     Message,
-    Options,
     StreamInterruptedError,
-    SummarizeRequest,
     TextDelta,
     Thinking,
     UnsupportedError,
     UsageUpdate,
 )
 from jackfield.http import framer_for
+from jackfield.plugin import (
+    ChatRequest,
+    CompletionRequest,
+    EmbedRequest,
+    FailureInStream,
+    Frame,
+    Options,
+    SummarizeRequest,
+)
 from jackfield_sagemaker._template import Template, TemplateStream
 
 TEXT = {"text": "out"}

@@ -8,29 +8,31 @@ from hypothesis import given, strategies as st
 from sagemaker_endpoints import EVENTS, MODE, asked, enveloped, events_of, exception, part, ref, translated
 
 from jackfield import (
-    ChatRequest,
-    CompletionRequest,
     ConfigurationError,
-    EmbeddingData,
-    EmbedRequest,
-    Failure,
-    FailureInStream,
     Finish,
-    Frame,
-    Headers,
     LogprobsDelta,
     MalformedResponseError,
     Message,
-    ModelRef,
-    Options,
     RawEvent,
     StreamInterruptedError,
-    SummarizeRequest,
     TextDelta,
     UnsupportedError,
     UsageUpdate,
 )
 from jackfield.http import FramingError, framer_for
+from jackfield.plugin import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingData,
+    EmbedRequest,
+    Failure,
+    FailureInStream,
+    Frame,
+    Headers,
+    ModelRef,
+    Options,
+    SummarizeRequest,
+)
 from jackfield_sagemaker import SageMakerModelKeys, SageMakerSettings, jackfield_capabilities
 from jackfield_sagemaker._envelope import JSONStreamFramer, TextFramer
 from jackfield_sagemaker._errors import error

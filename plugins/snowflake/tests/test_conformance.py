@@ -7,21 +7,18 @@ import json
 import jackfield_snowflake
 from jackfield import (
     AuthenticationError,
-    ChatRequest,
     ContextLengthExceededError,
-    EmbedRequest,
     Image,
     Message,
     NotFoundError,
-    Options,
     OverloadedError,
     QuotaExceededError,
     RateLimitError,
     Reasoning,
-    SummarizeRequest,
     Text,
     Tool,
 )
+from jackfield.plugin import ChatRequest, EmbedRequest, Options, SummarizeRequest
 from jackfield.testing import Case, conformance
 
 CLAUDE, MISTRAL, GPT = "claude-sonnet-4-6", "mistral-7b", "openai-gpt-4.1"

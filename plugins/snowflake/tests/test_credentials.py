@@ -12,14 +12,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from jackfield import (
-    ConfigurationError,
-    HttpAccess,
-    MalformedResponseError,
-    Mesh,
-    MissingCredentialError,
-    Secret,
-)
+from jackfield import ConfigurationError, MalformedResponseError, Mesh, MissingCredentialError, Secret
+from jackfield.plugin import HttpAccess
 from jackfield.testing import Answer, RecordingServer
 from jackfield_snowflake import SnowflakeCredentials, SnowflakeIdentity, SnowflakeSettings
 from jackfield_snowflake._keys import account_in_token, make_token

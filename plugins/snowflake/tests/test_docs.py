@@ -9,7 +9,7 @@ import pytest
 from provider_pages import check_table
 
 import jackfield_snowflake
-from jackfield import FEATURES, ModelRef
+from jackfield.plugin import FEATURES, ModelRef
 from jackfield_snowflake._models import _EMBEDDING_RULES, known_models, rules_on
 from jackfield_snowflake._settings import ROUTES
 

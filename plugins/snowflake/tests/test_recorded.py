@@ -15,25 +15,19 @@ from unseen import check_unseen
 
 import jackfield_snowflake as snowflake
 from jackfield import (
-    ChatRequest,
     ContextLengthExceededError,
-    Failure,
-    Head,
-    Headers,
     InvalidRequestError,
-    ModelRef,
-    Options,
     PermissionDeniedError,
     QuotaExceededError,
     Reasoning,
     Thinking,
     Tool,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
 from jackfield._input.messages import normalise_messages
 from jackfield.http import framer_for
+from jackfield.plugin import ChatRequest, Failure, Head, Headers, ModelRef, Options, Wire
 
 # Every `api` of the file, and the `api` of our wire that reads it.
 SERVED = {"snowflake.complete": "complete", "snowflake.openai_chat": "chat"}

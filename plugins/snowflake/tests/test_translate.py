@@ -12,28 +12,21 @@ from hypothesis import given, settings, strategies as st
 
 import jackfield_snowflake as snowflake
 from jackfield import (
-    ChatRequest,
     Document,
-    FailureInStream,
-    Frame,
-    Head,
-    Headers,
     Image,
     MalformedResponseError,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     StreamInterruptedError,
     Text,
     Thinking,
     ToolResult,
     UnsupportedError,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
 from jackfield.http import framer_for
+from jackfield.plugin import ChatRequest, FailureInStream, Frame, Head, Headers, ModelRef, Options, Wire
 
 CLAUDE, MISTRAL = "claude-sonnet-4-6", "mistral-7b"
 USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}

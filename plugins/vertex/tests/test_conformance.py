@@ -2,13 +2,10 @@
 
 import jackfield_vertex
 from jackfield import (
-    ChatRequest,
     ContentFilteredError,
     ContextLengthExceededError,
-    EmbedRequest,
     Image,
     Message,
-    Options,
     OverloadedError,
     QuotaExceededError,
     RateLimitError,
@@ -16,6 +13,7 @@ from jackfield import (
     Tool,
     Usage,
 )
+from jackfield.plugin import ChatRequest, EmbedRequest, Options
 from jackfield.testing import Case, conformance
 
 NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}

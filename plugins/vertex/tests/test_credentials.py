@@ -9,15 +9,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jackfield import (
     AuthenticationError,
-    Bearer,
     ConfigurationError,
     ConnectionFailedError,
     MalformedResponseError,
     Mesh,
     MissingCredentialError,
     Secret,
-    StaticHeader,
 )
+from jackfield.plugin import Bearer, StaticHeader
 from jackfield.testing import Answer, RecordingServer
 from jackfield_vertex import GoogleCredentials, GoogleIdentity, VertexSettings
 from jackfield_vertex._settings import access, host

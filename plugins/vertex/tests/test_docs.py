@@ -10,7 +10,7 @@ import pytest
 from provider_pages import check_table
 
 import jackfield_vertex
-from jackfield import FEATURES, ModelRef
+from jackfield.plugin import FEATURES, ModelRef
 from jackfield_vertex._models import known_models, rules_named
 
 PAGE = Path(__file__).parents[3] / "docs/providers/vertex.md"

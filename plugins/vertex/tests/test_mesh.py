@@ -12,7 +12,6 @@ from jackfield import (
     ContextLengthExceededError,
     Mesh,
     Message,
-    ModelRef,
     OverloadedError,
     RateLimitError,
     StreamInterruptedError,
@@ -20,6 +19,7 @@ from jackfield import (
     UnknownTargetError,
     UnsupportedError,
 )
+from jackfield.plugin import ModelRef
 from jackfield.testing import Answer, RecordingServer
 from jackfield_vertex import VertexSettings
 from jackfield_vertex._routes import path_of

@@ -14,22 +14,17 @@ from unseen import check_unseen
 import jackfield_vertex
 from jackfield import (
     ContentFilteredError,
-    Failure,
-    FailureInStream,
-    Head,
-    Headers,
     JackfieldError,
     MalformedResponseError,
-    ModelRef,
     RawPart,
     StreamInterruptedError,
     Text,
     Thinking,
     ToolCall,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
+from jackfield.plugin import Failure, FailureInStream, Head, Headers, ModelRef, Wire
 
 
 def rows():

@@ -11,15 +11,8 @@ from recordings import counted
 
 import jackfield_vertex
 from jackfield import (
-    Capabilities,
-    ChatRequest,
-    CompletionRequest,
-    CountRequest,
-    EmbedRequest,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
     Text,
@@ -30,6 +23,15 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield._calls.translation import translate
+from jackfield.plugin import (
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    EmbedRequest,
+    ModelRef,
+    Options,
+)
 
 
 def rows():

@@ -10,17 +10,10 @@ from hypothesis import given, settings, strategies as st
 
 import jackfield_vertex
 from jackfield import (
-    Capabilities,
-    ChatRequest,
     CitationDelta,
-    CostContext,
     Document,
-    EmbedRequest,
-    Frame,
     Image,
     Message,
-    ModelRef,
-    Options,
     RawPart,
     Reasoning,
     Text,
@@ -30,11 +23,20 @@ from jackfield import (
     UnsupportedError,
     Usage,
     UsageUpdate,
-    Wire,
 )
 from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
 from jackfield.http import framer_for
+from jackfield.plugin import (
+    Capabilities,
+    ChatRequest,
+    CostContext,
+    EmbedRequest,
+    Frame,
+    ModelRef,
+    Options,
+    Wire,
+)
 from jackfield_vertex._errors import error
 from jackfield_vertex._models import known_models
 
@@ -250,7 +252,7 @@ def test_null_is_the_same_as_absent(name):
 
 
 def test_secrets_are_masked():
-    from jackfield import Failure
+    from jackfield.plugin import Failure
 
     body = b'{"error": {"code": 400, "message": "bad key AIzaSyMadeUpMadeUp and ya29.made-up-token"}}'
     said = str(error(Failure(status=400, body=body)))

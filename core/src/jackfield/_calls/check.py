@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._types.errors import ConfigurationError, JackfieldError
 from jackfield._values import Value
 
@@ -74,3 +75,6 @@ async def _round_trip(connection: Connection, chat: Callable[..., Any]) -> str:
     raise ConfigurationError(
         f"connection {connection.name} cannot be checked: its service lists no models; declare one in `models`"
     )
+
+
+show_in("jackfield", CheckResult)

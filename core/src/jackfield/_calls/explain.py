@@ -11,6 +11,7 @@ import attrs
 
 from jackfield._config.extra_ids import without_strangers_extra
 from jackfield._contract.protocols import Bearer, CostContext, HttpAccess, Signer, StaticHeader
+from jackfield._faces import show_in
 from jackfield._types.calls import Call
 from jackfield._types.capabilities import Capabilities
 from jackfield._types.content import Message, Text, ToolResult
@@ -169,3 +170,6 @@ def _texts(request: Any) -> list[str]:
 
 def _message_texts(message: Message) -> list[str]:
     return [part.text for part in message.parts if isinstance(part, Text | ToolResult)]
+
+
+show_in("jackfield", Plan)

@@ -13,6 +13,7 @@ from jackfield._config.defaults import SHARED_KEYS
 from jackfield._config.model_entries import ModelEntry
 from jackfield._contract.protocols import Bearer, HttpAccess, NoAuth, Signer, StaticHeader
 from jackfield._contract.secrets import Secret
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 if TYPE_CHECKING:
@@ -270,3 +271,6 @@ def _is_plain_function(value: Any) -> bool:
 
 def _name_of(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"
+
+
+show_in("jackfield.plugin", Fingerprint)

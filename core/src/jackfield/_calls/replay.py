@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._hints import a_or_an
 from jackfield._types import events as ev
 from jackfield._types.calls import Call
@@ -234,3 +235,6 @@ def _event_of_part(part: Part, block: int, choice: int) -> ev.Event:
         return ev.PartAdded(part, choice)
     msg = f"{a_or_an(type(part).__name__)} is no part of an answer"
     raise TypeError(msg)
+
+
+show_in("jackfield.plugin", ReplayedStream, WatchedStream)

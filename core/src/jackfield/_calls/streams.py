@@ -8,6 +8,7 @@ from typing import Protocol, Self, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._types.errors import ConfigurationError, JackfieldError
 from jackfield._types.events import Event
 from jackfield._types.replies import Reply
@@ -161,3 +162,7 @@ def _rebuilt(response: Reply, events: list[Event]) -> Reply:
     """Put what changed events say in the place of what an answer said; what it used and cost stays true."""
     folded = fold(events, provider=response.provider, model=response.model)
     return attrs.evolve(response, choices=folded.choices)
+
+
+show_in("jackfield", Stream)
+show_in("jackfield.plugin", StreamSource)

@@ -14,6 +14,7 @@ from jackfield._contract.middleware import MiddlewareKind
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.secrets import Secret
 from jackfield._contract.settings import INVALID, Reader, join
+from jackfield._faces import show_in
 from jackfield._hints import closest
 from jackfield._plugins.capabilities import find_underlying, resolve_capabilities
 from jackfield._pricing.declared import read_rate
@@ -444,3 +445,7 @@ def _unknown_deployment(entry: ModelEntry, provider: str) -> str:
         f"no table knows its underlying model {entry.underlying!r} (looked in {provider}'s, those it builds on, and "
         f'that of an installed provider named before a colon: "provider:model"); check the name, {declare}'
     )
+
+
+show_in("jackfield", ConnectionConfig, MeshConfig)
+show_in("jackfield.plugin", ModelEntry)

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from jackfield._faces import show_in
 from jackfield._types.errors import MalformedResponseError
 from jackfield._types.events import Event
 from jackfield._types.wire import Frame, Head
@@ -59,3 +60,6 @@ class WholeDecoder:
         if not self._has_come:
             raise MalformedResponseError("the answer has no body")
         return []
+
+
+show_in("jackfield.plugin", WholeDecoder)

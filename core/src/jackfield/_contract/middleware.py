@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._types.calls import Call
 from jackfield._values import Value
 
@@ -70,3 +71,6 @@ def _around(middleware: Middleware, proceed: Handler) -> Handler:
         return await middleware(call, proceed)
 
     return handle
+
+
+show_in("jackfield.plugin", MiddlewareKind)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._types.capabilities import Kind, ModelCard
 from jackfield._types.events import Event
 from jackfield._types.wire import Failure, Frame, Head, Wire
@@ -41,7 +42,7 @@ class ProviderInfo(Value):
         id: What a config writes behind `provider =`; the entry point's name.
         title: For people.
         settings: An attrs class; its fields are the provider's own config keys, read with their types.
-            Fields made by `jackfield.secret` hold `Secret`s. Every provider that speaks HTTP has `base_url`.
+            Fields made by `jackfield.plugin.secret` hold `Secret`s. Every provider that speaks HTTP has `base_url`.
             A field `models` gets the entries (`ModelEntry`) of `models`, for a transport that must know them:
             endpoints with keys of their own become `HttpAccess.named_auth`.
         kinds: The kinds of request it serves.
@@ -263,3 +264,21 @@ class CostContext(Value):
     batch: bool = False
     duration: float | None = None
     raw_usage: Any = None
+
+
+show_in(
+    "jackfield.plugin",
+    Bearer,
+    CostContext,
+    Decoder,
+    Exchange,
+    FailureInStream,
+    HttpAccess,
+    Listing,
+    NoAuth,
+    ProviderInfo,
+    Signer,
+    StaticHeader,
+    Token,
+    Transport,
+)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._types.errors import ConfigurationError, MissingCredentialError
 
 __all__ = ["Secret", "secret"]
@@ -172,3 +173,6 @@ def secret(*, env: str | None = None) -> Any:
     """
     default = Secret(reference=f"env:{env}") if env else None
     return attrs.field(default=default, metadata={"secret": True}, kw_only=True)
+
+
+show_in("jackfield", Secret)

@@ -8,6 +8,7 @@ from typing import Any, Final, TypedDict
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._hints import a_or_an, closest
 from jackfield._types.content import MessageLike, Tool
 from jackfield._types.errors import ConfigurationError
@@ -360,3 +361,6 @@ _DEFAULTS: Final[Mapping[str, Options]] = {
     "error": Options(unsupported="error"),
     "drop": Options(unsupported="drop"),
 }
+
+
+show_in("jackfield", ChatOptions, EmbedOptions, RerankOptions)

@@ -123,7 +123,7 @@ def _require_hooks(hooks: dict[str, Callable[..., Any]], plugin: object, who: st
     unmarked = [hook for hook in missing if callable(getattr(plugin, hook, None))]
     if unmarked:
         raise PluginError(
-            f"{who}: {', '.join(unmarked)} lacks the mark @hookimpl (from jackfield import hookimpl)"
+            f"{who}: {', '.join(unmarked)} lacks the mark @hookimpl (from jackfield.plugin import hookimpl)"
         )
     raise PluginError(f"{who} lacks {', '.join(missing)}; every provider implements these hooks")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final
 
 from jackfield._contract.protocols import CostContext
+from jackfield._faces import show_in
 from jackfield._hints import closest
 from jackfield._types.calls import Call, Outcome
 from jackfield._types.capabilities import ModelRef
@@ -379,3 +380,7 @@ def _name_list(variable: str, known: set[str]) -> frozenset[str] | None:
 def _called(plugin: object) -> str:
     name = getattr(plugin, "__name__", None)
     return name if isinstance(name, str) else type(plugin).__name__
+
+
+show_in("jackfield", Registry)
+show_in("jackfield.plugin", PluginState, Provider)

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from jackfield._contract.middleware import MiddlewareKind
+from jackfield._faces import show_in
 from jackfield._types.errors import PluginError
 from jackfield._values import Value
 
@@ -99,3 +100,6 @@ def spoken() -> Mapping[int, Contract]:
     from jackfield._contract.hookspecs import CONTRACT  # it imports pluggy
 
     return {CONTRACT: Contract()}
+
+
+show_in("jackfield.plugin", CredentialKind)

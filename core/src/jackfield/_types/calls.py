@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 from .capabilities import Kind, ModelRef
@@ -101,3 +102,6 @@ class Outcome(Value):
     response_id: str | None = None
     replay: Replay | None = None
     reply: object = attrs.field(default=None, repr=False)
+
+
+show_in("jackfield.plugin", Call, Outcome, Timings)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 from .content import Message
@@ -212,3 +213,7 @@ class ModelCard(Value):
     retired: str | None = None
     allowed: bool = True
     data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+show_in("jackfield", ModelCard)
+show_in("jackfield.plugin", Capabilities, Capability, Limits, ModelRef, ParameterRule)

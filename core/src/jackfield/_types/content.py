@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 __all__ = [
@@ -280,3 +281,6 @@ def _exactly_one_source(data: bytes | None, url: str | None, what: str) -> None:
 
 MessageLike: TypeAlias = Message | ToolResult | Mapping[str, Any]
 """What a conversation may be written as: a message, a tool's result, or a dict with `role` and `content`."""
+
+
+show_in("jackfield", Audio, Document, Image, Message, RawPart, Text, Thinking, Tool, ToolCall, ToolResult)

@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 from .usage import Usage
@@ -243,3 +244,7 @@ def _charge_details(bill: _Bill, usage: Usage, prefix: str) -> int:
             bill.add(unit, quantity)
             taken += quantity
     return taken
+
+
+show_in("jackfield", Cost, CostItem)
+show_in("jackfield.plugin", Rate, RateCard)

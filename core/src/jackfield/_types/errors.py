@@ -31,6 +31,8 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from jackfield._faces import show_in
+
 if TYPE_CHECKING:
     from .replies import Attempt, Reply
 
@@ -312,6 +314,5 @@ class MalformedResponseError(TransportError):
     """The answer is not what the service documents."""
 
 
-for _name in __all__:
-    # Tracebacks name a class by its module, and `jackfield` is where programs import these from.
-    globals()[_name].__module__ = "jackfield"
+# Tracebacks name a class by its module, and `jackfield` is where programs import these from.
+show_in("jackfield", *(globals()[name] for name in __all__))

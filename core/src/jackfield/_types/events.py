@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Record, Value
 
 from .content import RawPart
@@ -270,3 +271,24 @@ Event: TypeAlias = (
     | TokensCounted
     | RawEvent
 )
+
+
+show_in(
+    "jackfield",
+    Citation,
+    CitationDelta,
+    Finish,
+    LogprobsDelta,
+    PartAdded,
+    RawEvent,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    TokenLogprob,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageUpdate,
+)
+show_in("jackfield.plugin", EmbeddingData, RerankScore, TokensCounted)

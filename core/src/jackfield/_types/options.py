@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._hints import closest
 from jackfield._values import Value
 
@@ -161,3 +162,7 @@ def normalise_reasoning(value: str | Mapping[str, Any] | Reasoning) -> Reasoning
 def normalise_tools(tools: Sequence[Tool | Mapping[str, Any]]) -> tuple[Tool, ...]:
     """Turn tools and OpenAI tool dicts into a tuple of `Tool`."""
     return tuple(tool if isinstance(tool, Tool) else Tool.from_dict(tool) for tool in tools)
+
+
+show_in("jackfield", Reasoning)
+show_in("jackfield.plugin", Options, Unset)

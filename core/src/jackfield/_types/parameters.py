@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 from .capabilities import Capabilities, ParameterRule
@@ -263,3 +264,7 @@ def _merge(body: dict[str, Any], key: str, value: Any) -> None:
         body[key] = merged
     else:
         body[key] = value
+
+
+show_in("jackfield", ParameterNote, ParameterReport)
+show_in("jackfield.plugin", ParameterWriter, Translation)

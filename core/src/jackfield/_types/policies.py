@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 __all__ = ["RetryPolicy", "TimeoutPolicy"]
@@ -52,3 +53,6 @@ class RetryPolicy(Value):
     initial_delay: float = 0.5
     max_delay: float = 30.0
     retry_after_cap: float = 120.0
+
+
+show_in("jackfield", RetryPolicy, TimeoutPolicy)

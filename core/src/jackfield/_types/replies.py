@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 from .content import Message, Text, Thinking, ToolCall
@@ -283,3 +284,7 @@ class TokenCount(Value):
     exact: bool
     source: str
     data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+
+show_in("jackfield", Attempt, Choice, EmbedReply, Ranking, Reply, RerankReply, TokenCount)
+show_in("jackfield.plugin", Replay)

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 from .content import Message
@@ -113,4 +114,15 @@ class CountRequest(Value):
 
 Request: TypeAlias = (
     ChatRequest | CompletionRequest | EmbedRequest | SummarizeRequest | RerankRequest | CountRequest
+)
+
+
+show_in(
+    "jackfield.plugin",
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    EmbedRequest,
+    RerankRequest,
+    SummarizeRequest,
 )

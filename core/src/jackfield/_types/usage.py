@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 __all__ = ["Usage"]
@@ -63,3 +64,6 @@ class Usage(Value):
 
 
 _COUNTS = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
+
+
+show_in("jackfield", Usage)

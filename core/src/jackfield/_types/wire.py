@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from jackfield._faces import show_in
 from jackfield._values import Value
 
 __all__ = ["Failure", "Frame", "Head", "Headers", "Wire"]
@@ -140,3 +141,6 @@ class Failure(Value):
     def text(self) -> str:
         """Give the body as text; undecodable bytes are replaced."""
         return self.body.decode("utf-8", "replace")
+
+
+show_in("jackfield.plugin", Failure, Frame, Head, Headers, Wire)

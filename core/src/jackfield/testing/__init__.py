@@ -5,81 +5,42 @@ Names load when they are first used: a program that wants a fake need not import
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from jackfield._faces import lazy
 
 if TYPE_CHECKING:
-    from ._answers import Answer
-    from ._case import Case
-    from ._check import Check, Result, checks
-    from ._conformance import check_provider, conformance
-    from ._fake_answers import FakeAnswer
-    from ._fakes import FakeProvider
-    from ._guard import NetworkForbiddenError, forbid_network, no_sockets
-    from ._http_reader import RecordedRequest
-    from ._pauses import no_retry_pauses
-    from ._protocols import FullProviderPlugin, ProviderPlugin
-    from ._server import RecordingServer
-    from ._stand_ins import StandIn, stand_ins
-
-_MODULE_BY_NAME = {
-    "Answer": "_answers",
-    "Case": "_case",
-    "Check": "_check",
-    "FakeAnswer": "_fake_answers",
-    "FakeProvider": "_fakes",
-    "FullProviderPlugin": "_protocols",
-    "NetworkForbiddenError": "_guard",
-    "ProviderPlugin": "_protocols",
-    "RecordedRequest": "_http_reader",
-    "RecordingServer": "_server",
-    "Result": "_check",
-    "StandIn": "_stand_ins",
-    "check_provider": "_conformance",
-    "checks": "_check",
-    "conformance": "_conformance",
-    "forbid_network": "_guard",
-    "no_retry_pauses": "_pauses",
-    "no_sockets": "_guard",
-    "stand_ins": "_stand_ins",
-}
-
-__all__ = [
-    "Answer",
-    "Case",
-    "Check",
-    "FakeAnswer",
-    "FakeProvider",
-    "FullProviderPlugin",
-    "NetworkForbiddenError",
-    "ProviderPlugin",
-    "RecordedRequest",
-    "RecordingServer",
-    "Result",
-    "StandIn",
-    "check_provider",
-    "checks",
-    "conformance",
-    "forbid_network",
-    "no_retry_pauses",
-    "no_sockets",
-    "stand_ins",
-]
-
-
-def __getattr__(name: str) -> Any:
-    module = _MODULE_BY_NAME.get(name)
-    if module is None:
-        msg = f"module 'jackfield.testing' has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module
-
-    from jackfield._deprecation import warn_of
-
-    value = getattr(import_module(f".{module}", __name__), name)
-    if not warn_of(f"{__name__}.{name}"):  # one that is to go says so each time
-        globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULE_BY_NAME])
+    from ._answers import Answer as Answer
+    from ._case import Case as Case
+    from ._check import Check as Check, Result as Result, checks as checks
+    from ._conformance import check_provider as check_provider, conformance as conformance
+    from ._fake_answers import FakeAnswer as FakeAnswer
+    from ._fakes import FakeProvider as FakeProvider
+    from ._guard import (
+        NetworkForbiddenError as NetworkForbiddenError,
+        forbid_network as forbid_network,
+        no_sockets as no_sockets,
+    )
+    from ._http_reader import RecordedRequest as RecordedRequest
+    from ._pauses import no_retry_pauses as no_retry_pauses
+    from ._protocols import FullProviderPlugin as FullProviderPlugin, ProviderPlugin as ProviderPlugin
+    from ._server import RecordingServer as RecordingServer
+    from ._stand_ins import StandIn as StandIn, stand_ins as stand_ins
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        {
+            "testing._answers": "Answer",
+            "testing._case": "Case",
+            "testing._check": "Check Result checks",
+            "testing._conformance": "check_provider conformance",
+            "testing._fake_answers": "FakeAnswer",
+            "testing._fakes": "FakeProvider",
+            "testing._guard": "NetworkForbiddenError forbid_network no_sockets",
+            "testing._http_reader": "RecordedRequest",
+            "testing._pauses": "no_retry_pauses",
+            "testing._protocols": "FullProviderPlugin ProviderPlugin",
+            "testing._server": "RecordingServer",
+            "testing._stand_ins": "StandIn stand_ins",
+        },
+    )

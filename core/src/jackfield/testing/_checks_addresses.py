@@ -37,7 +37,7 @@ _DOTS = re.compile(r"(^|[/\\])\.\.?(?=[/\\]|$)")
 @check(
     "addresses.model",
     law="The id of a model never changes which resource is addressed, and never leaves its place in the path.",
-    remedy="put names into paths with jackfield.quote_segment (or quote_path), and into Wire.query as they are",
+    remedy="put names into paths with jackfield.plugin.quote_segment (or quote_path), and into Wire.query as they are",
     applies=_http,
 )
 def model_in_address(subject: Subject) -> Iterable[str]:

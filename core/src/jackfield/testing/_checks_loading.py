@@ -50,7 +50,7 @@ def known_hooks(subject: Subject) -> Iterable[str]:
 @check(
     "loading.marked_hooks",
     law="Every function with a hook's name is marked as one.",
-    remedy="put @hookimpl above it (from jackfield import hookimpl)",
+    remedy="put @hookimpl above it (from jackfield.plugin import hookimpl)",
 )
 def marked_hooks(subject: Subject) -> Iterable[str]:
     marked = subject.marked_hooks()

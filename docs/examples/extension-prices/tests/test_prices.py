@@ -1,7 +1,8 @@
 """The list is read by day, and a call costs what it says."""
 
 import pytest
-from jackfield import CostContext, Mesh, ModelRef, Registry
+from jackfield import Mesh, Registry
+from jackfield.plugin import CostContext, ModelRef
 from jackfield.testing import FakeAnswer, FakeProvider
 
 import jackfield_negotiated

@@ -1,7 +1,8 @@
 """What the kit cannot know: how this service wants things said."""
 
 import pytest
-from jackfield import CompletionRequest, ModelRef, Options, UnsupportedError
+from jackfield import UnsupportedError
+from jackfield.plugin import CompletionRequest, ModelRef, Options
 
 import jackfield_tgi as plugin
 

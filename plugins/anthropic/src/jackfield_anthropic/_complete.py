@@ -11,18 +11,11 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from jackfield import (
-    UNSET,
-    Capabilities,
-    CompletionRequest,
     Event,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     MalformedResponseError,
     Message,
-    ModelRef,
-    ParameterWriter,
     RawEvent,
     RawPart,
     Started,
@@ -30,8 +23,17 @@ from jackfield import (
     Text,
     TextDelta,
     Thinking,
-    Translation,
     UnsupportedError,
+)
+from jackfield.plugin import (
+    UNSET,
+    Capabilities,
+    CompletionRequest,
+    Frame,
+    Head,
+    ModelRef,
+    ParameterWriter,
+    Translation,
 )
 
 from ._errors import raise_failure

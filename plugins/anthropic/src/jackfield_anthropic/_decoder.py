@@ -11,16 +11,14 @@ from jackfield import (
     Event,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     MalformedResponseError,
     RawEvent,
     Started,
     StreamInterruptedError,
     TextDelta,
-    TokensCounted,
     UsageUpdate,
 )
+from jackfield.plugin import Frame, Head, TokensCounted
 
 from ._blocks import BlockReader
 from ._errors import fail, raise_failure

@@ -10,14 +10,13 @@ import attrs
 
 from jackfield import (
     ContextLengthExceededError,
-    Failure,
-    FailureInStream,
     JackfieldError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
     ServerError,
 )
+from jackfield.plugin import Failure, FailureInStream
 
 __all__ = ["error", "fail", "raise_failure"]
 

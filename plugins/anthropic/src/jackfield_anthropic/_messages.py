@@ -7,20 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from jackfield import (
-    UNSET,
-    Document,
-    Image,
-    Message,
-    Options,
-    ParameterWriter,
-    Part,
-    RawPart,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-)
+from jackfield import Document, Image, Message, Part, RawPart, Text, Thinking, ToolCall, ToolResult
+from jackfield.plugin import UNSET, Options, ParameterWriter
 
 from ._models import Profile
 from ._settings import NEW_VERSION

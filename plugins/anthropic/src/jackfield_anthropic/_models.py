@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import Capabilities, Capability, Limits, ParameterRule, Reasoning
+from jackfield import Reasoning
+from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule
 
 __all__ = [
     "Profile",

@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from jackfield import CostContext, Rate, RateCard, Usage
+from jackfield import Usage
+from jackfield.plugin import CostContext, Rate, RateCard
 
 from ._models import table_name
 

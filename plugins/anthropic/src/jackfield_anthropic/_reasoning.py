@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield import UNSET, Options, ParameterWriter
+from jackfield.plugin import UNSET, Options, ParameterWriter
 
 from ._models import Profile
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from jackfield import (
+from jackfield import Message, RawPart
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
     CountRequest,
-    Message,
     ModelRef,
     Options,
     ParameterWriter,
-    RawPart,
     Translation,
 )
 

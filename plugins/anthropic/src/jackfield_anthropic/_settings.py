@@ -6,7 +6,8 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from jackfield import HttpAccess, Secret, StaticHeader, secret
+from jackfield import Secret
+from jackfield.plugin import HttpAccess, StaticHeader, secret
 
 __all__ = ["NEW_VERSION", "OLD_VERSION", "AnthropicSettings", "ApiVersion", "access"]
 

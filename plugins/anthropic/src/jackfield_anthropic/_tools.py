@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield import UNSET, Options, ParameterWriter, Tool
+from jackfield import Tool
+from jackfield.plugin import UNSET, Options, ParameterWriter
 
 from ._messages import cache_mark
 from ._models import Profile

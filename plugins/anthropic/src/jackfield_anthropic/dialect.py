@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from jackfield import (
+from jackfield.plugin import (
     Capabilities,
     ChatRequest,
     CompletionRequest,

@@ -11,7 +11,7 @@ Who was asked what for how much, and how it ended; prompts and answers only if t
 
 from __future__ import annotations
 
-from jackfield import MiddlewareKind
+from jackfield.plugin import MiddlewareKind
 
 from ._audit import AuditLog
 from ._settings import AuditSettings

@@ -7,7 +7,8 @@ import logging
 import time
 from typing import Any
 
-from jackfield import Call, Handler, JackfieldError, Reply, WatchedStream
+from jackfield import JackfieldError, Reply
+from jackfield.plugin import Call, Handler, WatchedStream
 
 from ._file import LineFile
 from ._line import End, line_of

@@ -9,19 +9,8 @@ from typing import Any
 
 import attrs
 
-from jackfield import (
-    UNSET,
-    Attempt,
-    Call,
-    Cost,
-    CountRequest,
-    EmbedReply,
-    JackfieldError,
-    Reply,
-    RerankReply,
-    TokenCount,
-    Usage,
-)
+from jackfield import Attempt, Cost, EmbedReply, JackfieldError, Reply, RerankReply, TokenCount, Usage
+from jackfield.plugin import UNSET, Call, CountRequest
 
 __all__ = ["End", "line_of"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jackfield import CredentialKind
+from jackfield.plugin import CredentialKind
 
 from ._answers import identity_error
 from ._identity import AwsIdentity, default_identity

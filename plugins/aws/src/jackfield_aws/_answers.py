@@ -6,7 +6,8 @@ import datetime as dt
 import re
 from typing import Any, Final
 
-from jackfield import AuthenticationError, Failure, JackfieldError, PermissionDeniedError
+from jackfield import AuthenticationError, JackfieldError, PermissionDeniedError
+from jackfield.plugin import Failure
 
 __all__ = ["clock_hint", "identity_error"]
 

@@ -9,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from jackfield import ConfigurationError, Secret, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import secret
 
 __all__ = ["AwsCredentials", "region_fault"]
 

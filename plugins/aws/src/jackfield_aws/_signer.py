@@ -15,7 +15,7 @@ __all__ = ["AwsSigner"]
 
 
 class AwsSigner:
-    """Signs for one service in one region (`jackfield.Signer`).
+    """Signs for one service in one region (`jackfield.plugin.Signer`).
 
     Args:
         source: Gives what finds credentials; called in a thread, imports the SDK.

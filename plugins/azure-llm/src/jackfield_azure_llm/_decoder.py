@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from jackfield import Decoder, Event, Finish, Frame, Head, TextDelta, ThinkingDelta, Wire
+from jackfield import Event, Finish, TextDelta, ThinkingDelta
+from jackfield.plugin import Decoder, Frame, Head, Wire
 from jackfield_openai import decoder as openai_decoder
 
 from ._requests import DIALECT

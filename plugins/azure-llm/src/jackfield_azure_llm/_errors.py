@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield import Failure, InvalidRequestError, JackfieldError, ServerError
+from jackfield import InvalidRequestError, JackfieldError, ServerError
 from jackfield.http import retry_after_seconds
+from jackfield.plugin import Failure
 from jackfield_azure_openai.errors import error as azure_error
 
 __all__ = ["error"]

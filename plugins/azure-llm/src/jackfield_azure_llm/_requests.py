@@ -7,15 +7,14 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import (
+from jackfield import ConfigurationError, UnsupportedError
+from jackfield.plugin import (
     Capabilities,
     ChatRequest,
-    ConfigurationError,
     EmbedRequest,
     ModelRef,
     Request,
     Translation,
-    UnsupportedError,
     Wire,
     unserved,
 )

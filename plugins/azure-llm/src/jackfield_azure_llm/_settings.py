@@ -8,17 +8,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import (
-    Auth,
-    Bearer,
-    ConfigurationError,
-    HttpAccess,
-    ModelEntry,
-    ModelRef,
-    Secret,
-    StaticHeader,
-    secret,
-)
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import Auth, Bearer, HttpAccess, ModelEntry, ModelRef, StaticHeader, secret
 
 from ._target import Target, target_of
 

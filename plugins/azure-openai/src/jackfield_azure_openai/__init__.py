@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from jackfield import (
+from jackfield import JackfieldError, Usage
+from jackfield.plugin import (
     Capabilities,
     CostContext,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     ModelRef,
     ProviderInfo,
     RateCard,
     Request,
     Translation,
-    Usage,
     Wire,
     hookimpl,
 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import ModelRef
+from jackfield.plugin import ModelRef
 from jackfield_openai import Dialect
 
 __all__ = ["V1", "dialect_of"]

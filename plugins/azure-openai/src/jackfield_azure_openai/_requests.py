@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jackfield import Capabilities, CountRequest, ModelRef, Request, Translation, UnsupportedError
+from jackfield import UnsupportedError
+from jackfield.plugin import Capabilities, CountRequest, ModelRef, Request, Translation
 from jackfield_openai import translate as translate_openai
 
 from ._dialects import dialect_of

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from jackfield import Auth, Bearer, ConfigurationError, HttpAccess, NoAuth, Secret, StaticHeader, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import Auth, Bearer, HttpAccess, NoAuth, StaticHeader, secret
 
 from ._address import address_faults, service_address
 

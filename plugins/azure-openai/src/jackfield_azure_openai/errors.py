@@ -6,13 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield import (
-    ContentFilteredError,
-    Failure,
-    JackfieldError,
-    OverloadedError,
-    RateLimitError,
-)
+from jackfield import ContentFilteredError, JackfieldError, OverloadedError, RateLimitError
+from jackfield.plugin import Failure
 from jackfield_openai import error as openai_error
 
 __all__ = ["error"]

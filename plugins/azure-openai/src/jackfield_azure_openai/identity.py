@@ -15,14 +15,11 @@ from jackfield import (
     AuthenticationError,
     ConfigurationError,
     ConnectionFailedError,
-    CredentialKind,
     MissingCredentialError,
     Secret,
     ServerError,
-    Token,
-    quote_segment,
-    secret,
 )
+from jackfield.plugin import CredentialKind, Token, quote_segment, secret
 
 __all__ = ["AZURE", "AzureCredentials", "AzureIdentity"]
 

@@ -13,7 +13,16 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from jackfield import Capabilities, Capability, CostContext, Limits, ModelRef, ParameterRule, RateCard, Usage
+from jackfield import Usage
+from jackfield.plugin import (
+    Capabilities,
+    Capability,
+    CostContext,
+    Limits,
+    ModelRef,
+    ParameterRule,
+    RateCard,
+)
 from jackfield_openai import OPENAI, rates
 
 __all__ = [

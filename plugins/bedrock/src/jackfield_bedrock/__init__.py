@@ -5,20 +5,19 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from jackfield import (
+from jackfield import JackfieldError, Usage
+from jackfield.plugin import (
     Capabilities,
     CostContext,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,
     RateCard,
     Request,
     Translation,
-    Usage,
     Wire,
     hookimpl,
 )

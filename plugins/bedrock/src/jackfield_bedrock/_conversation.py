@@ -7,19 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from jackfield import (
-    UNSET,
-    Audio,
-    Document,
-    Image,
-    Message,
-    ParameterWriter,
-    Part,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-)
+from jackfield import Audio, Document, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from jackfield.plugin import UNSET, ParameterWriter
 
 from ._models import row_of
 

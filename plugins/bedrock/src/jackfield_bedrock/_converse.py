@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import (
+from jackfield import ParameterReport
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
     CountRequest,
     ModelRef,
     Options,
-    ParameterReport,
     ParameterWriter,
     Translation,
     Wire,

@@ -11,12 +11,8 @@ from jackfield import (
     Citation,
     CitationDelta,
     Event,
-    Failure,
-    FailureInStream,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     MalformedResponseError,
     PartAdded,
     RawEvent,
@@ -30,6 +26,7 @@ from jackfield import (
     ToolCallStart,
     UsageUpdate,
 )
+from jackfield.plugin import Failure, FailureInStream, Frame, Head
 
 from ._guardrails import INTERVENED, fail_blocked, is_blocked
 from ._usage import read_usage

@@ -9,16 +9,8 @@ from typing import Any
 import attrs
 import orjson
 
-from jackfield import (
-    Capabilities,
-    ChatRequest,
-    CountRequest,
-    Event,
-    ModelRef,
-    Translation,
-    UnsupportedError,
-    Wire,
-)
+from jackfield import Event, UnsupportedError
+from jackfield.plugin import Capabilities, ChatRequest, CountRequest, ModelRef, Translation, Wire
 
 from ._converse import count_body
 from ._models import row_of
@@ -55,6 +47,6 @@ def translate_count(
 
 def read_count(answer: Mapping[str, Any]) -> Iterator[Event]:
     """Read the answer of the operation that counts tokens."""
-    from jackfield import TokensCounted
+    from jackfield.plugin import TokensCounted
 
     yield TokensCounted(answer["inputTokens"])

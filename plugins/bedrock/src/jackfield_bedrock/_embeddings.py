@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from jackfield import (
+from jackfield import Event, MalformedResponseError, RawEvent, UnsupportedError, Usage, UsageUpdate
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     EmbeddingData,
     EmbedRequest,
-    Event,
-    MalformedResponseError,
     ModelRef,
     ParameterWriter,
-    RawEvent,
     Translation,
-    UnsupportedError,
-    Usage,
-    UsageUpdate,
     Wire,
     vector_reader,
 )

@@ -8,19 +8,8 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from jackfield import (
-    Decoder,
-    Event,
-    Frame,
-    Head,
-    RawEvent,
-    Started,
-    StreamInterruptedError,
-    Usage,
-    UsageUpdate,
-    WholeDecoder,
-    Wire,
-)
+from jackfield import Event, RawEvent, Started, StreamInterruptedError, Usage, UsageUpdate
+from jackfield.plugin import Decoder, Frame, Head, WholeDecoder, Wire
 
 from ._converse_decoder import fail_by_frame
 from ._guardrails import fail_blocked, is_blocked

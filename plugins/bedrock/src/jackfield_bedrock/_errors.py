@@ -12,7 +12,6 @@ from jackfield import (
     AuthenticationError,
     ContentFilteredError,
     ContextLengthExceededError,
-    Failure,
     InvalidRequestError,
     JackfieldError,
     NotFoundError,
@@ -23,6 +22,7 @@ from jackfield import (
     RateLimitError,
     ServerError,
 )
+from jackfield.plugin import Failure
 
 from ._guardrails import INTERVENED
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 import orjson
 
-from jackfield import Failure, FailureInStream
+from jackfield.plugin import Failure, FailureInStream
 
 __all__ = ["INTERVENED", "fail_blocked", "is_blocked"]
 

@@ -10,17 +10,16 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import (
+from jackfield import ConfigurationError, Usage
+from jackfield.plugin import (
     Capabilities,
     Capability,
-    ConfigurationError,
     CostContext,
     Kind,
     Limits,
     ModelRef,
     ParameterRule,
     RateCard,
-    Usage,
 )
 
 __all__ = [

@@ -9,27 +9,29 @@ import attrs
 import orjson
 
 from jackfield import (
-    Capabilities,
-    ChatRequest,
-    CompletionRequest,
     Event,
     Finish,
-    Frame,
-    Head,
     MalformedResponseError,
     Message,
-    ModelRef,
-    ParameterWriter,
     Part,
     RawEvent,
     StreamInterruptedError,
     Text,
     TextDelta,
     Thinking,
-    Translation,
     UnsupportedError,
     Usage,
     UsageUpdate,
+)
+from jackfield.plugin import (
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    Frame,
+    Head,
+    ModelRef,
+    ParameterWriter,
+    Translation,
     Wire,
 )
 

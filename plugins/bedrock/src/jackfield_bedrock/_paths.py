@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from jackfield import ConfigurationError, ModelRef, quote_segment
+from jackfield import ConfigurationError
+from jackfield.plugin import ModelRef, quote_segment
 
 from ._models import bare
 

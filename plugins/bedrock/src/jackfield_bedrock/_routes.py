@@ -6,17 +6,15 @@ from functools import lru_cache
 
 import attrs
 
-from jackfield import (
+from jackfield import ConfigurationError, ParameterNote, ParameterReport
+from jackfield.plugin import (
     Capabilities,
     ChatRequest,
     CompletionRequest,
-    ConfigurationError,
     CountRequest,
     Decoder,
     EmbedRequest,
     ModelRef,
-    ParameterNote,
-    ParameterReport,
     Request,
     Translation,
     WholeDecoder,

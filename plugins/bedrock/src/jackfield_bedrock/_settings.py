@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 import attrs
 
-from jackfield import Auth, ConfigurationError, HttpAccess, Secret, StaticHeader, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import Auth, HttpAccess, StaticHeader, secret
 from jackfield_aws import AwsIdentity, default_identity, region_fault
 
 __all__ = ["MANTLE", "BedrockSettings", "ModelKeys", "access", "control_url", "mantle_url"]

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import orjson
 
-from jackfield import UNSET, Message, Options, ParameterWriter, Tool, ToolCall, ToolResult
+from jackfield import Message, Tool, ToolCall, ToolResult
+from jackfield.plugin import UNSET, Options, ParameterWriter
 
 from ._conversation import cache_point
 

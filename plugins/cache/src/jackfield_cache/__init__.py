@@ -12,7 +12,7 @@ Answers are kept in memory, or in a SQLite file. What comes from the cache says 
 
 from __future__ import annotations
 
-from jackfield import MiddlewareKind
+from jackfield.plugin import MiddlewareKind
 
 from ._cache import ResponseCache
 from ._settings import CacheSettings

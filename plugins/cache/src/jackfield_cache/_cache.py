@@ -11,19 +11,15 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from jackfield import (
+from jackfield import ConfigurationError, EmbedReply, Event, Reply, RerankReply
+from jackfield.plugin import (
     Call,
-    ConfigurationError,
     CountRequest,
-    EmbedReply,
     EmbedRequest,
-    Event,
     Handler,
     Replay,
     ReplayedStream,
-    Reply,
     Request,
-    RerankReply,
     RerankRequest,
     StreamSource,
     WatchedStream,

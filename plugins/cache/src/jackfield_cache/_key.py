@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import UNSET, Call, EmbedRequest, Middleware, Request, RerankRequest
+from jackfield.plugin import UNSET, Call, EmbedRequest, Middleware, Request, RerankRequest
 
 __all__ = ["VERSION", "canonical", "extra_of", "key_of"]
 

@@ -11,7 +11,8 @@ from typing import Any, Final, get_args
 
 import attrs
 
-from jackfield import Citation, Cost, CostItem, Event, RawPart, Replay, TokenLogprob, Usage, vector_reader
+from jackfield import Citation, Cost, CostItem, Event, RawPart, TokenLogprob, Usage
+from jackfield.plugin import Replay, vector_reader
 
 __all__ = ["Record", "decoded", "encoded"]
 

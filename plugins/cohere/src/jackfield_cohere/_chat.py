@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from jackfield import (
-    UNSET,
-    Capabilities,
-    ChatRequest,
-    ModelRef,
-    ParameterWriter,
-    Tool,
-    Translation,
-)
+from jackfield import Tool
+from jackfield.plugin import UNSET, Capabilities, ChatRequest, ModelRef, ParameterWriter, Translation
 
 from ._messages import Conversation
 from ._options import drop_marks, put_sampling

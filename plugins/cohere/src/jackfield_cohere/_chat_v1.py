@@ -5,22 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from jackfield import (
-    UNSET,
-    Capabilities,
-    ChatRequest,
-    Document,
-    Message,
-    ModelRef,
-    ParameterWriter,
-    RawPart,
-    Text,
-    Thinking,
-    Tool,
-    ToolCall,
-    ToolResult,
-    Translation,
-)
+from jackfield import Document, Message, RawPart, Text, Thinking, Tool, ToolCall, ToolResult
+from jackfield.plugin import UNSET, Capabilities, ChatRequest, ModelRef, ParameterWriter, Translation
 
 from ._messages import PLAN, document_data
 from ._options import drop_marks, put_sampling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from jackfield import UNSET, Capabilities, EmbedRequest, ModelRef, ParameterWriter, Translation
+from jackfield.plugin import UNSET, Capabilities, EmbedRequest, ModelRef, ParameterWriter, Translation
 
 from ._models import gives_base64
 

@@ -12,13 +12,12 @@ import attrs
 from jackfield import (
     ContentFilteredError,
     ContextLengthExceededError,
-    Failure,
-    FailureInStream,
     InvalidRequestError,
     JackfieldError,
     ProviderError,
     QuotaExceededError,
 )
+from jackfield.plugin import Failure, FailureInStream
 
 __all__ = ["error", "fail", "raise_failure"]
 

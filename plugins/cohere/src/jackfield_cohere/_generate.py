@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jackfield import (
-    UNSET,
-    Capabilities,
-    CompletionRequest,
-    Event,
-    Finish,
-    LogprobsDelta,
-    ModelRef,
-    Started,
-    TextDelta,
-    TokenLogprob,
-    Translation,
-)
+from jackfield import Event, Finish, LogprobsDelta, Started, TextDelta, TokenLogprob
+from jackfield.plugin import UNSET, Capabilities, CompletionRequest, ModelRef, Translation
 
 from ._options import put_sampling
 from ._reading import AnswerDecoder, fail_by_reason, read_meta, reason_of

@@ -8,7 +8,8 @@ from typing import Any, Final
 import attrs
 import orjson
 
-from jackfield import Capability, Head, Kind, Listing, MalformedResponseError, ModelCard, ModelRef, Wire
+from jackfield import MalformedResponseError, ModelCard
+from jackfield.plugin import Capability, Head, Kind, Listing, ModelRef, Wire
 
 from ._errors import raise_failure
 from ._models import retired

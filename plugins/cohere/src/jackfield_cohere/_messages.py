@@ -8,18 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from jackfield import (
-    Document,
-    Image,
-    Message,
-    ParameterWriter,
-    Part,
-    RawPart,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-)
+from jackfield import Document, Image, Message, Part, RawPart, Text, Thinking, ToolCall, ToolResult
+from jackfield.plugin import ParameterWriter
 
 __all__ = ["PLAN", "Conversation", "arguments_text", "document_data"]
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import Capabilities, Capability, Limits, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule
 
 __all__ = [
     "deprecated",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from jackfield import UNSET, ParameterWriter
+from jackfield.plugin import UNSET, ParameterWriter
 
 __all__ = ["drop_marks", "put_sampling"]
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jackfield import (
+from jackfield import Text, ToolResult, UnsupportedError
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     CountRequest,
     ModelRef,
     RerankRequest,
     SummarizeRequest,
-    Text,
-    ToolResult,
     Translation,
-    UnsupportedError,
 )
 
 if TYPE_CHECKING:

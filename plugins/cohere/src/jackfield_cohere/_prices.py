@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jackfield import RateCard
+from jackfield.plugin import RateCard
 
 __all__ = ["rates"]
 

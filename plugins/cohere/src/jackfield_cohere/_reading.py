@@ -12,14 +12,13 @@ from jackfield import (
     Citation,
     Event,
     FinishReason,
-    Frame,
-    Head,
     MalformedResponseError,
     RawEvent,
     StreamInterruptedError,
     TokenLogprob,
     UsageUpdate,
 )
+from jackfield.plugin import Frame, Head
 
 from ._errors import fail, raise_failure
 from ._usage import read_usage

@@ -8,7 +8,8 @@ from typing import Final
 
 import attrs
 
-from jackfield import ConfigurationError, HttpAccess, Secret, StaticHeader, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import HttpAccess, StaticHeader, secret
 
 __all__ = ["CohereSettings", "access"]
 

@@ -6,20 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from jackfield import (
-    EmbeddingData,
-    Event,
-    Finish,
-    Head,
-    MalformedResponseError,
-    RawEvent,
-    RerankScore,
-    Started,
-    TextDelta,
-    TokensCounted,
-    WholeDecoder,
-    vector_reader,
-)
+from jackfield import Event, Finish, MalformedResponseError, RawEvent, Started, TextDelta
+from jackfield.plugin import EmbeddingData, Head, RerankScore, TokensCounted, WholeDecoder, vector_reader
 
 from ._errors import raise_failure
 from ._reading import read_meta, read_warning

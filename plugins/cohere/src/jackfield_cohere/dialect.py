@@ -25,11 +25,11 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from jackfield import (
+from jackfield import ConfigurationError
+from jackfield.plugin import (
     Capabilities,
     ChatRequest,
     CompletionRequest,
-    ConfigurationError,
     CountRequest,
     Decoder,
     EmbedRequest,

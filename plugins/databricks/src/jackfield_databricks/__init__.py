@@ -6,13 +6,13 @@ from typing import Final
 
 import attrs
 
-from jackfield import (
+from jackfield import JackfieldError
+from jackfield.plugin import (
     Capabilities,
     CredentialKind,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,

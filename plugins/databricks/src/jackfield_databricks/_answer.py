@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jackfield import Decoder, Event, Head, MalformedResponseError, ModelRef, Wire
+from jackfield import Event, MalformedResponseError
+from jackfield.plugin import Decoder, Head, ModelRef, Wire
 from jackfield_openai import decoder as decoder_of
 
 from ._routes import dialect_for

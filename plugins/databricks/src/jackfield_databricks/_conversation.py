@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from jackfield import Image, Message, ParameterWriter, Part, Text, Thinking, ToolCall, ToolResult
+from jackfield import Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from jackfield.plugin import ParameterWriter
 
 __all__ = ["fitted"]
 

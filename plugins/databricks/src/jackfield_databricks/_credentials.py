@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from jackfield import Auth, Bearer, ConfigurationError, Secret, StaticHeader, Token, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import Auth, Bearer, StaticHeader, Token, secret
 
 __all__ = ["DatabricksCredentials", "DatabricksIdentity"]
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 import attrs
 import orjson
 
-from jackfield import Capabilities, Head, Kind, Listing, MalformedResponseError, ModelCard, Wire
+from jackfield import MalformedResponseError, ModelCard
+from jackfield.plugin import Capabilities, Head, Kind, Listing, Wire
 
 from ._answer import refuse_page
 from ._models import capabilities, retired

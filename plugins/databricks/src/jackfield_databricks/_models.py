@@ -7,7 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from jackfield import Capabilities, Capability, Limits, Message, ParameterRule, Text, UnsupportedError
+from jackfield import Message, Text, UnsupportedError
+from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule
 
 __all__ = ["capabilities", "family_of", "retired", "row_of", "table"]
 

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import attrs
 
-from jackfield import ModelRef, RateCard, Usage
+from jackfield import Usage
+from jackfield.plugin import ModelRef, RateCard
 
 from ._models import row_of, table
 

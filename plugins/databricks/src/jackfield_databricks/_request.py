@@ -6,15 +6,14 @@ from typing import Any
 
 import attrs
 
-from jackfield import (
+from jackfield import ParameterReport, Reasoning
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
     ModelRef,
     Options,
-    ParameterReport,
     ParameterWriter,
-    Reasoning,
     Request,
     Translation,
     Wire,

@@ -7,7 +7,8 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from jackfield import ChatRequest, ModelRef, Request, UnsupportedError, Usage, quote_segment
+from jackfield import UnsupportedError, Usage
+from jackfield.plugin import ChatRequest, ModelRef, Request, quote_segment
 from jackfield_openai import Dialect
 
 from ._models import family_of, row_of

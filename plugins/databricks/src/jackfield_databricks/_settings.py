@@ -8,7 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from jackfield import Auth, ConfigurationError, HttpAccess, Secret, StaticHeader, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import Auth, HttpAccess, StaticHeader, secret
 
 from ._credentials import DatabricksIdentity
 

@@ -19,9 +19,9 @@ from jackfield import (
     MalformedResponseError,
     MissingCredentialError,
     OverloadedError,
-    Token,
 )
 from jackfield.http import read_limited
+from jackfield.plugin import Token
 
 __all__ = ["ask_sdk", "fetch_token"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jackfield import CostContext, ModelRef, RateCard, hookimpl
+from jackfield.plugin import CostContext, ModelRef, RateCard, hookimpl
 
 __all__ = ["context_window"]
 

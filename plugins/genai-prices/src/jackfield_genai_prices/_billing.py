@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from jackfield import CostContext, ModelRef
+from jackfield.plugin import CostContext, ModelRef
 
 __all__ = ["Biller", "biller_of"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from jackfield import CostContext, ModelRef, Rate, RateCard
+from jackfield.plugin import CostContext, ModelRef, Rate, RateCard
 
 from ._billing import Biller, biller_of
 from ._prices import find

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import attrs
 
-from jackfield import (
+from jackfield import JackfieldError
+from jackfield.plugin import (
     Capabilities,
     CostContext,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,

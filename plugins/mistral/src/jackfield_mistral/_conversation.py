@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import Audio, Document, Message, ParameterWriter, Part, RawPart, Text, ToolCall, ToolResult
+from jackfield import Audio, Document, Message, Part, RawPart, Text, ToolCall, ToolResult
+from jackfield.plugin import ParameterWriter
 
 __all__ = ["fitted", "nine_letters"]
 

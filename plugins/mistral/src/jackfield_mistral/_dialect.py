@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import Citation, Decoder, Usage, Wire
+from jackfield import Citation, Usage
+from jackfield.plugin import Decoder, Wire
 from jackfield_openai import Dialect, decoder as openai_decoder, read_usage as openai_usage
 
 from ._models import capabilities_of

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import Failure, JackfieldError
+from jackfield import JackfieldError
+from jackfield.plugin import Failure
 from jackfield_openai import error as openai_error
 
 __all__ = ["error"]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from jackfield import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
 
 __all__ = ["capabilities", "capabilities_of", "known_models", "retired", "row_of", "rules_named", "table"]
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jackfield import CostContext, ModelRef, RateCard
+from jackfield.plugin import CostContext, ModelRef, RateCard
 
 from ._settings import is_regional
 

@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import (
+from jackfield import ParameterReport
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
     CompletionRequest,
     ModelRef,
     Options,
-    ParameterReport,
     ParameterRule,
     ParameterWriter,
     Request,

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from jackfield import HttpAccess, Secret, StaticHeader, secret
+from jackfield import Secret
+from jackfield.plugin import HttpAccess, StaticHeader, secret
 
 __all__ = ["REGIONAL_HOSTS", "MistralSettings", "access", "is_regional"]
 

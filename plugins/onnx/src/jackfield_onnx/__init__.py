@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from jackfield import (
+from jackfield import JackfieldError
+from jackfield.plugin import (
     Capabilities,
     Decoder,
     Failure,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,

@@ -6,22 +6,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from jackfield import (
-    EmbeddingData,
     Event,
     Finish,
-    Frame,
-    Head,
     LogprobsDelta,
     RawEvent,
-    RerankScore,
     Started,
     StreamInterruptedError,
     TextDelta,
     TokenLogprob,
-    TokensCounted,
     Usage,
     UsageUpdate,
 )
+from jackfield.plugin import EmbeddingData, Frame, Head, RerankScore, TokensCounted
 
 from ._text.calls import CallParser
 from ._text.tools import FORMATS

@@ -10,7 +10,6 @@ from jackfield import (
     ConfigurationError,
     ConnectionFailedError,
     ContextLengthExceededError,
-    Failure,
     InvalidRequestError,
     JackfieldError,
     OverloadedError,
@@ -18,6 +17,7 @@ from jackfield import (
     TimeoutError,
     UnknownTargetError,
 )
+from jackfield.plugin import Failure
 
 from . import _local_errors as local
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from jackfield import Head, Listing, ModelCard, Wire
+from jackfield import ModelCard
+from jackfield.plugin import Head, Listing, Wire
 
 from ._models import KINDS
 

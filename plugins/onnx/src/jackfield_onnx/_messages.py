@@ -8,17 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jackfield import (
-    Document,
-    Message,
-    ParameterWriter,
-    RawPart,
-    Text,
-    Thinking,
-    Tool,
-    ToolCall,
-    ToolResult,
-)
+from jackfield import Document, Message, RawPart, Text, Thinking, Tool, ToolCall, ToolResult
+from jackfield.plugin import ParameterWriter
 
 __all__ = ["write_messages", "write_tool"]
 

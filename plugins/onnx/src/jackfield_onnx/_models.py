@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from jackfield import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
 
 from ._files.catalogue import CatalogueEntry, find_entry
 from ._settings import OnnxSettings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from jackfield import (
+from jackfield import UnsupportedError
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
@@ -18,7 +19,6 @@ from jackfield import (
     RerankRequest,
     SummarizeRequest,
     Translation,
-    UnsupportedError,
     Wire,
     unserved,
 )

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from jackfield import ModelEntry, Secret, secret
+from jackfield import Secret
+from jackfield.plugin import ModelEntry, secret
 
 from ._files.catalogue import CATALOGUE, find_entry
 

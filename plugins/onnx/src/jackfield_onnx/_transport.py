@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from jackfield import Exchange, Frame, Head, Headers, Wire
+from jackfield.plugin import Exchange, Frame, Head, Headers, Wire
 
 from ._errors import to_jackfield
 from ._listing import encode_listing

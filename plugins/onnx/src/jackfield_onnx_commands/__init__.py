@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jackfield import hookimpl
+from jackfield.plugin import hookimpl
 
 if TYPE_CHECKING:
     import click

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import attrs
 
-from jackfield import (
+from jackfield import JackfieldError, Usage
+from jackfield.plugin import (
     Capabilities,
     CostContext,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,
     RateCard,
     Request,
     Translation,
-    Usage,
     Wire,
     hookimpl,
 )

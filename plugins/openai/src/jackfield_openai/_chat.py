@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jackfield import (
+from jackfield import Message, Reasoning, Tool
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
-    Message,
     ModelRef,
     Options,
     ParameterWriter,
-    Reasoning,
-    Tool,
     Translation,
     UnsupportedPolicy,
     Wire,

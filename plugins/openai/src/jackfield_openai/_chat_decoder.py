@@ -12,8 +12,6 @@ from jackfield import (
     CitationDelta,
     Event,
     Finish,
-    Frame,
-    Head,
     LogprobsDelta,
     MalformedResponseError,
     PartAdded,
@@ -24,8 +22,8 @@ from jackfield import (
     StreamInterruptedError,
     TextDelta,
     UsageUpdate,
-    Wire,
 )
+from jackfield.plugin import Frame, Head, Wire
 
 from ._dialect import Dialect
 from ._errors import fail, raise_failure

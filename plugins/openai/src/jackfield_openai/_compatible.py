@@ -7,21 +7,19 @@ from typing import Any
 
 import attrs
 
-from jackfield import (
+from jackfield import Cost, JackfieldError, Secret
+from jackfield.plugin import (
     Capabilities,
-    Cost,
     CostContext,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     Kind,
     Listing,
     ModelRef,
     ProviderInfo,
     RateCard,
     Request,
-    Secret,
     StaticHeader,
     Translation,
     Wire,

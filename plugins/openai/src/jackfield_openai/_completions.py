@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jackfield import (
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     CompletionRequest,

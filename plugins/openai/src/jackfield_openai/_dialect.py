@@ -7,7 +7,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from jackfield import Capabilities, Citation, ModelRef, Usage, quote_segment
+from jackfield import Citation, Usage
+from jackfield.plugin import Capabilities, ModelRef, quote_segment
 
 from ._usage import read_usage
 

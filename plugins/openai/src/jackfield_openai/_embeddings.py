@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from jackfield import (
+from jackfield import Event, MalformedResponseError, Started, Usage, UsageUpdate
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     EmbeddingData,
     EmbedRequest,
-    Event,
-    MalformedResponseError,
     ModelRef,
     ParameterWriter,
-    Started,
     Translation,
-    Usage,
-    UsageUpdate,
     Wire,
     vector_reader,
 )

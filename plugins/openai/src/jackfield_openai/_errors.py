@@ -12,8 +12,6 @@ from jackfield import (
     AuthenticationError,
     ContentFilteredError,
     ContextLengthExceededError,
-    Failure,
-    FailureInStream,
     InvalidRequestError,
     JackfieldError,
     NotFoundError,
@@ -24,6 +22,7 @@ from jackfield import (
     RateLimitError,
     ServerError,
 )
+from jackfield.plugin import Failure, FailureInStream
 
 __all__ = ["error", "holds_failure", "raise_failure"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from jackfield import (
+from jackfield.plugin import (
     Capabilities,
     ChatRequest,
     CompletionRequest,

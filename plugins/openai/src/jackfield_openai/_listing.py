@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from jackfield import Head, Listing, MalformedResponseError, ModelCard, ModelRef, Wire
+from jackfield import MalformedResponseError, ModelCard
+from jackfield.plugin import Head, Listing, ModelRef, Wire
 
 from ._dialect import Dialect
 from ._errors import raise_failure

@@ -6,20 +6,8 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from jackfield import (
-    Audio,
-    Capabilities,
-    Document,
-    Image,
-    Message,
-    ParameterWriter,
-    Part,
-    RawPart,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-)
+from jackfield import Audio, Document, Image, Message, Part, RawPart, Text, Thinking, ToolCall, ToolResult
+from jackfield.plugin import Capabilities, ParameterWriter
 
 from ._dialect import Dialect
 

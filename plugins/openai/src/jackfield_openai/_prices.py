@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from jackfield import Cost, CostContext, CostItem, ModelRef, RateCard, Usage
+from jackfield import Cost, CostItem, Usage
+from jackfield.plugin import CostContext, ModelRef, RateCard
 
 __all__ = ["rates", "reported_cost"]
 

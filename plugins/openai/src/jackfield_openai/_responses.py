@@ -8,17 +8,10 @@ from typing import Any, Final
 import attrs
 
 from jackfield import (
-    UNSET,
     Audio,
-    Capabilities,
-    ChatRequest,
-    CountRequest,
     Document,
     Image,
     Message,
-    ModelRef,
-    Options,
-    ParameterWriter,
     Part,
     RawPart,
     Text,
@@ -26,6 +19,15 @@ from jackfield import (
     Tool,
     ToolCall,
     ToolResult,
+)
+from jackfield.plugin import (
+    UNSET,
+    Capabilities,
+    ChatRequest,
+    CountRequest,
+    ModelRef,
+    Options,
+    ParameterWriter,
     Translation,
     Wire,
 )

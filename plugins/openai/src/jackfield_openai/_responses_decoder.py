@@ -12,8 +12,6 @@ from jackfield import (
     Event,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     LogprobsDelta,
     MalformedResponseError,
     PartAdded,
@@ -24,13 +22,12 @@ from jackfield import (
     StreamInterruptedError,
     TextDelta,
     ThinkingDelta,
-    TokensCounted,
     ToolCallDelta,
     ToolCallEnd,
     ToolCallStart,
     UsageUpdate,
-    Wire,
 )
+from jackfield.plugin import Frame, Head, TokensCounted, Wire
 
 from ._dialect import Dialect
 from ._errors import fail, raise_failure

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from jackfield import HttpAccess, Secret, StaticHeader, secret
+from jackfield import Secret
+from jackfield.plugin import HttpAccess, StaticHeader, secret
 
 __all__ = ["OpenAISettings", "access"]
 

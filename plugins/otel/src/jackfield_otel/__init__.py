@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from jackfield import Call, Outcome, hookimpl
+from jackfield.plugin import Call, Outcome, hookimpl
 
 if TYPE_CHECKING:
     from ._signals import Telemetry

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from jackfield import UNSET, Call, CountRequest, EmbedRequest, Outcome, Request, RerankRequest
+from jackfield.plugin import UNSET, Call, CountRequest, EmbedRequest, Outcome, Request, RerankRequest
 
 __all__ = ["IN_PROCESS", "Attributes", "common", "of_outcome", "of_request", "operation", "server"]
 

@@ -11,24 +11,8 @@ import os
 from collections.abc import Iterable
 from typing import Any, Final
 
-from jackfield import (
-    UNSET,
-    Audio,
-    Call,
-    ChatRequest,
-    CompletionRequest,
-    CountRequest,
-    Document,
-    Image,
-    Part,
-    RawPart,
-    Reply,
-    SummarizeRequest,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-)
+from jackfield import Audio, Document, Image, Part, RawPart, Reply, Text, Thinking, ToolCall, ToolResult
+from jackfield.plugin import UNSET, Call, ChatRequest, CompletionRequest, CountRequest, SummarizeRequest
 
 __all__ = ["input_content", "is_wished", "output_content"]
 

@@ -11,7 +11,7 @@ from opentelemetry import context, metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from jackfield import Call, Outcome
+from jackfield.plugin import Call, Outcome
 
 from ._attributes import IN_PROCESS, Attributes, common, of_outcome, of_request, operation
 from ._content import input_content, is_wished, output_content

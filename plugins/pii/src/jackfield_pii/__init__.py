@@ -11,7 +11,7 @@ What is found leaves the machine as `<EMAIL_1>`, and is put back into the answer
 
 from __future__ import annotations
 
-from jackfield import MiddlewareKind
+from jackfield.plugin import MiddlewareKind
 
 from ._guard import PiiGuard
 from ._settings import PiiSettings

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import UNSET, Call, ContentFilteredError, Handler, Reply
+from jackfield import ContentFilteredError, Reply
+from jackfield.plugin import UNSET, Call, Handler
 
 from ._recognizers import Finder, make_finder
 from ._redaction import Redaction, redacted, size_of

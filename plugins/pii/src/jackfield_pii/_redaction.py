@@ -9,23 +9,16 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from jackfield import (
+from jackfield import Audio, Document, Image, Message, Part, Text, ToolCall, ToolResult
+from jackfield.plugin import (
     UNSET,
-    Audio,
     ChatRequest,
     CompletionRequest,
     CountRequest,
-    Document,
     EmbedRequest,
-    Image,
-    Message,
-    Part,
     Request,
     RerankRequest,
     SummarizeRequest,
-    Text,
-    ToolCall,
-    ToolResult,
 )
 
 from ._recognizers import Finder

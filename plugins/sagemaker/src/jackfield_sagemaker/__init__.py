@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jackfield import (
+from jackfield import JackfieldError
+from jackfield.plugin import (
     Capabilities,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,

@@ -19,18 +19,11 @@ from jackfield import (
     AuthenticationError,
     ConfigurationError,
     ConnectionFailedError,
-    Exchange,
-    Failure,
-    Frame,
-    Head,
-    Headers,
-    HttpAccess,
     MalformedResponseError,
     StreamInterruptedError,
-    Wire,
-    quote_segment,
 )
 from jackfield.http import HttpTransport
+from jackfield.plugin import Exchange, Failure, Frame, Head, Headers, HttpAccess, Wire, quote_segment
 
 from ._errors import error
 from ._settings import s3_address

@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from jackfield import Capabilities, Decoder, Limits, ModelRef, Request, Translation, Wire
+from jackfield.plugin import Capabilities, Decoder, Limits, ModelRef, Request, Translation, Wire
 from jackfield_anthropic import dialect as anthropic
 from jackfield_cohere import dialect as cohere
 from jackfield_openai import (

@@ -6,19 +6,16 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jackfield import (
+from jackfield import Event, MalformedResponseError, Started, UnsupportedError
+from jackfield.plugin import (
     Capabilities,
     EmbeddingData,
     EmbedRequest,
-    Event,
     Failure,
     FailureInStream,
-    MalformedResponseError,
     ModelRef,
     ParameterWriter,
-    Started,
     Translation,
-    UnsupportedError,
     WholeDecoder,
     Wire,
     vector_reader,

@@ -9,8 +9,9 @@ from typing import Final
 
 import orjson
 
-from jackfield import Decoder, Event, Failure, FailureInStream, Frame, Head, MalformedResponseError
+from jackfield import Event, MalformedResponseError
 from jackfield.http import Framer, FramingError, JSONLinesFramer, SSEFramer, event_payload
+from jackfield.plugin import Decoder, Failure, FailureInStream, Frame, Head
 
 __all__ = ["EnvelopeDecoder", "JSONStreamFramer", "TextFramer"]
 

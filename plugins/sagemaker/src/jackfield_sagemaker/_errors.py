@@ -11,7 +11,6 @@ import attrs
 
 from jackfield import (
     ContextLengthExceededError,
-    Failure,
     InvalidRequestError,
     JackfieldError,
     NotFoundError,
@@ -23,6 +22,7 @@ from jackfield import (
     TimeoutError,
 )
 from jackfield.http import error_from_status, failure_message
+from jackfield.plugin import Failure
 from jackfield_aws import identity_error
 
 __all__ = ["error"]

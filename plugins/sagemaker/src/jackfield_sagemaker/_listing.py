@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from jackfield import Head, Listing, ModelCard, Wire
+from jackfield import ModelCard
+from jackfield.plugin import Head, Listing, Wire
 
 from ._settings import SageMakerSettings, control_address
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import Capabilities, Capability, ConfigurationError, Kind, Limits, ModelRef
+from jackfield import ConfigurationError
+from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef
 
 __all__ = ["ModeRow", "capabilities", "mode_of", "modes"]
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield import Capabilities, Decoder, EmbedRequest, ModelRef, Request, Translation, Wire, quote_segment
+from jackfield.plugin import (
+    Capabilities,
+    Decoder,
+    EmbedRequest,
+    ModelRef,
+    Request,
+    Translation,
+    Wire,
+    quote_segment,
+)
 
 from ._models import ModeRow, mode_of
 

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal, get_args
 
 import attrs
 
-from jackfield import ConfigurationError, HttpAccess, ModelEntry, Secret, TimeoutPolicy, Transport
+from jackfield import ConfigurationError, Secret, TimeoutPolicy
+from jackfield.plugin import HttpAccess, ModelEntry, Transport
 from jackfield_aws import AwsIdentity, default_identity, region_fault
 
 from ._template import Template

@@ -14,21 +14,19 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from jackfield import (
+from jackfield import ConfigurationError, Message, UnsupportedError
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
     CompletionRequest,
-    ConfigurationError,
     EmbedRequest,
     Kind,
-    Message,
     ModelRef,
     ParameterWriter,
     Request,
     SummarizeRequest,
     Translation,
-    UnsupportedError,
     Wire,
     unserved,
 )

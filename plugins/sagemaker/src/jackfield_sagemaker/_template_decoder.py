@@ -9,23 +9,17 @@ import jmespath
 import orjson
 
 from jackfield import (
-    EmbeddingData,
     Event,
-    Failure,
-    FailureInStream,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     MalformedResponseError,
     Started,
     StreamInterruptedError,
     TextDelta,
     Usage,
     UsageUpdate,
-    Wire,
-    vector_reader,
 )
+from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, Wire, vector_reader
 
 from ._embeddings import vectors_of
 from ._texts_decoder import reason_of

@@ -6,22 +6,18 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield import (
+from jackfield import Message, RawPart, Text, Thinking, UnsupportedError
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
     CompletionRequest,
-    Message,
     ModelRef,
     Options,
     ParameterWriter,
-    RawPart,
     Request,
     SummarizeRequest,
-    Text,
-    Thinking,
     Translation,
-    UnsupportedError,
     Wire,
     unserved,
 )

@@ -9,12 +9,8 @@ import orjson
 
 from jackfield import (
     Event,
-    Failure,
-    FailureInStream,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     LogprobsDelta,
     MalformedResponseError,
     RawEvent,
@@ -24,8 +20,8 @@ from jackfield import (
     TokenLogprob,
     Usage,
     UsageUpdate,
-    Wire,
 )
+from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire
 
 __all__ = ["TextDecoder", "reason_of"]
 

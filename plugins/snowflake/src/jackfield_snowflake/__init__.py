@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from jackfield import (
+from jackfield import JackfieldError, Usage
+from jackfield.plugin import (
     Capabilities,
     CostContext,
     CredentialKind,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,
@@ -19,7 +19,6 @@ from jackfield import (
     Request,
     Translation,
     Transport,
-    Usage,
     Wire,
     hookimpl,
 )

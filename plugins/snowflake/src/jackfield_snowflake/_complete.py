@@ -6,23 +6,14 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from jackfield import (
+from jackfield import Document, Image, Message, Part, RawPart, Text, Thinking, Tool, ToolCall, ToolResult
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
-    Document,
-    Image,
-    Message,
     ModelRef,
     Options,
     ParameterWriter,
-    Part,
-    RawPart,
-    Text,
-    Thinking,
-    Tool,
-    ToolCall,
-    ToolResult,
     Translation,
     Wire,
 )

@@ -9,12 +9,8 @@ import orjson
 
 from jackfield import (
     Event,
-    Failure,
-    FailureInStream,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     MalformedResponseError,
     PartAdded,
     RawEvent,
@@ -26,8 +22,8 @@ from jackfield import (
     ToolCallEnd,
     ToolCallStart,
     UsageUpdate,
-    Wire,
 )
+from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire
 
 from ._usage import read_usage
 

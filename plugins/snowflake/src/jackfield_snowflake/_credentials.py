@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from jackfield import Auth, Bearer, ConfigurationError, Secret, StaticHeader, Token, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import Auth, Bearer, StaticHeader, Token, secret
 
 __all__ = ["SnowflakeCredentials", "SnowflakeIdentity", "TokenType", "account_fault", "token_header"]
 

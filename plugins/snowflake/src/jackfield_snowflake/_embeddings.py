@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from jackfield import (
+from jackfield import Event, MalformedResponseError, Started, UsageUpdate
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     EmbeddingData,
     EmbedRequest,
-    Event,
-    MalformedResponseError,
     ModelRef,
     ParameterWriter,
-    Started,
     Translation,
-    UsageUpdate,
     Wire,
     vector_reader,
 )

@@ -14,7 +14,6 @@ from jackfield import (
     ConnectionFailedError,
     ContentFilteredError,
     ContextLengthExceededError,
-    Failure,
     InvalidRequestError,
     JackfieldError,
     NotFoundError,
@@ -24,6 +23,7 @@ from jackfield import (
     TimeoutError,
 )
 from jackfield.http import error_from_status, failure_message, retry_after_seconds
+from jackfield.plugin import Failure
 
 __all__ = ["error"]
 

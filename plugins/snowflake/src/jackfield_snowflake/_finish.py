@@ -8,18 +8,8 @@ from typing import Any
 
 import attrs
 
-from jackfield import (
-    Decoder,
-    Event,
-    Finish,
-    FinishReason,
-    Frame,
-    Head,
-    TextDelta,
-    ToolCallStart,
-    Usage,
-    UsageUpdate,
-)
+from jackfield import Event, Finish, FinishReason, TextDelta, ToolCallStart, Usage, UsageUpdate
+from jackfield.plugin import Decoder, Frame, Head
 
 from ._usage import with_credits
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import orjson
 
-from jackfield import MissingCredentialError, Token
+from jackfield import MissingCredentialError
+from jackfield.plugin import Token
 
 __all__ = ["der_of", "make_token"]
 

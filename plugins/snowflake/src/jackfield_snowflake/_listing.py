@@ -8,7 +8,8 @@ from typing import Any, Final
 import attrs
 import orjson
 
-from jackfield import Head, Listing, MalformedResponseError, ModelCard, ModelRef, Wire
+from jackfield import MalformedResponseError, ModelCard
+from jackfield.plugin import Head, Listing, ModelRef, Wire
 
 from ._models import capabilities, known_models, retired
 from ._settings import SnowflakeSettings

@@ -10,14 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from jackfield import (
-    Auth,
-    Bearer,
-    ConfigurationError,
-    MissingCredentialError,
-    Secret,
-    StaticHeader,
-)
+from jackfield import ConfigurationError, MissingCredentialError, Secret
+from jackfield.plugin import Auth, Bearer, StaticHeader
 
 from ._credentials import SnowflakeCredentials, account_fault, token_header
 from ._keys import der_of, make_token

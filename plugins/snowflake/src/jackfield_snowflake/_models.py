@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import Capabilities, Capability, Limits, ModelRef, ParameterRule, UnsupportedError
+from jackfield import UnsupportedError
+from jackfield.plugin import Capabilities, Capability, Limits, ModelRef, ParameterRule
 
 from ._settings import ROUTES, SQL_ROUTES
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import (
+from jackfield import UnsupportedError
+from jackfield.plugin import (
     Capabilities,
     ChatRequest,
     Decoder,
@@ -16,7 +17,6 @@ from jackfield import (
     Request,
     SummarizeRequest,
     Translation,
-    UnsupportedError,
     WholeDecoder,
     Wire,
     unserved,

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from jackfield import ConfigurationError, HttpAccess, Secret, StaticHeader, Transport, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import HttpAccess, StaticHeader, Transport, secret
 
 from ._credentials import SnowflakeIdentity, TokenType, account_fault, token_header
 

@@ -7,22 +7,17 @@ from typing import Any, Final
 
 import orjson
 
-from jackfield import (
+from jackfield import Message, Text, Thinking, ToolCall, ToolResult, UnsupportedError
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
     EmbedRequest,
-    Message,
     ModelRef,
     ParameterWriter,
     Request,
     SummarizeRequest,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
     Translation,
-    UnsupportedError,
     Wire,
 )
 

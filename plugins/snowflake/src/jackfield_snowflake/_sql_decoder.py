@@ -7,20 +7,8 @@ from typing import Any
 
 import orjson
 
-from jackfield import (
-    EmbeddingData,
-    Event,
-    Failure,
-    FailureInStream,
-    Finish,
-    Frame,
-    Head,
-    MalformedResponseError,
-    Started,
-    TextDelta,
-    UsageUpdate,
-    vector_reader,
-)
+from jackfield import Event, Finish, MalformedResponseError, Started, TextDelta, UsageUpdate
+from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, vector_reader
 
 from ._usage import read_usage
 

@@ -8,8 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, Final
 
-from jackfield import ConfigurationError, Exchange, Frame, Head, HttpAccess, JackfieldError, Wire
+from jackfield import ConfigurationError, JackfieldError
 from jackfield.http import HttpTransport
+from jackfield.plugin import Exchange, Frame, Head, HttpAccess, Wire
 
 from ._errors import error as mapped
 from ._login import address_of, bearer_of, entry_of
@@ -205,6 +206,6 @@ def _in_our_words(step: Callable[[], None]) -> None:
 
 def mapped_error(error: Exception) -> JackfieldError | None:
     """Give our error for one of the driver's; None if it is none of them."""
-    from jackfield import Failure
+    from jackfield.plugin import Failure
 
     return mapped(Failure(exception=error))

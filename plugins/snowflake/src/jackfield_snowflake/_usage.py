@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import ModelRef, Rate, RateCard, Usage
+from jackfield import Usage
+from jackfield.plugin import ModelRef, Rate, RateCard
 
 __all__ = ["credit_card", "credits_of", "read_usage", "with_credits"]
 

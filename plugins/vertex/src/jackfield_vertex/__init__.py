@@ -6,21 +6,20 @@ from typing import Final
 
 import attrs
 
-from jackfield import (
+from jackfield import JackfieldError, Usage
+from jackfield.plugin import (
     Capabilities,
     CostContext,
     CredentialKind,
     Decoder,
     Failure,
     HttpAccess,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,
     RateCard,
     Request,
     Translation,
-    Usage,
     Wire,
     hookimpl,
 )

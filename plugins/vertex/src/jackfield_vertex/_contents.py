@@ -6,19 +6,8 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from jackfield import (
-    UNSET,
-    Audio,
-    Document,
-    Image,
-    Message,
-    ParameterWriter,
-    Part,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-)
+from jackfield import Audio, Document, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
+from jackfield.plugin import UNSET, ParameterWriter
 
 __all__ = ["Conversation"]
 

@@ -11,8 +11,6 @@ from jackfield import (
     Event,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     LogprobsDelta,
     MalformedResponseError,
     PartAdded,
@@ -23,12 +21,12 @@ from jackfield import (
     TextDelta,
     ThinkingDelta,
     TokenLogprob,
-    TokensCounted,
     ToolCallDelta,
     ToolCallEnd,
     ToolCallStart,
     UsageUpdate,
 )
+from jackfield.plugin import Frame, Head, TokensCounted
 
 from ._citations import read_citations
 from ._errors import blocked, fail

@@ -12,14 +12,13 @@ from jackfield import (
     AuthenticationError,
     ContentFilteredError,
     ContextLengthExceededError,
-    Failure,
-    FailureInStream,
     InvalidRequestError,
     JackfieldError,
     PermissionDeniedError,
     ProviderError,
     QuotaExceededError,
 )
+from jackfield.plugin import Failure, FailureInStream
 
 __all__ = ["blocked", "error", "fail"]
 

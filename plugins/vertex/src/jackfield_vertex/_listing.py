@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from jackfield import Head, Listing, MalformedResponseError, ModelCard, ModelRef, Wire
+from jackfield import MalformedResponseError, ModelCard
+from jackfield.plugin import Head, Listing, ModelRef, Wire
 
 from ._decoder import values_of
 from ._models import capabilities, row_of

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import (
+from jackfield import Usage
+from jackfield.plugin import (
     Capabilities,
     Capability,
     CostContext,
@@ -19,7 +20,6 @@ from jackfield import (
     ModelRef,
     ParameterRule,
     RateCard,
-    Usage,
 )
 
 __all__ = ["capabilities", "claude_name", "family_of", "known_models", "rates", "row_of", "rules_named"]

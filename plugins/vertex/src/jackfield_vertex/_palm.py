@@ -6,29 +6,31 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jackfield import (
-    UNSET,
-    Capabilities,
-    ChatRequest,
     Citation,
     CitationDelta,
-    CompletionRequest,
     Event,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     MalformedResponseError,
-    ModelRef,
-    ParameterWriter,
     RawEvent,
     RawPart,
     StreamInterruptedError,
     Text,
     TextDelta,
     Thinking,
-    Translation,
     Usage,
     UsageUpdate,
+)
+from jackfield.plugin import (
+    UNSET,
+    Capabilities,
+    ChatRequest,
+    CompletionRequest,
+    Frame,
+    Head,
+    ModelRef,
+    ParameterWriter,
+    Translation,
     Wire,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield import (
+from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,

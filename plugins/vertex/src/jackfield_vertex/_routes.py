@@ -9,17 +9,16 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import (
+from jackfield import Message, Thinking
+from jackfield.plugin import (
     Capabilities,
     ChatRequest,
     CompletionRequest,
     CountRequest,
     Decoder,
     EmbedRequest,
-    Message,
     ModelRef,
     Request,
-    Thinking,
     Translation,
     WholeDecoder,
     Wire,

@@ -9,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from jackfield import Auth, ConfigurationError, HttpAccess, Secret, StaticHeader, secret
+from jackfield import ConfigurationError, Secret
+from jackfield.plugin import Auth, HttpAccess, StaticHeader, secret
 
 from ._credentials import GoogleCredentials, GoogleIdentity
 

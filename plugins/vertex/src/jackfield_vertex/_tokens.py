@@ -11,15 +11,9 @@ from datetime import UTC
 from importlib import import_module
 from typing import Any, Final
 
-from jackfield import (
-    AuthenticationError,
-    ConnectionFailedError,
-    MissingCredentialError,
-    OverloadedError,
-    Token,
-    quote_segment,
-)
+from jackfield import AuthenticationError, ConnectionFailedError, MissingCredentialError, OverloadedError
 from jackfield.http import read_limited
+from jackfield.plugin import Token, quote_segment
 
 from ._credentials import GoogleCredentials
 

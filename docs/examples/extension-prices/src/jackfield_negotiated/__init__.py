@@ -1,6 +1,6 @@
 """The prices that we have negotiated, for Jackfield."""
 
-from jackfield import CostContext, ModelRef, RateCard, hookimpl
+from jackfield.plugin import CostContext, ModelRef, RateCard, hookimpl
 
 
 @hookimpl

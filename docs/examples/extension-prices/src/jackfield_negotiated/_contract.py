@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
 
-from jackfield import Rate, RateCard
+from jackfield.plugin import Rate, RateCard
 
 _UNITS = ("input", "output", "cache_read")
 

@@ -3,11 +3,11 @@
 The hooks, and nothing else: each is one line that names the module where the work is done.
 """
 
-from jackfield import (
+from jackfield import JackfieldError
+from jackfield.plugin import (
     Capabilities,
     Failure,
     HttpAccess,
-    JackfieldError,
     Listing,
     ModelRef,
     ProviderInfo,

@@ -5,20 +5,16 @@ from typing import Any
 import orjson
 from jackfield import (
     Event,
-    Failure,
-    FailureInStream,
     Finish,
     FinishReason,
-    Frame,
-    Head,
     RawEvent,
     Started,
     StreamInterruptedError,
     TextDelta,
     Usage,
     UsageUpdate,
-    Wire,
 )
+from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire
 
 _REASONS: dict[str, FinishReason] = {"length": "length", "eos_token": "stop", "stop_sequence": "stop"}
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 import attrs
-from jackfield import ContextLengthExceededError, Failure, JackfieldError, OverloadedError
+from jackfield import ContextLengthExceededError, JackfieldError, OverloadedError
 from jackfield.http import error_from_status, retry_after_seconds
+from jackfield.plugin import Failure
 
 # The status that each type of error has outside a stream. Source: TGI's OpenAPI description 3.3, 2026-11-01.
 _STATUS = {"validation": 422, "generation": 424, "overloaded": 429, "incomplete_generation": 500}

@@ -1,7 +1,8 @@
 """The one model that a server serves."""
 
 import orjson
-from jackfield import Head, Limits, Listing, ModelCard, Wire
+from jackfield import ModelCard
+from jackfield.plugin import Head, Limits, Listing, Wire
 
 
 def _parse(head: Head, body: bytes) -> tuple[list[ModelCard], Wire | None]:

@@ -1,6 +1,6 @@
 """What is known of the models: a server serves one, which nobody knows beforehand, but all complete text."""
 
-from jackfield import Capabilities, ModelRef, ParameterRule
+from jackfield.plugin import Capabilities, ModelRef, ParameterRule
 
 SOURCE = "TGI's OpenAPI description 3.3, 2026-11-01"
 

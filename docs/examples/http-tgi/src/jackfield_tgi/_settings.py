@@ -1,7 +1,8 @@
 """What a connection may say."""
 
 import attrs
-from jackfield import HttpAccess, Secret, StaticHeader, secret
+from jackfield import Secret
+from jackfield.plugin import HttpAccess, StaticHeader, secret
 
 
 @attrs.frozen

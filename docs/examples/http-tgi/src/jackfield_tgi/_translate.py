@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from jackfield import (
+from jackfield import UnsupportedError
+from jackfield.plugin import (
     Capabilities,
     CompletionRequest,
     ModelRef,
     ParameterWriter,
     Request,
     Translation,
-    UnsupportedError,
     Wire,
 )
 

@@ -1,0 +1,131 @@
+"""What plugins are written with: hooks, wires, frames, decoders, writers, capabilities, transports, auth, middlewares.
+
+What programs use (messages, events, errors) is in `jackfield`; a name is in one of the two. Names load when they are
+first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._faces import lazy
+
+if TYPE_CHECKING:
+    from ._calls.fingerprint import Fingerprint as Fingerprint
+    from ._calls.replay import (
+        ReplayedStream as ReplayedStream,
+        WatchedStream as WatchedStream,
+        events_of as events_of,
+        replayed_reply as replayed_reply,
+    )
+    from ._calls.streams import EventMap as EventMap, StreamSource as StreamSource
+    from ._calls.translation import SUMMARY_PROMPT as SUMMARY_PROMPT
+    from ._config.loader import (
+        ModelEntry as ModelEntry,
+        find_model as find_model,
+        is_allowed as is_allowed,
+        resolve_capabilities as resolve_capabilities,
+    )
+    from ._contract.decoding import WholeDecoder as WholeDecoder
+    from ._contract.hookspecs import hookimpl as hookimpl
+    from ._contract.middleware import (
+        Handler as Handler,
+        Middleware as Middleware,
+        MiddlewareKind as MiddlewareKind,
+    )
+    from ._contract.paths import quote_path as quote_path, quote_segment as quote_segment
+    from ._contract.protocols import (
+        Auth as Auth,
+        Bearer as Bearer,
+        CostContext as CostContext,
+        Decoder as Decoder,
+        Exchange as Exchange,
+        FailureInStream as FailureInStream,
+        HttpAccess as HttpAccess,
+        Listing as Listing,
+        NoAuth as NoAuth,
+        ProviderInfo as ProviderInfo,
+        Signer as Signer,
+        StaticHeader as StaticHeader,
+        Token as Token,
+        Transport as Transport,
+    )
+    from ._contract.secrets import secret as secret
+    from ._contract.unserved import unserved as unserved
+    from ._contract.vectors import vector_reader as vector_reader
+    from ._plugins.registry import PluginState as PluginState, Provider as Provider
+    from ._plugins.versions import CredentialKind as CredentialKind
+    from ._types.calls import Call as Call, Outcome as Outcome, Timings as Timings
+    from ._types.capabilities import (
+        FEATURES as FEATURES,
+        Capabilities as Capabilities,
+        Capability as Capability,
+        Kind as Kind,
+        Limits as Limits,
+        ModelRef as ModelRef,
+        ParameterRule as ParameterRule,
+    )
+    from ._types.content import Role as Role
+    from ._types.cost import Rate as Rate, RateCard as RateCard
+    from ._types.events import (
+        EmbeddingData as EmbeddingData,
+        RerankScore as RerankScore,
+        TokensCounted as TokensCounted,
+    )
+    from ._types.options import (
+        UNSET as UNSET,
+        Options as Options,
+        Unset as Unset,
+        UnsupportedPolicy as UnsupportedPolicy,
+    )
+    from ._types.parameters import ParameterWriter as ParameterWriter, Translation as Translation
+    from ._types.replies import Replay as Replay
+    from ._types.requests import (
+        ChatRequest as ChatRequest,
+        CompletionRequest as CompletionRequest,
+        CountRequest as CountRequest,
+        EmbedRequest as EmbedRequest,
+        InputType as InputType,
+        Request as Request,
+        RerankRequest as RerankRequest,
+        SummarizeRequest as SummarizeRequest,
+        Truncate as Truncate,
+    )
+    from ._types.wire import (
+        Failure as Failure,
+        Frame as Frame,
+        Head as Head,
+        Headers as Headers,
+        Wire as Wire,
+    )
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        {
+            "_calls.fingerprint": "Fingerprint",
+            "_calls.replay": "ReplayedStream WatchedStream events_of replayed_reply",
+            "_calls.streams": "EventMap StreamSource",
+            "_calls.translation": "SUMMARY_PROMPT",
+            "_config.loader": "ModelEntry find_model is_allowed resolve_capabilities",
+            "_contract.decoding": "WholeDecoder",
+            "_contract.hookspecs": "hookimpl",
+            "_contract.middleware": "Handler Middleware MiddlewareKind",
+            "_contract.paths": "quote_path quote_segment",
+            "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",
+            "_contract.secrets": "secret",
+            "_contract.unserved": "unserved",
+            "_contract.vectors": "vector_reader",
+            "_plugins.registry": "PluginState Provider",
+            "_plugins.versions": "CredentialKind",
+            "_types.calls": "Call Outcome Timings",
+            "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelRef ParameterRule",
+            "_types.content": "Role",
+            "_types.cost": "Rate RateCard",
+            "_types.events": "EmbeddingData RerankScore TokensCounted",
+            "_types.options": "UNSET Options Unset UnsupportedPolicy",
+            "_types.parameters": "ParameterWriter Translation",
+            "_types.replies": "Replay",
+            "_types.requests": "ChatRequest CompletionRequest CountRequest EmbedRequest InputType Request RerankRequest SummarizeRequest Truncate",
+            "_types.wire": "Failure Frame Head Headers Wire",
+        },
+    )
