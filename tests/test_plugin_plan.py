@@ -1,0 +1,82 @@
+"""One plan for all providers: a file name says what is inside, the same in every plugin and in the template."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+ROLES = {
+    "__init__": "the hooks, in the same order, one line each",
+    "_settings": "what an administrator writes",
+    "_dialect": "values: how this service, or another's dialect here, differs",
+    "_names": "ids -> names of the table",
+    "_models": "the table: capabilities, known models, retirement",
+    "_prices": "rates",
+    "_routes": "which API a request goes to, and who reads its answer",
+    "_messages": "messages and their parts",
+    "_tools": "tools and structured output",
+    "_reasoning": "`reasoning=` for each family",
+    "_usage": "token counts",
+    "_errors": "failures",
+    "_listing": "the live list of models",
+    "_credentials": "identities",
+    "_transport": "a transport of the plugin's own",
+    "dialect": "what sister plugins use; re-exports only",
+}
+APIS = {
+    "_chat", "_completion", "_responses", "_embeddings", "_rerank", "_summary", "_count", "_converse", "_invoke", "_gemini", "_palm",
+    "_sql",
+}  # fmt: skip
+
+# A file outside the plan, and why this provider has it.
+REASONS: dict[str, dict[str, str]] = {}
+
+# Providers that do not follow the plan yet.
+OPEN = {
+    "anthropic", "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "mistral", "onnx", "openai", "sagemaker", "snowflake",
+    "vertex",
+}  # fmt: skip
+
+
+def providers() -> list[str]:
+    """Return the folders of the plugins that provide models."""
+    found = []
+    for path in sorted(ROOT.glob("plugins/*/pyproject.toml")):
+        table = tomllib.loads(path.read_text("utf-8"))["project"]
+        if "jackfield.providers.v1" in table.get("entry-points", {}):
+            found.append(path.parent.name)
+    return found
+
+
+def is_planned(stem: str) -> bool:
+    """Tell whether a file name is one of the plan's: a role, an API, or the decoder or fast path of an API."""
+    base = re.sub(r"_(decoder|fast_path|v\d)$", "", stem)
+    return stem in ROLES or base in APIS or re.sub(r"_v\d$", "", base) in APIS
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.xfail(reason="to be done", strict=True)] if name in OPEN else []
+        )
+        for name in providers()
+    ],
+)
+def test_files_of_a_provider_are_named_by_the_plan(provider):
+    (package,) = [path.parent for path in ROOT.glob(f"plugins/{provider}/src/*/__init__.py")]
+    stems = {path.stem for path in package.glob("*.py")}
+    unknown = {stem for stem in stems if not is_planned(stem)} - set(REASONS.get(provider, ()))
+    assert unknown == set()
+    assert set(REASONS.get(provider, ())) <= stems, "a reason without its file"
+
+
+def test_files_of_the_template_are_named_by_the_plan():
+    files = (ROOT / "plugin_template/src").rglob("*.py.jinja")
+    stems = {re.sub(r"\{%.*?%\}", "", path.name).removesuffix(".py.jinja") for path in files}
+    assert {stem for stem in stems if not is_planned(stem)} <= {"_sdk", "_translate", "_decoder"}
