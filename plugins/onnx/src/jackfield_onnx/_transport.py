@@ -66,7 +66,7 @@ class OnnxTransport:
             yield Exchange(_LISTED, _yield_once(Frame(encode_listing(stored))))
             return
         model: Any = await self._get_model(wire)
-        with models.in_use(model):
+        with models.use(model):
             if wire.path in _WHOLE:
                 yield Exchange(Head(None), _yield_once(await _WHOLE[wire.path](model, body)))
             else:
@@ -78,12 +78,12 @@ class OnnxTransport:
         models, body = self._opened, wire.body
         where = _read_location(body)
         if wire.path == "embedding":
-            return await models.embedder(where)
+            return await models.get_embedder(where)
         if wire.path == "rerank":
-            return await models.reranker(where)
+            return await models.get_reranker(where)
         if wire.path == "summarization":
-            return await models.summarizer(where)
-        return await models.engine(where, body.get("chat_template"))
+            return await models.get_summarizer(where)
+        return await models.get_engine(where, body.get("chat_template"))
 
     async def aclose(self) -> None:
         """Stop all generations, join the threads and release the models. Idempotent."""

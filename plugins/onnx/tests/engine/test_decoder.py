@@ -199,7 +199,7 @@ def test_a_precision_that_is_not_there_is_refused_with_those_that_are(folders, m
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"num_hidden_layers": 3}, "lacks an input"),
+        ({"num_hidden_layers": 3}, "an input of a decoder is missing"),
         ({"num_hidden_layers": 1}, "has an input 'past_key_values.1.key'"),
         ({"num_key_value_heads": 4}, "not of 4 heads of 16"),
     ],

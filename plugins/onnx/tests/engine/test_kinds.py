@@ -136,7 +136,7 @@ async def test_vectors_are_cut_only_to_lengths_that_are_documented(tmp_path):
 
     np.testing.assert_allclose(four, unit(whole[:4]), rtol=1e-5)
     np.testing.assert_allclose(two, unit(whole[:2]), rtol=1e-5)
-    with pytest.raises(RequestError, match="it gives 4, 8"):
+    with pytest.raises(RequestError, match="it supports 4, 8"):
         await embedded(folder, ["one"], dimensions=3)
 
 
@@ -342,7 +342,7 @@ async def test_a_text_that_is_too_long_to_sum_up_is_refused(tmp_path):
 
 
 def test_a_folder_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(UnsupportedModelError, match="no sequence-to-sequence"):
+    with pytest.raises(UnsupportedModelError, match="not a sequence-to-sequence"):
         read_summarizer_folder(tiny.write_encoder(tmp_path / "m"))
     folder = tiny.write_summarizer(tmp_path / "n")
     (folder / "decoder_with_past_model.onnx").unlink()

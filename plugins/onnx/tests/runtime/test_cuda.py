@@ -148,10 +148,10 @@ def gpu_build(monkeypatch):
 def test_a_graph_written_for_the_cpu_stays_there_with_a_warning(gpu_build, tiny_folder):
     found = read_decoder_folder(tiny_folder)
 
-    with pytest.warns(_cuda.DeviceFallbackWarning, match="written for the CPU"):
+    with pytest.warns(_cuda.DeviceFallbackWarning, match="built for the CPU"):
         _, device = open_decoder(found, SessionSettings(), slots=1, context=32)
     assert (device, gpu_build) == ("cpu", ["cpu"])
-    with pytest.raises(DeviceUnavailableError, match="written for the CPU"):
+    with pytest.raises(DeviceUnavailableError, match="built for the CPU"):
         open_decoder(found, SessionSettings(device="cuda:0"), slots=1, context=32)
     # Declared for the CPU, it says nothing.
     open_decoder(found, SessionSettings(device="cpu"), slots=1, context=32)

@@ -87,7 +87,7 @@ async def test_json_without_a_schema_is_an_object(mesh):
 
 
 async def test_a_form_that_cannot_be_held_is_refused_before_anything_runs(mesh):
-    with pytest.raises(InvalidRequestError, match="cannot be forced"):
+    with pytest.raises(InvalidRequestError, match="cannot be constrained"):
         await mesh.chat("local:tiny", "hi", response_format={"type": "object", "not": {"required": ["a"]}})
 
 
@@ -278,7 +278,7 @@ async def test_what_ends_an_answer_is_allowed_only_where_it_is_whole(engine):
 
 
 async def test_a_broken_grammar_is_a_request_error(engine):
-    with pytest.raises(RequestError, match="cannot be forced"):
+    with pytest.raises(RequestError, match="cannot be constrained"):
         engine.grammars.make_constraint("start: %json {]")
 
 

@@ -1,4 +1,4 @@
-"""Tokenised texts in batches, as an encoder's graph wants them."""
+"""Truncate tokenised texts and run them through an encoder in batches."""
 
 from __future__ import annotations
 
@@ -25,22 +25,21 @@ __all__ = [
 
 Truncate = Literal["error", "start", "end"]
 
-_BATCH: Final = (
-    32  # texts in one run: enough to fill the cores, and a cancellation waits for no more than this
-)
+# Texts per run: enough to use all cores, and few enough for a cancellation to take effect soon.
+_BATCH: Final = 32
 _INPUTS: Final = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids"})
 
 
 @attrs.frozen
 class Piece:
-    """A tokenised text, or pair of texts, and its place in the request.
+    """A tokenised text or pair of texts.
 
     Args:
-        index: Its place.
+        index: Its position in the request.
         ids: Its tokens.
         types: 0 for tokens of the first text, 1 for those of the second.
-        cut: Tokens were left out.
-        skip: Tokens at the beginning that do not count in pooling.
+        cut: Whether it was truncated.
+        skip: Number of tokens at the beginning that are excluded from pooling.
     """
 
     index: int
@@ -51,27 +50,27 @@ class Piece:
 
 
 def cut_text(index: int, encoding: Any, limit: int, truncate: Truncate, model: str) -> Piece:
-    """Make a piece of one text; the markers at both ends stay.
+    """Truncate a text to the limit; special tokens are kept.
 
     Raises:
-        TextTooLongError: It is too long and may not be cut.
+        TextTooLongError: It is too long, and `truncate` is `error`.
     """
     ids, types = list(encoding.ids), list(encoding.type_ids)
     excess = len(ids) - limit
     if excess > 0:
         if truncate == "error":
             raise TextTooLongError(index, len(ids), limit, model)
-        # Markers are what belongs to no text: some tokenizers have none, or only one.
+        # Special tokens belong to no sequence; some tokenizers add none, or only one.
         own = [at for at, part in enumerate(encoding.sequence_ids) if part == 0]
         _cut(ids, types, own, excess, truncate)
     return Piece(index, ids, types, excess > 0)
 
 
 def cut_pair(index: int, encoding: Any, limit: int, truncate: Truncate, model: str) -> Piece:
-    """Make a piece of two texts; only the second is ever cut.
+    """Truncate a pair of texts to the limit; only the second text is truncated.
 
     Raises:
-        TextTooLongError: It is too long and may not be cut, or the first text alone is too long.
+        TextTooLongError: It is too long, and `truncate` is `error` or the second text is too short to make up for it.
     """
     ids, types = list(encoding.ids), list(encoding.type_ids)
     excess = len(ids) - limit
@@ -84,28 +83,28 @@ def cut_pair(index: int, encoding: Any, limit: int, truncate: Truncate, model: s
 
 
 def check_truncate(truncate: str) -> None:
-    """Check a caller's word.
+    """Check the value of `truncate`.
 
     Raises:
-        RequestError: It is none of ours.
+        RequestError: It is not valid.
     """
     if truncate not in get_args(Truncate):
         raise RequestError(f"truncate must be error, start or end, not {truncate!r}", "truncate")
 
 
 def check_inputs(session: Session, model: str) -> None:
-    """Check that a graph wants nothing that is not given here.
+    """Check that a graph has only known inputs.
 
     Raises:
-        UnsupportedModelError: It does.
+        UnsupportedModelError: It has another one.
     """
     unknown = {slot.name for slot in session.get_inputs()} - _INPUTS
     if unknown:
-        raise UnsupportedModelError(f"this graph is not run here: it has an input {min(unknown)!r}", model)
+        raise UnsupportedModelError(f"this graph is not supported: it has an input {min(unknown)!r}", model)
 
 
 def make_batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Group texts of similar length, so that short ones do not pay for the padding of a long one."""
+    """Group texts of similar length, so that short ones are not padded to the length of a long one."""
     ordered = sorted(pieces, key=lambda piece: len(piece.ids))
     for start in range(0, len(ordered), _BATCH):
         yield ordered[start : start + _BATCH]
@@ -117,7 +116,7 @@ def run_batch(
     """Run a batch.
 
     Returns:
-        The output, and the mask [texts, tokens] of what counts in pooling.
+        The output, and the mask [texts, tokens] for pooling.
     """
     width = max(len(piece.ids) for piece in batch)
     ids = np.full((len(batch), width), pad, np.int64)

@@ -21,14 +21,14 @@ __all__ = ["ConcatDecoder"]
 
 
 class ConcatDecoder:
-    """A graph that gives back past and new keys and values as one, longer by a position each step.
+    """A decoder whose graph returns past and new keys and values concatenated, one position longer at each step.
 
-    They stay where the graph runs from step to step. Rows are of one length, so a shorter one is padded on its left,
-    masked, and told its own positions; when a row joins or leaves, all are copied once.
+    Between steps they stay on the graph's device. All rows have the same length, so a shorter one is padded on the left
+    and masked, with its own position ids; when a row joins or leaves, all rows are copied once.
 
     Args:
         graph: The graph.
-        slots: Rows at once; one where the graph takes no positions, since it would then count the padding.
+        slots: Maximum number of rows; if the graph has no position ids, one row is used, because padding would count.
     """
 
     def __init__(self, graph: DecoderGraph, slots: int) -> None:
@@ -117,7 +117,7 @@ class ConcatDecoder:
         target = self._graph.bind_logits(binding, self._room, rows, tokens)
         self._graph.session.run_with_iobinding(binding, options)
         del held
-        # In the order in which they were bound; the logits come last.
+        # Outputs are in the order in which they were bound; the logits are last.
         return take_last_logits(target), binding.get_outputs()[: len(self._graph.present)]
 
     def _to_device(self, array: npt.NDArray[Any]) -> Any:
@@ -130,7 +130,7 @@ def _to_host(value: Any) -> npt.NDArray[Any]:
 
 
 def _fit(values: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
-    """Cut rows [rows, heads, length, head] on their left, or pad them there."""
+    """Truncate or pad rows [rows, heads, length, head_dim] on the left."""
     missing = length - values.shape[2]
     if missing <= 0:
         return values[:, :, -missing:]

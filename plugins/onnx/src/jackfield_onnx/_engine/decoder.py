@@ -1,7 +1,7 @@
-"""Run a decoder graph for several answers at once, with their keys and values where the graph runs.
+"""The interface of decoders, which generate several replies at once with their KV cache on the graph's device.
 
-Rows are the answers that are being made. One more may be under way to them: its prompt is read beside the rows, and
-then it joins. Two kinds of graph stand behind one interface; which it is, `_layouts` finds out.
+Each reply being generated is a row. One more row may be in preparation: its prompt is read separately, and then it joins
+the others. There are two implementations, for the two ways in which graphs handle the KV cache.
 """
 
 from __future__ import annotations
@@ -30,62 +30,62 @@ __all__ = ["Decoder", "open_decoder"]
 
 
 class Decoder(Protocol):
-    """What the scheduler needs of a model. All calls but `release` come from one thread.
+    """A decoder, as the scheduler uses it. All methods but `release` are called from one thread.
 
-    A call that raises has changed nothing but the row that was begun.
+    A call that raises has changed only the row in preparation.
     """
 
     @property
     def slots(self) -> int:
-        """Rows there is room for, the one that was begun included."""
+        """Maximum number of rows, including the one in preparation."""
 
     def begin(self) -> None:
-        """Begin a row, beside those that are there; there is never more than one."""
+        """Begin a row; only one is in preparation at a time."""
 
     def read(self, tokens: Sequence[int], options: RunOptions) -> Floats:
-        """Let the row that was begun read more of its prompt.
+        """Read tokens of the prompt into the row in preparation.
 
         Returns:
-            The logits [vocabulary] that follow the last token. The next call overwrites them.
+            The logits [vocabulary] after the last token. The next call overwrites them.
         """
 
     def join(self) -> None:
-        """Make the row that was begun the last of the rows."""
+        """Append the row in preparation to the rows."""
 
     def drop(self) -> None:
-        """Forget the row that was begun."""
+        """Discard the row in preparation."""
 
     def step(self, tokens: Sequence[int], options: RunOptions) -> Floats:
-        """Give each row one more token.
+        """Append one token to each row.
 
         Returns:
-            The logits [rows, vocabulary] that follow. The next call overwrites them.
+            The logits [rows, vocabulary] after it. The next call overwrites them.
         """
 
     def leave(self, row: int) -> None:
-        """Forget a row; the last one takes its place."""
+        """Remove a row; the last one takes its place."""
 
     def release(self) -> None:
-        """Let go of graph and buffers; no call may follow or be under way."""
+        """Release the graph and its buffers; no other call may follow or be in progress."""
 
 
 def open_decoder(
     found: DecoderFolder, session: SessionSettings, *, slots: int, context: int
 ) -> tuple[Decoder, str]:
-    """Open a graph where it was told to run, or on the CPU if that is left open.
+    """Open a decoder on the requested device; with `auto`, on the CPU if it cannot run on CUDA.
 
     Args:
-        found: What its folder says.
-        session: Where and how it runs.
-        slots: Rows to make room for.
-        context: Positions to make room for, in each row.
+        found: The model's folder.
+        session: Where and how the graph runs.
+        slots: Maximum number of rows.
+        context: Maximum length of a row.
 
     Returns:
         The decoder, and the device it runs on.
 
     Raises:
-        DeviceUnavailableError: When it cannot run where it was told to.
-        UnsupportedModelError: When it is no graph of a decoder that is run here.
+        DeviceUnavailableError: It cannot run on the requested device.
+        UnsupportedModelError: The graph is not a supported decoder.
     """
     name, on_cpu = found.description.name, attrs.evolve(session, device="cpu")
     if found.cpu_only:
@@ -93,12 +93,12 @@ def open_decoder(
             session.device != "auto" or cuda.is_available(load_runtime())
         )
         if wants_cuda:
-            cuda.report_unsuitable(session.device, name, "its graph was written for the CPU")
+            cuda.report_unsuitable(session.device, name, "its graph was built for the CPU")
         session = on_cpu
     graph = DecoderGraph(open_session(found.graph, session), found)
     if found.attention == "concat":
         return ConcatDecoder(graph, slots), graph.device
     if graph.device != "cpu" and graph.kv_type != np.float16:
-        cuda.report_unsuitable(session.device, name, "its fused attention keeps keys and values in float32")
+        cuda.report_unsuitable(session.device, name, "its fused attention has a float32 KV cache")
         graph = DecoderGraph(open_session(found.graph, on_cpu), found)
     return SharedDecoder(graph, slots, context), graph.device

@@ -1,4 +1,4 @@
-"""A loaded embedding model: texts in, vectors out, off the event loop."""
+"""A loaded embedding model, which runs off the event loop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["Embedder", "Embeddings"]
 
 _POOLED: Final = "sentence_embedding"
 _HIDDEN: Final = ("last_hidden_state", "token_embeddings")
-# What models call the prompt for our word.
+# Names of prompts in models' configurations, by `input_type`.
 _PROMPT_NAMES: Final = {
     "query": ("query", "search_query", "retrieval.query"),
     "document": ("document", "passage", "search_document", "retrieval.passage"),
@@ -46,13 +46,13 @@ _PROMPT_NAMES: Final = {
 
 @attrs.frozen(kw_only=True)
 class Embeddings:
-    """Vectors of some texts.
+    """The vectors of some texts.
 
     Args:
         vectors: float32 [texts, dimensions], in the order of the texts.
-        tokens: Tokens read, markers and prompts included.
-        truncated: Positions of the texts that were cut.
-        seconds: Time of the model that went into it.
+        tokens: Tokens read, including special tokens and prompts.
+        truncated: Positions of the texts that were truncated.
+        seconds: Time for which the model was busy.
     """
 
     vectors: Floats
@@ -62,13 +62,13 @@ class Embeddings:
 
 
 class Embedder(QueuedModel[Session]):
-    """A loaded encoder model. Made by `load`; works from any event loop, one after another or at once.
+    """A loaded embedding model. Created by `load`; can be used from several event loops.
 
     Args:
-        description: What the model's folder says.
+        description: The model's folder.
         tokenizer: Its tokenizer.
         opened: Its session.
-        settings: Its queue.
+        settings: Settings of its queue.
     """
 
     def __init__(
@@ -103,16 +103,16 @@ class Embedder(QueuedModel[Session]):
         """Embed texts, off the event loop. Cancelling the task stops the run within milliseconds.
 
         Args:
-            texts: Any number of them.
-            truncate: What to do with a text that is too long: refuse it, or cut its `start` or its `end` off.
-            dimensions: Keep so many of a vector's first numbers; only lengths that the model was trained for.
-            input_type: What the texts are for; only where the model declares a prompt for it.
-            dimension_choices: Lengths beside those that the model's own files name.
+            texts: The texts.
+            truncate: What to do with a text that is too long: refuse it, or remove its `start` or its `end`.
+            dimensions: Truncate vectors to this length; only lengths for which the model was trained.
+            input_type: Purpose of the texts; the model must have a prompt for it.
+            dimension_choices: Allowed lengths in addition to those in the model's files.
 
         Raises:
-            TextTooLongError: When a text is too long and may not be cut.
-            RequestError: When the model does not know what is asked for.
-            EngineClosedError: When the embedder was closed.
+            TextTooLongError: A text is too long, and `truncate` is `error`.
+            RequestError: The model does not support `dimensions` or `input_type`.
+            EngineClosedError: The embedder was closed.
         """
         check_truncate(truncate)
         self._check_dimensions(dimensions, dimension_choices)
@@ -125,7 +125,7 @@ class Embedder(QueuedModel[Session]):
         return await self._worker.run(work)
 
     async def count_tokens(self, texts: Sequence[str]) -> int:
-        """Count tokens, markers included, uncut."""
+        """Count the tokens of texts, including special tokens, without truncation."""
         return await asyncio.to_thread(lambda: sum(len(one.ids) for one in self._encode(list(texts))))
 
     def _embed(
@@ -138,7 +138,7 @@ class Embedder(QueuedModel[Session]):
             vectors[[piece.index for piece in batch]] = self._run(batch, options)
         if dimensions is not None and dimensions < self.dimensions:
             vectors = vectors[:, :dimensions]
-            # What is cut is no longer of length one, which programs rely on where the model says so.
+            # A truncated vector no longer has length one, on which programs rely if the model normalises its vectors.
             vectors = normalise(vectors) if self.description.normalise else np.ascontiguousarray(vectors)
         return Embeddings(
             vectors=vectors,
@@ -158,7 +158,7 @@ class Embedder(QueuedModel[Session]):
         return [attrs.evolve(piece, skip=skip) for piece in pieces] if skip else pieces
 
     def _count_prompt_tokens(self, prompt: str) -> int:
-        """Count the tokens before the text: the prompt's and the marker's before it."""
+        """Count the tokens before the text: those of the prompt and the special tokens before it."""
         (one,) = self._encode([prompt])
         behind = 0
         while behind < len(one.ids) and one.sequence_ids[-1 - behind] is None:
@@ -182,7 +182,7 @@ class Embedder(QueuedModel[Session]):
         allowed = {*self.description.dimension_choices, *declared, self.dimensions}
         if dimensions is not None and dimensions not in allowed:
             raise RequestError(
-                f"vectors of {dimensions} numbers are not what this model was trained for; it gives "
+                f"this model was not trained for vectors of {dimensions} dimensions; it supports "
                 f"{', '.join(map(str, sorted(allowed)))}",
                 "dimensions",
                 "If its authors document others, declare them: dimension_choices = [256] in the entry of the model.",
@@ -195,15 +195,15 @@ class Embedder(QueuedModel[Session]):
             return "" if default is None else prompts.get(default, "")
         found = next((name for name in _PROMPT_NAMES.get(input_type, ()) if name in prompts), None)
         if found is None:
-            known = f"it knows {', '.join(sorted(prompts))}" if prompts else "it embeds all texts alike"
-            raise RequestError(f"the model declares no prompt for {input_type!r}; {known}", "input_type")
+            known = f"it has {', '.join(sorted(prompts))}" if prompts else "it embeds all texts the same way"
+            raise RequestError(f"the model has no prompt for {input_type!r}; {known}", "input_type")
         return prompts[found]
 
 
 def _choose_output(session: Session, description: EncoderFolder) -> tuple[str, int]:
-    """Choose the graph's output, and say how long its vectors are."""
+    """Choose the graph's output; return its name and the length of its vectors."""
     outputs = {slot.name: slot for slot in session.get_outputs()}
-    # What the graph pools itself knows nothing of prompts that do not count.
+    # A graph that pools itself cannot exclude the prompt from pooling.
     if _POOLED in outputs and not description.skip_prompt:
         name, ways = _POOLED, 1
     else:
@@ -212,6 +212,6 @@ def _choose_output(session: Session, description: EncoderFolder) -> tuple[str, i
     size = outputs[name].shape[-1] if name else None
     if not name or not (isinstance(size, int) or description.dimensions):
         raise UnsupportedModelError(
-            f"this graph is not run here: its outputs are {', '.join(outputs)}", description.name
+            f"this graph is not supported: its outputs are {', '.join(outputs)}", description.name
         )
     return name, (size if isinstance(size, int) else description.dimensions or 0) * ways

@@ -1,4 +1,4 @@
-"""A loaded chat or completion model, for asyncio programs: requests in, steps out."""
+"""A loaded chat or completion model for asyncio programs."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ _SHARE_OF_OUTPUT = 4
 
 @attrs.frozen(kw_only=True)
 class EngineSettings:
-    """Say how a model is loaded.
+    """Settings with which a model is loaded.
 
     Args:
         session: Where and how its graph runs.
-        max_context: Tokens of prompt and answer together, at most; the model's own limit counts too. KV buffers are
-            reserved for all of it, and a model's own limit may be many times what a program needs.
-        max_output: Tokens of an answer where a request does not say; a quarter of `max_context` unless given. A model
-            that never ends its answer would otherwise run to the end of the context.
-        slots: Answers made at the same time.
-        max_queue: Requests that may wait for their turn.
-        queue_timeout: Seconds that one may wait; None sets no limit.
-        precision: Which graph of a folder that has several; `auto` takes the plain one.
-        template: A file with a chat template, in the place of the model's own.
-        sampling: Defaults in the place of the model's own: names and values of `Sampling`.
+        max_context: Maximum number of tokens of prompt and reply together; the model's own limit applies, too. KV buffers
+            are reserved for all of it, and a model's own limit may be many times what a program needs.
+        max_output: Maximum number of tokens of a reply if the request has no `max_tokens`. Default: a quarter of
+            `max_context`. Without it, a model that never ends its reply would run to the end of the context.
+        slots: Replies generated at the same time.
+        max_queue: Requests that may wait in the queue.
+        queue_timeout: Seconds that a request may wait; None for no limit.
+        precision: Which graph to use if a folder has several; `auto` prefers the full-precision one.
+        template: A file with a chat template, instead of the model's own.
+        sampling: Defaults instead of the model's own: names and values of `Sampling`.
     """
 
     session: SessionSettings = attrs.field(factory=SessionSettings)
@@ -70,16 +70,16 @@ class EngineSettings:
 
 @attrs.frozen(kw_only=True)
 class GenerateRequest:
-    """Ask for one answer. What is None takes the model's default.
+    """A request for one reply. None leaves an option to the model's default.
 
     Args:
-        prompt: A conversation, written by the model's chat template; or a text to continue, as it is.
-        max_tokens: Tokens to make at most; None leaves it to the engine's `max_output` and the context.
-        stop: Strings that end the answer and are left out of it.
-        temperature: See `Sampling`, like all that follow up to `top_logprobs`.
+        prompt: A conversation, to be rendered by the model's chat template; or a text to continue.
+        max_tokens: Maximum number of tokens; None leaves it to the engine's `max_output` and the context.
+        stop: Strings that end the reply and are not part of it.
+        temperature: See `Sampling`, as for the following up to `top_logprobs`.
         tools: Tools for the chat template, in the shape that templates expect.
-        constraint: Keeps the answer to a grammar; made for this request alone.
-        shown: Control tokens whose names stand in the answer's text.
+        constraint: Constrains the reply to a grammar; created for this request only.
+        shown: Control tokens whose names are part of the reply's text.
     """
 
     prompt: str | tuple[Turn, ...]
@@ -108,7 +108,7 @@ class GenerateRequest:
 
 @attrs.frozen
 class TokenDetail:
-    """A token with its text alone (a part of a character is U+FFFD), its log-probability, and the likeliest ones."""
+    """A token with its text (U+FFFD for part of a character), its log-probability, and the most probable tokens."""
 
     token: int
     text: str
@@ -118,12 +118,12 @@ class TokenDetail:
 
 @attrs.define
 class Step:
-    """What an answer has grown by.
+    """A new part of a reply.
 
     Args:
-        text: Whole characters, free of stop strings.
-        tokens: Ids of the tokens behind it, an end token included.
-        logprobs: One entry a token when the request asked for them.
+        text: Complete characters, without stop strings.
+        tokens: Ids of its tokens, including an end token.
+        logprobs: One entry per token, if they were requested.
         finish: `stop` or `length` in the last step, else None.
     """
 
@@ -135,15 +135,15 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Usage:
-    """Count what an answer took so far.
+    """What a reply has used so far.
 
     Args:
-        prompt_tokens: Tokens read.
-        generated_tokens: Tokens made: the end token and those cut off by a stop string included.
-        queued_seconds: Time spent waiting for the model.
-        prompt_seconds: Time spent reading the prompt.
-        seconds: Time of the model that went into the answer: reading its prompt, and its share of each step that it
-            made together with others. The shares of all answers add up to the time that the model was busy.
+        prompt_tokens: Tokens of the prompt.
+        generated_tokens: Tokens generated, including the end token and those removed by a stop string.
+        queued_seconds: Time in the queue.
+        prompt_seconds: Time for reading the prompt.
+        seconds: Time for which the model worked on the reply: reading its prompt, and its share of each step that it took
+            part in with others. The shares of all replies add up to the time for which the model was busy.
     """
 
     prompt_tokens: int
@@ -154,10 +154,10 @@ class Usage:
 
 
 class Generation:
-    """An answer that arrives in steps.
+    """A reply that arrives in steps.
 
-    Use it as `async with engine.generate(request) as generation`, and iterate. Entering it puts the request into the
-    queue; leaving it, or cancelling the task that iterates, stops the model.
+    Use it as `async with engine.generate(request) as generation`, and iterate. Entering it queues the request; leaving
+    it, or cancelling the task that iterates, stops the generation.
     """
 
     def __init__(self, engine: Engine, request: GenerateRequest) -> None:
@@ -169,7 +169,7 @@ class Generation:
 
     @property
     def usage(self) -> Usage:
-        """What the answer took so far; final when it has ended."""
+        """What the reply has used so far; final when it has ended."""
         job = self._job
         return Usage(
             prompt_tokens=0 if job is None else len(job.prompt),
@@ -211,23 +211,23 @@ class Generation:
         return self._engine.make_step(item, with_logprobs=self._request.top_logprobs is not None)
 
     def cancel(self) -> None:
-        """Give the slot free: within one step, or within a few milliseconds while the prompt is read."""
+        """Stop the generation and free its slot: within one step, or within milliseconds while the prompt is read."""
         self._ended = True
         if self._job is not None:
             self._job.cancel()
 
 
 class Engine:
-    """A loaded decoder model. Made by `load`; works from any event loop, one after another or at once.
+    """A loaded decoder model. Created by `load`; can be used from several event loops.
 
     Args:
-        description: What the model's folder says.
+        description: The model's description.
         tokenizer: Its tokenizer.
-        template: Its chat template, or None when it has none.
-        scheduler: Runs it.
-        context: Tokens of prompt and answer together, at most.
-        device: Where it runs.
-        max_output: Tokens of an answer where a request does not say; None leaves it to the context.
+        template: Its chat template, None if it has none.
+        scheduler: Runs the model.
+        context: Maximum number of tokens of prompt and reply together.
+        device: The device it runs on.
+        max_output: Maximum number of tokens of a reply if the request has no `max_tokens`; None leaves it to the context.
     """
 
     def __init__(
@@ -254,9 +254,10 @@ class Engine:
         """Load a model from its folder, off the event loop.
 
         Raises:
-            DamagedModelError: When the folder is incomplete or malformed.
-            DeviceUnavailableError: When the model cannot run where it was told to.
-            RuntimeMissingError: When ONNX Runtime is not installed.
+            DamagedModelError: The folder is incomplete or malformed.
+            DeviceUnavailableError: The model cannot run on the requested device.
+            RuntimeMissingError: ONNX Runtime is not installed.
+            UnsupportedModelError: The model is not supported.
         """
         return await asyncio.to_thread(cls._load, folder, EngineSettings() if settings is None else settings)
 
@@ -280,58 +281,58 @@ class Engine:
 
     @functools.cached_property
     def grammars(self) -> Grammars:
-        """Grammars over the model's tokens."""
+        """Grammars over the model's vocabulary."""
         return Grammars(self._tokenizer, self.description.vocabulary, self.description.end_token_ids)
 
     @property
     def template_source(self) -> str | None:
-        """The chat template as it is written; None when the model has none."""
+        """The source of the chat template; None if the model has none."""
         return None if self._prompts.template is None else self._prompts.template.source
 
     def find_control_token(self, name: str) -> int | None:
-        """Give the number of a control token, None for a word that is none."""
+        """Return the id of a control token, None if there is no such token."""
         return self._prompts.find_control_token(name)
 
     @property
     def busy(self) -> bool:
-        """Whether any request waits or is served."""
+        """Whether any request is waiting or being served."""
         return self._scheduler.busy
 
     @property
     def closed(self) -> bool:
-        """Whether it takes no more requests."""
+        """Whether it no longer accepts requests."""
         return self._scheduler.closed
 
     def generate(self, request: GenerateRequest) -> Generation:
-        """Ask for an answer; nothing happens until the result is entered with `async with`.
+        """Create a generation, which starts when it is entered with `async with`.
 
-        Entering raises ContextOverflowError, RequestError, QueueFullError or EngineClosedError.
+        Entering it raises ContextOverflowError, RequestError, QueueFullError or EngineClosedError.
         """
         return Generation(self, request)
 
     async def count_tokens(
         self, prompt: str | tuple[Turn, ...], tools: Sequence[Mapping[str, Any]] = ()
     ) -> int:
-        """Count the tokens of a prompt, exactly as `generate` would read it."""
+        """Count the tokens of a prompt, exactly as `generate` would tokenise it."""
         return len(await asyncio.to_thread(self._encode, prompt, tools))
 
     async def aclose(self) -> None:
-        """Stop every answer with EngineClosedError, join the thread and release the memory. May be called twice."""
+        """Stop all generations with EngineClosedError, join the thread and release the memory. Idempotent."""
         await asyncio.to_thread(self._scheduler.close)
 
     def prepare(self, request: GenerateRequest, mailbox: Mailbox) -> Job:
-        """Turn a request into a job. Blocks for as long as it takes to tokenise the prompt.
+        """Convert a request to a job. Blocks while the prompt is tokenised.
 
         Raises:
-            ContextOverflowError: When prompt and answer do not fit into the context.
-            RequestError: When the template or a parameter does not allow the request.
+            ContextOverflowError: Prompt and reply do not fit into the context.
+            RequestError: The template refuses the messages, or a parameter is not valid.
         """
         prompt = self._encode(request.prompt, request.tools)
         room = self.context - len(prompt)
         if room < (request.max_tokens or 1):
             raise ContextOverflowError(len(prompt), request.max_tokens, self.context, self.description.name)
         if not prompt:
-            raise RequestError("the prompt is empty", "prompt", "Give at least one token of text.")
+            raise RequestError("the prompt is empty", "prompt", "Write at least one token of text.")
         ends = self.description.end_token_ids
         sampling = self._make_sampling(request)
         return Job(
@@ -350,13 +351,13 @@ class Engine:
         self._scheduler.submit(job)
 
     def make_step(self, item: JobStep, *, with_logprobs: bool) -> Step:
-        """Turn a scheduler's step into a caller's."""
+        """Convert a step of the scheduler to one for callers."""
         details = tuple(self._describe_choice(choice) for choice in item.choices) if with_logprobs else None
         return Step(item.text, tuple(choice.token for choice in item.choices), details, item.finish)
 
     def _describe_choice(self, choice: Choice) -> TokenDetail:
         top = tuple(TokenDetail(t.token, self._decode_token(t.token), t.logprob) for t in choice.top)
-        # The sampler gives a log-probability whenever the request asked for any.
+        # The sampler returns a log-probability whenever the request asked for any.
         logprob = float("nan") if choice.logprob is None else choice.logprob
         return TokenDetail(choice.token, self._decode_token(choice.token), logprob, top)
 
@@ -368,7 +369,7 @@ class Engine:
         outside = [token for token in request.logit_bias if not 0 <= token < self.description.vocabulary]
         if outside:
             raise RequestError(f"token {outside[0]} is not in the vocabulary", "logit_bias")
-        # What the model says holds where the request says nothing.
+        # The model's default applies if the request has no value.
         said = {
             name: getattr(self.description if given is None else request, name)
             for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")

@@ -1,4 +1,4 @@
-"""An opened decoder graph: its inputs and outputs, checked, and how they are bound."""
+"""An opened decoder graph: checks of its inputs and outputs, and their binding."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _PLAIN_INPUTS = frozenset({"input_ids", "attention_mask", "position_ids"})
 
 
 class DecoderGraph:
-    """A graph that was opened, and what it says about its inputs and outputs.
+    """An opened graph, with the names and types of its inputs and outputs.
 
     Args:
         opened: Its session.
-        found: What its folder says.
+        found: The model's folder.
 
     Raises:
-        UnsupportedModelError: When graph and folder do not agree, or it wants what is not given here.
+        UnsupportedModelError: The graph does not match the folder, or has an unknown input.
     """
 
     def __init__(self, opened: OpenedSession, found: DecoderFolder) -> None:
@@ -53,16 +53,16 @@ class DecoderGraph:
         inputs = {slot.name: slot for slot in self.session.get_inputs()}
         outputs = {slot.name: slot for slot in self.session.get_outputs()}
         self._require(
-            {"input_ids", "attention_mask", *self.past} <= inputs.keys(), "it lacks an input of a decoder"
+            {"input_ids", "attention_mask", *self.past} <= inputs.keys(), "an input of a decoder is missing"
         )
-        self._require({self.logits, *self.present} <= outputs.keys(), "it lacks an output of a decoder")
+        self._require({self.logits, *self.present} <= outputs.keys(), "an output of a decoder is missing")
         unknown = inputs.keys() - _PLAIN_INPUTS - set(self.past)
         self._require(not unknown, f"it has an input {min(unknown, default='')!r}")
         self.with_positions = "position_ids" in inputs
         self.integers = {name: self._check_type(inputs[name].type) for name in _PLAIN_INPUTS & inputs.keys()}
         self.kv_type = self._check_type(inputs[self.past[0]].type)
         self.logits_type = self._check_type(outputs[self.logits].type)
-        # Ours give the last position only; the others give all.
+        # Our converter's graphs return only the last position, others return all.
         self.last_only = outputs[self.logits].shape[1] == 1
         self.heads, self.head_dim = found.description.kv_heads, found.description.head_dim
         for name in self.past:
@@ -74,7 +74,7 @@ class DecoderGraph:
             )
 
     def bind_plain(self, binding: Binding, ids: Integers, mask: Integers, positions: Integers) -> list[Any]:
-        """Bind the plain inputs; what comes back must outlive the run."""
+        """Bind the inputs besides the KV cache; the returned arrays must outlive the run."""
         given = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
         held = []
         for name, kind in self.integers.items():
@@ -86,7 +86,7 @@ class DecoderGraph:
     def bind_logits(
         self, binding: Binding, room: npt.NDArray[Any], rows: int, tokens: int
     ) -> npt.NDArray[Any]:
-        """Bind the logits to the room where they fit, else to room of their own."""
+        """Bind the logits to `room` if they fit, else to a new array; return the array."""
         positions = 1 if self.last_only else tokens
         target = (
             room[:rows] if positions == 1 else np.empty((rows, positions, self.vocabulary), self.logits_type)
@@ -95,7 +95,7 @@ class DecoderGraph:
         return target
 
     def allocate_logits(self, slots: int) -> npt.NDArray[Any]:
-        """Make room for the logits of all slots, one position each."""
+        """Allocate an array for the logits of all slots, one position each."""
         return np.empty((slots, 1, self.vocabulary), self.logits_type)
 
     def _check_type(self, name: str) -> Any:
@@ -104,9 +104,9 @@ class DecoderGraph:
 
     def _require(self, holds: bool, what: str) -> None:
         if not holds:
-            raise UnsupportedModelError(f"this graph is not run here: {what}", self._which)
+            raise UnsupportedModelError(f"this graph is not supported: {what}", self._which)
 
 
 def take_last_logits(logits: npt.NDArray[Any]) -> Floats:
-    """Give the logits of the last position of each row, in float32."""
+    """Return the logits of the last position of each row, in float32."""
     return np.asarray(logits[:, -1], np.float32)

@@ -1,4 +1,4 @@
-"""Models that are in memory, and how they get there: once each, however many requests wait for one."""
+"""Models in memory; each is loaded once, however many requests wait for it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ T = TypeVar("T", Engine, Embedder, Reranker, Summarizer)
 
 @attrs.frozen(kw_only=True)
 class Where:
-    """Where a model is found.
+    """Where to find a model.
 
     Args:
-        model: Its name in the catalogue, or any name if another place is given.
+        model: Its name in the catalogue, or any name if `folder` or `hub` is given.
         folder: A folder outside the cache.
-        hub: Its id on a model hub.
-        revision: Which state of it; None takes the newest.
+        hub: Its id on a hub.
+        revision: Its branch, tag or commit; None for `main`.
     """
 
     model: str
@@ -51,21 +51,21 @@ class Where:
 
 @attrs.define
 class _Flight:
-    """A model on its way, and how many wait for it."""
+    """A model that is being loaded, and the number of requests that wait for it."""
 
     task: asyncio.Task[_Model]
     waiting: int = 0
 
 
 class LoadedModels:
-    """Loads models on first use, and keeps them until it is closed or they were idle for long enough.
+    """Loads models on first use, and keeps them until it is closed or they have been idle for `keep_alive` seconds.
 
     Belongs to one event loop.
 
     Args:
         store: The model cache.
-        settings: Of chat models; sessions, queues and precision are the same for all other kinds.
-        keep_alive: Seconds after its last use that a model stays in memory; None keeps it.
+        settings: Settings of chat models; session, queue and precision apply to all kinds.
+        keep_alive: Seconds after its last use that a model stays in memory; None for no limit.
         offline: Fetch nothing; a model that is not in the cache is an error.
     """
 
@@ -88,15 +88,15 @@ class LoadedModels:
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def engine(self, where: Where, chat_template: str | None = None) -> Engine:
-        """Give a chat model; the first caller has it fetched, prepared and loaded.
+    async def get_engine(self, where: Where, chat_template: str | None = None) -> Engine:
+        """Return a chat model; on first use, fetch, prepare and load it.
 
         Args:
-            where: Where it is found.
-            chat_template: A file with a template, in the place of the model's own.
+            where: Where to find it.
+            chat_template: A file with a chat template, instead of the model's own.
 
         Raises:
-            LocalModelError: It cannot be had.
+            LocalModelError: It cannot be prepared or loaded.
         """
         settings = self._settings
         if chat_template is not None:
@@ -111,8 +111,8 @@ class LoadedModels:
 
         return await self._get_model(Engine, where, load, variant=chat_template or "")
 
-    async def embedder(self, where: Where) -> Embedder:
-        """Give an embedding model, as `engine` does."""
+    async def get_embedder(self, where: Where) -> Embedder:
+        """Return an embedding model, as `get_engine` does."""
 
         async def load(place: Path) -> Embedder:
             precision = self._settings.precision
@@ -123,8 +123,8 @@ class LoadedModels:
 
         return await self._get_model(Embedder, where, load)
 
-    async def reranker(self, where: Where) -> Reranker:
-        """Give a reranker, as `engine` does."""
+    async def get_reranker(self, where: Where) -> Reranker:
+        """Return a reranker, as `get_engine` does."""
 
         async def load(place: Path) -> Reranker:
             precision = self._settings.precision
@@ -135,8 +135,8 @@ class LoadedModels:
 
         return await self._get_model(Reranker, where, load)
 
-    async def summarizer(self, where: Where) -> Summarizer:
-        """Give a summarization model, as `engine` does."""
+    async def get_summarizer(self, where: Where) -> Summarizer:
+        """Return a summarization model, as `get_engine` does."""
 
         async def load(place: Path) -> Summarizer:
             await self._check_memory(lambda: estimate_other(place, "summarization", "auto"), where)
@@ -145,19 +145,19 @@ class LoadedModels:
         return await self._get_model(Summarizer, where, load)
 
     @contextmanager
-    def in_use(self, model: _Model) -> Iterator[None]:
-        """Keep a model in memory for as long as the context is open."""
+    def use(self, model: _Model) -> Iterator[None]:
+        """Keep a model in memory while the context is open."""
         self._users[id(model)] += 1
         try:
             yield
         finally:
             self._users[id(model)] -= 1
             if not self._users[id(model)]:
-                del self._users[id(model)]  # models come and go, and so do their ids
+                del self._users[id(model)]  # a later model may get the same id
             self._touch(model)
 
     async def aclose(self) -> None:
-        """Stop what is on its way, stop every answer, join every thread; may be called twice."""
+        """Stop loading, stop all generations, and join all threads. Idempotent."""
         flights, self._flights = self._flights, {}
         for flight in flights.values():
             flight.task.cancel()
@@ -171,7 +171,7 @@ class LoadedModels:
         await asyncio.gather(*self._closing)
 
     def _touch(self, model: _Model) -> None:
-        """Begin the time after which a model that nobody uses goes."""
+        """Restart the idle timer of a model."""
         seconds = self._keep_alive
         if seconds is None or model not in self._loaded.values():
             return
@@ -183,7 +183,7 @@ class LoadedModels:
 
     def _unload(self, model: _Model) -> None:
         if self._users[id(model)] > 0:
-            return  # its last user begins the time anew
+            return  # its last user restarts the timer
         self._timers.pop(id(model), None)
         self._loaded = {key: kept for key, kept in self._loaded.items() if kept is not model}
         task = asyncio.create_task(model.aclose())
@@ -205,12 +205,12 @@ class LoadedModels:
         if found is None or found.closed:
             found = await self._join(key, where, load)
         self._touch(found)
-        if not isinstance(found, kind):  # the key says it is; this says it to the type checker
+        if not isinstance(found, kind):  # true by construction of the key; for the type checker
             raise TypeError(f"{key} holds a {type(found).__name__}")
         return found
 
     async def _join(self, key: _Key, where: Where, load: Callable[[Path], Awaitable[_Model]]) -> _Model:
-        """Wait for a model with all others that do; the last who gives up stops the work."""
+        """Wait for a model to be loaded; the last waiter that is cancelled stops the loading."""
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight(asyncio.create_task(self._load(key, where, load)))
@@ -227,7 +227,7 @@ class LoadedModels:
         finally:
             flight.waiting -= 1
             if flight.waiting == 0 and not flight.task.done():
-                # Out of the way at once: who comes now begins anew instead of joining what is being stopped.
+                # Removed at once, so that a new request starts again instead of joining a task being cancelled.
                 self._flights.pop(key, None)
                 flight.task.cancel()
 
@@ -236,7 +236,7 @@ class LoadedModels:
         if flight is not None and flight.task is task:
             del self._flights[key]
         if not task.cancelled():
-            task.exception()  # read here in case nobody waits any more
+            task.exception()  # retrieved here in case nobody waits any more
 
     async def _load(self, key: _Key, where: Where, load: Callable[[Path], Awaitable[_Model]]) -> _Model:
         place = await self._find_folder(where) if where.folder is None else _expand(where.folder)
@@ -244,15 +244,15 @@ class LoadedModels:
         self._loaded[key] = found
         return found
 
-    async def _check_memory(self, reckon: Callable[[], Estimate], where: Where) -> None:
-        """Check that a model fits into the memory, before any of it is loaded."""
+    async def _check_memory(self, estimate: Callable[[], Estimate], where: Where) -> None:
+        """Check that a model fits into memory before loading it."""
 
         def check() -> None:
-            # What a GPU has left, only its runtime could say; there, the declared limit holds.
+            # The free memory of a GPU is known to its runtime only; there, just the declared limit applies.
             session = self._settings.session
             on_cpu = session.device == "cpu" or not is_available(load_runtime())
             available = read_available_memory() if on_cpu else None
-            check_memory(reckon(), where.model, session.memory_limit, available)
+            check_memory(estimate(), where.model, session.memory_limit, available)
 
         await asyncio.to_thread(check)
 
@@ -262,7 +262,7 @@ class LoadedModels:
             raise PreparationError(
                 "the model is not in the cache, and this connection is declared offline",
                 f"{model} in {self.store.root}",
-                "Bring a prepared model with `jackfield onnx import`, or remove `offline` once.",
+                "Import a prepared model with `jackfield onnx import`, or remove `offline` once.",
             )
         return await self.store.ensure_async(model, progress=report)
 
@@ -272,6 +272,6 @@ def _expand(folder: str) -> Path:
 
 
 def _is_cancelled() -> bool:
-    """Say whether it is the caller who was cancelled, and not what it waited for."""
+    """Return whether the current task was cancelled, rather than the task it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""What a model will take of the memory, reckoned from its files before it is loaded."""
+"""Estimate a model's memory from its files before it is loaded."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _CGROUP = (
 
 @attrs.frozen(kw_only=True)
 class Estimate:
-    """Bytes that a model takes at most.
+    """An upper bound of a model's memory in bytes.
 
     Args:
-        weights: Its graphs and what belongs to them.
-        conversations: Keys and values of all slots at full length.
-        detail: How the second was reckoned, for messages.
+        weights: Size of its graphs and weights.
+        conversations: Size of the KV cache of all slots at full length.
+        detail: How `conversations` was computed, for messages.
     """
 
     weights: int
@@ -37,12 +37,12 @@ class Estimate:
 
     @property
     def total(self) -> int:
-        """Both together."""
+        """The sum of both."""
         return self.weights + self.conversations
 
 
 def estimate_decoder(folder: Path, precision: str, max_context: int, slots: int) -> Estimate:
-    """Reckon what a chat model takes.
+    """Estimate the memory of a chat model.
 
     Raises:
         LocalModelError: The folder cannot be read.
@@ -60,7 +60,7 @@ def estimate_decoder(folder: Path, precision: str, max_context: int, slots: int)
 
 
 def estimate_other(folder: Path, kind: str, precision: str) -> Estimate:
-    """Reckon what an encoder, a reranker or a summarizer takes: its weights.
+    """Estimate the memory of an encoder, a reranker or a summarizer: its weights.
 
     Raises:
         LocalModelError: The folder cannot be read.
@@ -73,16 +73,16 @@ def estimate_other(folder: Path, kind: str, precision: str) -> Estimate:
 
 
 def check_memory(estimate: Estimate, name: str, limit: int | None, available: int | None) -> None:
-    """Check that a model fits.
+    """Check that a model fits into memory.
 
     Args:
-        estimate: What it takes.
+        estimate: Its estimated memory.
         name: The model, for messages.
-        limit: What is declared, None if nothing is.
-        available: What there is, None if that is not known.
+        limit: The declared limit in bytes, None for no limit.
+        available: Available memory in bytes, None if unknown.
 
     Raises:
-        MemoryExceededError: It does not.
+        MemoryExceededError: It does not fit.
     """
     for room, whose in ((limit, "memory_limit allows"), (available, "are available")):
         if room is not None and estimate.total > room:
@@ -99,14 +99,14 @@ def check_memory(estimate: Estimate, name: str, limit: int | None, available: in
 
 
 def read_available_memory() -> int | None:
-    """Say how many bytes this process may still take: of the machine, or of its container; None if unknown."""
+    """Return how many bytes this process can still allocate, on the machine and in its container; None if unknown."""
     found = []
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         line = next(line for line in lines if line.startswith("MemAvailable:"))
         found.append(int(line.split()[1]) * 1024)
     for limit, used in _CGROUP:
-        with contextlib.suppress(OSError, ValueError):  # "max" is no number: there is no limit
+        with contextlib.suppress(OSError, ValueError):  # "max" is not a number and means no limit
             found.append(
                 int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii"))
             )
@@ -114,7 +114,7 @@ def read_available_memory() -> int | None:
 
 
 def _measure(graph: Path) -> int:
-    """Add up a graph and the files of its weights, which lie beside it under its name."""
+    """Add up the sizes of a graph and its external weights, whose names begin with the graph's."""
     if not graph.exists():
         return 0
     return sum(path.stat().st_size for path in graph.parent.glob(f"{graph.name}*"))

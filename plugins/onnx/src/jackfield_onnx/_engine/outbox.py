@@ -1,4 +1,4 @@
-"""Take what the scheduler's thread makes to the event loops that wait for it, once a step for all of them."""
+"""Deliver items from the scheduler's thread to event loops, once per step and loop."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Mailbox", "Outbox"]
 
 @attrs.frozen(eq=False)
 class Mailbox:
-    """Where one answer goes.
+    """The receiver of one reply.
 
     Args:
-        loop: The event loop that waits for it.
-        put: Takes an item; called in that loop.
-        lost: Called, from the scheduler's thread, when the loop was closed: nobody is left to read.
+        loop: The event loop of the receiver.
+        put: Receives an item; called in that loop.
+        lost: Called from the scheduler's thread if the loop was closed, so that nobody receives items.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -27,22 +27,22 @@ class Mailbox:
 
 
 class Outbox:
-    """Collects items of a step, and wakes each event loop once. Belongs to one thread."""
+    """Collects the items of a step and wakes each event loop once. Belongs to one thread."""
 
     def __init__(self) -> None:
         self._posts: dict[asyncio.AbstractEventLoop, list[tuple[Mailbox, Any]]] = {}
 
     def add(self, mailbox: Mailbox, item: object) -> None:
-        """Take an item to be delivered."""
+        """Add an item to be delivered."""
         self._posts.setdefault(mailbox.loop, []).append((mailbox, item))
 
     def flush(self) -> None:
-        """Deliver everything. Does not block."""
+        """Deliver all items. Does not block."""
         posts, self._posts = self._posts, {}
         for loop, items in posts.items():
             try:
                 loop.call_soon_threadsafe(_deliver, items)
-            except RuntimeError:  # the loop was closed under us
+            except RuntimeError:  # the loop was closed in the meantime
                 for mailbox, _ in items:
                     mailbox.lost()
 

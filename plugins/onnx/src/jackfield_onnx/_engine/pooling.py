@@ -1,4 +1,4 @@
-"""From hidden states to vectors."""
+"""Pool hidden states into vectors."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _SHORTEST_NORM: Final = 1e-12
 
 
 def pool(hidden: Floats, mask: _Mask, poolings: Sequence[Pooling]) -> Floats:
-    """Make one vector a text.
+    """Pool the hidden states of each text into one vector.
 
     Args:
         hidden: Hidden states [texts, tokens, dimensions].
-        mask: 1 for tokens that count, [texts, tokens].
-        poolings: The ways, whose vectors are put one behind another.
+        mask: 1 for tokens that are pooled, [texts, tokens].
+        poolings: Kinds of pooling; their vectors are concatenated.
     """
     return np.concatenate([_WAYS[way](hidden, mask) for way in poolings], axis=1)
 
 
 def mean_pool(hidden: Floats, mask: _Mask) -> Floats:
-    """Average hidden states over the tokens that the mask keeps."""
+    """Average hidden states over the tokens in the mask."""
     weights = mask[..., None].astype(np.float32)
     mean: Floats = (hidden * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
     return mean
@@ -63,7 +63,7 @@ def _average_by_root(hidden: Floats, mask: _Mask) -> Floats:
 
 
 def _average_by_position(hidden: Floats, mask: _Mask) -> Floats:
-    """Average with weights that grow with the place in the text."""
+    """Average with weights that increase with the position in the text."""
     return mean_pool(hidden, mask * np.arange(1, mask.shape[1] + 1))
 
 

@@ -1,4 +1,4 @@
-"""What embedders, rerankers and summarizers share: how they are loaded, queued and closed."""
+"""The base of embedders, rerankers and summarizers: loading, queueing and closing."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Graphs = TypeVar("Graphs")
 
 
 class QueuedModel(Generic[Graphs]):
-    """A loaded model that serves one request after another. Works from any event loop, one after another or at once.
+    """A loaded model that serves one request at a time. Can be used from several event loops.
 
     Args:
-        name: The model, as people know it.
-        what: What it is called in messages, such as `embedder`.
+        name: The model's display name.
+        what: Its kind in messages, such as `embedder`.
         tokenizer: Its tokenizer.
-        graphs: Its session, or its sessions.
-        device: Where they run.
-        settings: Its queue.
+        graphs: Its session or sessions.
+        device: The device they run on.
+        settings: Settings of its queue.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class QueuedModel(Generic[Graphs]):
         Args:
             folder: The folder.
             session: Where and how its graphs run.
-            precision: Which graph of a folder that has several.
-            settings: Its queue.
+            precision: Which graph to use if a folder has several.
+            settings: Settings of its queue.
 
         Raises:
-            DamagedModelError: When the folder is incomplete or malformed.
-            DeviceUnavailableError: When the model cannot run where it was told to.
-            RuntimeMissingError: When ONNX Runtime is not installed.
-            UnsupportedModelError: When it is no model of this kind, or wants what is not done here.
+            DamagedModelError: The folder is incomplete or malformed.
+            DeviceUnavailableError: The model cannot run on the requested device.
+            RuntimeMissingError: ONNX Runtime is not installed.
+            UnsupportedModelError: The model is of another kind or is not supported.
         """
         return await asyncio.to_thread(cls._load, folder, session or SessionSettings(), precision, settings)
 
@@ -75,15 +75,15 @@ class QueuedModel(Generic[Graphs]):
     def _load(
         cls, folder: Path, session: SessionSettings, precision: str, settings: WorkSettings | None
     ) -> Self:
-        """Load it; blocks."""
+        """Load a model from its folder. Blocks."""
 
     @property
     def closed(self) -> bool:
-        """Whether it takes no more requests."""
+        """Whether it no longer accepts requests."""
         return self._worker.closed
 
     async def aclose(self) -> None:
-        """Stop what runs, join the thread and release the memory. May be called twice."""
+        """Stop the current run, join the thread and release the memory. Idempotent."""
         await self._worker.aclose()
 
     @property
@@ -97,9 +97,9 @@ class QueuedModel(Generic[Graphs]):
 
 
 def read_uncut_tokenizer(folder: Path) -> Tokenizer:
-    """Read a folder's tokenizer, which may have been told to cut and pad.
+    """Read a folder's tokenizer, with its truncation and padding disabled.
 
-    Here, cutting is the caller's choice and padding a batch's.
+    Truncation is the caller's choice, and padding depends on the batch.
 
     Raises:
         DamagedModelError: It is missing or malformed.

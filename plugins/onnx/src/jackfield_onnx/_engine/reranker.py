@@ -1,4 +1,4 @@
-"""A loaded cross-encoder: a query and documents in, scores out, off the event loop."""
+"""A loaded cross-encoder, which runs off the event loop."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _LOGITS = "logits"
 
 @attrs.frozen(kw_only=True)
 class Scores:
-    """How well documents fit a query.
+    """How relevant documents are to a query.
 
     Args:
-        ranked: Position and score, the best first.
-        tokens: Tokens read: the query's count once a document.
-        truncated: Positions of the documents that were cut.
-        seconds: Time of the model that went into it.
+        ranked: Position and score of each document, best first.
+        tokens: Tokens read; the query's count once per document.
+        truncated: Positions of the documents that were truncated.
+        seconds: Time for which the model was busy.
     """
 
     ranked: tuple[tuple[int, float], ...]
@@ -51,13 +51,13 @@ class Scores:
 
 
 class Reranker(QueuedModel[Session]):
-    """A loaded cross-encoder. Made by `load`; works from any event loop, one after another or at once.
+    """A loaded cross-encoder. Created by `load`; can be used from several event loops.
 
     Args:
-        description: What the model's folder says.
+        description: The model's folder.
         tokenizer: Its tokenizer.
         opened: Its session.
-        settings: Its queue.
+        settings: Settings of its queue.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Reranker(QueuedModel[Session]):
         outputs = {slot.name: slot for slot in opened.session.get_outputs()}
         if _LOGITS not in outputs or outputs[_LOGITS].shape[-1] not in {1, None}:
             raise UnsupportedModelError(
-                "this graph is no reranker: it does not give one score a text", description.name
+                "this graph is not a reranker: it does not return one score per text", description.name
             )
         super().__init__(description.name, "reranker", tokenizer, opened.session, opened.device, settings)
 
@@ -87,17 +87,17 @@ class Reranker(QueuedModel[Session]):
     async def rank(
         self, query: str, documents: Sequence[str], *, top_n: int | None = None, truncate: Truncate = "error"
     ) -> Scores:
-        """Order documents by how well they fit a query, off the event loop.
+        """Rank documents by their relevance to a query, off the event loop.
 
         Args:
-            query: The query; it is never cut.
-            documents: Any number of them.
-            top_n: Give the best alone.
-            truncate: What to do with a document that is too long: refuse it, or cut its `start` or its `end` off.
+            query: The query; it is never truncated.
+            documents: The documents.
+            top_n: Return only this many of the best.
+            truncate: What to do with a document that is too long: refuse it, or remove its `start` or its `end`.
 
         Raises:
-            TextTooLongError: When a document is too long and may not be cut, or the query is too long.
-            EngineClosedError: When the reranker was closed.
+            TextTooLongError: A document is too long and `truncate` is `error`, or the query alone is too long.
+            EngineClosedError: The reranker was closed.
         """
         check_truncate(truncate)
         pairs = [(query, document) for document in documents]

@@ -1,4 +1,4 @@
-"""A decoder whose graph appends to key and value buffers that this process owns."""
+"""A decoder whose graph appends to KV buffers that the plugin owns."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["Buffer", "SharedDecoder"]
 
 
 class Buffer(Protocol):
-    """Keys or values of all slots: [slots, heads, length, head]."""
+    """Keys or values of all slots: [slots, heads, length, head_dim]."""
 
     def address(self, row: int) -> int:
-        """Say where a row begins."""
+        """Return the address at which a row begins."""
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of each head of a row to another row."""
@@ -34,7 +34,7 @@ class Buffer(Protocol):
 
 class _HostBuffer:
     def __init__(self, shape: Sequence[int], kind: Any) -> None:
-        # Zeros come as untouched pages: a short conversation pays for its own length, not for the whole context.
+        # np.zeros allocates pages lazily: a short conversation uses memory for its own length, not for the whole context.
         self._array: npt.NDArray[Any] = np.zeros(shape, kind)
 
     def address(self, row: int) -> int:
@@ -45,15 +45,15 @@ class _HostBuffer:
 
 
 class SharedDecoder:
-    """A graph that appends to buffers of ours, each row at its own place.
+    """A decoder whose graph appends to the plugin's KV buffers, each row at its own position.
 
-    Past and present name the same memory, so attention writes one position a row and step, and nothing is copied. The
-    buffers must outlive the bindings, which know only their addresses.
+    Past and present are bound to the same memory, so attention writes one position per row and step, and nothing is
+    copied. The buffers must outlive the bindings, which only hold addresses.
 
     Args:
         graph: The graph.
-        slots: Rows to make room for.
-        context: Positions to make room for, in each row.
+        slots: Maximum number of rows.
+        context: Maximum length of a row.
     """
 
     def __init__(self, graph: DecoderGraph, slots: int, context: int) -> None:

@@ -1,7 +1,7 @@
-"""A loaded sequence-to-sequence model: a text in, a shorter one out, off the event loop.
+"""A loaded sequence-to-sequence model that writes summaries, which runs off the event loop.
 
-Folders are those that optimum exports: `encoder_model.onnx` with `decoder_model.onnx` and `decoder_with_past_model.onnx`,
-or with `decoder_model_merged.onnx`, which is both (optimum-onnx 0.1's documentation and sources, read 2026-11-22).
+Folders are in optimum's layout: `encoder_model.onnx` with `decoder_model.onnx` and `decoder_with_past_model.onnx`, or
+with `decoder_model_merged.onnx`, which is both (optimum-onnx 0.1's documentation and sources, read 2026-11-22).
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ _Values = dict[str, npt.NDArray[Any]]
 
 @attrs.frozen(kw_only=True)
 class SummarizerFolder:
-    """A sequence-to-sequence model as found in a folder.
+    """A sequence-to-sequence model in a folder.
 
     Args:
-        name: The model, as people know it.
-        encoder: The graph that reads the text.
-        decoders: The graph of the first token and that of all others; the same one if it is merged.
-        layers: Blocks of the decoder.
-        heads: Heads of each.
-        head_dim: Numbers in one head.
-        start: The token before the first.
-        ends: Tokens that end a text.
-        max_input: Tokens that it reads; None for no limit.
-        max_tokens: Tokens of an answer where a request does not say.
-        prefix: Put before the text, as its authors trained it.
-        search: How it searches.
+        name: The model's display name.
+        encoder: Path of the encoder.
+        decoders: Paths of the decoder of the first token and that of all others; the same if they are merged.
+        layers: Number of decoder blocks.
+        heads: Attention heads of each block.
+        head_dim: Dimensions of a head.
+        start: The decoder's start token.
+        ends: End tokens.
+        max_input: Maximum number of input tokens; None for no limit.
+        max_tokens: Maximum number of output tokens if the request has no `max_tokens`.
+        prefix: Prepended to the text, as in the model's training.
+        search: Settings of the beam search.
     """
 
     name: str
@@ -78,16 +78,16 @@ class SummarizerFolder:
 
 
 def read_summarizer_folder(folder: Path) -> SummarizerFolder:
-    """Find out what is in a folder.
+    """Read a summarization model's folder.
 
     Raises:
-        DamagedModelError: When something is missing or malformed.
-        UnsupportedModelError: When it is no model of this kind.
+        DamagedModelError: A file is missing or malformed.
+        UnsupportedModelError: It is not a sequence-to-sequence model.
     """
     place = next((one for one in (folder, folder / "onnx") if (one / _ENCODER).exists()), None)
     if place is None:
         raise UnsupportedModelError(
-            f"this is no sequence-to-sequence model: it has no {_ENCODER}", str(folder)
+            f"this is not a sequence-to-sequence model: it has no {_ENCODER}", str(folder)
         )
     decoders = (place / _MERGED,) * 2 if (place / _MERGED).exists() else (place / _FIRST, place / _LATER)
     for graph in decoders:
@@ -126,7 +126,7 @@ def _describe(folder: Path, encoder: Path, decoders: Any) -> SummarizerFolder:
         start=said["decoder_start_token_id"],
         ends=tuple(ends) if isinstance(ends, list) else (ends,),
         max_input=min(limits) if min(limits) < _NO_LIMIT else None,
-        # Their lengths count the token before the first; 20 is what stands there when nobody set it.
+        # transformers' lengths include the start token; its default of 20 means that nobody set it.
         max_tokens=longest - 1 if longest > 20 else _MAX_TOKENS,
         prefix=task.get("prefix") or said.get("prefix") or "",
         search=BeamSettings(
@@ -142,14 +142,14 @@ def _describe(folder: Path, encoder: Path, decoders: Any) -> SummarizerFolder:
 
 
 class Summarizer(QueuedModel[_Sessions]):
-    """A loaded sequence-to-sequence model. Made by `load`; works from any event loop, one after another or at once.
+    """A loaded sequence-to-sequence model. Created by `load`; can be used from several event loops.
 
     Args:
-        description: What the model's folder says.
+        description: The model's folder.
         tokenizer: Its tokenizer.
         sessions: Its encoder, the decoder of the first token, and that of all others.
-        device: Where they run.
-        settings: Its queue.
+        device: The device they run on.
+        settings: Settings of its queue.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Summarizer(QueuedModel[_Sessions]):
     def _load(
         cls, folder: Path, session: SessionSettings, precision: str, settings: WorkSettings | None
     ) -> Self:
-        del precision  # it chooses nothing: what optimum exports for this task lies once in a folder
+        del precision  # unused: optimum exports one set of graphs for this task
         description = read_summarizer_folder(folder)
         encoder, first = (
             open_session(one, session) for one in (description.encoder, description.decoders[0])
@@ -180,19 +180,20 @@ class Summarizer(QueuedModel[_Sessions]):
     async def summarize(
         self, text: str, *, max_tokens: int | None = None, beams: int | None = None
     ) -> tuple[Step, Usage]:
-        """Sum up a text, off the event loop. Cancelling the task stops the model within one run of its graph.
+        """Summarize a text, off the event loop. Cancelling the task stops the model within one run of its graph.
 
         Args:
             text: The text.
-            max_tokens: Tokens to make at most; the model's own limit unless given.
-            beams: Beginnings to keep in the search; the model's own number unless given.
+            max_tokens: Maximum number of tokens. Default: the model's own limit.
+            beams: Number of beams. Default: the model's own.
 
         Returns:
-            The whole answer as one step, and what it took.
+            The whole summary as one step, and what it used.
 
         Raises:
-            ContextOverflowError: When the text is longer than the model reads.
-            EngineClosedError: When the summarizer was closed.
+            ContextOverflowError: The text is longer than the model's maximum input.
+            RequestError: `max_tokens` or `beams` is below 1.
+            EngineClosedError: The summarizer was closed.
         """
         for name, value in (("max_tokens", max_tokens), ("num_beams", beams)):
             if value is not None and value < 1:
@@ -230,7 +231,7 @@ class Summarizer(QueuedModel[_Sessions]):
 
 
 class _Decoding:
-    """One answer in the making: what the encoder said, and keys and values of each row."""
+    """A summary being generated: the encoder's output, and the KV cache of each beam."""
 
     def __init__(
         self,
@@ -249,7 +250,7 @@ class _Decoding:
         self._past: _Values = {}
 
     def step(self, tokens: Sequence[int], rows: Sequence[int]) -> Floats:
-        """Give each row its last token; rows go on from the rows that are named."""
+        """Append a token to each beam, which continues the given row; return the logits."""
         session = self._later if self._past else self._first
         wanted = {slot.name: slot for slot in session.get_inputs()}
         past = {name: value[list(rows)] for name, value in self._past.items()}
@@ -267,14 +268,14 @@ class _Decoding:
         later = bool(past)
         for name, value in found.items():
             key = name.replace("present", "past_key_values")
-            # What was read stays as the first run made it: later runs give it empty, or not at all.
+            # Keys and values of the encoder are kept from the first run: later runs return them empty, or not at all.
             if name.startswith("present") and not (later and ".encoder." in name):
                 past[key] = value
         self._past = past
         return logits
 
     def _make_empty_past(self, wanted: Mapping[str, Any]) -> _Values:
-        """Give the keys and values of no tokens, which a merged graph takes for its first run."""
+        """Create empty keys and values, which a merged graph needs for its first run."""
         found = self._found
         names = [name for name in wanted if name.startswith("past_key_values")]
         kinds = {"tensor(float16)": np.float16}

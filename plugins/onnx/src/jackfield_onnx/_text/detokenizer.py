@@ -1,4 +1,4 @@
-"""Turn tokens into text as they arrive."""
+"""Convert tokens to text as they arrive."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["TokenText"]
 
 
 class TokenText:
-    """Text of tokens as they come, in whole characters only.
+    """Converts tokens to text, in complete characters only.
 
     A token may end within a character, and decoding it alone would lose both that character and the space before a
-    word; so the stream holds back what is not whole yet.
+    word; so incomplete text is held back.
 
     Args:
         tokenizer: The model's tokenizer.
-        shown: Control tokens whose names are text here; others are left out.
+        shown: Control tokens whose names are part of the text; other control tokens are omitted.
     """
 
     def __init__(self, tokenizer: Tokenizer, shown: Mapping[int, str] | None = None) -> None:
@@ -29,7 +29,7 @@ class TokenText:
         self._emitted = 0
 
     def feed(self, token: int) -> str:
-        """Take one token and give the text that it makes certain, often none."""
+        """Add one token; return the text that is now certain, often none."""
         if token in self._shown:
             held = self.flush()
             self._stream, self._tokens, self._emitted = DecodeStream(skip_special_tokens=True), [], 0
@@ -40,6 +40,6 @@ class TokenText:
         return text
 
     def flush(self) -> str:
-        """Give what is still held at the end; a character cut in two becomes U+FFFD."""
+        """Return the remaining text at the end; an incomplete character becomes U+FFFD."""
         whole: str = self._tokenizer.decode(self._tokens, skip_special_tokens=True)
         return whole[self._emitted :]

@@ -1,4 +1,4 @@
-"""Keep an answer to a grammar, with llguidance."""
+"""Constrain replies to a grammar, with llguidance."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Grammars"]
 
 
 class Grammars:
-    """Makes constraints for one model's tokens.
+    """Creates constraints for one model's vocabulary.
 
     Args:
         tokenizer: The model's tokenizer.
-        vocabulary: Number of its logits.
-        end_tokens: Tokens that end an answer.
+        vocabulary: Number of logits.
+        end_tokens: Tokens that end a reply.
     """
 
     def __init__(self, tokenizer: Any, vocabulary: int, end_tokens: Sequence[int]) -> None:
@@ -31,10 +31,10 @@ class Grammars:
         self._words: Any = None
 
     def make_constraint(self, grammar: str) -> _Constraint:
-        """Make a constraint for one answer. Blocks: half a second for a model's first.
+        """Create a constraint for one reply. Blocks: half a second for a model's first.
 
         Raises:
-            RequestError: The grammar, or the JSON schema in it, is not one that can be held.
+            RequestError: The grammar, or a JSON schema in it, is not supported.
         """
         from llguidance import LLMatcher
 
@@ -42,9 +42,9 @@ class Grammars:
         fault = LLMatcher.validate_grammar(grammar, words)
         if fault and not fault.startswith("WARNING"):
             raise RequestError(
-                f"this form cannot be forced on an answer: {fault.strip().splitlines()[0]}",
+                f"the reply cannot be constrained to this schema: {fault.strip().splitlines()[0]}",
                 "response_format or the parameters of a tool",
-                "Simplify the schema; llguidance's documentation says which keywords it holds.",
+                "Simplify the schema; llguidance's documentation lists the keywords that it supports.",
             )
         return _Constraint(LLMatcher(words, grammar, log_level=0), self._vocabulary, self._ends)
 
@@ -59,7 +59,7 @@ class Grammars:
 
 
 class _Constraint:
-    """One answer's place in its grammar."""
+    """The state of one reply in its grammar."""
 
     def __init__(self, matcher: Any, vocabulary: int, ends: tuple[int, ...]) -> None:
         self._matcher = matcher
@@ -68,8 +68,8 @@ class _Constraint:
         self._vocabulary = vocabulary
 
     def mask(self, generated: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """Say which tokens may come next."""
-        # Its parameter is untyped in the library: an address, and a size in bytes.
+        """Return which tokens may come next."""
+        # The library takes an address and a size in bytes.
         self._matcher.unsafe_compute_mask_ptr(self._bits.ctypes.data, self._bits.nbytes)
         self._check()
         found = np.unpackbits(self._bits.view(np.uint8), bitorder="little")[: self._vocabulary]
@@ -79,11 +79,11 @@ class _Constraint:
         return allowed
 
     def accept(self, token: int) -> None:
-        """Take a chosen token into account."""
+        """Advance by a chosen token."""
         if token not in self._ends:
             self._matcher.consume_token(token)
             self._check()
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            raise GenerationError(f"the answer left its grammar: {self._matcher.get_error()}")
+            raise GenerationError(f"the reply violated its grammar: {self._matcher.get_error()}")

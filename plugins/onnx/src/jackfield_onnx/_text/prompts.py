@@ -1,4 +1,4 @@
-"""Turn prompts into tokens; text in a message never becomes a control token."""
+"""Tokenise prompts; text in a message never becomes a control token."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["PromptEncoder"]
 
 
 class PromptEncoder:
-    """Turns prompts into tokens, so that only what the model's template writes becomes a control token.
+    """Tokenises prompts such that only the model's template can write control tokens.
 
-    A tokenizer takes the name of a control token for that token wherever it stands. In a message, whose text may come
-    from anybody, that would let its writer end the turn and speak as the system. Such names are masked while the
-    template runs, and then read as the characters they are.
+    A tokenizer turns the name of a control token into that token wherever it occurs. In a message, whose text may come
+    from anybody, that would allow its author to end the turn and speak as the system. Such names are masked while the
+    template is rendered, and then tokenised as ordinary characters.
 
     Args:
         tokenizer: The model's tokenizer.
-        template: Its chat template, or None when it has none.
+        template: Its chat template, None if it has none.
     """
 
     def __init__(self, tokenizer: Tokenizer, template: ChatTemplate | None) -> None:
@@ -35,28 +35,28 @@ class PromptEncoder:
         self._tokenizer = tokenizer
         known = tokenizer.get_added_tokens_decoder()
         self._control = {token.content: number for number, token in known.items() if token.special}
-        # The longest first: one name may begin another.
+        # The longest first, because one name may be a prefix of another.
         names = sorted(self._control, key=len, reverse=True)
         self._names = re.compile("|".join(map(re.escape, names))) if names else None
 
     def find_control_token(self, name: str) -> int | None:
-        """Give the number of a control token, None for a word that is none."""
+        """Return the id of a control token, None if there is no such token."""
         return self._control.get(name)
 
     def encode_text(self, text: str) -> list[int]:
-        """Encode a text to be continued. It is the caller's own prompt: names of control tokens count."""
+        """Tokenise a prompt to be continued. It is the caller's own text, so names of control tokens become tokens."""
         return self._encode(self._tokenizer, text, markers=True)
 
     def encode_conversation(
         self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()
     ) -> list[int]:
-        """Encode a conversation, and the tools that the model may call in it.
+        """Render and tokenise a conversation, and the tools that the model may call in it.
 
         Raises:
-            RequestError: When the model has no template, or it refuses the conversation.
+            RequestError: The model has no chat template, or its template refuses the conversation.
         """
         if self.template is None:
-            raise RequestError("the model has no chat template", "messages", "Give the prompt as a text.")
+            raise RequestError("the model has no chat template", "messages", "Use `complete` with a prompt.")
         names = self._names
         if names is None:
             return self._encode(self._tokenizer, self.template.render(turns, tools), markers=False)
@@ -79,8 +79,8 @@ class PromptEncoder:
 
     @functools.cached_property
     def _literal_tokenizer(self) -> Tokenizer:
-        # A second one, for a tokenizer cannot be switched while another thread uses it. It takes as long to make as
-        # the first, and is needed only when a message names a control token.
+        # A second tokenizer, because the first cannot be reconfigured while another thread uses it. Creating it takes as
+        # long as the first, and it is needed only if a message names a control token.
         plain = disable_cache(Tokenizer.from_str(self._tokenizer.to_str()))
         plain.encode_special_tokens = True
         return plain
@@ -93,7 +93,7 @@ class PromptEncoder:
 
 
 class _Mask:
-    """Puts words that occur nowhere else in the place of control tokens' names, and back."""
+    """Replaces names of control tokens with unique words, and restores them."""
 
     def __init__(self, names: re.Pattern[str]) -> None:
         self._names = names
@@ -108,7 +108,7 @@ class _Mask:
         return self._names.sub(self._replace, text)
 
     def hide_in(self, value: Any) -> Any:
-        """Hide names in every string of a JSON-like value, keys included."""
+        """Replace names in every string of a JSON-like value, keys included."""
         if isinstance(value, str):
             return self.hide(value)
         if isinstance(value, Mapping):
@@ -118,7 +118,7 @@ class _Mask:
         return value
 
     def show(self, text: str) -> str:
-        # Compiled where it is needed: a pattern that no other request has would fill re's cache with each of them.
+        # Compiled only if needed: each request's pattern is unique, and all of them would fill re's cache.
         return re.sub(f"\ue000{self._key}-(\\d+)\ue001", lambda word: self._hidden[int(word[1])], text)
 
     def _replace(self, name: re.Match[str]) -> str:

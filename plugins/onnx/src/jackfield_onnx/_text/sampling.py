@@ -1,4 +1,4 @@
-"""Choose the next token from logits: pure functions, and the state of one request around them."""
+"""Sample the next token from logits: pure functions, and the state of one request around them."""
 
 from __future__ import annotations
 
@@ -30,28 +30,26 @@ __all__ = [
 Floats = npt.NDArray[np.float32]
 _Counts = npt.NDArray[np.int64]
 _GREEDY = 1e-5  # temperatures below this are greedy: dividing by them would overflow float32
-_HOTTEST = 2  # above it an answer is noise, and noise does not end by itself
-_FIRST_LOOKS = (
-    1e-3,
-    1e-5,
-)  # weights, of the best token's, above which a nucleus is looked for before all are sorted
+_HOTTEST = 2  # above this a reply is noise, which does not end by itself
+# Fractions of the best token's weight above which the nucleus is searched before all tokens are sorted.
+_THRESHOLDS = (1e-3, 1e-5)
 
 
 @attrs.frozen(kw_only=True)
 class Sampling:
-    """Say how tokens are chosen.
+    """Sampling options.
 
     Args:
-        temperature: 0 takes the most likely token always.
-        top_p: Keep the fewest tokens that together have this probability.
+        temperature: 0 always takes the most probable token.
+        top_p: Keep the smallest set of tokens whose probabilities add up to this.
         top_k: Keep this many tokens; None keeps all.
-        min_p: Keep tokens of at least this share of the likeliest one's probability.
-        repetition_penalty: Divide (or, below zero, multiply) the logits of tokens seen in prompt or answer.
-        presence_penalty: Subtract from the logits of tokens in the answer.
-        frequency_penalty: Subtract for each time a token is in the answer.
-        logit_bias: Add to the logits of these tokens, before anything else.
-        seed: Makes the choice repeatable; None takes entropy from the system.
-        top_logprobs: Give log-probabilities: of the chosen token, and of this many others. None gives none.
+        min_p: Keep tokens with at least this fraction of the most probable token's probability.
+        repetition_penalty: Divide (negative logits: multiply) the logits of tokens of the prompt and the reply.
+        presence_penalty: Subtracted from the logits of tokens of the reply.
+        frequency_penalty: Subtracted once for each occurrence of a token in the reply.
+        logit_bias: Added to the logits of these tokens, before anything else.
+        seed: Makes sampling reproducible; None uses entropy of the operating system.
+        top_logprobs: Report log-probabilities: of the chosen token, and of this many most probable ones. None reports none.
     """
 
     temperature: float = 1.0
@@ -82,7 +80,7 @@ class Sampling:
 
 @attrs.frozen
 class TokenLogprob:
-    """A token and the logarithm of its probability."""
+    """A token and its log-probability."""
 
     token: int
     logprob: float
@@ -90,9 +88,9 @@ class TokenLogprob:
 
 @attrs.frozen
 class Choice:
-    """A chosen token; its log-probability and the likeliest tokens' if they were asked for.
+    """A chosen token, with log-probabilities if they were requested.
 
-    They describe the model's own distribution: penalties and temperature, being the caller's, do not enter.
+    They describe the model's own distribution, without penalties and temperature.
     """
 
     token: int
@@ -101,15 +99,15 @@ class Choice:
 
 
 class Sampler:
-    """Chooses one request's tokens, and remembers them for the penalties.
+    """Samples the tokens of one request, and records them for the penalties.
 
     Args:
-        sampling: How to choose.
-        prompt: Tokens of the prompt, which the repetition penalty sees.
+        sampling: Sampling options.
+        prompt: Tokens of the prompt, for the repetition penalty.
         vocabulary: Number of logits.
-        end_tokens: Tokens that end an answer. The repetition penalty spares them: they stand in every chat prompt,
-            and to end is not to repeat oneself.
-        constraint: Says which tokens may come next; None allows all.
+        end_tokens: Tokens that end a reply. The repetition penalty does not apply to them: they occur in every chat
+            prompt, and ending a reply is not repetition.
+        constraint: Restricts the tokens that may come next; None allows all.
     """
 
     def __init__(
@@ -133,7 +131,10 @@ class Sampler:
         """Choose the next token.
 
         Args:
-            logits: One row [vocabulary]; it is not changed.
+            logits: One row [vocabulary]; it is not modified.
+
+        Raises:
+            GenerationError: The grammar allows no token.
         """
         sampling = self._sampling
         scores = self._penalise(logits)
@@ -170,26 +171,26 @@ class Sampler:
 
 
 def penalise_repetition(scores: Floats, seen: npt.NDArray[np.bool_], penalty: float) -> None:
-    """Make tokens that were seen less likely, in place (the rule of CTRL, Keskar et al. 2019)."""
+    """Apply the repetition penalty of CTRL (Keskar et al. 2019) to tokens that occurred, in place."""
     at = np.flatnonzero(seen)
     values = scores[at]
     scores[at] = np.where(values > 0, values / penalty, values * penalty)
 
 
 def penalise_counts(scores: Floats, counts: _Counts, presence: float, frequency: float) -> None:
-    """Subtract penalties for tokens that the answer has already, in place."""
+    """Subtract presence and frequency penalties for tokens of the reply, in place."""
     at = np.flatnonzero(counts)
     scores[at] -= presence + frequency * counts[at].astype(np.float32)
 
 
 def forbid(scores: Floats, allowed: npt.NDArray[np.bool_]) -> None:
-    """Make tokens impossible that are not allowed, in place.
+    """Set the scores of tokens that are not allowed to minus infinity, in place.
 
     Raises:
-        GenerationError: When no token is allowed.
+        GenerationError: No token is allowed.
     """
     if not allowed.any():
-        raise GenerationError("the answer cannot go on: its grammar allows no token here")
+        raise GenerationError("the reply cannot continue: its grammar allows no token here")
     scores[: len(allowed)][~allowed] = -np.inf
     scores[len(allowed) :] = -np.inf
 
@@ -198,15 +199,15 @@ def keep_likely(scores: Floats, sampling: Sampling) -> tuple[npt.NDArray[np.int6
     """Apply temperature, then top-k, then top-p, then min-p.
 
     Returns:
-        The tokens kept, and their weights, which need not add up to one; likeliest first unless all are kept.
+        The tokens kept, and their weights, which need not add up to one; most probable first unless all are kept.
     """
-    # In float32: numpy computes its exponential ten times faster, and there are 50,000 a token. Sums are in float64.
+    # In float32, since numpy computes its exponential ten times faster, for 50,000 logits a token. Sums are in float64.
     weights = np.exp((scores - scores.max()) / np.float32(sampling.temperature))
     top_k, top_p = sampling.top_k, sampling.top_p
     if top_k is None and top_p >= 1:
         if sampling.min_p == 0:
             return np.arange(len(weights)), weights
-        kept = np.flatnonzero(weights >= sampling.min_p)  # the likeliest token's weight is one
+        kept = np.flatnonzero(weights >= sampling.min_p)  # the most probable token's weight is one
         return kept, weights[kept]
     if top_k is not None:
         kept = select_top(scores, top_k)
@@ -215,7 +216,7 @@ def keep_likely(scores: Floats, sampling: Sampling) -> tuple[npt.NDArray[np.int6
         total = weights.sum(dtype=np.float64)
         kept = _select_candidates(scores, weights, top_p * total)
     before = np.cumsum(weights[kept], dtype=np.float64) - weights[kept]
-    # A token stays while those before it have not reached top_p; so the first one always stays.
+    # A token is kept while those before it have not reached top_p; so the first one always is.
     kept = kept[: max(1, int(np.searchsorted(before, top_p * total)))]
     if sampling.min_p > 0:
         kept = kept[weights[kept] >= sampling.min_p]
@@ -223,13 +224,13 @@ def keep_likely(scores: Floats, sampling: Sampling) -> tuple[npt.NDArray[np.int6
 
 
 def _select_candidates(scores: Floats, weights: Floats, needed: float) -> npt.NDArray[np.int64]:
-    """List likely tokens, likeliest first, enough of them to have the needed weight together.
+    """Return probable tokens, most probable first, whose weights add up to at least `needed`.
 
-    A nucleus nearly always lies among tokens of at least a thousandth of the best one's weight, and comparing all with
-    a number is a hundred times cheaper than sorting them.
+    The nucleus nearly always consists of tokens with at least a thousandth of the best one's weight, and comparing all
+    weights with a number is a hundred times cheaper than sorting them.
     """
     at = np.arange(len(weights))
-    for least in _FIRST_LOOKS:
+    for least in _THRESHOLDS:
         likely = np.flatnonzero(weights >= least)
         if weights[likely].sum(dtype=np.float64) >= needed:
             at = likely
@@ -250,19 +251,19 @@ def draw(weights: Floats, uniform: float) -> int:
 
 
 def select_top(scores: Floats, count: int) -> npt.NDArray[np.int64]:
-    """List the `count` tokens of the highest scores, highest first, equal ones by number."""
+    """Return the `count` tokens with the highest scores, highest first, ties by id."""
     count = min(count, len(scores))
     if count == 0:
         return np.empty(0, np.int64)
     if count == len(scores):
         return np.argsort(-scores, kind="stable")
     threshold = np.partition(scores, len(scores) - count)[len(scores) - count]
-    # All at the threshold are taken before the cut, so that ties do not depend on the partition's inner order.
+    # All at the threshold are sorted before truncating, so that ties do not depend on the partition's internal order.
     at = np.flatnonzero(scores >= threshold)
     return at[np.argsort(-scores[at], kind="stable")][:count]
 
 
 def log_softmax(logits: Floats) -> Floats:
-    """Turn logits into log-probabilities."""
+    """Convert logits to log-probabilities."""
     shifted = logits - logits.max()
     return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float32)

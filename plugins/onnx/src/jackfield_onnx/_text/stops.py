@@ -1,4 +1,4 @@
-"""Cut a text that arrives in pieces at the first stop string."""
+"""Cut a text at the first stop string while it arrives in pieces."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["StopScanner", "measure_overlap"]
 
 
 class StopScanner:
-    """Cuts a text at the first stop string, across the borders of its pieces.
+    """Cuts a text at the first stop string, also if it is split between pieces.
 
-    It holds back only what could still become a stop string: nothing at all, most of the time.
+    Only text that could still become a stop string is held back: usually none.
 
     Args:
-        stops: The strings, none of them empty.
+        stops: The stop strings, none of them empty.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
@@ -21,10 +21,10 @@ class StopScanner:
         self._held = ""
 
     def feed(self, text: str) -> tuple[str, str | None]:
-        """Take a piece.
+        """Add a piece.
 
         Returns:
-            The text that may be shown, and the stop string that ended it, if one did.
+            The text that may be emitted, and the stop string that ended it, if any.
         """
         if not self._stops:
             return text, None
@@ -38,13 +38,13 @@ class StopScanner:
         return text[: len(text) - keep], None
 
     def flush(self) -> str:
-        """Give what was held back, since nothing follows that could complete a stop string."""
+        """Return the text that was held back; nothing follows that could complete a stop string."""
         held, self._held = self._held, ""
         return held
 
 
 def measure_overlap(text: str, stop: str) -> int:
-    """Measure the longest end of a text that begins a stop string without completing it."""
+    """Return the length of the longest suffix of a text that is a proper prefix of a word."""
     for length in range(min(len(text), len(stop) - 1), 0, -1):
         if text.endswith(stop[:length]):
             return length

@@ -18,12 +18,12 @@ __all__ = ["ChatTemplate", "Turn"]
 
 @attrs.frozen
 class Turn:
-    """One message of a conversation, as a chat template sees it.
+    """A message of a conversation, for a chat template.
 
     Args:
-        role: Who speaks.
-        content: What is said.
-        fields: What else the template finds in the message, such as `tool_calls` or `tool_call_id`.
+        role: Its role.
+        content: Its text.
+        fields: Other fields of the message, such as `tool_calls` or `tool_call_id`.
     """
 
     role: str
@@ -32,22 +32,24 @@ class Turn:
 
 
 class ChatTemplate:
-    """A model's own way of writing a conversation as one text.
+    """A model's chat template.
 
-    The template comes with the model and is a program, so it runs in Jinja's sandbox and cannot change what it is
-    given.
+    It comes with the model and is a program, so it runs in Jinja's sandbox and cannot modify its arguments.
 
     Args:
         source: The Jinja template.
-        begin_token: Given to the template as `bos_token`.
-        end_token: Given to the template as `eos_token`.
+        begin_token: The template's `bos_token`.
+        end_token: The template's `eos_token`.
+
+    Raises:
+        RequestError: The template cannot be compiled.
     """
 
     def __init__(self, source: str, *, begin_token: str = "", end_token: str = "") -> None:
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
-        # What templates written for Hugging Face's transformers expect to find.
+        # Templates written for Hugging Face's transformers use these.
         environment.filters["tojson"] = _to_json
         environment.globals["raise_exception"] = _raise_exception
         environment.globals["strftime_now"] = _format_now
@@ -59,15 +61,15 @@ class ChatTemplate:
             raise RequestError(f"the model's chat template cannot be compiled: {error}") from error
 
     def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()) -> str:
-        """Write a conversation so that the model's answer comes next.
+        """Render a conversation, up to the beginning of the model's reply.
 
         Args:
             turns: The conversation.
-            tools: Tools that the model may call, in the shape that templates expect; without any, the template finds
-                none instead of an empty list, for that is what it tests.
+            tools: Tools that the model may call, in the shape that templates expect; if empty, `tools` is undefined in
+                the template, because templates test for that.
 
         Raises:
-            RequestError: When the template refuses the conversation, such as an unknown role.
+            RequestError: The template refuses the conversation, such as an unknown role.
         """
         messages = [{**turn.fields, "role": turn.role, "content": turn.content} for turn in turns]
         offered = {"tools": list(tools)} if tools else {}
@@ -80,7 +82,7 @@ class ChatTemplate:
 
 
 def _to_json(value: object, indent: int | None = None) -> str:
-    # Jinja's own escapes <, > and & for web pages; a model would see the escapes.
+    # Jinja's own filter escapes <, > and & for HTML, which the model would see.
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 

@@ -1,7 +1,7 @@
-"""How models write the calls of tools, as data; and the grammar of an answer that must be one.
+"""Formats in which models write tool calls, and grammars for replies that must be a call.
 
-Nothing in a model's folder says how its calls are written but the template, which writes those of earlier turns; so the
-words that stand in it decide.
+In a model's folder only the chat template shows how calls are written, since it renders those of earlier turns; so the
+format is detected from strings in the template.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class ToolFormat:
-    """One way of writing calls: each is a JSON object with a name and arguments, unless it says otherwise.
+    """A format of tool calls: each is a JSON object with a name and arguments, unless stated otherwise.
 
     Attributes:
-        begin: What stands before a call, or before a list of them.
-        end: What stands behind it; empty where nothing does.
-        arguments: Name of the object's field that holds the arguments.
-        listed: The calls of an answer stand in one JSON array.
-        bare: `begin` may be missing: an answer that begins with such an object is a call.
-        separator: Instead of an object, a name, this, and the object of arguments.
-        tagged: Instead of an object, a function and its parameters between tags.
-        gap: What may stand between calls, beside spaces.
-        layout: What stands between `begin`, the object, and `end`.
-        known_by: Words of a template that writes calls like this.
+        begin: Marker before a call, or before a list of calls.
+        end: Marker after it; empty if there is none.
+        arguments: Key of the arguments in the object.
+        listed: Whether the calls of a reply are in one JSON array.
+        bare: Whether `begin` may be missing: a reply that begins with such an object is a call.
+        separator: If not empty, a call is a name, this separator, and the object of arguments.
+        tagged: Whether a call is a function and its parameters between tags instead of an object.
+        gap: Characters that may occur between calls, besides spaces.
+        layout: Text between `begin`, the object, and `end`.
+        known_by: Strings that occur in the templates of such models.
     """
 
     begin: str
@@ -53,14 +53,14 @@ class ToolFormat:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What stands around calls, and may be a control token."""
+        """Markers around calls, which may be control tokens."""
         return tuple(
             filter(None, (self.begin, self.end, self.separator, "[CALL_ID]" if self.separator else ""))
         )
 
 
-# Read in this order: a template may hold the words of an earlier one and a later. From chat templates of the models
-# and transformers' documentation of tool use in them, and from parsers that others wrote for them (read 2026-11-22 and 23).
+# Order matters: the strings of several formats may occur in one template. From the models' chat templates, transformers'
+# documentation of tool use, and existing parsers (read 2026-11-22 and 2026-11-23).
 FORMATS: Final[Mapping[str, ToolFormat]] = {
     # Qwen3-Coder.
     "qwen-xml": ToolFormat(
@@ -68,7 +68,7 @@ FORMATS: Final[Mapping[str, ToolFormat]] = {
     ),
     # Qwen 2.5 and 3, Hermes, SmolLM3, Granite 4.
     "hermes": ToolFormat(begin="<tool_call>", end="</tool_call>", layout="\n", known_by=("<tool_call>",)),
-    # Mistral from the eleventh version of its tokenizer on: Small 3.2, Magistral, Devstral, Ministral 3.
+    # Mistral since version 11 of its tokenizer: Small 3.2, Magistral, Devstral, Ministral 3.
     "mistral-args": ToolFormat(begin="[TOOL_CALLS]", separator="[ARGS]", known_by=("[ARGS]",)),
     "mistral": ToolFormat(begin="[TOOL_CALLS]", listed=True, gap=",[]", known_by=("[TOOL_CALLS]",)),
     "llama3": ToolFormat(
@@ -78,7 +78,7 @@ FORMATS: Final[Mapping[str, ToolFormat]] = {
         gap=";",
         known_by=("<|python_tag|>", '"parameters": '),
     ),
-    # Phi-4-mini writes one object or a list of them; Granite 3 always a list.
+    # Phi-4-mini writes one object or a list of objects; Granite 3 always a list.
     "phi4": ToolFormat(begin="<|tool_call|>", end="<|/tool_call|>", gap=",[]", known_by=("<|/tool_call|>",)),
     "granite": ToolFormat(begin="<|tool_call|>", listed=True, gap=",[]", known_by=("<|tool_call|>",)),
 }
@@ -87,7 +87,7 @@ _COMPACT: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_se
 
 
 def detect_format(template: str | None) -> str | None:
-    """Say how a model writes calls, from its chat template; None if the template knows no tools."""
+    """Detect the format of tool calls from a chat template; None if the template does not support tools."""
     if template is None or "tools" not in template:
         return None
     found = (name for name, form in FORMATS.items() if any(word in template for word in form.known_by))
@@ -95,7 +95,7 @@ def detect_format(template: str | None) -> str | None:
 
 
 def build_json_grammar(schema: Mapping[str, Any] | None) -> str:
-    """Write the grammar of an answer that is JSON: any object, or what a schema says."""
+    """Build the grammar of a JSON reply: any object, or what a schema describes."""
     return f"start: {_build_json({'type': 'object'} if schema is None else schema)}\n"
 
 
@@ -107,14 +107,14 @@ def build_call_grammar(
     token: Callable[[str], int | None],
     otherwise: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write the grammar of an answer that must call one of some tools.
+    """Build the grammar of a reply that must call one of the tools.
 
     Args:
-        form: How the model writes calls.
-        tools: The tools that may be called, as templates get them.
-        several: More than one call may be written.
-        token: Gives the number of a control token, None for what is ordinary text.
-        otherwise: The schema of an answer that may stand in the place of a call.
+        form: The format of tool calls.
+        tools: The tools that may be called, in the shape for templates.
+        several: Whether more than one call is allowed.
+        token: Returns the id of a control token, None for ordinary text.
+        otherwise: Schema of a reply that is allowed instead of a call.
     """
     calls = [_build_call(form, tool["function"], token) for tool in tools]
     begin, end = (_build_word(word, token) if word else "" for word in (form.begin, form.end))
@@ -124,7 +124,7 @@ def build_call_grammar(
         answer = f'{begin} "[" call{more} "]"'
     else:
         one = "call" if form.bare else f"{begin} {gap} call {gap} {end}"
-        # What is bare has nothing that parts one call from the next.
+        # A bare format has no separator between calls.
         answer = f"{one} ({gap} {one})*" if several and not form.bare else one
     start = f"answer | {_build_json(otherwise)}" if otherwise is not None else "answer"
     text = f"{_TEXT}\n" if form.tagged else ""
@@ -132,7 +132,7 @@ def build_call_grammar(
 
 
 def collect_parameter_types(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Give the schemas of parameters, by the names of tools and of parameters."""
+    """Return the schemas of parameters, by tool and parameter name."""
     functions = (tool["function"] for tool in tools)
     return {one["name"]: (one.get("parameters") or {}).get("properties") or {} for one in functions}
 
@@ -148,12 +148,12 @@ def _build_call(form: ToolFormat, function: Mapping[str, Any], token: Callable[[
 
 
 _PARAMETER_ENDS: Final = "\n</parameter>\n"
-# Anything, up to the tag that ends it; the tag is a part of it, for what is lazy ends with the first that it can be.
+# Any text up to and including the end tag: a lazy rule ends at its first possible end.
 _TEXT: Final = r"text[lazy]: /(.|\n)*\n<\/parameter>\n/"
 
 
 def _build_tagged_call(name: str, schema: Mapping[str, Any]) -> str:
-    """Write the grammar of a function between tags: its parameters in the schema's order."""
+    """Build the grammar of a function between tags, with its parameters in the schema's order."""
     required = schema.get("required", ())
     written = [json.dumps(f"<function={name}>\n")]
     for key, one in schema.get("properties", {}).items():
@@ -163,7 +163,7 @@ def _build_tagged_call(name: str, schema: Mapping[str, Any]) -> str:
 
 
 def _build_tagged_value(schema: Mapping[str, Any]) -> str:
-    """Write the grammar of a parameter's value and its end: characters where it is a text, else JSON."""
+    """Build the grammar of a parameter's value and its end tag: plain text for a string, else JSON."""
     end = json.dumps(_PARAMETER_ENDS)
     chosen = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else [])]
     if chosen:
@@ -178,12 +178,12 @@ def _build_word(word: str, token: Callable[[str], int | None]) -> str:
 
 
 def _build_json(schema: Mapping[str, Any]) -> str:
-    # Spaces as models are used to write them and nowhere else: a small one would go on writing spaces for ever.
+    # Spaces only where models usually write them: a small model might otherwise write spaces without end.
     return f"%json {json.dumps({**schema, 'x-guidance': _COMPACT})}"
 
 
 def allows_text(schema: Any) -> bool:
-    """Say whether a schema allows a text."""
+    """Return whether a schema allows a string."""
     if not isinstance(schema, Mapping):
         return False
     kinds = schema.get("type", ())
