@@ -124,7 +124,7 @@ ALL = list(workspace.PACKAGES)
         ([], ALL),
         (["-k", "retry"], ALL),
         (["core/tests", "-k", "retry"], [CORE]),
-        (["-q", "core/tests/test_mesh.py::test_something"], [CORE]),
+        (["-q", "core/tests/test_exports.py::test_something"], [CORE]),
         (["plugins/openai/tests", "core/tests", "plugins/openai/tests"], [Path("plugins/openai"), CORE]),
         (["core/tests", "tests"], ALL),
         (["--ignore", "core/tests"], ALL),  # everything but these
@@ -147,6 +147,10 @@ def test_a_package_may_test_itself_with_another_of_the_repository():
     packages, requirements = workspace.needs_of_tests([CORE])
     assert packages == [CORE, Path("plugins/cache"), Path("plugins/openai")]
     assert requirements == ["coverage"], "no index has a package of ours"
+
+
+def test_the_code_of_pages_has_what_it_needs_where_it_is_run():
+    assert set(workspace.group("pages")) <= set(workspace.needs_of_tests()[1])
 
 
 # Pins

@@ -146,10 +146,11 @@ def needs_of_tests(packages: Iterable[Path] = PACKAGES) -> tuple[list[Path], lis
     """Return what the tests of some packages need: packages of this repository, and requirements from an index.
 
     The group `test` of a package's pyproject.toml names what only its tests need, such as a service's official SDK: it is
-    an oracle that drives our fake service and reads what we send.
+    an oracle that drives our fake service and reads what we send. The code of pages runs with all packages only.
     """
     packages, named = list(packages), _named()
     needed = [*group("test"), *(need for package in packages for need in group("test", package=package))]
+    needed += group("pages") if set(packages) >= set(PACKAGES) else []
     ours = [named[normalised(need)] for need in needed if normalised(need) in named]
     return closure([*packages, *ours]), sorted({need for need in needed if normalised(need) not in named})
 
