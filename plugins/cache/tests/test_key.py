@@ -286,3 +286,33 @@ async def test_the_file_shows_neither_a_secret_nor_a_cheap_digest_of_one(tmp_pat
         assert name not in dump
         assert name.encode().hex() not in dump
         assert hashlib.sha256(name.encode()).hexdigest() not in dump
+
+
+async def test_what_settings_and_identities_know_beyond_their_fields_counts(tmp_path):
+    class Knowing(Identity):
+        account = "one"
+
+        def fingerprint_parts(self):
+            return {"account": Knowing.account}
+
+    service, path = Service(), tmp_path / "a.sqlite"
+    answers = []
+    for account in ("one", "two", "one"):
+        Knowing.account = account
+        answers.append(await replayed(service, path, {"credentials": Knowing(None)}))
+    assert answers == [False, False, True]
+
+
+async def test_an_object_that_fails_to_say_what_it_knows_is_nobody_elses(tmp_path):
+    class Broken(Identity):
+        def fingerprint_parts(self):
+            raise OSError("no such file")
+
+    class Endless(Identity):
+        def fingerprint_parts(self):
+            return Endless(None)
+
+    service, path = Service(), tmp_path / "a.sqlite"
+    for made in (Broken, Endless):
+        assert not await replayed(service, path, {"credentials": made(None)})
+        assert not await replayed(service, path, {"credentials": made(None)})

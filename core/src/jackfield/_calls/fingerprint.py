@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fingerprint", "Layer"]
 
-_FORM: Final = 1
+_FORM: Final = 2
 """Rises when the same configuration gets another digest."""
 _ROUNDS: Final = 300_000
 """Of PBKDF2, so that a guess at a short password costs a tenth of a second."""
@@ -70,7 +70,7 @@ class Fingerprint:
         """Return a digest that is another one as soon as somebody else might answer, or answer otherwise.
 
         In it are the provider, its settings with secrets resolved, the identity, the address, headers and proxy, the model's
-        entry, and the middlewares that stand within. It is the same in every process, unless an object that a program brings
+        entry, what these objects return from `fingerprint_parts`, and the middlewares that stand within. It is the same in every process, unless an object that a program brings
         says nothing about itself: then it holds for the mesh alone. It is slow to compute, and is computed once.
 
         Args:
@@ -169,8 +169,9 @@ class _Writer:
         }
         if identity is not None:
             # As it is declared: what a plugin makes of it may be of any form.
-            said["credentials"] = self.form(identity, 1)
-        return said
+            made = getattr(settings, "credentials", None)
+            said["credentials"] = [self.form(identity, 1), self._parts(made, 1)]
+        return [said, self._parts(settings, 1)]
 
     def access(self, access: HttpAccess | None) -> Any:
         """Write where calls go, and how identity is proven there."""
@@ -194,7 +195,7 @@ class _Writer:
             return self.form(auth)
         if isinstance(auth, Bearer):  # its function follows from the settings
             return ["Bearer", auth.header, auth.prefix]
-        return ["Signer", _name_of(type(auth))] if isinstance(auth, Signer) else None
+        return ["Signer", _name_of(type(auth)), self._parts(auth, 0)] if isinstance(auth, Signer) else None
 
     def form(self, value: Any, depth: int = 0) -> Any:
         """Write any value. What has no form of its own is written so that it equals nothing in another process."""
@@ -207,10 +208,8 @@ class _Writer:
         if depth < _DEEPEST:
             fields = _fields_of(value)
             if fields is not None:
-                return [
-                    _name_of(type(value)),
-                    {name: self.form(one, depth + 1) for name, one in fields.items()},
-                ]
+                written = {name: self.form(one, depth + 1) for name, one in fields.items()}
+                return [_name_of(type(value)), written, self._parts(value, depth + 1)]
             if isinstance(value, Mapping):
                 return {
                     "mapping": sorted(
@@ -221,7 +220,17 @@ class _Writer:
                 return {"set": sorted((self.form(one, depth + 1) for one in value), key=str)}
             if isinstance(value, Sequence):
                 return [self.form(one, depth + 1) for one in value]
-        return self._plain(value)
+        return self._plain(value, depth)
+
+    def _parts(self, value: Any, depth: int) -> Any:
+        """Write what an object knows beyond its fields: the environment, a profile's file."""
+        parts = getattr(value, "fingerprint_parts", None)
+        if not callable(parts):
+            return None
+        try:
+            return self.form(parts(), depth + 1)
+        except Exception:  # the call itself tells what is wrong
+            return self._only_here
 
     def _secret(self, secret: Secret) -> Any:
         if not self._secrets:
@@ -231,7 +240,7 @@ class _Writer:
         except Exception:  # a keyring's may be any; whoever needs the secret tells
             return {"nothing at": secret.reference}
 
-    def _plain(self, value: Any) -> Any:
+    def _plain(self, value: Any, depth: int) -> Any:
         from datetime import date, time, timedelta
         from decimal import Decimal
         from enum import Enum
@@ -245,6 +254,8 @@ class _Writer:
             return [kind, value.name]
         if isinstance(value, type) or _is_plain_function(value):
             return ["named", _name_of(value)]
+        if depth < _DEEPEST and callable(getattr(value, "fingerprint_parts", None)):
+            return [kind, self._parts(value, depth)]
         return [kind, self._only_here]
 
 

@@ -43,6 +43,8 @@ class ProviderInfo(Value):
         title: For people.
         settings: An attrs class; its fields are the provider's own config keys, read with their types.
             Fields made by `jackfield.plugin.secret` hold `Secret`s. Every provider that speaks HTTP has `base_url`.
+            What decides who answers beyond the fields (the environment, a profile's file) comes from a method
+            `fingerprint_parts(self) -> object`, which may be left out: called in a thread, for the response cache's key.
             A field `models` gets the entries (`ModelEntry`) of `models`, for a transport that must know them:
             endpoints with keys of their own become `HttpAccess.named_auth`.
         kinds: The kinds of request it serves.
@@ -192,7 +194,8 @@ class Signer(Protocol):
     """Signs each attempt.
 
     A signer may also have `def is_ready(self) -> bool`: quick, called on the event loop; True spares `prepare` and its
-    thread, because what the last one made is still good.
+    thread, because what the last one made is still good. And `def fingerprint_parts(self) -> object`: whose identity it
+    proves, as far as that is known without the network (see `ProviderInfo.settings`).
     """
 
     def prepare(self, *, refresh: bool) -> None:

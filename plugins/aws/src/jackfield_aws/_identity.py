@@ -6,7 +6,7 @@ import functools
 import threading
 from typing import TYPE_CHECKING
 
-from ._region import region_of
+from ._region import machine_identity, region_of
 from ._settings import AwsCredentials
 from ._signer import AwsSigner
 
@@ -42,7 +42,19 @@ class AwsIdentity:
             proxy: Address of a proxy for what the identity itself has to fetch (STS, SSO).
             ca_bundle: File of certificate authorities for the same.
         """
-        return AwsSigner(functools.partial(self._source, proxy, ca_bundle), service=service, region=region)
+        return AwsSigner(
+            functools.partial(self._source, proxy, ca_bundle),
+            service=service,
+            region=region,
+            identity=self.fingerprint_parts,
+        )
+
+    def fingerprint_parts(self) -> object:
+        """Return what is declared, and what the machine says where that decides who it is. May read files."""
+        settings = self.settings
+        if settings.access_key_id is not None or settings.web_identity_token_file is not None:
+            return settings
+        return settings, machine_identity(settings.profile)
 
     def region(self) -> str | None:
         """Give the region of this identity: declared, from the environment, or of its profile. May read a file."""

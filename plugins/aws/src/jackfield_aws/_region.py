@@ -1,13 +1,21 @@
-"""The region that a machine is set to, without the SDK: the environment, then the profile's file."""
+"""The region and the identity that a machine is set to, without the SDK: the environment, then the profile's file."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from configparser import Error, RawConfigParser
 from pathlib import Path
+from typing import Final
 
-__all__ = ["region_of"]
+__all__ = ["machine_identity", "region_of"]
+
+_IDENTITY_VARIABLES: Final = (
+    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)  # fmt: skip
+_SECRET_KEYS: Final = ("aws_secret_access_key", "aws_session_token")
 
 
 def region_of(profile: str | None) -> str | None:
@@ -18,25 +26,42 @@ def region_of(profile: str | None) -> str | None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         if os.environ.get(name):
             return os.environ[name]
+    for section in _sections(profile):
+        region = section.get("region", "").strip()
+        if region:
+            return region
+    return None
+
+
+def machine_identity(profile: str | None) -> object:
+    """Return what decides whom AWS's default chain finds, as far as the environment and the shared files say; no secret.
+
+    Source: AWS SDKs and tools reference guide, "Environment variables" and "Location of the shared files" (2026-11-22).
+    """
+    named = {variable: os.environ[variable] for variable in _IDENTITY_VARIABLES if os.environ.get(variable)}
+    sections = [
+        {key: value for key, value in section.items() if key not in _SECRET_KEYS}
+        for section in _sections(profile)
+    ]
+    return named, sections
+
+
+def _sections(profile: str | None) -> list[Mapping[str, str]]:
+    """Return what the shared files say of a profile, the more important first."""
     name = profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or "default"
     # What the file of credentials says of a profile wins over the file of settings, as in botocore.
-    return _read("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", [name]) or _read(
-        "AWS_CONFIG_FILE", "~/.aws/config", ["profile", name], [name]
-    )
+    return [
+        *_read("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", [name]),
+        *_read("AWS_CONFIG_FILE", "~/.aws/config", ["profile", name], [name]),
+    ]
 
 
-def _read(variable: str, default: str, *titles: list[str]) -> str | None:
+def _read(variable: str, default: str, *titles: list[str]) -> list[Mapping[str, str]]:
     parser = RawConfigParser(default_section="", strict=False)
     path = Path(os.environ.get(variable) or default).expanduser()
     try:
         parser.read(path, encoding="utf-8")
         sections = [(shlex.split(section), section) for section in parser.sections()]
     except (Error, ValueError, OSError):
-        return None  # whoever needs the file will say what is wrong with it
-    found = (
-        parser.get(section, "region", fallback=None)
-        for title in titles
-        for words, section in sections
-        if words == title
-    )
-    return next((region.strip() for region in found if region), None)
+        return []  # whoever needs the file will say what is wrong with it
+    return [dict(parser[section]) for title in titles for words, section in sections if words == title]

@@ -21,10 +21,19 @@ class AwsSigner:
         source: Gives what finds credentials; called in a thread, imports the SDK.
         service: The name that AWS signs for.
         region: The region of the service.
+        identity: Returns whose identity it is, as far as that is known without AWS.
     """
 
-    def __init__(self, source: Callable[[], Source], *, service: str, region: str) -> None:
+    def __init__(
+        self,
+        source: Callable[[], Source],
+        *,
+        service: str,
+        region: str,
+        identity: Callable[[], object] = lambda: None,
+    ) -> None:
         self._make_source = source
+        self._identity = identity
         self._source: Source | None = None
         self._service = service
         self._region = region
@@ -34,6 +43,10 @@ class AwsSigner:
 
     def __repr__(self) -> str:
         return f"AwsSigner(service={self._service!r}, region={self._region!r})"
+
+    def fingerprint_parts(self) -> object:
+        """Return whose identity it is, and what it signs for. May read files."""
+        return self._service, self._region, self._identity()
 
     def is_ready(self) -> bool:
         """Say whether the credentials of the last `prepare` are still those to sign with. Quick, never blocks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from jackfield.plugin import CredentialKind, Token, quote_segment, secret
 __all__ = ["AZURE", "AzureCredentials", "AzureIdentity"]
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_FOUND_BY: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_USERNAME", "AZURE_CONFIG_DIR")
+"""Source: azure-identity, "Environment variables" (2026)."""
 _PATIENCE: Final = 30.0
 _MOST_REFUSAL: Final = 1 << 16
 """Bytes that are read of a refusal."""
@@ -101,6 +104,13 @@ class AzureIdentity:
     """
 
     settings: AzureCredentials
+
+    def fingerprint_parts(self) -> object:
+        """Return what is declared, and whom azure-identity finds as far as the environment says."""
+        settings = self.settings
+        if settings.proven or settings.token is not None:
+            return settings
+        return settings, {name: os.environ.get(name) for name in _FOUND_BY}
 
     def token(self, scope: str) -> Token:
         """Fetch a token. Blocks: the core calls it in a thread, and keeps the token.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -13,6 +14,11 @@ from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Auth, Bearer, StaticHeader, Token, secret
 
 __all__ = ["DatabricksCredentials", "DatabricksIdentity"]
+
+_FOUND_BY: Final = (
+    "DATABRICKS_CONFIG_PROFILE", "DATABRICKS_CONFIG_FILE", "DATABRICKS_CLIENT_ID", "DATABRICKS_ACCOUNT_ID",
+)  # fmt: skip
+"""Source: Databricks SDK for Python 0.162.0, its unified authentication."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +82,13 @@ class DatabricksIdentity:
     """
 
     settings: DatabricksCredentials
+
+    def fingerprint_parts(self) -> object:
+        """Return what is declared, and what the Databricks SDK looks for if it is asked."""
+        settings = self.settings
+        if settings.token is not None or settings.client_id is not None:
+            return settings
+        return settings, {name: os.environ.get(name) for name in _FOUND_BY}
 
     def auth(self, host: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> Auth:
         """Say how to prove this identity to a workspace.

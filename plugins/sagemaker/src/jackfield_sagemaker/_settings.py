@@ -168,6 +168,10 @@ class SageMakerSettings:
         """The declared identity, or the machine's."""
         return self.credentials or default_identity()
 
+    def fingerprint_parts(self) -> object:
+        """Return the region and the identity, which the machine may decide: an endpoint is of one account and region."""
+        return self.region or self.identity.region(), self.identity.fingerprint_parts()
+
 
 def region_of(settings: SageMakerSettings, identity: AwsIdentity) -> str:
     """Give the region.

@@ -126,6 +126,16 @@ class SnowflakeIdentity:
         if (self.settings is None) == (self.session is None):
             raise ConfigurationError("an identity is either what is declared or a session")
 
+    def fingerprint_parts(self) -> object:
+        """Return what `connections.toml` says where it decides who logs in where. Reads that file."""
+        if self.settings is None:
+            return self.session
+        if self.settings.connection is None:
+            return None
+        from ._login import entry_of
+
+        return entry_of(self.settings)
+
     @property
     def needs_login(self) -> bool:
         """Whether a token for REST is known only when a file has been read or a session was opened."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -15,6 +16,7 @@ from jackfield.plugin import Auth, Bearer, StaticHeader, Token, secret
 __all__ = ["GoogleCredentials", "GoogleIdentity"]
 
 _EMAIL: Final = re.compile(r"[^@\s/]+@[^@\s/]+")
+_DEFAULTS_FROM: Final = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG")
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 
@@ -86,6 +88,13 @@ class GoogleIdentity:
         if self.settings.token is not None:
             return StaticHeader("Authorization", self.settings.token, "Bearer ")
         return Bearer(functools.partial(self.fetch, proxy=proxy, ca_bundle=ca_bundle))
+
+    def fingerprint_parts(self) -> object:
+        """Return what is declared, and where application default credentials stand if they are used."""
+        settings = self.settings
+        if settings.key is not None or settings.refresh_token is not None or settings.token is not None:
+            return settings
+        return settings, {name: os.environ.get(name) for name in _DEFAULTS_FROM}
 
     def fetch(self, *, proxy: str | None = None, ca_bundle: str | None = None) -> Token:
         """Fetch a token. Blocks: the core calls it in a thread, and keeps the token.

@@ -86,6 +86,12 @@ class VertexSettings:
             if threshold not in _THRESHOLDS:
                 yield f"safety.{category} must be one of {', '.join(_THRESHOLDS)}, not {threshold!r}"
 
+    def fingerprint_parts(self) -> object:
+        """Return whom application default credentials are of, as far as the environment says."""
+        if self.api_key is not None:
+            return None
+        return (self.credentials or GoogleIdentity(GoogleCredentials())).fingerprint_parts()
+
     @property
     def prefix(self) -> str:
         """What stands before `/publishers/` and `/endpoints/` in every path."""
