@@ -13,7 +13,8 @@ from typing import Any
 
 import attrs
 
-from jackfield_onnx._engine.engine import Engine, EngineSettings, GenerateRequest
+from jackfield_onnx._engine.engine import Engine, EngineSettings
+from jackfield_onnx._engine.replies import GenerateRequest
 from jackfield_onnx._runtime.session import SessionSettings
 
 WORDS = ("river", "seven", "blue", "stone", "under", "light", "garden", "window", "paper", "winter")

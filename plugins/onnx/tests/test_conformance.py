@@ -6,7 +6,7 @@ import jackfield_onnx
 from jackfield.plugin import Frame
 from jackfield.testing import Case, conformance
 from jackfield_onnx._engine.embedder import Embeddings
-from jackfield_onnx._engine.engine import Step, TokenDetail, Usage
+from jackfield_onnx._engine.replies import Step, TokenDetail, Usage
 from jackfield_onnx._engine.reranker import Scores
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from jackfield_onnx._engine.embedder import Embedder
-from jackfield_onnx._engine.engine import Engine, GenerateRequest
+from jackfield_onnx._engine.engine import Engine
+from jackfield_onnx._engine.replies import GenerateRequest
 from jackfield_onnx._files.catalogue import CATALOGUE
 from jackfield_onnx._files.store import ModelStore
 from jackfield_onnx._local_errors import ContextOverflowError, DigestMismatchError, TextTooLongError

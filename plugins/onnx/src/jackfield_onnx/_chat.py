@@ -67,13 +67,7 @@ def translate_text(
         body["prompt"] = request.prompt
         _refuse_in_text(writer)
     else:
-        tools = not capabilities.lacks("tools")
-        messages = list(write_messages(request.messages, writer, tools=tools))
-        system = writer.take("system")
-        if system is not UNSET:
-            messages.insert(0, {"role": "system", "content": system})
-            writer.note("system", "renamed", wire="messages", value=system)
-        body["messages"] = messages
+        body["messages"] = _write_conversation(request, writer, tools=not capabilities.lacks("tools"))
         _write_tools(writer)
     for name in _OPTIONS:
         writer.put(name)
@@ -85,6 +79,17 @@ def translate_text(
         writer.drop(name, "this value requests nothing, and the model does nothing else", value)
     writer.merge_extra(options.extra, PROVIDER)
     return Translation(Wire(call, body, stream=request.stream), writer.finish())
+
+
+def _write_conversation(
+    request: ChatRequest | CountRequest, writer: ParameterWriter, *, tools: bool
+) -> list[dict[str, Any]]:
+    messages = list(write_messages(request.messages, writer, tools=tools))
+    system = writer.take("system")
+    if system is not UNSET:
+        messages.insert(0, {"role": "system", "content": system})
+        writer.note("system", "renamed", wire="messages", value=system)
+    return messages
 
 
 def _refuse_in_text(writer: ParameterWriter) -> None:

@@ -24,7 +24,7 @@ from ._text.tools import FORMATS
 
 if TYPE_CHECKING:
     from ._engine.embedder import Embeddings
-    from ._engine.engine import Step, Usage as EngineUsage
+    from ._engine.replies import Step, Usage as EngineUsage
     from ._engine.reranker import Scores
 
 __all__ = ["ReplyDecoder"]

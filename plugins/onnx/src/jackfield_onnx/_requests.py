@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ._engine.engine import GenerateRequest
+from ._engine.replies import GenerateRequest
 from ._local_errors import RequestError
 from ._text.template import Turn
 from ._text.tools import FORMATS, ToolFormat, build_call_grammar, build_json_grammar, detect_format

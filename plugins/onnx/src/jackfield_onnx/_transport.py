@@ -20,8 +20,9 @@ from ._text.tools import FORMATS, ToolFormat, collect_parameter_types
 
 if TYPE_CHECKING:
     from ._engine.embedder import Embedder
-    from ._engine.engine import Engine, GenerateRequest, Generation
+    from ._engine.engine import Engine, Generation
     from ._engine.loaded_models import LoadedModels, Where
+    from ._engine.replies import GenerateRequest
     from ._engine.reranker import Reranker
     from ._engine.summarizer import Summarizer
 

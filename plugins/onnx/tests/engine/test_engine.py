@@ -6,7 +6,8 @@ import attrs
 import numpy as np
 import pytest
 
-from jackfield_onnx._engine.engine import Engine, EngineSettings, GenerateRequest
+from jackfield_onnx._engine.engine import Engine, EngineSettings
+from jackfield_onnx._engine.replies import GenerateRequest
 from jackfield_onnx._local_errors import (
     ContextOverflowError,
     DamagedModelError,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from onnx_graphs import write_optimum_folder
 
-from jackfield_onnx._engine.engine import Engine, EngineSettings, GenerateRequest
+from jackfield_onnx._engine.engine import Engine, EngineSettings
+from jackfield_onnx._engine.replies import GenerateRequest
 from jackfield_onnx._files.folder import read_tokenizer
 from jackfield_onnx._local_errors import (
     EngineClosedError,

@@ -13,7 +13,8 @@ pytest.importorskip("optimum.exporters.onnx", reason='needs the extra [export]: 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM  # noqa: E402
 
 from jackfield_onnx._engine.concat_decoder import ConcatDecoder  # noqa: E402
-from jackfield_onnx._engine.engine import Engine, EngineSettings, GenerateRequest  # noqa: E402
+from jackfield_onnx._engine.engine import Engine, EngineSettings  # noqa: E402
+from jackfield_onnx._engine.replies import GenerateRequest  # noqa: E402
 from jackfield_onnx._files.export import export_folder  # noqa: E402
 from jackfield_onnx._files.folder import read_tokenizer  # noqa: E402
 from jackfield_onnx._runtime.session import SessionSettings  # noqa: E402

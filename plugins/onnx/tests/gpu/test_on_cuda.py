@@ -19,7 +19,8 @@ from onnx import TensorProto, numpy_helper
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from onnx_graphs import write_genai_folder, write_optimum_folder
 
-from jackfield_onnx._engine.engine import Engine, EngineSettings, GenerateRequest
+from jackfield_onnx._engine.engine import Engine, EngineSettings
+from jackfield_onnx._engine.replies import GenerateRequest
 from jackfield_onnx._files.convert import convert_gguf
 from jackfield_onnx._files.folder import read_tokenizer
 from jackfield_onnx._runtime import cuda as _cuda

@@ -147,7 +147,8 @@ def test_telemetry_that_is_already_on_is_told(installed, monkeypatch):
 def test_no_telemetry_file_appears_in_a_fresh_home(tmp_path, tiny_folder, run_python):
     code = f"""
 import asyncio, os, pathlib
-from jackfield_onnx._engine.engine import Engine, GenerateRequest
+from jackfield_onnx._engine.engine import Engine
+from jackfield_onnx._engine.replies import GenerateRequest
 async def main():
     engine = await Engine.load(pathlib.Path({str(tiny_folder)!r}))
     async with engine.generate(GenerateRequest(prompt="x", max_tokens=2)) as generation:

@@ -27,8 +27,8 @@ from jackfield_onnx._runtime.session import RunOptions, Session, SessionSettings
 from jackfield_onnx._text.beams import BeamSettings, search
 from jackfield_onnx._text.sampling import Floats
 
-from .engine import Step, Usage
 from .queued import QueuedModel, read_uncut_tokenizer
+from .replies import Step, Usage
 from .worker import WorkSettings
 
 __all__ = ["Summarizer", "SummarizerFolder", "read_summarizer_folder"]
