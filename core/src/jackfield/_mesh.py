@@ -303,8 +303,8 @@ class Mesh:
         for last, (connection, model_id) in _with_last(candidates):
             call, timeout = self._call(target, connection, model_id, kind, options, make)
             if earlier:
-                call = attrs.evolve(call, earlier=earlier)
                 timeout = _less(timeout, began)
+                call = attrs.evolve(call, earlier=earlier, timeout=timeout)
             try:
                 return await run(connection, call, timeout)
             except JackfieldError as error:
@@ -386,6 +386,7 @@ class Mesh:
             model=looked_up.model,
             request=request,
             stream=request.stream,
+            timeout=timeout,
             fingerprint=connection.fingerprint,
         )
         return call, timeout

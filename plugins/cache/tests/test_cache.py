@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import stat
+import time
 from array import array
 
 import pytest
@@ -22,6 +23,7 @@ from jackfield import (
     StreamInterruptedError,
     Text,
     TextDelta,
+    TimeoutError,
     Tool,
     Usage,
 )
@@ -434,6 +436,20 @@ async def test_when_one_who_waits_is_cancelled_the_others_wait_on():
         replies = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(replies[1], asyncio.CancelledError)
     assert replies[0].text == replies[2].text == "one"
+    assert len(provider.wires) == 1
+
+
+async def test_who_waits_waits_no_longer_than_the_own_limit():
+    provider = counting(FakeAnswer(text="one", delay=1.0), "two")
+    async with mesh_for(provider) as mesh:
+        first = asyncio.create_task(mesh.chat("fake:echo", "Hi", timeout=30))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError, match="an equal call") as raised:
+            await mesh.chat("fake:echo", "Hi", timeout=0.2)
+        assert time.monotonic() - began < 0.6
+        assert (raised.value.phase, raised.value.connection) == ("total", "fake")
+        assert (await first).text == "one"
     assert len(provider.wires) == 1
 
 

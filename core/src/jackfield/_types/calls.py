@@ -12,6 +12,7 @@ from jackfield._values import Value
 
 from .capabilities import Kind, ModelRef
 from .cost import Cost
+from .policies import TimeoutPolicy
 from .replies import Attempt, Replay
 from .requests import Request
 from .usage import Usage
@@ -38,6 +39,7 @@ class Call(Value):
         stream: The caller reads a stream.
         metadata: For middlewares, to talk to each other.
         earlier: Attempts that failed on other targets of the alias before this one was tried.
+        timeout: Its time limits, for a middleware that waits for something else; None for a call that no mesh made.
         fingerprint: Tells apart the services, identities and configurations that a call of this connection may go to;
             None for a call that no mesh made.
     """
@@ -52,6 +54,7 @@ class Call(Value):
     stream: bool = False
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     earlier: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
+    timeout: TimeoutPolicy | None = attrs.field(default=None, repr=False)
     fingerprint: Fingerprint | None = attrs.field(default=None, repr=False, eq=False)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from jackfield import ConfigurationError, EmbedReply, Event, Reply, RerankReply
+from jackfield import ConfigurationError, EmbedReply, Event, Reply, RerankReply, TimeoutError
 from jackfield.plugin import (
     Call,
     CountRequest,
@@ -105,7 +105,12 @@ class ResponseCache:
             return None
 
     async def _known(self, key: str, call: Call) -> Any:
-        """Return what is kept, or what another caller is being told; None if this caller has to ask."""
+        """Return what is kept, or what another caller is being told; None if this caller has to ask.
+
+        Raises:
+            TimeoutError: The other's answer has not come within this call's limit.
+        """
+        began = time.monotonic()
         while True:
             data: _Data = await self._found(key)
             if data is None:
@@ -113,8 +118,7 @@ class ResponseCache:
                 under_way = self._under_way.get(key)
                 if under_way is None:
                     return None
-                # Shielded: who waits may be cancelled, and the others wait on.
-                data = await asyncio.shield(under_way)
+                data = await _awaited(under_way, call, began)
             if data is _Left.LEFT:
                 continue
             return None if data is None else _answer(data, call)
@@ -197,6 +201,22 @@ class ResponseCache:
             # A plugin's price may do anything; the answer is here, and is the caller's.
             logger.exception("an answer of %s is not cached", reply.model)
         return None
+
+
+async def _awaited(under_way: asyncio.Future[_Data], call: Call, began: float) -> _Data:
+    """Wait for another call's answer, no longer than this call may take. Whoever is cancelled leaves the others waiting."""
+    total = None if call.timeout is None else call.timeout.total
+    left = None if total is None else max(0.0, total - (time.monotonic() - began))
+    await asyncio.wait((under_way,), timeout=left)
+    if not under_way.done():
+        raise TimeoutError(
+            f"an equal call, which was made before, has no answer within {total:g} seconds (timeout phase total)",
+            phase="total",
+            connection=call.connection,
+            provider=call.provider,
+            model=call.model.id,
+        )
+    return under_way.result()
 
 
 def _settle(future: asyncio.Future[_Data], data: _Data) -> None:
