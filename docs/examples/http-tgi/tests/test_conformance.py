@@ -1,4 +1,4 @@
-"""The kit: every law of the contract, over answers written from the documented format."""
+"""Run the conformance kit on answers that were written from the documented format."""
 
 from typing import Any
 

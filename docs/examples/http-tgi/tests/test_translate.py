@@ -1,4 +1,4 @@
-"""What the kit cannot know: how this service wants things said."""
+"""Test what the kit cannot know: the format of this service's requests."""
 
 import pytest
 from jackfield import UnsupportedError

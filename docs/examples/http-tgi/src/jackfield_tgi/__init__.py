@@ -1,6 +1,6 @@
 """Text Generation Inference (TGI) for Jackfield: its own API, `generate` and `generate_stream`.
 
-The hooks, and nothing else: each is one line that names the module where the work is done.
+This module contains only the hooks; each calls the module that does the work.
 """
 
 from jackfield import JackfieldError
@@ -24,41 +24,41 @@ from ._settings import Settings, access
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Describe the provider."""
     return ProviderInfo(id="tgi", title="TGI", settings=Settings, kinds=frozenset({"completion"}))
 
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what a model can do, from the table alone."""
+    """Return the capabilities of a model, from the table."""
     return _models.capabilities(model)
 
 
 @hookimpl
 def jackfield_discover(settings: Settings) -> Listing:
-    """Say how to list models."""
+    """Return how to list models."""
     return _listing.LISTING
 
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire."""
+    """Translate a request into a wire."""
     return _translate.translate(model, request, capabilities)
 
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> AnswerDecoder:
-    """Give a decoder for one answer, streamed or whole."""
+    """Return a decoder for one answer, streamed or whole."""
     return AnswerDecoder(wire)
 
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Read what the service says of an error; None leaves it to the status."""
+    """Convert a failure to an error; None lets the status decide."""
     return _errors.error(failure)
 
 
 @hookimpl
 def jackfield_transport(settings: Settings) -> HttpAccess:
-    """Say how to reach the service; the core does it."""
+    """Return how to reach the service; the core sends the requests."""
     return access(settings)

@@ -1,4 +1,4 @@
-"""An answer becomes events. One object reads one answer, streamed or whole, so that the two cannot differ."""
+"""Decode an answer into events. The same code reads streams and whole answers, so that they cannot differ."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ _REASONS: dict[str, FinishReason] = {"length": "length", "eos_token": "stop", "s
 
 
 class AnswerDecoder:
-    """Reads one answer."""
+    """Decodes one answer."""
 
     def __init__(self, wire: Wire) -> None:
         self._streamed = wire.stream
         self._ended = False
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return [Started(head.headers.get("x-request-id"), head.headers.get("x-model-id"))]
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read a token of a stream, or a whole answer."""
+        """Decode a token of a stream, or a whole answer."""
         data: Any = orjson.loads(frame.data)
         if isinstance(data, list):  # the hosted API wraps a whole answer in a list
             data = data[0]
@@ -42,7 +42,7 @@ class AnswerDecoder:
         return [*self._text(data), *self._end(data)]
 
     def finish(self) -> list[Event]:
-        """Hear that the body ended cleanly: the last token comes with the whole text."""
+        """Handle the clean end of the body; a complete answer ends with the whole text."""
         if not self._ended:
             raise StreamInterruptedError("the stream ended before its last token")
         return []
@@ -65,6 +65,6 @@ class AnswerDecoder:
 
 
 def _input_tokens(details: dict[str, Any]) -> int | None:
-    """Count the input, where the server says it: a stream by a number, a whole answer if asked for its tokens."""
+    """Return the number of input tokens, if known: streams report it, whole answers only list the tokens."""
     count: int | None = details.get("input_length")
     return count if count is not None else len(details.get("prefill") or ()) or None

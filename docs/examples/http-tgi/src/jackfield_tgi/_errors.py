@@ -1,4 +1,4 @@
-"""What a failure means, where its status alone does not tell."""
+"""The meaning of a failure, if its status alone does not tell."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _STATUS = {"validation": 422, "generation": 424, "overloaded": 429, "incomplete_
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error of ours; None leaves it to the status."""
+    """Convert a failure to an error; None lets the status decide."""
     value = failure.json()
     said: dict[str, Any] = value if isinstance(value, dict) else {}
     message, kind = said.get("error"), said.get("error_type")

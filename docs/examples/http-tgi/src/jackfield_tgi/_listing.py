@@ -1,4 +1,4 @@
-"""The one model that a server serves."""
+"""The list of models: a server serves a single one."""
 
 import orjson
 from jackfield import ModelCard
@@ -6,7 +6,7 @@ from jackfield.plugin import Head, Limits, Listing, Wire
 
 
 def _parse(head: Head, body: bytes) -> tuple[list[ModelCard], Wire | None]:
-    """Read what the server says of itself; there is no other page."""
+    """Parse the server's description of itself; there is only one page."""
     info = orjson.loads(body)
     card = ModelCard(
         id=info["model_id"],

@@ -1,4 +1,4 @@
-"""What is known of the models: a server serves one, which nobody knows beforehand, but all complete text."""
+"""The capabilities of models: each server serves one unknown model, but all of them complete text."""
 
 from jackfield.plugin import Capabilities, ModelRef, ParameterRule
 
@@ -12,5 +12,5 @@ ANY_MODEL = Capabilities(
 
 
 def capabilities(model: ModelRef) -> Capabilities:
-    """Say what a model can do."""
+    """Return the capabilities of a model."""
     return ANY_MODEL

@@ -1,4 +1,4 @@
-"""What a connection may say."""
+"""The configuration keys of a connection."""
 
 import attrs
 from jackfield import Secret
@@ -7,11 +7,11 @@ from jackfield.plugin import HttpAccess, StaticHeader, secret
 
 @attrs.frozen
 class Settings:
-    """Config keys of a connection.
+    """The configuration keys of a connection.
 
     Attributes:
-        base_url: Where the server is.
-        api_key: A reference to the key, for a server behind a gate; most have none.
+        base_url: The address of the server.
+        api_key: A reference to the key; most servers need none.
     """
 
     base_url: str = "http://127.0.0.1:8080"
@@ -19,6 +19,6 @@ class Settings:
 
 
 def access(settings: Settings) -> HttpAccess:
-    """Say where the server is, and how to prove who asks."""
+    """Return the address of the server, and how to authenticate."""
     key = StaticHeader("Authorization", settings.api_key, prefix="Bearer ", optional=True)
     return HttpAccess(base_url=settings.base_url.rstrip("/"), auth=key)

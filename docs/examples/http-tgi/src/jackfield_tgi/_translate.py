@@ -1,4 +1,4 @@
-"""A request becomes a wire: data, before anything is sent. Pure: no I/O, and the request is not changed."""
+"""Translate a request into a wire. Pure: no I/O, and the request is not changed."""
 
 from typing import Any
 
@@ -23,17 +23,17 @@ _PARAMETERS = {
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire, with a report of what became of each option."""
+    """Translate a request into a wire, and report what became of each option."""
     if not isinstance(request, CompletionRequest):
         raise UnsupportedError("TGI's generate only completes text", parameter="kind")
     options = request.options
     body: dict[str, Any] = {"inputs": request.prompt}
-    # The writer applies the model's rules and keeps the report; `finish` refuses what was given and never put.
+    # The writer applies the model's rules and keeps the report; `finish` refuses options that were not written.
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
     for name, theirs in _PARAMETERS.items():
         writer.put(name, f"parameters.{theirs}")
     writer.put("stop", "parameters.stop", list)
-    if options.temperature == 0:  # the server wants more than 0, and says this for it
+    if options.temperature == 0:  # the server rejects 0; this has the same meaning
         writer.put("temperature", "parameters.do_sample", lambda _: False)
     else:
         writer.put("temperature", "parameters.temperature")
