@@ -96,7 +96,7 @@ def check_update(template: Path, folder: Path) -> None:
     readme.write_text(f"{readme.read_text('utf-8')}\nThe author's own words.\n", "utf-8")
     commit(folder)
     for name, old, new in (
-        ("README.md.jinja", "## Work on it", "## Work on it\n\nNew in the template."),
+        ("README.md.jinja", "## Development", "## Development\n\nNew in the template."),
         (".gitignore", ".venv/", ".venv/\nnew-in-the-template/"),
     ):
         path = template / "plugin_template" / name
