@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-import jackfield
+import jackfield.plugin
 from jackfield import JackfieldError, Message, Registry, UnsupportedError
 from jackfield.plugin import (
     Capabilities,
@@ -40,7 +40,7 @@ def test_one_sentence_says_what_is_not_served(what):
     assert isinstance(error, UnsupportedError)
     assert error.message == f"acme does not {what}"
     assert error.parameter == "kind"
-    assert "unserved" in jackfield.__all__
+    assert "unserved" in jackfield.plugin.__all__
 
 
 def refusal(translate, *arguments):

@@ -87,6 +87,6 @@ def _read_texts(part: object, where: str, writer: ParameterWriter) -> Iterator[s
             where, "thinking is only replayed to the model that produced it; this model has none", part.text
         )
     elif isinstance(part, RawPart):
-        writer.drop(where, f"it was produced by {part.provider} and cannot be replayed elsewhere", part.data)
+        writer.drop(where, f"the engine cannot read a raw part, which {part.provider} produced", part.data)
     else:
         writer.refuse(where, f"the engine does not accept a {type(part).__name__}", part)
