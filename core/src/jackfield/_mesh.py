@@ -36,6 +36,7 @@ from ._types.requests import EmbedRequest, Request, RerankRequest
 if TYPE_CHECKING:
     from ._calls.check import CheckResult
     from ._calls.explain import Plan
+    from ._calls.listing import ModelList
     from ._config.loader import ConnectionConfig, MeshConfig
     from ._plugins.registry import Registry
 
@@ -67,6 +68,7 @@ class Mesh:
         self._registry = registry
         self._middlewares = tuple(middlewares)
         self._open: dict[str, Connection] = {}
+        self._model_lists: dict[str, ModelList] = {}
         self._entered = False
         self._built: dict[str, Middleware] = {}
         self._extra_ids: frozenset[str] | None = None
@@ -125,6 +127,7 @@ class Mesh:
     ) -> None:
         self._entered = False
         connections, self._open = self._open, {}
+        self._model_lists = {}
         built, self._built = self._built, {}
         results: list[object] = await asyncio.gather(
             *(connection.aclose() for connection in connections.values()), return_exceptions=True
@@ -266,9 +269,10 @@ class Mesh:
         """
         self._require_open()
         if connection is not None:
-            return await self._connection(connection).models(refresh=refresh)
+            return await self._models_of(self._connection(connection)).cards(refresh=refresh)
+        lists = [self._models_of(one) for one in self._open.values()]
         results = await asyncio.gather(
-            *(one.models(refresh=refresh) for one in self._open.values()), return_exceptions=True
+            *(models.cards(refresh=refresh) for models in lists), return_exceptions=True
         )
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, JackfieldError):
@@ -280,9 +284,18 @@ class Mesh:
         self._require_open()
         from ._calls.check import check_connection
 
-        return await check_connection(self._connection(connection), self.chat)
+        there = self._connection(connection)
+        return await check_connection(there, self._models_of(there), self.chat)
 
     # Inside
+
+    def _models_of(self, connection: Connection) -> ModelList:
+        from ._calls.listing import ModelList
+
+        models = self._model_lists.get(connection.name)
+        if models is None:
+            models = self._model_lists[connection.name] = ModelList(connection)
+        return models
 
     async def _whole(self, target: str, kind: Kind, options: Any, make: _Make) -> Any:
         return await self._first_that_works(target, kind, options, make, self._run_whole)

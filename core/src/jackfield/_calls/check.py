@@ -14,6 +14,7 @@ from jackfield._values import Value
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .listing import ModelList
 
 __all__ = ["CheckResult", "check_connection"]
 
@@ -39,17 +40,20 @@ class CheckResult(Value):
     error: JackfieldError | None = None
 
 
-async def check_connection(connection: Connection, chat: Callable[..., Any]) -> CheckResult:
+async def check_connection(
+    connection: Connection, models: ModelList, chat: Callable[..., Any]
+) -> CheckResult:
     """List models where the service can, else ask the first declared chat model for one word.
 
     Args:
         connection: The connection.
+        models: The connection's.
         chat: `Mesh.chat`.
     """
     began = time.perf_counter()
     what, error = "nothing", None
     try:
-        what = await _round_trip(connection, chat)
+        what = await _round_trip(connection, models, chat)
     except JackfieldError as failure:
         error = connection.filled(failure)
     return CheckResult(
@@ -62,9 +66,9 @@ async def check_connection(connection: Connection, chat: Callable[..., Any]) -> 
     )
 
 
-async def _round_trip(connection: Connection, chat: Callable[..., Any]) -> str:
-    if connection.listing() is not None:
-        cards = await connection.models(refresh=True)
+async def _round_trip(connection: Connection, models: ModelList, chat: Callable[..., Any]) -> str:
+    if models.listing() is not None:
+        cards = await models.cards(refresh=True)
         return f"listed {len(cards)} model{'' if len(cards) == 1 else 's'}"
     entries = [entry for entry in connection.config.models or () if not entry.id.endswith("*")]
     for entry in entries:

@@ -1,22 +1,21 @@
-"""A connection at work: its transport, its slots, its models."""
+"""A connection at work: its transport, its slots, the models that calls name."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import copy
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from jackfield._contract.paths import model_id_fault
-from jackfield._contract.protocols import CostContext, HttpAccess, Listing, Transport
+from jackfield._contract.protocols import HttpAccess, Transport
 from jackfield._contract.secrets import Secret
 from jackfield._hints import a_or_an, closest
 from jackfield._pricing.lookup import Pricing
-from jackfield._types.capabilities import Capabilities, Kind, ModelCard, ModelRef
+from jackfield._types.capabilities import Capabilities, Kind, ModelRef
 from jackfield._types.errors import (
     ConfigurationError,
     JackfieldError,
@@ -24,7 +23,6 @@ from jackfield._types.errors import (
     PluginError,
     UnknownTargetError,
 )
-from jackfield._types.usage import Usage
 from jackfield._types.wire import Headers
 from jackfield._values import Value
 
@@ -69,7 +67,6 @@ class Connection:
         self._closed = False
         self._declared_secrets: list[str] | None = None
         self._targets: dict[tuple[str, Kind], Target] = {}
-        self._listing: list[ModelCard] | None = None
         self.slots = asyncio.Semaphore(config.max_parallel) if config.max_parallel else None
         self._pricing: Pricing | None = None
 
@@ -97,7 +94,7 @@ class Connection:
         return self._pricing
 
     def target(self, model_id: str, kind: Kind) -> Target:
-        """Look a model up.
+        """Look a model up; what was found is kept for the next call.
 
         Raises:
             UnknownTargetError: What is given is not valid as the id of a model.
@@ -105,12 +102,23 @@ class Connection:
         """
         target = self._targets.get((model_id, kind))
         if target is None:
-            target = self._looked_up(model_id, kind)
+            target = self.look_up(model_id, kind)
             if len(self._targets) < 4096:  # model ids may come from a program's users
                 self._targets[model_id, kind] = target
         return target
 
-    def _looked_up(self, model_id: str, kind: Kind | None) -> Target:
+    def look_up(self, model_id: str, kind: Kind | None, *, listing: Capabilities | None = None) -> Target:
+        """Look a model up without keeping it.
+
+        Args:
+            model_id: The model.
+            kind: The kind of request; None where there is none.
+            listing: What the service's own listing says of it, if it was asked.
+
+        Raises:
+            JackfieldError: As `target`.
+            PluginError: The plugin failed.
+        """
         from jackfield._config.loader import find_model, is_allowed, resolve_capabilities
 
         config, provider = self.config, self.provider
@@ -141,7 +149,7 @@ class Connection:
             config.settings,
         )
         try:
-            capabilities = resolve_capabilities(self._registry, provider, model, entry)
+            capabilities = resolve_capabilities(self._registry, provider, model, entry, listing=listing)
         except JackfieldError:
             raise
         except Exception as error:
@@ -236,86 +244,6 @@ class Connection:
             found = self._declared_secrets
         return sorted({secret for secret in found if len(secret) >= 4}, key=len, reverse=True)
 
-    async def models(self, *, refresh: bool = False) -> list[ModelCard]:
-        """List the models: the service's own listing where it has one, and those declared.
-
-        Raises:
-            JackfieldError: The listing failed.
-        """
-        if self._listing is None or refresh:
-            self._listing = self._with_declared(await self._discovered())
-        return list(self._listing)
-
-    def known_models(self) -> list[ModelCard]:
-        """Give the models that are declared, and those of the plugin's table; asks nobody.
-
-        Raises:
-            JackfieldError: The plugin failed.
-        """
-        try:
-            names = self.provider.table(self.config.settings)
-        except JackfieldError as error:
-            raise self.filled(error)  # noqa: B904 -- the same error, filled
-        except Exception as error:
-            fault = f"jackfield_table failed: {type(error).__name__}: {error}; this is a fault of the plugin"
-            raise self.filled(PluginError(fault)) from error
-        return self._with_declared([ModelCard(id=name) for name in names])
-
-    def _with_declared(self, discovered: Sequence[ModelCard]) -> list[ModelCard]:
-        cards = {card.id: card for card in discovered}
-        for entry in self.config.models or ():
-            if not entry.id.endswith("*") and entry.id not in cards:
-                cards[entry.id] = ModelCard(id=entry.id)
-        try:
-            return [self._completed(card) for card in cards.values()]
-        except JackfieldError as error:
-            raise self.filled(error)  # noqa: B904 -- the same error, filled
-
-    def listing(self) -> Listing | None:
-        """Say how the service's models are listed; None if they are not.
-
-        Raises:
-            PluginError: The plugin failed.
-        """
-        try:
-            return self.provider.discover(self.config.settings)
-        except JackfieldError as error:
-            raise self.filled(error)  # noqa: B904 -- the same error, filled
-        except Exception as error:
-            fault = PluginError(f"jackfield_discover failed: {type(error).__name__}: {error}")
-            raise self.filled(fault) from error
-
-    async def _discovered(self) -> list[ModelCard]:
-        listing = self.listing()
-        if listing is None:
-            return []
-        from .listing import Discovery
-
-        return await Discovery(self, listing).cards()
-
-    def _completed(self, card: ModelCard) -> ModelCard:
-        """Add to a card what the plugin's table and the declaration know of the model."""
-        from jackfield._config.loader import is_allowed
-
-        # A listing may name what cannot be called; the service, or who stands before it, wrote that.
-        allowed = is_allowed(self.config, card.id) and model_id_fault(card.id) is None
-        if not allowed:
-            return attrs.evolve(card, connection=self.name, allowed=False)
-        target = self._looked_up(card.id, None)
-        known = target.capabilities
-        capabilities = attrs.evolve(known, features={**known.features, **card.capabilities.features})
-        price = self.pricing.card(target.model, target.entry, Usage(), CostContext(when=time.time()))
-        return attrs.evolve(
-            card,
-            connection=self.name,
-            kinds=card.kinds or known.kinds,
-            capabilities=capabilities,
-            limits=_merged_limits(known.limits, card.limits),
-            price=price,
-            underlying=target.model.underlying or card.underlying,
-            retired=card.retired or known.retired,
-        )
-
 
 def _revealed(settings: Any) -> Iterator[str]:
     """Resolve every secret of a settings object."""
@@ -331,12 +259,6 @@ def _secrets_in(settings: Any) -> Iterator[Secret]:
     elif attrs.has(type(settings)):
         for field in attrs.fields(type(settings)):
             yield from _secrets_in(getattr(settings, field.name))
-
-
-def _merged_limits(table: Any, listed: Any) -> Any:
-    """Take the listing's word over the table's, where it says anything."""
-    said = {k: v for k, v in attrs.asdict(listed).items() if v is not None}
-    return attrs.evolve(table, **said)
 
 
 def _redact(error: JackfieldError, secrets: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Ask a service for its models: page by page, each tried as a call is."""
+"""The models of a connection: what its service lists, page by page, and what is declared."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import attrs
+
 from jackfield._contract.addresses import say_address
-from jackfield._contract.protocols import Listing
-from jackfield._types.capabilities import ModelCard
-from jackfield._types.errors import JackfieldError, MalformedResponseError
+from jackfield._contract.paths import model_id_fault
+from jackfield._contract.protocols import CostContext, Listing
+from jackfield._types.capabilities import Capabilities, ModelCard
+from jackfield._types.errors import JackfieldError, MalformedResponseError, PluginError
 from jackfield._types.replies import Attempt
+from jackfield._types.usage import Usage
 from jackfield._types.wire import Head, Wire
 
 from .exchange import Answer
@@ -21,9 +25,111 @@ from .watchdog import Watchdog
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["Discovery"]
+__all__ = ["ModelList"]
 
 _MOST_PAGES = 100
+
+
+class ModelList:
+    """The models of one connection; what its service listed is kept.
+
+    Args:
+        connection: The connection.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._cards: list[ModelCard] | None = None
+
+    async def cards(self, *, refresh: bool = False) -> list[ModelCard]:
+        """List the models: the service's own listing where it has one, and those declared.
+
+        Args:
+            refresh: Ask the service again.
+
+        Raises:
+            JackfieldError: The listing failed; knows every attempt.
+        """
+        if self._cards is None or refresh:
+            listing = self.listing()
+            listed = [] if listing is None else await Discovery(self._connection, listing).cards()
+            self._cards = self._complete([(card, _facts_of(card)) for card in listed])
+        return list(self._cards)
+
+    def known(self) -> list[ModelCard]:
+        """List the models that are declared, and those of the plugin's table, without asking the service.
+
+        Raises:
+            JackfieldError: The plugin failed.
+        """
+        connection = self._connection
+        try:
+            names = connection.provider.table(connection.config.settings)
+        except JackfieldError as error:
+            raise connection.filled(error)  # noqa: B904 -- the same error, filled
+        except Exception as error:
+            fault = f"jackfield_table failed: {type(error).__name__}: {error}; this is a fault of the plugin"
+            raise connection.filled(PluginError(fault)) from error
+        return self._complete([(ModelCard(id=name), None) for name in names])
+
+    def listing(self) -> Listing | None:
+        """Return how the service's models are listed; None if they are not.
+
+        Raises:
+            PluginError: The plugin failed.
+        """
+        connection = self._connection
+        try:
+            return connection.provider.discover(connection.config.settings)
+        except JackfieldError as error:
+            raise connection.filled(error)  # noqa: B904 -- the same error, filled
+        except Exception as error:
+            fault = PluginError(f"jackfield_discover failed: {type(error).__name__}: {error}")
+            raise connection.filled(fault) from error
+
+    def _complete(self, found: Sequence[tuple[ModelCard, Capabilities | None]]) -> list[ModelCard]:
+        """Add the declared models to those found, and to each what tables and its declaration know of it."""
+        cards = {card.id: (card, facts) for card, facts in found}
+        for entry in self._connection.config.models or ():
+            if not entry.id.endswith("*") and entry.id not in cards:
+                cards[entry.id] = (ModelCard(id=entry.id), None)
+        try:
+            return [self._complete_card(card, facts) for card, facts in cards.values()]
+        except JackfieldError as error:
+            raise self._connection.filled(error)  # noqa: B904 -- the same error, filled
+
+    def _complete_card(self, card: ModelCard, listed: Capabilities | None) -> ModelCard:
+        from jackfield._config.loader import is_allowed
+
+        connection = self._connection
+        # A listing may name what cannot be called; the service, or who stands before it, wrote that.
+        if not is_allowed(connection.config, card.id) or model_id_fault(card.id) is not None:
+            return attrs.evolve(card, connection=connection.name, allowed=False)
+        target = connection.look_up(card.id, None, listing=listed)
+        capabilities = target.capabilities
+        context = CostContext(when=time.time())
+        return attrs.evolve(
+            card,
+            connection=connection.name,
+            kinds=capabilities.kinds,
+            capabilities=capabilities,
+            limits=capabilities.limits,
+            price=connection.pricing.card(target.model, target.entry, Usage(), context),
+            underlying=target.model.underlying or card.underlying,
+            retired=capabilities.retired,
+        )
+
+
+def _facts_of(card: ModelCard) -> Capabilities:
+    """Return what a listing says of a model; the card's own fields precede those of its capabilities."""
+    said = card.capabilities
+    sizes = {name: size for name, size in attrs.asdict(card.limits).items() if size is not None}
+    return attrs.evolve(
+        said,
+        kinds=card.kinds or said.kinds,
+        limits=attrs.evolve(said.limits, **sizes),
+        retired=card.retired or said.retired,
+    )
 
 
 class Discovery:

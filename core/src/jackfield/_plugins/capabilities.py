@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from jackfield._types.capabilities import Capabilities, Limits, ModelRef
+from jackfield._types.capabilities import Capabilities, Capability, Limits, ModelRef, ParameterRule
 from jackfield._types.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .registry import Provider, Registry
 
 __all__ = ["find_underlying", "resolve_capabilities"]
+
+S = TypeVar("S", Capability, ParameterRule)
 
 
 def resolve_capabilities(
@@ -26,7 +28,9 @@ def resolve_capabilities(
     *,
     listing: Capabilities | None = None,
 ) -> Capabilities:
-    """Say what a model can do: declared before the service's listing, before tables, before what is inferred.
+    """Return what a model can do: what is declared precedes the service's listing, tables and what is inferred.
+
+    This is the only place that knows the order; calls and the cards of `mesh.models` both come here.
 
     Args:
         registry: For the tables of other plugins, where a deployment's underlying model stands.
@@ -38,17 +42,17 @@ def resolve_capabilities(
     found = find_underlying(registry, provider, model)
     known = provider.capabilities(model) if found is None else found[0]
     if listing is not None:
-        known = _overlaid(known, listing)
-    return known if entry is None else _with_declared(known, entry)
+        known = _add_listed(known, listing)
+    return known if entry is None else _add_declared(known, entry)
 
 
 def find_underlying(
     registry: Registry, provider: Provider, model: ModelRef
 ) -> tuple[Capabilities, str] | None:
-    """Look the model behind a deployment up.
+    """Find what tables know of the model behind a deployment.
 
-    In the plugin's own table, then in those of plugins that it depends on (`ProviderInfo.related`), then in
-    the named provider's, if that is installed.
+    It is looked up in the plugin's own table, then in those of plugins that it depends on (`ProviderInfo.related`),
+    then in the named provider's, if that is installed.
 
     Returns:
         What is known of it, and `underlying` written so that `ModelRef.known_as` is the name it was found
@@ -107,29 +111,51 @@ def _without_wires(capabilities: Capabilities) -> Capabilities:
     return attrs.evolve(capabilities, parameters=parameters)
 
 
-def _overlaid(lower: Capabilities, upper: Capabilities) -> Capabilities:
-    features = {name: said for name, said in upper.features.items() if said.value is not None}
+def _add_listed(known: Capabilities, listed: Capabilities) -> Capabilities:
+    """Put what a listing says over what tables say. A listing's card may hold facts of tables and guesses, too."""
+    if listed.source == "inferred" and known.known and not listed.known:
+        kinds, limits = known.kinds or listed.kinds, _merge_limits(listed.limits, known.limits)
+    else:
+        kinds, limits = listed.kinds or known.kinds, _merge_limits(known.limits, listed.limits)
+    features = {name: said for name, said in listed.features.items() if said.value is not None}
     return attrs.evolve(
-        lower,
-        known=lower.known or upper.known,
-        kinds=upper.kinds or lower.kinds,
-        features={**lower.features, **features},
-        parameters={**lower.parameters, **upper.parameters},
-        limits=_limits(lower.limits, upper.limits),
-        source=upper.source if upper.known else lower.source,
+        known,
+        known=known.known or listed.known,
+        kinds=kinds,
+        features=_merge_by_source(known.features, features),
+        parameters=_merge_by_source(known.parameters, listed.parameters),
+        limits=limits,
+        retired=listed.retired or known.retired,
+        source=listed.source if _weight(listed.source) > _weight(known.source) else known.source,
     )
 
 
-def _with_declared(known: Capabilities, entry: ModelEntry) -> Capabilities:
+def _merge_by_source(known: Mapping[str, S], listed: Mapping[str, S]) -> dict[str, S]:
+    """Add to what is known what a listing says, where its source counts for more."""
+    weightier = {
+        name: said
+        for name, said in listed.items()
+        if name not in known or _weight(said.source) > _weight(known[name].source)
+    }
+    return {**known, **weightier}
+
+
+def _weight(source: str) -> int:
+    if source in {"inferred", "unknown"}:
+        return 0
+    return 2 if source.startswith("listing") else 1
+
+
+def _add_declared(known: Capabilities, entry: ModelEntry) -> Capabilities:
     declared = known.with_features("declared", **entry.capabilities) if entry.capabilities else known
     if entry.kinds:
         declared = attrs.evolve(declared, kinds=entry.kinds)
     if entry.limits is not None:
-        declared = attrs.evolve(declared, limits=_limits(declared.limits, entry.limits))
+        declared = attrs.evolve(declared, limits=_merge_limits(declared.limits, entry.limits))
     return declared
 
 
-def _limits(lower: Limits, upper: Limits) -> Limits:
-    return Limits(
-        **{**attrs.asdict(lower), **{k: v for k, v in attrs.asdict(upper).items() if v is not None}}
-    )
+def _merge_limits(lower: Limits, upper: Limits) -> Limits:
+    """Return the sizes of `upper`, and those of `lower` where `upper` has none."""
+    told = {name: size for name, size in attrs.asdict(upper).items() if size is not None}
+    return attrs.evolve(lower, **told)

@@ -94,13 +94,14 @@ def _known(
 ) -> list[ModelCard]:
     """Give the models that a connection declares and its plugin's table names, without asking its service."""
     from jackfield._calls.connection import Connection
+    from jackfield._calls.listing import ModelList
 
     connection = session.config.connections[name]
     if connection.provider is None:
         return []
     declared = {entry.id for entry in connection.models or ()}
     try:
-        cards = Connection(connection, session.registry, session.config.prices).known_models()
+        cards = ModelList(Connection(connection, session.registry, session.config.prices)).known()
     except JackfieldError as error:
         failures[name] = error  # of the two, the one that the plugin's author must hear of
         return []
