@@ -276,7 +276,16 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "configuration": ("loader", "policies", "secrets", "registry"),
     },
     "jackfield.plugin": {
-        "the contract": ("protocols", "versions", "hookspecs", "registry", "secrets", "loader", "cost"),
+        "the contract": (
+            "protocols",
+            "versions",
+            "hookspecs",
+            "registry",
+            "secrets",
+            "keys",
+            "loader",
+            "cost",
+        ),
         "models": ("capabilities",),
         "requests": ("requests", "options", "content", "parameters", "unserved", "translation"),
         "the wire": ("wire", "paths", "vectors", "decoding", "events"),

@@ -225,7 +225,7 @@ def streamed(*pieces, done=True, **play):
 def mesh_for(url, plugin=None, *, registry=None, mesh=None, tables=None, **connection):
     """Make a mesh with one connection, `c`, to a server."""
     plugin = plugin or PlainProvider()
-    table = {"provider": plugin.id, "base_url": url, **connection}
+    table = {"provider": plugin.id, "base_url": url, "api_key": "env:PLAIN_KEY", **connection}
     config = {"connections": {"c": table}, **(tables or {})}
     return Mesh.from_config(config, registry=registry or Registry.of(plugin), **(mesh or {}))
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from ._contract.decoding import WholeDecoder as WholeDecoder
     from ._contract.hookspecs import hookimpl as hookimpl
+    from ._contract.keys import is_at_hosts as is_at_hosts
     from ._contract.middleware import (
         Handler as Handler,
         Middleware as Middleware,
@@ -109,6 +110,7 @@ else:
             "_config.loader": "ModelEntry find_model is_allowed resolve_capabilities",
             "_contract.decoding": "WholeDecoder",
             "_contract.hookspecs": "hookimpl",
+            "_contract.keys": "is_at_hosts",
             "_contract.middleware": "Handler Middleware MiddlewareKind",
             "_contract.paths": "quote_path quote_segment",
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",

@@ -311,7 +311,7 @@ async def test_all_connections_without_those_that_cannot(server):
     server.route("GET", "/models*", Answer.json({"models": ["a"]}))
     tables = {
         "connections": {
-            "c": {"provider": "plain", "base_url": server.url},
+            "c": {"provider": "plain", "base_url": server.url, "api_key": "none"},
             "dead": {"provider": "plain", "base_url": "http://127.0.0.1:9"},
         }
     }
@@ -762,7 +762,7 @@ async def test_a_listing_says_what_a_deployment_is_and_the_declaration_has_the_l
 
 @pytest.mark.parametrize("own", [{}, {"middlewares": []}], ids=["inherited", "overridden"])
 def test_a_wrong_middleware_of_the_defaults_is_one_mistake(own):
-    connection = {"provider": "plain", "base_url": "http://127.0.0.1:1", **own}
+    connection = {"provider": "plain", "base_url": "http://127.0.0.1:1", "api_key": "none", **own}
     config = {
         "defaults": {"middlewares": ["no-such"]},
         "connections": dict.fromkeys("abc", connection),

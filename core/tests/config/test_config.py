@@ -238,7 +238,7 @@ class TestUnknownKeys:
         "address", ["http://127.0.0.1:8080", "https://[::1]:1/v1", "https://me:it@acme.example?key=1"]
     )
     def test_an_address_that_can_be_asked_is_none(self, address):
-        assert connection({"base_url": address}).settings.base_url == address
+        assert connection({"base_url": address, "api_key": "none"}).settings.base_url == address
 
     def test_every_key_that_is_called_an_address_is_checked(self):
         @attrs.frozen
@@ -248,6 +248,16 @@ class TestUnknownKeys:
         config = {"credentials": {"main": {"kind": "k", "token_url": "https://..."}}}
         kinds = {"k": CredentialKind(Tokens, lambda settings: settings)}
         assert "credentials.main.token_url: names no host" in wrong(config, credentials=kinds)
+
+    @pytest.mark.parametrize("none", ["none", False])
+    def test_an_identity_cannot_do_without_its_secret(self, none):
+        @attrs.frozen
+        class Tokens:
+            token: Secret | None = secret()
+
+        config = {"credentials": {"main": {"kind": "k", "token": none}}}
+        kinds = {"k": CredentialKind(Tokens, lambda settings: settings)}
+        assert "credentials.main.token: an identity cannot do without" in wrong(config, credentials=kinds)
 
     def test_one_mistake_in_a_connection_hides_no_other(self):
         table = {

@@ -40,7 +40,7 @@ async def test_a_plugin_that_cannot_be_imported_breaks_only_its_own_connections(
     registry = with_broken(PlainProvider(), load=fails)
     tables = {
         "connections": {
-            "c": {"provider": "plain", "base_url": server.url},
+            "c": {"provider": "plain", "base_url": server.url, "api_key": "none"},
             "bad": {"provider": "broken", "whatever": 1},
         }
     }
@@ -322,7 +322,7 @@ async def test_a_broken_connection_does_not_wake_its_neighbours(server, pauses):
     """Two connections of one provider share nothing: the failures of one leave the other's slots alone."""
     tables = {
         "connections": {
-            "c": {"provider": "plain", "base_url": server.url, "max_parallel": 1},
+            "c": {"provider": "plain", "base_url": server.url, "api_key": "none", "max_parallel": 1},
             "d": {"provider": "plain", "base_url": "http://127.0.0.1:9", "max_parallel": 1},
         }
     }

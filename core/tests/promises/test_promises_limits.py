@@ -84,7 +84,7 @@ async def test_a_slot_is_held_over_all_attempts_of_a_call(server, pauses):
 
 async def test_each_connection_has_its_own_slots(server):
     server.answer(streamed(stall_after=1), hello())
-    table = {"provider": "plain", "base_url": server.url, "max_parallel": 1}
+    table = {"provider": "plain", "base_url": server.url, "api_key": "none", "max_parallel": 1}
     config = {"connections": {"a": table, "b": table}}
     async with Mesh.from_config(config, registry=Registry.of(PlainProvider())) as mesh:
         async with mesh.stream_chat("a:m", "hi"):

@@ -14,7 +14,8 @@ import attrs
 import orjson
 from conformance_acme import CHAT, TABLE, Acme
 
-from jackfield.plugin import Capability, HttpAccess, hookimpl
+from jackfield import Secret
+from jackfield.plugin import Bearer, Capability, HttpAccess, StaticHeader, Token, hookimpl, secret
 
 FAULTS = []
 
@@ -192,6 +193,54 @@ class RawIdInQuery(Acme):
     def jackfield_translate(self, model, request, capabilities):
         made = super().jackfield_translate(model, request, capabilities)
         return attrs.evolve(made, wire=attrs.evolve(made.wire, path=f"generate?model={model.id}"))
+
+
+@caught_by("addresses.default_key")
+class KeyOfTheEnvironment(Acme):
+    @hookimpl
+    def jackfield_transport(self, settings):
+        key = settings.api_key or Secret(os.environ.get("ACME_API_KEY", "-"))
+        return HttpAccess(base_url=settings.base_url, auth=StaticHeader("Authorization", key, "Bearer "))
+
+    @hookimpl
+    def jackfield_provider(self):
+        return attrs.evolve(super().jackfield_provider(), settings=KeylessSettings)
+
+
+@attrs.frozen
+class KeylessSettings:
+    base_url: str = "https://api.acme.example/v1"
+    api_key: Secret | None = secret()
+
+
+@attrs.frozen
+class SettingsForEverybody:
+    base_url: str = "https://api.acme.example/v1"
+    api_key: Secret | None = secret(env="ACME_API_KEY", hosts=("example",))
+
+
+@caught_by("addresses.default_key")
+class KeyForEverybody(Acme):
+    @hookimpl
+    def jackfield_provider(self):
+        return attrs.evolve(super().jackfield_provider(), settings=SettingsForEverybody)
+
+
+@caught_by("addresses.no_key")
+class WantsAKey(Acme):
+    @hookimpl
+    def jackfield_transport(self, settings):
+        key = Secret(settings.api_key.reveal())
+        return HttpAccess(base_url=settings.base_url, auth=StaticHeader("Authorization", key, "Bearer "))
+
+
+@caught_by("addresses.no_key")
+class AnotherProof(Acme):
+    @hookimpl
+    def jackfield_transport(self, settings):
+        if settings.api_key.is_none:
+            return HttpAccess(base_url=settings.base_url, auth=Bearer(lambda: Token("of the machine")))
+        return super().jackfield_transport(settings)
 
 
 @caught_by("translate.streams")

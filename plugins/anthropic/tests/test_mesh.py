@@ -38,7 +38,12 @@ async def service():
 @pytest.fixture
 async def mesh(service, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-made-up")
-    connection = {"provider": "anthropic", "base_url": service.url, "retry": {"attempts": 1}}
+    connection = {
+        "provider": "anthropic",
+        "base_url": service.url,
+        "api_key": "env:ANTHROPIC_API_KEY",
+        "retry": {"attempts": 1},
+    }
     async with Mesh.from_config({"connections": {"claude": connection}}) as mesh:
         yield mesh
 

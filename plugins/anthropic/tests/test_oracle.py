@@ -96,7 +96,12 @@ async def both(monkeypatch, version=NEW):
     """A loopback service, our mesh and the SDK, configured alike."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-made-up")
     async with RecordingServer() as server:
-        connection = {"provider": "anthropic", "base_url": server.url, "api_version": version}
+        connection = {
+            "provider": "anthropic",
+            "base_url": server.url,
+            "api_key": "env:ANTHROPIC_API_KEY",
+            "api_version": version,
+        }
         headers = {} if version == NEW else {"anthropic-version": version}
         client = anthropic.AsyncAnthropic(
             base_url=server.url, api_key="sk-ant-made-up", max_retries=0, default_headers=headers

@@ -47,6 +47,7 @@ def mesh(server, *models, **more):
     connection = {
         "provider": "azure-llm",
         "base_url": server.url,
+        "api_key": "env:AZURE_AI_KEY",
         "retry": {"attempts": 1},
         "models": list(models or (R1,)),
         **more,
@@ -79,7 +80,7 @@ async def test_without_base_url_every_endpoint_is_asked_at_its_own_address(servi
         {**R1, "target_uri": f"{service.url}/a/v1"},
         {**R1, "id": "b", "target_uri": f"{service.url}/b/score?x=1"},
     ]
-    connection = {"provider": "azure-llm", "models": models}
+    connection = {"provider": "azure-llm", "models": models, "api_key": "env:AZURE_AI_KEY"}
     async with Mesh.from_config({"connections": {"az": connection}}) as open_mesh:
         await open_mesh.chat("az:r1", "Hi")
         await open_mesh.chat("az:b", "Hi")

@@ -47,6 +47,7 @@ def mesh(server, **more):
     connection = {
         "provider": "azure-openai",
         "endpoint": server.url,
+        "api_key": "env:AZURE_OPENAI_API_KEY",
         "api_version": "2024-10-21",
         "retry": {"attempts": 1},
         "models": [{"id": "chat-prod", "underlying": "gpt-4o", "kind": "chat"}],

@@ -174,7 +174,7 @@ def test_the_table_holds_what_it_says():
 def config(*models):
     return {
         "connections": {
-            "az": {"provider": "azure-openai", "endpoint": "https://x.example", "models": [*models]}
+            "az": {"provider": "azure-openai", "endpoint": "https://x.openai.azure.com", "models": [*models]}
         }
     }
 

@@ -43,7 +43,8 @@ async def both(monkeypatch, way="dated, key"):
     monkeypatch.setenv("ENTRA", "made-up-token")
     ours, theirs = WAYS[way]
     async with RecordingServer() as server:
-        connection = {"provider": "azure-openai", "endpoint": server.url, "models": MODELS, **ours}
+        key = {"api_key": "env:AZURE_OPENAI_API_KEY"}
+        connection = {"provider": "azure-openai", "endpoint": server.url, "models": MODELS, **key, **ours}
         if way.startswith("dated"):
             monkeypatch.delenv("AZURE_OPENAI_API_KEY")  # the SDK takes no two identities
             client = AsyncAzureOpenAI(azure_endpoint=server.url, max_retries=0, **theirs)
@@ -168,6 +169,7 @@ async def test_a_deployment_of_any_name_is_addressed_alike(monkeypatch):
         odd = {
             "provider": "azure-openai",
             "endpoint": server.url,
+            "api_key": "env:AZURE_OPENAI_API_KEY",
             "api_version": DATED,
             "models": [{"id": name, "underlying": "gpt-4o"}],
         }

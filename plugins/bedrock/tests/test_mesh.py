@@ -428,8 +428,15 @@ async def test_a_key_is_a_bearer_token(service, monkeypatch):
 async def test_the_keys_of_the_environment(service, monkeypatch):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "from-the-environment")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    mesh = Mesh.from_config({"connections": {"b": {"provider": "bedrock"}}})
+    told = mesh.explain(CLAUDE, "Why?")
+    assert told.url.startswith("https://bedrock-runtime.eu-west-1.amazonaws.com/")
+    assert told.headers["Authorization"] == "Bearer <env:AWS_BEARER_TOKEN_BEDROCK>"
     connection = {"provider": "bedrock", "base_url": service.url}
-    async with Mesh.from_config({"connections": {"b": connection}}) as mesh:
+    with pytest.raises(ConfigurationError, match="does not go there unasked"):
+        Mesh.from_config({"connections": {"b": connection}})
+    asked = {**connection, "api_key": "env:AWS_BEARER_TOKEN_BEDROCK"}
+    async with Mesh.from_config({"connections": {"b": asked}}) as mesh:
         service.answer(plain(CHAT))
         await mesh.chat(CLAUDE, "Why?")
         assert service.requests[0].headers["authorization"] == "Bearer from-the-environment"

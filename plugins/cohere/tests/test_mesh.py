@@ -52,6 +52,7 @@ async def mesh(service, monkeypatch):
     connection = {
         "provider": "cohere",
         "base_url": service.url,
+        "api_key": "env:CO_API_KEY",
         "retry": {"attempts": 1},
         "client_name": "tests",
     }
@@ -105,7 +106,12 @@ async def test_an_answer_goes_back_as_it_came(service, mesh):
 
 
 async def test_a_conversation_of_v1_goes_on(service, mesh, monkeypatch):
-    config = {"provider": "cohere", "base_url": service.url, "models": [{"id": "command-r", "route": "v1"}]}
+    config = {
+        "provider": "cohere",
+        "base_url": service.url,
+        "api_key": "env:CO_API_KEY",
+        "models": [{"id": "command-r", "route": "v1"}],
+    }
     service.answer(streamed("tools_v1.ndjson"), whole("chat_v1.json"))
     async with Mesh.from_config({"connections": {"c": config}}) as old:
         async with old.stream_chat("c:command-r", "Add.", tools=TOOLS) as stream:
@@ -200,7 +206,12 @@ async def test_a_stream_that_is_cut(service, mesh):
 
 
 async def test_limits_of_rate_are_waited_for(service, monkeypatch):
-    connection = {"provider": "cohere", "base_url": service.url, "retry": {"attempts": 2}}
+    connection = {
+        "provider": "cohere",
+        "base_url": service.url,
+        "api_key": "env:CO_API_KEY",
+        "retry": {"attempts": 2},
+    }
     refusal = Answer.json(
         {"message": "trial token rate limit exceeded"}, status=429, headers={"retry-after": "0"}
     )

@@ -30,7 +30,12 @@ async def both(monkeypatch):
     """A loopback service, our mesh and the SDK's two clients, configured alike."""
     monkeypatch.setenv("CO_API_KEY", KEY)
     async with RecordingServer() as server:
-        connection = {"provider": "cohere", "base_url": server.url, "retry": {"attempts": 1}}
+        connection = {
+            "provider": "cohere",
+            "base_url": server.url,
+            "api_key": "env:CO_API_KEY",
+            "retry": {"attempts": 1},
+        }
         config = {"connections": {"cohere": connection}}
         async with Mesh.from_config(config) as mesh:
             new, old = (
@@ -248,7 +253,16 @@ async def test_chat_v1_is_the_same_request(monkeypatch, name):
     messages, given, said = V1[name]
     async with both(monkeypatch) as (server, _, __, old):
         models = [{"id": "command-r", "route": "v1"}]
-        config = {"connections": {"c": {"provider": "cohere", "base_url": server.url, "models": models}}}
+        config = {
+            "connections": {
+                "c": {
+                    "provider": "cohere",
+                    "base_url": server.url,
+                    "api_key": "env:CO_API_KEY",
+                    "models": models,
+                }
+            }
+        }
         async with Mesh.from_config(config) as mesh:
             calls = (
                 mesh.chat("c:command-r", messages, **given),
@@ -269,7 +283,16 @@ async def test_tool_results_of_v1_are_the_same_request(monkeypatch):
     history = [{"role": "USER", "message": "Add."}, {"role": "CHATBOT", "message": "", "tool_calls": [call]}]
     async with both(monkeypatch) as (server, _, __, old):
         models = [{"id": "command-r", "route": "v1"}]
-        config = {"connections": {"c": {"provider": "cohere", "base_url": server.url, "models": models}}}
+        config = {
+            "connections": {
+                "c": {
+                    "provider": "cohere",
+                    "base_url": server.url,
+                    "api_key": "env:CO_API_KEY",
+                    "models": models,
+                }
+            }
+        }
         async with Mesh.from_config(config) as mesh:
             theirs = old.chat(
                 model="command-r",

@@ -38,7 +38,7 @@ def _clean(monkeypatch):
 def config(url, *, credentials=None, **keys):
     connection = {"provider": "databricks", "host": url, "retry": {"attempts": 1}, **keys}
     if credentials is None:
-        return {"connections": {"db": connection}}
+        return {"connections": {"db": {"token": "env:DATABRICKS_TOKEN", **connection}}}
     identity = {"kind": "databricks", **credentials}
     return {"credentials": {"id": identity}, "connections": {"db": {**connection, "credentials": "id"}}}
 

@@ -67,7 +67,7 @@ async def both(monkeypatch, models=None):
     async with RecordingServer() as server:
         # The SDK asks who the host is.
         server.route("GET", "/.well-known/databricks-config", Answer.json({"workspace_id": "1"}))
-        connection = {"provider": "databricks", "host": server.url}
+        connection = {"provider": "databricks", "host": server.url, "token": "env:DATABRICKS_TOKEN"}
         if models is not None:
             connection["models"] = models
         client = AsyncOpenAI(

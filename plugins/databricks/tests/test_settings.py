@@ -40,7 +40,7 @@ def test_a_host_that_is_none_is_told(host):
     ],
 )
 def test_every_form_of_a_host_passes(host):
-    assert Mesh.from_config(declared({"host": host})).connections
+    assert Mesh.from_config(declared({"host": host, "token": "none"})).connections
 
 
 def test_every_wrong_form_is_told_alone_and_with_the_others():

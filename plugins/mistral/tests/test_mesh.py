@@ -33,7 +33,12 @@ async def service():
 @pytest.fixture
 async def mesh(service, monkeypatch):
     monkeypatch.setenv("MISTRAL_API_KEY", "made-up-key")
-    connection = {"provider": "mistral", "base_url": service.url, "retry": {"attempts": 1}}
+    connection = {
+        "provider": "mistral",
+        "base_url": service.url,
+        "api_key": "env:MISTRAL_API_KEY",
+        "retry": {"attempts": 1},
+    }
     async with Mesh.from_config({"connections": {"mistral": connection}}) as mesh:
         yield mesh
 
@@ -127,7 +132,12 @@ async def test_a_limit_is_retried_after_the_wanted_pause(service, monkeypatch):
     service.answer(
         Answer.json(limited, 429, headers={"retry-after": "0"}), Answer.json(answer({"content": "Hi"}))
     )
-    connection = {"provider": "mistral", "base_url": service.url, "retry": {"attempts": 2}}
+    connection = {
+        "provider": "mistral",
+        "base_url": service.url,
+        "api_key": "env:MISTRAL_API_KEY",
+        "retry": {"attempts": 2},
+    }
     async with Mesh.from_config({"connections": {"mistral": connection}}) as mesh:
         reply = await mesh.chat(SMALL, "Why?")
     assert [attempt.error for attempt in reply.attempts] == [RateLimitError.__name__, None]

@@ -76,7 +76,7 @@ async def both(monkeypatch):
     """A loopback service, our mesh and the SDK, configured alike."""
     monkeypatch.setenv("MISTRAL_API_KEY", "made-up-key")
     async with RecordingServer() as server:
-        connection = {"provider": "mistral", "base_url": server.url}
+        connection = {"provider": "mistral", "base_url": server.url, "api_key": "env:MISTRAL_API_KEY"}
         client = Mistral(api_key="made-up-key", server_url=server.url)
         async with Mesh.from_config({"connections": {"mistral": connection}}) as mesh, client:
             yield server, mesh, client

@@ -194,6 +194,16 @@ def test_the_commands_together(jackfield, hub, tmp_path):
     assert json.loads(jackfield("--json", "onnx", "list"))["models"][2]["ready"]
 
 
+@pytest.mark.parametrize("meant", [True, False])
+def test_a_token_of_the_environment_goes_to_the_hub_that_the_environment_means(
+    jackfield, hub, monkeypatch, meant
+):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint if meant else "https://hub.example")
+    jackfield("onnx", "pull", "acme/small", "--endpoint", hub.endpoint)
+    assert hub.requests[0][2] == ("Bearer hf_secret" if meant else None)
+
+
 @pytest.mark.parametrize("more", [(), ("--sha256", "0" * 64)])
 def test_an_archive_that_is_not_there(jackfield, more):
     assert "cannot be" in jackfield("onnx", "import", "none.tar", *more, code=3)

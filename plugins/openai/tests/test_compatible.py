@@ -44,7 +44,8 @@ def registered(plugin):
 
 
 def connections(url, provider="groq", **keys):
-    return {"connections": {"c": {"provider": provider, "base_url": f"{url}/openai/v1", **keys}}}
+    key = {"api_key": "env:GROQ_API_KEY"} if provider == "groq" else {}
+    return {"connections": {"c": {"provider": provider, "base_url": f"{url}/openai/v1", **key, **keys}}}
 
 
 def test_the_example_is_small():

@@ -79,7 +79,12 @@ async def test_the_first_models_are_declarable_and_the_allow_list_holds(model, m
                 {**answer, "usage": {"prompt_tokens": 1000, "completion_tokens": 0, "total_tokens": 1000}}
             )
         )
-        entry = {"provider": "openai", "base_url": f"{server.url}/v1", "models": [model]}
+        entry = {
+            "provider": "openai",
+            "base_url": f"{server.url}/v1",
+            "api_key": "env:OPENAI_API_KEY",
+            "models": [model],
+        }
         async with Mesh.from_config({"connections": {"first": entry}}) as mesh:
             reply = await mesh.chat(f"first:{model}", "Hello")
             assert reply.text == "Hi"

@@ -24,7 +24,7 @@ async def both(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up")
     connection = {"provider": "openai", "organization": "org-1", "project": "proj-1"}
     async with RecordingServer() as server:
-        connection["base_url"] = f"{server.url}/v1"
+        connection |= {"base_url": f"{server.url}/v1", "api_key": "env:OPENAI_API_KEY"}
         client = AsyncOpenAI(
             base_url=f"{server.url}/v1",
             api_key="sk-made-up",

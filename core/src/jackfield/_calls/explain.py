@@ -113,7 +113,7 @@ def _shown(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[str,
     headers = transport.shown_headers(wire)
     if isinstance(access, HttpAccess):
         auth = access.auth if wire.auth is None else access.named_auth[wire.auth]
-        if isinstance(auth, StaticHeader) and auth.secret is not None:
+        if isinstance(auth, StaticHeader) and auth.secret is not None and not auth.secret.is_none:
             set_header(headers, auth.name, f"{auth.prefix}{auth.secret.shown}")
         elif isinstance(auth, Bearer):
             set_header(headers, auth.header, f"{auth.prefix}<token>")

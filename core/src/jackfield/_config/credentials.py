@@ -97,8 +97,14 @@ def _made(
     reader: Reader, table: Mapping[str, Any], where: str, name: str, kind: CredentialKind
 ) -> _Identity | None:
     own = {key: value for key, value in table.items() if key != "kind"}
+    secrets = [field.alias for field in attrs.fields(kind.settings) if field.metadata.get("secret")]
+    empty = [key for key in secrets if own.get(key) in ("none", False)]
+    for key in empty:
+        reader.wrong(
+            join(where, key), "an identity cannot do without; leave the line out, or write a reference"
+        )
     settings: Any = reader.settings(kind.settings, own, where, also=("kind",))
-    if settings is None:
+    if settings is None or empty:
         return None
     try:
         return _Identity(name, settings, kind.factory(settings))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from jackfield._contract.keys import key_faults
 from jackfield._contract.middleware import MiddlewareKind
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.secrets import Secret
@@ -265,6 +266,9 @@ class _Loader:
                     settings = attrs.evolve(settings, models=models)
                 except ValueError as error:  # a plugin's own rule for them
                     self.reader.wrong(join(where, "models"), str(error))
+        if settings is not None:
+            for key, fault in key_faults(settings, table):
+                self.reader.wrong(join(where, key), fault)
         return attrs.evolve(config, settings=settings, models=models)
 
     def _settings(

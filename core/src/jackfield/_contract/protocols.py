@@ -163,7 +163,7 @@ class StaticHeader(Value):
 
     Attributes:
         name: The header's name.
-        secret: The secret; resolved when the connection opens.
+        secret: The secret; resolved when the connection opens. Where it is declared as "none", nothing is sent.
         prefix: Put before it ("Bearer ").
         optional: Send nothing if the secret is None (a local server without a key).
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from jackfield._types.errors import ConfigurationError, MissingCredentialError
 
 __all__ = ["Secret", "secret"]
 
+_NONE: Final = "none"
 _SCHEMES = ("env", "file", "keyring")
 NO_KEYRING: Final = 'keyring: references need the extra: pip install "jackfield[keyring]"'
 
@@ -22,7 +24,8 @@ NO_KEYRING: Final = 'keyring: references need the extra: pip install "jackfield[
 class Secret:
     """A secret, or a reference to one; shown nowhere.
 
-    Write references in configuration: `env:NAME`, `file:/path`, `keyring:service/name` (extra `keyring`).
+    Write references in configuration: `env:NAME`, `file:/path`, `keyring:service/name` (extra `keyring`), or `none`
+    for a server that wants no key: then nothing is sent.
     A program that holds the value itself passes `Secret("value")`.
     """
 
@@ -42,13 +45,15 @@ class Secret:
         """
         if isinstance(text, Secret):
             return text
+        if text == _NONE:
+            return cls(reference=text)
         scheme, colon, rest = text.partition(":")
         if colon and scheme in _SCHEMES:
             _check_reference(scheme, rest.strip(), key)
         if not colon or scheme not in _SCHEMES or not rest:
             raise ConfigurationError(
                 f'{key} must be a reference, not the secret itself: write "env:NAME", "file:/path" or '
-                '"keyring:service/name"; a program may pass jackfield.Secret(value)'
+                '"keyring:service/name", or "none" where there is none; a program may pass jackfield.Secret(value)'
             )
         return cls(reference=text)
 
@@ -56,6 +61,11 @@ class Secret:
     def reference(self) -> str | None:
         """The reference as written; None for a value given by the program."""
         return self._reference
+
+    @property
+    def is_none(self) -> bool:
+        """Whether it was declared that there is no secret: nothing is sent in its place."""
+        return self._reference == _NONE
 
     def reveal(self) -> str:
         """Give the secret itself. Blocking for files and keyrings; called when a connection opens.
@@ -65,6 +75,8 @@ class Secret:
         """
         if self._value is not None:
             return self._value
+        if self.is_none:
+            raise MissingCredentialError('a secret is needed here, and "none" is declared')
         scheme, _, rest = (self._reference or "").partition(":")
         read = {"env": _from_environment, "file": _from_file}.get(scheme, _from_keyring)
         self._seen = read(rest)
@@ -165,14 +177,26 @@ def _from_keyring(rest: str) -> str:
     return value
 
 
-def secret(*, env: str | None = None) -> Any:
+def secret(
+    *,
+    env: str | None = None,
+    hosts: tuple[str, ...] = (),
+    sent_to: Callable[[Any], Iterable[str | None]] | None = None,
+) -> Any:
     """Declare a settings field that holds a secret.
+
+    A connection that goes to a host which is not the provider's own has to say which key it sends there: what `env`
+    names would be sent to whoever is at that address.
 
     Args:
         env: The environment variable that is meant when the key is absent; None leaves the field None.
+        hosts: The provider's own hosts, those below them included; the host of the default of `base_url` unless given.
+        sent_to: Takes the settings, and gives the addresses that the secret is sent to; none if it is not used. The
+            field `base_url` unless given.
     """
     default = Secret(reference=f"env:{env}") if env else None
-    return attrs.field(default=default, metadata={"secret": True}, kw_only=True)
+    metadata = {"secret": True, "hosts": hosts, "sent_to": sent_to}
+    return attrs.field(default=default, metadata=metadata, kw_only=True)
 
 
 show_in("jackfield", Secret)

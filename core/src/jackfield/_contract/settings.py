@@ -220,6 +220,8 @@ class Reader:
     def _secret(self, kind: Any, value: Any, where: str) -> Any:
         if value is None and type(None) in typing.get_args(kind):
             return None
+        if value is False:
+            value = "none"
         if not isinstance(value, str | Secret):
             return self.wrong(where, f"must be {_WORDS[Secret]}, not {_type_word(value)}")
         try:

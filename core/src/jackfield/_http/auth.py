@@ -78,6 +78,8 @@ class _Static(_Nothing):
 
     async def open(self) -> None:
         auth = self._auth
+        if auth.secret is not None and auth.secret.is_none:
+            return
         if auth.secret is None:
             if auth.optional:
                 return

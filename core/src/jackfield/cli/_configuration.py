@@ -61,7 +61,9 @@ def validate(session: Session) -> None:
         raise _all_failures(loaded.failures)
     session.run(_entered)
     missing = [
-        line for one in loaded.connections.values() for line in (*_placeholders(one), *_missing_secrets(one))
+        line
+        for one in loaded.connections.values()
+        for line in (*_placeholders(one), *_missing_secrets(one), *_sent_in_clear(one))
     ]
     if session.json:
         path = str(loaded.path) if loaded.path is not None else None
@@ -118,7 +120,7 @@ def _missing_secrets(connection: ConnectionConfig) -> list[str]:
     lines = []
     for key, value in values.items():
         # A keyring may ask a person to unlock it, which is more than a check may do.
-        if isinstance(value, Secret) and not (value.reference or "").startswith("keyring:"):
+        if isinstance(value, Secret) and not (value.reference or "").startswith(("keyring:", "none")):
             try:
                 value.reveal()
             except MissingCredentialError as error:
@@ -126,6 +128,34 @@ def _missing_secrets(connection: ConnectionConfig) -> list[str]:
             except JackfieldError as error:
                 lines.append(f"connections.{connection.name}.{key}: {error}")
     return lines
+
+
+def _sent_in_clear(connection: ConnectionConfig) -> list[str]:
+    """Return which secrets go over plain http to another machine, where everybody on the way can read them."""
+    import attrs
+
+    from jackfield._contract.keys import addresses_of, is_loopback
+    from jackfield._contract.secrets import Secret
+
+    settings = connection.settings
+    fields = attrs.fields(type(settings)) if attrs.has(type(settings)) else ()
+    secrets = [field for field in fields if isinstance(getattr(settings, field.name), Secret)]
+    sent = {
+        field.alias: addresses_of(settings, field)
+        for field in secrets
+        if not getattr(settings, field.name).is_none
+    }
+    base = getattr(settings, "base_url", None)
+    if base is not None and getattr(settings, "credentials", None) is not None:
+        sent["credentials"] = [base]
+    for name, value in connection.headers.items():
+        if base is not None and isinstance(value, Secret):
+            sent[f"headers.{name}"] = [base]
+    return [
+        f"connections.{connection.name}.{key}: it goes over plain http to another machine; use https"
+        for key, addresses in sent.items()
+        if any(address.lower().startswith("http:") and not is_loopback(address) for address in addresses)
+    ]
 
 
 def _plural(count: int, word: str) -> str:

@@ -22,7 +22,8 @@ class AnthropicSettings:
     """Config keys of a connection to Anthropic.
 
     Attributes:
-        api_key: A reference to the key.
+        api_key: A reference to the key; `none` for a server without one. `env:ANTHROPIC_API_KEY` goes to Anthropic's own
+            host alone: under another `base_url` it has to be written.
         auth_token: A reference to an OAuth token, sent in place of the key.
         base_url: Where the API is, without `/v1`.
         api_version: Sent as `anthropic-version`. 2026-10-21 has no sampling settings at all; 2023-06-01 keeps
@@ -31,7 +32,11 @@ class AnthropicSettings:
         workspace: Sent as `anthropic-workspace-id`, for keys that may act in several.
     """
 
-    api_key: Secret = secret(env="ANTHROPIC_API_KEY")
+    api_key: Secret = secret(
+        env="ANTHROPIC_API_KEY",
+        hosts=("api.anthropic.com",),
+        sent_to=lambda settings: () if settings.auth_token is not None else (settings.base_url,),
+    )
     auth_token: Secret | None = secret()
     base_url: str = "https://api.anthropic.com"
     api_version: ApiVersion = OLD_VERSION

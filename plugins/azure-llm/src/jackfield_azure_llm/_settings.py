@@ -17,6 +17,11 @@ __all__ = ["AzureLLMModelKeys", "AzureLLMSettings"]
 
 # Source: azure-ai-inference 1.0.0b9 (endpoints), Microsoft's page on the API's lifecycle, 2026 (resources).
 _DEPLOYMENT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
+_HOSTS: Final = (
+    "models.ai.azure.com", "inference.ml.azure.com", "inference.ai.azure.com", "services.ai.azure.com",
+    "openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.us", "openai.azure.us",
+)  # fmt: skip
+"""Hosts of endpoints. Source: Microsoft's pages on endpoints of Foundry and of Azure Machine Learning (2026)."""
 _KEY: Final = Secret(reference="env:AZURE_AI_KEY")
 _ENDPOINTS: Final = "https://ml.azure.com/.default"
 _RESOURCES: Final = "https://ai.azure.com/.default"
@@ -65,14 +70,17 @@ class AzureLLMSettings:
 
     Attributes:
         target_uri: Where models are whose entry names no endpoint (a Foundry resource has many models).
-        api_key: A reference to the key of endpoints that have none of their own.
+        api_key: A reference to the key of endpoints that have none of their own; `none` for none. `env:AZURE_AI_KEY` goes
+            to Azure's own hosts alone: to others it has to be written.
         credentials: An identity of kind `azure`, in place of keys.
         base_url: Replaces scheme and host of every endpoint.
         models: The entries, given by the core.
     """
 
     target_uri: str | None = None
-    api_key: Secret = secret(env="AZURE_AI_KEY")
+    api_key: Secret = secret(
+        env="AZURE_AI_KEY", hosts=_HOSTS, sent_to=lambda settings: settings.addresses_of_the_key
+    )
     credentials: Any = None
     base_url: str | None = None
     models: tuple[ModelEntry, ...] = ()
@@ -90,6 +98,16 @@ class AzureLLMSettings:
         for entry in self.models:
             if self.target_uri is None and entry.raw.get("target_uri") is None:
                 yield _homeless(entry.id)
+
+    @property
+    def addresses_of_the_key(self) -> tuple[str, ...]:
+        """Where the connection's own key goes: to endpoints that have none of their own."""
+        entries = [entry.raw for entry in self.models if _own_key(entry) is None]
+        if self.models and not entries:
+            return ()
+        if self.base_url is not None:
+            return (self.base_url,)
+        return tuple(self.target(entry).origin for entry in entries)
 
     def target(self, declared: Mapping[str, Any]) -> Target:
         """Give the endpoint of an entry in `models`.

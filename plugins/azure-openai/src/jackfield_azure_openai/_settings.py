@@ -16,6 +16,11 @@ from ._address import address_faults, service_address
 __all__ = ["AzureModelKeys", "AzureOpenAISettings"]
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HOSTS: Final = (
+    "openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com", "services.ai.azure.us", "openai.azure.us",
+    "cognitiveservices.azure.us", "openai.azure.cn", "cognitiveservices.azure.cn",
+)  # fmt: skip
+"""Hosts of resources. Source: Microsoft's pages on custom subdomains of Azure AI services and on its clouds (2026)."""
 _KEY: Final = Secret(reference="env:AZURE_OPENAI_API_KEY")
 
 
@@ -40,7 +45,8 @@ class AzureOpenAISettings:
             `/openai/v1`.
         api_version: A dated version ("2024-10-21") asks for the classic API, where the deployment stands in
             the path. Absent or "v1": the v1 API.
-        api_key: A reference to the resource's key.
+        api_key: A reference to the resource's key; `none` for a server without one. `env:AZURE_OPENAI_API_KEY` goes to
+            Azure's own hosts alone: to a gateway it has to be written.
         key_header: The header that carries the key. API Management may want
             `Ocp-Apim-Subscription-Key`; "" sends no key (the proof stands in the connection's `headers`).
         credentials: An identity of kind `azure`, in place of the key.
@@ -49,7 +55,11 @@ class AzureOpenAISettings:
 
     endpoint: str | None = None
     api_version: str | None = None
-    api_key: Secret = secret(env="AZURE_OPENAI_API_KEY")
+    api_key: Secret = secret(
+        env="AZURE_OPENAI_API_KEY",
+        hosts=_HOSTS,
+        sent_to=lambda settings: (settings.base_url or settings.endpoint,) if settings.key_header else (),
+    )
     key_header: str = "api-key"
     credentials: Any = None
     base_url: str | None = None

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import attrs
 
 from jackfield import ConfigurationError, Secret
-from jackfield.plugin import Auth, HttpAccess, StaticHeader, secret
+from jackfield.plugin import Auth, HttpAccess, StaticHeader, is_at_hosts, secret
 from jackfield_aws import AwsIdentity, default_identity, region_fault
 
 __all__ = ["MANTLE", "BedrockSettings", "ModelKeys", "access", "control_url", "mantle_url"]
@@ -18,6 +18,7 @@ __all__ = ["MANTLE", "BedrockSettings", "ModelKeys", "access", "control_url", "m
 MANTLE: Final = "mantle"
 """The name of the proof of identity for the newer OpenAI-shaped endpoint, which is signed for by another name."""
 
+_HOSTS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 _BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
 _PROFILE: Final = re.compile(r"[a-z]{2,}(-[a-z]+)*\.?|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:\d*:\S+", re.ASCII)
 # Source: AWS's service model in botocore 1.44.5 (2026-11): GuardrailIdentifier, GuardrailVersion, RequestMetadata.
@@ -39,8 +40,10 @@ class BedrockSettings:
         credentials: The identity that a table `[credentials.NAME]` of the kind `aws` declares; without one and without
             a key, what the machine offers (AWS's usual chain).
         api_key: A reference to a Bedrock API key; unless told, and unless `credentials` are,
-            `env:AWS_BEARER_TOKEN_BEDROCK` if that is set.
-        base_url: Takes the place of scheme and host of every address, the listing's included.
+            `env:AWS_BEARER_TOKEN_BEDROCK` if that is set, at Amazon's own hosts alone. `none` for a server that wants no
+            proof of identity.
+        base_url: Takes the place of scheme and host of every address, the listing's included. Requests to it are signed,
+            which shows the id of the access key and no secret.
         fips: Use the endpoint whose cryptography is validated by FIPS 140.
         dual_stack: Use the endpoint that has IPv6 too.
         inference_profile: Put before every model id that is no ARN and has no region yet: `eu`, `us`, `global`; or the
@@ -85,6 +88,11 @@ class BedrockSettings:
             yield "api_key and credentials are two ways to prove identity; write one"
         if self.fips and self.dual_stack:
             yield "there is no endpoint with both fips and dual_stack; write one"
+        if self.api_key is None and self.bearer is not None and not self._is_own:
+            yield (
+                f"base_url is not Amazon's own, and the key in {_BEARER} does not go there unasked: write "
+                f'api_key = "env:{_BEARER}", or credentials, or api_key = "none" if that server wants no identity'
+            )
         yield from _profile_faults(self.inference_profile)
         yield from self._guardrail_faults()
         labels = self.request_metadata
@@ -111,6 +119,10 @@ class BedrockSettings:
         if self.api_key is not None or self.credentials is not None:
             return self.api_key
         return Secret(reference=f"env:{_BEARER}") if os.environ.get(_BEARER) else None
+
+    @property
+    def _is_own(self) -> bool:
+        return self.base_url is None or is_at_hosts(self.base_url, _HOSTS)
 
     @property
     def place(self) -> str:

@@ -23,12 +23,13 @@ class CohereSettings:
     """Config keys of a connection to Cohere.
 
     Attributes:
-        api_key: A reference to the key; `env:CO_API_KEY` unless given, else `env:COHERE_API_KEY` if only that is set.
+        api_key: A reference to the key; `env:CO_API_KEY` unless given, else `env:COHERE_API_KEY` if only that is set. Under
+            a `base_url` that is not Cohere's own it has to be written; `none` for a server without one.
         base_url: Where the API is, without `/v1` or `/v2`.
         client_name: Sent as `X-Client-Name`; shows in Cohere's own logs who called.
     """
 
-    api_key: Secret = secret(env=_ENVIRONMENT)
+    api_key: Secret = secret(env=_ENVIRONMENT, hosts=("api.cohere.com", "api.cohere.ai"))
     base_url: str = "https://api.cohere.com"
     client_name: str | None = None
 

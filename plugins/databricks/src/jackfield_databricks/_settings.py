@@ -15,6 +15,10 @@ from ._credentials import DatabricksIdentity
 
 __all__ = ["DatabricksSettings", "access", "workspace"]
 
+_HOSTS: Final = (
+    "databricks.com", "azuredatabricks.net", "databricks.azure.us", "databricks.azure.cn", "databricks.us",
+)  # fmt: skip
+"""Source: docs.databricks.com and learn.microsoft.com, workspace URLs and IP addresses and domains (2026)."""
 _HOST: Final = re.compile(r"(\w[\w.-]*|\[[0-9a-f:.]+\])(:\d+)?")
 
 
@@ -49,7 +53,8 @@ class DatabricksSettings:
 
     Attributes:
         host: The workspace: `https://dbc-….cloud.databricks.com`, `https://adb-….azuredatabricks.net`.
-        token: A reference to a personal access token; not looked at where `credentials` are named.
+        token: A reference to a personal access token; not looked at where `credentials` are named. `env:DATABRICKS_TOKEN`
+            goes to Databricks' own hosts alone: elsewhere it has to be written, `none` for none.
         credentials: The identity that a table `[credentials.NAME]` declares.
         base_url: Takes the place of `host` in calls to models: scheme and host, of a proxy say.
         proxy: The connection's proxy, for fetching tokens too.
@@ -57,7 +62,11 @@ class DatabricksSettings:
     """
 
     host: str
-    token: Secret = secret(env="DATABRICKS_TOKEN")
+    token: Secret = secret(
+        env="DATABRICKS_TOKEN",
+        hosts=_HOSTS,
+        sent_to=lambda settings: (settings.base_url or workspace(settings.host),),
+    )
     credentials: DatabricksIdentity | None = None
     base_url: str | None = None
     proxy: str | None = attrs.field(default=None, repr=False)

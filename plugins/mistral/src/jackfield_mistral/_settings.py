@@ -21,11 +21,12 @@ class MistralSettings:
     """Config keys of a connection to Mistral.
 
     Attributes:
-        api_key: A reference to the key.
+        api_key: A reference to the key; `none` for a server without one. `env:MISTRAL_API_KEY` goes to Mistral's own hosts
+            alone: under another `base_url` it has to be written.
         base_url: Where the API is, without `/v1`. For inference in one region: `https://api.eu.mistral.ai`.
     """
 
-    api_key: Secret = secret(env="MISTRAL_API_KEY")
+    api_key: Secret = secret(env="MISTRAL_API_KEY", hosts=("mistral.ai",))
     base_url: str = "https://api.mistral.ai"
 
 

@@ -88,7 +88,7 @@ def _add_pull(group: click.Group) -> None:
     ) -> None:
         """Fetch MODEL into the cache: a name from the catalogue, or owner/name on a hub.
 
-        A token for the hub is read from HF_TOKEN.
+        A token for the hub is read from HF_TOKEN. It is not sent to another --endpoint than HF_ENDPOINT.
         """
         store = _open_store(cache_dir, endpoint, precision)
         name = f"hub:{model}@{revision}" if "/" in model else model
@@ -174,9 +174,9 @@ def _open_store(cache_dir: Path | None, endpoint: str | None = None, precision: 
     from ._files.hub import Hub
     from ._files.store import ModelStore
 
-    return ModelStore(
-        cache_dir, hub=lambda: Hub(endpoint, os.environ.get("HF_TOKEN") or None), precision=precision
-    )
+    # The token is for the hub that the environment means.
+    token = os.environ.get("HF_TOKEN") if endpoint in (None, os.environ.get("HF_ENDPOINT")) else None
+    return ModelStore(cache_dir, hub=lambda: Hub(endpoint, token or None), precision=precision)
 
 
 @contextmanager

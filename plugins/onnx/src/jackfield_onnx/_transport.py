@@ -111,7 +111,7 @@ def _import_engine(settings: OnnxSettings) -> LoadedModels:
     token, limit = settings.hub_token, settings.memory_limit
     store = ModelStore(
         settings.cache_dir,
-        hub=lambda: Hub(settings.hub_endpoint, None if token is None else token.reveal()),
+        hub=lambda: Hub(settings.hub_endpoint, None if token is None or token.is_none else token.reveal()),
         precision=settings.precision,
     )
     engine = EngineSettings(

@@ -53,7 +53,8 @@ def compatible(
         id: The provider's id, the entry point's name.
         base_url: Where the service is, with `/v1`; a connection may give another. None: it must.
         api_key_env: The environment variable of its key, needed unless a connection gives another
-            reference. None: a key is sent if a connection gives one, and none is needed (local servers).
+            reference. It goes to the host of `base_url` alone: a connection to another address names its key, or
+            `none`. None: a key is sent if a connection gives one, and none is needed (local servers).
         title: For people; the id if absent.
         kinds: The kinds of request it serves.
         capabilities: What is known of a model offline. Nothing unless given: then every option is sent.

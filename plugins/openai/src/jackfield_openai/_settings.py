@@ -15,13 +15,14 @@ class OpenAISettings:
     """Config keys of a connection to OpenAI.
 
     Attributes:
-        api_key: A reference to the key.
+        api_key: A reference to the key; `none` for a server without one. `env:OPENAI_API_KEY` goes to OpenAI's own hosts
+            alone: under another `base_url` it has to be written.
         base_url: Where the API is, with `/v1`. For data residency: `https://eu.api.openai.com/v1`.
         organization: Sent as `OpenAI-Organization`.
         project: Sent as `OpenAI-Project`.
     """
 
-    api_key: Secret = secret(env="OPENAI_API_KEY")
+    api_key: Secret = secret(env="OPENAI_API_KEY", hosts=("api.openai.com",))
     base_url: str = "https://api.openai.com/v1"
     organization: str | None = None
     project: str | None = None

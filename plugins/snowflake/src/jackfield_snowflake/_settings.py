@@ -16,6 +16,7 @@ from ._credentials import SnowflakeIdentity, TokenType, account_fault, token_hea
 __all__ = ["SQL_ROUTES", "ModelKeys", "Route", "SnowflakeSettings", "access", "host_of"]
 
 Route: TypeAlias = Literal["openai", "messages", "complete", "sql", "legacy_sql"]
+_HOSTS: Final = ("snowflakecomputing.com", "snowflakecomputing.cn", "snowflakecomputing.com.cn")
 SQL_ROUTES: Final = ("sql", "legacy_sql")
 ROUTES: Final = ("openai", "messages", "complete", *SQL_ROUTES)
 _OF_SESSIONS: Final = ("role", "warehouse", "database", "schema", "query_tag")
@@ -69,7 +70,8 @@ class SnowflakeSettings:
 
     Attributes:
         account: The account, `organisation-account` or its locator; not needed with `credentials`.
-        token: A reference to a token; not looked at where `credentials` are named.
+        token: A reference to a token; not looked at where `credentials` are named. `env:SNOWFLAKE_TOKEN` goes to Snowflake's
+            own hosts alone: under another `base_url` it has to be written, `none` for none.
         token_type: What it is: a programmatic access token ("pat") or one of an OAuth server ("oauth").
         credentials: The identity that a table `[credentials.NAME]` declares.
         route: The way in: `openai`, `messages` or `complete` over REST; `sql` or `legacy_sql` through a session.
@@ -88,7 +90,7 @@ class SnowflakeSettings:
     """
 
     account: str | None = None
-    token: Secret = secret(env="SNOWFLAKE_TOKEN")
+    token: Secret = secret(env="SNOWFLAKE_TOKEN", hosts=_HOSTS)
     token_type: TokenType = "pat"  # noqa: S105 -- a word for the kind of a token
     credentials: SnowflakeIdentity | None = None
     route: Route = "openai"
