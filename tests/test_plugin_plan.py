@@ -45,7 +45,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 # Providers that do not follow the plan yet.
 OPEN = {
-    "anthropic", "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "mistral", "openai", "sagemaker", "snowflake",
+    "anthropic", "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "openai", "sagemaker", "snowflake",
     "vertex",
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ import jackfield_azure_llm as azure
 from jackfield import Usage
 from jackfield._types.capabilities import FEATURES
 from jackfield.plugin import CostContext, ModelRef
-from jackfield_azure_openai.models import _table
+from jackfield_azure_openai._models import _table
 
 PAGE = Path(__file__).parents[3] / "docs/providers/azure-llm.md"
 WORDS = {True: "yes", False: "no", None: "unknown"}

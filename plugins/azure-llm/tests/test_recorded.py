@@ -15,7 +15,7 @@ from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
 from jackfield.plugin import Failure, FailureInStream, ModelRef, Wire
 from jackfield_azure_llm import AzureLLMSettings
-from jackfield_azure_llm._requests import DIALECT
+from jackfield_azure_llm._routes import DIALECT
 
 # Every `api` of the file, and what reads it.
 SERVED = {"azure_ml.chat": "chat"}

@@ -7,7 +7,7 @@ import pytest
 from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Bearer, ModelRef, NoAuth, StaticHeader
 from jackfield_azure_openai import AzureOpenAISettings
-from jackfield_azure_openai._dialects import dialect_of
+from jackfield_azure_openai._dialect import dialect_of
 
 HOST = "https://name.openai.azure.com"
 

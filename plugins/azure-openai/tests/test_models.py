@@ -10,7 +10,7 @@ import jackfield_azure_openai as azure
 from jackfield import ConfigurationError, Mesh, Message, UnsupportedError, Usage
 from jackfield._types.cost import compute_cost
 from jackfield.plugin import ChatRequest, CostContext, CountRequest, ModelRef, Options
-from jackfield_azure_openai.models import row_of
+from jackfield_azure_openai._models import row_of
 
 USED = Usage(1_000_000, 1_000_000, 0)
 NOW = 1_795_400_000.0  # 2026-11-23

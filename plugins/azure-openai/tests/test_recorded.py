@@ -37,7 +37,7 @@ from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
 from jackfield.plugin import EmbeddingData, Failure, FailureInStream, ModelRef, Wire
 from jackfield_azure_openai import AzureOpenAISettings
-from jackfield_azure_openai._dialects import dialect_of
+from jackfield_azure_openai._dialect import dialect_of
 
 # Every `api` of the file, and what reads it.
 SERVED = {

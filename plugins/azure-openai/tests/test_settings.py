@@ -4,8 +4,8 @@ import pytest
 from mistakes import every_type_is_told, mistakes_of, told_alone_and_together
 
 from jackfield import Mesh
+from jackfield_azure_openai._credentials import AzureCredentials
 from jackfield_azure_openai._settings import AzureModelKeys, AzureOpenAISettings
-from jackfield_azure_openai.identity import AzureCredentials
 
 HOST = "https://name.openai.azure.com"
 ENTRY = {"id": "m", "underlying": "gpt-4o"}

@@ -29,8 +29,8 @@ from jackfield import JackfieldError, RawEvent, Thinking
 from jackfield._calls.fold import fold
 from jackfield._calls.translation import translate
 from jackfield.plugin import EmbeddingData, Failure, FailureInStream, ModelRef, Wire
-from jackfield_mistral._conversation import nine_letters
 from jackfield_mistral._dialect import FIM, MISTRAL
+from jackfield_mistral._messages import nine_letters
 
 # Every `api` of the file, and what reads it; None: not served, and why is in the page of the documentation.
 SERVED = {

@@ -36,8 +36,8 @@ def jackfield_provider() -> ProviderInfo:
         requires_models=True,
         related=("azure-openai", "openai"),
         preload=(
-            "jackfield_azure_llm._requests",
-            "jackfield_azure_llm._decoder",
+            "jackfield_azure_llm._routes",
+            "jackfield_azure_llm._chat_decoder",
             "jackfield_azure_llm._errors",
         ),
         docs="https://learn.microsoft.com/azure/machine-learning/",
@@ -55,7 +55,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire for an endpoint."""
-    from ._requests import translate
+    from ._routes import translate
 
     return translate(model, request, capabilities)
 
@@ -63,7 +63,7 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
     """Give the decoder for the answer to a wire."""
-    from ._decoder import decoder
+    from ._chat_decoder import decoder
 
     return decoder(wire)
 
@@ -79,7 +79,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
     """Give the rates of serverless offers; endpoints that are paid by the hour have a declared `rate`."""
-    from jackfield_azure_openai.models import azure_rates
+    from jackfield_azure_openai.dialect import azure_rates
 
     return azure_rates(model, usage, context, "foundry")
 

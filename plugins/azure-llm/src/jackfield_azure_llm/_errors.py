@@ -8,7 +8,7 @@ from typing import Any, Final
 from jackfield import InvalidRequestError, JackfieldError, ServerError
 from jackfield.http import retry_after_seconds
 from jackfield.plugin import Failure
-from jackfield_azure_openai.errors import error as azure_error
+from jackfield_azure_openai.dialect import error as azure_error
 
 __all__ = ["error"]
 

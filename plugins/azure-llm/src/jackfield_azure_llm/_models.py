@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from jackfield.plugin import Capabilities, Capability, ModelRef
-from jackfield_azure_openai.models import capabilities_of, is_openai, name_of, with_name_of_limit
+from jackfield_azure_openai.dialect import capabilities_of, is_openai, name_of, with_name_of_limit
 
 __all__ = ["capabilities"]
 

@@ -36,9 +36,9 @@ def jackfield_provider() -> ProviderInfo:
         requires_models=True,
         related=("openai",),
         preload=(
-            "jackfield_azure_openai._requests",
-            "jackfield_azure_openai._dialects",
-            "jackfield_azure_openai.errors",
+            "jackfield_azure_openai._routes",
+            "jackfield_azure_openai._dialect",
+            "jackfield_azure_openai._errors",
         ),
         docs="https://learn.microsoft.com/azure/foundry/openai/",
     )
@@ -47,7 +47,7 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Say what the table knows of the model behind a deployment."""
-    from .models import azure_capabilities
+    from ._models import azure_capabilities
 
     return azure_capabilities(model)
 
@@ -55,7 +55,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire for a deployment."""
-    from ._requests import translate
+    from ._routes import translate
 
     return translate(model, request, capabilities)
 
@@ -65,7 +65,7 @@ def jackfield_decoder(wire: Wire) -> Decoder:
     """Give the decoder for the answer to a wire."""
     from jackfield_openai import decoder
 
-    from ._dialects import V1
+    from ._dialect import V1
 
     return decoder(V1, wire)
 
@@ -73,7 +73,7 @@ def jackfield_decoder(wire: Wire) -> Decoder:
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
     """Turn a failure into an error."""
-    from .errors import error
+    from ._errors import error
 
     return error(failure)
 
@@ -81,7 +81,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
     """Give Azure's rates for a call."""
-    from .models import azure_rates
+    from ._models import azure_rates
 
     return azure_rates(model, usage, context)
 

@@ -43,8 +43,8 @@ def jackfield_provider() -> ProviderInfo:
         credentials=("databricks",),
         related=("openai",),
         preload=(
-            "jackfield_databricks._request",
-            "jackfield_databricks._answer",
+            "jackfield_databricks._chat",
+            "jackfield_databricks._routes",
             "jackfield_databricks._errors",
         ),
         docs="https://docs.databricks.com/machine-learning/foundation-model-apis/api-reference",
@@ -78,7 +78,7 @@ def jackfield_table() -> tuple[str, ...]:
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire for one of the routes."""
-    from ._request import translate
+    from ._chat import translate
 
     return translate(model, request, capabilities)
 
@@ -86,7 +86,7 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 @hookimpl
 def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
     """Give the decoder for the answer to a wire."""
-    from ._answer import decoder
+    from ._routes import decoder
 
     return decoder(model, wire)
 

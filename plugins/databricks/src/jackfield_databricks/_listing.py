@@ -11,8 +11,8 @@ import orjson
 from jackfield import MalformedResponseError, ModelCard
 from jackfield.plugin import Capabilities, Head, Kind, Listing, Wire
 
-from ._answer import refuse_page
 from ._models import capabilities, retired
+from ._routes import refuse_page
 
 __all__ = ["listing"]
 

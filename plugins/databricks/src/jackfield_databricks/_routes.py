@@ -1,98 +1,48 @@
-"""The ways into a workspace, each as a dialect of OpenAI's."""
+"""The answer: OpenAI's decoders, behind a look at what came."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
-from functools import lru_cache, partial
-from typing import Any, Final
+from jackfield import Event, MalformedResponseError
+from jackfield.plugin import Decoder, Head, ModelRef, Wire
+from jackfield_openai import decoder as decoder_of
 
-from jackfield import UnsupportedError, Usage
-from jackfield.plugin import ChatRequest, ModelRef, Request, quote_segment
-from jackfield_openai import Dialect
+from ._dialect import dialect_for
 
-from ._models import family_of, row_of
-from ._prices import dbu, with_dbu
-from ._usage import read_usage
-
-__all__ = ["ROUTES", "dialect_for", "route_of"]
-
-ROUTES: Final = ("compatible", "invocations", "gateway", "responses")
-"""What `route` of a model may be. Sources: docs.databricks.com (2026), litellm 1.109.1.
-
-compatible: `/serving-endpoints/chat/completions` and its siblings, the model in the body.
-invocations: `/serving-endpoints/{endpoint}/invocations`, for everything; the body's shape decides.
-gateway: `/ai-gateway/mlflow/v1/chat/completions`, for models named `system.ai.…`.
-responses: `/serving-endpoints/responses`, OpenAI's Responses API.
-"""
+__all__ = ["decoder", "refuse_page"]
 
 
-def route_of(model: ModelRef, request: Request) -> str:
-    """Choose the route of a request: declared, or the one that the model's name or row tells.
+def decoder(model: ModelRef, wire: Wire) -> Decoder:
+    """Give the decoder for the answer to a wire."""
+    route = wire.meta.get("route", "compatible")
+    dialect = dialect_for(route, model.id, model.known_as, per_token=model.underlying is None)
+    return _NoPage(decoder_of(dialect, wire))
+
+
+class _NoPage:
+    """Refuses a web page with a good status, and leaves all else to a decoder."""
+
+    __slots__ = ("_start", "feed", "finish")
+
+    def __init__(self, inner: Decoder) -> None:
+        self._start = inner.start
+        self.feed = inner.feed
+        self.finish = inner.finish
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began."""
+        refuse_page(head)
+        return self._start(head)
+
+
+def refuse_page(head: Head) -> None:
+    """Raise an error if the answer is a web page: the login page, when the host is not a workspace's.
 
     Raises:
-        UnsupportedError: The route does not carry this kind of request, or there is no such route.
+        MalformedResponseError: It is.
     """
-    route = model.declared.get("route")
-    if route is None:
-        row = row_of(model.known_as) or {}
-        responses = isinstance(request, ChatRequest) and row.get("route") == "responses"
-        route = "gateway" if model.id.startswith("system.ai.") else "responses" if responses else "compatible"
-    if route not in ROUTES:
-        raise UnsupportedError(
-            f"there is no route {route!r}; the routes of databricks are {', '.join(ROUTES)}",
-            parameter="route",
+    if head.headers.get("content-type", "").lower().startswith("text/html"):
+        raise MalformedResponseError(
+            f"the service answered with a web page (status {head.status}), perhaps its login page; "
+            "host must be the address of a workspace, https://dbc-….cloud.databricks.com",
+            status=head.status,
         )
-    if route in ("gateway", "responses") and not isinstance(request, ChatRequest):
-        raise UnsupportedError(f"the route {route} of databricks carries nothing but chats", parameter="kind")
-    return str(route)
-
-
-@lru_cache(maxsize=512)
-def dialect_for(route: str, model: str, known_as: str, *, per_token: bool) -> Dialect:
-    """Give the dialect of a route for a model.
-
-    Args:
-        route: One of `ROUTES`.
-        model: The endpoint's name.
-        known_as: The name to look up.
-        per_token: It is paid by tokens, so its usage has DBU.
-    """
-    claude = family_of(known_as) == "claude"
-    own: dict[str, Any] = {}
-    if route == "invocations":
-        path = f"/serving-endpoints/{quote_segment(model)}/invocations"
-        own = {"chat_path": path, "completion_path": path, "embedding_path": path, "send_model": False}
-    elif route == "gateway":
-        own = {"chat_path": "/ai-gateway/mlflow/v1/chat/completions"}
-    else:
-        own = {
-            "chat_path": "/serving-endpoints/chat/completions",
-            "completion_path": "/serving-endpoints/completions",
-            "embedding_path": "/serving-endpoints/embeddings",
-            "responses_path": "/serving-endpoints/responses" if route == "responses" else None,
-        }
-    return Dialect(
-        id="databricks",
-        # Claude tells its running totals with every chunk, unasked.
-        usage_option=not claude,
-        cache_mark="cache_control",
-        effort=None if claude else "reasoning_effort",
-        reasoning_budget="thinking.budget_tokens" if claude else None,
-        usage=_reader(known_as) if per_token else read_usage,
-        end="finish",
-        **own,
-    )
-
-
-def _reader(model: str) -> Callable[[Mapping[str, Any]], Usage]:
-    per_token = dbu(model)
-    if per_token is None:
-        return read_usage
-    row = row_of(model) or {}
-    return partial(_read_with_dbu, per_token, row.get("kind") == "embedding")
-
-
-def _read_with_dbu(per_token: Mapping[str, Decimal], embeds: bool, raw: Mapping[str, Any]) -> Usage:
-    usage = read_usage(raw)
-    return with_dbu(usage, per_token, output=0 if embeds else usage.output_tokens)

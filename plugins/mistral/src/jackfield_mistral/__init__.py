@@ -40,7 +40,7 @@ def jackfield_provider() -> ProviderInfo:
         settings=MistralSettings,
         kinds=frozenset({"chat", "completion", "embedding"}),
         preload=(
-            "jackfield_mistral._request",
+            "jackfield_mistral._chat",
             "jackfield_mistral._dialect",
             "jackfield_mistral._errors",
         ),
@@ -75,7 +75,7 @@ def jackfield_table() -> tuple[str, ...]:
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire for chat, fill-in-the-middle or embeddings."""
-    from ._request import translate
+    from ._chat import translate
 
     return translate(model, request, capabilities)
 

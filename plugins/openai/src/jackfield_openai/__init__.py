@@ -24,8 +24,8 @@ from jackfield.plugin import (
 from ._compatible import CompatiblePlugin, compatible
 from ._dialect import OPENAI, Dialect
 from ._errors import error
-from ._hooks import decoder, translate
 from ._prices import rates
+from ._routes import decoder, translate
 from ._settings import OpenAISettings, access
 from ._usage import read_usage
 

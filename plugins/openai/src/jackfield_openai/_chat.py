@@ -21,7 +21,7 @@ from jackfield.plugin import (
 from ._dialect import Dialect
 from ._messages import chat_messages
 from ._models import efforts_of, rules_for
-from ._schema import follows_strict_rules, schema_name
+from ._tools import follows_strict_rules, schema_name
 
 __all__ = ["conversation", "effort_of", "named_schema", "put_effort", "put_renamed", "translate_chat"]
 

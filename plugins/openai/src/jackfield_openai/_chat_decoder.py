@@ -28,7 +28,7 @@ from jackfield.plugin import Frame, Head, Wire
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
 from ._reading import FINISH_REASONS, read_citation, read_cited, read_logprobs
-from ._thinking import ThinkingReader
+from ._reasoning import ThinkingReader
 from ._tool_calls import ToolCallReader
 from ._verdicts import FILTER_FIELDS, worst_verdicts
 

@@ -28,7 +28,7 @@ from jackfield.plugin import (
 )
 
 from ._dialect import Dialect
-from ._hooks import decoder, translate
+from ._routes import decoder, translate
 
 __all__ = ["CompatiblePlugin", "compatible"]
 

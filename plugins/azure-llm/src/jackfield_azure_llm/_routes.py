@@ -18,7 +18,7 @@ from jackfield.plugin import (
     Wire,
     unserved,
 )
-from jackfield_azure_openai.models import as_openai
+from jackfield_azure_openai.dialect import as_openai
 from jackfield_openai import Dialect, translate as translate_openai
 
 from ._settings import AzureLLMSettings

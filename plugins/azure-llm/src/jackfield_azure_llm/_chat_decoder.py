@@ -9,7 +9,7 @@ from jackfield import Event, Finish, TextDelta, ThinkingDelta
 from jackfield.plugin import Decoder, Frame, Head, Wire
 from jackfield_openai import decoder as openai_decoder
 
-from ._requests import DIALECT
+from ._routes import DIALECT
 
 __all__ = ["decoder"]
 

@@ -20,9 +20,9 @@ from jackfield.plugin import (
 )
 from jackfield_openai import translate as translate_openai
 
-from ._conversation import fitted
+from ._dialect import dialect_for, route_of
+from ._messages import fitted
 from ._models import family_of
-from ._routes import dialect_for, route_of
 
 __all__ = ["translate"]
 

@@ -25,7 +25,7 @@ from jackfield import (
 )
 from jackfield._calls.translation import translate
 from jackfield.plugin import ChatRequest, CompletionRequest, CountRequest, EmbedRequest, ModelRef, Options
-from jackfield_mistral._conversation import nine_letters
+from jackfield_mistral._messages import nine_letters
 
 WHY = (Message("user", "Why?"),)
 ADD = Tool("add", "Add.", cache="5m")

@@ -22,7 +22,7 @@ from jackfield import (
     ServerError,
 )
 from jackfield.testing import Answer, RecordingServer
-from jackfield_azure_openai.identity import AZURE, AzureCredentials, AzureIdentity
+from jackfield_azure_openai._credentials import AZURE, AzureCredentials, AzureIdentity
 
 CHAT = {"id": "1", "model": "gpt-4o", "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}  # fmt: skip

@@ -6,8 +6,8 @@ from jackfield import UnsupportedError
 from jackfield.plugin import Capabilities, CountRequest, ModelRef, Request, Translation
 from jackfield_openai import translate as translate_openai
 
-from ._dialects import dialect_of
-from .models import as_openai
+from ._dialect import dialect_of
+from ._models import as_openai
 
 __all__ = ["translate"]
 

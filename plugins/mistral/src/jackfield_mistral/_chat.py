@@ -21,8 +21,8 @@ from jackfield.plugin import (
 )
 from jackfield_openai import translate as openai_translate
 
-from ._conversation import fitted
 from ._dialect import FIM, MISTRAL
+from ._messages import fitted
 
 __all__ = ["translate"]
 

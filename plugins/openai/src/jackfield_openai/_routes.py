@@ -40,7 +40,7 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
             return translate_response(dialect, model, request, capabilities)
         return translate_chat(dialect, model, request, capabilities)
     if isinstance(request, CompletionRequest):
-        from ._completions import translate_completion
+        from ._completion import translate_completion
 
         return translate_completion(dialect, model, request, capabilities)
     if isinstance(request, EmbedRequest):
