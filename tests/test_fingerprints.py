@@ -14,11 +14,11 @@ from jackfield.plugin import Fingerprint
 
 CONNECTIONS = {
     "anthropic": {},
-    "azure-llm": {"target_uri": "https://a.example/v1", "models": [{"id": "m", "underlying": "gpt-4o"}]},
-    "azure-openai": {"endpoint": "https://a.example", "models": [{"id": "m", "underlying": "gpt-4o"}]},
+    "azure-llm": {"target_uri": "https://a.services.ai.azure.com/v1", "models": [{"id": "m", "underlying": "gpt-4o"}]},
+    "azure-openai": {"endpoint": "https://a.openai.azure.com", "models": [{"id": "m", "underlying": "gpt-4o"}]},
     "bedrock": {"region": "eu-central-1"},
     "cohere": {},
-    "databricks": {"host": "https://a.example", "models": ["m"]},
+    "databricks": {"host": "https://a.cloud.databricks.com", "models": ["m"]},
     "mistral": {},
     "onnx": {},
     "openai": {},

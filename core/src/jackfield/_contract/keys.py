@@ -77,7 +77,10 @@ def key_faults(settings: Any, written: Collection[str]) -> Iterator[tuple[str, s
 def _foreign_fault(name: str, key: Secret, address: str, hosts: Collection[str]) -> str:
     parts = _split(address)
     where = "elsewhere" if parts is None else f"{parts.scheme}://{parts.hostname}"
-    own = " and ".join(hosts) or "no host that is known"
+    own = (
+        " and ".join([*list(hosts)[:2], *(["others of its hosts"] if len(hosts) > 2 else [])])
+        or "no host that is known"
+    )
     return (
         f"is missing; its default ({key.reference}) is for {own} alone, and this connection goes to {where}: "
         f'write {name} = "env:NAME" with the key for it, or {name} = "none" if that server wants none'
