@@ -1,10 +1,12 @@
-"""What holds for every test of every package: no socket but loopback."""
+"""What holds for every test of every package: no socket but loopback, and no clock but the test's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
+from virtual_time import pytest_asyncio_loop_factories
 
 from jackfield.testing import forbid_network
 
@@ -12,7 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+__all__ = ["pytest_asyncio_loop_factories", "refused_connections"]
+
 pytest.register_assert_rewrite("provider_pages")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -311,7 +311,7 @@ class Mesh:
         """Try the targets of an alias in order; go on only after what may be retried."""
         self._require_open()
         candidates = self._resolve(target)
-        began = time.monotonic()
+        began = asyncio.get_running_loop().time()
         earlier: tuple[Attempt, ...] = ()
         for last, (connection, model_id) in _with_last(candidates):
             call, timeout = self._call(target, connection, model_id, kind, options, make)
@@ -366,7 +366,7 @@ class Mesh:
         parts: Sequence[Batch],
     ) -> Awaitable[Any]:
         target = connection.target(call.model.id, call.kind)
-        began = time.monotonic()
+        began = asyncio.get_running_loop().time()
 
         async def part(piece: Batch) -> Any:
             earlier = call.earlier if piece is parts[0] else ()
@@ -535,10 +535,11 @@ async def _closed(middlewares: Mapping[str, Middleware]) -> list[BaseException]:
 
 
 def _less(timeout: TimeoutPolicy, began: float) -> TimeoutPolicy:
-    """Take the time since `began` off the limit of a whole call."""
+    """Take the time since `began`, by the clock of the loop, off the limit of a whole call."""
     if timeout.total is None:
         return timeout
-    return attrs.evolve(timeout, total=max(0.0, timeout.total - (time.monotonic() - began)))
+    spent = asyncio.get_running_loop().time() - began
+    return attrs.evolve(timeout, total=max(0.0, timeout.total - spent))
 
 
 def _with_last(items: Sequence[T]) -> list[tuple[bool, T]]:

@@ -46,31 +46,22 @@ async def streamed(mesh):
         return [event async for event in stream]
 
 
-def test_getting_ready_is_not_held_to_the_first_event():
-    async def scenario():
-        async with mesh_of(SlowToPrepare(0.2), first_event=0.1) as mesh:
-            assert await streamed(mesh)
-            assert (await mesh.chat("c:echo", "hi")).text
-
-    asyncio.run(scenario())
+async def test_getting_ready_is_not_held_to_the_first_event():
+    async with mesh_of(SlowToPrepare(0.2), first_event=0.1) as mesh:
+        assert await streamed(mesh)
+        assert (await mesh.chat("c:echo", "hi")).text
 
 
-def test_getting_ready_is_held_to_the_whole_calls_limit():
-    async def scenario():
-        async with mesh_of(SlowToPrepare(5), total=0.1) as mesh:
-            with pytest.raises(TimeoutError) as caught:
-                await streamed(mesh)
-            assert caught.value.phase == "total"
-
-    asyncio.run(scenario())
+async def test_getting_ready_is_held_to_the_whole_calls_limit():
+    async with mesh_of(SlowToPrepare(5), total=0.1) as mesh:
+        with pytest.raises(TimeoutError) as caught:
+            await streamed(mesh)
+        assert caught.value.phase == "total"
 
 
-def test_what_keeps_it_from_getting_ready_goes_through_the_plugin():
-    async def scenario():
-        async with mesh_of(SlowToPrepare(RuntimeError("no disk"))) as mesh:
-            with pytest.raises(ConfigurationError, match="not ready: no disk") as caught:
-                await mesh.chat("c:echo", "hi")
-            assert (caught.value.connection, caught.value.model) == ("c", "echo")
-            assert [attempt.error for attempt in caught.value.attempts] == ["ConfigurationError"]
-
-    asyncio.run(scenario())
+async def test_what_keeps_it_from_getting_ready_goes_through_the_plugin():
+    async with mesh_of(SlowToPrepare(RuntimeError("no disk"))) as mesh:
+        with pytest.raises(ConfigurationError, match="not ready: no disk") as caught:
+            await mesh.chat("c:echo", "hi")
+        assert (caught.value.connection, caught.value.model) == ("c", "echo")
+        assert [attempt.error for attempt in caught.value.attempts] == ["ConfigurationError"]

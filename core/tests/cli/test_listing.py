@@ -1,11 +1,12 @@
 """models, connections, plugins, explain, config."""
 
+import asyncio
 import json
-import time
 import tomllib
 
 import attrs
 import pytest
+from virtual_time import VirtualTimeLoop
 
 from jackfield._config.loader import load_config
 from jackfield._contract.hookspecs import hookimpl
@@ -145,13 +146,18 @@ def test_check_asks_a_declared_model_where_there_is_no_listing(command):
     assert "chat with echo" in command("connections", "check").stdout
 
 
-def test_checks_run_at_the_same_time(command):
+def test_checks_run_at_the_same_time(command, monkeypatch):
+    def run(work):
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            return runner.run(work)
+
+    monkeypatch.setattr("asyncio.run", run)
     names = [f"c{number}" for number in range(5)]
     command.providers = [Unlistable()]
     asked = []
 
     def answer(request):
-        asked.append(time.perf_counter())
+        asked.append(asyncio.get_running_loop().time())
         return FakeAnswer(text="ok", delay=0.3)
 
     command.providers[0]._script = answer
@@ -159,6 +165,7 @@ def test_checks_run_at_the_same_time(command):
     said = json.loads(command("connections", "check", "--json").stdout)["connections"]
     assert [one["connection"] for one in said] == names
     assert all(one["ok"] for one in said)
+    assert len(asked) == 5
     assert max(asked) - min(asked) < 0.3, "all are asked before any has answered"
 
 

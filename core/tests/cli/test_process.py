@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from cpu_time import costs_at_most
 
 PROGRAM = """
 import atexit, signal, sys
@@ -22,7 +23,7 @@ atexit.register(lambda: print("cancelled", fake.cancelled, "closed", fake.closed
 main(registry=Registry.of(fake))
 """
 SLOW = '[FakeAnswer(text=" ".join("word" for _ in range(400)), chunk_delay=0.05), "second"]'
-ENOUGH = 30.0
+ENOUGH = 120.0  # no machine is so busy
 
 
 @pytest.fixture
@@ -160,21 +161,14 @@ print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 
 def test_help_is_there_at_once():
     code = """
-import sys, time
 from jackfield.cli import main
 try:
     main(["--help"])
 except SystemExit:
     pass
-print(time.process_time(), file=sys.stderr)
 """
-
-    def cpu():
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        return float(done.stderr)
-
-    # A quarter of a second on a quiet machine; a busy one inflates CPU time too, so the least of some counts.
-    assert min(cpu() for _ in range(5)) < 0.5
+    # A sixth of a second on a quiet machine, six times what its libraries take.
+    assert costs_at_most(9, code, "import click, rich")
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])

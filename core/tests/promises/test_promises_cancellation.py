@@ -182,19 +182,22 @@ async def test_in_the_queue(server):
 
 
 async def test_while_a_token_is_fetched(server):
-    import time
+    import threading
 
-    fetched = []
+    fetched, loop = [], asyncio.get_running_loop()
+    begun, go_on = asyncio.Event(), threading.Event()
 
     def fetch():
         fetched.append(1)
-        time.sleep(0.2)
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait()
         return Token("t")
 
     async with nothing_left(server), mesh_for(server.url, PlainProvider(auth=Bearer(fetch))) as mesh:
         task = asyncio.create_task(mesh.chat("c:m", "hi"))
-        await asyncio.sleep(0.05)
+        await begun.wait()
         await cancelled(task)
+        go_on.set()
         await usable(mesh, server)
     assert len(fetched) == 2
 

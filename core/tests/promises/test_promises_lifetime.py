@@ -20,7 +20,7 @@ from jackfield.testing._fakes import FakeTransport
 def in_a_fresh_process(code):
     script = textwrap.dedent(code)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     )
     return json.loads(done.stdout)
 

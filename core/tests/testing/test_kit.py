@@ -118,7 +118,7 @@ MODULE = """
         ("loading.no_sdk", "import openai"),
         ("loading.imports", "import jackfield_nothing_of_this_name"),
         ("loading.no_side_effects", "os.environ['X_ACME'] = '1'"),
-        ("loading.no_side_effects", "threading.Thread(target=time.sleep, args=(0.5,)).start()"),
+        ("loading.no_side_effects", "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"),
         ("loading.no_side_effects", "import socket; socket.socket().close()"),
         ("loading.fast_import", "t = time.process_time()\n    while time.process_time() - t < 0.15: pass"),
     ],

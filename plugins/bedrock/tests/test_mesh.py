@@ -32,6 +32,7 @@ from bedrock_samples import (
     text_stream,
     whole,
 )
+from cpu_time import costs_at_most
 
 from jackfield import (
     AuthenticationError,
@@ -561,17 +562,15 @@ async def test_the_first_call_does_not_hold_up_the_loop(service, keys):
     """
     service.route("POST", "*", plain(CHAT))
     runs = []
-    while len(runs) < 6 and (not runs or min(runs)[0] >= 0.05):
+    while len(runs) < 6 and (not runs or min(runs) >= 0.05):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", FIRST_CALL, service.url, stdout=subprocess.PIPE
         )
         out, _ = await process.communicate()
-        worked, waited, loaded = out.decode().split()
+        worked, loaded = out.decode().split()
         assert loaded == "True"
-        runs.append((float(worked), float(waited)))
-    worked, waited = min(runs)
-    assert worked < 0.05, "the loop worked for longer than 50 ms at a stretch in the first call"
-    assert waited < 0.25, "the loop stood still in the first call"
+        runs.append(float(worked))
+    assert min(runs) < 0.05, "the loop worked for longer than 50 ms at a stretch in the first call"
 
 
 FIRST_CALL = """
@@ -579,14 +578,13 @@ import asyncio, sys, time
 import jackfield_aws, jackfield_bedrock
 from jackfield import Mesh, Registry
 async def main(url):
-    worked, waited, done = 0.0, 0.0, False
+    worked, done = 0.0, False
     async def beat():
-        nonlocal worked, waited
+        nonlocal worked
         while not done:
-            work, wait = time.thread_time(), time.perf_counter()
+            work = time.thread_time()
             await asyncio.sleep(0.001)
             worked = max(worked, time.thread_time() - work)
-            waited = max(waited, time.perf_counter() - wait)
     keys = {"kind": "aws", "access_key_id": "env:BEDROCK_KEY_ID", "secret_access_key": "env:BEDROCK_KEY"}
     connection = {"provider": "bedrock", "credentials": "a", "region": "eu-central-1", "base_url": url}
     config = {"credentials": {"a": keys}, "connections": {"b": connection}}
@@ -597,23 +595,17 @@ async def main(url):
         await mesh.chat("b:amazon.nova-lite-v1:0", "Hi")
         done = True
         await task
-    print(worked, waited, "boto3" in sys.modules or "botocore" in sys.modules)
+    print(worked, "boto3" in sys.modules or "botocore" in sys.modules)
 asyncio.run(main(sys.argv[1]))
 """
 
 
 def test_importing_costs_little_and_loads_no_sdk():
     """What the plugin adds: the core's own names, which every plugin takes, are taken before."""
-    code = (
-        "import ast, sys, time, jackfield, jackfield_aws, attrs; from pathlib import Path\n"
-        "for name in jackfield.__all__: getattr(jackfield, name)\n"
-        "t = time.process_time(); import jackfield_bedrock; print(time.process_time() - t);"
-        "print(sorted({m.partition('.')[0] for m in sys.modules} & {'boto3', 'botocore', 'openai', 'numpy'}))"
+    names = (
+        "import ast, jackfield, jackfield_aws, attrs\nfor name in jackfield.__all__: getattr(jackfield, name)"
     )
-    spent = []
-    for _ in range(5):
-        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        seconds, loaded = out.splitlines()
-        assert loaded == "[]"
-        spent.append(float(seconds))
-    assert min(spent) <= 0.06
+    code = "import sys, jackfield_bedrock; print({m.partition('.')[0] for m in sys.modules})"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not {name for name in ("boto3", "botocore", "openai", "numpy") if repr(name) in out}
+    assert costs_at_most(0.35, "import jackfield_bedrock", "import aiohttp, orjson", setup=names)

@@ -136,7 +136,7 @@ async def test_cancelling_a_call(server):
     server.answer(Answer.json({}, delay=math.inf))
     async with Mesh.from_config(config(server)) as mesh:
         task = asyncio.create_task(mesh.chat("c:e", "Hello"))
-        await asyncio.sleep(0.5)
+        await server.wait_requests()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

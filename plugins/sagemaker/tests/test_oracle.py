@@ -247,6 +247,7 @@ def moto():
     server.stop()
 
 
+@pytest.mark.real_time
 async def test_an_endpoint_of_moto(moto):
     """moto's runtime gives the answers that are queued for it, and lists the endpoints that were made."""
     results = {

@@ -59,7 +59,7 @@ def test_a_token_is_verified_with_the_public_key(key):
     assert claims["iss"] == f"MYORG-MY_ACCOUNT.ANN.SHA256:{fingerprint}"
     assert claims["sub"] == "MYORG-MY_ACCOUNT.ANN"
     assert claims["exp"] - claims["iat"] <= 3600
-    assert abs(claims["iat"] - time.time()) < 5
+    assert abs(claims["iat"] - time.time()) < 60
     assert made.expires_at == claims["exp"]
 
 

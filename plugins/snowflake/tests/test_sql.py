@@ -13,11 +13,11 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from waiting import until, wait_until
 
 from jackfield import (
     AuthenticationError,
@@ -38,7 +38,7 @@ from jackfield_snowflake import SnowflakeCredentials, SnowflakeIdentity
 from jackfield_snowflake._keys import make_token
 
 # The driver's and the fake's own warnings are none of ours.
-pytestmark = pytest.mark.filterwarnings("ignore::Warning")
+pytestmark = [pytest.mark.filterwarnings("ignore::Warning"), pytest.mark.real_time]
 
 server = pytest.importorskip("fakesnow.server")
 uvicorn = pytest.importorskip("uvicorn")
@@ -255,8 +255,7 @@ def url():
         running = uvicorn.Server(uvicorn.Config(overhear(server.app), log_level="error"))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        while not running.started:
-            time.sleep(0.02)
+        wait_until(lambda: running.started)
         yield f"http://127.0.0.1:{port}"
         running.should_exit = True
         thread.join(10)
@@ -408,14 +407,11 @@ async def test_a_cancelled_call_cancels_its_statement(url, account):
     async with Mesh.from_config(config(url)) as mesh:
         call = asyncio.create_task(mesh.chat("s:slow", "Hi"))
         await asyncio.to_thread(account.asleep.wait, 10)
-        began = time.perf_counter()
         call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-        assert time.perf_counter() - began < 0.5
-        async with asyncio.timeout(10):
-            while not account.aborted:
-                await asyncio.sleep(0.02)
+        async with asyncio.timeout(10):  # half as long as the statement takes
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        await until(lambda: account.aborted)
         (ours,) = {request for text, _, request in account.statements if "AI_COMPLETE" in text}
         assert set(account.aborted) == {ours}
         assert (await mesh.chat("s:mistral-7b", "Hi")).text
@@ -423,11 +419,10 @@ async def test_a_cancelled_call_cancels_its_statement(url, account):
 
 async def test_a_call_out_of_time_cancels_its_statement(url, account):
     async with Mesh.from_config(config(url)) as mesh:
+        await mesh.chat("s:mistral-7b", "Hi")  # the session is there
         with pytest.raises(TimeoutError):
-            await mesh.chat("s:slow", "Hi", timeout=1)
-        async with asyncio.timeout(10):
-            while not account.aborted:
-                await asyncio.sleep(0.02)
+            await mesh.chat("s:slow", "Hi", timeout=2)
+        await until(lambda: account.aborted)
 
 
 @pytest.mark.parametrize(
@@ -541,10 +536,10 @@ async def main():
     worst, done = 0.0, False
     async def watch():
         nonlocal worst
-        last = time.process_time()  # of this process: what others take of the machine is not seen
+        last = time.thread_time()  # of the loop's thread: what others take of the machine is not seen
         while not done:
             await asyncio.sleep(0.001)
-            now = time.process_time()
+            now = time.thread_time()
             worst, last = max(worst, now - last), now
     watching = asyncio.create_task(watch())
     await asyncio.sleep(0.05)

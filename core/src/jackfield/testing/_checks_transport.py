@@ -30,6 +30,7 @@ from ._subject import KEY, Subject
 _PADDING = 65_536
 _PADDINGS = 500  # 33 MB: more than sockets and their readers hold
 _SLOW = 0.5
+_TURNS = 100
 _CALLS = 5
 _PATIENCE = 5.0
 
@@ -267,10 +268,12 @@ def back_pressure(subject: Subject) -> Iterable[str]:
             async with open_mesh(subject, server.url, case) as mesh:
                 async with open_stream(mesh, case) as stream:
                     async for _ in stream:
-                        await asyncio.sleep(_SLOW)
+                        # Many short sleeps: on a busy machine a long one gives the transport few turns to read.
+                        for _ in range(_TURNS):
+                            await asyncio.sleep(_SLOW / _TURNS)
                         break
                 try:
-                    return (await server.wait_disconnected(1.0)).chunks_sent < len(chunks)
+                    return (await server.wait_disconnected(_PATIENCE)).chunks_sent < len(chunks)
                 except TimeoutError:
                     return False  # the whole answer had gone out before the reader left
 
