@@ -7,10 +7,7 @@ import subprocess
 import sys
 
 import pytest
-
-RATIO = 0.35
-RUNS = 5
-ROUNDS = 3
+from cpu_time import costs_at_most
 
 FORBIDDEN = {
     "aiohttp", "yarl", "multidict", "click", "rich", "numpy", "pytest", "hypothesis", "keyring",
@@ -25,13 +22,6 @@ def run(code: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def cpu(modules: str) -> float:
-    """CPU seconds of an import in a fresh process, the interpreter's own start not counted."""
-    return float(
-        run(f"import time; t = time.process_time(); import {modules}; print(time.process_time() - t)")
-    )
 
 
 @pytest.fixture(scope="module")
@@ -77,17 +67,4 @@ print(heard)
 
 
 def test_importing_costs_a_third_of_importing_the_transport():
-    """At most 0.35 of the CPU of importing aiohttp and orjson: the least of several runs, measured in turns.
-
-    A busy machine makes single measurements worthless, so a round that is over the budget is repeated with all
-    earlier measurements kept: the least value can only approach the truth.
-    """
-    ours: list[float] = []
-    floor: list[float] = []
-    for _ in range(ROUNDS):
-        for _ in range(RUNS):
-            ours.append(cpu("jackfield"))
-            floor.append(cpu("aiohttp, orjson"))
-        if min(ours) <= RATIO * min(floor):
-            break
-    assert min(ours) <= RATIO * min(floor), f"{min(ours) * 1e3:.0f} ms against {min(floor) * 1e3:.0f} ms"
+    assert costs_at_most(0.35, "import jackfield", "import aiohttp, orjson")

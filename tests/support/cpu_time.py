@@ -5,8 +5,8 @@ import sys
 
 __all__ = ["costs_at_most"]
 
-_RUNS = 5
-_ROUNDS = 4
+_RUNS = 3
+_ROUNDS = 6
 
 
 def _cpu(setup, code):

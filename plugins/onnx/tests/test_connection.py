@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from waiting import until
 
 from jackfield import ConfigurationError, Mesh, TimeoutError, UnsupportedError
 from jackfield_onnx import OnnxSettings
@@ -152,9 +153,7 @@ async def test_a_model_that_nobody_uses_goes_and_comes_back(declared, loads):
     async with declared(keep_alive=0.05) as mesh:
         first = await mesh.chat("local:tiny", "hi", temperature=0, max_tokens=5)
         assert not loads[0].closed
-        async with asyncio.timeout(5):
-            while not loads[0].closed:
-                await asyncio.sleep(0.01)
+        await until(lambda: loads[0].closed)
         again = await mesh.chat("local:tiny", "hi", temperature=0, max_tokens=5)
 
     assert again.text == first.text

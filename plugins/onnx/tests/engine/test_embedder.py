@@ -1,7 +1,9 @@
 import asyncio
+import threading
 
 import numpy as np
 import pytest
+from waiting import until
 
 from jackfield_onnx._engine.embedder import Embedder
 from jackfield_onnx._engine.pooling import mean_pool, normalise
@@ -94,13 +96,21 @@ async def test_a_closed_embedder_says_so(embedder):
 
 
 async def test_requests_that_wait_when_it_closes_are_told(embedder, monkeypatch):
-    import time
+    begun, go_on = [], threading.Event()
 
-    monkeypatch.setattr(embedder, "_run", lambda batch, options: time.sleep(0.1) or np.zeros((1, 16)))
+    def run(batch, options):
+        begun.append(batch)
+        go_on.wait()
+        return np.zeros((1, 16))
+
+    monkeypatch.setattr(embedder, "_run", run)
     tasks = [asyncio.create_task(embedder.embed(["one"])) for _ in range(3)]
-    await asyncio.sleep(0.05)
+    await until(lambda: begun)
 
-    await embedder.aclose()
+    closing = asyncio.create_task(embedder.aclose())
+    await asyncio.sleep(0)
+    go_on.set()
+    await closing
     results = await asyncio.gather(*tasks, return_exceptions=True)
 
     assert [type(result) for result in results[1:]] == [EngineClosedError, EngineClosedError]
@@ -117,8 +127,7 @@ async def test_cancelling_terminates_the_run(embedder, monkeypatch):
 
     monkeypatch.setattr(embedder, "_run", run)
     task = asyncio.create_task(embedder.embed(["one"]))
-    while not given:
-        await asyncio.sleep(0.005)
+    await until(lambda: given)
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):

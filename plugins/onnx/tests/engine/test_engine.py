@@ -3,8 +3,8 @@ import threading
 import time
 
 import attrs
-import numpy as np
 import pytest
+from waiting import until, wait_until
 
 from jackfield_onnx._engine.engine import Engine, EngineSettings
 from jackfield_onnx._engine.replies import GenerateRequest
@@ -158,8 +158,7 @@ async def test_cancelling_takes_effect_within_one_step(scripted):
 async def test_a_cancelled_task_stops_the_model(scripted):
     engine = scripted("ab", delay=0.02, ends=False)
     task = asyncio.create_task(collect(engine))
-    while engine.decoder.calls < 3:
-        await asyncio.sleep(0.005)
+    await until(lambda: engine.decoder.calls >= 3)
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -174,11 +173,10 @@ async def test_a_cancelled_prompt_lets_the_next_request_in_at_once(scripted):
     engine = scripted("ab")
     engine.decoder.delay = 30.0
     async with engine.generate(GenerateRequest(prompt="x")):
-        while engine.decoder.calls < 1:
-            await asyncio.sleep(0.005)
+        await until(lambda: engine.decoder.calls >= 1)
     engine.decoder.delay = 0.0
 
-    steps, _ = await asyncio.wait_for(collect(engine), 2)
+    steps, _ = await asyncio.wait_for(collect(engine), 20)  # the first would take thirty seconds
 
     assert text_of(steps) == "ab"
 
@@ -186,8 +184,7 @@ async def test_a_cancelled_prompt_lets_the_next_request_in_at_once(scripted):
 async def test_cancelling_a_waiting_request_gives_its_place_free(scripted):
     engine = scripted("a", delay=30.0, max_queue=1)
     async with engine.generate(GenerateRequest(prompt="x")):
-        while engine.decoder.calls < 1:
-            await asyncio.sleep(0.005)
+        await until(lambda: engine.decoder.calls >= 1)
         async with engine.generate(GenerateRequest(prompt="y")):
             with pytest.raises(QueueFullError, match="max_queue"):
                 await engine.generate(GenerateRequest(prompt="z")).__aenter__()
@@ -230,8 +227,7 @@ async def test_a_failure_of_the_runtime_is_told_and_the_engine_lives_on(scripted
 async def test_closing_ends_every_answer_and_the_thread(scripted):
     engine = scripted("ab", delay=0.05, ends=False)
     running, waiting = asyncio.create_task(collect(engine)), asyncio.create_task(collect(engine))
-    while engine.decoder.calls < 2:
-        await asyncio.sleep(0.005)
+    await until(lambda: engine.decoder.calls >= 2)
 
     await engine.aclose()
     await engine.aclose()
@@ -261,11 +257,11 @@ def test_a_loop_that_was_closed_stops_its_answer(scripted):
         await engine.generate(GenerateRequest(prompt="x")).__aenter__()
 
     asyncio.run(begin())
-    time.sleep(0.1)
+    wait_until(lambda: not engine.busy)
     calls = engine.decoder.calls
     time.sleep(0.1)
 
-    assert engine.decoder.calls <= calls + 1
+    assert engine.decoder.calls == calls
 
 
 async def test_iterating_without_entering_is_a_mistake_that_says_so(scripted):
@@ -320,32 +316,26 @@ async def test_a_long_prompt_is_cancelled_within_it(tmp_path, llama):
     engine = await Engine.load(tmp_path, ONE_THREAD)
     async with engine.generate(GenerateRequest(prompt="x" * 2000, max_tokens=1)):
         await asyncio.sleep(0.1)
-        left = time.perf_counter()
+        left = time.process_time()
     await engine.aclose()  # joins the thread, hence waits for the run to end
-    took = time.perf_counter() - left
-    started = time.perf_counter()
+    took = time.process_time() - left
     engine = await Engine.load(tmp_path, ONE_THREAD)
+    began = time.process_time()
     _, usage = await collect(engine, "x" * 2000, max_tokens=1)
+    whole = time.process_time() - began
     await engine.aclose()
 
     assert usage.generated_tokens == 1
-    assert took < usage.prompt_seconds / 3, (took, usage.prompt_seconds, time.perf_counter() - started)
+    assert took < whole / 3
 
 
 async def test_the_event_loop_is_free_while_the_model_works(tiny_engine):
-    lags = []
+    loop, process = time.thread_time(), time.process_time()
 
-    async def tick():
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(0.001)
-            lags.append(time.perf_counter() - before - 0.001)
-
-    ticker = asyncio.create_task(tick())
     await collect(tiny_engine, "x" * 60, max_tokens=60)
-    ticker.cancel()
 
-    assert np.median(lags) < 0.01
+    loop, process = time.thread_time() - loop, time.process_time() - process
+    assert loop < process / 2
 
 
 async def test_cuda_is_refused_for_graphs_of_the_cpu(tiny_folder):

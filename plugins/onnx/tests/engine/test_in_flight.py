@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 import pytest
 from onnx_graphs import write_optimum_folder
+from waiting import until
 
 from jackfield_onnx._engine.engine import Engine, EngineSettings
 from jackfield_onnx._engine.replies import GenerateRequest
@@ -27,12 +28,6 @@ ENDLESS = {0: -1000.0, 2: -1000.0}  # the tokens that would end an answer
 async def tokens_of(engine, prompt="x", **options):
     async with engine.generate(GenerateRequest(prompt=prompt, **options)) as generation:
         return [token async for step in generation for token in step.tokens]
-
-
-async def until(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 @pytest.fixture(params=["shared", "concat"])
@@ -157,7 +152,7 @@ async def test_a_cancelled_prompt_stops_within_it_and_the_others_go_on(scripted)
     async with engine.generate(GenerateRequest(prompt="long")):
         await until(lambda: len(engine.decoder.pieces) == 2)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):  # the prompt would take thirty seconds
         assert len(await other) == 20
     assert engine.decoder.most_rows == 1
 
@@ -219,7 +214,8 @@ async def test_who_waits_too_long_is_told_and_costs_nothing(scripted):
     with pytest.raises(QueueTimeoutError, match="queue_timeout"):
         await tokens_of(engine)
 
-    assert 0.1 <= time.monotonic() - started < 0.5
+    assert time.monotonic() - started >= 0.1
+    assert not running.done(), "a second has not passed"
     assert len(await running) == 50
 
 
@@ -246,7 +242,7 @@ async def test_a_mistake_within_the_engine_leaves_nobody_waiting(scripted):
     engine.decoder.leave = broken
     tasks = [asyncio.create_task(tokens_of(engine, max_tokens=4)) for _ in range(4)]
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         done = await asyncio.gather(*tasks, return_exceptions=True)
     assert any(isinstance(one, GenerationError) for one in done)
     assert engine.closed
@@ -268,7 +264,8 @@ async def test_the_time_of_all_answers_adds_up_to_the_time_of_the_model(scripted
     usages = await asyncio.gather(*(seconds() for _ in range(4)))
     took = time.monotonic() - started
 
-    assert 0.5 * took < sum(usage.seconds for usage in usages) <= took
+    # perf_counter's last digits differ between threads' readings
+    assert 0.99 * engine.decoder.seconds < sum(usage.seconds for usage in usages) <= took
     assert all(0 < usage.prompt_seconds < usage.seconds for usage in usages)
 
 

