@@ -444,10 +444,10 @@ async def test_who_waits_waits_no_longer_than_the_own_limit():
     async with mesh_for(provider) as mesh:
         first = asyncio.create_task(mesh.chat("fake:echo", "Hi", timeout=30))
         await asyncio.sleep(0.05)
-        began = time.monotonic()
+        began = asyncio.get_running_loop().time()
         with pytest.raises(TimeoutError, match="an equal call") as raised:
             await mesh.chat("fake:echo", "Hi", timeout=0.2)
-        assert time.monotonic() - began < 0.6
+        assert asyncio.get_running_loop().time() - began < 0.6
         assert (raised.value.phase, raised.value.connection) == ("total", "fake")
         assert (await first).text == "one"
     assert len(provider.wires) == 1
