@@ -19,6 +19,8 @@ ROLES = {
     "_prices": "rates",
     "_routes": "which API a request goes to, and who reads its answer",
     "_messages": "messages and their parts",
+    "_prompt": "a chat as the prompt of a text completion",
+    "_options": "options that several APIs share",
     "_tools": "tools and structured output",
     "_reasoning": "`reasoning=` for each family",
     "_usage": "token counts",
@@ -35,6 +37,9 @@ APIS = {
 
 # A file outside the plan, and why this provider has it.
 REASONS: dict[str, dict[str, str]] = {
+    "anthropic": {
+        "_blocks": "the content blocks of an answer, which the decoder of messages reads whole and in pieces",
+    },
     "onnx": {
         "_commands": "the command line's group `jackfield onnx`",
         "_decoder": "one decoder for all APIs: the engine's frames name their data",
@@ -45,8 +50,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 # Providers that do not follow the plan yet.
 OPEN = {
-    "anthropic", "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "openai", "sagemaker", "snowflake",
-    "vertex",
+    "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "openai", "sagemaker", "snowflake", "vertex",
 }  # fmt: skip
 
 

@@ -21,8 +21,12 @@ from jackfield.plugin import (
     hookimpl,
 )
 
+from ._dialect import ANTHROPIC, Dialect
+from ._errors import error
+from ._models import capabilities
+from ._prices import rates
+from ._routes import decoder, translate
 from ._settings import AnthropicSettings, access
-from .dialect import ANTHROPIC, Dialect, capabilities, decoder, error, rates, translate
 
 __all__ = [
     "ANTHROPIC",
@@ -45,8 +49,8 @@ def jackfield_provider() -> ProviderInfo:
         settings=AnthropicSettings,
         kinds=frozenset({"chat", "completion"}),
         preload=(
-            "jackfield_anthropic._request",
-            "jackfield_anthropic._decoder",
+            "jackfield_anthropic._chat",
+            "jackfield_anthropic._chat_decoder",
         ),
         docs="https://platform.claude.com/docs/en/api/messages",
     )

@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jackfield import Document, Image, Message, Part, RawPart, Text, Thinking, ToolCall, ToolResult
 from jackfield.plugin import UNSET, Options, ParameterWriter
 
+from ._dialect import Dialect
 from ._models import Profile
 from ._settings import NEW_VERSION
-
-if TYPE_CHECKING:
-    from .dialect import Dialect
 
 __all__ = ["Conversation", "cache_mark"]
 

@@ -11,11 +11,14 @@ from typing import Any, Final
 import attrs
 
 from jackfield import Reasoning
-from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Limits, ModelRef, ParameterRule
+
+from ._dialect import Dialect
+from ._prompt import PROMPT_FORMAT, chat_prompt
 
 __all__ = [
     "Profile",
-    "known_capabilities",
+    "capabilities",
     "known_models",
     "profile_of",
     "retired",
@@ -102,8 +105,16 @@ def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
 
 
+def capabilities(dialect: Dialect, model: ModelRef) -> Capabilities:
+    """Say what Anthropic's table knows of a model under the API version that holds.
+
+    Every model that the table does not name is a chat model of which nothing else is known.
+    """
+    return _known(dialect.name(model), dialect.version_of(model), model.declared.get("route") == "messages")
+
+
 @lru_cache(maxsize=256)
-def known_capabilities(model: str, version: str, by_messages: bool = False) -> Capabilities:
+def _known(model: str, version: str, by_messages: bool = False) -> Capabilities:
     """Say what the table knows of a model.
 
     Args:
@@ -155,8 +166,6 @@ def _features(family: Mapping[str, Any], row: Mapping[str, Any], source: str) ->
 
 
 def _completion(rules: Mapping[str, ParameterRule], limits: Limits, source: str) -> Capabilities:
-    from ._complete import PROMPT_FORMAT, chat_prompt
-
     lacking = ("tools", "tool_choice", "json", "json_schema", "images", "documents", "audio", "reasoning")
     no = dict.fromkeys((*lacking, "count_tokens"), Capability(False, source))
     yes = dict.fromkeys(("streaming", "system"), Capability(True, source))

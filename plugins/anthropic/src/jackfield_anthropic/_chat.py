@@ -1,4 +1,4 @@
-"""Messages and the count of their tokens: the request."""
+"""Messages: the request."""
 
 from __future__ import annotations
 
@@ -16,21 +16,18 @@ from jackfield.plugin import (
     Translation,
 )
 
-from ._complete import put_max_tokens
+from ._dialect import Dialect
 from ._messages import Conversation
 from ._models import Profile, profile_of, rules_for
+from ._options import put_max_tokens
 from ._reasoning import put_reasoning
 from ._tools import put_tools
-from .dialect import Dialect
 
-__all__ = ["translate_chat", "translate_count"]
+__all__ = ["merge_extra", "put_conversation", "translate_chat"]
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 # Values that say what the service does anyway, though it has no such parameter.
 _IDLE: Final = {"n": 1, "logprobs": False}
-_COUNTED: Final = frozenset(
-    {"system", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning"}
-)
 
 
 def translate_chat(
@@ -45,7 +42,7 @@ def translate_chat(
     reasoning = None if options.reasoning is UNSET else options.reasoning
     capabilities = rules_for(profile, reasoning, capabilities)
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
-    json_tool = _put_conversation(dialect, model, request, writer, profile)
+    json_tool = put_conversation(dialect, model, request, writer, profile)
     _refuse_prefill(request.messages, writer, profile)
     budget = (body.get("thinking") or {}).get("budget_tokens", 0)
     put_max_tokens(writer, capabilities, "max_tokens", budget)
@@ -57,30 +54,13 @@ def translate_chat(
         given = getattr(options, name)
         if given is not UNSET and given == value:
             writer.drop(name, "the service has no such parameter, and does so anyway", writer.take(name))
-    _merge_extra(dialect, options, writer)
+    merge_extra(dialect, options, writer)
     meta = {"api": "messages"} if json_tool is None else {"api": "messages", "json_tool": json_tool}
     report = writer.finish()
     return Translation(dialect.wire(model, path, body, stream=request.stream, meta=meta), report)
 
 
-def translate_count(
-    dialect: Dialect, model: ModelRef, request: CountRequest, capabilities: Capabilities
-) -> Translation:
-    """Write a conversation whose tokens are to be counted; what does not change the count is left out."""
-    options = request.options
-    given = options.given()
-    path, body = dialect.start(model, dialect.count_path or "")
-    counted = {name: value for name, value in given.items() if name in _COUNTED}
-    writer = ParameterWriter(counted, capabilities, options.unsupported, body, model=model.id)
-    for name in given.keys() - counted:
-        writer.drop(name, "it does not change the count", given[name])
-    _put_conversation(dialect, model, request, writer, profile_of(dialect.name(model)))
-    _merge_extra(dialect, options, writer)
-    report = writer.finish()
-    return Translation(dialect.wire(model, path, body, stream=False, meta={"api": "count"}), report)
-
-
-def _put_conversation(
+def put_conversation(
     dialect: Dialect,
     model: ModelRef,
     request: ChatRequest | CountRequest,
@@ -110,7 +90,7 @@ def _refuse_prefill(messages: tuple[Message, ...], writer: ParameterWriter, prof
     writer.body["messages"].pop()
 
 
-def _merge_extra(dialect: Dialect, options: Options, writer: ParameterWriter) -> None:
+def merge_extra(dialect: Dialect, options: Options, writer: ParameterWriter) -> None:
     """Merge `extra`; its tools (the service's own) come after the caller's."""
     ours: list[Any] = writer.body.get("tools", [])
     writer.merge_extra(options.extra, *dialect.ids)

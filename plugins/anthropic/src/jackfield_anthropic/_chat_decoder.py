@@ -1,4 +1,4 @@
-"""Messages: the answer, streamed or whole; one line of a batch's results; the count of tokens."""
+"""Messages: the answer, streamed or whole, and one line of a batch's results."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from jackfield import (
     TextDelta,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head, TokensCounted
+from jackfield.plugin import Frame, Head
 
 from ._blocks import BlockReader
-from ._errors import fail, raise_failure
+from ._errors import fail
 from ._usage import read_usage
 
-__all__ = ["MessageDecoder", "read_count"]
+__all__ = ["MessageDecoder"]
 
 _STOPS: Final[Mapping[str, FinishReason]] = {
     "end_turn": "stop",
@@ -186,9 +186,3 @@ class MessageDecoder:
             yield from self._blocks.stop(index)
         self._stopped(message)
         yield from self._end({})
-
-
-def read_count(value: Any) -> Iterator[Event]:
-    """Read the answer of the endpoint that counts tokens."""
-    raise_failure(value)
-    yield TokensCounted(value["input_tokens"])
