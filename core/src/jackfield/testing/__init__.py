@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from ._protocols import FullProviderPlugin as FullProviderPlugin, ProviderPlugin as ProviderPlugin
     from ._server import RecordingServer as RecordingServer
     from ._stand_ins import StandIn as StandIn, stand_ins as stand_ins
+    from ._toolkit import (
+        Folded as Folded,
+        cost_of as cost_of,
+        messages_of as messages_of,
+        reply_of as reply_of,
+        translated as translated,
+    )
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
@@ -41,6 +48,7 @@ else:
             "testing._pauses": "no_retry_pauses",
             "testing._protocols": "FullProviderPlugin ProviderPlugin",
             "testing._server": "RecordingServer",
+            "testing._toolkit": "Folded cost_of messages_of reply_of translated",
             "testing._stand_ins": "StandIn stand_ins",
         },
     )
