@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -23,7 +23,6 @@ from jackfield._types.errors import (
     PluginError,
     UnknownTargetError,
 )
-from jackfield._types.wire import Headers
 from jackfield._values import Value
 
 from .fingerprint import Fingerprint
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from jackfield._pricing.price_file import PriceTable
 
     from .fingerprint import Layer
+    from .redaction import Redaction
 
 __all__ = ["Connection", "Target"]
 
@@ -66,6 +66,7 @@ class Connection:
         self._opening = asyncio.Lock()
         self._closed = False
         self._declared_secrets: list[str] | None = None
+        self._redaction: tuple[list[str], Redaction] | None = None
         self._targets: dict[tuple[str, Kind], Target] = {}
         self.slots = asyncio.Semaphore(config.max_parallel) if config.max_parallel else None
         self._pricing: Pricing | None = None
@@ -227,22 +228,42 @@ class Connection:
         error.connection = error.connection or self.name
         error.provider = error.provider or self.config.provider_id
         error.model = error.model or model_id
-        _redact(error, self._secrets())
+        from .redaction import Redaction
+
+        secrets = self._secrets()
+        if self._redaction is None or self._redaction[0] != secrets:
+            self._redaction = (
+                secrets,
+                Redaction(secrets),
+            )  # kept: to spell secrets takes longer than to look for them
+        self._redaction[1].error(error)
         return error
 
     def _secrets(self) -> list[str]:
-        """Give every secret that may stand in an error, the longest first, for one may contain another."""
+        """Return every secret that may stand in an error."""
+        from urllib.request import getproxies
+
+        from jackfield._contract.addresses import address_secrets
+
+        config = self.config
         of_transport = getattr(self.transport, "secrets", None)
         if callable(of_transport):
             # What proves identity, and what tokens are fetched with: a token endpoint may echo that, too.
-            seen = (secret.seen for secret in _secrets_in(self.config.settings))
+            seen = (secret.seen for secret in _secrets_in(config.settings))
             found = [*of_transport(), *filter(None, seen)]
         else:
             # Not open yet, or a transport of the plugin's own, which resolves the secrets of its settings itself.
             if self._declared_secrets is None:
-                self._declared_secrets = list(_revealed(self.config.settings))
-            found = self._declared_secrets
-        return sorted({secret for secret in found if len(secret) >= 4}, key=len, reverse=True)
+                self._declared_secrets = list(_revealed(config.settings))
+            found = list(self._declared_secrets)
+        # Whoever carries requests, an SDK say, takes proxies out of the environment too.
+        for address in (
+            *_addresses_in(config.settings),
+            *filter(None, (config.proxy,)),
+            *getproxies().values(),
+        ):
+            found += address_secrets(address)
+        return found
 
 
 def _revealed(settings: Any) -> Iterator[str]:
@@ -261,13 +282,14 @@ def _secrets_in(settings: Any) -> Iterator[Secret]:
             yield from _secrets_in(getattr(settings, field.name))
 
 
-def _redact(error: JackfieldError, secrets: list[str]) -> None:
-    for secret in secrets:
-        error.message = error.message.replace(secret, "***")
-        error.args = (error.message,)
-        if error.body:
-            error.body = error.body.replace(secret.encode(), b"***")
-        if error.headers and any(secret in value for value in error.headers.values()):
-            error.headers = Headers({k: v.replace(secret, "***") for k, v in error.headers.items()})
-        if error.code:
-            error.code = error.code.replace(secret, "***")
+def _addresses_in(settings: Any) -> Iterator[str]:
+    """Yield every address of a settings object."""
+    if isinstance(settings, str):
+        if "://" in settings:
+            yield settings
+    elif isinstance(settings, Mapping):
+        for value in settings.values():
+            yield from _addresses_in(value)
+    elif attrs.has(type(settings)):
+        for field in attrs.fields(type(settings)):
+            yield from _addresses_in(getattr(settings, field.name))

@@ -119,7 +119,7 @@ def _shown(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[str,
             set_header(headers, auth.header, f"{auth.prefix}<token>")
         elif isinstance(auth, Signer):
             set_header(headers, "Authorization", f"<signature by {type(auth).__name__}>")
-    return transport.address(wire), headers
+    return transport.shown_address(wire), headers
 
 
 def _estimate(

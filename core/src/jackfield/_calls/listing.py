@@ -68,9 +68,10 @@ class ModelList:
         except JackfieldError as error:
             raise connection.filled(error)  # noqa: B904 -- the same error, filled
         except Exception as error:
-            fault = f"jackfield_table failed: {type(error).__name__}: {error}; this is a fault of the plugin"
-            raise connection.filled(PluginError(fault)) from error
-        return self._complete([(ModelCard(id=name), None) for name in names])
+            fault = self._fault_of("jackfield_table", error)
+        else:
+            return self._complete([(ModelCard(id=name), None) for name in names])
+        raise fault
 
     def listing(self) -> Listing | None:
         """Return how the service's models are listed; None if they are not.
@@ -84,8 +85,14 @@ class ModelList:
         except JackfieldError as error:
             raise connection.filled(error)  # noqa: B904 -- the same error, filled
         except Exception as error:
-            fault = PluginError(f"jackfield_discover failed: {type(error).__name__}: {error}")
-            raise connection.filled(fault) from error
+            fault = self._fault_of("jackfield_discover", error)
+        raise fault
+
+    def _fault_of(self, hook: str, error: Exception) -> JackfieldError:
+        """Return the error for a hook that failed; raised in the `except` block it would carry `error` uncleaned."""
+        fault = PluginError(f"{hook} failed: {type(error).__name__}: {error}; this is a fault of the plugin")
+        fault.__cause__ = error
+        return self._connection.filled(fault)
 
     def _complete(self, found: Sequence[tuple[ModelCard, Capabilities | None]]) -> list[ModelCard]:
         """Add the declared models to those found, and to each what tables and its declaration know of it."""

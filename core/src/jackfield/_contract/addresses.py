@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -11,9 +12,60 @@ if TYPE_CHECKING:
     from jackfield._types.errors import JackfieldError
     from jackfield._types.wire import Wire
 
-__all__ = ["address_fault", "say_address"]
+__all__ = ["Address", "address_fault", "address_secrets", "say_address", "shown_address"]
 
 _HOST: Final = re.compile(r"https?://(?:[^/?#@]*@)?(\[[^/?#\]]*\]|[^/?#:]*)")
+
+_KEY_NAME: Final = re.compile(r"key|token|secret|sig|code|pass|auth|pwd|credential", re.IGNORECASE)
+_SURELY_A_KEY: Final = 8
+
+
+class Address(str):
+    """An address whose repr shows neither user nor query; anything else about it is the text itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(shown_address(str(self)))
+
+
+def shown_address(address: str) -> str:
+    """Return an address as it may be shown: "***" for user and password, and for the values of its query but versions."""
+    scheme, user, host, query = _parted(address)
+    if query:
+        pairs = (pair.partition("=") for pair in query.split("&"))
+        query = "?" + "&".join(
+            f"{name}{mark}{value if 'version' in name.lower() or not value else '***'}"
+            for name, mark, value in pairs
+        )
+    return f"{scheme}{'***@' if user else ''}{host}{query}"
+
+
+def address_secrets(address: str) -> Iterator[str]:
+    """Yield what in an address is a secret: user and password, and values of its query that may be a key."""
+    _, user, _, query = _parted(address)
+    if user:
+        yield user
+        yield user.partition(":")[2] or user
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if (
+            value
+            and "version" not in name.lower()
+            and (len(value) >= _SURELY_A_KEY or _KEY_NAME.search(name))
+        ):
+            yield value
+
+
+def _parted(address: str) -> tuple[str, str, str, str]:
+    """Cut an address into scheme with its slashes, user, the rest, and query."""
+    rest, _, query = address.partition("?")
+    scheme, slashes, rest = rest.rpartition("://") if "://" in rest else ("", "", rest)
+    authority = re.split("[/#]", rest, maxsplit=1)[0]
+    if "@" not in authority and re.search(r":(?!\d*$)", authority.rpartition("]")[2]):
+        authority = rest  # what follows the colon is no port: a password with a slash in it
+    user, at, _ = authority.rpartition("@")
+    return scheme + slashes, user, rest[len(user) + len(at) :], query
 
 
 def address_fault(text: str) -> str | None:

@@ -15,7 +15,7 @@ import attrs
 from jackfield._hints import closest
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
 
-from .addresses import address_fault
+from .addresses import Address, address_fault, shown_address
 from .secrets import NO_KEYRING, Secret, has_keyring
 
 __all__ = ["Reader", "described", "example_of", "read_settings"]
@@ -296,7 +296,8 @@ class Reader:
             and isinstance(value, kind)
             and not (isinstance(value, bool) and kind is int)
         ):
-            return value
+            has_secret = isinstance(value, str) and "://" in value and shown_address(value) != value
+            return Address(value) if has_secret else value
         return self.wrong(where, f"must be {_word(kind)}, not {described(value)}")
 
     def decimal(self, value: Any, where: str) -> Any:

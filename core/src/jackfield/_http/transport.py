@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import importlib
 import io
-import os
 import ssl
 import sys
 from collections.abc import Mapping
@@ -14,10 +12,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from jackfield._contract.addresses import address_secrets, shown_address
 from jackfield._contract.paths import address_danger
 from jackfield._contract.protocols import Exchange, HttpAccess
 from jackfield._contract.secrets import Secret
-from jackfield._types.errors import ConfigurationError, ConnectionFailedError, TimeoutError
+from jackfield._types.errors import ConfigurationError, JackfieldError
 from jackfield._types.sizes import MAX_RESPONSE
 from jackfield._types.wire import Head, Wire
 
@@ -39,6 +38,7 @@ _READ_BUFFER = 1 << 18
 _USER_AGENT = "jackfield"
 _NO_PROOF: Mapping[str, str] = {}
 _MOST_PREPARED = 256
+_ABSOLUTE = ("http://", "https://")
 
 
 class HttpTransport:
@@ -92,7 +92,9 @@ class HttpTransport:
             ConfigurationError: The base address or the CA bundle is unusable.
         """
         if not self._base.startswith(("http://", "https://")):
-            raise ConfigurationError(f"base_url must begin with http:// or https://, got {self._base!r}")
+            raise ConfigurationError(
+                f"base_url must begin with http:// or https://, got {shown_address(self._base)!r}"
+            )
         # Secrets first: who has no key need not wait for an import to hear of it.
         for prover in (self._prover, *self._named.values()):
             await prover.open()
@@ -155,17 +157,19 @@ class HttpTransport:
     def secrets(self) -> list[str]:
         """Give every resolved secret, so that the core can keep it out of errors."""
         provers = (self._prover, *self._named.values())
-        return [secret for prover in provers for secret in prover.secrets()] + self._header_secrets
+        of_provers = [secret for prover in provers for secret in prover.secrets()]
+        of_addresses = [*address_secrets(self._access.base_url), *address_secrets(self._proxy or "")]
+        return of_provers + self._header_secrets + of_addresses
 
     def address(self, wire: Wire) -> str:
-        """Give the full address of a wire."""
-        path = wire.path
-        address = path if path.startswith(("http://", "https://")) else self._base + "/" + path.lstrip("/")
-        if self._base_query and not path.startswith(("http://", "https://")):
-            address += ("&" if "?" in address else "?") + self._base_query
-        if wire.query:
-            address += ("&" if "?" in address else "?") + urlencode(wire.query, quote_via=quote, safe=":")
-        return address
+        """Return the full address of a wire."""
+        return _joined(self._base, self._base_query, wire.path, wire.query)
+
+    def shown_address(self, wire: Wire) -> str:
+        """Return the full address of a wire without what is secret in the declared one, for `explain`."""
+        base, _, query = shown_address(f"{self._base}?{self._base_query}").partition("?")
+        path = shown_address(wire.path) if wire.path.startswith(_ABSOLUTE) else wire.path
+        return _joined(base, query, path, wire.query)
 
     def shown_headers(self, wire: Wire) -> dict[str, str]:
         """Give the headers of a wire without resolving any secret, for `explain`."""
@@ -210,40 +214,41 @@ class HttpTransport:
         import aiohttp
 
         try:
-            if wire.method == "POST" and proxy is None and len(body) <= _LARGE_BODY:
-                request = self._direct(wire, session, url, prover)
-                if request is not None and not prover.varies:
-                    return await request.send(body)
-                if request is not None:
-                    proof = prover.headers("POST", address, request.given, body)
-                    if not any(name in request.given for name in proof):
-                        return await request.send(body, proof)
-            headers = self._all_headers(wire)
-            headers.update(prover.headers(wire.method, address, headers, body))
-            data: bytes | io.BytesIO | None = body if wire.body is not None else None
-            if len(body) > _LARGE_BODY:
-                data = io.BytesIO(body)  # written piece by piece, so that other calls have their turn
-            return await session.request(
-                wire.method,
-                url,
-                data=data,
-                headers=headers,
-                proxy=proxy,
-                allow_redirects=False,
-                raise_for_status=False,
-            )
-        except aiohttp.ConnectionTimeoutError as error:
-            raise TimeoutError(
-                f"no connection to {url.host} in time (timeout phase connect)", phase="connect"
-            ) from error
-        except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
-            # A proxy's, where it is the proxy that is not there.
-            host, port = getattr(error, "host", url.host), getattr(error, "port", url.port)
-            raise ConnectionFailedError(
-                f"the connection to {host}:{port} failed: {_reason(error)}"
-            ) from error
-        except ValueError as error:
-            raise ConfigurationError(f"the request to {url.host} cannot be sent: {error}") from error
+            return await self._sent(session, wire, body, url, proxy)
+        except JackfieldError:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            from .failures import failure_of
+
+            failure = failure_of(error, url, proxy)
+        raise failure  # out here, or aiohttp's own error, which holds addresses and headers, would go with it
+
+    async def _sent(
+        self, session: aiohttp.ClientSession, wire: Wire, body: bytes, url: yarl.URL, proxy: str | None
+    ) -> aiohttp.ClientResponse | DirectResponse:
+        prover = self._prover_of(wire)
+        if wire.method == "POST" and proxy is None and len(body) <= _LARGE_BODY:
+            request = self._direct(wire, session, url, prover)
+            if request is not None and not prover.varies:
+                return await request.send(body)
+            if request is not None:
+                proof = prover.headers("POST", self.address(wire), request.given, body)
+                if not any(name in request.given for name in proof):
+                    return await request.send(body, proof)
+        headers = self._all_headers(wire)
+        headers.update(prover.headers(wire.method, self.address(wire), headers, body))
+        data: bytes | io.BytesIO | None = body if wire.body is not None else None
+        if len(body) > _LARGE_BODY:
+            data = io.BytesIO(body)  # written piece by piece, so that other calls have their turn
+        return await session.request(
+            wire.method,
+            url,
+            data=data,
+            headers=headers,
+            proxy=proxy,
+            allow_redirects=False,
+            raise_for_status=False,
+        )
 
     def _direct(
         self, wire: Wire, session: aiohttp.ClientSession, url: yarl.URL, prover: Prover
@@ -282,23 +287,23 @@ class HttpTransport:
         danger = address_danger(address)
         if danger is not None:
             raise ConfigurationError(f"the request cannot be sent: {danger}")
+        from .failures import proxy_for
+
         url = yarl.URL(address, encoded=True)
-        route = url, self._proxy or _proxy_from_environment(url)
+        route = url, proxy_for(url, self._proxy)
         if len(self._routes) < 1024:  # ids of guardrails, jobs and the like may stand in paths
             self._routes[address] = route
         return route
 
 
-def _reason(error: Exception) -> str:
-    """Say why there is no connection, in the words of the system: aiohttp's own repeat the host."""
-    certificate = getattr(error, "certificate_error", None)
-    if certificate is not None:
-        return f"its certificate is not accepted: {getattr(certificate, 'verify_message', '') or certificate}"
-    inner = getattr(error, "os_error", error)
-    number = inner.errno if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) else None
-    if number is not None and number in errno.errorcode:
-        return os.strerror(number)
-    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+def _joined(base: str, base_query: str, path: str, query: Mapping[str, str]) -> str:
+    absolute = path.startswith(_ABSOLUTE)
+    address = path if absolute else base + "/" + path.lstrip("/")
+    if base_query and not absolute:
+        address += ("&" if "?" in address else "?") + base_query
+    if query:
+        address += ("&" if "?" in address else "?") + urlencode(query, quote_via=quote, safe=":")
+    return address
 
 
 def _serialised(body: Any) -> bytes:
@@ -317,14 +322,6 @@ def set_header(headers: dict[str, str], name: str, value: str) -> None:
     for present in [present for present in headers if present.lower() == name.lower()]:
         del headers[present]
     headers[name] = value
-
-
-def _proxy_from_environment(url: yarl.URL) -> str | None:
-    """Read `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` as the standard library does."""
-    from urllib.request import getproxies, proxy_bypass
-
-    proxy = getproxies().get(url.scheme)
-    return None if not proxy or proxy_bypass(url.host or "") else proxy
 
 
 class _HttpExchange:
