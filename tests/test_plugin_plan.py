@@ -40,6 +40,9 @@ REASONS: dict[str, dict[str, str]] = {
     "anthropic": {
         "_blocks": "the content blocks of an answer, which the decoder of messages reads whole and in pieces",
     },
+    "cohere": {
+        "_decoder": "what the decoders of all APIs share: frames that are JSON objects, warnings, finish reasons",
+    },
     "onnx": {
         "_commands": "the command line's group `jackfield onnx`",
         "_decoder": "one decoder for all APIs: the engine's frames name their data",
@@ -50,7 +53,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 # Providers that do not follow the plan yet.
 OPEN = {
-    "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "openai", "sagemaker", "snowflake", "vertex",
+    "azure-llm", "azure-openai", "bedrock", "databricks", "openai", "sagemaker", "snowflake", "vertex",
 }  # fmt: skip
 
 

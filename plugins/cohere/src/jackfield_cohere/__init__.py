@@ -20,8 +20,13 @@ from jackfield.plugin import (
     hookimpl,
 )
 
+from ._dialect import COHERE, Dialect
+from ._errors import error
+from ._models import capabilities
+from ._prices import rates
+from ._routes import decoder, translate
 from ._settings import CohereSettings, access
-from .dialect import COHERE, Dialect, capabilities, decoder, error, rates, read_usage, translate
+from ._usage import read_usage
 
 __all__ = [
     "COHERE",

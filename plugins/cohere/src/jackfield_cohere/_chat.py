@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jackfield import Tool
 from jackfield.plugin import UNSET, Capabilities, ChatRequest, ModelRef, ParameterWriter, Translation
 
+from ._dialect import Dialect
 from ._messages import Conversation
-from ._options import drop_marks, put_sampling
-
-if TYPE_CHECKING:
-    from .dialect import Dialect
+from ._options import drop_marks, put_sampling, start_writer
 
 __all__ = ["translate_chat"]
 
@@ -26,7 +24,7 @@ def translate_chat(
 ) -> Translation:
     """Write a chat for v2. Source: API description, 2026-08-20."""
     options = request.options
-    writer = dialect.writer("chat", model, capabilities, options, options.given())
+    writer = start_writer(dialect, "chat", model, capabilities, options, options.given())
     conversation = Conversation(dialect.ids, writer)
     system = writer.take("system")
     messages = request.messages

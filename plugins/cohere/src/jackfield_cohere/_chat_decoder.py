@@ -25,8 +25,8 @@ from jackfield import (
     UsageUpdate,
 )
 
+from ._decoder import AnswerDecoder, fail_by_reason, read_citation, read_logprobs, reason_of
 from ._messages import PLAN
-from ._reading import AnswerDecoder, fail_by_reason, read_citation, read_logprobs, reason_of
 from ._usage import read_usage
 
 __all__ = ["ChatDecoder"]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jackfield import Document, Message, RawPart, Text, Thinking, Tool, ToolCall, ToolResult
 from jackfield.plugin import UNSET, Capabilities, ChatRequest, ModelRef, ParameterWriter, Translation
 
+from ._dialect import Dialect
 from ._messages import PLAN, document_data
-from ._options import drop_marks, put_sampling
-
-if TYPE_CHECKING:
-    from .dialect import Dialect
+from ._options import drop_marks, put_sampling, start_writer
 
 __all__ = ["translate_chat_v1"]
 
@@ -34,7 +32,7 @@ def translate_chat_v1(
 ) -> Translation:
     """Write a chat for v1: the last turn apart from those before it. Source: Python SDK 7.3.1."""
     options = request.options
-    writer = dialect.writer("chat", model, capabilities, options, options.given())
+    writer = start_writer(dialect, "chat", model, capabilities, options, options.given())
     turns = _Turns(dialect.ids, writer)
     turns.write(request.messages)
     turns.put(writer.body)

@@ -20,8 +20,8 @@ from jackfield import (
     ToolCallStart,
 )
 
+from ._decoder import AnswerDecoder, fail_by_reason, read_citation, read_meta, reason_of
 from ._errors import fail
-from ._reading import AnswerDecoder, fail_by_reason, read_citation, read_meta, reason_of
 
 __all__ = ["ChatV1Decoder"]
 

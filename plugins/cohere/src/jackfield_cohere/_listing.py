@@ -11,9 +11,9 @@ import orjson
 from jackfield import MalformedResponseError, ModelCard
 from jackfield.plugin import Capability, Head, Kind, Listing, ModelRef, Wire
 
+from ._dialect import Dialect
 from ._errors import raise_failure
-from ._models import retired
-from .dialect import Dialect, capabilities
+from ._models import capabilities, retired
 
 __all__ = ["listing"]
 

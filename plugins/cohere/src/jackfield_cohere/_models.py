@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Limits, ModelRef, ParameterRule
+
+from ._dialect import Dialect
 
 __all__ = [
+    "capabilities",
     "deprecated",
     "gives_base64",
-    "known_capabilities",
     "known_models",
     "retired",
     "route_of",
@@ -84,8 +86,13 @@ def _rule(row: Mapping[str, Any], source: str) -> ParameterRule:
     return ParameterRule(source=source, **values)
 
 
+def capabilities(dialect: Dialect, model: ModelRef) -> Capabilities:
+    """Say what Cohere's table knows of a model."""
+    return _known(dialect.name(model))
+
+
 @lru_cache(maxsize=256)
-def known_capabilities(model: str) -> Capabilities:
+def _known(model: str) -> Capabilities:
     """Say what the table knows of a model; of one that it does not name, the kinds that its id tells."""
     table, row, family = _table(), _row(model), _family(model)
     if not row:

@@ -1,12 +1,16 @@
-"""The options that chat v2, chat v1 and generate share."""
+"""How a body begins, and the options that chat v2, chat v1 and generate share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield.plugin import UNSET, ParameterWriter
+from jackfield.plugin import UNSET, Capabilities, ModelRef, ParameterWriter
 
-__all__ = ["drop_marks", "put_sampling"]
+from ._dialect import Dialect
+from ._models import rules_for
+
+__all__ = ["drop_marks", "put_sampling", "start_writer"]
 
 # Our name and Cohere's. Source: API description, 2026-08-20.
 _SAMPLING: Final = (
@@ -18,6 +22,19 @@ _SAMPLING: Final = (
     ("presence_penalty", "presence_penalty"),
     ("frequency_penalty", "frequency_penalty"),
 )
+
+
+def start_writer(
+    dialect: Dialect,
+    kind: str,
+    model: ModelRef,
+    capabilities: Capabilities,
+    request: Any,
+    given: Mapping[str, Any],
+) -> ParameterWriter:
+    """Begin a body; `kind` names the rules that hold for it."""
+    body = {"model": model.id} if dialect.send_model else {}
+    return ParameterWriter(given, rules_for(kind, capabilities), request.unsupported, body, model=model.id)
 
 
 def put_sampling(writer: ParameterWriter, stop: str = "stop_sequences") -> None:

@@ -1,35 +1,15 @@
-"""Legacy text completion: the request, and the answer streamed as JSON lines or whole."""
+"""Legacy text completion (`generate`): the answer, streamed as JSON lines or whole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jackfield import Event, Finish, LogprobsDelta, Started, TextDelta, TokenLogprob
-from jackfield.plugin import UNSET, Capabilities, CompletionRequest, ModelRef, Translation
 
-from ._options import put_sampling
-from ._reading import AnswerDecoder, fail_by_reason, read_meta, reason_of
+from ._decoder import AnswerDecoder, fail_by_reason, read_meta, reason_of
 
-if TYPE_CHECKING:
-    from .dialect import Dialect
-
-__all__ = ["GenerateDecoder", "translate_completion"]
-
-
-def translate_completion(
-    dialect: Dialect, model: ModelRef, request: CompletionRequest, capabilities: Capabilities
-) -> Translation:
-    """Write a text completion. Source: Python SDK 7.3.1."""
-    options = request.options
-    writer = dialect.writer("generate", model, capabilities, options, options.given())
-    writer.body["prompt"] = request.prompt
-    put_sampling(writer, dialect.stop)
-    writer.put("n", "num_generations")
-    wanted = writer.take("logprobs")
-    if wanted is not UNSET:
-        writer.write("logprobs", "return_likelihoods", "GENERATION" if wanted else "NONE")
-    return dialect.wire("generate", model, writer, request, options.extra)
+__all__ = ["GenerateDecoder"]
 
 
 class GenerateDecoder(AnswerDecoder):

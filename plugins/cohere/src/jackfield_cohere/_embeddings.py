@@ -1,18 +1,27 @@
-"""Embeddings: the request."""
+"""Embeddings: request and answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from jackfield.plugin import UNSET, Capabilities, EmbedRequest, ModelRef, ParameterWriter, Translation
+from jackfield import Event, MalformedResponseError, RawEvent
+from jackfield.plugin import (
+    UNSET,
+    Capabilities,
+    EmbeddingData,
+    EmbedRequest,
+    ModelRef,
+    ParameterWriter,
+    Translation,
+    vector_reader,
+)
 
+from ._dialect import Dialect
 from ._models import gives_base64
+from ._options import start_writer
 
-if TYPE_CHECKING:
-    from .dialect import Dialect
-
-__all__ = ["translate_embedding"]
+__all__ = ["read_embeddings", "translate_embedding"]
 
 _INPUT_TYPES: Final[Mapping[str, str]] = {
     "query": "search_query",
@@ -27,7 +36,7 @@ def translate_embedding(
     dialect: Dialect, model: ModelRef, request: EmbedRequest, capabilities: Capabilities
 ) -> Translation:
     """Write texts to embed. Source: API description of embed v2, 2026-08-20."""
-    writer = dialect.writer("embed", model, capabilities, request, request.given())
+    writer = start_writer(dialect, "embed", model, capabilities, request, request.given())
     writer.body["texts"] = list(request.inputs)
     _put_input_type(writer)
     writer.put("dimensions", "output_dimension")
@@ -53,3 +62,17 @@ def _put_input_type(writer: ParameterWriter) -> None:
         writer.default("input_type", "input_type", "search_document", why)
     else:
         writer.write("input_type", "input_type", _INPUT_TYPES[wanted])
+
+
+def read_embeddings(told: Any) -> Iterator[Event]:
+    """Read vectors: a plain list (v1), or lists by type, of which one is given as vectors and the rest as they are."""
+    kinds = {"float": told} if isinstance(told, list) else {k: v for k, v in told.items() if v is not None}
+    chosen = next((kind for kind in ("float", "base64") if kind in kinds), next(iter(kinds), None))
+    if chosen is None:
+        raise MalformedResponseError("the answer has no embeddings of any type")
+    vector = vector_reader()
+    for index, value in enumerate(kinds[chosen]):
+        yield EmbeddingData(index, vector(value))
+    for kind, values in kinds.items():
+        if kind != chosen:
+            yield RawEvent(f"embeddings.{kind}", values)

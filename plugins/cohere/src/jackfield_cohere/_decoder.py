@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, ClassVar, Final, TypeAlias
 
 import orjson
 
@@ -14,17 +15,19 @@ from jackfield import (
     FinishReason,
     MalformedResponseError,
     RawEvent,
+    Started,
     StreamInterruptedError,
     TokenLogprob,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head
+from jackfield.plugin import Frame, Head, WholeDecoder
 
 from ._errors import fail, raise_failure
 from ._usage import read_usage
 
 __all__ = [
     "AnswerDecoder",
+    "FieldDecoder",
     "fail_by_reason",
     "read_citation",
     "read_logprobs",
@@ -105,6 +108,47 @@ class AnswerDecoder(abc.ABC):
                 f"the answer has no {wanted}; it has {', '.join(value) or 'nothing'}"
             )
         yield RawEvent(str(kind), value)
+
+
+Reader: TypeAlias = Callable[[Any], Iterator[Event]]
+
+
+class FieldDecoder(WholeDecoder):
+    """Reads an answer that only comes whole, and must hold one field.
+
+    Args:
+        field: What the answer must hold.
+        read: Gives the events of that field.
+    """
+
+    def __init__(self, field: str, read: Reader) -> None:
+        super().__init__(partial(_read_field, field, read))
+
+    def start(self, head: Head) -> list[Event]:
+        """Hear that the answer began, and read the warning that a header may hold."""
+        return read_warning(head)
+
+
+def _read_field(field: str, read: Reader, value: Any) -> Iterator[Event]:
+    """Read an answer that must hold one field.
+
+    Args:
+        field: What the answer must hold.
+        read: Gives the events of that field.
+        value: The answer.
+
+    Raises:
+        FailureInStream: It is the message of an error.
+        MalformedResponseError: It does not hold the field.
+    """
+    if not isinstance(value, dict):
+        raise MalformedResponseError("the answer is no JSON object")
+    raise_failure(value)
+    if value.get(field) is None:
+        raise MalformedResponseError(f"the answer has no {field}; it has {', '.join(value) or 'nothing'}")
+    yield Started(value.get("id"))
+    yield from read(value[field])
+    yield from read_meta(value)
 
 
 def read_warning(head: Head) -> list[Event]:

@@ -1,0 +1,36 @@
+"""Reranking: request and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from jackfield import Event
+from jackfield.plugin import UNSET, Capabilities, ModelRef, RerankRequest, RerankScore, Translation
+
+from ._dialect import Dialect
+from ._options import start_writer
+
+__all__ = ["read_ranking", "translate_rerank"]
+
+
+def translate_rerank(
+    dialect: Dialect, model: ModelRef, request: RerankRequest, capabilities: Capabilities
+) -> Translation:
+    """Write documents to rank. Source: Python SDK 7.3.1: v2 takes texts alone."""
+    writer = start_writer(dialect, "rerank", model, capabilities, request, request.given())
+    writer.body["query"] = request.query
+    writer.body["documents"] = list(request.documents)
+    writer.put("top_n")
+    truncate = writer.take("truncate")
+    if truncate in (UNSET, "end"):
+        why = "the service cuts documents longer than max_tokens_per_doc (4,096 unless `extra` says more) at their end"
+        writer.note("truncate", "defaulted" if truncate is UNSET else "sent", value="end", why=why)
+    else:
+        writer.refuse("truncate", "the service cuts long documents at their end", truncate)
+    return dialect.wire("rerank", model, writer, request, request.extra)
+
+
+def read_ranking(results: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
+    for position, result in enumerate(results):
+        yield RerankScore(result.get("index", position), result["relevance_score"])
