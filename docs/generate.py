@@ -273,7 +273,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "models": ("capabilities",),
         "events": ("events",),
         "cost": ("cost",),
-        "configuration": ("loader", "policies", "secrets", "registry"),
+        "configuration": ("loader", "connections", "policies", "secrets", "registry"),
     },
     "jackfield.plugin": {
         "the contract": (
@@ -283,13 +283,13 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "registry",
             "secrets",
             "keys",
-            "loader",
+            "connections",
             "cost",
         ),
         "models": ("capabilities",),
-        "requests": ("requests", "options", "content", "parameters", "unserved", "translation"),
-        "the wire": ("wire", "paths", "vectors", "decoding", "events"),
-        "middlewares": ("middleware", "replay", "streams", "calls", "fingerprint", "replies"),
+        "requests": ("requests", "options", "content", "parameters", "translating", "translation"),
+        "the wire": ("wire", "paths", "decoding", "events"),
+        "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
     },
 }
 

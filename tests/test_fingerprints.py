@@ -10,7 +10,7 @@ import pytest
 
 from jackfield import Mesh, Registry, Secret
 from jackfield._calls import fingerprint as fingerprints
-from jackfield.plugin import Fingerprint
+from jackfield._calls.fingerprint import ConnectionFingerprint
 
 CONNECTIONS = {
     "anthropic": {},
@@ -55,7 +55,7 @@ def declared(provider, tables=None, **more):
 
 
 def digest(config):
-    return asyncio.run(Fingerprint(config, REGISTRY).digest("m"))
+    return asyncio.run(ConnectionFingerprint(config, REGISTRY).digest("m"))
 
 
 def test_every_provider_is_tried():

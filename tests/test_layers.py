@@ -43,9 +43,17 @@ PROVIDERS = {
 }  # fmt: skip
 
 
+# Circles that stay, each with its reason.
+ALLOWED_CIRCLES = {
+    # Types alone, one way: an error holds what had come of an answer, as the `Reply` that callers know; and a reply whose
+    # text is not JSON raises an error.
+    ("jackfield._types.errors", "jackfield._types.replies"),
+}
+
+
 # What does not hold yet; each is taken out as it is mended, and then stays so.
 OPEN = {
-    "core", "bedrock", "sagemaker", "snowflake", "vertex", "layers", "provider names", "command line",
+    "bedrock", "sagemaker", "snowflake", "vertex", "provider names", "command line",
     "private names",
 }  # fmt: skip
 
@@ -101,9 +109,12 @@ def test_a_module_imports_its_own_part_and_lower_ones():
 @pytest.mark.parametrize(
     ("where", "line"),
     [
-        ("_types.content", "from jackfield._calls.fold import parse_arguments"),
-        ("_plugins.capabilities", "def f():\n    from jackfield._config.loader import ModelEntry"),
-        ("_pricing.lookup", "if TYPE_CHECKING:\n    from jackfield._config.loader import ConnectionConfig"),
+        ("_types.content", "from jackfield._calls.fold import fold"),
+        ("_plugins.capabilities", "def f():\n    from jackfield._config.loader import load_config"),
+        (
+            "_pricing.lookup",
+            "if TYPE_CHECKING:\n    from jackfield._config.connections import ConnectionConfig",
+        ),
         ("_http.transport", "from jackfield._plugins import registry"),
         ("_calls.execution", "from jackfield import Usage"),
         ("_hints", "import jackfield._types.errors"),
@@ -119,7 +130,7 @@ def test_a_reversed_import_is_seen_wherever_it_is(where, line):
 def test_modules_import_one_another_in_no_circle(name):
     # A public face names all of its package and is imported by those above it, so it is not part of a circle.
     graph = graph_of(CORE if name == "core" else PLUGINS[name])
-    assert circles(graph) == []
+    assert [circle for circle in circles(graph) if tuple(circle) not in ALLOWED_CIRCLES] == []
 
 
 def test_a_circle_is_seen():

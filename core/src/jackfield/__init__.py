@@ -14,11 +14,8 @@ if TYPE_CHECKING:
     from ._calls.check import CheckResult as CheckResult
     from ._calls.explain import Plan as Plan
     from ._calls.streams import Stream as Stream
-    from ._config.loader import (
-        ConnectionConfig as ConnectionConfig,
-        MeshConfig as MeshConfig,
-        load_config as load_config,
-    )
+    from ._config.connections import ConnectionConfig as ConnectionConfig, MeshConfig as MeshConfig
+    from ._config.loader import load_config as load_config
     from ._contract.secrets import Secret as Secret
     from ._input.arguments import (
         ChatOptions as ChatOptions,
@@ -107,7 +104,8 @@ else:
             "_calls.check": "CheckResult",
             "_calls.explain": "Plan",
             "_calls.streams": "Stream",
-            "_config.loader": "ConnectionConfig MeshConfig load_config",
+            "_config.connections": "ConnectionConfig MeshConfig",
+            "_config.loader": "load_config",
             "_contract.secrets": "Secret",
             "_input.arguments": "ChatOptions EmbedOptions RerankOptions",
             "_mesh": "Mesh",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ._calls.check import CheckResult
     from ._calls.explain import Plan
     from ._calls.listing import ModelList
-    from ._config.loader import ConnectionConfig, MeshConfig
+    from ._config.connections import ConnectionConfig, MeshConfig
     from ._plugins.registry import Registry
 
 __all__ = ["Mesh"]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ._faces import lazy
 
 if TYPE_CHECKING:
-    from ._calls.fingerprint import Fingerprint as Fingerprint
     from ._calls.replay import (
         ReplayedStream as ReplayedStream,
         WatchedStream as WatchedStream,
@@ -20,13 +19,8 @@ if TYPE_CHECKING:
     )
     from ._calls.streams import EventMap as EventMap, StreamSource as StreamSource
     from ._calls.translation import SUMMARY_PROMPT as SUMMARY_PROMPT
-    from ._config.loader import (
-        ModelEntry as ModelEntry,
-        find_model as find_model,
-        is_allowed as is_allowed,
-        resolve_capabilities as resolve_capabilities,
-    )
-    from ._contract.decoding import WholeDecoder as WholeDecoder
+    from ._config.connections import find_model as find_model, is_allowed as is_allowed
+    from ._contract.decoding import WholeDecoder as WholeDecoder, vector_reader as vector_reader
     from ._contract.hookspecs import hookimpl as hookimpl
     from ._contract.keys import is_at_hosts as is_at_hosts
     from ._contract.middleware import (
@@ -52,17 +46,18 @@ if TYPE_CHECKING:
         Transport as Transport,
     )
     from ._contract.secrets import secret as secret
-    from ._contract.unserved import unserved as unserved
-    from ._contract.vectors import vector_reader as vector_reader
+    from ._contract.translating import ParameterWriter as ParameterWriter, unserved as unserved
+    from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
-    from ._types.calls import Call as Call, Outcome as Outcome, Timings as Timings
+    from ._types.calls import Call as Call, Fingerprint as Fingerprint, Outcome as Outcome, Timings as Timings
     from ._types.capabilities import (
         FEATURES as FEATURES,
         Capabilities as Capabilities,
         Capability as Capability,
         Kind as Kind,
         Limits as Limits,
+        ModelEntry as ModelEntry,
         ModelRef as ModelRef,
         ParameterRule as ParameterRule,
     )
@@ -79,7 +74,7 @@ if TYPE_CHECKING:
         Unset as Unset,
         UnsupportedPolicy as UnsupportedPolicy,
     )
-    from ._types.parameters import ParameterWriter as ParameterWriter, Translation as Translation
+    from ._types.parameters import Translation as Translation
     from ._types.replies import Replay as Replay
     from ._types.requests import (
         ChatRequest as ChatRequest,
@@ -103,29 +98,28 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         {
-            "_calls.fingerprint": "Fingerprint",
             "_calls.replay": "ReplayedStream WatchedStream events_of replayed_reply",
             "_calls.streams": "EventMap StreamSource",
             "_calls.translation": "SUMMARY_PROMPT",
-            "_config.loader": "ModelEntry find_model is_allowed resolve_capabilities",
-            "_contract.decoding": "WholeDecoder",
+            "_config.connections": "find_model is_allowed",
+            "_contract.decoding": "WholeDecoder vector_reader",
             "_contract.hookspecs": "hookimpl",
             "_contract.keys": "is_at_hosts",
             "_contract.middleware": "Handler Middleware MiddlewareKind",
             "_contract.paths": "quote_path quote_segment",
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",
             "_contract.secrets": "secret",
-            "_contract.unserved": "unserved",
-            "_contract.vectors": "vector_reader",
+            "_contract.translating": "ParameterWriter unserved",
+            "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",
-            "_types.calls": "Call Outcome Timings",
-            "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelRef ParameterRule",
+            "_types.calls": "Call Fingerprint Outcome Timings",
+            "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelEntry ModelRef ParameterRule",
             "_types.content": "Role",
             "_types.cost": "Rate RateCard",
             "_types.events": "EmbeddingData RerankScore TokensCounted",
             "_types.options": "UNSET Options Unset UnsupportedPolicy",
-            "_types.parameters": "ParameterWriter Translation",
+            "_types.parameters": "Translation",
             "_types.replies": "Replay",
             "_types.requests": "ChatRequest CompletionRequest CountRequest EmbedRequest InputType Request RerankRequest SummarizeRequest Truncate",
             "_types.wire": "Failure Frame Head Headers Wire",

@@ -28,7 +28,8 @@ from jackfield import (
     Usage,
     UsageUpdate,
 )
-from jackfield._calls.fold import _HANDLERS, fold, parse_arguments
+from jackfield._calls.fold import _HANDLERS, fold
+from jackfield._types.content import parse_arguments
 from jackfield._types.events import Event
 from jackfield.plugin import EmbeddingData, RerankScore, TokensCounted
 

@@ -13,8 +13,10 @@ import attrs
 import pytest
 
 from jackfield import ConfigurationError, PluginError, Secret
-from jackfield._config.loader import find_model, is_allowed, load_config, resolve_capabilities
+from jackfield._config.connections import find_model, is_allowed
+from jackfield._config.loader import load_config
 from jackfield._contract.settings import read_settings
+from jackfield._plugins.capabilities import resolve_capabilities
 from jackfield._plugins.registry import CredentialKind, Registry
 from jackfield.plugin import (
     Capabilities,

@@ -23,7 +23,7 @@ def reader_without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ca
         assert installed is not None
         found = installed.find_spec
         monkeypatch.setattr(
-            "jackfield._contract.vectors.find_spec", lambda name: None if name in absent else found(name)
+            "jackfield._contract.decoding.find_spec", lambda name: None if name in absent else found(name)
         )
         vector_reader.cache_clear()
         return vector_reader()

@@ -17,7 +17,7 @@ from jackfield import (
     Secret,
     StreamInterruptedError,
 )
-from jackfield._contract.addresses import say_address
+from jackfield._calls.address_hint import add_address
 from jackfield._http.transport import HttpTransport
 from jackfield.plugin import HttpAccess, Wire
 from jackfield.testing import Answer
@@ -329,8 +329,8 @@ def test_a_404_names_how_addresses_of_the_service_end():
     def said(base):
         error = NotFoundError("not here", status=404)
         transport = HttpTransport(HttpAccess(base_url=base))
-        say_address(error, Settings(base), transport, Wire("chat", {}))
-        say_address(error, Settings(base), transport, Wire("chat", {}))
+        add_address(error, Settings(base), transport, Wire("chat", {}))
+        add_address(error, Settings(base), transport, Wire("chat", {}))
         return error.message
 
     ending = "; check base_url, which ends in /v1 as a rule)"
@@ -349,7 +349,7 @@ def test_a_404_of_a_completion_says_how_a_model_that_only_chats_is_declared():
     def said(path):
         error = NotFoundError("not here", status=404)
         transport = HttpTransport(HttpAccess(base_url="http://other.example/v1"))
-        say_address(error, Settings("http://other.example/v1"), transport, Wire(path, {}))
+        add_address(error, Settings("http://other.example/v1"), transport, Wire(path, {}))
         return error.message
 
     assert 'kind = "chat"' in said("completions")

@@ -262,13 +262,13 @@ async def test_where_the_plugin_says_that_calls_go_counts(tmp_path, monkeypatch)
                 base_url=f"https://{self.region}.example", auth=StaticHeader("x-key", settings.api_key)
             )
 
-    from jackfield._calls.fingerprint import Fingerprint
+    from jackfield._calls.fingerprint import ConnectionFingerprint
 
     async def digest(region):
         service = Regional()
         service.region = region
         mesh = Mesh.from_config({"connections": {"c": BASE}}, registry=registry_of(service))
-        return await Fingerprint(mesh.connections["c"], registry_of(service)).digest("m")
+        return await ConnectionFingerprint(mesh.connections["c"], registry_of(service)).digest("m")
 
     assert await digest("eu") == await digest("eu") != await digest("us")
 

@@ -25,12 +25,13 @@ from jackfield._types.errors import (
 )
 from jackfield._values import Value
 
-from .fingerprint import Fingerprint
+from .fingerprint import ConnectionFingerprint
 
 if TYPE_CHECKING:
-    from jackfield._config.loader import ConnectionConfig, ModelEntry
+    from jackfield._config.connections import ConnectionConfig
     from jackfield._plugins.registry import Provider, Registry
     from jackfield._pricing.price_file import PriceTable
+    from jackfield._types.capabilities import ModelEntry
 
     from .fingerprint import Layer
     from .redaction import Redaction
@@ -58,7 +59,7 @@ class Connection:
         layers: Sequence[Layer] = (),
     ) -> None:
         self.config = config
-        self.fingerprint = Fingerprint(config, registry, layers)
+        self.fingerprint = ConnectionFingerprint(config, registry, layers)
         self.name = config.name
         self._registry = registry
         self._prices = prices
@@ -91,7 +92,7 @@ class Connection:
     def pricing(self) -> Pricing:
         """What prices this connection's calls."""
         if self._pricing is None:
-            self._pricing = Pricing(self.provider, self.config, self._registry, self._prices)
+            self._pricing = Pricing(self.provider, self.config.rate, self._registry, self._prices)
         return self._pricing
 
     def target(self, model_id: str, kind: Kind) -> Target:
@@ -120,7 +121,8 @@ class Connection:
             JackfieldError: As `target`.
             PluginError: The plugin failed.
         """
-        from jackfield._config.loader import find_model, is_allowed, resolve_capabilities
+        from jackfield._config.connections import find_model, is_allowed
+        from jackfield._plugins.capabilities import resolve_capabilities
 
         config, provider = self.config, self.provider
         fault = model_id_fault(model_id)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from jackfield._config.extra_ids import without_strangers_extra
-from jackfield._contract.addresses import say_address
 from jackfield._contract.protocols import CostContext, Transport
 from jackfield._types.calls import Call
 from jackfield._types.cost import Cost
@@ -28,6 +27,7 @@ from jackfield._types.replies import Attempt, EmbedReply, Ranking, Reply, Rerank
 from jackfield._types.requests import EmbedRequest, RerankRequest
 from jackfield._types.wire import Wire
 
+from .address_hint import add_address
 from .exchange import Answer
 from .fold import Folded, fold
 from .retry import were_credentials_refused, with_retries
@@ -180,7 +180,7 @@ class Execution:
             await attempt(answer, self._timeout.until_first_event(stream=self.call.stream))
         except JackfieldError as error:
             if error.status in (404, 405) and self._translation is not None:
-                say_address(error, self._connection.config.settings, transport, self._translation.wire)
+                add_address(error, self._connection.config.settings, transport, self._translation.wire)
             self._connection.filled(error)  # before a refresh: the service may echo the old credentials
             refreshed = False
             try:

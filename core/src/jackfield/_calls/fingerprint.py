@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from jackfield._config.defaults import SHARED_KEYS
-from jackfield._config.model_entries import ModelEntry
 from jackfield._contract.protocols import Bearer, HttpAccess, NoAuth, Signer, StaticHeader
 from jackfield._contract.secrets import Secret
-from jackfield._faces import show_in
+from jackfield._types.capabilities import ModelEntry
 from jackfield._values import Value
 
 if TYPE_CHECKING:
-    from jackfield._config.loader import ConnectionConfig
+    from jackfield._config.connections import ConnectionConfig
     from jackfield._contract.middleware import Middleware
     from jackfield._plugins.registry import Registry
 
-__all__ = ["Fingerprint", "Layer"]
+__all__ = ["ConnectionFingerprint", "Layer"]
 
 _FORM: Final = 2
 """Rises when the same configuration gets another digest."""
@@ -49,8 +48,8 @@ class Layer(Value):
     settings: Any = attrs.field(default=None, repr=False)
 
 
-class Fingerprint:
-    """Digest what a call does not show: where it goes, under which identity, and what stands in between.
+class ConnectionFingerprint:
+    """The `Fingerprint` of the calls of a connection.
 
     Args:
         config: The connection.
@@ -66,19 +65,9 @@ class Fingerprint:
         self._lock = asyncio.Lock()
         self._foreign: frozenset[str] | None = None
 
-    async def digest(self, model_id: str, *, inside: Middleware | None = None, secrets: bool = True) -> str:
-        """Return a digest that is another one as soon as somebody else might answer, or answer otherwise.
-
-        In it are the provider, its settings with secrets resolved, the identity, the address, headers and proxy, the model's
-        entry, what these objects return from `fingerprint_parts`, and the middlewares that stand within. It is the same in every process, unless an object that a program brings
-        says nothing about itself: then it holds for the mesh alone. It is slow to compute, and is computed once.
-
-        Args:
-            model_id: The model, whose entry in `models` counts.
-            inside: The middleware that asks: only those behind it count. None counts all.
-            secrets: Calls under another key, token or password are told apart.
-        """
-        from jackfield._config.loader import find_model
+    async def digest(self, model_id: str, *, inside: object = None, secrets: bool = True) -> str:
+        """Implement `Fingerprint.digest`."""
+        from jackfield._config.connections import find_model
 
         entry = find_model(self._config, model_id)
         depth = self._depth(inside)
@@ -91,7 +80,7 @@ class Fingerprint:
         return self._digests[which]
 
     def relevant_extra(self, extra: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
-        """Return what `extra` says to this provider, to those whose dialects it speaks, and to middlewares."""
+        """Implement `Fingerprint.relevant_extra`."""
         if not extra:
             return extra
         return {name: said for name, said in extra.items() if said and name not in self._others()}
@@ -106,7 +95,7 @@ class Fingerprint:
             self._foreign = frozenset({*OUR_PROVIDERS, *registry.provider_ids()} - mine)
         return self._foreign
 
-    def _depth(self, inside: Middleware | None) -> int:
+    def _depth(self, inside: object) -> int:
         for number, layer in enumerate(self._layers):
             if layer.middleware is inside:
                 return number + 1
@@ -282,6 +271,3 @@ def _is_plain_function(value: Any) -> bool:
 
 def _name_of(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"
-
-
-show_in("jackfield.plugin", Fingerprint)

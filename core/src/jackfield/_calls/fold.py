@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from jackfield._types import events as ev
-from jackfield._types.content import Message, Part, RawPart, Text, Thinking, ToolCall
+from jackfield._types.content import Message, Part, RawPart, Text, Thinking, ToolCall, parse_arguments
 from jackfield._types.replies import Choice
 from jackfield._types.usage import Usage
 from jackfield._values import Record
@@ -205,23 +205,6 @@ class Folded:
         if part.kind is ev.ThinkingDelta:
             return Thinking(text, self._provider, self.model or self._asked_model, part.data)
         return Text(text, refusal=part.kind is ev.RefusalDelta, provider_data=part.data)
-
-
-def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
-    """Read a tool call's arguments.
-
-    Returns:
-        The arguments, and None; or {} and the text itself if it is not a JSON object.
-    """
-    import orjson
-
-    if not text.strip():
-        return {}, None
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return {}, text
-    return (value, None) if isinstance(value, dict) else ({}, text)
 
 
 _HANDLERS: dict[type, Any] = {

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from jackfield._contract.addresses import say_address
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.protocols import CostContext, Listing
 from jackfield._types.capabilities import Capabilities, ModelCard
@@ -18,6 +17,7 @@ from jackfield._types.replies import Attempt
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Head, Wire
 
+from .address_hint import add_address
 from .exchange import Answer
 from .retry import were_credentials_refused, with_retries
 from .watchdog import Watchdog
@@ -106,7 +106,7 @@ class ModelList:
             raise self._connection.filled(error)  # noqa: B904 -- the same error, filled
 
     def _complete_card(self, card: ModelCard, listed: Capabilities | None) -> ModelCard:
-        from jackfield._config.loader import is_allowed
+        from jackfield._config.connections import is_allowed
 
         connection = self._connection
         # A listing may name what cannot be called; the service, or who stands before it, wrote that.
@@ -206,7 +206,7 @@ class Discovery:
         try:
             head, body = await self._asked(wire)
         except JackfieldError as error:
-            say_address(error, self._connection.config.settings, self._connection.transport, wire)
+            add_address(error, self._connection.config.settings, self._connection.transport, wire)
             self._connection.filled(error)  # before a refresh: the service may echo the old credentials
             refreshed = False
             try:

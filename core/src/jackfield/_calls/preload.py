@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jackfield._config.loader import ConnectionConfig
+    from jackfield._config.connections import ConnectionConfig
 
 __all__ = ["preload"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jackfield._contract.protocols import ProviderInfo
     from jackfield._plugins.registry import Registry
 
-    from .loader import ConnectionConfig
+    from .connections import ConnectionConfig
 
 __all__ = ["declared_faults", "extra_fault", "extra_ids", "without_strangers_extra"]
 

@@ -1,4 +1,4 @@
-"""What is declared: connections, aliases, defaults, prices. Read once, checked as a whole."""
+"""Load a configuration: read it once and check it as a whole."""
 
 from __future__ import annotations
 
@@ -13,118 +13,30 @@ import attrs
 from jackfield._contract.keys import key_faults
 from jackfield._contract.middleware import MiddlewareKind
 from jackfield._contract.paths import model_id_fault
-from jackfield._contract.secrets import Secret
 from jackfield._contract.settings import INVALID, Reader, join
-from jackfield._faces import show_in
 from jackfield._hints import closest
-from jackfield._plugins.capabilities import find_underlying, resolve_capabilities
+from jackfield._plugins.capabilities import find_underlying
 from jackfield._pricing.declared import read_rate
-from jackfield._types.capabilities import ModelRef
-from jackfield._types.cost import RateCard
+from jackfield._types.capabilities import ModelEntry, ModelRef
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
-from jackfield._types.options import UnsupportedPolicy
-from jackfield._types.policies import RetryPolicy, TimeoutPolicy
-from jackfield._types.sizes import MAX_RESPONSE
-from jackfield._values import Value
 
+from .connections import ConnectionConfig, MeshConfig, is_allowed
 from .credentials import Credentials, read_credentials
 from .defaults import SHARED_KEYS, SharedKeys, read_shared_keys
 from .document import read_document
 from .extra_ids import declared_faults
-from .model_entries import ModelEntry, read_entries
+from .model_entries import read_entries
 
 if TYPE_CHECKING:
     from jackfield._plugins.registry import Provider, Registry
     from jackfield._pricing.price_file import PriceTable
 
-__all__ = [
-    "ConnectionConfig",
-    "MeshConfig",
-    "ModelEntry",
-    "find_model",
-    "is_allowed",
-    "load_config",
-    "resolve_capabilities",
-]
+__all__ = ["load_config"]
 
 _log = logging.getLogger("jackfield")
 
 TABLES: Final = ("defaults", "aliases", "credentials", "connections", "middleware", "prices")
 CORE_KEYS: Final = ("provider", "models", "rate", *SHARED_KEYS)
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ConnectionConfig(Value):
-    """A declared connection.
-
-    Attributes:
-        name: What programs write before the colon.
-        provider: Its provider, bound; None if `failure` says why not.
-        provider_id: The provider's id.
-        settings: The plugin's settings object, secrets unresolved; None if it failed.
-        identity: Kind and settings of the `[credentials.NAME]` that it names; None if it names none.
-        models: The allow-list; None allows all.
-        timeout: Seconds per phase.
-        retry: When to try again.
-        max_parallel: Most calls at once; None is no limit.
-        proxy: Address of a proxy.
-        ca_bundle: File of certificate authorities.
-        headers: Sent with every request.
-        max_response: Most bytes of an answer, decompressed, and four times what one event of a stream may have; None is
-            no limit.
-        unsupported: What happens to what a model cannot honour.
-        middlewares: Names, outermost first.
-        rate: Cost of time or of a unit, for all of its models.
-        failure: Why it cannot be used: its plugin, or one that it names, is broken.
-    """
-
-    name: str
-    provider: Provider | None = None
-    provider_id: str
-    settings: Any = attrs.field(default=None, repr=False)
-    identity: Any = attrs.field(default=None, repr=False)
-    models: tuple[ModelEntry, ...] | None = None
-    timeout: TimeoutPolicy = attrs.field(factory=TimeoutPolicy)
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
-    max_parallel: int | None = None
-    proxy: str | None = attrs.field(default=None, repr=False)
-    ca_bundle: str | None = None
-    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
-    max_response: int | None = MAX_RESPONSE
-    unsupported: UnsupportedPolicy = "error"
-    middlewares: tuple[str, ...] = ()
-    rate: RateCard | None = None
-    failure: JackfieldError | None = None
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class MeshConfig(Value):
-    """Everything that is declared.
-
-    Attributes:
-        connections: By name.
-        aliases: Targets in the order in which they are tried, by name.
-        defaults: What connections say unless they say otherwise.
-        middleware_settings: By name: the table `[middleware.NAME]`, or what a `MiddlewareKind` reads it into.
-        prices: The user's price file.
-        path: The file it was read from; None for a mapping.
-    """
-
-    connections: Mapping[str, ConnectionConfig] = attrs.field(factory=dict)
-    aliases: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
-    defaults: SharedKeys = attrs.field(factory=SharedKeys)
-    middleware_settings: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
-    prices: PriceTable | None = None
-    path: Path | None = None
-
-    @property
-    def failures(self) -> Mapping[str, JackfieldError]:
-        """The connections that cannot be used, and why; raised when one is used."""
-        return {
-            name: connection.failure
-            for name, connection in self.connections.items()
-            if connection.failure is not None
-        }
 
 
 def load_config(source: str | Path | Mapping[str, Any] | None, registry: Registry) -> MeshConfig:
@@ -147,22 +59,6 @@ def load_config(source: str | Path | Mapping[str, Any] | None, registry: Registr
     loaded = attrs.evolve(loader.load(document.content), path=document.path)
     loader.reader.raise_problems(str(document.path) if document.path is not None else None)
     return loaded
-
-
-def find_model(config: ConnectionConfig, model_id: str) -> ModelEntry | None:
-    """Find the entry that declares a model: the one with its id, else the longest pattern that matches."""
-    best = None
-    for entry in config.models or ():
-        if entry.id == model_id:
-            return entry
-        if entry.matches(model_id) and (best is None or len(entry.id) > len(best.id)):
-            best = entry
-    return best
-
-
-def is_allowed(config: ConnectionConfig, model_id: str) -> bool:
-    """Say whether a connection's allow-list lets a model be called; no list allows all, an empty one none."""
-    return config.models is None or any(entry.matches(model_id) for entry in config.models)
 
 
 class _Loader:
@@ -449,7 +345,3 @@ def _unknown_deployment(entry: ModelEntry, provider: str) -> str:
         f"no table knows its underlying model {entry.underlying!r} (looked in {provider}'s, those it builds on, and "
         f'that of an installed provider named before a colon: "provider:model"); check the name, {declare}'
     )
-
-
-show_in("jackfield", ConnectionConfig, MeshConfig)
-show_in("jackfield.plugin", ModelEntry)

@@ -13,11 +13,9 @@ from jackfield._contract.settings import INVALID, Reader, join
 from jackfield._hints import closest
 from jackfield._input.arguments import ChatOptions, EmbedOptions, RerankOptions, option_fault
 from jackfield._pricing.declared import read_price, read_rate
-from jackfield._types.capabilities import FEATURES, Kind, Limits
-from jackfield._types.cost import RateCard
-from jackfield._values import Value
+from jackfield._types.capabilities import FEATURES, Kind, Limits, ModelEntry
 
-__all__ = ["ModelEntry", "read_entries"]
+__all__ = ["read_entries"]
 
 KEYS: Final = (
     "id",
@@ -36,43 +34,6 @@ OPTIONS: Final = frozenset(
     {*ChatOptions.__annotations__, *EmbedOptions.__annotations__, *RerankOptions.__annotations__}
     - {"timeout"}
 )
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ModelEntry(Value):
-    """One entry of `models`.
-
-    Attributes:
-        id: What programs write; may end in `*`.
-        kinds: The kinds of request it is declared to serve; empty if none is declared.
-        underlying: The model behind a deployment: "[provider:]model".
-        route: Where the call goes, if that differs from the id.
-        price: Declared rates.
-        rate: Declared cost of time or of a unit.
-        capabilities: Declared features, by name.
-        limits: Declared sizes.
-        options: Given with each call that does not say otherwise.
-        own: The plugin's own keys, read into its `model_keys`; None if it has none.
-        raw: The entry as it is written.
-    """
-
-    id: str
-    kinds: frozenset[Kind] = frozenset()
-    underlying: str | None = None
-    route: str | None = None
-    price: RateCard | None = None
-    rate: RateCard | None = None
-    capabilities: Mapping[str, bool] = attrs.field(factory=dict)
-    limits: Limits | None = None
-    options: Mapping[str, Any] = attrs.field(factory=dict)
-    own: Any = None
-    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
-
-    def matches(self, model_id: str) -> bool:
-        """Say whether this entry names a model: exactly, or by what stands before its `*`."""
-        if self.id.endswith("*"):
-            return model_id.startswith(self.id[:-1])
-        return model_id == self.id
 
 
 def read_entries(

@@ -1,18 +1,12 @@
-"""Addresses of services, as people write them."""
+"""Check addresses of services, as people write them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-import attrs
-
-if TYPE_CHECKING:
-    from jackfield._types.errors import JackfieldError
-    from jackfield._types.wire import Wire
-
-__all__ = ["Address", "address_fault", "address_secrets", "say_address", "shown_address"]
+__all__ = ["Address", "address_fault", "address_secrets", "shown_address"]
 
 _HOST: Final = re.compile(r"https?://(?:[^/?#@]*@)?(\[[^/?#\]]*\]|[^/?#:]*)")
 
@@ -69,32 +63,10 @@ def _parted(address: str) -> tuple[str, str, str, str]:
 
 
 def address_fault(text: str) -> str | None:
-    """Say what is wrong with an address; None if it can be asked. The address is not shown: it may hold a key."""
+    """Return what is wrong with an address; None if it can be asked. The address is not shown: it may hold a key."""
     found = _HOST.match(text)
     if found is None:
         return 'must begin with "http://" or "https://"'
     if not re.search(r"\w", found[1]):
         return f"names no host; write an address as {found[0].partition('//')[0]}//host.example"
     return "must hold no blanks" if re.search(r"\s", text) else None
-
-
-def say_address(error: JackfieldError, settings: Any, transport: Any, wire: Wire) -> None:
-    """Say in a 404 where it was asked, if somebody declared the address: it may be the one that is wrong.
-
-    Without a query and a user, which may be secrets.
-    """
-    base = getattr(settings, "base_url", None)
-    field = attrs.fields_dict(type(settings)).get("base_url") if attrs.has(type(settings)) else None
-    address = getattr(transport, "address", None)
-    if error.status not in (404, 405) or field is None or base in (None, field.default) or address is None:
-        return
-    asked = re.sub(r"//[^/@]*@", "//", address(wire).partition("?")[0])
-    hint = f"asked at {asked}; check base_url"
-    usual = field.default.partition("//")[2].partition("/")[2] if isinstance(field.default, str) else ""
-    if usual and not base.rstrip("/").endswith(f"/{usual}"):
-        hint += f", which ends in /{usual} as a rule"
-    if wire.path.endswith("completions") and not wire.path.endswith("chat/completions"):
-        hint += '; a model that only chats is declared so: models = [{ id = "...", kind = "chat" }]'
-    if hint not in error.message:
-        error.message = f"{error.message} ({hint})"
-        error.args = (error.message,)

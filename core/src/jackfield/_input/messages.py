@@ -23,6 +23,7 @@ from jackfield._types.content import (
     Thinking,
     ToolCall,
     ToolResult,
+    parse_arguments,
 )
 
 __all__ = ["message_from_dict", "normalise_messages"]
@@ -226,8 +227,6 @@ def _required(entry: Any, key: str, where: str) -> Any:
 
 
 def _tool_call(call: Any, where: str) -> ToolCall:
-    from jackfield._calls.fold import parse_arguments
-
     function = _required(call, "function", where)
     number, name = _required(call, "id", where), _required(function, "name", f"{where}.function")
     raw = function.get("arguments") or ""

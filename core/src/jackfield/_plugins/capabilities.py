@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from jackfield._types.capabilities import Capabilities, Capability, Limits, ModelRef, ParameterRule
+from jackfield._types.capabilities import (
+    Capabilities,
+    Capability,
+    Limits,
+    ModelEntry,
+    ModelRef,
+    ParameterRule,
+)
 from jackfield._types.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from jackfield._config.model_entries import ModelEntry
-
     from .registry import Provider, Registry
 
 __all__ = ["find_underlying", "resolve_capabilities"]

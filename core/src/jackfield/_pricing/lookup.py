@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from jackfield._types.capabilities import ModelRef
+from jackfield._types.capabilities import ModelEntry, ModelRef
 from jackfield._types.cost import Cost, RateCard, compute_cost
 from jackfield._types.errors import ConfigurationError
 from jackfield._values import Value
 
 if TYPE_CHECKING:
-    from jackfield._config.loader import ConnectionConfig, ModelEntry
     from jackfield._contract.protocols import CostContext
     from jackfield._plugins.registry import Provider, Registry
     from jackfield._types.usage import Usage
@@ -27,14 +26,20 @@ _log = logging.getLogger("jackfield")
 
 @attrs.frozen(eq=False, repr=False)
 class Pricing(Value):
-    """Prices calls of one connection.
+    """Look up the rates of one connection's calls.
 
     Rates are looked for in this order: declared on the model or the connection, the price file, the plugin (and
     of a deployment the plugin that `underlying` names), an installed price extension. Unknown is never zero.
+
+    Attributes:
+        provider: The connection's.
+        rate: What the connection declares for all of its models.
+        registry: For the other plugins that know a price.
+        table: The price file.
     """
 
     provider: Provider
-    config: ConnectionConfig
+    rate: RateCard | None
     registry: Registry
     table: PriceTable | None
 
@@ -60,7 +65,7 @@ class Pricing(Value):
 
     def _declared(self, entry: ModelEntry | None) -> RateCard | None:
         price = entry.price if entry is not None else None
-        rate = (entry.rate if entry is not None else None) or self.config.rate
+        rate = (entry.rate if entry is not None else None) or self.rate
         if price is None or rate is None:
             return price or rate
         return attrs.evolve(price, rates={**rate.rates, **price.rates})
@@ -69,7 +74,7 @@ class Pricing(Value):
         if self.table is None:
             return None
         for name in dict.fromkeys((model.id, model.known_as)):
-            card = self.table.rates(self.config.provider_id, name, context.when)
+            card = self.table.rates(self.provider.info.id, name, context.when)
             if card is not None:
                 return card
         return None

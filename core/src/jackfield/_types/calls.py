@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import attrs
 
@@ -17,10 +17,29 @@ from .replies import Attempt, Replay
 from .requests import Request
 from .usage import Usage
 
-if TYPE_CHECKING:
-    from jackfield._calls.fingerprint import Fingerprint
+__all__ = ["Call", "Fingerprint", "Outcome", "Timings"]
 
-__all__ = ["Call", "Outcome", "Timings"]
+
+class Fingerprint(Protocol):
+    """What a call does not show: where it goes, under which identity, and what stands in between."""
+
+    async def digest(self, model_id: str, *, inside: object = None, secrets: bool = True) -> str:
+        """Return a digest that is another one as soon as somebody else might answer, or answer otherwise.
+
+        In it are the provider, its settings with secrets resolved, the identity, the address, headers and proxy, the model's
+        entry, what these objects return from `fingerprint_parts`, and the middlewares that stand within. It is the same in every process, unless an object that a program brings
+        says nothing about itself: then it holds for the mesh alone. It is slow to compute, and is computed once.
+
+        Args:
+            model_id: The model, whose entry in `models` counts.
+            inside: The middleware that asks: only those behind it count. None counts all.
+            secrets: Calls under another key, token or password are told apart.
+        """
+        ...
+
+    def relevant_extra(self, extra: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+        """Return what `extra` says to this provider, to those whose dialects it speaks, and to middlewares."""
+        ...
 
 
 # One a call: without slots it is made in half the time.
@@ -107,4 +126,4 @@ class Outcome(Value):
     reply: object = attrs.field(default=None, repr=False)
 
 
-show_in("jackfield.plugin", Call, Outcome, Timings)
+show_in("jackfield.plugin", Call, Fingerprint, Outcome, Timings)

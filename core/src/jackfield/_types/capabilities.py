@@ -12,6 +12,7 @@ from jackfield._faces import show_in
 from jackfield._values import Value
 
 from .content import Message
+from .cost import RateCard
 
 __all__ = [
     "FEATURES",
@@ -20,6 +21,7 @@ __all__ = [
     "Kind",
     "Limits",
     "ModelCard",
+    "ModelEntry",
     "ModelRef",
     "ParameterRule",
 ]
@@ -194,7 +196,7 @@ class ModelCard(Value):
         kinds: The kinds of request it serves; empty is unknown.
         capabilities: What it can do.
         limits: Sizes.
-        price: A `RateCard` or None for unknown.
+        price: Its rates; None for unknown.
         underlying: The model behind a deployment.
         title: A name for people.
         retired: The day (ISO) from which the service no longer has it, if told.
@@ -207,7 +209,7 @@ class ModelCard(Value):
     kinds: frozenset[Kind] = frozenset()
     capabilities: Capabilities = attrs.field(factory=Capabilities)
     limits: Limits = attrs.field(factory=Limits)
-    price: Any = None
+    price: RateCard | None = None
     underlying: str | None = None
     title: str | None = None
     retired: str | None = None
@@ -215,5 +217,42 @@ class ModelCard(Value):
     data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ModelEntry(Value):
+    """One entry of `models`.
+
+    Attributes:
+        id: What programs write; may end in `*`.
+        kinds: The kinds of request it is declared to serve; empty if none is declared.
+        underlying: The model behind a deployment: "[provider:]model".
+        route: Where the call goes, if that differs from the id.
+        price: Declared rates.
+        rate: Declared cost of time or of a unit.
+        capabilities: Declared features, by name.
+        limits: Declared sizes.
+        options: Given with each call that does not say otherwise.
+        own: The plugin's own keys, read into its `model_keys`; None if it has none.
+        raw: The entry as it is written.
+    """
+
+    id: str
+    kinds: frozenset[Kind] = frozenset()
+    underlying: str | None = None
+    route: str | None = None
+    price: RateCard | None = None
+    rate: RateCard | None = None
+    capabilities: Mapping[str, bool] = attrs.field(factory=dict)
+    limits: Limits | None = None
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    own: Any = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+
+    def matches(self, model_id: str) -> bool:
+        """Say whether this entry names a model: exactly, or by what stands before its `*`."""
+        if self.id.endswith("*"):
+            return model_id.startswith(self.id[:-1])
+        return model_id == self.id
+
+
 show_in("jackfield", ModelCard)
-show_in("jackfield.plugin", Capabilities, Capability, Limits, ModelRef, ParameterRule)
+show_in("jackfield.plugin", Capabilities, Capability, Limits, ModelEntry, ModelRef, ParameterRule)

@@ -24,6 +24,7 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolResult",
+    "parse_arguments",
 ]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -152,6 +153,23 @@ class ToolCall(Value):
     arguments: Mapping[str, Any]
     arguments_raw: str | None = None
     provider_data: ProviderData | None = attrs.field(default=None, repr=False)
+
+
+def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
+    """Read a tool call's arguments.
+
+    Returns:
+        The arguments, and None; or {} and the text itself if it is not a JSON object.
+    """
+    import orjson
+
+    if not text.strip():
+        return {}, None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}, text
+    return (value, None) if isinstance(value, dict) else ({}, text)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -1,8 +1,8 @@
-"""Put a caller's options on the wire by the model's rules, and report what became of each."""
+"""What became of a caller's options on the way to the wire."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, KeysView, Mapping
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -10,11 +10,9 @@ import attrs
 from jackfield._faces import show_in
 from jackfield._values import Value
 
-from .capabilities import Capabilities, ParameterRule
-from .errors import UnsupportedError
-from .options import UNSET, Reasoning
+from .wire import Wire
 
-__all__ = ["ParameterNote", "ParameterReport", "ParameterWriter", "Translation"]
+__all__ = ["Fate", "ParameterNote", "ParameterReport", "Translation"]
 
 Fate: TypeAlias = Literal["sent", "renamed", "defaulted", "clamped", "dropped", "emulated", "refused"]
 
@@ -65,206 +63,9 @@ class ParameterReport(Value):
 class Translation(Value):
     """What `jackfield_translate` gives: exactly one wire and the report."""
 
-    wire: Any
+    wire: Wire
     report: ParameterReport = attrs.field(factory=ParameterReport)
 
 
-class ParameterWriter:
-    """Write options into a wire body.
-
-    A translator calls `put` for each option that its service knows and `finish` at the end, so that no
-    option can be forgotten: what was given and never put is refused or dropped.
-
-    Args:
-        given: The caller's options by name (`request.options.given()` or `request.given()`).
-        capabilities: The model's; its `parameters` rule what is sent.
-        policy: `unsupported` of the request: "error" or "drop".
-        body: The wire body that is written to.
-        model: Its id, for messages.
-    """
-
-    def __init__(
-        self,
-        given: Mapping[str, Any],
-        capabilities: Capabilities,
-        policy: Literal["error", "drop"],
-        body: dict[str, Any],
-        *,
-        model: str = "",
-    ) -> None:
-        self._given = dict(given)
-        self._rules = capabilities.parameters
-        self._policy = policy
-        self._model = model
-        self._notes: list[ParameterNote] = []
-        self._theirs: tuple[str, ...] = ()
-        self.body = body
-
-    @property
-    def left(self) -> KeysView[str]:
-        """The names of what was given and not yet put, as they stand at any moment.
-
-        A translator that knows twenty options need not ask the writer twenty times for a caller who gave one.
-        """
-        return self._given.keys()
-
-    def take(self, name: str) -> Any:
-        """Give an option's value and count it as seen; `UNSET` if it was not given or is not allowed.
-
-        For options that need more than a plain copy; tell their fate with `note` or write them with `write`.
-
-        Raises:
-            UnsupportedError: The model cannot honour it, and the policy is "error".
-        """
-        value = self._given.pop(name, UNSET)
-        if value is UNSET:
-            return UNSET
-        rule = self._rules.get(name)
-        return value if rule is None else self._allowed(name, value, rule)
-
-    def put(self, name: str, wire: str | None = None, convert: Callable[[Any], Any] | None = None) -> Any:
-        """Copy an option to the body, if it was given.
-
-        Args:
-            name: Our name.
-            wire: The service's name, a dotted path into the body; None for the same name. A rule's wins.
-            convert: Makes the wire's value of ours.
-
-        Returns:
-            The value that was written, or `UNSET`.
-
-        Raises:
-            UnsupportedError: The model cannot honour it, and the policy is "error".
-        """
-        value = self._given.pop(name, UNSET)
-        if value is UNSET:
-            return UNSET
-        rule = self._rules.get(name)
-        if rule is not None:
-            value = self._allowed(name, value, rule)
-            if value is UNSET:
-                return UNSET
-            wire = rule.wire or wire
-        return self.write(name, wire or name, value if convert is None else convert(value))
-
-    def write(self, name: str, path: str, value: Any) -> Any:
-        """Write a value to the body at a dotted path and note it as sent, or as renamed."""
-        self._set(path, value)
-        notes = self._notes
-        if notes and notes[-1].name == name and notes[-1].fate == "clamped":
-            notes[-1] = attrs.evolve(notes[-1], wire=path)  # the rule that clamped need not know this name
-        else:
-            notes.append(ParameterNote(name, "sent" if path == name else "renamed", path, value))
-        return value
-
-    def default(self, name: str, wire: str, value: Any, why: str) -> None:
-        """Write a value that the service requires and the caller did not give."""
-        self._set(wire, value)
-        self.note(name, "defaulted", wire=wire, value=value, why=why)
-
-    def refuse(self, name: str, why: str, value: Any = None) -> None:
-        """Say that something cannot be honoured: an error, or a note if the policy is "drop".
-
-        Raises:
-            UnsupportedError: The policy is "error".
-        """
-        if self._policy == "error":
-            raise UnsupportedError(
-                f"{self._model or 'the model'} cannot honour {name}: {why}; "
-                'leave it out, or pass unsupported="drop" to have it dropped and reported',
-                parameter=name,
-            )
-        self.note(name, "dropped", value=value, why=why)
-
-    def drop(self, name: str, why: str, value: Any = None) -> None:
-        """Note that something was left out whatever the policy says (foreign thinking, say)."""
-        self.note(name, "dropped", value=value, why=why)
-
-    def note(
-        self, name: str, fate: Fate, *, wire: str | None = None, value: Any = None, why: str | None = None
-    ) -> None:
-        """Add a line to the report."""
-        self._notes.append(ParameterNote(name, fate, wire, value, why))
-
-    def merge_extra(self, extra: Mapping[str, Mapping[str, Any]], *providers: str) -> None:
-        """Merge `extra` of these provider ids into the body, mappings deeply; other ids are left alone."""
-        for provider in providers:
-            for key, value in extra.get(provider, {}).items():
-                _merge(self.body, key, value)
-                if isinstance(value, dict):
-                    self._theirs += (key,)
-                self.note(f"extra.{provider}.{key}", "sent", wire=key, value=value)
-
-    def finish(self) -> ParameterReport:
-        """Refuse what was given and never taken, and give the report.
-
-        Raises:
-            UnsupportedError: Something is left, and the policy is "error".
-        """
-        while self._given:
-            name = next(iter(self._given))
-            value = self._given.pop(name)
-            rule = self._rules.get(name)
-            self.refuse(name, (rule and rule.why) or "the service has no such parameter", value)
-        return ParameterReport(tuple(self._notes))
-
-    def _allowed(self, name: str, value: Any, rule: ParameterRule) -> Any:
-        if rule.supported is False:
-            self.refuse(name, rule.why or "the model does not support it", value)
-            return UNSET
-        # Of thinking, the choices are the words; a budget alone has none.
-        word = value.effort if isinstance(value, Reasoning) else value
-        if rule.choices is not None and word not in rule.choices and not (word is None and word is not value):
-            law = f"{word!r} is none of {', '.join(map(repr, rule.choices))}"
-            self.refuse(name, law if rule.why is None else f"{law}: {rule.why}", value)
-            return UNSET
-        if rule.max_items is not None and len(value) > rule.max_items:
-            return self._clamp(
-                name, value, value[: rule.max_items], rule, f"at most {rule.max_items} entries"
-            )
-        if rule.minimum is not None and value < rule.minimum:
-            return self._clamp(name, value, rule.minimum, rule, f"at least {rule.minimum}")
-        if rule.maximum is not None and value > rule.maximum:
-            return self._clamp(name, value, rule.maximum, rule, f"at most {rule.maximum}")
-        return value
-
-    def _clamp(self, name: str, value: Any, nearest: Any, rule: ParameterRule, law: str) -> Any:
-        why = f"{value!r} is out of range: {law}" + ("" if rule.why is None else f": {rule.why}")
-        if self._policy == "error":
-            self.refuse(name, why, value)
-        if isinstance(value, int) and isinstance(nearest, float) and nearest.is_integer():
-            nearest = int(nearest)
-        self.note(name, "clamped", wire=rule.wire or name, value=nearest, why=why)
-        return nearest
-
-    def _set(self, path: str, value: Any) -> None:
-        """Write a value at a dotted path; a mapping that a caller gave is copied before anything is put into it."""
-        if isinstance(value, dict):
-            self._theirs += (path,)
-        if "." not in path:
-            self.body[path] = value
-            return
-        body, place = self.body, ""
-        *parents, last = path.split(".")
-        for parent in parents:
-            place = f"{place}.{parent}" if place else parent
-            inner = body.setdefault(parent, {})
-            if self._theirs and any(f"{place}.".startswith(f"{theirs}.") for theirs in self._theirs):
-                inner = body[parent] = dict(inner)
-            body = inner
-        body[last] = value
-
-
-def _merge(body: dict[str, Any], key: str, value: Any) -> None:
-    present = body.get(key)
-    if isinstance(present, dict) and isinstance(value, Mapping):
-        merged = dict(present)
-        for inner, inner_value in value.items():
-            _merge(merged, inner, inner_value)
-        body[key] = merged
-    else:
-        body[key] = value
-
-
 show_in("jackfield", ParameterNote, ParameterReport)
-show_in("jackfield.plugin", ParameterWriter, Translation)
+show_in("jackfield.plugin", Translation)

@@ -12,7 +12,7 @@ from jackfield._types.errors import ConfigurationError, JackfieldError, MissingC
 from ._session import Group, Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._config.loader import ConnectionConfig
+    from jackfield._config.connections import ConnectionConfig
     from jackfield._mesh import Mesh
 
 __all__ = ["COMMANDS"]

@@ -11,7 +11,7 @@ from ._session import Session, shared
 
 if TYPE_CHECKING:
     from jackfield._calls.check import CheckResult
-    from jackfield._config.loader import ConnectionConfig
+    from jackfield._config.connections import ConnectionConfig
     from jackfield._mesh import Mesh
 
 __all__ = ["COMMANDS"]

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from jackfield._config.loader import MeshConfig
+    from jackfield._config.connections import MeshConfig
     from jackfield._mesh import Mesh
     from jackfield._plugins.registry import Registry
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from jackfield._types.errors import UnknownTargetError
 
 if TYPE_CHECKING:
-    from jackfield._config.loader import ConnectionConfig, MeshConfig
+    from jackfield._config.connections import ConnectionConfig, MeshConfig
     from jackfield._types.capabilities import Capabilities, Kind
     from jackfield._types.replies import Attempt
 
@@ -130,7 +130,8 @@ def _serves(session: Session, target: str, kind: Kind, *, unknown: bool) -> bool
 
 
 def _capabilities(session: Session, target: str, kind: Kind | None) -> Capabilities | None:
-    from jackfield._config.loader import find_model, resolve_capabilities
+    from jackfield._config.connections import find_model
+    from jackfield._plugins.capabilities import resolve_capabilities
     from jackfield._types.capabilities import ModelRef
 
     name, _, model_id = target.partition(":")

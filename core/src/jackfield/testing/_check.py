@@ -13,7 +13,7 @@ import attrs
 if TYPE_CHECKING:
     from ._subject import Subject
 
-__all__ = ["Check", "Outcome", "Result", "SkipCheck", "Warn", "check", "checks"]
+__all__ = ["Check", "Outcome", "Result", "check", "checks"]
 
 Outcome: TypeAlias = Literal["passed", "failed", "xfailed", "xpassed", "skipped", "warned"]
 Run: TypeAlias = Callable[["Subject"], Iterable[str]]
@@ -42,16 +42,6 @@ def core_version() -> str:
 
 def _minor(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:2])
-
-
-class SkipCheck(Exception):  # noqa: N818 -- no fault
-    """Raised by a check that finds nothing to look at."""
-
-
-class Warn(str):
-    """A finding that is worth a word and no failure."""
-
-    __slots__ = ()
 
 
 @attrs.frozen(kw_only=True)

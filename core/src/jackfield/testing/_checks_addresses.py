@@ -20,7 +20,8 @@ from jackfield._types.errors import JackfieldError
 from jackfield._types.wire import Wire
 
 from ._case import plain_request
-from ._check import SkipCheck, check
+from ._check import check
+from ._findings import SkipCheck
 from ._subject import Subject
 
 

@@ -18,7 +18,8 @@ from jackfield._types.replies import Choice
 from jackfield._types.usage import Usage
 
 from ._case import Case, call_pairs
-from ._check import Applies, SkipCheck, check
+from ._check import Applies, check
+from ._findings import SkipCheck
 from ._subject import Subject
 
 _COUNTS = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")

@@ -12,7 +12,8 @@ from jackfield._types.options import PARAMETER_NAMES, Reasoning
 from jackfield._types.requests import ChatRequest, EmbedRequest, Request
 
 from ._case import Case, CaseKind, plain_request
-from ._check import SkipCheck, Warn, check
+from ._check import check
+from ._findings import SkipCheck, Warn
 from ._rich_requests import TOOL, schema, with_options
 from ._subject import Subject, refused
 

@@ -11,7 +11,8 @@ from jackfield._types.capabilities import ModelRef
 from jackfield._types.cost import Cost, RateCard, compute_cost
 from jackfield._types.usage import Usage
 
-from ._check import SkipCheck, check
+from ._check import check
+from ._findings import SkipCheck
 from ._subject import PROBE_MODEL, Subject
 
 _WHEN = 1_780_000_000.0

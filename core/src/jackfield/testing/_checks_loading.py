@@ -13,7 +13,8 @@ from jackfield._contract.hookspecs import REQUIRED, ExtensionSpecs, ProviderSpec
 from jackfield._deprecation import DEPRECATED
 from jackfield._hints import closest
 
-from ._check import SkipCheck, Warn, check
+from ._check import check
+from ._findings import SkipCheck, Warn
 from ._import_probe import SDKS, Imported, import_afresh
 from ._names_used import hooks_and_arguments, imported_names
 from ._subject import Subject

@@ -13,8 +13,9 @@ from jackfield._types.errors import StreamInterruptedError
 from jackfield._types.events import Finish, RawEvent, TextDelta
 
 from ._case import Case, call_pairs
-from ._check import SkipCheck, check
+from ._check import check
 from ._decoding import Decoded
+from ._findings import SkipCheck
 from ._framed import events_of, framing_of, spellings
 from ._subject import Subject
 

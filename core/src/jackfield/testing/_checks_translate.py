@@ -17,7 +17,8 @@ from jackfield._types.wire import Wire
 
 from ._bodies import holds_schema, holds_text, keys_of
 from ._case import plain_request
-from ._check import SkipCheck, check
+from ._check import check
+from ._findings import SkipCheck
 from ._rich_requests import TOOL, conversation, rich_request, with_options
 from ._subject import KEY, PROBE_MODEL, Probe, Subject, refused
 

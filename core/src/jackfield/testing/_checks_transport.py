@@ -21,7 +21,8 @@ from jackfield._types.errors import (
 
 from ._answers import Answer
 from ._case import Case, plain_request
-from ._check import SkipCheck, check
+from ._check import check
+from ._findings import SkipCheck
 from ._framed import events_of, framing_of
 from ._server import RecordingServer
 from ._serving import answer_of, call, open_mesh, open_stream, run, served, stream_case, whole_case

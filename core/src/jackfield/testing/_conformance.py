@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from jackfield._hints import closest
 
 from ._case import Case
-from ._check import Check, Result, SkipCheck, Warn, checks
+from ._check import Check, Result, checks
+from ._findings import SkipCheck, Warn
 from ._subject import Subject
 
 __all__ = ["BoundCheck", "check_provider", "conformance"]

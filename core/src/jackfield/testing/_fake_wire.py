@@ -10,14 +10,15 @@ from typing import Any
 import attrs
 import orjson
 
+from jackfield._contract.decoding import vector_reader
 from jackfield._contract.protocols import FailureInStream
-from jackfield._contract.vectors import vector_reader
+from jackfield._contract.translating import ParameterWriter
 from jackfield._types import events as ev
 from jackfield._types.capabilities import Capabilities, ModelRef
 from jackfield._types.content import Message, RawPart, Thinking, Tool
 from jackfield._types.errors import StreamInterruptedError, UnsupportedError
 from jackfield._types.options import PARAMETER_NAMES
-from jackfield._types.parameters import ParameterWriter, Translation
+from jackfield._types.parameters import Translation
 from jackfield._types.requests import (
     ChatRequest,
     CompletionRequest,

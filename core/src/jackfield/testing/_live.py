@@ -7,9 +7,10 @@ from typing import Any
 
 import attrs
 
-from jackfield._config.loader import ConnectionConfig, MeshConfig, ModelEntry
+from jackfield._config.connections import ConnectionConfig, MeshConfig
 from jackfield._mesh import Mesh
 from jackfield._plugins.registry import Registry
+from jackfield._types.capabilities import ModelEntry
 from jackfield._types.errors import JackfieldError
 from jackfield._types.options import UNSET
 from jackfield._types.requests import EmbedRequest, RerankRequest

@@ -9,17 +9,18 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from jackfield._calls.streams import Stream
-from jackfield._config.loader import ConnectionConfig, MeshConfig, ModelEntry
+from jackfield._config.connections import ConnectionConfig, MeshConfig
 from jackfield._contract.secrets import Secret
 from jackfield._mesh import Mesh
 from jackfield._plugins.registry import Registry
+from jackfield._types.capabilities import ModelEntry
 from jackfield._types.policies import RetryPolicy
 from jackfield._types.requests import EmbedRequest
 from jackfield._types.sizes import MAX_RESPONSE
 
 from ._answers import Answer
 from ._case import Case
-from ._check import SkipCheck
+from ._findings import SkipCheck
 from ._guard import forbid_network
 from ._subject import Subject
 

@@ -26,8 +26,8 @@ from jackfield._types.requests import Request
 from jackfield._types.wire import Wire
 
 from ._case import Case, CaseKind, plain_request
-from ._check import SkipCheck
 from ._decoding import Decoded, decode_frames, decode_wire
+from ._findings import SkipCheck
 
 __all__ = ["GROUP", "KEY", "PROBE_MODEL", "Probe", "Subject"]
 
