@@ -239,13 +239,14 @@ async def ended(said, wire, *, reset, after=0.05):
     return await outcome(transport, wire, server)
 
 
-async def outcome(transport, wire, server):
+async def outcome(transport, wire, server, *, pause=0.0):
     frames = []
     await transport.open()
     try:
         async with asyncio.timeout(5), transport.exchange(wire) as exchange:
             async for batch in exchange.frames:
                 frames += [frame.data for frame in batch]
+                await asyncio.sleep(pause)
     except StreamInterruptedError as error:
         return frames, error
     finally:
@@ -282,6 +283,30 @@ async def test_a_chunked_body_is_cut_however_the_connection_ends(reset):
     head = STREAM.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n", 1) + b"\r\n"
     came, fault = await ended(head, Wire("x", {}, stream=True), reset=reset)
     assert came == [b'{"t":"a"}']
+    assert fault is not None
+
+
+@pytest.mark.parametrize("framing", ["none", "chunked"])
+async def test_what_came_before_a_reset_is_read_however_late(framing):
+    """A program that works on each event for a while misses none."""
+    events = [b"data: %d\n\n" % number for number in range(4)]
+    said = STREAM
+    if framing == "chunked":
+        said = said.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n", 1) + b"\r\n"
+        events = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in (said, *events):
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    transport = HttpTransport(HttpAccess(base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+    came, fault = await outcome(transport, Wire("x", {}, stream=True), server, pause=0.3)
+    assert came == [b'{"t":"a"}', b"0", b"1", b"2", b"3"]
     assert fault is not None
 
 

@@ -217,7 +217,7 @@ async def test_a_key_in_an_address_that_is_echoed_is_redacted(server, key):
 
 async def test_an_address_is_shown_without_its_secrets(server):
     base = f"https://bob:url-pass-1@gateway.example/v1?api-version=2024-10-21&key={QUERY_KEY}"
-    mesh = mesh_for(base, proxy=f"http://user:{PASSWORD}@p:1")
+    mesh = mesh_for(base, api_key="none", proxy=f"http://user:{PASSWORD}@p:1")
     plan = mesh.explain("c:m", "hi")
     assert plan.url == "https://***@gateway.example/v1/chat?api-version=2024-10-21&key=***"
     settings = mesh.connections["c"].settings

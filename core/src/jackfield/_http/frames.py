@@ -121,7 +121,7 @@ class HttpFrames:
 
     async def _arrived(self) -> bytes:
         """Wait for more of the body; b"" at its end."""
-        chunk = await self._response.content.readany()
+        chunk = await _arrived_of(self._response.content)
         self._size += len(chunk)
         if self._most is not None and self._size > self._most:
             raise _too_long("the answer", self._most)
@@ -152,11 +152,28 @@ class HttpFrames:
 
         body = bytearray()
         try:
-            while len(body) <= _LONGEST_ERROR_BODY and (chunk := await self._response.content.readany()):
+            while len(body) <= _LONGEST_ERROR_BODY and (chunk := await _arrived_of(self._response.content)):
                 body += chunk
         except (aiohttp.ClientError, OSError):
             pass  # half an explanation is better than none
         return bytes(body[:_LONGEST_ERROR_BODY])
+
+
+async def _arrived_of(content: aiohttp.StreamReader) -> bytes:
+    """Wait for more of a body; what came before it was cut is still read, which aiohttp would forget."""
+    try:
+        return await content.readany()
+    except Exception as error:
+        if content.exception() is not error:
+            raise
+        content._exception = None  # noqa: SLF001 -- there is no public way to what is left
+        try:
+            left = content.read_nowait()
+        finally:
+            content._exception = error  # noqa: SLF001
+        if not left:
+            raise
+        return left
 
 
 def _too_long(what: str, most: int, share: str = "") -> MalformedResponseError:
