@@ -40,6 +40,9 @@ REASONS: dict[str, dict[str, str]] = {
     "anthropic": {
         "_blocks": "the content blocks of an answer, which the decoder of messages reads whole and in pieces",
     },
+    "bedrock": {
+        "_guardrails": "what a guardrail did, which decoders and errors tell",
+    },
     "cohere": {
         "_decoder": "what the decoders of all APIs share: frames that are JSON objects, warnings, finish reasons",
     },
@@ -53,7 +56,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 # Providers that do not follow the plan yet.
 OPEN = {
-    "azure-llm", "azure-openai", "bedrock", "databricks", "openai", "sagemaker", "snowflake", "vertex",
+    "azure-llm", "azure-openai", "databricks", "openai", "sagemaker", "snowflake", "vertex",
 }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ from jackfield import (
 )
 from jackfield.plugin import ModelRef
 from jackfield.testing import Answer, RecordingServer
-from jackfield_bedrock._paths import path_of
+from jackfield_bedrock._names import path_of
 
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 CLAUDE = f"b:{MODEL}"

@@ -249,8 +249,8 @@ def other_names(body):
         ]:
             document = block.get("document")
             if document:
-                name = jackfield_bedrock._conversation._SPACES.sub(
-                    " ", jackfield_bedrock._conversation._BAD_IN_NAME.sub(" ", document["name"])
+                name = jackfield_bedrock._messages._SPACES.sub(
+                    " ", jackfield_bedrock._messages._BAD_IN_NAME.sub(" ", document["name"])
                 ).strip()
                 gone = gone or name != document["name"]
                 document["name"] = name

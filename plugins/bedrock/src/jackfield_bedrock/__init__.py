@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 from jackfield import JackfieldError, Usage
 from jackfield.plugin import (
     Capabilities,
@@ -65,23 +62,17 @@ def jackfield_discover(settings: BedrockSettings) -> Listing:
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Turn a request into a wire of the model's route."""
-    made: Translation = _late().translate(model, request, capabilities)
-    return made
+    from ._routes import translate
+
+    return translate(model, request, capabilities)
 
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
     """Give the decoder for the answer to a wire."""
-    reading: Decoder = _late().decoder(wire)
-    return reading
+    from ._routes import decoder
 
-
-@cache
-def _late() -> Any:
-    """Give the module of both, which `preload` has imported; asked once, because an import statement is not free."""
-    from . import _routes
-
-    return _routes
+    return decoder(wire)
 
 
 @hookimpl
@@ -95,7 +86,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
     """Give the published rates of a call."""
-    from ._models import rates
+    from ._prices import rates
 
     return rates(model, usage, context)
 

@@ -21,10 +21,11 @@ from jackfield.plugin import (
     Wire,
 )
 
-from ._conversation import Conversation
-from ._models import claude_name, row_of
-from ._paths import path_of
-from ._tools import FIELDS, put_reasoning, put_tools
+from ._messages import Conversation
+from ._models import row_of
+from ._names import claude_name, path_of
+from ._reasoning import FIELDS, put_reasoning
+from ._tools import put_tools
 
 __all__ = ["count_body", "translate_chat"]
 

@@ -28,23 +28,12 @@ from jackfield import (
 )
 from jackfield.plugin import Failure, FailureInStream, Frame, Head
 
+from ._converse_fast_path import ANSWER, STOPS, read_text_answer
 from ._guardrails import INTERVENED, fail_blocked, is_blocked
 from ._usage import read_usage
 
 __all__ = ["ConverseDecoder", "fail_by_frame"]
 
-# Source: AWS's service model in botocore 1.44.5 (2026-11).
-_STOPS: Final[Mapping[str, FinishReason]] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "content_filtered": "content_filter",
-    INTERVENED: "content_filter",
-}
-_ANSWER: Final = frozenset({"output", "stopReason", "usage", "metrics"})
-_TEXT: Final = frozenset({"text"})
 _SERVER: Final = "server_tool_use"
 
 
@@ -108,7 +97,7 @@ class ConverseDecoder:
         name = frame.event
         if name is None:
             if "output" in event:
-                return self._plain(event) or list(self._whole(event))
+                return self._short(event) or list(self._whole(event))
             name = next((key for key in self._readers if key in event), None)
             if name is None:
                 self._fail_by_key(event, frame)
@@ -241,7 +230,7 @@ class ConverseDecoder:
         if self._ended:
             return
         self._ended = True
-        reason: FinishReason = _STOPS.get(self._stop or "", "other")
+        reason: FinishReason = STOPS.get(self._stop or "", "other")
         if reason == "tool_calls" and self._answers and not self._other_calls:
             reason = "stop"
         yield Finish(reason, 0, self._stop, self._detail)
@@ -258,21 +247,13 @@ class ConverseDecoder:
             if answer.get(name):
                 yield RawEvent(name, answer[name])
 
-    def _plain(self, answer: dict[str, Any]) -> list[Event] | None:
-        """Read an answer of one text and its counts, which is nearly every one; None for any other."""
-        content = answer["output"]["message"].get("content")
-        if type(content) is not list or len(content) != 1 or content[0].keys() != _TEXT:
-            return None
-        stop, usage = answer.get("stopReason"), answer.get("usage")
-        reason = _STOPS.get(stop or "")
-        if reason is None or stop == INTERVENED or not usage or self._json_tool is not None:
-            return None
-        if not answer.keys() <= _ANSWER or type(content[0]["text"]) is not str:
-            return None
-        self._stopped = self._ended = True
-        self._stop = stop
-        counted = UsageUpdate(read_usage(usage), usage)
-        return [TextDelta(content[0]["text"], 0, 0), counted, Finish(reason, 0, stop, None)]
+    def _short(self, answer: dict[str, Any]) -> list[Event] | None:
+        """Read what nearly every answer is, one text and its counts; None for any other."""
+        events = None if self._json_tool is not None else read_text_answer(answer)
+        if events is not None:
+            self._stopped = self._ended = True
+            self._stop = answer["stopReason"]
+        return events
 
     def _whole(self, answer: dict[str, Any]) -> Iterator[Event]:
         message = answer["output"]["message"]
@@ -280,7 +261,7 @@ class ConverseDecoder:
             yield from self._block(index, _told(block))
         self._trace = answer.get("trace")
         yield from self._told(answer)
-        for name in answer.keys() - _ANSWER - {"trace", "performanceConfig", "serviceTier"}:
+        for name in answer.keys() - ANSWER - {"trace", "performanceConfig", "serviceTier"}:
             if answer[name] and name != "additionalModelResponseFields":
                 yield RawEvent(name, answer[name])
         yield from self._message_stop(answer)

@@ -14,7 +14,7 @@ from jackfield.plugin import Capabilities, ChatRequest, CountRequest, ModelRef, 
 
 from ._converse import count_body
 from ._models import row_of
-from ._paths import path_of
+from ._names import path_of
 
 __all__ = ["read_count", "translate_count"]
 
@@ -36,7 +36,7 @@ def translate_count(
         raise UnsupportedError(
             f"the service counts no tokens of {model.id} by this route", parameter="messages"
         )
-    from ._native import translate_native
+    from ._invoke import translate_native
 
     options = attrs.evolve(request.options, extra={})
     made = translate_native(model, ChatRequest(request.messages, options), capabilities, messages=True)

@@ -18,10 +18,10 @@ from jackfield.plugin import (
     vector_reader,
 )
 
-from ._dialects import cohere
+from ._dialect import cohere
+from ._invoke import sealed
 from ._models import row_of
-from ._native import sealed
-from ._paths import path_of
+from ._names import path_of
 
 __all__ = ["read_embedding", "translate_embedding"]
 

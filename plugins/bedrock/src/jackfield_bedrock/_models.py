@@ -1,38 +1,26 @@
-"""The table of families and models, what follows from it, and prices."""
+"""The table of families and models, and what follows from it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from jackfield import ConfigurationError, Usage
-from jackfield.plugin import (
-    Capabilities,
-    Capability,
-    CostContext,
-    Kind,
-    Limits,
-    ModelRef,
-    ParameterRule,
-    RateCard,
-)
+from jackfield import ConfigurationError
+from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
+
+from ._names import bare, table
 
 __all__ = [
     "ROUTES",
-    "bare",
     "body_named",
     "capabilities",
-    "claude_name",
-    "cohere_name",
     "families",
     "finish_words",
     "known_models",
-    "rates",
     "route_of",
     "row_of",
     "rules_of",
@@ -49,58 +37,30 @@ ROUTES: Final[Mapping[str, str]] = {
 """Every way of a chat."""
 
 _OPENAI: Final = ("openai", "mantle", "responses")
-_NAMED: Final = ("foundation-model", "inference-profile")
-_VERSION: Final = re.compile(r"-v\d+([:-]\d+)*(:\d+k|:mm)?$")
-_DEFAULT_TIERS: Final = (None, "default", "auto", "standard")
-
-
-@lru_cache(maxsize=1)
-def _table() -> Mapping[str, Any]:
-    import orjson
-
-    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return table
 
 
 def known_models() -> Mapping[str, Mapping[str, Any]]:
     """Give every row of the table: the beginning of ids, and what is known of them."""
-    rows: Mapping[str, Mapping[str, Any]] = _table()["models"]
+    rows: Mapping[str, Mapping[str, Any]] = table()["models"]
     return rows
 
 
 def families() -> Mapping[str, Mapping[str, Any]]:
     """Give every family of the table."""
-    rows: Mapping[str, Mapping[str, Any]] = _table()["families"]
+    rows: Mapping[str, Mapping[str, Any]] = table()["families"]
     return rows
 
 
 def body_named(name: str) -> Mapping[str, Any]:
     """Give how a native text completion is written and read."""
-    row: Mapping[str, Any] = _table()["bodies"][name]
+    row: Mapping[str, Any] = table()["bodies"][name]
     return row
 
 
 def finish_words() -> Mapping[str, Any]:
     """Give our word for each maker's finish reason."""
-    words: Mapping[str, Any] = _table()["finishes"]
+    words: Mapping[str, Any] = table()["finishes"]
     return words
-
-
-@lru_cache(maxsize=512)
-def bare(name: str) -> str:
-    """Give a model's id without ARN and region: `eu.anthropic.claude-…`, `arn:…:inference-profile/eu.anthropic…`.
-
-    Returns:
-        The id; "" for an ARN that does not tell its model (a provisioned, custom or application's own).
-    """
-    if name.startswith("arn:"):
-        # A model's id may hold colons itself.
-        kind, _, name = name.split(":", 5)[-1].partition("/")
-        if kind not in _NAMED:
-            return ""
-    first, _, rest = name.partition(".")
-    makers = _table()["makers"]
-    return rest if first not in makers and rest.partition(".")[0] in makers else name
 
 
 @lru_cache(maxsize=512)
@@ -108,10 +68,10 @@ def row_of(name: str) -> Mapping[str, Any]:
     """Give what is known of a model: its family's row and its own; `known` says whether it has one of its own."""
     name = bare(name)
     asked = name if "." in name else f"anthropic.{name}"  # imported ids of Claude leave its maker out
-    rows = _table()["models"]
+    rows = table()["models"]
     prefix = max((key for key in rows if asked.startswith(key)), key=len, default=None)
     own = rows[prefix] if prefix else {}
-    family = own.get("family") or next(f for pattern, f in _table()["patterns"] if re.search(pattern, name))
+    family = own.get("family") or next(f for pattern, f in table()["patterns"] if re.search(pattern, name))
     return {**families()[family], **own, "family": family, "known": bool(own)}
 
 
@@ -136,25 +96,10 @@ def route_of(model: ModelRef) -> tuple[str, str]:
     return declared, "the entry in `models` says so"
 
 
-def claude_name(name: str) -> str:
-    """Give the id under which Anthropic's own table knows a model: `us.anthropic.claude-3-5-sonnet-20241022-v2:0`."""
-    name = bare(name).removeprefix("anthropic.")
-    for begin, known in _table()["claude_names"].items():
-        if name.startswith(begin):
-            return str(known)
-    return _VERSION.sub("", name)
-
-
-def cohere_name(name: str) -> str:
-    """Give the id under which Cohere's own table knows an embedding model."""
-    name = bare(name).removeprefix("cohere.").partition(":")[0]
-    return f"{name}.0" if re.search(r"v\d$", name) else name
-
-
 @lru_cache(maxsize=64)
 def rules_of(family: str) -> Mapping[str, ParameterRule]:
     """Give the rules of a family's options."""
-    source = f"{_table()['source']}; table {_table()['as_of']}"
+    source = f"{table()['source']}; table {table()['as_of']}"
     rows = families()[family].get("rules", {})
     return {name: _rule(row, source) for name, row in rows.items()}
 
@@ -187,7 +132,7 @@ def _known(name: str, route: str) -> Capabilities:
         return _claude(name, route, row)
     if family == "cohere-embed":
         return _cohere(name, row)
-    source = f"table {_table()['as_of']}" if row["known"] else "inferred"
+    source = f"table {table()['as_of']}" if row["known"] else "inferred"
     told = row.get("features", {}) if row["known"] or family not in ("other", "embedding") else {}
     limits = Limits(
         context_window=row.get("context"),
@@ -231,14 +176,14 @@ def _by_route(found: Capabilities, route: str, row: Mapping[str, Any]) -> Capabi
 def _with_output(rules: Mapping[str, ParameterRule], row: Mapping[str, Any]) -> Mapping[str, ParameterRule]:
     if "output" not in row or "max_tokens" in rules:
         return rules
-    return {**rules, "max_tokens": ParameterRule(minimum=1, maximum=row["output"], source=_table()["source"])}
+    return {**rules, "max_tokens": ParameterRule(minimum=1, maximum=row["output"], source=table()["source"])}
 
 
 def _claude(name: str, route: str, row: Mapping[str, Any]) -> Capabilities:
     """Take what Anthropic's own table says of Claude; text completion has another limit here."""
     from jackfield_anthropic import capabilities as of_claude
 
-    from ._dialects import CLAUDE_KNOWN
+    from ._dialect import CLAUDE_KNOWN
 
     by_messages = route in ("converse", "messages") and row["family"] != "claude"
     ref = ModelRef(name, declared={"route": "messages"} if by_messages else {})
@@ -258,30 +203,8 @@ def _claude(name: str, route: str, row: Mapping[str, Any]) -> Capabilities:
 def _cohere(name: str, row: Mapping[str, Any]) -> Capabilities:
     from jackfield_cohere import capabilities as of_cohere
 
-    from ._dialects import COHERE_KNOWN
+    from ._dialect import COHERE_KNOWN
 
     found = of_cohere(COHERE_KNOWN, ModelRef(name))
     features = {k: v for k, v in found.features.items() if k != "count_tokens"}
     return attrs.evolve(found, features=features)
-
-
-def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give the rates of a call; None if they are unknown: another tier, a batch, cached input, another surface.
-
-    The table's prices belong to no region; a price that is declared in the config goes before them.
-
-    Source: named in the table, with its date.
-    """
-    price = row_of(model.known_as).get("price")
-    if price is None or context.batch or context.service_tier not in _DEFAULT_TIERS:
-        return None
-    if usage.cached_input_tokens or usage.cache_write_tokens:  # no source tells what the cache costs
-        return None
-    table = _table()
-    return RateCard.of(
-        source=table["price_source"],
-        as_of=table["as_of"],
-        currency=table["currency"],
-        per=table["per"],
-        **price,
-    )

@@ -47,7 +47,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
 
         return translate_count(model, request, capabilities, native=route in ("invoke", "messages"))
     if isinstance(request, CompletionRequest):
-        from ._native import translate_completion
+        from ._completion import translate_completion
 
         route, why = "invoke", "text is completed by native bodies alone"
         made = translate_completion(model, request, capabilities)
@@ -56,7 +56,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
     elif route == "converse":
         made = translate_chat(model, request, capabilities)
     elif route in ("invoke", "messages"):
-        from ._native import translate_native
+        from ._invoke import translate_native
 
         made = translate_native(model, request, capabilities, messages=route == "messages")
     else:
@@ -75,7 +75,7 @@ def _translate_openai(
     """Speak OpenAI's dialect. A guardrail is known to hold at the runtime endpoint alone."""
     from jackfield_openai import translate as openai_translate
 
-    from ._dialects import openai
+    from ._dialect import openai
 
     settings = model.settings
     headers = dict(settings.native_headers) if settings is not None else {}
@@ -111,13 +111,13 @@ def decoder(wire: Wire) -> Decoder:
     if family == "openai":
         from jackfield_openai import decoder as openai_decoder
 
-        from ._dialects import OPENAI
+        from ._dialect import OPENAI
 
         return openai_decoder(OPENAI, wire)
     if family == "count":
         from ._count import read_count
 
         return WholeDecoder(read_count)
-    from ._envelope import native_decoder
+    from ._invoke_decoder import native_decoder
 
     return native_decoder(wire)

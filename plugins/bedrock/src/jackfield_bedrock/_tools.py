@@ -1,4 +1,4 @@
-"""Tools of Converse, the choice among them, answers in JSON, and reasoning."""
+"""Tools of Converse, the choice among them, and answers in JSON."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import orjson
 from jackfield import Message, Tool, ToolCall, ToolResult
 from jackfield.plugin import UNSET, Options, ParameterWriter
 
-from ._conversation import cache_point
+from ._messages import cache_point
+from ._reasoning import thinks_by_budget
 
-__all__ = ["FIELDS", "put_reasoning", "put_tools"]
-
-FIELDS: Final = "additionalModelRequestFields"
-"""Where options go that Converse itself has no name for: merged into the maker's own body, unchecked."""
+__all__ = ["put_tools"]
 
 _CHOICES: Final[Mapping[str, str]] = {"auto": "auto", "required": "any"}
 _JSON_TOOL: Final = "answer_in_json"
@@ -78,15 +76,10 @@ def _tools(given: Sequence[Tool], writer: ParameterWriter) -> list[dict[str, Any
 def _choice(writer: ParameterWriter) -> Any:
     """Take the choice; while a model thinks by a budget no call can be forced."""
     choice = writer.take("tool_choice")
-    if choice not in (UNSET, "auto", "none") and _thinks_by_budget(writer):
+    if choice not in (UNSET, "auto", "none") and thinks_by_budget(writer):
         writer.refuse("tool_choice", "no tool call can be forced while the model thinks by a budget", choice)
         return UNSET
     return choice
-
-
-def _thinks_by_budget(writer: ParameterWriter) -> bool:
-    thinking = (writer.body.get(FIELDS) or {}).get("thinking") or {}
-    return bool(thinking.get("type") == "enabled")
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
@@ -181,7 +174,7 @@ def _obstacle(
         return "emulate=False forbids to force a tool in its place"
     if row.get("forced") is False:
         return "no tool call can be forced in its place"
-    if _thinks_by_budget(writer):
+    if thinks_by_budget(writer):
         return "no tool call can be forced in its place while the model thinks by a budget"
     if choice is not UNSET and choice not in ("auto", "none"):
         return "the tool that tool_choice forces stands in the way of the one that would hold the answer"
@@ -207,65 +200,3 @@ def _through_tool(
         "tool_choice", "emulated", wire=f"{_CONFIG}.toolChoice", value=forced, why="it makes the answer JSON"
     )
     return name, forced
-
-
-def put_reasoning(
-    writer: ParameterWriter,
-    options: Options,
-    row: Mapping[str, Any],
-    profile: Any | None,
-    *,
-    native: bool = False,
-) -> None:
-    """Write the wish for reasoning the way the model's family takes it.
-
-    Claude's own words are Anthropic's; others' were recorded in 2026.
-
-    Args:
-        writer: Where to.
-        options: Of the call.
-        row: Of the model.
-        profile: How a Claude wants to be asked; None for another family.
-        native: The body is the maker's own.
-    """
-    if options.reasoning is UNSET:
-        return
-    body = writer.body
-    fields = body if native else body.setdefault(FIELDS, {})
-    writer.body = fields
-    if profile is not None:
-        from jackfield_anthropic.dialect import put_reasoning as of_claude
-
-        of_claude(writer, profile, options)
-    else:
-        _of_others(writer, row)
-    writer.body = body
-    if not fields:
-        del body[FIELDS]
-
-
-def _of_others(writer: ParameterWriter, row: Mapping[str, Any]) -> None:
-    reasoning = writer.take("reasoning")
-    if reasoning is UNSET:
-        return
-    effort, budget, way = reasoning.effort, reasoning.budget_tokens, row.get("thinking", "reasoning_config")
-    if reasoning.summary is not None:
-        writer.drop("reasoning.summary", "the service shows what it shows", reasoning.summary)
-    if budget is not None and way == "reasoning_config":
-        value: Any = {"type": "enabled", "budget_tokens": budget}
-        writer.write("reasoning.budget_tokens", way, value)
-        return
-    if budget is not None:
-        writer.refuse("reasoning.budget_tokens", "the model knows efforts, no budgets", budget)
-    if effort is None:
-        return
-    efforts = row.get("efforts")
-    if effort == "none" and way == "nova":
-        writer.write("reasoning.effort", "reasoningConfig", {"type": "disabled"})
-    elif efforts is not None and effort not in efforts:
-        writer.refuse("reasoning.effort", f"the model's efforts are {', '.join(efforts)}", effort)
-    elif way == "nova":
-        value = {"type": "enabled", "maxReasoningEffort": effort}
-        writer.write("reasoning.effort", "reasoningConfig", value)
-    else:
-        writer.write("reasoning.effort", way, effort)

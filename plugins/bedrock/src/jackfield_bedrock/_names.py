@@ -1,16 +1,64 @@
-"""Where a model is called: its id as one percent-encoded segment of a path, behind an inference profile or not."""
+"""A model's id: under which name the tables know it, and where it is called.
+
+A path has the id as one percent-encoded segment, behind an inference profile or not.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from jackfield import ConfigurationError
 from jackfield.plugin import ModelRef, quote_segment
 
-from ._models import bare
+__all__ = ["bare", "claude_name", "cohere_name", "model_id", "path_of", "table"]
 
-__all__ = ["model_id", "path_of"]
+_NAMED: Final = ("foundation-model", "inference-profile")
+_VERSION: Final = re.compile(r"-v\d+([:-]\d+)*(:\d+k|:mm)?$")
+
+
+@lru_cache(maxsize=1)
+def table() -> Mapping[str, Any]:
+    """Give the table of models, of which names are a part."""
+    import orjson
+
+    rows: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
+    return rows
+
+
+@lru_cache(maxsize=512)
+def bare(name: str) -> str:
+    """Give a model's id without ARN and region: `eu.anthropic.claude-…`, `arn:…:inference-profile/eu.anthropic…`.
+
+    Returns:
+        The id; "" for an ARN that does not tell its model (a provisioned, custom or application's own).
+    """
+    if name.startswith("arn:"):
+        # A model's id may hold colons itself.
+        kind, _, name = name.split(":", 5)[-1].partition("/")
+        if kind not in _NAMED:
+            return ""
+    first, _, rest = name.partition(".")
+    makers = table()["makers"]
+    return rest if first not in makers and rest.partition(".")[0] in makers else name
+
+
+def claude_name(name: str) -> str:
+    """Give the id under which Anthropic's own table knows a model: `us.anthropic.claude-3-5-sonnet-20241022-v2:0`."""
+    name = bare(name).removeprefix("anthropic.")
+    for begin, known in table()["claude_names"].items():
+        if name.startswith(begin):
+            return str(known)
+    return _VERSION.sub("", name)
+
+
+def cohere_name(name: str) -> str:
+    """Give the id under which Cohere's own table knows an embedding model."""
+    name = bare(name).removeprefix("cohere.").partition(":")[0]
+    return f"{name}.0" if re.search(r"v\d$", name) else name
 
 
 def model_id(model: ModelRef, *, profile: bool = True) -> str:

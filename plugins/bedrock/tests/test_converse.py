@@ -51,7 +51,8 @@ from jackfield.plugin import (
     ModelRef,
     Options,
 )
-from jackfield_bedrock._models import bare, claude_name, cohere_name, known_models, row_of
+from jackfield_bedrock._models import known_models, row_of
+from jackfield_bedrock._names import bare, claude_name, cohere_name
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "amazon.nova-2-lite-v1:0"

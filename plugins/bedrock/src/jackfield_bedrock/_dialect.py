@@ -11,7 +11,7 @@ from jackfield_anthropic import Dialect as Claude
 from jackfield_cohere import Dialect as Cohere
 from jackfield_openai import Dialect as OpenAI
 
-from ._models import claude_name, cohere_name
+from ._names import claude_name, cohere_name
 
 __all__ = [
     "CLAUDE_KNOWN",

@@ -132,7 +132,7 @@ def native_decoder(wire: Wire) -> InvokeDecoder:
     if family == "claude":
         from jackfield_anthropic import decoder as claude_decoder
 
-        from ._dialects import CLAUDE_KNOWN
+        from ._dialect import CLAUDE_KNOWN
 
         inner = claude_decoder(CLAUDE_KNOWN, wire)
         if wire.meta.get("api") == "complete":
@@ -141,13 +141,13 @@ def native_decoder(wire: Wire) -> InvokeDecoder:
     if family == "cohere":
         from jackfield_cohere import decoder as cohere_decoder
 
-        from ._dialects import COHERE_KNOWN
+        from ._dialect import COHERE_KNOWN
 
         return InvokeDecoder(cohere_decoder(COHERE_KNOWN, wire))
     if family == "openai-like":
         from jackfield_openai import decoder as openai_decoder
 
-        from ._dialects import LIKE_OPENAI
+        from ._dialect import LIKE_OPENAI
 
         return InvokeDecoder(openai_decoder(LIKE_OPENAI, wire), _like_openai)
     if family == "nova":
@@ -158,7 +158,7 @@ def native_decoder(wire: Wire) -> InvokeDecoder:
         from ._embeddings import read_embedding
 
         return InvokeDecoder(WholeDecoder(read_embedding))
-    from ._native import TextDecoder
+    from ._completion_decoder import TextDecoder
 
     return InvokeDecoder(TextDecoder(str(wire.meta["body"]), stream=wire.stream), ends="metrics")
 
