@@ -355,7 +355,7 @@ class Mesh:
             parts = cut(request, target.capabilities.limits)
             if len(parts) > 1:
                 return self._in_parts(connection, call, timeout, request, parts)
-        return Execution(connection, target, call, timeout).whole()
+        return Execution(connection, target, call, timeout).run()
 
     def _in_parts(
         self,
@@ -371,7 +371,7 @@ class Mesh:
         async def part(piece: Batch) -> Any:
             earlier = call.earlier if piece is parts[0] else ()
             one = attrs.evolve(call, request=piece, earlier=earlier)
-            return await Execution(connection, target, one, _less(timeout, began)).whole()
+            return await Execution(connection, target, one, _less(timeout, began)).run()
 
         return run_parts(request, parts, part)
 
@@ -389,7 +389,8 @@ class Mesh:
                 self._check_extra(given["extra"], connection)
             request = make(given, given.pop("unsupported", connection.config.unsupported))
         except JackfieldError as error:
-            raise connection.filled(error, model_id)  # noqa: B904 -- the same error, filled
+            connection.locate_and_redact(error, model_id)
+            raise
         call = Call(
             id=f"{time.time_ns():x}-{next(_call_numbers)}",
             kind=kind,

@@ -3,7 +3,6 @@
 import gzip
 import socket
 
-import attrs
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, read, streamed, text_of
 
@@ -17,7 +16,6 @@ from jackfield import (
     Secret,
     StreamInterruptedError,
 )
-from jackfield._calls.address_hint import add_address
 from jackfield._http.transport import HttpTransport
 from jackfield.plugin import HttpAccess, Wire
 from jackfield.testing import Answer
@@ -210,7 +208,7 @@ async def test_a_closed_transport_sends_nothing(server):
 
 async def test_a_header_of_two_lines_is_refused(server):
     async with mesh_for(server.url) as mesh:
-        connection = await mesh._open["c"].opened()
+        connection = await mesh._open["c"].open_transport()
         with pytest.raises((ConfigurationError, ConnectionFailedError)):
             await connection.exchange(Wire("x", {}, headers={"X": "a\r\nEvil: 1"})).__aenter__()
     assert all("evil" not in request.headers for request in server.requests)
@@ -319,38 +317,3 @@ async def test_a_404_under_a_declared_address_says_where_it_was_asked(server, li
     assert f"(asked at {server.url}/" in error.message
     assert error.message.endswith("; check base_url)")
     assert "hidden" not in str(error)
-
-
-def test_a_404_names_how_addresses_of_the_service_end():
-    @attrs.frozen
-    class Settings:
-        base_url: str = "https://service.example/v1"
-
-    def said(base):
-        error = NotFoundError("not here", status=404)
-        transport = HttpTransport(HttpAccess(base_url=base))
-        add_address(error, Settings(base), transport, Wire("chat", {}))
-        add_address(error, Settings(base), transport, Wire("chat", {}))
-        return error.message
-
-    ending = "; check base_url, which ends in /v1 as a rule)"
-    assert said("http://me:it@other.example") == f"not here (asked at http://other.example/chat{ending}"
-    assert (
-        said("http://other.example/v1") == "not here (asked at http://other.example/v1/chat; check base_url)"
-    )
-    assert said("https://service.example/v1") == "not here"
-
-
-def test_a_404_of_a_completion_says_how_a_model_that_only_chats_is_declared():
-    @attrs.frozen
-    class Settings:
-        base_url: str | None = None
-
-    def said(path):
-        error = NotFoundError("not here", status=404)
-        transport = HttpTransport(HttpAccess(base_url="http://other.example/v1"))
-        add_address(error, Settings("http://other.example/v1"), transport, Wire(path, {}))
-        return error.message
-
-    assert 'kind = "chat"' in said("completions")
-    assert "kind" not in said("chat/completions")

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
+    from jackfield._types.capabilities import Kind
     from jackfield._types.errors import JackfieldError
     from jackfield._types.wire import Wire
 
 __all__ = ["add_address"]
 
 
-def add_address(error: JackfieldError, settings: Any, transport: Any, wire: Wire) -> None:
+def add_address(error: JackfieldError, settings: Any, transport: Any, wire: Wire, kind: Kind | None) -> None:
     """Add to a 404 where it was asked, if somebody declared the address: it may be the one that is wrong.
 
-    Without a query and a user, which may be secrets.
+    The address is shown without its query and user, which may be secrets.
+
+    Args:
+        error: Is changed.
+        settings: The connection's.
+        transport: The connection's, if it is open.
+        wire: What was sent.
+        kind: The kind of call; None for a listing.
     """
     base = getattr(settings, "base_url", None)
     field = attrs.fields_dict(type(settings)).get("base_url") if attrs.has(type(settings)) else None
@@ -29,7 +37,7 @@ def add_address(error: JackfieldError, settings: Any, transport: Any, wire: Wire
     usual = field.default.partition("//")[2].partition("/")[2] if isinstance(field.default, str) else ""
     if usual and not base.rstrip("/").endswith(f"/{usual}"):
         hint += f", which ends in /{usual} as a rule"
-    if wire.path.endswith("completions") and not wire.path.endswith("chat/completions"):
+    if kind == "completion":
         hint += '; a model that only chats is declared so: models = [{ id = "...", kind = "chat" }]'
     if hint not in error.message:
         error.message = f"{error.message} ({hint})"

@@ -55,7 +55,8 @@ async def check_connection(
     try:
         what = await _round_trip(connection, models, chat)
     except JackfieldError as failure:
-        error = connection.filled(failure)
+        connection.locate_and_redact(failure)
+        error = failure
     return CheckResult(
         connection=connection.name,
         provider=connection.config.provider_id,

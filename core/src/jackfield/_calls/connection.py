@@ -195,8 +195,12 @@ class Connection:
             )
         return made
 
-    async def opened(self) -> Transport:
-        """Give the open transport; the first caller opens it, others wait."""
+    async def open_transport(self) -> Transport:
+        """Return the open transport; the first caller opens it, others wait.
+
+        Raises:
+            JackfieldError: It cannot be opened, or the mesh was left.
+        """
         transport = self.transport
         if transport is not None:
             return transport
@@ -225,8 +229,8 @@ class Connection:
             if transport is not None:
                 await transport.aclose()
 
-    def filled(self, error: JackfieldError, model_id: str | None = None) -> JackfieldError:
-        """Say in an error where it happened, and take every secret out of it."""
+    def locate_and_redact(self, error: JackfieldError, model_id: str | None = None) -> None:
+        """Write into an error where it happened, and take every secret out of it."""
         error.connection = error.connection or self.name
         error.provider = error.provider or self.config.provider_id
         error.model = error.model or model_id
@@ -234,12 +238,9 @@ class Connection:
 
         secrets = self._secrets()
         if self._redaction is None or self._redaction[0] != secrets:
-            self._redaction = (
-                secrets,
-                Redaction(secrets),
-            )  # kept: to spell secrets takes longer than to look for them
+            # Kept, because to spell secrets takes longer than to look for them.
+            self._redaction = (secrets, Redaction(secrets))
         self._redaction[1].error(error)
-        return error
 
     def _secrets(self) -> list[str]:
         """Return every secret that may stand in an error."""

@@ -1,4 +1,4 @@
-"""One answer under way: send a wire, check the status, decode frames into events."""
+"""One exchange with a service: send a wire, check the status, decode frames into events."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from .watchdog import Watchdog
 if TYPE_CHECKING:
     from jackfield._plugins.registry import Provider
 
-__all__ = ["Answer"]
+__all__ = ["WireExchange"]
 
 
-class Answer:
-    """Reads the answer to one wire.
+class WireExchange:
+    """Send one wire and read what the service answers.
 
     Attributes:
         events: All events so far.
         fault: What broke the answer after the last of `events`; it is raised when those have been delivered.
-        body: The body of a whole answer, for `Reply.raw`; None for a stream.
+        body: The body of a whole answer, for `Reply.raw`, or of a listing; None for a stream.
         head: Status and headers, once the answer began.
         ended: The body was read to its clean end.
     """
@@ -72,7 +72,7 @@ class Answer:
         except JackfieldError:
             raise
         except Exception as error:
-            raise self._foreign(error) from error
+            raise self._map_exception(error) from error
 
     async def begin(self, limit: float | None) -> None:
         """Send, and read until there is a first event.
@@ -100,7 +100,7 @@ class Answer:
             await self.close()
             raise
 
-    async def whole(self, limit: float | None) -> None:
+    async def read_whole(self, limit: float | None) -> None:
         """Send, and read to the end.
 
         Args:
@@ -140,17 +140,36 @@ class Answer:
         if self.ended and not any(type(event) is Finish for event in reversed(self.events)):
             raise StreamInterruptedError("the stream ended without a finish reason")
 
-    async def read_body(self, limit: float | None) -> tuple[Head, bytes]:
-        """Send and read the whole body without a decoder; for listings.
+    async def read_body(self, limit: float | None) -> None:
+        """Send and read the whole body into `body`, without a decoder; for listings.
+
+        Args:
+            limit: Seconds of the phase first_event.
 
         Raises:
             JackfieldError: As `begin`.
         """
         try:
             with self._watchdog("first_event", limit):
-                return await self._open(), await self._rest()
+                await self._open()
+                self.body = await self._read_rest()
         finally:
             await self.close()
+
+    def malformed(self, message: str, body: bytes | None = None) -> MalformedResponseError:
+        """Return an error that holds what came.
+
+        Args:
+            message: What is wrong with it.
+            body: What is shown as the body; None is the body as far as it is known.
+        """
+        head = self.head
+        return MalformedResponseError(
+            message,
+            status=None if head is None else head.status,
+            headers=None if head is None else head.headers,
+            body=self.body if body is None else body,
+        )
 
     async def close(self) -> None:
         """Close the upstream at once; may be called twice."""
@@ -174,12 +193,12 @@ class Answer:
         except JackfieldError:
             raise
         except Exception as error:
-            raise self._foreign(error) from error
+            raise self._map_exception(error) from error
         self._context = context
         self._frames = exchange.frames
         self.head = head = exchange.head
         if head.status is not None and not 200 <= head.status < 300:
-            raise await self._failure(head)
+            raise await self._read_failure(head)
         return head
 
     def _start(self, head: Head) -> None:
@@ -209,7 +228,7 @@ class Answer:
         except JackfieldError:
             raise
         except Exception as error:
-            raise self._foreign(error, in_stream=True) from error
+            raise self._map_exception(error, in_stream=True) from error
         decoder, events = self._decoder, self.events
         if decoder is None:
             return
@@ -221,7 +240,7 @@ class Answer:
             for frame in batch:
                 events += feed(frame)
         except Exception as error:
-            raise self._decoding(error, frame) from _cause(error)
+            raise self._explain(error, frame) from _cause(error)
         if not self._wire.stream and getattr(frames, "ended", False):
             self._finish()  # told beforehand, and so not asked for
 
@@ -234,33 +253,30 @@ class Answer:
         try:
             self.events += step(*arguments)
         except Exception as error:
-            raise self._decoding(error) from _cause(error)
+            raise self._explain(error) from _cause(error)
 
-    def _decoding(self, error: Exception, frame: Frame | None = None) -> BaseException:
+    def _explain(self, error: Exception, frame: Frame | None = None) -> BaseException:
         """Say what an exception out of a decoder means."""
         if isinstance(error, JackfieldError):
             return error
         if isinstance(error, FailureInStream):
-            return self._mapped(error.failure)
+            return self._map(error.failure)
         body = self.body
         if body is None and frame is not None and isinstance(frame.data, bytes):
             body = frame.data
         shown = f": it begins {body[:80]!r}" if body is not None else ""
-        return MalformedResponseError(
-            f"the answer is not what the service documents ({type(error).__name__}: {error}){shown}",
-            status=self.head.status if self.head else None,
-            headers=self.head.headers if self.head else None,
-            body=body,
+        return self.malformed(
+            f"the answer is not what the service documents ({type(error).__name__}: {error}){shown}", body
         )
 
-    async def _failure(self, head: Head) -> JackfieldError:
+    async def _read_failure(self, head: Head) -> JackfieldError:
         try:
-            body = await self._rest()
+            body = await self._read_rest()
         except JackfieldError:
             body = b""  # the status says enough
-        return self._mapped(Failure(status=head.status, headers=head.headers, body=body))
+        return self._map(Failure(status=head.status, headers=head.headers, body=body))
 
-    async def _rest(self) -> bytes:
+    async def _read_rest(self) -> bytes:
         body = bytearray()
         if self._frames is not None:
             try:
@@ -273,11 +289,11 @@ class Answer:
         self.ended = True
         return bytes(body)
 
-    def _foreign(self, error: Exception, *, in_stream: bool = False) -> JackfieldError:
+    def _map_exception(self, error: Exception, *, in_stream: bool = False) -> JackfieldError:
         """Map what an SDK or a third party's transport raised."""
-        return self._mapped(Failure(exception=error, in_stream=in_stream))
+        return self._map(Failure(exception=error, in_stream=in_stream))
 
-    def _mapped(self, failure: Failure) -> JackfieldError:
+    def _map(self, failure: Failure) -> JackfieldError:
         try:
             error = self._provider.error(self._model, failure)
         except Exception as fault:

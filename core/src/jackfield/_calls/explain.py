@@ -81,7 +81,8 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
         request = without_strangers_extra(call.request, provider.info)
         translation = translate(provider.translate, target.model, request, target.capabilities)
     except JackfieldError as error:
-        raise connection.filled(error, target.model.id)  # noqa: B904 -- the same error, filled
+        connection.locate_and_redact(error, target.model.id)
+        raise
     wire: Wire = translation.wire
     url, headers = _shown(connection, wire)
     count = estimate_tokens(call.request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -13,13 +14,12 @@ from jackfield._contract.paths import model_id_fault
 from jackfield._contract.protocols import CostContext, Listing
 from jackfield._types.capabilities import Capabilities, ModelCard
 from jackfield._types.errors import JackfieldError, MalformedResponseError, PluginError
-from jackfield._types.replies import Attempt
+from jackfield._types.parameters import Translation
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Head, Wire
 
-from .address_hint import add_address
-from .exchange import Answer
-from .retry import were_credentials_refused, with_retries
+from .attempts import Attempts
+from .exchange import WireExchange
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ModelList:
         """
         if self._cards is None or refresh:
             listing = self.listing()
-            listed = [] if listing is None else await Discovery(self._connection, listing).cards()
+            listed = [] if listing is None else await _Pages(self._connection, listing).read()
             self._cards = self._complete([(card, _facts_of(card)) for card in listed])
         return list(self._cards)
 
@@ -66,7 +66,8 @@ class ModelList:
         try:
             names = connection.provider.table(connection.config.settings)
         except JackfieldError as error:
-            raise connection.filled(error)  # noqa: B904 -- the same error, filled
+            connection.locate_and_redact(error)
+            raise
         except Exception as error:
             fault = self._fault_of("jackfield_table", error)
         else:
@@ -83,7 +84,8 @@ class ModelList:
         try:
             return connection.provider.discover(connection.config.settings)
         except JackfieldError as error:
-            raise connection.filled(error)  # noqa: B904 -- the same error, filled
+            connection.locate_and_redact(error)
+            raise
         except Exception as error:
             fault = self._fault_of("jackfield_discover", error)
         raise fault
@@ -92,7 +94,8 @@ class ModelList:
         """Return the error for a hook that failed; raised in the `except` block it would carry `error` uncleaned."""
         fault = PluginError(f"{hook} failed: {type(error).__name__}: {error}; this is a fault of the plugin")
         fault.__cause__ = error
-        return self._connection.filled(fault)
+        self._connection.locate_and_redact(fault)
+        return fault
 
     def _complete(self, found: Sequence[tuple[ModelCard, Capabilities | None]]) -> list[ModelCard]:
         """Add the declared models to those found, and to each what tables and its declaration know of it."""
@@ -103,7 +106,8 @@ class ModelList:
         try:
             return [self._complete_card(card, facts) for card, facts in cards.values()]
         except JackfieldError as error:
-            raise self._connection.filled(error)  # noqa: B904 -- the same error, filled
+            self._connection.locate_and_redact(error)
+            raise
 
     def _complete_card(self, card: ModelCard, listed: Capabilities | None) -> ModelCard:
         from jackfield._config.connections import is_allowed
@@ -139,23 +143,17 @@ def _facts_of(card: ModelCard) -> Capabilities:
     )
 
 
-class Discovery:
-    """One listing of a connection's models.
-
-    Args:
-        connection: The connection.
-        listing: What its plugin says of it.
-    """
+class _Pages:
+    """One listing, page by page; each page is tried as a call is."""
 
     def __init__(self, connection: Connection, listing: Listing) -> None:
         self._connection = connection
         self._listing = listing
         self._watchdog = Watchdog(connection.config.timeout.total)
-        self._attempts: list[Attempt] = []
-        self._refreshed = False
+        self._attempts = Attempts(connection, self._watchdog, model=None)
 
-    async def cards(self) -> list[ModelCard]:
-        """Give the models of all pages.
+    async def read(self) -> list[ModelCard]:
+        """Return the models of all pages.
 
         Raises:
             JackfieldError: A page could not be had; knows every attempt.
@@ -166,15 +164,33 @@ class Discovery:
             for _ in range(_MOST_PAGES):
                 if wire is None:
                     break
-                page, wire = await self._page(wire)
+                page, wire = await self._read_page(wire)
                 self._refuse_other_host(wire)
                 cards.extend(page)
         except JackfieldError as error:
-            error.attempts = tuple(self._attempts)
-            raise self._connection.filled(error)  # noqa: B904 -- the same error, filled
+            error.attempts = tuple(self._attempts.made)
+            self._connection.locate_and_redact(error)
+            raise
+        except asyncio.CancelledError as error:
+            error.attempts = tuple(self._attempts.made)  # type: ignore[attr-defined]  # as a cancelled call's
+            raise
         finally:
             self._watchdog.stop()
         return cards
+
+    async def _read_page(self, wire: Wire) -> tuple[Sequence[ModelCard], Wire | None]:
+        limit = self._connection.config.timeout.first_event
+        exchange = await self._attempts.run(Translation(wire), WireExchange.read_body, limit)
+        body = exchange.body or b""
+        try:
+            return self._listing.parse(exchange.head or Head(None), body)
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise exchange.malformed(
+                f"the listing is not what the service documents ({type(error).__name__}: {error}): "
+                f"it begins {body[:80]!r}"
+            ) from error
 
     def _refuse_other_host(self, following: Wire | None) -> None:
         """Refuse a next page on another host than the first: the answer names it, and the key must not follow.
@@ -192,93 +208,8 @@ class Discovery:
             shown = there.rpartition("@")[2].rpartition("//")[2]
             raise MalformedResponseError(f"the listing goes on at another place, {shown}; it is not followed")
 
-    async def _page(self, wire: Wire) -> tuple[Sequence[ModelCard], Wire | None]:
-        head, body = await with_retries(
-            lambda waited: self._recorded(wire, waited),
-            self._connection.config.retry,
-            lambda: self._watchdog.remaining,
-        )
-        return _parsed(self._listing, head, body)
-
-    async def _recorded(self, wire: Wire, waited: float) -> tuple[Head, bytes]:
-        """Make one attempt and write it down; once, with fresh credentials, if they were refused."""
-        began = time.perf_counter()
-        try:
-            head, body = await self._asked(wire)
-        except JackfieldError as error:
-            add_address(error, self._connection.config.settings, self._connection.transport, wire)
-            self._connection.filled(error)  # before a refresh: the service may echo the old credentials
-            refreshed = False
-            try:
-                refreshed = await self._refresh(error, wire)
-            finally:
-                self._note(began, waited, error, error.status, refreshed=refreshed)
-            if refreshed:
-                return await self._recorded(wire, 0.0)
-            raise
-        self._note(began, waited, None, head.status)
-        return head, body
-
-    async def _asked(self, wire: Wire) -> tuple[Head, bytes]:
-        connection = self._connection
-        with self._watchdog("total", None):
-            transport = await connection.opened()
-        answer = Answer(connection.provider, None, wire, transport, self._watchdog)
-        prepare = getattr(transport, "prepare", None)
-        if prepare is not None:
-            with self._watchdog("total", None):
-                await answer.prepare(prepare)
-        return await answer.read_body(connection.config.timeout.first_event)
-
-    async def _refresh(self, error: JackfieldError, wire: Wire) -> bool:
-        refresh = getattr(self._connection.transport, "refresh_credentials", None)
-        if refresh is None or self._refreshed or not were_credentials_refused(error):
-            return False
-        self._refreshed = True
-        with self._watchdog("total", None):
-            return bool(await refresh(wire))
-
-    def _note(
-        self,
-        began: float,
-        waited: float,
-        error: JackfieldError | None,
-        status: int | None,
-        *,
-        refreshed: bool = False,
-    ) -> None:
-        self._attempts.append(
-            Attempt(
-                connection=self._connection.name,
-                model="",
-                status=status,
-                error=None if error is None else type(error).__name__,
-                message=None if error is None else error.message,
-                retry_after=None if error is None else error.retry_after,
-                waited=waited,
-                duration=time.perf_counter() - began,
-                sent_at=began,
-                refreshed=refreshed,
-            )
-        )
-
 
 def _origin(address: str) -> str:
     """Return scheme and host of an address; the whole of what has none."""
     found = re.match(r"https?://[^/?#]*", address)
     return address if found is None else found[0].lower()
-
-
-def _parsed(listing: Listing, head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-    try:
-        return listing.parse(head, body)
-    except JackfieldError:
-        raise
-    except Exception as error:
-        raise MalformedResponseError(
-            f"the listing is not what the service documents ({type(error).__name__}: {error}): "
-            f"it begins {body[:80]!r}",
-            status=head.status,
-            headers=head.headers,
-            body=body,
-        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -14,11 +14,10 @@ from jackfield._types import events as ev
 from jackfield._types.calls import Call
 from jackfield._types.content import Part, RawPart, Text, Thinking, ToolCall
 from jackfield._types.cost import UNKNOWN_COST, Cost, CostItem
-from jackfield._types.options import UNSET
-from jackfield._types.replies import Choice, EmbedReply, Ranking, Replay, Reply, RerankReply
-from jackfield._types.requests import EmbedRequest, RerankRequest
+from jackfield._types.replies import Choice, EmbedReply, Replay, Reply, RerankReply
 from jackfield._types.usage import Usage
 
+from .building import build_reply
 from .fold import Folded, fold
 from .streams import EventMap, MappedStream, StreamSource
 
@@ -28,7 +27,7 @@ NOTHING_USED: Final = Usage(input_tokens=0, output_tokens=0)
 
 
 def events_of(reply: Reply | EmbedReply | RerankReply) -> list[ev.Event]:
-    """Give events that fold into this answer: what a recording holds of an answer that came whole."""
+    """Return events that fold into this reply: what a recording holds of a reply that came whole."""
     events: list[ev.Event] = [ev.Started(reply.id, reply.model)]
     if isinstance(reply, Reply):
         for choice in reply.choices:
@@ -46,7 +45,7 @@ def events_of(reply: Reply | EmbedReply | RerankReply) -> list[ev.Event]:
 def replayed_reply(
     call: Call, events: Sequence[ev.Event], *, replay: Replay | None = None
 ) -> Reply | EmbedReply | RerankReply:
-    """Make the answer to a call out of events, without asking the service.
+    """Build the reply to a call out of events, without asking the service.
 
     Args:
         call: The call that is answered.
@@ -54,7 +53,8 @@ def replayed_reply(
         replay: Where they are from. With it nothing was used and nothing paid: `usage` is 0, `cost` is 0 and says
             why; what the recorded answer used and cost stays in `reply.replay`.
     """
-    return _made(call, fold(events, provider=call.provider, model=call.model.id), replay, complete=True)
+    folded = fold(events, provider=call.provider, model=call.model.id)
+    return _build_replayed(call, folded, replay, complete=True)
 
 
 class ReplayedStream:
@@ -77,7 +77,7 @@ class ReplayedStream:
     def response(self) -> Reply:
         """The answer as far as it was read."""
         folded = fold(self._events[: self._next], provider=self._call.provider, model=self._call.model.id)
-        reply = _made(self._call, folded, self._replay, complete=self._next == len(self._events))
+        reply = _build_replayed(self._call, folded, self._replay, complete=self._next == len(self._events))
         if not isinstance(reply, Reply):
             msg = f"{a_or_an(self._call.kind)} is not streamed"
             raise TypeError(msg)
@@ -163,31 +163,20 @@ class WatchedStream:
             self._on_end(self._source.response, error)
 
 
-def _made(
+def _build_replayed(
     call: Call, folded: Folded, replay: Replay | None, *, complete: bool
 ) -> Reply | EmbedReply | RerankReply:
-    common: dict[str, Any] = {
-        "id": folded.id,
-        "model": folded.model or call.model.id,
-        "connection": call.connection,
-        "provider": call.provider,
-        "usage": folded.usage if replay is None else NOTHING_USED,
-        "cost": UNKNOWN_COST if replay is None else _nothing_paid(replay),
-        "complete": complete,
-        "replay": replay,
-        "raw": folded.raw,
-    }
-    request = call.request
-    if isinstance(request, EmbedRequest):
-        return EmbedReply(embeddings=[folded.vectors[index] for index in sorted(folded.vectors)], **common)
-    if isinstance(request, RerankRequest):
-        return RerankReply(results=tuple(Ranking(*score) for score in folded.scores), **common)
-    options = getattr(request, "options", None)
-    schema = None if options is None or options.response_format is UNSET else options.response_format
-    return Reply(choices=folded.choices, schema=schema, **common)
+    return build_reply(
+        call,
+        folded,
+        complete=complete,
+        usage=folded.usage if replay is None else NOTHING_USED,
+        cost=UNKNOWN_COST if replay is None else _explain_no_cost(replay),
+        replay=replay,
+    )
 
 
-def _nothing_paid(replay: Replay) -> Cost:
+def _explain_no_cost(replay: Replay) -> Cost:
     zero = Decimal(0)
     saved = replay.cost
     why = f"{replay.by}: the service was not asked"

@@ -7,13 +7,13 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jackfield._types.errors import AuthenticationError, JackfieldError
+from jackfield._types.errors import JackfieldError
 from jackfield._types.policies import RetryPolicy
 
 if TYPE_CHECKING:
     import tenacity
 
-__all__ = ["were_credentials_refused", "with_retries"]
+__all__ = ["may_retry", "try_again"]
 
 T = TypeVar("T")
 
@@ -21,74 +21,71 @@ sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 """How a pause is made; `jackfield.testing` replaces it so that users' tests need not wait."""
 
 
-async def with_retries(
+def may_retry(error: JackfieldError, policy: RetryPolicy) -> bool:
+    """Return whether a policy allows another attempt after an error."""
+    return policy.attempts > 1 and _is_worth_retrying(error, policy)
+
+
+async def try_again(
+    error: JackfieldError,
     attempt: Callable[[float], Awaitable[T]],
     policy: RetryPolicy,
     remaining: Callable[[], float | None],
 ) -> T:
-    """Make attempts until one goes well.
+    """Make further attempts, after pauses, until one goes well.
 
     Args:
+        error: The first attempt's, after which `may_retry` is true.
         attempt: Makes one; is told the seconds waited before it.
         policy: How often, and how long between.
-        remaining: Gives the seconds left of the whole call; a pause that is longer is not begun.
+        remaining: Returns the seconds left of the whole call; a pause that is longer is not begun.
 
     Raises:
         JackfieldError: The last attempt's.
     """
     # A tenacity object costs 19 to 33 microseconds, so it is built only when there is something to retry.
-    try:
-        return await attempt(0.0)
-    except JackfieldError as error:
-        if policy.attempts <= 1 or not _may_retry(error, policy):
-            raise
-        failed: JackfieldError | None = error
     import tenacity
 
     waited = 0.0
+    first: JackfieldError | None = error
 
-    async def next_attempt() -> T:
-        nonlocal failed
-        if failed is not None:  # the first attempt is over; let tenacity count it and wait
-            error, failed = failed, None
-            raise error
+    async def make_next_attempt() -> T:
+        nonlocal first
+        if first is not None:  # that attempt is over; tenacity counts it and waits
+            raised, first = first, None
+            raise raised
         return await attempt(waited)
 
-    def pause(state: tenacity.RetryCallState) -> float:
+    def choose_pause(state: tenacity.RetryCallState) -> float:
         nonlocal waited
-        waited = _pause(state, policy)
+        waited = _pause_after(state, policy)
         return waited
 
-    def enough(state: tenacity.RetryCallState) -> bool:
+    def is_enough(state: tenacity.RetryCallState) -> bool:
         left = remaining()
         return state.attempt_number >= policy.attempts or (left is not None and waited >= left)
 
-    async def rest(seconds: float) -> None:
+    async def pause(seconds: float) -> None:
         await sleep(seconds)
 
-    # `wait` runs before `stop` since tenacity 9, so `enough` sees the pause that would come.
+    # `wait` runs before `stop` since tenacity 9, so `is_enough` sees the pause that would come.
     retrying = tenacity.AsyncRetrying(
-        sleep=rest,
-        stop=enough,
-        wait=pause,
-        retry=tenacity.retry_if_exception(lambda error: _may_retry(error, policy)),
+        sleep=pause,
+        stop=is_enough,
+        wait=choose_pause,
+        retry=tenacity.retry_if_exception(lambda error: _is_worth_retrying(error, policy)),
         reraise=True,
     )
-    return await retrying(next_attempt)
+    return await retrying(make_next_attempt)
 
 
-def were_credentials_refused(error: JackfieldError) -> bool:
-    """Say whether fresh credentials may help: a 401, or what the plugin says of a 403."""
-    return error.refresh_credentials or (isinstance(error, AuthenticationError) and error.status == 401)
-
-
-def _may_retry(error: BaseException, policy: RetryPolicy) -> bool:
+def _is_worth_retrying(error: BaseException, policy: RetryPolicy) -> bool:
     if not isinstance(error, JackfieldError) or not error.is_retryable:
         return False
     return error.retry_after is None or error.retry_after <= policy.retry_after_cap
 
 
-def _pause(state: tenacity.RetryCallState, policy: RetryPolicy) -> float:
+def _pause_after(state: tenacity.RetryCallState, policy: RetryPolicy) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after if isinstance(error, JackfieldError) else None
     ceiling = min(policy.max_delay, policy.initial_delay * 2 ** (state.attempt_number - 1))

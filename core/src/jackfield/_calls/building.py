@@ -1,0 +1,130 @@
+"""Build replies out of events: those of a service and those that a middleware brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from jackfield._types.cost import Cost
+from jackfield._types.errors import PluginError, StreamInterruptedError
+from jackfield._types.options import UNSET
+from jackfield._types.parameters import ParameterReport
+from jackfield._types.replies import Attempt, EmbedReply, Ranking, Replay, Reply, RerankReply
+from jackfield._types.requests import EmbedRequest, RerankRequest
+from jackfield._types.usage import Usage
+
+from .fold import Folded, fold
+
+if TYPE_CHECKING:
+    from jackfield._types.calls import Call
+    from jackfield._types.events import Event
+
+    from .exchange import WireExchange
+
+__all__ = ["build_reply", "check_reply", "fold_decoded"]
+
+_NO_REPORT = ParameterReport()
+
+
+def fold_decoded(call: Call, events: Iterable[Event]) -> Folded:
+    """Fold what a decoder made of a service's answer.
+
+    Raises:
+        PluginError: The events do not fit together.
+    """
+    try:
+        return fold(events, provider=call.provider, model=call.model.id)
+    except Exception as error:
+        raise PluginError(
+            f"the decoder gave events that do not fit together ({type(error).__name__}: {error}); "
+            "this is a fault of the plugin"
+        ) from error
+
+
+def build_reply(
+    call: Call,
+    folded: Folded,
+    *,
+    complete: bool,
+    usage: Usage,
+    cost: Cost | Callable[[], Cost],
+    parameters: ParameterReport = _NO_REPORT,
+    attempts: tuple[Attempt, ...] = (),
+    replay: Replay | None = None,
+    raw: Any = None,
+) -> Reply | EmbedReply | RerankReply:
+    """Build the reply that a call's kind has.
+
+    Args:
+        call: The call that is answered.
+        folded: What the events amount to.
+        complete: Whether that is all.
+        usage: What was used.
+        cost: What it cost, or what computes that when somebody asks.
+        parameters: What became of every parameter.
+        attempts: Every attempt.
+        replay: Where the reply is from, if the service was not asked.
+        raw: The body of a whole answer; None takes the events that have no other place.
+    """
+    request = call.request
+    common: dict[str, Any] = {
+        "id": folded.id,
+        "model": folded.model or call.model.id,
+        "connection": call.connection,
+        "provider": call.provider,
+        "usage": usage,
+        "parameters": parameters,
+        "attempts": attempts,
+        "complete": complete,
+        "cost": cost,
+        "replay": replay,
+        "raw": folded.raw if raw is None else raw,
+    }
+    if isinstance(request, EmbedRequest):
+        return EmbedReply(embeddings=[folded.vectors[index] for index in sorted(folded.vectors)], **common)
+    if isinstance(request, RerankRequest):
+        ranked = sorted((Ranking(index, score) for index, score in folded.scores), key=_best_first)
+        return RerankReply(results=tuple(ranked), **common)
+    form = request.options.response_format
+    return Reply(choices=folded.choices, schema=None if form is UNSET else form, **common)
+
+
+def check_reply(
+    call: Call, folded: Folded, reply: Reply | EmbedReply | RerankReply, exchange: WireExchange
+) -> None:
+    """Check that an answer which came to its end holds all that was asked for.
+
+    Args:
+        call: The call that is answered.
+        folded: What the events amount to.
+        reply: What was built of them; marked as partial if it is.
+        exchange: Where it came from, for errors.
+
+    Raises:
+        StreamInterruptedError: A choice has no end.
+        MalformedResponseError: There is not one embedding for each input, or a score is for no document.
+    """
+    request = call.request
+    if isinstance(request, EmbedRequest):
+        wanted, got = range(len(request.inputs)), sorted(folded.vectors)
+        if got != list(wanted):
+            raise exchange.malformed(
+                f"{len(wanted)} inputs were sent, and embeddings came for {_write_indexes(got)}"
+            )
+    elif isinstance(request, RerankRequest):
+        wrong = [index for index, _ in folded.scores if not 0 <= index < len(request.documents)]
+        if wrong:
+            raise exchange.malformed(f"scores came for documents that were not sent: {_write_indexes(wrong)}")
+    elif not folded.finished and isinstance(reply, Reply):
+        reply.complete = False
+        raise StreamInterruptedError("the answer ended without a finish reason", partial=reply)
+
+
+def _write_indexes(indexes: list[int]) -> str:
+    if not indexes:
+        return "none"
+    return ", ".join(map(str, indexes[:10])) + (", ..." if len(indexes) > 10 else "")
+
+
+def _best_first(ranking: Ranking) -> float:
+    return -ranking.score
