@@ -22,7 +22,7 @@ from jackfield import (
 from jackfield.plugin import ModelRef
 from jackfield.testing import Answer, RecordingServer
 from jackfield_vertex import VertexSettings
-from jackfield_vertex._routes import path_of
+from jackfield_vertex._names import path_of
 
 WIRE = Path(__file__).parent / "wire"
 FLASH = "g:gemini-2.5-flash"

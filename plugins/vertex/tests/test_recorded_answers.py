@@ -22,9 +22,9 @@ from jackfield import (
     Thinking,
     ToolCall,
 )
-from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield.plugin import Failure, FailureInStream, Head, Headers, ModelRef, Wire
+from jackfield.testing import reply_of
 
 
 def rows():
@@ -269,7 +269,7 @@ def test_gemini_is_read_as_recorded(api, read):
             continue
         count += 1
         try:
-            folded = fold(decoded(row), provider="vertex")
+            folded = reply_of(decoded(row), provider="vertex")
             found, usage, top = reading(row)
             assert [choice.index for choice in folded.choices] == sorted(found)
             for choice in folded.choices:
@@ -330,7 +330,7 @@ def claude_message(row):
 @pytest.mark.parametrize("api", ["vertex.rawPredict", "vertex.streamRawPredict"])
 def test_claude_is_read_as_recorded(api):
     for row in good(api):
-        message, folded = claude_message(row), fold(decoded(row), provider="vertex")
+        message, folded = claude_message(row), reply_of(decoded(row), provider="vertex")
         (choice,) = folded.choices
         blocks = message["content"]
         assert choice.text == "".join(block["text"] for block in blocks if block["type"] == "text")
@@ -347,7 +347,7 @@ def test_claude_is_read_as_recorded(api):
 def test_palm_is_read_as_recorded():
     for row in good("vertex.predict_palm"):
         (prediction,) = row["response"]["body"]["predictions"]
-        folded = fold(decoded(row))
+        folded = reply_of(decoded(row))
         candidates = prediction.get("candidates", [prediction])
         assert [choice.text for choice in folded.choices] == [one["content"] for one in candidates]
         verdicts = prediction["safetyAttributes"]
@@ -365,7 +365,7 @@ def test_palm_is_read_as_recorded():
 
 def test_a_stream_of_tensors_is_read_as_recorded():
     for row in good("vertex.serverStreamingPredict"):
-        (choice,) = fold(decoded(row)).choices
+        (choice,) = reply_of(decoded(row)).choices
         pieces = [
             candidate["structVal"]["content"]["stringVal"][0]
             for value in row["response"]["body"]
@@ -379,7 +379,7 @@ def test_a_stream_of_tensors_is_read_as_recorded():
 def test_embeddings_are_read_as_recorded():
     count = 0
     for row in good("vertex.predict_embeddings"):
-        folded, told = fold(decoded(row)), row["response"]["body"]["predictions"]
+        folded, told = reply_of(decoded(row)), row["response"]["body"]["predictions"]
         assert [vector.shape[0] for vector in folded.vectors.values()] == [
             len(one["embeddings"]["values"]) for one in told
         ]
@@ -388,7 +388,7 @@ def test_embeddings_are_read_as_recorded():
         assert folded.usage.input_tokens == (None if None in counts else sum(counts))
         count += 1
     for row in good("vertex.embedContent"):
-        vector = fold(decoded(row)).vectors[0]
+        vector = reply_of(decoded(row)).vectors[0]
         assert vector.tolist() == pytest.approx(row["response"]["body"]["embedding"]["values"], rel=1e-6)
         count += 1
     assert counted(count) == 15
@@ -396,7 +396,7 @@ def test_embeddings_are_read_as_recorded():
 
 def test_counts_are_read_as_recorded():
     for row in good("vertex.countTokens"):
-        assert fold(decoded(row)).counted == row["response"]["body"]["totalTokens"]
+        assert reply_of(decoded(row)).counted == row["response"]["body"]["totalTokens"]
     assert counted(len(good("vertex.countTokens"))) == 10
 
 

@@ -22,7 +22,6 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._calls.translation import translate
 from jackfield.plugin import (
     Capabilities,
     ChatRequest,
@@ -32,6 +31,7 @@ from jackfield.plugin import (
     ModelRef,
     Options,
 )
+from jackfield.testing import translated
 
 
 def rows():
@@ -312,7 +312,7 @@ def bodies(*apis):
 def ours_for(row, request):
     model = ModelRef(row["model"] or "gemini-2.5-flash")
     known = jackfield_vertex.jackfield_capabilities(model)
-    return translate(jackfield_vertex.jackfield_translate, model, request, known).wire
+    return translated(jackfield_vertex, model, request, known).wire
 
 
 def compare(api):
@@ -430,7 +430,7 @@ def test_claude_is_asked_as_recorded():
         options = Options(max_tokens=body["max_tokens"], extra={"vertex": extra})
         request = ChatRequest(tuple(parts), options, row["stream"])
         model = ModelRef(row["model"] or "claude-3-7-sonnet@20250219")
-        wire = translate(jackfield_vertex.jackfield_translate, model, request, Capabilities()).wire
+        wire = translated(jackfield_vertex, model, request, Capabilities()).wire
         theirs = {**body, "messages": [{**m, "content": shortened(m["content"])} for m in body["messages"]]}
         assert wire.body == theirs
         assert wire.path.endswith("streamRawPredict" if row["stream"] else "rawPredict")
@@ -459,9 +459,7 @@ def test_embeddings_are_asked_as_recorded():
         if "outputDimensionality" in parameters:
             given["dimensions"] = parameters["outputDimensionality"]
         request = EmbedRequest(inputs=tuple(i["content"] for i in body["instances"]), **given)
-        wire = translate(
-            jackfield_vertex.jackfield_translate, ModelRef(row["model"]), request, Capabilities()
-        ).wire
+        wire = translated(jackfield_vertex, ModelRef(row["model"]), request, Capabilities()).wire
         # The one difference: the service is told not to cut without a word.
         assert wire.body == {
             "instances": body["instances"],
@@ -492,9 +490,7 @@ def test_palm_is_asked_as_recorded():
             text = instance.get("content", instance.get("prefix"))
             request = CompletionRequest(text, Options(**options))
             instance = {"prompt": text} if "content" in instance else instance  # `prompt` is the later name
-        wire = translate(
-            jackfield_vertex.jackfield_translate, ModelRef(row["model"]), request, Capabilities()
-        ).wire
+        wire = translated(jackfield_vertex, ModelRef(row["model"]), request, Capabilities()).wire
         # `maxOutputTokens` is the later name of `maxDecodeSteps`.
         assert wire.body == {"instances": [instance], "parameters": {**parameters, "maxOutputTokens": most}}
         count += 1

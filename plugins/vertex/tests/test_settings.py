@@ -4,7 +4,7 @@ import pytest
 from mistakes import every_type_is_told, mistakes_of, told_alone_and_together
 
 from jackfield import Mesh
-from jackfield_vertex._credentials import GoogleCredentials
+from jackfield_vertex._keys import GoogleCredentials
 from jackfield_vertex._settings import VertexSettings
 
 

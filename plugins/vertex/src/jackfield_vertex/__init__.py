@@ -24,7 +24,8 @@ from jackfield.plugin import (
     hookimpl,
 )
 
-from ._credentials import GoogleCredentials, GoogleIdentity
+from ._credentials import GoogleIdentity
+from ._keys import GoogleCredentials
 from ._settings import VertexSettings, access
 
 __all__ = ["CREDENTIALS", "GoogleCredentials", "GoogleIdentity", "VertexSettings"]
@@ -44,9 +45,10 @@ def jackfield_provider() -> ProviderInfo:
         credentials=("google",),
         related=("anthropic",),
         preload=(
-            "jackfield_vertex._request",
+            "jackfield_vertex._models",
+            "jackfield_vertex._gemini",
             "jackfield_vertex._routes",
-            "jackfield_vertex._decoder",
+            "jackfield_vertex._gemini_decoder",
             "jackfield_vertex._errors",
         ),
         docs="https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
@@ -56,7 +58,8 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Say what the table knows of a model."""
-    from ._models import capabilities, row_of
+    from ._models import capabilities
+    from ._names import row_of
 
     return attrs.evolve(capabilities(model), retired=row_of(model.known_as).get("retired"))
 
@@ -104,7 +107,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
     """Give the published rates of a call."""
-    from ._models import rates
+    from ._prices import rates
 
     return rates(model, usage, context)
 

@@ -18,9 +18,8 @@ from jackfield.plugin import (
     vector_reader,
 )
 
-from ._decoder import objects_in
-from ._models import row_of
-from ._routes import path_of
+from ._gemini_decoder import objects_in
+from ._names import path_of, row_of
 
 __all__ = ["read_embeddings", "translate_embedding"]
 

@@ -10,8 +10,9 @@ import attrs
 from jackfield import MalformedResponseError, ModelCard
 from jackfield.plugin import Head, Listing, ModelRef, Wire
 
-from ._decoder import values_of
-from ._models import capabilities, row_of
+from ._gemini_decoder import values_of
+from ._models import capabilities
+from ._names import row_of
 from ._settings import VertexSettings
 
 __all__ = ["listing"]

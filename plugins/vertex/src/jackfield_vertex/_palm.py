@@ -34,9 +34,8 @@ from jackfield.plugin import (
     Wire,
 )
 
-from ._decoder import values_of
-from ._models import family_of
-from ._routes import path_of
+from ._gemini_decoder import values_of
+from ._names import family_of, path_of
 
 __all__ = ["PalmDecoder", "translate_palm"]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -22,62 +20,14 @@ from jackfield.plugin import (
     Translation,
     WholeDecoder,
     Wire,
-    quote_path,
-    quote_segment,
     unserved,
 )
-from jackfield_anthropic import Dialect, decoder as claude_decoder, translate as claude_translate
+from jackfield_anthropic import decoder as claude_decoder, translate as claude_translate
 
-from ._models import claude_name, family_of
+from ._dialect import claude
+from ._names import family_of, path_of
 
-__all__ = ["claude", "decoder", "path_of", "translate"]
-
-_MARKS: Final = "@"
-_RESOURCE: Final = re.compile(r"endpoints/[^/]+|publishers/[^/]+/models/[^/]+")
-"""Ids that name a resource of the connection's place; a slash elsewhere is part of the model's name."""
-_NOWHERE: Final = "/v1/projects/-/locations/-"
-
-
-def path_of(model: ModelRef, method: str) -> str:
-    """Give the path of a model's method.
-
-    An id of digits, or `endpoints/ID`, is a tuned model's endpoint; `projects/…` is a resource's whole name;
-    `publishers/NAME/models/ID` names the publisher; else it follows from the model.
-
-    Raises:
-        ConfigurationError: The id cannot stand in a path.
-    """
-    prefix = getattr(model.settings, "prefix", _NOWHERE)
-    name = model.id
-    if name.startswith("projects/"):
-        # A project of a domain has a colon ("example.com:name"); behind the last segment it would name a method.
-        parent, _, last = name.rpartition("/")
-        return f"/v1/{quote_path(parent, safe=_MARKS + ':')}/{quote_segment(last, safe=_MARKS)}:{method}"
-    if _RESOURCE.fullmatch(name):
-        name = quote_path(name, safe=_MARKS)
-    elif name.isdigit():
-        name = f"endpoints/{name}"
-    else:
-        publisher = "anthropic" if family_of(model.known_as) == "claude" else "google"
-        name = f"publishers/{publisher}/models/{quote_segment(name, safe=_MARKS)}"
-    return f"{prefix}/{name}:{method}"
-
-
-@lru_cache(maxsize=256)
-def claude(raw: str, stream: str, count: str) -> Dialect:
-    """Give the dialect of Claude for a model's paths. Source: Claude on Vertex AI (2026): the body has no model."""
-    return Dialect(
-        id="anthropic",
-        name=lambda model: claude_name(model.known_as),
-        messages_path=raw,
-        stream_path=stream,
-        count_path=count,
-        complete_path=None,
-        models_path=None,
-        api_version="2023-06-01",
-        body_version="vertex-2023-10-16",
-        send_model=False,
-    )
+__all__ = ["decoder", "translate"]
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
@@ -98,7 +48,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
 
         return translate_palm(model, request, capabilities)
     if isinstance(request, ChatRequest | CountRequest) and family == "gemini":
-        from ._request import translate_chat, translate_count
+        from ._gemini import translate_chat, translate_count
 
         if isinstance(request, CountRequest):
             return translate_count(model, request, capabilities)
@@ -162,6 +112,6 @@ def decoder(model: ModelRef, wire: Wire) -> Decoder:
         from ._embeddings import read_embeddings
 
         return WholeDecoder(read_embeddings)
-    from ._decoder import GeminiDecoder, read_count
+    from ._gemini_decoder import GeminiDecoder, read_count
 
     return WholeDecoder(read_count) if family == "count" else GeminiDecoder(stream=wire.stream)

@@ -12,7 +12,8 @@ import attrs
 from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Auth, HttpAccess, StaticHeader, is_at_hosts, secret
 
-from ._credentials import GoogleCredentials, GoogleIdentity
+from ._credentials import GoogleIdentity
+from ._keys import GoogleCredentials
 
 __all__ = ["VertexSettings", "access", "host"]
 

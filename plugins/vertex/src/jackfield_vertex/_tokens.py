@@ -15,7 +15,7 @@ from jackfield import AuthenticationError, ConnectionFailedError, MissingCredent
 from jackfield.http import read_limited
 from jackfield.plugin import Token, quote_segment
 
-from ._credentials import GoogleCredentials
+from ._keys import GoogleCredentials
 
 __all__ = ["fetch_token"]
 

@@ -17,9 +17,8 @@ from jackfield.plugin import (
     Wire,
 )
 
-from ._contents import Conversation
-from ._models import row_of
-from ._routes import path_of
+from ._messages import Conversation
+from ._names import path_of, row_of
 from ._tools import put_format, put_reasoning, put_tools
 
 __all__ = ["translate_chat", "translate_count"]
