@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._config.connections import find_model as find_model, is_allowed as is_allowed
     from ._contract.decoding import WholeDecoder as WholeDecoder, vector_reader as vector_reader
     from ._contract.hookspecs import hookimpl as hookimpl
+    from ._contract.json_tool import JSONTool as JSONTool, json_tool as json_tool
     from ._contract.keys import is_at_hosts as is_at_hosts
     from ._contract.middleware import (
         Handler as Handler,
@@ -46,7 +47,13 @@ if TYPE_CHECKING:
         Transport as Transport,
     )
     from ._contract.secrets import secret as secret
-    from ._contract.translating import ParameterWriter as ParameterWriter, unserved as unserved
+    from ._contract.tables import DatedRates as DatedRates, load_table as load_table
+    from ._contract.translating import (
+        ParameterWriter as ParameterWriter,
+        ReportBuilder as ReportBuilder,
+        nearest_effort as nearest_effort,
+        unserved as unserved,
+    )
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
@@ -104,12 +111,14 @@ else:
             "_config.connections": "find_model is_allowed",
             "_contract.decoding": "WholeDecoder vector_reader",
             "_contract.hookspecs": "hookimpl",
+            "_contract.json_tool": "JSONTool json_tool",
             "_contract.keys": "is_at_hosts",
             "_contract.middleware": "Handler Middleware MiddlewareKind",
             "_contract.paths": "quote_path quote_segment",
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",
             "_contract.secrets": "secret",
-            "_contract.translating": "ParameterWriter unserved",
+            "_contract.tables": "DatedRates load_table",
+            "_contract.translating": "ParameterWriter ReportBuilder nearest_effort unserved",
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",

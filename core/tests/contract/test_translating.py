@@ -5,7 +5,14 @@ import copy
 import pytest
 
 from jackfield import UnsupportedError
-from jackfield.plugin import UNSET, Capabilities, ParameterRule, ParameterWriter
+from jackfield.plugin import (
+    UNSET,
+    Capabilities,
+    ParameterRule,
+    ParameterWriter,
+    ReportBuilder,
+    nearest_effort,
+)
 
 
 def writer(given, policy="error", body=None, **rules):
@@ -183,3 +190,83 @@ def test_a_callers_mapping_is_not_written_into():
     assert w.body["a"] == {"inner": {"deep": 1, "c": 3}, "b": 2}
     assert w.body["more"] == {"inner": {"deep": 1}, "e": 5}
     assert w.body["own"] is own, "what the writer made itself is not copied each time"
+
+
+def test_extra_is_merged_into_another_mapping_where_the_service_wants_it():
+    options = {"a": {"b": 1}}
+    w = writer({}, body={"c": 1})
+    inner = {"a": {"d": 2}}
+    w.merge_extra({"x": options, "y": {"z": 1}}, "x", into=inner)
+    assert inner == {"a": {"d": 2, "b": 1}}
+    assert w.body == {"c": 1}
+    assert options == {"a": {"b": 1}}
+    assert w.finish()["extra.x.a"].wire == "a"
+
+
+def test_within_writes_and_reports_at_a_place_of_the_body():
+    w = writer({"a": 1, "b": 2, "c": 3}, b=ParameterRule(wire="deep.b"))
+    with w.within("fields"):
+        w.put("a")
+        w.put("b")
+        assert w.body == {"a": 1, "deep": {"b": 2}}
+    w.put("c")
+    assert w.body == {"fields": {"a": 1, "deep": {"b": 2}}, "c": 3}
+    assert [note.wire for note in w.finish()] == ["fields.a", "fields.deep.b", "c"]
+
+
+def test_within_leaves_no_empty_mapping_and_keeps_what_is_there():
+    w = writer({}, body={"kept": {"a": 1}})
+    with w.within("empty"):
+        pass
+    with w.within("kept"):
+        w.write("b", "b", 2)
+    assert w.body == {"kept": {"a": 1, "b": 2}}
+
+
+def test_within_leaves_what_a_caller_gave_as_it_is():
+    given = {"mine": {"a": {"b": 1}}}
+    before = copy.deepcopy(given)
+    w = writer(given)
+    w.put("mine")
+    with w.within("mine"):
+        w.write("c", "a.c", 2)
+        w.write("d", "new", {"x": given["mine"]})
+        w.write("e", "new.y", 3)
+    w.write("f", "mine.new.x.z", 4)
+    w.write("g", "mine.a.h", 5)
+    assert given == before
+    assert w.body["mine"]["a"] == {"b": 1, "c": 2, "h": 5}
+
+
+def test_a_report_is_built_without_a_writer():
+    before = ReportBuilder("drop", model="m")
+    before.refuse("a", "it cannot", 1)
+    before.extend(put_all({"b": 2}))
+    assert fates(before.finish()) == {"a": "dropped", "b": "sent"}
+    with pytest.raises(UnsupportedError, match="^m cannot honour a: it cannot"):
+        ReportBuilder("error", model="m").refuse("a", "it cannot")
+
+
+def put_all(given):
+    w = writer(given)
+    for name in given:
+        w.put(name)
+    return w.finish()
+
+
+@pytest.mark.parametrize(
+    ("effort", "known", "nearest"),
+    [
+        ("low", ("low", "high"), "low"),
+        ("medium", ("low", "high"), "low"),
+        ("medium", ("high", "low"), "low"),
+        ("minimal", ("none", "medium", "high"), "medium"),
+        ("none", ("low",), "low"),
+        ("max", ("low", "turbo"), "low"),
+        ("turbo", ("low",), None),
+        ("low", (), None),
+        ("low", ("none", "turbo"), None),
+    ],
+)
+def test_the_nearest_effort(effort, known, nearest):
+    assert nearest_effort(effort, known) == nearest

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, KeysView, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import attrs
@@ -22,7 +23,7 @@ from jackfield._types.requests import (
     SummarizeRequest,
 )
 
-__all__ = ["ParameterWriter", "unserved"]
+__all__ = ["ParameterWriter", "ReportBuilder", "nearest_effort", "unserved"]
 
 _WHAT: Final[Mapping[type, str]] = {
     ChatRequest: "chat",
@@ -33,9 +34,58 @@ _WHAT: Final[Mapping[type, str]] = {
     SummarizeRequest: "summarize",
 }
 
+_EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""The words that services use for how much a model shall think, least first."""
 
-class ParameterWriter:
-    """Write options into a wire body.
+
+class ReportBuilder:
+    """Collect what becomes of parameters where nothing is written: before or after another translator, say.
+
+    Args:
+        policy: `unsupported` of the request: "error" or "drop".
+        model: Its id, for messages.
+    """
+
+    def __init__(self, policy: Literal["error", "drop"], *, model: str = "") -> None:
+        self._policy = policy
+        self._model = model
+        self._notes: list[ParameterNote] = []
+
+    def refuse(self, name: str, why: str, value: Any = None) -> None:
+        """Report that something cannot be honoured: an error, or a note if the policy is "drop".
+
+        Raises:
+            UnsupportedError: The policy is "error".
+        """
+        if self._policy == "error":
+            raise UnsupportedError(
+                f"{self._model or 'the model'} cannot honour {name}: {why}; "
+                'leave it out, or pass unsupported="drop" to have it dropped and reported',
+                parameter=name,
+            )
+        self.note(name, "dropped", value=value, why=why)
+
+    def drop(self, name: str, why: str, value: Any = None) -> None:
+        """Report that something was left out whatever the policy says (foreign thinking, say)."""
+        self.note(name, "dropped", value=value, why=why)
+
+    def note(
+        self, name: str, fate: Fate, *, wire: str | None = None, value: Any = None, why: str | None = None
+    ) -> None:
+        """Add a line to the report."""
+        self._notes.append(ParameterNote(name, fate, wire, value, why))
+
+    def extend(self, report: ParameterReport) -> None:
+        """Add the lines of another report."""
+        self._notes += report.notes
+
+    def finish(self) -> ParameterReport:
+        """Return the report."""
+        return ParameterReport(tuple(self._notes))
+
+
+class ParameterWriter(ReportBuilder):
+    """Write options into a wire body, and report what became of each.
 
     A translator calls `put` for each option that its service knows and `finish` at the end, so that no
     option can be forgotten: what was given and never put is refused or dropped.
@@ -57,11 +107,9 @@ class ParameterWriter:
         *,
         model: str = "",
     ) -> None:
+        super().__init__(policy, model=model)
         self._given = dict(given)
         self._rules = capabilities.parameters
-        self._policy = policy
-        self._model = model
-        self._notes: list[ParameterNote] = []
         self._theirs: tuple[str, ...] = ()
         self.body = body
 
@@ -127,41 +175,49 @@ class ParameterWriter:
         self._set(wire, value)
         self.note(name, "defaulted", wire=wire, value=value, why=why)
 
-    def refuse(self, name: str, why: str, value: Any = None) -> None:
-        """Say that something cannot be honoured: an error, or a note if the policy is "drop".
-
-        Raises:
-            UnsupportedError: The policy is "error".
-        """
-        if self._policy == "error":
-            raise UnsupportedError(
-                f"{self._model or 'the model'} cannot honour {name}: {why}; "
-                'leave it out, or pass unsupported="drop" to have it dropped and reported',
-                parameter=name,
-            )
-        self.note(name, "dropped", value=value, why=why)
-
-    def drop(self, name: str, why: str, value: Any = None) -> None:
-        """Note that something was left out whatever the policy says (foreign thinking, say)."""
-        self.note(name, "dropped", value=value, why=why)
-
-    def note(
-        self, name: str, fate: Fate, *, wire: str | None = None, value: Any = None, why: str | None = None
+    def merge_extra(
+        self,
+        extra: Mapping[str, Mapping[str, Any]],
+        *providers: str,
+        into: dict[str, Any] | None = None,
     ) -> None:
-        """Add a line to the report."""
-        self._notes.append(ParameterNote(name, fate, wire, value, why))
+        """Merge `extra` of these provider ids into the body, mappings deeply; other ids are left alone.
 
-    def merge_extra(self, extra: Mapping[str, Mapping[str, Any]], *providers: str) -> None:
-        """Merge `extra` of these provider ids into the body, mappings deeply; other ids are left alone."""
+        Args:
+            extra: Of the request.
+            providers: Ids.
+            into: Another mapping to merge it into, where the service's own options belong elsewhere.
+        """
+        body = self.body if into is None else into
         for provider in providers:
             for key, value in extra.get(provider, {}).items():
-                _merge(self.body, key, value)
-                if isinstance(value, dict):
+                _merge(body, key, value)
+                if into is None and isinstance(value, dict):
                     self._theirs += (key,)
                 self.note(f"extra.{provider}.{key}", "sent", wire=key, value=value)
 
+    @contextmanager
+    def within(self, key: str) -> Iterator[None]:
+        """Write into one mapping of the body for as long as the context lasts; the report names whole paths.
+
+        For another translator's function, which knows its own place alone. A mapping that stays empty is left out.
+        """
+        outer, theirs, first = self.body, self._theirs, len(self._notes)
+        self.body = dict(outer.get(key, {}))
+        self._theirs = tuple(name for name, value in self.body.items() if isinstance(value, dict))
+        try:
+            yield
+        finally:
+            if self.body:
+                outer[key] = self.body
+            self.body, self._theirs = outer, (*theirs, *(f"{key}.{path}" for path in self._theirs))
+            self._notes[first:] = [
+                note if note.wire is None else attrs.evolve(note, wire=f"{key}.{note.wire}")
+                for note in self._notes[first:]
+            ]
+
     def finish(self) -> ParameterReport:
-        """Refuse what was given and never taken, and give the report.
+        """Refuse what was given and never taken, and return the report.
 
         Raises:
             UnsupportedError: Something is left, and the policy is "error".
@@ -231,6 +287,25 @@ def _merge(body: dict[str, Any], key: str, value: Any) -> None:
         body[key] = value
 
 
+def nearest_effort(effort: str, known: Iterable[str]) -> str | None:
+    """Return the effort of a model that is nearest to the one asked for; of two, the lower.
+
+    "none" is never near: to think little is not to be switched off.
+
+    Args:
+        effort: What the caller wants.
+        known: The model's efforts; words that are not in use elsewhere are passed over.
+
+    Returns:
+        One of `known`; None if the wanted word is not in use, or none of the model's is.
+    """
+    if effort not in _EFFORTS:
+        return None
+    wanted = _EFFORTS.index(effort)
+    ranked = sorted(_EFFORTS.index(word) for word in known if word in _EFFORTS[1:])
+    return _EFFORTS[min(ranked, key=lambda rank: abs(rank - wanted))] if ranked else None
+
+
 def unserved(who: str, request: Request) -> UnsupportedError:
     """Make the error of a kind of request that is not served; raise it in `jackfield_translate`.
 
@@ -242,4 +317,4 @@ def unserved(who: str, request: Request) -> UnsupportedError:
     return UnsupportedError(f"{who} does not {_WHAT.get(type(request), 'serve this call')}", parameter="kind")
 
 
-show_in("jackfield.plugin", ParameterWriter)
+show_in("jackfield.plugin", ParameterWriter, ReportBuilder)

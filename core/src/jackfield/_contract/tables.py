@@ -1,0 +1,88 @@
+"""Read the tables of models and prices that a plugin keeps beside its modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import attrs
+
+from jackfield._faces import show_in
+from jackfield._types.errors import PluginError
+from jackfield._values import Value
+
+__all__ = ["DatedRates", "load_table"]
+
+
+@cache
+def load_table(module: str, name: str) -> Mapping[str, Any]:
+    """Return a JSON object from a file beside a module; the file is read once a process.
+
+        rows = load_table(__file__, "models.json")["models"]
+
+    What is returned is shared by all callers, so do not change it. Keep in the table what its rows rest on: their
+    source, and the day on which they held (`as_of`).
+
+    Args:
+        module: `__file__` of the module that asks.
+        name: The file's name.
+
+    Raises:
+        PluginError: There is no such file, or it holds no JSON object.
+    """
+    from pathlib import Path
+
+    import orjson
+
+    path = Path(module).with_name(name)
+    try:
+        table = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise PluginError(f"the table {path} cannot be read: {error.strerror or error}") from error
+    except orjson.JSONDecodeError as error:
+        raise PluginError(f"the table {path} is not valid JSON: {error}") from error
+    if not isinstance(table, dict):
+        raise PluginError(f"the table {path} must be a JSON object, not {type(table).__name__}")
+    return table
+
+
+@attrs.frozen(eq=False, repr=False)
+class DatedRates(Value):
+    """Rates of one model as a table writes them: rows by the day from which they hold.
+
+        [{"input": "2", "output": "6"}, {"from": "2026-10-20", "input": ["1", "2"], "output": ["3", "4.5"]}]
+
+    An amount is a string. A pair of them is for short and for long prompts. A row without amounts says that from its
+    day on no rate is known.
+
+    Attributes:
+        rows: In any order; one without `from` holds from the beginning.
+        long_prompt: A request with more input tokens than this is charged by the second of each pair, as a whole.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    long_prompt: int | None = None
+
+    def amounts(self, when: float, input_tokens: int | None = None) -> dict[str, Decimal] | None:
+        """Return the amounts by unit that hold for a call, for `RateCard.of`; None if no row's day has come.
+
+        Args:
+            when: Seconds since the epoch (`CostContext.when`).
+            input_tokens: All input of the call; None if it is unknown.
+        """
+        day = datetime.fromtimestamp(when, UTC).date().isoformat()
+        begun = [row for row in self.rows if row.get("from", "") <= day]
+        if not begun:
+            return None
+        is_long = self.long_prompt is not None and (input_tokens or 0) > self.long_prompt
+        return {
+            unit: Decimal(amount if isinstance(amount, str) else amount[is_long])
+            for unit, amount in max(begun, key=lambda row: str(row.get("from", ""))).items()
+            if unit != "from"
+        }
+
+
+show_in("jackfield.plugin", DatedRates)
