@@ -31,7 +31,7 @@ ROLES = {
     "dialect": "what sister plugins use; re-exports only",
 }
 APIS = {
-    "_chat", "_completion", "_responses", "_embeddings", "_rerank", "_summary", "_count", "_converse", "_invoke", "_gemini", "_palm",
+    "_chat", "_complete", "_completion", "_responses", "_embeddings", "_rerank", "_summary", "_count", "_converse", "_invoke", "_gemini", "_palm",
     "_sql",
 }  # fmt: skip
 
@@ -52,6 +52,13 @@ REASONS: dict[str, dict[str, str]] = {
         "_local_errors": "the errors of the engine, below its packages; `_errors` maps them to Jackfield's",
         "_requests": "wires become requests to the engine, which for other providers a service does",
     },
+    "snowflake": {
+        "_entries": "entries of `connections.toml`, which both identities and logins read",
+        "_finish": "a decoder around those of all routes: why an answer ended, and its credits",
+        "_keys": "tokens that a private key signs",
+        "_login": "what is declared, as the driver's parameters",
+        "_sessions": "the sessions of SQL, in threads",
+    },
     "vertex": {
         "_citations": "grounding and citations, whose places are counted in bytes",
         "_keys": "the keys of `[credentials.NAME]`, which `_tokens` reads and `_credentials` shares",
@@ -62,7 +69,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 # Providers that do not follow the plan yet.
 OPEN = {
-    "azure-llm", "azure-openai", "databricks", "openai", "sagemaker", "snowflake",
+    "azure-llm", "azure-openai", "databricks", "openai", "sagemaker",
 }  # fmt: skip
 
 

@@ -16,9 +16,11 @@ from jackfield import ConfigurationError, MalformedResponseError, Mesh, MissingC
 from jackfield.plugin import HttpAccess
 from jackfield.testing import Answer, RecordingServer
 from jackfield_snowflake import SnowflakeCredentials, SnowflakeIdentity, SnowflakeSettings
+from jackfield_snowflake._entries import entry_of
 from jackfield_snowflake._keys import account_in_token, make_token
-from jackfield_snowflake._login import address_of, bearer_of, entry_of
-from jackfield_snowflake._settings import access, host_of
+from jackfield_snowflake._login import address_of, bearer_of
+from jackfield_snowflake._settings import host_of
+from jackfield_snowflake._transport import access
 
 WHOLE = Answer.json(
     {"model": "m", "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": ""}]}
@@ -187,12 +189,11 @@ def test_the_default_connection_is_found(tmp_path, monkeypatch):
     (tmp_path / "config.toml").write_text(
         'default_connection_name = "b"\n[connections.b]\nuser = "b"\n[connections.c]\nuser = "c"\n'
     )
-    default = SnowflakeCredentials(connection="")
-    assert entry_of(default) == {"user": "b"}
+    assert entry_of("", None) == {"user": "b"}
     monkeypatch.setenv("SNOWFLAKE_DEFAULT_CONNECTION_NAME", "c")
-    assert entry_of(default) == {"user": "c"}
+    assert entry_of("", None) == {"user": "c"}
     (tmp_path / "connections.toml").write_text('[c]\nuser = "over"\n')
-    assert entry_of(default) == {"user": "over"}
+    assert entry_of("", None) == {"user": "over"}
 
 
 def test_an_entry_that_only_the_driver_can_log_in_with():

@@ -23,11 +23,9 @@ from jackfield import (
     Thinking,
     Tool,
 )
-from jackfield._calls.fold import fold
-from jackfield._calls.translation import translate
-from jackfield._input.messages import normalise_messages
 from jackfield.http import framer_for
 from jackfield.plugin import ChatRequest, Failure, Head, Headers, ModelRef, Options, Wire
+from jackfield.testing import messages_of, reply_of, translated
 
 # Every `api` of the file, and the `api` of our wire that reads it.
 SERVED = {"snowflake.complete": "complete", "snowflake.openai_chat": "chat"}
@@ -106,7 +104,7 @@ def test_answers_are_read_as_recorded():
     ends = Counter()
     for row in good():
         text, thinking, calls, usage = expected(row)
-        answer = fold(events_of(row), provider="snowflake")
+        answer = reply_of(events_of(row), provider="snowflake")
         (choice,) = answer.choices
         assert choice.text == text
         assert "".join(p.text for p in choice.message.parts if isinstance(p, Thinking)) == thinking
@@ -178,7 +176,7 @@ def request_of(row):
             options[name] = value
         else:
             extra[name] = value
-    messages = normalise_messages([{"role": "user", **message} for message in body["messages"]])
+    messages = messages_of([{"role": "user", **message} for message in body["messages"]])
     streamed = body.get("stream", row["api"] == "snowflake.complete")
     return ChatRequest(tuple(messages), Options(**options, extra={"snowflake": extra}), streamed)
 
@@ -211,7 +209,7 @@ def test_requests_are_built_again():
         settings = snowflake.SnowflakeSettings(account="a-b", route=ROUTES[row["api"]])
         model = ModelRef(row["request"]["body"]["model"], settings=settings)
         known = snowflake.jackfield_capabilities(model)
-        made = translate(snowflake.jackfield_translate, model, request_of(row), known)
+        made = translated(snowflake, model, request_of(row), known)
         assert made.wire.body == as_we_write_it(row, reasons)
         assert row["request"]["url"].endswith(made.wire.path)
     assert counted(reasons) == {

@@ -528,7 +528,7 @@ STALL = """
 import asyncio, sys, time
 from jackfield import Secret
 from jackfield_snowflake import SnowflakeCredentials, SnowflakeIdentity, SnowflakeSettings
-from jackfield_snowflake._settings import access
+from jackfield_snowflake._transport import access
 
 async def main():
     identity = SnowflakeIdentity(SnowflakeCredentials(account="a", user="u", password=Secret("p")))

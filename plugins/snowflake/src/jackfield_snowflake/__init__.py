@@ -24,7 +24,7 @@ from jackfield.plugin import (
 )
 
 from ._credentials import SnowflakeCredentials, SnowflakeIdentity
-from ._settings import ModelKeys, SnowflakeSettings, access
+from ._settings import ModelKeys, SnowflakeSettings
 
 __all__ = ["CREDENTIALS", "ModelKeys", "SnowflakeCredentials", "SnowflakeIdentity", "SnowflakeSettings"]
 
@@ -112,4 +112,6 @@ def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateC
 @hookimpl
 def jackfield_transport(settings: SnowflakeSettings) -> HttpAccess | Transport:
     """Say how to reach the account."""
+    from ._transport import access
+
     return access(settings)

@@ -18,7 +18,7 @@ from jackfield.plugin import (
     Wire,
 )
 
-from ._models import family_of
+from ._names import family_of
 
 __all__ = ["translate_complete"]
 

@@ -132,9 +132,9 @@ class SnowflakeIdentity:
             return self.session
         if self.settings.connection is None:
             return None
-        from ._login import entry_of
+        from ._entries import entry_of
 
-        return entry_of(self.settings)
+        return entry_of(self.settings.connection, self.settings.connections_file)
 
     @property
     def needs_login(self) -> bool:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,10 +10,11 @@ from jackfield import ConfigurationError, MissingCredentialError, Secret
 from jackfield.plugin import Auth, Bearer, StaticHeader
 
 from ._credentials import SnowflakeCredentials, account_fault, token_header
+from ._entries import entry_of
 from ._keys import der_of, make_token
 from ._settings import SnowflakeSettings, host_of
 
-__all__ = ["address_of", "bearer_of", "entry_of", "parameters"]
+__all__ = ["address_of", "bearer_of", "parameters"]
 
 _LOGIN_SECONDS: Final = 60  # a person may have to confirm a second factor
 _KEY_FILES: Final = ("private_key_file", "private_key_path")
@@ -37,7 +34,7 @@ def parameters(settings: SnowflakeSettings) -> dict[str, Any]:
         chosen = _by_token(settings.token, settings.token_type)
         chosen["account"] = settings.account
     elif identity.connection is not None:
-        chosen = entry_of(identity)
+        chosen = entry_of(identity.connection, identity.connections_file)
     else:
         chosen = _declared(identity)
     for name in ("role", "warehouse", "database", "schema"):
@@ -99,51 +96,6 @@ def _limits(settings: SnowflakeSettings) -> dict[str, Any]:
     # Zero: the driver asks no metadata service of a cloud where it runs, which it would tell with each login.
     found = {"login_timeout": _LOGIN_SECONDS, "platform_detection_timeout_seconds": 0.0}
     return found if total is None else {**found, "network_timeout": max(1, round(total))}
-
-
-def entry_of(identity: SnowflakeCredentials) -> dict[str, Any]:
-    """Read an entry of `connections.toml`, or of `[connections]` in `config.toml`.
-
-    Source: connector 4.8.1, `config_manager` and `sf_dirs`.
-
-    Raises:
-        ConfigurationError: There is no such entry; says which there are.
-    """
-    home = _home()
-    file = (
-        Path(identity.connections_file).expanduser()
-        if identity.connections_file
-        else home / "connections.toml"
-    )
-    config = _read(home / "config.toml") if identity.connections_file is None else {}
-    entries: Mapping[str, Any] = _read(file) or config.get("connections", {})
-    name = identity.connection or os.environ.get("SNOWFLAKE_DEFAULT_CONNECTION_NAME")
-    name = name or config.get("default_connection_name", "default")
-    entry = entries.get(name)
-    if not isinstance(entry, Mapping):
-        known = ", ".join(sorted(entries)) or "none"
-        raise ConfigurationError(f"there is no connection {name!r} in {file}; there are: {known}")
-    return dict(entry)
-
-
-def _home() -> Path:
-    home = Path(os.environ.get("SNOWFLAKE_HOME", "~/.snowflake/")).expanduser()
-    if home.exists():
-        return home
-    if sys.platform == "darwin":
-        return Path("~/Library/Application Support/snowflake").expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "snowflake"
-    return Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser() / "snowflake"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}") from None
 
 
 def bearer_of(entry: Mapping[str, Any]) -> tuple[Auth, dict[str, str]] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -12,18 +11,10 @@ import attrs
 from jackfield import UnsupportedError
 from jackfield.plugin import Capabilities, Capability, Limits, ModelRef, ParameterRule
 
+from ._names import family_of, row_of, table
 from ._settings import ROUTES, SQL_ROUTES
 
-__all__ = [
-    "capabilities",
-    "claude_name",
-    "family_of",
-    "known_models",
-    "retired",
-    "route_of",
-    "row_of",
-    "rules_on",
-]
+__all__ = ["capabilities", "known_models", "retired", "route_of", "rules_on"]
 
 _REST: Final = "docs.snowflake.com, Cortex REST API (2026)"
 _SQL: Final = "docs.snowflake.com, COMPLETE and AI_COMPLETE (2026)"
@@ -70,37 +61,10 @@ def rules_on(route: str) -> Mapping[str, ParameterRule]:
     return _RULES.get(route, {})
 
 
-@lru_cache(maxsize=1)
-def _table() -> Mapping[str, Any]:
-    import orjson
-
-    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return table
-
-
 def known_models() -> Mapping[str, Mapping[str, Any]]:
     """Give the rows of the table."""
-    models: Mapping[str, Mapping[str, Any]] = _table()["models"]
+    models: Mapping[str, Mapping[str, Any]] = table()["models"]
     return models
-
-
-def row_of(model: str) -> Mapping[str, Any] | None:
-    """Give a model's row; ids have no case."""
-    return known_models().get(model.lower())
-
-
-def family_of(model: str) -> str:
-    """Say whose model it is, as far as it matters: claude, openai or other."""
-    name = model.lower()
-    if name.startswith("claude"):
-        return "claude"
-    return "openai" if name.startswith(("openai", "gpt")) else "other"
-
-
-def claude_name(model: ModelRef) -> str:
-    """Give Anthropic's name of a model."""
-    name = model.known_as
-    return str((row_of(name) or {}).get("underlying", name))
 
 
 def retired(model: str) -> str | None:
@@ -135,7 +99,7 @@ def capabilities(model: ModelRef) -> Capabilities:
     if route == "messages" and family_of(model.known_as) == "claude":
         from jackfield_anthropic.dialect import capabilities as of_claude
 
-        from ._routes import claude
+        from ._dialect import claude
 
         # Anthropic's own endpoint that counts tokens is not documented here.
         return of_claude(claude(), model).with_features(_REST, count_tokens=False)
@@ -145,7 +109,7 @@ def capabilities(model: ModelRef) -> Capabilities:
 @lru_cache(maxsize=1024)
 def _capabilities(model: str, route: str) -> Capabilities:
     row = row_of(model)
-    source = f"table {_table()['as_of']}"
+    source = f"table {table()['as_of']}"
     kind = (row or {}).get("kind", "chat")
     if kind != "chat":
         return _beside_chat(row or {}, kind, source)

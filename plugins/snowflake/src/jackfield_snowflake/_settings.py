@@ -9,11 +9,11 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from jackfield import ConfigurationError, Secret
-from jackfield.plugin import HttpAccess, StaticHeader, Transport, secret
+from jackfield.plugin import secret
 
-from ._credentials import SnowflakeIdentity, TokenType, account_fault, token_header
+from ._credentials import SnowflakeIdentity, TokenType, account_fault
 
-__all__ = ["SQL_ROUTES", "ModelKeys", "Route", "SnowflakeSettings", "access", "host_of"]
+__all__ = ["SQL_ROUTES", "ModelKeys", "Route", "SnowflakeSettings", "host_of"]
 
 Route: TypeAlias = Literal["openai", "messages", "complete", "sql", "legacy_sql"]
 _HOSTS: Final = ("snowflakecomputing.com", "snowflakecomputing.cn", "snowflakecomputing.com.cn")
@@ -145,24 +145,3 @@ class SnowflakeSettings:
             return f"https://{declared.host}"
         account = declared.account if declared is not None and declared.account else self.account
         return None if account is None else f"https://{host_of(account)}"
-
-
-def access(settings: SnowflakeSettings) -> HttpAccess | Transport:
-    """Say how to reach the account: HTTP alone where that is enough, else a transport that can log in."""
-    identity = settings.credentials
-    if settings.by_sql:
-        from ._transport import SqlTransport
-
-        return SqlTransport(settings)
-    if identity is not None and identity.needs_login:
-        from ._transport import LoginTransport
-
-        return LoginTransport(settings)
-    if identity is not None:
-        auth, headers = identity.auth()
-        return HttpAccess(base_url=settings.address or "", auth=auth, headers=headers)
-    return HttpAccess(
-        base_url=settings.address or "",
-        auth=StaticHeader("Authorization", settings.token, "Bearer "),
-        headers=token_header(settings.token_type),
-    )

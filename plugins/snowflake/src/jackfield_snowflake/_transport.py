@@ -10,17 +10,36 @@ from typing import Any, Final
 
 from jackfield import ConfigurationError, JackfieldError
 from jackfield.http import HttpTransport
-from jackfield.plugin import Exchange, Frame, Head, HttpAccess, Wire
+from jackfield.plugin import Exchange, Frame, Head, HttpAccess, StaticHeader, Transport, Wire
 
+from ._credentials import token_header
+from ._entries import entry_of
 from ._errors import error as mapped
-from ._login import address_of, bearer_of, entry_of
+from ._login import address_of, bearer_of
 from ._sessions import Sessions, SessionSigner, Statement
 from ._settings import SnowflakeSettings
 
-__all__ = ["LoginTransport", "SqlTransport"]
+__all__ = ["LoginTransport", "SqlTransport", "access"]
 
 _TRIES: Final = 20
 _BETWEEN: Final = 0.5
+
+
+def access(settings: SnowflakeSettings) -> HttpAccess | Transport:
+    """Say how to reach the account: HTTP alone where that is enough, else a transport that can log in."""
+    identity = settings.credentials
+    if settings.by_sql:
+        return SqlTransport(settings)
+    if identity is not None and identity.needs_login:
+        return LoginTransport(settings)
+    if identity is not None:
+        auth, headers = identity.auth()
+        return HttpAccess(base_url=settings.address or "", auth=auth, headers=headers)
+    return HttpAccess(
+        base_url=settings.address or "",
+        auth=StaticHeader("Authorization", settings.token, "Bearer "),
+        headers=token_header(settings.token_type),
+    )
 
 
 class SqlTransport:
@@ -152,7 +171,7 @@ class LoginTransport:
         settings = self._settings
         identity = settings.credentials.settings if settings.credentials is not None else None
         if identity is not None and identity.connection is not None:
-            entry = entry_of(identity)
+            entry = entry_of(identity.connection, identity.connections_file)
             bearer = bearer_of(entry)
             if bearer is not None:
                 return HttpAccess(base_url=address_of(settings, entry), auth=bearer[0], headers=bearer[1])
