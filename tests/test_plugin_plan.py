@@ -31,8 +31,8 @@ ROLES = {
     "dialect": "what sister plugins use; re-exports only",
 }
 APIS = {
-    "_chat", "_complete", "_completion", "_responses", "_embeddings", "_rerank", "_summary", "_count", "_converse", "_invoke", "_gemini", "_palm",
-    "_sql",
+    "_chat", "_complete", "_completion", "_responses", "_embeddings", "_rerank", "_summary", "_count", "_template", "_converse",
+    "_invoke", "_gemini", "_palm", "_sql",
 }  # fmt: skip
 
 # A file outside the plan, and why this provider has it.
@@ -52,6 +52,9 @@ REASONS: dict[str, dict[str, str]] = {
         "_local_errors": "the errors of the engine, below its packages; `_errors` maps them to Jackfield's",
         "_requests": "wires become requests to the engine, which for other providers a service does",
     },
+    "sagemaker": {
+        "_placeholders": "placeholders in the body of a template, which settings check and requests fill in",
+    },
     "snowflake": {
         "_entries": "entries of `connections.toml`, which both identities and logins read",
         "_finish": "a decoder around those of all routes: why an answer ended, and its credits",
@@ -69,7 +72,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 # Providers that do not follow the plan yet.
 OPEN = {
-    "azure-llm", "azure-openai", "databricks", "openai", "sagemaker",
+    "azure-llm", "azure-openai", "databricks", "openai",
 }  # fmt: skip
 
 

@@ -4,8 +4,13 @@ import pytest
 from mistakes import every_type_is_told, mistakes_of, told_alone_and_together
 
 from jackfield import Mesh
-from jackfield_sagemaker._settings import Asynchronous, SageMakerModelKeys, SageMakerSettings
-from jackfield_sagemaker._template import Template, TemplateStream
+from jackfield_sagemaker._settings import (
+    Asynchronous,
+    SageMakerModelKeys,
+    SageMakerSettings,
+    Template,
+    TemplateStream,
+)
 
 ENTRY = {"id": "m", "kind": "completion", "mode": "tgi", "rate": {"hour": "1"}}
 TEMPLATE = {"body": {"q": "{{prompt}}"}, "text": "a"}

@@ -29,7 +29,7 @@ from jackfield.plugin import (
     Options,
     SummarizeRequest,
 )
-from jackfield_sagemaker._template import Template, TemplateStream
+from jackfield_sagemaker._settings import Template, TemplateStream
 
 TEXT = {"text": "out"}
 

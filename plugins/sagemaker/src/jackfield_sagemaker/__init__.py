@@ -36,9 +36,9 @@ def jackfield_provider() -> ProviderInfo:
         requires_models=True,
         preload=(
             "jackfield_sagemaker._routes",
-            "jackfield_sagemaker._envelope",
-            "jackfield_sagemaker._texts",
-            "jackfield_sagemaker._texts_decoder",
+            "jackfield_sagemaker._invoke_decoder",
+            "jackfield_sagemaker._completion",
+            "jackfield_sagemaker._completion_decoder",
             "jackfield_sagemaker._errors",
         ),
         docs="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html",
@@ -88,4 +88,8 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 @hookimpl
 def jackfield_transport(settings: SageMakerSettings) -> HttpAccess | Transport:
     """Say how to reach the runtime; asynchronous endpoints are submitted to and polled."""
-    return access(settings)
+    if not settings.is_asynchronous:
+        return access(settings)
+    from ._transport import AsynchronousTransport
+
+    return AsynchronousTransport(settings)

@@ -14,6 +14,8 @@ import attrs
 from jackfield import ConfigurationError
 from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef
 
+from ._placeholders import kinds_of
+
 __all__ = ["ModeRow", "capabilities", "mode_of", "modes"]
 
 _TEXT_ALONE: Final = (
@@ -124,8 +126,6 @@ def capabilities(model: ModelRef) -> Capabilities:
 def _kinds(mode: ModeRow, model: ModelRef) -> frozenset[Kind]:
     if mode.name != "template":
         return frozenset(mode.kinds)
-    from ._template import kinds_of
-
     return kinds_of(model.declared["template"])
 
 
@@ -136,10 +136,25 @@ def _streams(mode: ModeRow, model: ModelRef) -> bool:
 
 
 def _of_dialect(mode: ModeRow, model: ModelRef) -> Capabilities:
-    from ._dialects import capabilities_of
+    """Say what a dialect's own table knows of the underlying model."""
+    if mode.dialect == "anthropic":
+        from jackfield_anthropic import capabilities as of_claude
 
-    known = capabilities_of(mode, model)
-    return known if model.underlying is not None else attrs.evolve(known, known=False)
+        from ._dialect import CLAUDE
+
+        known = of_claude(CLAUDE, model)
+    elif mode.dialect == "cohere":
+        from jackfield_cohere import capabilities as of_cohere
+
+        from ._dialect import COHERE
+
+        known = of_cohere(COHERE, model)
+    else:
+        from jackfield_openai import OPENAI
+
+        # The rules are those of OpenAI's own service; a container has its own.
+        known = attrs.evolve(OPENAI.capabilities(model), parameters={})
+    return known if model.underlying is not None else attrs.evolve(known, known=False, limits=Limits())
 
 
 def _with_prompt(

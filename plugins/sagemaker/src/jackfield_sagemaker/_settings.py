@@ -9,12 +9,21 @@ from typing import Any, Final, Literal, get_args
 import attrs
 
 from jackfield import ConfigurationError, Secret, TimeoutPolicy
-from jackfield.plugin import HttpAccess, ModelEntry, Transport
+from jackfield.plugin import HttpAccess, ModelEntry
 from jackfield_aws import AwsIdentity, default_identity, region_fault
 
-from ._template import Template
+from ._placeholders import KIND_BY_PLACE, is_json, is_placeholder, place_faults, places_in
 
-__all__ = ["MODES", "Asynchronous", "Mode", "SageMakerModelKeys", "SageMakerSettings", "access"]
+__all__ = [
+    "MODES",
+    "Asynchronous",
+    "Mode",
+    "SageMakerModelKeys",
+    "SageMakerSettings",
+    "Template",
+    "TemplateStream",
+    "access",
+]
 
 Mode = Literal[
     "claude", "cohere-chat", "cohere-command", "cohere-embed", "embedding", "embedding-jumpstart", "jurassic2",
@@ -28,6 +37,7 @@ _ENDPOINT: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """Source: SageMaker runtime service model, `EndpointName` (botocore 1.44.5, 2026-11)."""
 _PRINTED: Final = re.compile(r"[!-~][ -~]{0,1023}")
 _SECONDS: Final = {"seconds": (60, 3_600), "waits": (60, 21_600)}
+_ROLES: Final = ("system", "user", "assistant", "tool", "role", "content")
 _BUCKET: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
 
 
@@ -61,6 +71,102 @@ class Asynchronous:
             value = getattr(self, key)
             if value is not None and not least <= value <= most:
                 yield f"{key} must be {least} to {most} seconds, not {value}"
+
+
+@attrs.frozen(kw_only=True)
+class TemplateStream:
+    """How a container's stream is read.
+
+    Attributes:
+        framing: Server-sent events, lines of JSON, JSON objects one after the other, or plain text.
+        text: JMESPath of the piece of text in each item; not for plain text.
+        finish: JMESPath of the reason of the end; the stream is whole when it is there. Without it, a clean end is.
+        accept: The media type that is asked for.
+    """
+
+    framing: Literal["sse", "jsonlines", "json", "text"]
+    text: str | None = None
+    finish: str | None = None
+    accept: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
+        if (self.framing == "text") != (self.text is None):
+            yield 'text is the path of the text in each item; it is left out for framing = "text"'
+        yield from _path_faults(self, ("text", "finish"))
+
+
+@attrs.frozen(kw_only=True)
+class Template:
+    """How a container is asked and how its answer is read.
+
+    Attributes:
+        body: The body, a tree with placeholders; for a content type that is not JSON, a string with one placeholder.
+        content_type: The media type of the body.
+        accept: The media type that is asked for.
+        roles: What roles and the keys of a turn are called: `{ assistant = "bot", content = "text" }`.
+        text: JMESPath of the text, of chats, completions and summaries; a list is several choices.
+        embeddings: JMESPath of the list of vectors.
+        finish: JMESPath of the reason of the end.
+        finish_map: What the container's reasons mean: stop, length, content_filter.
+        input_tokens: JMESPath of the count of input tokens.
+        output_tokens: JMESPath of the count of output tokens.
+        error: JMESPath of an error that comes with a good status.
+        stream: How a stream is read; without it the endpoint does not stream.
+    """
+
+    body: Any
+    content_type: str = "application/json"
+    accept: str | None = None
+    roles: Mapping[str, str] = attrs.field(factory=dict)
+    text: str | None = None
+    embeddings: str | None = None
+    finish: str | None = None
+    finish_map: Mapping[str, Literal["stop", "length", "content_filter"]] = attrs.field(factory=dict)
+    input_tokens: str | None = None
+    output_tokens: str | None = None
+    error: str | None = None
+    stream: TemplateStream | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        if faults := tuple(self._faults()):
+            raise ConfigurationError("; ".join(faults), mistakes=faults)
+
+    def _faults(self) -> Iterator[str]:
+        yield from place_faults(self.body, "body")
+        places = {name for name, _ in places_in(self.body)}
+        if not places & KIND_BY_PLACE.keys():
+            wanted = ", ".join(f"{{{{{name}}}}}" for name in KIND_BY_PLACE)
+            yield f"body asks for nothing; it needs one of the placeholders {wanted}"
+        if not is_json(self.content_type) and not is_placeholder(self.body):
+            yield f"body must be one placeholder for the content type {self.content_type}"
+        if ("texts" in places) != (self.embeddings is not None):
+            yield "the placeholder {{texts}} and the path embeddings belong together"
+        if places & {"messages", "prompt", "text"} and self.text is None:
+            yield "text is missing: the JMESPath of the answer's text"
+        for name in self.roles:
+            if name not in _ROLES:
+                yield f"roles knows no {name}; it knows {', '.join(_ROLES)}"
+        yield from _path_faults(
+            self, ("text", "embeddings", "finish", "input_tokens", "output_tokens", "error")
+        )
+
+
+def _path_faults(template: object, names: tuple[str, ...]) -> Iterator[str]:
+    import jmespath
+
+    for name in names:
+        path = getattr(template, name)
+        if path is not None:
+            try:
+                jmespath.compile(path)
+            except Exception as error:  # its parser raises what it happens to trip over, too
+                yield f"{name} is no JMESPath: {str(error).splitlines()[0]}"
 
 
 @attrs.frozen(kw_only=True)
@@ -168,6 +274,11 @@ class SageMakerSettings:
         """The declared identity, or the machine's."""
         return self.credentials or default_identity()
 
+    @property
+    def is_asynchronous(self) -> bool:
+        """An endpoint of the connection is asynchronous."""
+        return any(getattr(entry.own, "asynchronous", None) is not None for entry in self.models)
+
     def fingerprint_parts(self) -> object:
         """Return the region and the identity, which the machine may decide: an endpoint is of one account and region."""
         return self.region or self.identity.region(), self.identity.fingerprint_parts()
@@ -210,8 +321,8 @@ def control_address(settings: SageMakerSettings) -> str:
     return f"https://api.sagemaker.{region}.{_suffix(region)}"
 
 
-def access(settings: SageMakerSettings) -> HttpAccess | Transport:
-    """Say how to reach the runtime.
+def access(settings: SageMakerSettings) -> HttpAccess:
+    """Say how to reach the runtime, and S3 if an endpoint is asynchronous.
 
     Raises:
         ConfigurationError: No region is known.
@@ -225,10 +336,6 @@ def access(settings: SageMakerSettings) -> HttpAccess | Transport:
             service=service, region=region, proxy=settings.proxy, ca_bundle=settings.ca_bundle
         )
 
-    waiting = any(getattr(entry.own, "asynchronous", None) is not None for entry in settings.models)
-    if not waiting:
+    if not settings.is_asynchronous:
         return HttpAccess(base_url=base_url, auth=signer("sagemaker"))
-    from ._asynchronous import AsynchronousTransport
-
-    reached = HttpAccess(base_url=base_url, auth=signer("sagemaker"), named_auth={"s3": signer("s3")})
-    return AsynchronousTransport(settings, reached, region)
+    return HttpAccess(base_url=base_url, auth=signer("sagemaker"), named_auth={"s3": signer("s3")})

@@ -21,8 +21,8 @@ from jackfield import (
 )
 from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, Wire, vector_reader
 
+from ._completion_decoder import reason_of
 from ._embeddings import vectors_of
-from ._texts_decoder import reason_of
 
 __all__ = ["TemplateDecoder"]
 

@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 import orjson
@@ -26,10 +26,7 @@ from jackfield.http import HttpTransport
 from jackfield.plugin import Exchange, Failure, Frame, Head, Headers, HttpAccess, Wire, quote_segment
 
 from ._errors import error
-from ._settings import s3_address
-
-if TYPE_CHECKING:
-    from ._settings import SageMakerSettings
+from ._settings import SageMakerSettings, access, region_of, s3_address
 
 __all__ = ["AsynchronousTransport"]
 
@@ -49,22 +46,21 @@ class AsynchronousTransport(HttpTransport):
 
     Args:
         settings: The connection's.
-        access: How the runtime is reached; its `named_auth["s3"]` signs for S3.
-        region: The region of the endpoints and of their buckets.
     """
 
-    def __init__(self, settings: SageMakerSettings, access: HttpAccess, region: str) -> None:
+    def __init__(self, settings: SageMakerSettings) -> None:
+        reached = access(settings)
         limit = 10.0 if settings.timeout is None else settings.timeout.connect
         ways: dict[str, Any] = {
             "connect_timeout": limit, "proxy": settings.proxy, "ca_bundle": settings.ca_bundle,
             "max_response": settings.max_response,
         }  # fmt: skip
-        super().__init__(attrs.evolve(access, named_auth={}), headers=settings.headers, **ways)
+        super().__init__(attrs.evolve(reached, named_auth={}), headers=settings.headers, **ways)
         self._settings = settings
-        self._region = region
+        self._region = region_of(settings, settings.identity)
         # The connection's own headers are for the runtime, or for a gateway before it; S3 never sees them.
         self._s3 = HttpTransport(
-            HttpAccess(base_url=settings.s3_url or "https://s3.amazonaws.com", auth=access.named_auth["s3"]),
+            HttpAccess(base_url=settings.s3_url or "https://s3.amazonaws.com", auth=reached.named_auth["s3"]),
             **ways,
         )
 

@@ -34,8 +34,8 @@ from jackfield.plugin import (
     SummarizeRequest,
 )
 from jackfield_sagemaker import SageMakerModelKeys, SageMakerSettings, jackfield_capabilities
-from jackfield_sagemaker._envelope import JSONStreamFramer, TextFramer
 from jackfield_sagemaker._errors import error
+from jackfield_sagemaker._invoke_decoder import JSONStreamFramer, TextFramer
 
 LLAMA2 = "<s>[INST] Why? [/INST]"
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield import Message, RawPart, Text, Thinking, UnsupportedError
+from jackfield import Message, UnsupportedError
 from jackfield.plugin import (
     UNSET,
     Capabilities,
@@ -22,9 +21,10 @@ from jackfield.plugin import (
     unserved,
 )
 
+from ._messages import turns_of
 from ._models import ModeRow
 
-__all__ = ["translate_text", "turns_of"]
+__all__ = ["translate_text"]
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 
@@ -86,39 +86,6 @@ def _said(
     prompt, _ = known.chat_prompt(messages)
     writer.note("chat", "emulated", wire=mode.text, why=f"written as one prompt ({known.chat_prompt_name})")
     return prompt
-
-
-def turns_of(
-    messages: tuple[Message, ...], writer: ParameterWriter, names: Mapping[str, str] | None = None
-) -> list[dict[str, str]]:
-    """Give a conversation as role and text.
-
-    Args:
-        messages: The conversation.
-        writer: What is left out is reported to it.
-        names: What roles and the two keys are called, if otherwise: `{"assistant": "bot", "content": "text"}`.
-
-    Raises:
-        UnsupportedError: A part is no text.
-    """
-    called = names or {}
-    turns = []
-    for index, message in enumerate(messages):
-        for part in message.parts:
-            if isinstance(part, Thinking | RawPart):
-                writer.drop(f"messages[{index}]", "this endpoint knows text alone", type(part).__name__)
-            elif not isinstance(part, Text):
-                raise UnsupportedError(
-                    f"messages[{index}] holds a {type(part).__name__}; this endpoint knows text alone",
-                    parameter="messages",
-                )
-        turns.append(
-            {
-                called.get("role", "role"): called.get(message.role, message.role),
-                called.get("content", "content"): message.text,
-            }
-        )
-    return turns
 
 
 def _put_options(mode: ModeRow, model: ModelRef, writer: ParameterWriter) -> None:
