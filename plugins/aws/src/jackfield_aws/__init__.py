@@ -6,7 +6,7 @@ from typing import Final
 
 from jackfield.plugin import CredentialKind
 
-from ._answers import identity_error
+from ._errors import identity_error
 from ._identity import AwsIdentity, default_identity
 from ._settings import AwsCredentials, region_fault
 from ._signer import AwsSigner

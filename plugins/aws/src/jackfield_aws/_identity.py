@@ -11,7 +11,7 @@ from ._settings import AwsCredentials
 from ._signer import AwsSigner
 
 if TYPE_CHECKING:
-    from ._source import Source
+    from ._credentials import Source
 
 __all__ = ["AwsIdentity", "default_identity"]
 
@@ -62,7 +62,7 @@ class AwsIdentity:
 
     def _source(self, proxy: str | None, ca_bundle: str | None) -> Source:
         """Give what finds the credentials; signers with the same way out share it. Imports boto3."""
-        from ._source import Source
+        from ._credentials import Source
 
         with self._lock:
             source = self._sources.get((proxy, ca_bundle))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from jackfield import ConfigurationError
 
 if TYPE_CHECKING:
+    from ._credentials import Keys, Source
     from ._sigv4 import SignatureV4
-    from ._source import Keys, Source
 
 __all__ = ["AwsSigner"]
 

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 from botocore.auth import SigV4Auth, _host_from_url
 
 if TYPE_CHECKING:
-    from ._source import Keys
+    from ._credentials import Keys
 
 __all__ = ["SignatureV4"]
 

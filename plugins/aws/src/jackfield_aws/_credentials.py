@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from jackfield import JackfieldError, MissingCredentialError
 
-from ._refusals import told
+from ._sdk_errors import told
 from ._settings import AwsCredentials
 
 __all__ = ["Keys", "Source"]

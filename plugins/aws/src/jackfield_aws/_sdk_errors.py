@@ -17,7 +17,7 @@ from jackfield import (
     RateLimitError,
 )
 
-from ._answers import clock_hint
+from ._errors import clock_hint
 from ._settings import AwsCredentials
 
 __all__ = ["told"]
