@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["pytest_asyncio_loop_factories", "refused_connections"]
 
-pytest.register_assert_rewrite("provider_pages")
+# Modules that assert for tests: what they say when an assertion fails is as detailed as in a test.
+pytest.register_assert_rewrite(
+    "cohere_recordings",
+    "openai_recordings",
+    "openai_rebuilding",
+    "provider_pages",
+    "sagemaker_endpoints",
+    "waiting",
+)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

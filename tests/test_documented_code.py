@@ -8,13 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from documented_code import PLAYED, SHOWN, Block, Page, blocks, check_shell
 
 from jackfield import Registry
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(Path(__file__).parent))
-
-from documented_code import PLAYED, SHOWN, Block, Page, blocks, check_shell  # noqa: E402
 
 PAGES = [
     ROOT / "README.md",

@@ -1,10 +1,10 @@
 """The example of an own wire format reads what real servers have sent. Its own tests run by `nox -s examples`."""
 
-import sys
 from pathlib import Path
 
 import orjson
 import pytest
+from documented_code import ROOT, blocks
 from recordings import recorded
 
 from jackfield import Registry
@@ -12,22 +12,16 @@ from jackfield.plugin import CompletionRequest, ModelRef, Options
 from jackfield.testing import Case
 from jackfield.testing._subject import Subject
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from documented_code import ROOT, blocks
-
 SOURCE = Path(__file__).parents[1] / "docs/examples/http-tgi/src"
 
 
 @pytest.fixture(scope="module")
 def tgi():
-    sys.path.insert(0, str(SOURCE))
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SOURCE)
         import jackfield_tgi
 
         yield Subject(jackfield_tgi)
-    finally:
-        sys.path.remove(str(SOURCE))
 
 
 def lines():

@@ -14,8 +14,14 @@ from jackfield._calls.fingerprint import ConnectionFingerprint
 
 CONNECTIONS = {
     "anthropic": {},
-    "azure-llm": {"target_uri": "https://a.services.ai.azure.com/v1", "models": [{"id": "m", "underlying": "gpt-4o"}]},
-    "azure-openai": {"endpoint": "https://a.openai.azure.com", "models": [{"id": "m", "underlying": "gpt-4o"}]},
+    "azure-llm": {
+        "target_uri": "https://a.services.ai.azure.com/v1",
+        "models": [{"id": "m", "underlying": "gpt-4o"}],
+    },
+    "azure-openai": {
+        "endpoint": "https://a.openai.azure.com",
+        "models": [{"id": "m", "underlying": "gpt-4o"}],
+    },
     "bedrock": {"region": "eu-central-1"},
     "cohere": {},
     "databricks": {"host": "https://a.cloud.databricks.com", "models": ["m"]},

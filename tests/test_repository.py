@@ -116,6 +116,16 @@ def test_no_settings_are_repeated_in_a_package(package):
     )
 
 
+def test_tests_leave_the_import_path_to_pytest():
+    changes = re.compile(r"(?m)^ *sys\.path(\.insert|\.append|\[)")
+    tests = [path for path in tracked() if "tests" in path.parts and path.suffix == ".py"]
+    # It does what an editable install does.
+    found = [
+        path for path in tests if changes.search(path.read_text("utf-8")) and path.stem != "documented_plugin"
+    ]
+    assert not found, "what tests import by name stands in `pythonpath` of the root's pyproject.toml"
+
+
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_modules_stay_small(package):
     too_long = {

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # `plain_provider` is imported by name
 
 from jackfield import Registry
 from jackfield.testing import RecordingServer, no_retry_pauses

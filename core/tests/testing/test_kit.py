@@ -4,6 +4,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+import conformance_acme as acme
+import conformance_answer_faults as answer_faults
+import conformance_request_faults as request_faults
+import conformance_transport_faults as transport_faults
 import pytest
 
 from jackfield.testing import Case, FakeProvider, Result, check_provider, checks, conformance
@@ -11,12 +15,6 @@ from jackfield.testing.__main__ import main
 from jackfield.testing._table import result_table
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # the plugins under test are imported by name, also in fresh processes
-
-import conformance_acme as acme  # noqa: E402
-import conformance_answer_faults as answer_faults  # noqa: E402
-import conformance_request_faults as request_faults  # noqa: E402
-import conformance_transport_faults as transport_faults  # noqa: E402
 
 FAULTS = [*request_faults.FAULTS, *answer_faults.FAULTS, *transport_faults.FAULTS]
 

@@ -20,8 +20,6 @@ from jackfield_onnx._files.folder import EncoderDescription, read_decoder, read_
 from jackfield_onnx._files.store import ModelStore
 from jackfield_onnx._text.template import ChatTemplate
 
-sys.path.insert(0, str(Path(__file__).parent))  # `onnx_graphs` is imported by name
-
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (
     "{% for m in messages %}{% if m.role not in ('system', 'user', 'assistant') %}"

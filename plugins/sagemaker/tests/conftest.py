@@ -1,12 +1,4 @@
-"""What the tests of this plugin share stands beside them."""
-
-import sys
-from pathlib import Path
-
 import pytest
-
-pytest.register_assert_rewrite("sagemaker_endpoints")
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,5 @@
 """Our sampling and our engine against transformers and optimum themselves. Needs the extra [export]: `nox -s export`."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,7 +8,6 @@ torch = pytest.importorskip(
 )
 transformers = pytest.importorskip("transformers", reason='needs the extra [export]: run "nox -s export"')
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "text"))
 from test_sampling_reference import CASES, our_probabilities, row  # noqa: E402
 
 

@@ -7,7 +7,6 @@ Skipped where the build for the CPU is installed. With the GPU build and no usab
 """
 
 import asyncio
-import sys
 import time
 from pathlib import Path
 
@@ -15,8 +14,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from onnx_graphs import write_genai_folder, write_optimum_folder
 
 from jackfield_onnx._engine.engine import Engine, EngineSettings
