@@ -252,7 +252,7 @@ def test_other_types_of_embeddings():
 def test_vectors_without_numpy(monkeypatch):
     from array import array
 
-    from jackfield._contract import vectors as _vectors
+    from jackfield._contract import decoding as _vectors
 
     monkeypatch.setattr(_vectors, "find_spec", lambda name: None)
     _vectors.vector_reader.cache_clear()

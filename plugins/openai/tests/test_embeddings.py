@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 from jackfield import MalformedResponseError
-from jackfield._contract import vectors as _vectors
+from jackfield._contract import decoding as _vectors
 from jackfield.plugin import FailureInStream, Frame, Head, Wire
 from jackfield_openai import OPENAI, decoder
 
