@@ -3,18 +3,13 @@
 `JACKFIELD_WRITE_DOCS=1` rewrites them.
 """
 
-from pathlib import Path
-
-import attrs
 import pytest
-from provider_pages import check_table
+from provider_pages import WORDS, bounds_of, check_keys, check_table, feature_rows
 
 import jackfield_anthropic
-from jackfield.plugin import FEATURES, ModelRef
+from jackfield.plugin import ModelRef
 from jackfield_anthropic._models import known_models, profile_of, retired, rules_named
 
-PAGE = Path(__file__).parents[3] / "docs/providers/anthropic.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 SHOWN = (
     "claude-2.1",
     "claude-3-opus",
@@ -49,11 +44,8 @@ def models():
 
 
 def features():
-    known = {model: of(model) for model in SHOWN}
-    yield ["", *(f"`{model}`" for model in known)]
-    for name in FEATURES:
-        if any(name in one.features for one in known.values()):
-            yield [name, *(shown(one.feature(name)) for one in known.values())]
+    known = {f"`{model}`": of(model) for model in SHOWN}
+    yield from feature_rows(known, shown)
 
 
 def shown(capability):
@@ -68,18 +60,13 @@ def options():
     }  # fmt: skip
     for table, when in of_table.items():
         for name, rule in rules_named(table).items():
-            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
-            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
-            bounds += [", ".join(map(str, rule.choices))] if rule.choices is not None else []
-            yield [when, f"`{name}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
+            yield [when, f"`{name}`", WORDS[rule.supported], bounds_of(rule), rule.why or ""]
 
 
 @pytest.mark.parametrize("make", [models, features, options])
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__, make())
+    check_table("anthropic", make)
 
 
 def test_the_page_names_every_key():
-    text = PAGE.read_text(encoding="utf-8")
-    for field in attrs.fields(jackfield_anthropic.AnthropicSettings):
-        assert f"| `{field.name}` |" in text
+    check_keys("anthropic", jackfield_anthropic.AnthropicSettings)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import attrs
 import pytest
-from provider_pages import check_table
+from provider_pages import WORDS, check_keys, check_table
 
 import jackfield_azure_llm as azure
 from jackfield import Usage
@@ -14,8 +11,6 @@ from jackfield._types.capabilities import FEATURES
 from jackfield.plugin import CostContext, ModelRef
 from jackfield_azure_openai._models import _table
 
-PAGE = Path(__file__).parents[3] / "docs/providers/azure-llm.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 SHOWN = ("deepseek-r1", "Llama-3.3-70B-Instruct", "grok-4", "gpt-4o", "gpt-6-luna", "embed-v-4-0")
 NOW = CostContext(when=1_795_400_000.0)
 
@@ -49,7 +44,7 @@ def features():
 
 @pytest.mark.parametrize("make", [models, features], ids=lambda make: make.__name__)
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__, make())
+    check_table("azure-llm", make)
 
 
 def test_every_row_of_the_table_can_be_read():
@@ -58,8 +53,4 @@ def test_every_row_of_the_table_can_be_read():
 
 
 def test_the_page_names_every_key():
-    text = PAGE.read_text(encoding="utf-8")
-    keys = {
-        field.name for cls in (azure.AzureLLMSettings, azure.AzureLLMModelKeys) for field in attrs.fields(cls)
-    }
-    assert all(f"`{name}`" in text for name in keys)
+    check_keys("azure-llm", azure.AzureLLMSettings, azure.AzureLLMModelKeys)

@@ -3,18 +3,13 @@
 `JACKFIELD_WRITE_DOCS=1` rewrites them.
 """
 
-from pathlib import Path
-
-import attrs
 import pytest
-from provider_pages import check_table
+from provider_pages import WORDS, bounds_of, check_keys, check_table, feature_rows, page_of
 
 import jackfield_bedrock
-from jackfield.plugin import FEATURES, ModelRef
+from jackfield.plugin import ModelRef
 from jackfield_bedrock._models import ROUTES, families, known_models, rules_of
 
-PAGE = Path(__file__).parents[3] / "docs/providers/bedrock.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 SHOWN = {
     "Claude": "anthropic.claude-sonnet-4-6",
     "Claude 2": "anthropic.claude-v2",
@@ -68,21 +63,14 @@ def models():
 
 def features():
     known = {title: of(model) for title, model in SHOWN.items()}
-    yield ["", *known]
-    for name in FEATURES:
-        if any(name in one.features for one in known.values()):
-            yield [name, *(WORDS[one.feature(name).value] for one in known.values())]
+    yield from feature_rows(known)
 
 
 def options():
     yield ["family", "option", "honoured", "allowed", "why not"]
     for family in families():
         for name, rule in rules_of(family).items():
-            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
-            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
-            bounds += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []
-            bounds += [", ".join(map(str, rule.choices))] if rule.choices is not None else []
-            yield [family, f"`{name}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
+            yield [family, f"`{name}`", WORDS[rule.supported], bounds_of(rule), rule.why or ""]
 
 
 def prices():
@@ -94,12 +82,11 @@ def prices():
 
 @pytest.mark.parametrize("make", [the_families, models, features, options, prices])
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__.removeprefix("the_"), make())
+    check_table("bedrock", make)
 
 
 def test_the_page_names_every_key_and_every_route():
-    text = PAGE.read_text(encoding="utf-8")
-    for field in attrs.fields(jackfield_bedrock.BedrockSettings):
-        assert f"`{field.name}`" in text
+    check_keys("bedrock", jackfield_bedrock.BedrockSettings)
+    text = page_of("bedrock").read_text(encoding="utf-8")
     for route in ROUTES:
         assert f"| `{route}` |" in text

@@ -3,18 +3,13 @@
 `JACKFIELD_WRITE_DOCS=1` rewrites them.
 """
 
-from pathlib import Path
-
-import attrs
 import pytest
-from provider_pages import check_table
+from provider_pages import WORDS, bounds_of, check_keys, check_table, feature_rows
 
 import jackfield_cohere
-from jackfield.plugin import FEATURES, ModelRef
+from jackfield.plugin import ModelRef
 from jackfield_cohere._models import deprecated, known_models, retired, route_of, rules_named
 
-PAGE = Path(__file__).parents[3] / "docs/providers/cohere.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 SHOWN = (
     "command-a-plus-05-2026",
     "command-a-reasoning-08-2025",
@@ -60,30 +55,21 @@ def models():
 
 
 def features():
-    known = {model: of(model) for model in SHOWN}
-    yield ["", *(f"`{model}`" for model in known)]
-    for name in FEATURES:
-        if any(name in one.features for one in known.values()):
-            yield [name, *(WORDS[one.feature(name).value] for one in known.values())]
+    known = {f"`{model}`": of(model) for model in SHOWN}
+    yield from feature_rows(known)
 
 
 def options():
     yield ["call", "option", "honoured", "allowed", "why not"]
     for call in ("chat", "generate", "summarize", "embed", "rerank"):
         for option, rule in rules_named(call).items():
-            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
-            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
-            bounds += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []
-            bounds += [", ".join(map(str, rule.choices))] if rule.choices is not None else []
-            yield [call, f"`{option}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
+            yield [call, f"`{option}`", WORDS[rule.supported], bounds_of(rule), rule.why or ""]
 
 
 @pytest.mark.parametrize("make", [models, features, options])
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__, make())
+    check_table("cohere", make)
 
 
 def test_the_page_names_every_key():
-    text = PAGE.read_text(encoding="utf-8")
-    for field in attrs.fields(jackfield_cohere.CohereSettings):
-        assert f"| `{field.name}` |" in text
+    check_keys("cohere", jackfield_cohere.CohereSettings)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import attrs
 import pytest
-from provider_pages import check_table
+from provider_pages import bounds_of, check_keys, check_table
 
 import jackfield_databricks as databricks
 from jackfield_databricks._models import _FEATURES, _GENERAL, _RULES, capabilities, table
 from jackfield_databricks._prices import dbu
-
-PAGE = Path(__file__).parents[3] / "docs/providers/databricks.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 
 
 def models():
@@ -41,23 +35,21 @@ def options():
     yield ["option", "family", "allowed"]
     for family, rules in {"all in the table": _GENERAL, **_RULES}.items():
         for name, rule in rules.items():
-            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
-            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
-            bounds += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []
-            bounds += [", ".join(map(str, rule.choices))] if rule.choices is not None else []
-            yield [f"`{name}`", family, "; ".join(bounds) if rule.supported else f"no: {rule.why}"]
+            yield [f"`{name}`", family, bounds_of(rule) if rule.supported else f"no: {rule.why}"]
 
 
 @pytest.mark.parametrize("make", [models, features, options], ids=lambda make: make.__name__)
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__, make())
+    check_table("databricks", make)
 
 
 def test_the_page_names_every_key():
-    text = PAGE.read_text(encoding="utf-8")
-    for cls in (databricks.DatabricksSettings, databricks.DatabricksCredentials):
-        for field in attrs.fields(cls):
-            assert f"`{field.name}`" in text or field.name in ("credentials", "proxy", "ca_bundle")
+    check_keys(
+        "databricks",
+        databricks.DatabricksSettings,
+        databricks.DatabricksCredentials,
+        shared={"credentials", "proxy", "ca_bundle"},
+    )
 
 
 def test_every_row_of_the_table_can_be_read_and_its_prices_have_a_source():

@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from provider_pages import check_table
+from provider_pages import WORDS, bounds_of, check_table, feature_rows
 
 import jackfield_mistral as mistral
-from jackfield.plugin import FEATURES, CostContext, ModelRef
+from jackfield.plugin import CostContext, ModelRef
 from jackfield_mistral._models import known_models, retired, rules_named
 
-PAGE = Path(__file__).parents[3] / "docs/providers/mistral.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 TODAY = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 SHOWN = (
     "open-mistral-7b",
@@ -53,11 +50,8 @@ def models():
 
 
 def features():
-    known = {model: of(model) for model in SHOWN}
-    yield ["", *(f"`{model}`" for model in known)]
-    for name in FEATURES:
-        if any(name in one.features for one in known.values()):
-            yield [name, *(WORDS[one.feature(name).value] for one in known.values())]
+    known = {f"`{model}`": of(model) for model in SHOWN}
+    yield from feature_rows(known)
 
 
 WHEN = {
@@ -73,12 +67,9 @@ def options():
     yield ["when", "option", "honoured", "allowed", "why not"]
     for name, when in WHEN.items():
         for option, rule in rules_named(name).items():
-            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
-            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
-            bounds += [", ".join(map(str, rule.choices))] if rule.choices is not None else []
-            yield [when, f"`{option}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
+            yield [when, f"`{option}`", WORDS[rule.supported], bounds_of(rule), rule.why or ""]
 
 
 @pytest.mark.parametrize("make", [models, features, options])
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__, make())
+    check_table("mistral", make)

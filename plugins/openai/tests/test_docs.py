@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from provider_pages import check_table
+from provider_pages import bounds_of, check_table, feature_rows
 
 import jackfield_openai as openai
 from jackfield import Usage
-from jackfield.plugin import FEATURES, CostContext, ModelRef
+from jackfield.plugin import CostContext, ModelRef
 from jackfield_openai._models import efforts_of, known_models, only_responses, reasons, retired
 
-PAGE = Path(__file__).parents[3] / "docs/providers/openai.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 TODAY = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 SHOWN = (
     "gpt-3.5-turbo",
@@ -69,12 +66,9 @@ def models():
 
 
 def features():
-    known = {model: of(model) for model in SHOWN}
+    known = {f"`{model}`": of(model) for model in SHOWN}
     assert all(one.known for one in known.values())
-    yield ["", *(f"`{model}`" for model in known)]
-    for name in FEATURES:
-        if any(name in one.features for one in known.values()):
-            yield [name, *(WORDS[one.feature(name).value] for one in known.values())]
+    yield from feature_rows(known)
 
 
 def options():
@@ -87,19 +81,9 @@ def options():
 def allowed(rule):
     if rule is None:
         return ""
-    if rule.supported is False:
-        return "no"
-    bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
-    bounds += [f"at most {rule.maximum:,}"] if rule.maximum is not None else []
-    bounds += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []
-    bounds += (
-        [", ".join("none" if choice == () else str(choice) for choice in rule.choices)]
-        if rule.choices is not None
-        else []
-    )
-    return "; ".join(bounds)
+    return "no" if rule.supported is False else bounds_of(rule)
 
 
 @pytest.mark.parametrize("make", [models, features, options])
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__, make())
+    check_table("openai", make)

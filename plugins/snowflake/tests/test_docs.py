@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import attrs
 import pytest
-from provider_pages import check_table
+from provider_pages import WORDS, bounds_of, check_keys, check_table
 
 import jackfield_snowflake
 from jackfield.plugin import FEATURES, ModelRef
 from jackfield_snowflake._models import _EMBEDDING_RULES, known_models, rules_on
 from jackfield_snowflake._settings import ROUTES
-
-PAGE = Path(__file__).parents[3] / "docs/providers/snowflake.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 
 
 def of(model, route):
@@ -61,18 +55,13 @@ def options():
         "embeddings": _EMBEDDING_RULES,
     }.items():
         for name, rule in rules.items():
-            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
-            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
-            yield [f"`{name}`", where, "; ".join(bounds) if rule.supported else f"no: {rule.why}"]
+            yield [f"`{name}`", where, bounds_of(rule) if rule.supported else f"no: {rule.why}"]
 
 
 @pytest.mark.parametrize("make", [models, features, options], ids=lambda make: make.__name__)
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__, make())
+    check_table("snowflake", make)
 
 
 def test_the_page_names_every_key():
-    text = PAGE.read_text(encoding="utf-8")
-    for cls in (jackfield_snowflake.SnowflakeSettings, jackfield_snowflake.SnowflakeCredentials):
-        for field in attrs.fields(cls):
-            assert f"`{field.name}`" in text
+    check_keys("snowflake", jackfield_snowflake.SnowflakeSettings, jackfield_snowflake.SnowflakeCredentials)

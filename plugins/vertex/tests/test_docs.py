@@ -3,18 +3,12 @@
 `JACKFIELD_WRITE_DOCS=1` rewrites them.
 """
 
-from pathlib import Path
-
-import attrs
 import pytest
-from provider_pages import check_table
+from provider_pages import WORDS, bounds_of, check_keys, check_table
 
 import jackfield_vertex
 from jackfield.plugin import FEATURES, ModelRef
 from jackfield_vertex._models import known_models, rules_named
-
-PAGE = Path(__file__).parents[3] / "docs/providers/vertex.md"
-WORDS = {True: "yes", False: "no", None: "unknown"}
 
 
 def of(model):
@@ -63,10 +57,7 @@ def options():
     yield ["family", "option", "honoured", "allowed", "why not"]
     for family in ("gemini", "palm"):
         for name, rule in rules_named(family).items():
-            bounds = [f"at least {rule.minimum:g}"] if rule.minimum is not None else []
-            bounds += [f"at most {rule.maximum:g}"] if rule.maximum is not None else []
-            bounds += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []
-            yield [family, f"`{name}`", WORDS[rule.supported], "; ".join(bounds), rule.why or ""]
+            yield [family, f"`{name}`", WORDS[rule.supported], bounds_of(rule), rule.why or ""]
 
 
 def prices():
@@ -78,11 +69,8 @@ def prices():
 
 @pytest.mark.parametrize("make", [models, features, options, prices])
 def test_the_page_shows_the_tables(make):
-    check_table(PAGE, make.__name__, make())
+    check_table("vertex", make)
 
 
 def test_the_page_names_every_key():
-    text = PAGE.read_text(encoding="utf-8")
-    for cls in (jackfield_vertex.VertexSettings, jackfield_vertex.GoogleCredentials):
-        for field in attrs.fields(cls):
-            assert f"`{field.name}`" in text
+    check_keys("vertex", jackfield_vertex.VertexSettings, jackfield_vertex.GoogleCredentials)
