@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
 from jackfield import Reasoning
-from jackfield.plugin import Capabilities, Capability, Limits, ModelRef, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Limits, ModelRef, ParameterRule, load_table
 
 from ._dialect import Dialect
 from ._prompt import PROMPT_FORMAT, chat_prompt
@@ -55,12 +54,8 @@ class Profile:
     mid_system: bool | None = None
 
 
-@lru_cache(maxsize=1)
 def _table() -> Mapping[str, Any]:
-    import orjson
-
-    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return table
+    return load_table(__file__, "models.json")
 
 
 def known_models() -> tuple[str, ...]:

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from jackfield import Usage
-from jackfield.plugin import CostContext, Rate, RateCard
+from jackfield.plugin import CostContext, DatedRates, Rate, RateCard, load_table
 
 from ._models import table_name
 
 __all__ = ["rates"]
 
-# None: no tier was told. Priority capacity is bought beforehand and has no published rate.
+# None: the response names no tier. Priority capacity is bought beforehand and has no published rate.
 _PUBLISHED: Final = (None, "standard", "batch")
 _SEARCH: Final = "web_search_request"
 
 
-@lru_cache(maxsize=1)
 def _table() -> Mapping[str, Any]:
-    import orjson
-
-    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("prices.json").read_bytes())
-    return table
+    return load_table(__file__, "prices.json")
 
 
 @lru_cache(maxsize=256)
@@ -40,14 +34,15 @@ def _entry(model: str) -> Mapping[str, Any] | None:
 
 
 def rates(model: str, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give the rates for one call; None if they are unknown.
+    """Return the rates of one call; None if they are unknown.
 
-    The tier, speed and place that the answer reports decide; the day of the call chooses among dated rates; a long
-    prompt is charged at the higher rate as a whole. The model that the answer reports wins over the one asked for.
+    They depend on the tier, speed and region that the response reports, on the day of the call, and on the length of
+    the prompt: a long one is charged at the higher rate as a whole. The model that the response reports takes
+    precedence over the one that was asked for.
 
     Args:
-        model: The id, as Anthropic calls it.
-        usage: What was used.
+        model: Anthropic's own id of the model.
+        usage: The token counts of the call.
         context: What else the price depends on.
 
     Source: genai-prices 0.2.3 (November 2026), which cites the provider's pricing page.
@@ -56,9 +51,10 @@ def rates(model: str, usage: Usage, context: CostContext) -> RateCard | None:
     if entry is None or context.service_tier not in _PUBLISHED:
         return None
     raw = context.raw_usage if isinstance(context.raw_usage, Mapping) else {}
-    amounts = _amounts(entry, usage, context)
+    dated = DatedRates(entry["rates"], entry.get("long_prompt"))
+    amounts = dated.amounts(context.when, usage.input_tokens)
     if amounts is not None and raw.get("speed") == "fast":
-        amounts = _fast(entry, amounts)
+        amounts = _fast_amounts(entry, amounts)
     if amounts is None:
         return None
     factor = Decimal(1)
@@ -71,21 +67,8 @@ def rates(model: str, usage: Usage, context: CostContext) -> RateCard | None:
     return _card({unit: amount * factor for unit, amount in amounts.items()}, entry)
 
 
-def _amounts(entry: Mapping[str, Any], usage: Usage, context: CostContext) -> dict[str, Decimal] | None:
-    day = datetime.fromtimestamp(context.when, UTC).date().isoformat()
-    dated = [row for row in entry["rates"] if row.get("from", "") <= day]
-    if not dated:
-        return None
-    long = (usage.input_tokens or 0) > entry.get("long_prompt", float("inf"))
-    return {
-        unit: Decimal(amount if isinstance(amount, str) else amount[long])
-        for unit, amount in dated[-1].items()
-        if unit != "from"
-    }
-
-
-def _fast(entry: Mapping[str, Any], plain: Mapping[str, Decimal]) -> dict[str, Decimal] | None:
-    """Give the rates of fast mode: those of the cache keep their share of the input's."""
+def _fast_amounts(entry: Mapping[str, Any], plain: Mapping[str, Decimal]) -> dict[str, Decimal] | None:
+    """Return the rates of fast mode, if it has any: those of the cache keep their share of the input's."""
     if "fast" not in entry:
         return None
     read, written = map(Decimal, entry["fast"])

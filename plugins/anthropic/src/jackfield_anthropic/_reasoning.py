@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jackfield.plugin import UNSET, Options, ParameterWriter
+from jackfield.plugin import UNSET, Options, ParameterWriter, nearest_effort
 
 from ._models import Profile
 
 __all__ = ["put_reasoning"]
 
-_EFFORTS: Final = ("minimal", "low", "medium", "high", "xhigh", "max")
 _LEAST_BUDGET: Final = 1024
 # Jackfield's own choice for models that know budgets alone; each stays below the 64,000 tokens they can write.
 _BUDGETS: Final[Mapping[str, int]] = {
@@ -22,7 +21,6 @@ _BUDGETS: Final[Mapping[str, int]] = {
     "xhigh": 24576,
     "max": 31999,
 }
-_OFF: Final = "the model cannot be told not to think"
 
 
 def put_reasoning(writer: ParameterWriter, profile: Profile, options: Options) -> None:
@@ -55,28 +53,22 @@ def _switch_off(writer: ParameterWriter, profile: Profile) -> None:
     elif profile.thinking is None or "disabled" in profile.thinking:
         writer.write("reasoning.effort", "thinking", {"type": "disabled"})
     else:
-        also = " altogether; extra can ask for thinking between_tools"
-        writer.refuse("reasoning.effort", _OFF + also * ("between_tools" in profile.thinking), "none")
+        why = "the model's thinking cannot be switched off"
+        if "between_tools" in profile.thinking:
+            why += "; extra can set thinking.type to between_tools"
+        writer.refuse("reasoning.effort", why, "none")
 
 
 def _put_effort(writer: ParameterWriter, effort: str, profile: Profile, options: Options) -> None:
     if profile.efforts is not None and effort not in profile.efforts:
         known = f"the model's efforts are {', '.join(profile.efforts) or 'none'}"
-        nearest = _nearest(effort, profile.efforts)
+        nearest = nearest_effort(effort, profile.efforts)
         if nearest is None or options.unsupported == "error":
             writer.refuse("reasoning.effort", f"{effort!r} is none of them: {known}", effort)
             return
         writer.note("reasoning.effort", "clamped", wire="output_config.effort", value=nearest, why=known)
         effort = nearest
     writer.write("reasoning.effort", "output_config.effort", effort)
-
-
-def _nearest(effort: str, known: tuple[str, ...]) -> str | None:
-    """Give the effort that is nearest to the one asked for; of two, the lower."""
-    if effort not in _EFFORTS:
-        return None
-    wanted = _EFFORTS.index(effort)
-    return min(known, key=lambda choice: abs(_EFFORTS.index(choice) - wanted), default=None)
 
 
 def _budget_for(writer: ParameterWriter, effort: str, budget: int | None, options: Options) -> None:

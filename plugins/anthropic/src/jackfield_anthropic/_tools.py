@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from jackfield import Tool
-from jackfield.plugin import UNSET, Options, ParameterWriter
+from jackfield.plugin import UNSET, JSONTool, Options, ParameterWriter, json_tool
 
 from ._messages import cache_mark
 from ._models import Profile
@@ -14,7 +13,6 @@ from ._models import Profile
 __all__ = ["put_tools"]
 
 _CHOICES: Final = {"auto": "auto", "required": "any", "none": "none"}
-_JSON_TOOL: Final = "answer_in_json"
 
 
 def put_tools(writer: ParameterWriter, profile: Profile, options: Options) -> str | None:
@@ -25,10 +23,10 @@ def put_tools(writer: ParameterWriter, profile: Profile, options: Options) -> st
     """
     tools = [] if options.tools is UNSET else list(options.tools)
     writer.put("tools", convert=lambda given: [_tool(tool, i, writer) for i, tool in enumerate(given)])
-    json_tool = _put_format(writer, profile, options, [tool.name for tool in tools])
-    if json_tool is None:
+    through = _put_format(writer, profile, options, [tool.name for tool in tools])
+    if through is None:
         _put_choice(writer)
-    return json_tool
+    return through
 
 
 def _tool(tool: Tool, index: int, writer: ParameterWriter) -> dict[str, Any]:
@@ -75,56 +73,38 @@ def _put_format(writer: ParameterWriter, profile: Profile, options: Options, nam
         form = {"type": "json_schema", "schema": wanted}
         writer.write("response_format", "output_config.format", form)
         return None
-    why = (
-        "the service has no plain JSON mode" if wanted == "json" else "the model follows no schema by itself"
+    through = json_tool(
+        writer,
+        wanted,
+        names=names,
+        choice=options.tool_choice,
+        emulate=options.emulate,
+        obstacle=_obstacle(writer, profile),
     )
-    schema = {"type": "object"} if wanted == "json" else wanted
-    obstacle = _obstacle(writer, profile, options, schema)
-    if obstacle is not None:
-        writer.refuse("response_format", f"{why}, and {obstacle}", wanted)
+    if through is None:
         return None
-    return _through_tool(writer, options, names, schema, why)
+    _force(writer, options, through)
+    return through.tool.name
 
 
-def _obstacle(
-    writer: ParameterWriter, profile: Profile, options: Options, schema: Mapping[str, Any]
-) -> str | None:
-    """Say why an answer in JSON cannot come through a forced tool; None if it can."""
-    if not options.emulate:
-        return "emulate=False forbids to force a tool in its place"
+def _obstacle(writer: ParameterWriter, profile: Profile) -> str | None:
+    """Return why the model cannot be forced to call a tool that takes the answer; None if it can."""
     if profile.forced is False:
         return "no tool call can be forced in its place"
     if _thinks_by_budget(writer):
         return "no tool call can be forced in its place while the model thinks by a budget"
-    if options.tool_choice is not UNSET and options.tool_choice not in ("auto", "none"):
-        return "the tool that tool_choice forces stands in the way of the one that would hold the answer"
-    if schema.get("type") != "object":
-        return "the tool that would hold the answer wants a schema of type object"
     return None
 
 
-def _through_tool(
-    writer: ParameterWriter, options: Options, names: list[str], schema: Mapping[str, Any], why: str
-) -> str:
-    """Offer a tool that takes the answer, and force it; beside other tools, force any of them."""
-    name = _JSON_TOOL
-    while name in names:
-        name += "_"
-    tool = {
-        "name": name,
-        "description": "Gives the answer. Call it when it is ready.",
-        "input_schema": schema,
-    }
-    writer.body["tools"] = [*writer.body.get("tools", ()), tool]
-    choice = writer.take("tool_choice")
-    others = bool(names) and choice != "none"
-    forced: dict[str, Any] = {"type": "any"} if others else {"type": "tool", "name": name}
-    writer.body["tool_choice"] = forced
-    writer.note(
-        "response_format", "emulated", wire="tools", value=schema, why=f"{why}: through the tool {name}"
+def _force(writer: ParameterWriter, options: Options, through: JSONTool) -> None:
+    """Offer the tool that takes the answer, and force a call; whether calls are parallel is written as asked."""
+    writer.body["tools"] = [*writer.body.get("tools", ()), _tool(through.tool, 0, writer)]
+    writer.take("tool_choice")
+    forced: dict[str, Any] = (
+        {"type": "tool", "name": through.tool.name} if through.by_name else {"type": "any"}
     )
-    writer.note("tool_choice", "emulated", wire="tool_choice", value=forced, why="it makes the answer JSON")
+    writer.body["tool_choice"] = forced
+    through.note(writer, tools="tools", choice="tool_choice", forced=forced)
     if writer.take("parallel_tool_calls") is not UNSET:
         forced["disable_parallel_tool_use"] = not options.parallel_tool_calls
         writer.note("parallel_tool_calls", "renamed", wire="tool_choice", value=options.parallel_tool_calls)
-    return name

@@ -9,14 +9,13 @@ same formats stand in the notebooks of aws/amazon-sagemaker-examples.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any, TypeAlias
 
 from jackfield import Message, RawPart, Text, Thinking, UnsupportedError
+from jackfield.plugin import load_table
 
 __all__ = ["ChatPrompt", "chat_prompt", "formats"]
 
@@ -24,12 +23,8 @@ ChatPrompt: TypeAlias = Callable[[tuple[Message, ...]], tuple[str, tuple[str, ..
 """Gives the prompt of a conversation, and the stop sequences that belong to it."""
 
 
-@lru_cache(maxsize=1)
 def _table() -> Mapping[str, Mapping[str, Any]]:
-    table: Mapping[str, Mapping[str, Any]] = json.loads(
-        (files(__package__) / "prompts.json").read_text("utf-8")
-    )
-    return table
+    return load_table(__file__, "prompts.json")
 
 
 def formats() -> tuple[str, ...]:

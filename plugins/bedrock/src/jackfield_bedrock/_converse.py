@@ -100,21 +100,7 @@ def translate_chat(
     if json_tool is not None:
         meta["json_tool"] = json_tool
     report = writer.finish()
-    if options.reasoning is not UNSET and not native:
-        report = _placed(report)
     return Translation(_wire(model, body, meta, stream=request.stream, native=native), report)
-
-
-def _placed(report: ParameterReport) -> ParameterReport:
-    """Name where the wish for reasoning stands in the whole body."""
-    return ParameterReport(
-        tuple(
-            attrs.evolve(note, wire=f"{FIELDS}.{note.wire}")
-            if note.wire is not None and note.name.startswith("reasoning")
-            else note
-            for note in report
-        )
-    )
 
 
 def _wire(
@@ -185,6 +171,5 @@ def count_body(
     _put_conversation(model, request, writer, capabilities)
     put_reasoning(writer, options, row, profile)
     put_tools(writer, attrs.evolve(options, response_format=UNSET), row, request.messages, stream=False)
-    writer.body = body
-    writer.merge_extra(options.extra, "bedrock")
+    writer.merge_extra(options.extra, "bedrock", into=body)
     return body, writer.finish()

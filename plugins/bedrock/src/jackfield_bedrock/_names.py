@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from jackfield import ConfigurationError
-from jackfield.plugin import ModelRef, quote_segment
+from jackfield.plugin import ModelRef, load_table, quote_segment
 
 __all__ = ["bare", "claude_name", "cohere_name", "model_id", "path_of", "table"]
 
@@ -20,13 +19,9 @@ _NAMED: Final = ("foundation-model", "inference-profile")
 _VERSION: Final = re.compile(r"-v\d+([:-]\d+)*(:\d+k|:mm)?$")
 
 
-@lru_cache(maxsize=1)
 def table() -> Mapping[str, Any]:
-    """Give the table of models, of which names are a part."""
-    import orjson
-
-    rows: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return rows
+    """Return the table of models, of which names are a part."""
+    return load_table(__file__, "models.json")
 
 
 @lru_cache(maxsize=512)

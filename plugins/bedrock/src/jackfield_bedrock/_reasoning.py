@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 from jackfield.plugin import UNSET, Options, ParameterWriter
@@ -34,18 +35,13 @@ def put_reasoning(
     """
     if options.reasoning is UNSET:
         return
-    body = writer.body
-    fields = body if native else body.setdefault(FIELDS, {})
-    writer.body = fields
-    if profile is not None:
-        from jackfield_anthropic.dialect import put_reasoning as of_claude
+    with nullcontext() if native else writer.within(FIELDS):
+        if profile is not None:
+            from jackfield_anthropic.dialect import put_reasoning as of_claude
 
-        of_claude(writer, profile, options)
-    else:
-        _of_others(writer, row)
-    writer.body = body
-    if not fields:
-        del body[FIELDS]
+            of_claude(writer, profile, options)
+        else:
+            _of_others(writer, row)
 
 
 def _of_others(writer: ParameterWriter, row: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from jackfield import Message, Tool, ToolCall, ToolResult
-from jackfield.plugin import UNSET, Options, ParameterWriter
+from jackfield.plugin import UNSET, Options, ParameterWriter, json_tool
 
 from ._messages import cache_point
 from ._reasoning import thinks_by_budget
@@ -16,7 +16,6 @@ from ._reasoning import thinks_by_budget
 __all__ = ["put_tools"]
 
 _CHOICES: Final[Mapping[str, str]] = {"auto": "auto", "required": "any"}
-_JSON_TOOL: Final = "answer_in_json"
 _CONFIG: Final = "toolConfig"
 _MATTERS: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "response_format"})
 
@@ -155,48 +154,27 @@ def _put_format(
         text = {"type": "json_schema", "structure": {"jsonSchema": form}}
         writer.write("response_format", "outputConfig.textFormat", text)
         return None
-    why = (
-        "the service has no plain JSON mode" if wanted == "json" else "the model follows no schema by itself"
+    through = json_tool(
+        writer,
+        wanted,
+        names=[tool["toolSpec"]["name"] for tool in tools if "toolSpec" in tool],
+        choice=choice,
+        emulate=options.emulate,
+        obstacle=_obstacle(writer, row),
     )
-    schema = {"type": "object"} if wanted == "json" else wanted
-    obstacle = _obstacle(writer, options, row, choice, schema)
-    if obstacle is not None:
-        writer.refuse("response_format", f"{why}, and {obstacle}", wanted)
+    if through is None:
         return None
-    return _through_tool(writer, tools, choice, schema, why)
+    name = through.tool.name
+    tools.append(_tool(through.tool))
+    forced: dict[str, Any] = {"tool": {"name": name}} if through.by_name else {"any": {}}
+    through.note(writer, tools=f"{_CONFIG}.tools", choice=f"{_CONFIG}.toolChoice", forced=forced)
+    return name, forced
 
 
-def _obstacle(
-    writer: ParameterWriter, options: Options, row: Mapping[str, Any], choice: Any, schema: Mapping[str, Any]
-) -> str | None:
-    """Say why an answer in JSON cannot come through a forced tool; None if it can."""
-    if not options.emulate:
-        return "emulate=False forbids to force a tool in its place"
+def _obstacle(writer: ParameterWriter, row: Mapping[str, Any]) -> str | None:
+    """Return why the model cannot be forced to call a tool that takes the answer; None if it can."""
     if row.get("forced") is False:
         return "no tool call can be forced in its place"
     if thinks_by_budget(writer):
         return "no tool call can be forced in its place while the model thinks by a budget"
-    if choice is not UNSET and choice not in ("auto", "none"):
-        return "the tool that tool_choice forces stands in the way of the one that would hold the answer"
-    if schema.get("type") != "object":
-        return "the tool that would hold the answer wants a schema of type object"
     return None
-
-
-def _through_tool(
-    writer: ParameterWriter, tools: list[dict[str, Any]], choice: Any, schema: Mapping[str, Any], why: str
-) -> tuple[str, dict[str, Any]]:
-    """Offer a tool that takes the answer, and force it; beside other tools, force any of them."""
-    names = [tool["toolSpec"]["name"] for tool in tools if "toolSpec" in tool]
-    name = _JSON_TOOL
-    while name in names:
-        name += "_"
-    others = bool(names) and choice != "none"
-    tools.append(_tool(Tool(name, "Gives the answer. Call it when it is ready.", schema)))
-    forced: dict[str, Any] = {"any": {}} if others else {"tool": {"name": name}}
-    why = f"{why}: through the tool {name}"
-    writer.note("response_format", "emulated", wire=f"{_CONFIG}.tools", value=schema, why=why)
-    writer.note(
-        "tool_choice", "emulated", wire=f"{_CONFIG}.toolChoice", value=forced, why="it makes the answer JSON"
-    )
-    return name, forced

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from jackfield.plugin import Capabilities, Capability, Limits, ModelRef, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Limits, ModelRef, ParameterRule, load_table
 
 from ._dialect import Dialect
 
@@ -27,12 +26,8 @@ __all__ = [
 _RULES_BY_KIND: Final = {"chat": "chat", "embedding": "embed", "rerank": "rerank"}
 
 
-@lru_cache(maxsize=1)
 def _table() -> Mapping[str, Any]:
-    import orjson
-
-    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return table
+    return load_table(__file__, "models.json")
 
 
 def known_models() -> tuple[str, ...]:

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
-
-from jackfield.plugin import RateCard
+from jackfield.plugin import RateCard, load_table
 
 __all__ = ["rates"]
-
-
-@lru_cache(maxsize=1)
-def _table() -> Mapping[str, Any]:
-    import orjson
-
-    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("prices.json").read_bytes())
-    return table
 
 
 def rates(model: str) -> RateCard | None:
@@ -25,7 +12,7 @@ def rates(model: str) -> RateCard | None:
 
     They price what Cohere bills (`billed_units`), which is less than what a model reads and writes.
     """
-    table = _table()
+    table = load_table(__file__, "prices.json")
     row = table["models"].get(model)
     if row is None:
         return None

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any, Final
 
 import attrs
 
 from jackfield import ConfigurationError
-from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef
+from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef, load_table
 
 from ._placeholders import kinds_of
 
@@ -65,10 +63,8 @@ class ModeRow:
     details: bool = False
 
 
-@lru_cache(maxsize=1)
 def _table() -> Mapping[str, Any]:
-    table: Mapping[str, Any] = json.loads((files(__package__) / "modes.json").read_text("utf-8"))
-    return table
+    return load_table(__file__, "modes.json")
 
 
 @lru_cache(maxsize=1)

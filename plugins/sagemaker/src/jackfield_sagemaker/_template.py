@@ -59,8 +59,7 @@ def translate_by_template(model: ModelRef, request: Request, capabilities: Capab
     if not is_json(headers["Content-Type"]):
         body = str(body).encode()
     elif isinstance(body, dict):
-        writer.body = body
-        writer.merge_extra(extra, "sagemaker")
+        writer.merge_extra(extra, "sagemaker", into=body)
     meta = {"api": "template", "inputs": len(values.get("texts", ())), "template": _reading(template)}
     if request.stream:
         meta["framing"] = stream["framing"]
