@@ -22,9 +22,13 @@ FOREIGN = {
     "anthropic": ("base_url", {}, "api_key"),
     "cohere": ("base_url", {}, "api_key"),
     "mistral": ("base_url", {}, "api_key"),
-    "azure-openai": ("endpoint", {"models": DEPLOYED}, "api_key"),
-    "azure-llm": ("target_uri", {"models": DEPLOYED}, "api_key"),
-    "databricks": ("host", {}, "token"),
+    "azure-openai": ("base_url", {"endpoint": "https://n.openai.azure.com", "models": DEPLOYED}, "api_key"),
+    "azure-llm": (
+        "base_url",
+        {"target_uri": "https://n.services.ai.azure.com", "models": DEPLOYED},
+        "api_key",
+    ),
+    "databricks": ("base_url", {"host": "https://dbc-1.cloud.databricks.com"}, "token"),
     "snowflake": ("base_url", {"account": "org-name"}, "token"),
     "bedrock": ("base_url", {"region": "eu-central-1"}, "api_key"),
     "vertex": ("base_url", {"project": "p"}, "api_key"),
@@ -54,7 +58,7 @@ def declared(provider, address, **keys):
 @pytest.mark.parametrize(
     "address",
     [
-        "http://127.0.0.1:8000",
+        "http://10.0.0.1:8000",
         "https://gateway.example",
         "https://api.openai.com.evil.example",
         "https://evil.example/api.openai.com",
@@ -63,6 +67,8 @@ def declared(provider, address, **keys):
     ],
 )
 def test_a_key_of_the_environment_is_refused_to_a_foreign_address(provider, address):
+    if provider == "vertex":
+        pytest.skip("it has no key of the environment")
     key = FOREIGN[provider][2]
     with pytest.raises(ConfigurationError) as caught:
         Mesh.from_config(declared(provider, address))
@@ -70,12 +76,14 @@ def test_a_key_of_the_environment_is_refused_to_a_foreign_address(provider, addr
     assert CANARY not in caught.value.message
 
 
-@pytest.mark.parametrize("none", ["none", False])
-async def test_nothing_is_sent_where_none_is_declared(provider, none):
-    key = FOREIGN[provider][2]
+@pytest.mark.parametrize("none", ["none", False, None])
+async def test_nothing_is_sent_where_none_is_declared_or_the_server_is_on_this_machine(provider, none):
+    if none is None and provider in ("bedrock", "vertex"):
+        pytest.skip("it signs, or asks for the identity of the machine")
+    keys = {} if none is None else {FOREIGN[provider][2]: none}
     async with RecordingServer() as server:
         server.route("*", "*", Answer.json({"error": {"message": "no"}}, status=400))
-        async with Mesh.from_config(declared(provider, server.url, **{key: none})) as mesh:
+        async with Mesh.from_config(declared(provider, server.url, **keys)) as mesh:
             with pytest.raises(JackfieldError):
                 await mesh.chat(f"c:{MODELS.get(provider, 'm')}", "Hi")
             with contextlib.suppress(JackfieldError):
@@ -111,8 +119,8 @@ async def test_a_key_that_is_named_is_sent_to_any_address(provider):
         ("azure-openai", "https://name.services.ai.azure.com/openai/v1"),
         ("azure-llm", "https://name.eastus2.models.ai.azure.com"),
         ("azure-llm", "https://name.services.ai.azure.com/models"),
-        ("databricks", "dbc-1.cloud.databricks.com"),
-        ("databricks", "https://adb-1.2.azuredatabricks.net/?o=1"),
+        ("databricks", "https://dbc-1.cloud.databricks.com"),
+        ("databricks", "https://adb-1.2.azuredatabricks.net"),
         ("snowflake", "https://org-name.privatelink.snowflakecomputing.com"),
     ],
 )
@@ -122,10 +130,15 @@ def test_the_default_goes_to_the_providers_own_hosts(provider, address):
     Mesh.from_config(declared(provider, address))
 
 
-def test_machines_identity_of_google_is_not_offered_to_others():
-    if not Registry.installed().has_provider("vertex"):
-        pytest.skip("jackfield-vertex is not installed")
-    config = declared("vertex", "https://gateway.example", credentials="g")
-    config["credentials"] = {"g": {"kind": "google"}}
-    Mesh.from_config(config)
-    Mesh.from_config(declared("vertex", "https://europe-west4-aiplatform.googleapis.com"))
+@pytest.mark.parametrize(
+    ("provider", "keys"),
+    [
+        ("azure-openai", {"endpoint": "https://gateway.corp.example", "models": DEPLOYED}),
+        ("azure-llm", {"target_uri": "https://llm.corp.example/v1", "models": DEPLOYED}),
+        ("databricks", {"host": "https://workspace.corp.example"}),
+    ],
+)
+def test_an_address_of_the_customers_own_may_have_any_host(provider, keys):
+    if not Registry.installed().has_provider(provider):
+        pytest.skip(f"jackfield-{provider} is not installed")
+    Mesh.from_config({"connections": {"c": {"provider": provider, **keys}}})

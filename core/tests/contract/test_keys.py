@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 from plain_provider import PlainProvider, hello, mesh_for
 
-from jackfield import ConfigurationError, Mesh, MissingCredentialError, Registry, Secret
-from jackfield._contract.keys import is_loopback, key_faults
+from jackfield import AuthenticationError, ConfigurationError, Mesh, MissingCredentialError, Registry, Secret
+from jackfield._contract.keys import is_loopback, settle_keys
 from jackfield.cli._group import make_cli
 from jackfield.plugin import hookimpl, is_at_hosts, secret
+from jackfield.testing import Answer
 
 OWN = "https://api.acme.example/v1"
 
@@ -40,7 +41,9 @@ def mesh(**keys):
 @pytest.mark.parametrize(
     "address",
     [
-        "http://127.0.0.1:8000/v1",
+        "http://10.0.0.1:8000/v1",
+        "http://127.0.0.1.evil/v1",
+        "http://127.0.0.1:8000@evil/v1",
         "http://api.acme.example/v1",
         "https://acme.example",
         "https://api.acme.example.evil/v1",
@@ -76,7 +79,7 @@ def test_a_key_that_is_written_goes_where_it_is_sent(key):
 
 def test_a_default_that_credentials_replace_is_not_sent():
     settings = Settings(base_url="https://elsewhere.example", credentials=object())
-    assert list(key_faults(settings, {"base_url", "credentials"})) == []
+    assert settle_keys(settings, {"base_url", "credentials"}) == (settings, [])
 
 
 def test_a_plugin_says_which_hosts_are_its_own_and_where_a_key_goes():
@@ -88,12 +91,16 @@ def test_a_plugin_says_which_hosts_are_its_own_and_where_a_key_goes():
         host: str = "https://a.acme.cloud"
         base_url: str | None = None
 
-    assert list(key_faults(Deployed(), ())) == []
-    assert list(key_faults(Deployed(base_url="https://b.acme.cloud"), ())) == []
-    for settings in (Deployed(host="https://acme.cloud.evil"), Deployed(base_url="https://acme.example")):
-        (fault,) = key_faults(settings, ())
-        assert fault[0] == "token"
-        assert "for acme.cloud alone" in fault[1]
+    # An address of another name is the customer's own, by declaration.
+    for settings in (
+        Deployed(),
+        Deployed(base_url="https://b.acme.cloud"),
+        Deployed(host="https://corp.example"),
+    ):
+        assert settle_keys(settings, ()) == (settings, [])
+    _, (fault,) = settle_keys(Deployed(base_url="https://acme.example"), ())
+    assert fault[0] == "token"
+    assert "for acme.cloud alone" in fault[1]
 
 
 def test_without_an_address_of_its_own_a_default_is_never_sent():
@@ -102,7 +109,7 @@ def test_without_an_address_of_its_own_a_default_is_never_sent():
         base_url: str
         api_key: Secret | None = secret(env="T")
 
-    ((key, fault),) = key_faults(Hosted(base_url="https://acme.example"), ())
+    _, ((key, fault),) = settle_keys(Hosted(base_url="https://acme.example"), ())
     assert key == "api_key"
     assert "no host that is known" in fault
 
@@ -113,8 +120,35 @@ def test_a_default_that_is_no_secret_field_is_watched_as_well():
         base_url: str = OWN
         api_key: Secret = attrs.field(default=Secret.parse("env:ACME_API_KEY"))
 
-    ((key, _),) = key_faults(Plain(base_url="http://localhost"), ())
+    _, ((key, _),) = settle_keys(Plain(base_url="https://gateway.example"), ())
     assert key == "api_key"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:8000/v1", "https://localhost/v1", "http://[::1]:11434"]
+)
+def test_a_server_on_this_machine_gets_no_default_key(address, monkeypatch):
+    monkeypatch.setenv("ACME_API_KEY", "sk-real")
+    loaded = mesh(base_url=address)
+    assert loaded.connections["vllm"].settings.api_key.is_none
+    assert "Authorization" not in loaded.explain("vllm:m", "hi").headers
+
+
+async def test_a_server_on_this_machine_that_wants_a_key_is_told_of(server, monkeypatch):
+    monkeypatch.setenv("ACME_API_KEY", "sk-real")
+    server.route("*", "*", Answer.json({"error": {"message": "who are you?"}}, status=401))
+    async with mesh(base_url=server.url) as entered:
+        told = 'no key was sent; write api_key = "env:NAME"'
+        with pytest.raises(AuthenticationError, match=told):
+            await entered.chat("vllm:m", "hi")
+        with pytest.raises(AuthenticationError, match=told):
+            await entered.models("vllm")
+    assert not any("authorization" in request.headers for request in server.requests)
+    server.route("*", "*", Answer.json({"error": {"message": "who are you?"}}, status=401))
+    async with mesh(base_url=server.url, api_key=Secret("sk-wrong")) as entered:
+        with pytest.raises(AuthenticationError) as caught:
+            await entered.chat("vllm:m", "hi")
+    assert "no key was sent" not in caught.value.message
 
 
 # A user in the address
@@ -198,13 +232,13 @@ def test_an_address_of_this_machine():
 # The command line
 
 
-def warnings_of(tmp_path, text):
+def warnings_of(tmp_path, text, words="plain http"):
     path = tmp_path / "jackfield.toml"
     path.write_text(text, "utf-8")
     command = make_cli(Registry.of(PlainProvider()))
     result = CliRunner().invoke(command, ["--config", str(path), "config", "validate", "--json"])
     assert result.exit_code == 0, result.output
-    return [line for line in json.loads(result.stdout)["warnings"] if "plain http" in line]
+    return [line for line in json.loads(result.stdout)["warnings"] if words in line]
 
 
 @pytest.mark.parametrize(
@@ -223,3 +257,10 @@ def warnings_of(tmp_path, text):
 def test_a_key_over_plain_http_to_another_machine_is_warned_of(tmp_path, keys, warned):
     lines = warnings_of(tmp_path, f'[connections.c]\nprovider = "plain"\n{keys}\n')
     assert [line.partition(": it goes")[0].rpartition("connections.c.")[2] for line in lines] == warned
+
+
+def test_a_key_that_is_not_sent_is_warned_of(tmp_path):
+    text = '[connections.c]\nprovider = "plain"\nbase_url = "http://localhost:8000"\n'
+    (line,) = warnings_of(tmp_path, text, "api_key")
+    assert 'write api_key = "none" to say so' in line
+    assert warnings_of(tmp_path, f'{text}api_key = "none"\n', "api_key") == []

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from jackfield._contract.keys import add_unsent_key
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.errors import AuthenticationError, JackfieldError
 from jackfield._types.parameters import Translation
@@ -137,6 +138,7 @@ class Attempts:
         if error.status in (404, 405):
             kind = None if self._model is None else self._model.kind
             add_address(error, self._connection.config.settings, transport, wire, kind)
+        add_unsent_key(error, self._connection.config.settings)
         self._connection.locate_and_redact(error)
 
     async def _refresh(self, error: JackfieldError, transport: Transport | None, wire: Wire) -> bool:

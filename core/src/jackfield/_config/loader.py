@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from jackfield._contract.keys import key_faults
+from jackfield._contract.keys import settle_keys
 from jackfield._contract.middleware import MiddlewareKind
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.settings import INVALID, Reader, join
@@ -163,7 +163,8 @@ class _Loader:
                 except ValueError as error:  # a plugin's own rule for them
                     self.reader.wrong(join(where, "models"), str(error))
         if settings is not None:
-            for key, fault in key_faults(settings, table):
+            settings, faults = settle_keys(settings, table)
+            for key, fault in faults:
                 self.reader.wrong(join(where, key), fault)
         return attrs.evolve(config, settings=settings, models=models)
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from typing import Any, Final
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
 from .secrets import Secret
 
-__all__ = ["addresses_of", "is_at_hosts", "is_loopback", "key_faults"]
+if TYPE_CHECKING:
+    from jackfield._types.errors import JackfieldError
 
+__all__ = [
+    "UNWRITTEN",
+    "addresses_of",
+    "is_at_hosts",
+    "is_loopback",
+    "offers_identity",
+    "say_no_key",
+    "settle_keys",
+]
+
+UNWRITTEN: Final = Secret(reference="none")
+"""In the place of a default that is not sent to this machine's own server."""
 _LOOPBACK: Final = re.compile(r"localhost|(.+\.)?localhost|127(\.\d{1,3}){3}|::1", re.IGNORECASE)
 
 
@@ -43,35 +56,72 @@ def addresses_of(settings: Any, field: attrs.Attribute[Any]) -> list[str]:
     return [address for address in found if isinstance(address, str)]
 
 
-def key_faults(settings: Any, written: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Return what is wrong with where the keys of a connection would go.
+def offers_identity(settings: Any) -> bool:
+    """Return whether an identity of the machine goes to a host that is not the provider's own, and nobody named it."""
+    base = getattr(settings, "base_url", None)
+    if (
+        not isinstance(base, str)
+        or getattr(settings, "credentials", None) is not None
+        or _secret_fields(settings)
+    ):
+        return False
+    hosts = [field.metadata["hosts"] for field in attrs.fields(type(settings)) if field.metadata.get("hosts")]
+    return bool(hosts) and not any(is_at_hosts(base, own) for own in hosts)
+
+
+def settle_keys(settings: Any, written: Collection[str]) -> tuple[Any, list[tuple[str, str]]]:
+    """Keep defaults of keys away from servers that are not the provider's own.
+
+    A server on this machine gets no key: most want none, and one that does answers so. Elsewhere, nobody can tell what is
+    meant, which is a fault.
 
     Args:
         settings: The settings object.
         written: The keys that the configuration writes.
 
-    Yields:
-        A key and what is wrong: a default that would go to a host which is not the provider's own, or an address with
-        a user or a password in it beside a key.
+    Returns:
+        The settings, and what is wrong with where keys would go, each with its key: a default under a `base_url` that is
+        not the provider's own, or an address with a user or a password in it beside a key.
     """
-    named = getattr(settings, "credentials", None) is not None
-    fields = [
-        field for field in attrs.fields(type(settings)) if isinstance(getattr(settings, field.name), Secret)
-    ]
+    faults: list[tuple[str, str]] = []
+    base = getattr(settings, "base_url", None)
+    is_named = getattr(settings, "credentials", None) is not None
+    fields = _secret_fields(settings)
     for field in fields:
         key: Secret = getattr(settings, field.name)
         is_default = field.alias not in written
-        if key.is_none or (is_default and named):
-            continue
         addresses = addresses_of(settings, field)
-        with_user = next((address for address in addresses if "@" in _authority(address)), None)
-        foreign = next((address for address in addresses if not _is_own(address, settings, field)), None)
-        if is_default and foreign is not None:
-            yield field.alias, _foreign_fault(field.alias, key, foreign, _own_hosts(settings, field))
-        elif with_user is not None:
-            yield "base_url", _user_fault(field.alias)
-    if named and not fields and "@" in _authority(str(getattr(settings, "base_url", None) or "")):
-        yield "base_url", _user_fault("credentials")
+        if key.is_none or (is_default and is_named):
+            continue
+        if is_default and base in addresses and not _is_own(base, settings, field):
+            if is_loopback(base):
+                settings = attrs.evolve(settings, **{field.alias: UNWRITTEN})
+            else:
+                fault = _foreign_fault(field.alias, key, base, _own_hosts(settings, field))
+                faults.append((field.alias, fault))
+        elif any("@" in _authority(address) for address in addresses):
+            faults.append(("base_url", _user_fault(field.alias)))
+    if is_named and not fields and isinstance(base, str) and "@" in _authority(base):
+        faults.append(("base_url", _user_fault("credentials")))
+    return settings, faults
+
+
+def say_no_key(error: JackfieldError, settings: Any) -> None:
+    """Say in a refusal that no key was sent, if that is so: the server may want one."""
+    if error.status not in (401, 403) or not attrs.has(type(settings)):
+        return
+    fields = _secret_fields(settings)
+    if not fields or not all(getattr(settings, field.name).is_none for field in fields):
+        return
+    hint = f'no key was sent; write {fields[0].alias} = "env:NAME" if this server wants one'
+    if hint not in error.message:
+        error.message = f"{error.message} ({hint})"
+        error.args = (error.message,)
+
+
+def _secret_fields(settings: Any) -> list[attrs.Attribute[Any]]:
+    fields = attrs.fields(type(settings))
+    return [field for field in fields if isinstance(getattr(settings, field.name), Secret)]
 
 
 def _foreign_fault(name: str, key: Secret, address: str, hosts: Collection[str]) -> str:

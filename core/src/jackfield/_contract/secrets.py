@@ -185,14 +185,14 @@ def secret(
 ) -> Any:
     """Declare a settings field that holds a secret.
 
-    A connection that goes to a host which is not the provider's own has to say which key it sends there: what `env`
-    names would be sent to whoever is at that address.
+    A connection whose `base_url` is not the provider's own has to say which key it sends there: what `env` names would
+    be sent to whoever is at that address. A server on this machine gets none unless told.
 
     Args:
         env: The environment variable that is meant when the key is absent; None leaves the field None.
         hosts: The provider's own hosts, those below them included; the host of the default of `base_url` unless given.
         sent_to: Takes the settings, and gives the addresses that the secret is sent to; none if it is not used. The
-            field `base_url` unless given.
+            field `base_url` unless given. Addresses in fields of other names are taken for the customer's own.
     """
     default = Secret(reference=f"env:{env}") if env else None
     metadata = {"secret": True, "hosts": hosts, "sent_to": sent_to}

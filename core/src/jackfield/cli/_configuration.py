@@ -63,7 +63,7 @@ def validate(session: Session) -> None:
     missing = [
         line
         for one in loaded.connections.values()
-        for line in (*_placeholders(one), *_missing_secrets(one), *_sent_in_clear(one))
+        for line in (*_placeholders(one), *_missing_secrets(one), *_sent_in_clear(one), *_unsent(one))
     ]
     if session.json:
         path = str(loaded.path) if loaded.path is not None else None
@@ -155,6 +155,25 @@ def _sent_in_clear(connection: ConnectionConfig) -> list[str]:
         f"connections.{connection.name}.{key}: it goes over plain http to another machine; use https"
         for key, addresses in sent.items()
         if any(address.lower().startswith("http:") and not is_loopback(address) for address in addresses)
+    ]
+
+
+def _unsent(connection: ConnectionConfig) -> list[str]:
+    """Return what nobody wrote of who asks: keys that this machine's own server does not get, identities that others get."""
+    import attrs
+
+    from jackfield._contract.keys import UNWRITTEN, offers_identity
+
+    settings = connection.settings
+    fields = attrs.fields(type(settings)) if attrs.has(type(settings)) else ()
+    if connection.provider is not None and connection.provider.info.credentials and offers_identity(settings):
+        said = "tokens of this machine's own identity go to this host; name the identity that it may see (credentials)"
+        return [f'connections.{connection.name}.base_url: {said}, or write api_key = "none"']
+    return [
+        f"connections.{connection.name}.{field.alias}: it is not written, so the server on this machine gets no key; write "
+        f'{field.alias} = "none" to say so, or the reference of its key'
+        for field in fields
+        if getattr(settings, field.name) is UNWRITTEN
     ]
 
 

@@ -71,7 +71,7 @@ class AzureLLMSettings:
     Attributes:
         target_uri: Where models are whose entry names no endpoint (a Foundry resource has many models).
         api_key: A reference to the key of endpoints that have none of their own; `none` for none. `env:AZURE_AI_KEY` goes
-            to Azure's own hosts alone: to others it has to be written.
+            to endpoints, and to no `base_url` that is not Azure's own: there it has to be written.
         credentials: An identity of kind `azure`, in place of keys.
         base_url: Replaces scheme and host of every endpoint.
         models: The entries, given by the core.

@@ -46,7 +46,7 @@ class AzureOpenAISettings:
         api_version: A dated version ("2024-10-21") asks for the classic API, where the deployment stands in
             the path. Absent or "v1": the v1 API.
         api_key: A reference to the resource's key; `none` for a server without one. `env:AZURE_OPENAI_API_KEY` goes to
-            Azure's own hosts alone: to a gateway it has to be written.
+            `endpoint`, and to no `base_url` that is not Azure's own: there it has to be written.
         key_header: The header that carries the key. API Management may want
             `Ocp-Apim-Subscription-Key`; "" sends no key (the proof stands in the connection's `headers`).
         credentials: An identity of kind `azure`, in place of the key.

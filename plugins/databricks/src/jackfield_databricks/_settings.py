@@ -54,7 +54,7 @@ class DatabricksSettings:
     Attributes:
         host: The workspace: `https://dbc-….cloud.databricks.com`, `https://adb-….azuredatabricks.net`.
         token: A reference to a personal access token; not looked at where `credentials` are named. `env:DATABRICKS_TOKEN`
-            goes to Databricks' own hosts alone: elsewhere it has to be written, `none` for none.
+            goes to `host`, and to no `base_url` that is not Databricks' own: there it has to be written, `none` for none.
         credentials: The identity that a table `[credentials.NAME]` declares.
         base_url: Takes the place of `host` in calls to models: scheme and host, of a proxy say.
         proxy: The connection's proxy, for fetching tokens too.

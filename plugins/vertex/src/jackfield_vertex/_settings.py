@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from jackfield import ConfigurationError, Secret
-from jackfield.plugin import Auth, HttpAccess, StaticHeader, is_at_hosts, secret
+from jackfield.plugin import Auth, HttpAccess, StaticHeader, secret
 
 from ._credentials import GoogleIdentity
 from ._keys import GoogleCredentials
@@ -26,7 +26,6 @@ _THRESHOLDS: Final = (
     "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF",
     "HARM_BLOCK_THRESHOLD_UNSPECIFIED",
 )  # fmt: skip
-_HOSTS: Final = ("googleapis.com",)
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9:.-]*")
 
 
@@ -43,7 +42,7 @@ class VertexSettings:
         location: A region such as `europe-west4`, `global`, or a multi-region, `us` or `eu`;
             `GOOGLE_CLOUD_LOCATION` of the environment unless told, else `global`.
         credentials: The identity that a table `[credentials.NAME]` of the kind `google` declares; without one and
-            without a key, what the machine offers (application default credentials), at Google's own hosts alone.
+            without a key, what the machine offers (application default credentials).
         api_key: A reference to a key of the service's express mode, which knows no project; `none` for a server that
             wants no proof of identity.
         base_url: Takes the place of scheme and host.
@@ -57,7 +56,7 @@ class VertexSettings:
     project: str | None = attrs.field(factory=lambda: _from_environment("GOOGLE_CLOUD_PROJECT"))
     location: str = attrs.field(factory=lambda: _from_environment("GOOGLE_CLOUD_LOCATION") or "global")
     credentials: GoogleIdentity | None = None
-    api_key: Secret | None = secret()
+    api_key: Secret | None = secret(hosts=("googleapis.com",))
     base_url: str | None = None
     quota_project: str | None = None
     safety: Mapping[str, str] = attrs.field(factory=dict)
@@ -72,13 +71,6 @@ class VertexSettings:
     def _faults(self) -> Iterator[str]:
         if self.api_key is not None and self.credentials is not None:
             yield "api_key and credentials are two ways to prove identity; write one"
-        offered = self.api_key is None and self.credentials is None
-        if offered and self.base_url is not None and not is_at_hosts(self.base_url, _HOSTS):
-            yield (
-                "base_url is not Google's own, and what this machine offers as an identity does not go there unasked: write "
-                'credentials = "NAME" and a table [credentials.NAME] with kind = "google", or api_key = "none" if that '
-                "server wants no identity"
-            )
         if self.project is None and self.api_key is None:
             yield "project is missing; write it, or set GOOGLE_CLOUD_PROJECT in the environment"
         for key in ("project", "quota_project"):
