@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNWRITTEN",
+    "add_unsent_key",
     "addresses_of",
     "is_at_hosts",
     "is_loopback",
     "offers_identity",
-    "say_no_key",
     "settle_keys",
 ]
 
@@ -89,25 +89,25 @@ def settle_keys(settings: Any, written: Collection[str]) -> tuple[Any, list[tupl
     fields = _secret_fields(settings)
     for field in fields:
         key: Secret = getattr(settings, field.name)
-        is_default = field.alias not in written
+        is_default = _written(field) not in written
         addresses = addresses_of(settings, field)
         if key.is_none or (is_default and is_named):
             continue
         if is_default and base in addresses and not _is_own(base, settings, field):
             if is_loopback(base):
-                settings = attrs.evolve(settings, **{field.alias: UNWRITTEN})
+                settings = attrs.evolve(settings, **{_written(field): UNWRITTEN})
             else:
-                fault = _foreign_fault(field.alias, key, base, _own_hosts(settings, field))
-                faults.append((field.alias, fault))
+                fault = _foreign_fault(_written(field), key, base, _own_hosts(settings, field))
+                faults.append((_written(field), fault))
         elif any("@" in _authority(address) for address in addresses):
-            faults.append(("base_url", _user_fault(field.alias)))
+            faults.append(("base_url", _user_fault(_written(field))))
     if is_named and not fields and isinstance(base, str) and "@" in _authority(base):
         faults.append(("base_url", _user_fault("credentials")))
     return settings, faults
 
 
-def say_no_key(error: JackfieldError, settings: Any) -> None:
-    """Say in a refusal that no key was sent, if that is so: the server may want one."""
+def add_unsent_key(error: JackfieldError, settings: Any) -> None:
+    """Add to a refusal that no key was sent, if that is so: the server may want one."""
     if error.status not in (401, 403) or not attrs.has(type(settings)):
         return
     fields = _secret_fields(settings)
@@ -117,6 +117,10 @@ def say_no_key(error: JackfieldError, settings: Any) -> None:
     if hint not in error.message:
         error.message = f"{error.message} ({hint})"
         error.args = (error.message,)
+
+
+def _written(field: attrs.Attribute[Any]) -> str:
+    return field.alias or field.name
 
 
 def _secret_fields(settings: Any) -> list[attrs.Attribute[Any]]:

@@ -33,9 +33,7 @@ class AnthropicSettings:
     """
 
     api_key: Secret = secret(
-        env="ANTHROPIC_API_KEY",
-        hosts=("api.anthropic.com",),
-        sent_to=lambda settings: () if settings.auth_token is not None else (settings.base_url,),
+        env="ANTHROPIC_API_KEY", sent_to=lambda settings: () if settings.auth_token else (settings.base_url,)
     )
     auth_token: Secret | None = secret()
     base_url: str = "https://api.anthropic.com"
