@@ -46,6 +46,10 @@ REASONS: dict[str, dict[str, str]] = {
     "cohere": {
         "_decoder": "what the decoders of all APIs share: frames that are JSON objects, warnings, finish reasons",
     },
+    "openai": {
+        "_answer_fields": "fields that the answers of several APIs have in common: finish reasons, log probabilities, citations",
+        "_compatible": "`compatible()`: the plugin as an object, for any other service of the dialect",
+    },
     "onnx": {
         "_commands": "the command line's group `jackfield onnx`",
         "_decoder": "one decoder for all APIs: the engine's frames name their data",
@@ -72,7 +76,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 # Providers that do not follow the plan yet.
 OPEN = {
-    "azure-llm", "azure-openai", "databricks", "openai",
+    "azure-llm", "azure-openai", "databricks",
 }  # fmt: skip
 
 

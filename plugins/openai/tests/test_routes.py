@@ -233,7 +233,7 @@ def test_parts():
         {"type": "text", "text": "plain"},
         {"type": "file", "file": {"file_id": "f"}},
     ]
-    with pytest.raises(UnsupportedError, match="address"):
+    with pytest.raises(UnsupportedError, match="not as a URL"):
         body("gpt-4o", (Message("user", (Document(url="https://documents.example/a.pdf"),)),))
 
 
@@ -336,7 +336,7 @@ def test_embeddings():
     assert (known.limits.max_inputs, known.limits.max_input_tokens_per_request) == (2048, 300_000)
     with pytest.raises(UnsupportedError, match="one size"):
         HOOK(ref, EmbedRequest(inputs=("a",), dimensions=5), known)
-    with pytest.raises(UnsupportedError, match="never cuts"):
+    with pytest.raises(UnsupportedError, match="never truncates"):
         HOOK(ref, EmbedRequest(inputs=("a",), truncate="end"), known)
     with pytest.raises(UnsupportedError, match="input_type"):
         HOOK(ref, EmbedRequest(inputs=("a",), input_type="query"), known)

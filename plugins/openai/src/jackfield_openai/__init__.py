@@ -21,6 +21,7 @@ from jackfield.plugin import (
     hookimpl,
 )
 
+# Plugins that build on the dialect use these names, so the hooks use them, too, and import only the other modules.
 from ._compatible import CompatiblePlugin, compatible
 from ._dialect import OPENAI, Dialect
 from ._errors import error
@@ -45,7 +46,7 @@ __all__ = [
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="openai",
         title="OpenAI",
@@ -57,16 +58,15 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model."""
-    from ._models import retired
+    """Return the capabilities of a model, from the table."""
+    from ._models import capabilities, retired
 
-    known = OPENAI.capabilities(model)
-    return attrs.evolve(known, retired=retired(model.known_as)) if known.known else known
+    return attrs.evolve(capabilities(model.known_as), retired=retired(model.known_as))
 
 
 @hookimpl
 def jackfield_discover() -> Listing | None:
-    """Say how to list models."""
+    """Return how to list models."""
     from ._listing import listing
 
     return listing(OPENAI)
@@ -74,7 +74,7 @@ def jackfield_discover() -> Listing | None:
 
 @hookimpl
 def jackfield_table() -> tuple[str, ...]:
-    """Name the models of the table."""
+    """Return the names of the models in the table."""
     from ._models import known_models
 
     return known_models()
@@ -82,29 +82,29 @@ def jackfield_table() -> tuple[str, ...]:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for chat completions, completions, embeddings or Responses."""
+    """Translate a request into a wire for chat completions, completions, embeddings or Responses."""
     return translate(OPENAI, model, request, capabilities)
 
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     return decoder(OPENAI, wire)
 
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     return error(failure)
 
 
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give OpenAI's rates for a call."""
+    """Return OpenAI's rates for a call."""
     return rates(model, usage, context)
 
 
 @hookimpl
 def jackfield_transport(settings: OpenAISettings) -> HttpAccess:
-    """Say how to reach OpenAI."""
+    """Return the address and the authentication."""
     return access(settings)

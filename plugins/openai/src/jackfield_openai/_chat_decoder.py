@@ -1,4 +1,4 @@
-"""Chat and text completions: the answer, streamed or whole."""
+"""Chat and text completions: the decoder of streamed and whole answers."""
 
 from __future__ import annotations
 
@@ -25,35 +25,32 @@ from jackfield import (
 )
 from jackfield.plugin import Frame, Head, Wire
 
+from ._answer_fields import (
+    FILTER_FIELDS,
+    FINISH_REASONS,
+    join_verdicts,
+    read_citation,
+    read_cited,
+    read_logprobs,
+)
+from ._chat_fast_path import ENVELOPE, SIMPLE_CHOICE, SIMPLE_MESSAGE, PieceReader, read_simple_answer
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
-from ._reading import FINISH_REASONS, read_citation, read_cited, read_logprobs
 from ._reasoning import ThinkingReader
-from ._tool_calls import ToolCallReader
-from ._verdicts import FILTER_FIELDS, worst_verdicts
+from ._tools import ToolCallReader
 
 __all__ = ["ChatDecoder"]
 
-# Every chunk has these (`obfuscation`, and Mistral's `p`, only hide its size); what else it has is kept as a RawEvent.
-_ENVELOPE: Final = frozenset(
-    {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation",
-     "error", "citations", "p"}
-)  # fmt: skip
-_PIECES: Final = frozenset(
-    {"role", "content", "refusal", "tool_calls", "function_call", "reasoning", "reasoning_content",
-     "reasoning_details", "annotations", "audio", "name", "token_id", "channel"}
-)  # fmt: skip
-# A piece of a choice with these keys alone has no thinking, calls, citations or audio; most have no others.
-_SIMPLE_PIECES: Final = frozenset({"role", "content", "refusal"})
-_SIMPLE_CHOICE: Final = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
+_MESSAGE: Final = SIMPLE_MESSAGE | {
+    "tool_calls", "function_call", "reasoning", "reasoning_content", "reasoning_details", "annotations", "audio", "name",
+    "token_id", "channel",
+}  # fmt: skip
 _NOTHING: Final[Mapping[str, Any]] = {}
-_PLAIN_ANSWER: Final = _ENVELOPE - {"error", "citations"}
-_PLAIN_MESSAGE: Final = _SIMPLE_PIECES | {"annotations", "tool_calls", "function_call", "audio"}
 _DETAILS: Final = ("content_filter_result", "stop_reason", "native_finish_reason", "finish_details")
 
 
 class _Choice:
-    """What is known of one choice."""
+    """The state of one choice."""
 
     __slots__ = ("audio", "detail", "finished", "raw", "refused", "thinking", "tools")
 
@@ -66,7 +63,7 @@ class _Choice:
         self.finished = False
         self.raw: str | None = None
 
-    def hear(self, audio: Mapping[str, Any]) -> None:
+    def append_audio(self, audio: Mapping[str, Any]) -> None:
         """Join the pieces of spoken audio."""
         for name, value in audio.items():
             pieces = name in ("data", "transcript") and name in self.audio
@@ -74,10 +71,10 @@ class _Choice:
 
 
 class ChatDecoder:
-    """Reads one answer of chat or text completions.
+    """Decodes one answer of chat or text completions.
 
-    A stream ends with `[DONE]`, else with a finish reason for each choice; without both it was interrupted,
-    unless the dialect is content with a clean end (`Dialect.end`).
+    A stream ends with `[DONE]` or with a finish reason for each choice; without both it was interrupted,
+    unless a clean end is enough for the dialect (`Dialect.end`).
     """
 
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
@@ -88,22 +85,18 @@ class ChatDecoder:
         self._id: str | None = None
         self._started: Started | None = None
         self._choices: dict[int, _Choice] = {}
-        # For the fast path: how many keys the last chunk had that was read in full, and which choices have
-        # begun and are not thinking.
-        self._plain_size = -1
-        self._plain: set[int] = set()
-        self._verdicts: dict[int, Any] = {}
+        self._pieces = PieceReader()
         self._usage: Any = None
         self._extras: dict[str, Any] = {}
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began; JSON instead of a stream is a whole answer."""
+        """Handle the response head; JSON instead of a stream is a whole answer."""
         if head.headers.get("content-type", "").startswith("application/json"):
             self._streamed = False
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, or a whole answer."""
+        """Decode one event of a stream, or a whole answer."""
         data = frame.data
         try:
             event = orjson.loads(data)
@@ -115,33 +108,20 @@ class ChatDecoder:
                 f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}",
                 body=bytes(data),
             ) from error
-        try:
-            # The path of nearly every event of a stream: one piece of text and nothing else.
-            (choice,) = event["choices"]
-            delta = choice["delta"]
-            text = delta["content"]
-            verdicts = choice.get("content_filter_results")
-            if (
-                text.__class__ is str
-                and text
-                and len(delta) == 1
-                and len(event) == self._plain_size
-                and len(choice) <= (4 if verdicts is None else 5)  # index, delta, finish_reason, logprobs
-                and (not verdicts or verdicts == self._verdicts.get(choice["index"]))
-                and choice["index"] in self._plain
-                and choice.get("finish_reason") is None
-                and choice.get("logprobs") is None
-                and event.get("usage") is None
-            ):
-                return [TextDelta(text, choice["index"])]
-        except (KeyError, ValueError, TypeError):
-            pass
+        piece = self._pieces.read(event)
+        if piece is not None:
+            return [piece]
         if not isinstance(event, dict) or frame.event == "error":
             fail(event)
-        return (None if self._streamed else self._plain_answer(event)) or list(self._event(event))
+        if not self._streamed and self._started is None:
+            answer = read_simple_answer(event, self._dialect)
+            if answer is not None:
+                self._started = answer[0]
+                return list(answer)
+        return list(self._read(event))
 
     def finish(self) -> list[Event]:
-        """Check that nothing is missing, and end what has no end of its own."""
+        """Check that nothing is missing, and finish the choices that have not ended."""
         unfinished = [index for index, choice in self._choices.items() if not choice.finished]
         begun = len(self._choices) >= (self._expected or 1)
         whole = self._done or not self._streamed or (begun and not unfinished)
@@ -153,38 +133,7 @@ class ChatDecoder:
         ends = self._choices if self._dialect.late_finish else unfinished
         return [event for index in ends for event in self._finish(index, self._choices[index], None)]
 
-    def _plain_answer(self, event: dict[str, Any]) -> list[Event] | None:
-        """Read a whole answer that is one text and its usage, as nearly every one is; None for every other.
-
-        It gives what `_event` would, at a third of the cost: a quarter of all that a call costs was spent there.
-        """
-        choices, usage = event.get("choices"), event.get("usage")
-        if not usage or not choices or len(choices) > 1 or not _PLAIN_ANSWER.issuperset(event):
-            return None
-        choice = choices[0]
-        message, raw, index = choice.get("message"), choice.get("finish_reason"), choice.get("index")
-        if not message or choice.get("logprobs") or not _SIMPLE_CHOICE.issuperset(choice):
-            return None
-        text = message.get("content")
-        if text.__class__ is not str or not text or index.__class__ is not int or self._dialect.late_finish:
-            return None
-        if not _PLAIN_MESSAGE.issuperset(message) or any(
-            value for name, value in message.items() if name not in ("role", "content")
-        ):
-            return None
-        reason = FINISH_REASONS.get(raw) if raw.__class__ is str else None
-        if reason is None or self._started is not None:
-            return None
-        tier = event.get("service_tier") or usage.get("service_tier")
-        self._started = Started(event.get("id") or None, event.get("model") or None, tier)
-        return [
-            self._started,
-            TextDelta(text, index),
-            Finish(reason, index, raw),
-            UsageUpdate(self._dialect.usage(usage), usage),
-        ]
-
-    def _event(self, event: dict[str, Any]) -> Iterator[Event]:
+    def _read(self, event: dict[str, Any]) -> Iterator[Event]:
         if event.get("error"):
             fail(event)
         choices = event.get("choices")
@@ -193,19 +142,19 @@ class ChatDecoder:
             raise_failure(event)
             if self._started is None and not self._streamed:
                 raise MalformedResponseError(
-                    f"the answer has no choices; it has {', '.join(event) or 'nothing'}"
+                    f"the answer has no choices; it has {', '.join(event) or 'no fields'}"
                 )
-        yield from self._envelope(event, usage or _NOTHING)
+        yield from self._read_envelope(event, usage or _NOTHING)
         for position, choice in enumerate(choices or ()):
             index = choice.get("index")
-            yield from self._choice(choice, position if index is None else index)
+            yield from self._read_choice(choice, position if index is None else index)
         if usage and usage != self._usage:
             self._usage = usage
             yield UsageUpdate(self._dialect.usage(usage), usage)
-        self._plain_size = len(event)
+        self._pieces.remember(event)
 
-    def _envelope(self, event: dict[str, Any], usage: Mapping[str, Any]) -> Iterator[Event]:
-        # Mistral tells the tier within the usage, which comes at the end.
+    def _read_envelope(self, event: dict[str, Any], usage: Mapping[str, Any]) -> Iterator[Event]:
+        # Mistral sends the tier within the usage, at the end.
         tier = event.get("service_tier") or usage.get("service_tier")
         if tier is None and self._started is not None:
             tier = self._started.service_tier
@@ -215,7 +164,7 @@ class ChatDecoder:
             self._started = started
             self._id = started.id or self._id
             yield started
-        for name in () if _ENVELOPE.issuperset(event) else event.keys() - _ENVELOPE:
+        for name in () if ENVELOPE.issuperset(event) else event.keys() - ENVELOPE:
             if event[name] is not None and self._extras.get(name) != event[name]:
                 self._extras[name] = event[name]
                 yield RawEvent(name, event[name])
@@ -227,25 +176,25 @@ class ChatDecoder:
                 url = source if isinstance(source, str) else source.get("url")
                 yield CitationDelta(Citation(url=url, data={"citation": source}))
 
-    def _choice(self, wire: dict[str, Any], index: int) -> Iterator[Event]:
+    def _read_choice(self, wire: dict[str, Any], index: int) -> Iterator[Event]:
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(index, self._dialect.id)
-        simple = _SIMPLE_CHOICE.issuperset(wire)
+        simple = SIMPLE_CHOICE.issuperset(wire)
         if not simple and wire.get("error"):
             fail({"error": wire["error"]})
-        for message in self._messages(wire):
-            yield from self._message(message, choice, index)
+        for message in self._find_messages(wire):
+            yield from self._read_message(message, choice, index)
         if wire.get("logprobs"):
             tokens = read_logprobs(wire["logprobs"])
             if tokens:
                 yield LogprobsDelta(tokens, index)
         if not simple:
-            yield from self._judge(wire, choice, index)
+            yield from self._read_filter(wire, choice, index)
         if choice.thinking.open:
-            self._plain.discard(index)
+            self._pieces.choices.discard(index)
         else:
-            self._plain.add(index)
+            self._pieces.choices.add(index)
         raw = wire.get("finish_reason")
         if raw and self._dialect.late_finish:
             choice.raw = raw if not choice.finished or raw == "content_filter" else choice.raw
@@ -257,8 +206,8 @@ class ChatDecoder:
             self._usage = nested
             yield UsageUpdate(self._dialect.usage(nested), nested)
 
-    def _messages(self, wire: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Give what was said: a piece or a message, or turns with tools that the service ran itself (Mistral)."""
+    def _find_messages(self, wire: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Return the delta or the message, or several messages if the service ran tools itself (Mistral)."""
         message = wire.get("delta") if self._streamed else wire.get("message")
         if message is None:
             message = wire.get("message") or wire.get("delta")
@@ -266,23 +215,25 @@ class ChatDecoder:
             return wire.get("messages") or ({"content": wire.get("text")},)
         return (message,)
 
-    def _judge(self, wire: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
-        """Keep what is said of the end, and a content filter's verdicts, which each chunk gives on its own text."""
+    def _read_filter(self, wire: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
+        """Keep details of the end, and the verdicts of a content filter, which each chunk has for its own text."""
         for name in _DETAILS:
             if wire.get(name):
                 choice.detail[name] = wire[name]
         verdicts = wire.get("content_filter_results")
         if verdicts:
-            self._verdicts[index] = verdicts
+            self._pieces.verdicts[index] = verdicts
             known = choice.detail.get("content_filter_results")
-            choice.detail["content_filter_results"] = worst_verdicts(known, verdicts)
+            choice.detail["content_filter_results"] = join_verdicts(known, verdicts)
         if wire.get("content_filter_offsets"):
             yield RawEvent("content_filter", {name: wire[name] for name in wire.keys() & FILTER_FIELDS})
 
-    def _message(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
-        simple = _SIMPLE_PIECES.issuperset(message)
+    def _read_message(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
+        simple = SIMPLE_MESSAGE.issuperset(message)
         if not simple:
-            if message.get("role") == "tool":  # what a tool of the service's own gave is not the model's word
+            if (
+                message.get("role") == "tool"
+            ):  # the result of a tool that the service ran itself, not the model's text
                 yield RawEvent("tool_message", message)
                 return
             yield from choice.thinking.read(message)
@@ -293,32 +244,32 @@ class ChatDecoder:
             if content:
                 yield TextDelta(content, index)
         elif content:
-            yield from self._parts(content, choice, index)
+            yield from self._read_parts(content, choice, index)
         if refusal:
             choice.refused = True
             yield RefusalDelta(refusal, index)
         if not simple:
-            yield from self._beside(message, choice, index)
+            yield from self._read_extras(message, choice, index)
 
-    def _beside(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
-        """Read what is no text: calls, annotations, audio, and what has no event of its own."""
+    def _read_extras(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
+        """Read all but text: calls, annotations, audio, and fields without an event of their own."""
         calls = message.get("tool_calls")
         if calls:
             yield from choice.tools.read([calls] if isinstance(calls, dict) else calls, self._id)
         legacy = message.get("function_call")
-        if legacy and any(legacy.values()):  # Snowflake fills every field with nothing
+        if legacy and any(legacy.values()):  # Snowflake sends empty fields
             yield from choice.tools.read([{"index": 0, "function": legacy}], self._id)
         for annotation in message.get("annotations") or ():
             citation = read_citation(annotation)
             yield RawEvent("annotation", annotation) if citation is None else CitationDelta(citation, index)
         audio = message.get("audio")
         if audio and any(audio.values()):
-            choice.hear(audio)
-        for name in () if _PIECES.issuperset(message) else message.keys() - _PIECES:
+            choice.append_audio(audio)
+        for name in () if _MESSAGE.issuperset(message) else message.keys() - _MESSAGE:
             if message[name] not in (None, []):
                 yield RawEvent(name, message[name])
 
-    def _parts(self, content: Any, choice: _Choice, index: int) -> Iterator[Event]:
+    def _read_parts(self, content: Any, choice: _Choice, index: int) -> Iterator[Event]:
         """Read content that is a list of parts (Databricks, Mistral)."""
         for part in [content] if isinstance(content, dict) else content:
             kind = part.get("type")
@@ -339,7 +290,7 @@ class ChatDecoder:
         raw = raw or choice.raw
         choice.finished = True
         if raw == "error":
-            fail({"error": {"message": "the service ended the answer with the finish reason error"}})
+            fail({"error": {"message": 'the service ended the answer with the finish reason "error"'}})
         if choice.thinking.open:
             yield from choice.thinking.end()
         if choice.tools.any:

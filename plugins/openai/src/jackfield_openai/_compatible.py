@@ -1,4 +1,4 @@
-"""A plugin for any service that speaks OpenAI's dialect, in one line."""
+"""A plugin for any service that uses OpenAI's dialect, in one line."""
 
 from __future__ import annotations
 
@@ -44,22 +44,23 @@ def compatible(
     docs: str | None = None,
     **dialect: Any,
 ) -> CompatiblePlugin:
-    """Make a provider plugin for a service that speaks OpenAI's dialect.
+    """Create a provider plugin for a service that uses OpenAI's dialect.
 
-    Put the result into a module that an entry point in `jackfield.providers.v1` names:
+    Assign the result to a name in a module, and name both in an entry point in `jackfield.providers.v1`:
     `acme = "jackfield_acme:plugin"`.
 
     Args:
-        id: The provider's id, the entry point's name.
-        base_url: Where the service is, with `/v1`; a connection may give another. None: it must.
-        api_key_env: The environment variable of its key, needed unless a connection gives another
-            reference. It goes to the host of `base_url` alone: a connection to another address names its key, or
-            `none`. None: a key is sent if a connection gives one, and none is needed (local servers).
-        title: For people; the id if absent.
-        kinds: The kinds of request it serves.
-        capabilities: What is known of a model offline. Nothing unless given: then every option is sent.
-        docs: Address of its documentation.
-        dialect: Where the service differs: fields of `jackfield_openai.Dialect`.
+        id: The provider's id, which is the name of the entry point.
+        base_url: The default address of the service, with `/v1`. None: each connection must have one.
+        api_key_env: The environment variable of its key, which connections without `api_key` use. This key is
+            sent to the host of `base_url` only: a connection to another address must have an `api_key`, or "none".
+            None: a key is optional (local servers).
+        title: The provider's title; its id if None.
+        kinds: The kinds of request that it supports.
+        capabilities: Returns the capabilities of a model, without a request. None: they are unknown, so every
+            option is sent.
+        docs: The address of its documentation.
+        dialect: Fields of `jackfield_openai.Dialect` in which the service differs.
 
     Raises:
         TypeError: The dialect has no such field.
@@ -69,7 +70,7 @@ def compatible(
     info = ProviderInfo(
         id=id,
         title=title or id,
-        settings=_settings(base_url, api_key_env),
+        settings=_make_settings(base_url, api_key_env),
         kinds=kinds,
         related=tuple(dialect.get("also", ())),
         docs=docs,
@@ -77,12 +78,12 @@ def compatible(
     return CompatiblePlugin(info, Dialect(id=id, **dialect), needs_key=api_key_env is not None)
 
 
-def _settings(base_url: str | None, api_key_env: str | None) -> type:
+def _make_settings(base_url: str | None, api_key_env: str | None) -> type:
     default: Any = attrs.NOTHING if base_url is None else base_url
 
     @attrs.frozen(kw_only=True)
     class CompatibleSettings:
-        """Config keys of a connection to a compatible service: `api_key` and `base_url`."""
+        """Configuration keys of a connection to a compatible service: `api_key` and `base_url`."""
 
         api_key: Secret | None = secret(env=api_key_env)
         base_url: str = default
@@ -95,9 +96,9 @@ class CompatiblePlugin:
     """A provider plugin as an object.
 
     Attributes:
-        info: Who the provider is.
-        dialect: How it speaks.
-        needs_key: No call is made without a key.
+        info: The provider's description.
+        dialect: How the service uses the dialect.
+        needs_key: A call without a key is refused.
     """
 
     info: ProviderInfo
@@ -106,17 +107,17 @@ class CompatiblePlugin:
 
     @hookimpl
     def jackfield_provider(self) -> ProviderInfo:
-        """Say who the provider is."""
+        """Return the provider's description."""
         return self.info
 
     @hookimpl
     def jackfield_capabilities(self, model: ModelRef) -> Capabilities:
-        """Say what is known of a model."""
+        """Return the capabilities of a model."""
         return self.dialect.capabilities(model)
 
     @hookimpl
     def jackfield_discover(self) -> Listing | None:
-        """Say how to list models."""
+        """Return how to list models."""
         from ._listing import listing
 
         return listing(self.dialect)
@@ -125,24 +126,24 @@ class CompatiblePlugin:
     def jackfield_translate(
         self, model: ModelRef, request: Request, capabilities: Capabilities
     ) -> Translation:
-        """Turn a request into a wire."""
+        """Translate a request into a wire."""
         return translate(self.dialect, model, request, capabilities)
 
     @hookimpl
     def jackfield_decoder(self, wire: Wire) -> Decoder:
-        """Give the decoder for the answer to a wire."""
+        """Return the decoder for the answer to a wire."""
         return decoder(self.dialect, wire)
 
     @hookimpl
     def jackfield_error(self, failure: Failure) -> JackfieldError | None:
-        """Turn a failure into an error."""
+        """Map a failure to an error."""
         from ._errors import error
 
         return error(failure)
 
     @hookimpl
     def jackfield_cost(self, context: CostContext) -> RateCard | Cost | None:
-        """Give the cost that the service itself tells, if it does."""
+        """Return the cost that the service reports, if it does."""
         if self.dialect.cost is None:
             return None
         from ._prices import reported_cost
@@ -151,6 +152,6 @@ class CompatiblePlugin:
 
     @hookimpl
     def jackfield_transport(self, settings: Any) -> HttpAccess:
-        """Say how to reach the service."""
+        """Return the address and the authentication."""
         key = StaticHeader("Authorization", settings.api_key, "Bearer ", optional=not self.needs_key)
         return HttpAccess(base_url=settings.base_url.rstrip("/"), auth=key)

@@ -1,4 +1,4 @@
-"""Text completions: the request. The answer has the shape of a chat's and shares its decoder."""
+"""Text completions: the request. The answer has the form of a chat's and the same decoder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from jackfield.plugin import (
     Wire,
 )
 
-from ._chat import put_renamed
+from ._chat import convert_bias, put_renamed, put_usage_option
 from ._dialect import Dialect
 
 __all__ = ["translate_completion"]
 
-_PLAIN: Final = (
+_UNCHANGED: Final = (
     "suffix",
     "max_tokens",
     "temperature",
@@ -37,7 +37,7 @@ _PLAIN: Final = (
 def translate_completion(
     dialect: Dialect, model: ModelRef, request: CompletionRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a text completion.
+    """Translate a text completion.
 
     Source: API reference of completions, 2026-11: `logprobs` is the number of alternatives, at most 5.
     """
@@ -45,18 +45,14 @@ def translate_completion(
     path, body = dialect.start(dialect.completion_path, model)
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
     body["prompt"] = request.prompt
-    for name in _PLAIN:
+    for name in _UNCHANGED:
         put_renamed(dialect, writer, name)
     put_renamed(dialect, writer, "stop", convert=list)
-    put_renamed(
-        dialect, writer, "logit_bias", convert=lambda bias: {str(token): v for token, v in bias.items()}
-    )
+    put_renamed(dialect, writer, "logit_bias", convert=convert_bias)
     _put_logprobs(writer, options)
     if request.stream:
         body["stream"] = True
-        if dialect.usage_option:
-            why = "a stream tells its usage only if it is asked to"
-            writer.default("stream_options", "stream_options", {"include_usage": True}, why)
+        put_usage_option(dialect, writer)
     writer.merge_extra(options.extra, *dialect.ids)
     framing = "sse" if request.stream else None
     wire = Wire(path, body, stream=request.stream, framing=framing, meta={"api": "completion"})
@@ -64,12 +60,12 @@ def translate_completion(
 
 
 def _put_logprobs(writer: ParameterWriter, options: Options) -> None:
-    """Write our two options as the one number that the service has."""
+    """Write `logprobs` and `top_logprobs` as the one number that the service accepts."""
     wanted, alternatives = writer.take("logprobs"), writer.take("top_logprobs")
     if wanted is UNSET and alternatives is UNSET:
         return
     if wanted is False:
-        writer.drop("logprobs", "a completion tells none unless it is asked to", value=False)
+        writer.drop("logprobs", "a completion returns them only on request", value=False)
         return
     count = 0 if alternatives is UNSET else alternatives
     name = "logprobs" if options.top_logprobs is UNSET else "top_logprobs"

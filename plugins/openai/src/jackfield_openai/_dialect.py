@@ -1,4 +1,4 @@
-"""What differs between services that speak OpenAI's dialect, as one value."""
+"""How services differ that use OpenAI's dialect, as one value."""
 
 from __future__ import annotations
 
@@ -18,52 +18,53 @@ CacheMark: TypeAlias = Literal["prompt_cache_breakpoint", "cache_control"]
 EndRule: TypeAlias = Literal["finish", "clean"]
 
 
-def _unknown(_: ModelRef) -> Capabilities:
+def _know_nothing(_: ModelRef) -> Capabilities:
     return Capabilities()
 
 
-def _no_source(_: Mapping[str, Any]) -> Citation | None:
+def _read_no_source(_: Mapping[str, Any]) -> Citation | None:
     return None
 
 
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """How one service speaks.
+    """How one service uses the dialect.
 
     The defaults are what most OpenAI-compatible servers have in common.
 
     Attributes:
-        id: The provider's id; tags thinking and raw parts, and names the service's own options in `extra`.
-        also: Further ids whose `extra`, thinking and raw parts this service understands.
-        capabilities: What is known of a model offline.
-        chat_path: Where chats go; likewise the other paths. The model's id replaces `{model}`.
-        completion_path: Where text completions go.
-        embedding_path: Where embeddings go.
-        responses_path: Where the Responses API is; None if there is none.
-        models_path: Where models are listed; None if they are not.
-        max_tokens: The name of the limit of a chat's answer.
+        id: The provider's id: the `provider` of thinking and raw parts, and the key of the service's own options
+            in `extra`.
+        also: Further ids whose `extra`, thinking and raw parts this service accepts.
+        capabilities: Returns the capabilities of a model, without a request.
+        chat_path: The path of chats. In each of the paths, the model's id replaces `{model}`.
+        completion_path: The path of text completions.
+        embedding_path: The path of embeddings.
+        responses_path: The path of the Responses API; None if the service does not have it.
+        models_path: The path of the list of models; None if there is no list.
+        max_tokens: The service's name of `max_tokens` in chats.
         system_role: The role of system messages.
-        usage_option: A stream tells its usage only if `stream_options` ask for it.
-        base64: Embeddings are asked for as base64.
-        effort: Where a reasoning effort goes, a dotted path; None if nowhere.
-        reasoning_budget: Where a reasoning budget in tokens goes; None if nowhere.
-        renamed: Other options under other names: ours to theirs, a dotted path. None: there is no such option.
+        usage_option: A stream reports its usage only if `stream_options` request it.
+        base64: Embeddings are requested as base64.
+        effort: The place of a reasoning effort in the body, with dots; None if the service does not accept one.
+        reasoning_budget: The place of a reasoning budget in tokens; None if the service does not accept one.
+        renamed: The service's names of other options, with dots, by ours; None for an option that it does not have.
         send_model: The body names the model.
-        end: When a stream without `[DONE]` is whole: "finish", a finish reason for each choice; "clean",
-            also without one, if the body ended cleanly and something was said.
-        cache_mark: The field that marks the end of a cacheable prefix: OpenAI's own, or Anthropic's, which
-            services that resell Claude take.
-        usage: Reads the service's count of tokens.
-        source: Reads a content part of an answer that names a source (Mistral); None for all other parts.
-        cost: Where in its usage the service says what the call cost in USD; None if nowhere.
-        late_finish: A filter may still block after the finish reason (Azure's asynchronous filter), so the
-            end of a choice is told at the end of the answer.
-        input_types: The service's words for our `input_type` of embeddings; empty if it has none.
+        end: When a stream without `[DONE]` is complete: "finish" requires a finish reason for each choice;
+            "clean" only a body that ended cleanly and contained a choice.
+        cache_mark: The field that marks the end of a cacheable prefix: OpenAI's, or Anthropic's, which services
+            that resell Claude accept.
+        usage: Reads the service's token counts.
+        source: Reads a content part that names a source (Mistral); returns None for all other parts.
+        cost: The place of the cost of a call in USD in the service's usage; None if it does not report one.
+        late_finish: A filter may block an answer after its finish reason (Azure's asynchronous filter), so choices
+            finish at the end of the answer.
+        input_types: The service's values of `input_type` for embeddings, by ours; empty if it has no such option.
     """
 
     id: str
     also: tuple[str, ...] = ()
-    capabilities: Callable[[ModelRef], Capabilities] = _unknown
+    capabilities: Callable[[ModelRef], Capabilities] = _know_nothing
     chat_path: str = "/chat/completions"
     completion_path: str = "/completions"
     embedding_path: str = "/embeddings"
@@ -80,18 +81,18 @@ class Dialect:
     end: EndRule = "clean"
     cache_mark: CacheMark = "prompt_cache_breakpoint"
     usage: Callable[[Mapping[str, Any]], Usage] = read_usage
-    source: Callable[[Mapping[str, Any]], Citation | None] = _no_source
+    source: Callable[[Mapping[str, Any]], Citation | None] = _read_no_source
     cost: str | None = None
     late_finish: bool = False
     input_types: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """All ids under which callers may address this service."""
+        """All ids that callers may use for this service in `extra`."""
         return (self.id, *self.also)
 
     def start(self, path: str, model: ModelRef) -> tuple[str, dict[str, Any]]:
-        """Begin a wire: the path and the body."""
+        """Return the path and the initial body of a wire."""
         if "{model}" in path:
             path = path.replace("{model}", quote_segment(model.id))
         return path, {"model": model.id} if self.send_model else {}
@@ -114,5 +115,5 @@ OPENAI: Final = Dialect(
 )
 """OpenAI itself. Source: OpenAI's Python SDK 3.54.0, November 2026.
 
-System messages keep the role `system`: the service turns `system` and `developer` into one another.
+System messages keep the role `system`, which the service treats like `developer`.
 """

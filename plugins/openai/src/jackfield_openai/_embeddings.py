@@ -1,4 +1,4 @@
-"""Embeddings: the request and the decoder."""
+"""Embeddings: the request and the answer."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = ["read_embeddings", "translate_embedding"]
 def translate_embedding(
     dialect: Dialect, model: ModelRef, request: EmbedRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write an embedding request.
+    """Translate a request for embeddings.
 
-    Source: API reference of embeddings, 2026-11. Base64 is four times smaller than numbers as text; a
-    server that ignores the wish answers with numbers, and both are read.
+    Source: API reference of embeddings, 2026-11. Base64 is four times smaller than numbers as text; some
+    servers ignore the option and return numbers, so both are read.
     """
     path, body = dialect.start(dialect.embedding_path, model)
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
@@ -41,11 +41,11 @@ def translate_embedding(
     truncate = writer.take("truncate")
     if truncate == "error":
         writer.note(
-            "truncate", "sent", value=truncate, why="the service refuses inputs that are too long anyway"
+            "truncate", "sent", value=truncate, why="the service always rejects inputs that are too long"
         )
     elif truncate is not UNSET:
         writer.refuse(
-            "truncate", "the service never cuts an input; it refuses one that is too long", truncate
+            "truncate", "the service never truncates an input; it rejects one that is too long", truncate
         )
     if dialect.base64:
         why = "four times smaller than numbers as text"
@@ -56,21 +56,21 @@ def translate_embedding(
 
 def _put_input_type(dialect: Dialect, writer: ParameterWriter) -> None:
     if not dialect.input_types:
-        return  # `finish` refuses it
+        return  # `finish` refuses the option
     wanted = writer.take("input_type")
     if wanted is UNSET:
         return
     if wanted in dialect.input_types:
         writer.write("input_type", "input_type", dialect.input_types[wanted])
     else:
-        writer.refuse("input_type", f"the service knows {', '.join(dialect.input_types)}", wanted)
+        writer.refuse("input_type", f"the service accepts {', '.join(dialect.input_types)}", wanted)
 
 
 def read_embeddings(read_usage: Callable[[Mapping[str, Any]], Usage], value: Any) -> Iterator[Event]:
     """Read embeddings, as base64 or as numbers.
 
     Args:
-        read_usage: Reads what was used.
+        read_usage: Reads the token counts.
         value: The whole answer.
     """
     from ._errors import raise_failure

@@ -1,4 +1,4 @@
-"""What a failure means."""
+"""Map failures to errors."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from jackfield import (
 )
 from jackfield.plugin import Failure, FailureInStream
 
-__all__ = ["error", "holds_failure", "raise_failure"]
+__all__ = ["error", "fail", "is_failure", "raise_failure"]
 
 # Sources: OpenAI's error-code guide as read by pydantic-ai 2.68 and litellm 1.109.1 (November 2026); the
-# last entry of a group names what other servers say. The code decides, then the type, then the status.
+# last entries of a group come from other servers. The code decides, then the type, then the status.
 _CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
     "context_length_exceeded": ContextLengthExceededError,
     "exceed_context_size_error": ContextLengthExceededError,  # llama.cpp
@@ -56,7 +56,7 @@ _CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
     "internal_server_error": ServerError,
     "invalid_request_error": InvalidRequestError,
 }
-# Too coarse to overrule a status that says more.
+# Too coarse to take precedence over a more specific status.
 _COARSE: Final = frozenset({"invalid_request_error", "server_error", "internal_server_error"})
 _TOO_LONG: Final = re.compile(
     r"maximum (context|prompt) length|exceeds? the (available |model's )?context|context (length|window) exceeded"
@@ -71,27 +71,27 @@ _KEY_IN_TEXT: Final = (
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error; None leaves an exception without an answer to the core."""
+    """Map a failure to an error; None leaves an exception without a response to the core."""
     if failure.exception is not None and failure.status is None and failure.data is None:
         return None
     value = failure.json()
-    message, words = _explained(value)
+    message, words = _find_message(value)
     if message is None:
         from jackfield.http import failure_message
 
         message = failure_message(failure)
-    message = _without_keys(message)
+    message = _mask_keys(message)
     status = failure.status
     if failure.in_stream or status is None or status < 400:
         status = _status_in(words)
     code = next(iter(words), None)
-    kind = _class_of(status, words, message)
+    kind = _find_class(status, words, message)
     if kind is None:
-        return _by_status(attrs.evolve(failure, status=status), message, code, answered=failure.status)
-    return _made(kind, failure, message, code)
+        return _build_by_status(attrs.evolve(failure, status=status), message, code, actual=failure.status)
+    return _build(kind, failure, message, code)
 
 
-def _made(kind: type[ProviderError], failure: Failure, message: str, code: str | None) -> JackfieldError:
+def _build(kind: type[ProviderError], failure: Failure, message: str, code: str | None) -> JackfieldError:
     from jackfield.http import retry_after_seconds
 
     return kind(
@@ -105,21 +105,23 @@ def _made(kind: type[ProviderError], failure: Failure, message: str, code: str |
     )
 
 
-def _by_status(failure: Failure, message: str, code: str | None, *, answered: int | None) -> JackfieldError:
+def _build_by_status(
+    failure: Failure, message: str, code: str | None, *, actual: int | None
+) -> JackfieldError:
     from jackfield.http import error_from_status
 
     retryable = _should_retry(failure.headers)
-    made = error_from_status(failure, message=message, code=code, retryable=retryable)
-    made.status = answered
-    return made
+    found = error_from_status(failure, message=message, code=code, retryable=retryable)
+    found.status = actual
+    return found
 
 
 def _should_retry(headers: Mapping[str, str]) -> bool | None:
-    """Read `x-should-retry`, which overrules everything. Source: OpenAI's Python SDK 3.54.0."""
+    """Read `x-should-retry`, which takes precedence over everything. Source: OpenAI's Python SDK 3.54.0."""
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
 
 
-def _class_of(status: int | None, words: tuple[str, ...], message: str) -> type[ProviderError] | None:
+def _find_class(status: int | None, words: tuple[str, ...], message: str) -> type[ProviderError] | None:
     known = [(word, _CLASS_BY_CODE[word]) for word in words if word in _CLASS_BY_CODE]
     for word, kind in known:
         if word not in _COARSE:
@@ -131,11 +133,11 @@ def _class_of(status: int | None, words: tuple[str, ...], message: str) -> type[
     return known[0][1] if status is None and known else None
 
 
-def _explained(value: Any) -> tuple[str | None, tuple[str, ...]]:
-    """Find the message and the words for its kind (code, type) in the forms that servers use.
+def _find_message(value: Any) -> tuple[str | None, tuple[str, ...]]:
+    """Find the message and its codes (code, type) in the forms that servers use.
 
     `{"error": {"message", "code", "type"}}`, `{"error": "text", "code" | "error_type"}`, `{"error": [...]}`,
-    `{"detail": ...}`, `{"message", "code"}`, and a list that holds one of them.
+    `{"detail": ...}`, `{"message", "code"}`, and a list that contains one of them.
     """
     if isinstance(value, list) and value:
         value = value[0]
@@ -161,7 +163,7 @@ def _text(value: Mapping[str, Any]) -> str | None:
             str(entry.get("msg", entry)) if isinstance(entry, Mapping) else str(entry) for entry in message
         )
     metadata = value.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None  # OpenRouter: what the upstream said
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None  # OpenRouter: the upstream's message
     if isinstance(message, str) and isinstance(raw, str):
         return f"{message}: {raw}"
     return message if isinstance(message, str) else None
@@ -173,33 +175,33 @@ def _words(value: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _status_in(words: tuple[str, ...]) -> int | None:
-    """Give the status that an error inside an answer names (OpenRouter, vLLM, llama.cpp)."""
+    """Return the status that an error inside an answer contains (OpenRouter, vLLM, llama.cpp)."""
     return next((int(word) for word in words if word.isdigit() and 400 <= int(word) < 600), None)
 
 
-def _without_keys(message: str) -> str:
+def _mask_keys(message: str) -> str:
     for pattern in _KEY_IN_TEXT:
         message = pattern.sub(r"\1***", message)
     return message
 
 
-def holds_failure(value: Any) -> bool:
-    """Say whether a good answer's JSON is an error instead."""
+def is_failure(value: Any) -> bool:
+    """Return whether the JSON of a successful response is an error."""
     return isinstance(value, Mapping) and (bool(value.get("error")) or value.get("object") == "error")
 
 
 def raise_failure(value: Any) -> None:
-    """Raise the error that an answer holds, if it holds one.
+    """Raise the error that a successful response contains, if it contains one.
 
     Raises:
-        FailureInStream: It does.
+        FailureInStream: The response is an error.
     """
-    if holds_failure(value) or (isinstance(value, Mapping) and "detail" in value):
+    if is_failure(value) or (isinstance(value, Mapping) and "detail" in value):
         fail(value)
 
 
 def fail(value: Any) -> NoReturn:
-    """Raise a failure that came inside a good answer."""
+    """Raise a failure that a successful response contains."""
     import orjson
 
     raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value))

@@ -1,4 +1,4 @@
-"""The service's own list of models."""
+"""The live list of models."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["listing"]
 
 
 def listing(dialect: Dialect) -> Listing | None:
-    """Say how to list models; None if the service has no listing.
+    """Return how to list models; None if the service has no listing.
 
     Source: OpenAI's Python SDK 3.54.0: `id`, `created`, `owned_by`, `shutdown_date`; one page, no limits,
-    no prices. Together answers with a bare list, Ollama-like servers with `models`.
+    no prices. Together returns a bare list, Ollama-like servers return `models`.
     """
     if dialect.models_path is None:
         return None
@@ -46,13 +46,13 @@ def _card(dialect: Dialect, entry: Mapping[str, Any]) -> ModelCard:
         kinds=known.kinds,
         capabilities=known,
         limits=known.limits,
-        retired=_day(entry.get("shutdown_date")) or (retired(name) if known.known else None),
+        retired=_parse_day(entry.get("shutdown_date")) or (retired(name) if known.known else None),
         data=entry,
     )
 
 
-def _day(value: Any) -> str | None:
-    """Give a day (ISO) that came as seconds since the epoch or as text."""
+def _parse_day(value: Any) -> str | None:
+    """Parse a day: seconds since the epoch, or text in ISO 8601."""
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value, UTC).date().isoformat()
     return value[:10] if isinstance(value, str) and value else None

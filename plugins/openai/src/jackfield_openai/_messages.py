@@ -1,4 +1,4 @@
-"""Turn a conversation into the messages of chat completions."""
+"""Build the messages of chat completions."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from ._dialect import Dialect
 __all__ = [
     "arguments_text",
     "audio_format",
-    "breakpoint_for",
-    "chat_messages",
+    "build_messages",
     "data_url",
-    "document_name",
     "document_url",
-    "ephemeral",
+    "make_breakpoint",
     "own_data",
 ]
 
 _AUDIO_FORMATS: Final[Mapping[str, str]] = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav"}
 
 
-def chat_messages(
+def build_messages(
     dialect: Dialect, messages: Sequence[Message], writer: ParameterWriter, capabilities: Capabilities
 ) -> list[dict[str, Any]]:
-    """Write messages as `{"role", "content"}`.
+    """Build messages of the form `{"role", "content"}`.
 
-    A tool turn becomes one message per result. What the service does not understand (another provider's
-    thinking and raw parts) is left out and reported.
+    A tool turn becomes one message per result. What the service does not accept (another provider's thinking
+    and raw parts) is left out and reported.
     """
     chat = _ChatMessages(dialect, writer, capabilities)
     wires: list[dict[str, Any]] = []
@@ -47,7 +45,7 @@ def chat_messages(
 
 
 def _only_text(message: Message) -> str | None:
-    """Give the text of a turn that is one plain text and nothing else, as nearly every turn is."""
+    """Return the text of a turn that is one plain text and nothing else, as nearly all are; None for others."""
     if len(message.parts) != 1 or message.name is not None or message.role == "tool":
         return None
     part = message.parts[0]
@@ -69,7 +67,7 @@ class _ChatMessages:
             yield self.assistant(message, where)
         elif message.role == "tool":
             if len(results) < len(message.parts):
-                self.writer.drop(where, "a tool turn holds nothing but results")
+                self.writer.drop(where, "a tool turn may contain only tool results")
         elif len(results) < len(message.parts) or not results:
             role = self.dialect.system_role if message.role == "system" else message.role
             wire: dict[str, Any] = {"role": role, "content": self.content(message.parts, where)}
@@ -78,7 +76,7 @@ class _ChatMessages:
             yield wire
 
     def assistant(self, message: Message, where: str) -> dict[str, Any]:
-        said: list[Part] = []
+        content: list[Part] = []
         calls: list[dict[str, Any]] = []
         wire: dict[str, Any] = {"role": "assistant", "content": None}
         for part in message.parts:
@@ -89,34 +87,33 @@ class _ChatMessages:
                 and "part" in (part.data or {})
                 and part.provider in self.dialect.ids
             ):
-                said.append(_thinking_part(part))
+                content.append(_thinking_part(part))
             elif isinstance(part, Thinking):
-                self.thinking(part, wire, where)
+                self.put_thinking(part, wire, where)
             elif isinstance(part, Text) and part.refusal:
                 wire["refusal"] = wire.get("refusal", "") + part.text
             elif isinstance(part, RawPart) and part.provider in self.dialect.ids and "audio" in part.data:
                 wire["audio"] = {"id": part.data["audio"].get("id")}
             else:
-                said.append(part)
-        if said:
-            wire["content"] = self.content(said, where)
+                content.append(part)
+        if content:
+            wire["content"] = self.content(content, where)
         if calls:
             wire["tool_calls"] = calls
         if message.name is not None:
             wire["name"] = message.name
         return wire
 
-    def thinking(self, part: Thinking, wire: dict[str, Any], where: str) -> None:
-        """Put thinking back into the fields in which it came, or leave it out."""
+    def put_thinking(self, part: Thinking, wire: dict[str, Any], where: str) -> None:
+        """Put thinking back into the fields that it was read from, or leave it out."""
         data = part.data or {}
         if part.provider not in self.dialect.ids:
-            self.writer.drop(
-                f"{where}.thinking", f"it is of the provider {part.provider}, for no other to read"
-            )
+            why = f"it was produced by {part.provider} and cannot be sent to another provider"
+            self.writer.drop(f"{where}.thinking", why)
             return
         field, details = data.get("field"), data.get("reasoning_details")
         if field is None and details is None:
-            self.writer.drop(f"{where}.thinking", "chat completions take no thinking back", part.data)
+            self.writer.drop(f"{where}.thinking", "chat completions do not accept thinking", part.data)
             return
         if field is not None and part.text:
             wire[field] = wire.get(field, "") + part.text
@@ -136,7 +133,7 @@ class _ChatMessages:
     def result(self, result: ToolResult, where: str) -> dict[str, Any]:
         if result.is_error:
             self.writer.drop(
-                f"{where}.is_error", "a tool message has no such mark; its content says what failed"
+                f"{where}.is_error", "a tool message has no field for it; its content says what failed"
             )
         content = result.content if isinstance(result.content, str) else self.content(result.content, where)
         wire = {"role": "tool", "tool_call_id": result.tool_call_id, "content": content}
@@ -145,7 +142,7 @@ class _ChatMessages:
         return wire
 
     def content(self, parts: Sequence[Part], where: str) -> str | list[dict[str, Any]]:
-        """Write parts; a single plain text is written as a string, which every server understands."""
+        """Build a content; a single plain text becomes a string, which every server accepts."""
         kept = (part for part in parts if not isinstance(part, ToolResult))
         wires = [wire for part in kept if (wire := self.part(part, where)) is not None]
         if len(wires) == 1 and wires[0].keys() == {"type", "text"}:
@@ -166,50 +163,57 @@ class _ChatMessages:
             return self.document(part, where)
         if isinstance(part, RawPart) and part.provider in self.dialect.ids:
             return dict(part.data)
-        self.writer.drop(where, f"a {type(part).__name__} has no form in this place of a chat", part)
+        self.writer.drop(where, f"chat completions do not accept a {type(part).__name__} here", part)
         return None
 
     def audio(self, part: Audio, where: str) -> dict[str, Any] | None:
         if part.data is None:
-            self.writer.refuse(where, "chat completions take audio as data, not by address", part.url)
+            self.writer.refuse(where, "chat completions accept audio as data, not as a URL", part.url)
             return None
         audio = {"data": base64.b64encode(part.data).decode(), "format": audio_format(part.media_type)}
         return {"type": "input_audio", "input_audio": audio}
 
     def document(self, part: Document, where: str) -> dict[str, Any] | None:
         if part.citations:
-            self.writer.drop(f"{where}.citations", "the service cannot be asked to cite documents")
+            self.writer.drop(f"{where}.citations", "the service does not support citations of documents")
         if part.text is not None:
             self.writer.note(where, "emulated", why="the document's text was sent as a text part")
             return self.mark(part.cache, {"type": "text", "text": part.text}, where)
         if part.data is None:
-            self.writer.refuse(where, "chat completions take a document as data, not by address", part.url)
+            self.writer.refuse(where, "chat completions accept a document as data, not as a URL", part.url)
             return None
-        file = {"filename": document_name(part, self.writer, where), "file_data": document_url(part)}
+        file = {"filename": self.file_name(part, where), "file_data": document_url(part)}
         return self.mark(part.cache, {"type": "file", "file": file}, where)
+
+    def file_name(self, part: Document, where: str) -> str:
+        if part.name is not None:
+            return part.name
+        name, why = "document.pdf", "the service requires a file name"
+        self.writer.note(f"{where}.name", "defaulted", wire="filename", value=name, why=why)
+        return name
 
     def mark(self, cache: str | None, wire: dict[str, Any], where: str) -> dict[str, Any]:
         if cache is not None:
             if self.marks:
                 wire[self.dialect.cache_mark] = (
-                    breakpoint_for(cache, self.writer, where)
+                    make_breakpoint(cache, self.writer, where)
                     if self.dialect.cache_mark == "prompt_cache_breakpoint"
-                    else ephemeral(cache, self.writer, where)
+                    else _make_ephemeral(cache, self.writer, where)
                 )
             else:
-                why = "the model honours no marks of cacheable prefixes (it caches long prefixes by itself)"
+                why = "the model does not support marks of cacheable prefixes (it caches long prefixes by itself)"
                 self.writer.drop(f"{where}.cache", why, cache)
         return wire
 
 
 def own_data(dialect: Dialect, part: Text | ToolCall) -> Mapping[str, Any]:
-    """Give what this service itself attached to a part."""
+    """Return the data that this service attached to a part."""
     data = part.provider_data or {}
     return next((data[provider] for provider in dialect.ids if provider in data), {})
 
 
 def _thinking_part(part: Thinking) -> RawPart:
-    """Write thinking that came as a part of the content (Databricks: reasoning; Mistral: thinking)."""
+    """Build the content part from which thinking was read (Databricks: reasoning; Mistral: thinking)."""
     rest = dict(part.data or {})
     kind, beside = rest.pop("part"), rest.pop("beside", {})
     field, piece = ("thinking", "text") if kind == "thinking" else ("summary", "summary_text")
@@ -218,8 +222,8 @@ def _thinking_part(part: Thinking) -> RawPart:
     return RawPart(part.provider or "", {"type": kind, field: [{"type": piece, **text, **rest}], **beside})
 
 
-def breakpoint_for(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
-    """Choose the lifetime that the service has: at least as long as asked, else the longest.
+def make_breakpoint(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
+    """Build OpenAI's mark, with a lifetime that is at least as long as requested if the service has one.
 
     Source: OpenAI's Python SDK 3.54.0: `ttl` is "30m" or "12h".
     """
@@ -227,48 +231,37 @@ def breakpoint_for(cache: str, writer: ParameterWriter, where: str) -> dict[str,
     seconds = int(cache[:-1]) * unit if cache[:-1].isdigit() else 0
     ttl = "30m" if seconds <= 1800 else "12h"
     if ttl != cache:
-        why = f"the service keeps a prefix for 30m or 12h, not for {cache}"
+        why = f"the service caches a prefix for 30m or 12h, not for {cache}"
         writer.note(f"{where}.cache", "clamped", wire="prompt_cache_breakpoint.ttl", value=ttl, why=why)
     return {"mode": "explicit", "ttl": ttl}
 
 
-def ephemeral(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
-    """Write Anthropic's mark; services that resell Claude document no lifetime but five minutes."""
+def _make_ephemeral(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
+    """Build Anthropic's mark; services that resell Claude document only a lifetime of five minutes."""
     if cache != "5m":
-        why = f"the service keeps a prefix for 5m, not for {cache}"
+        why = f"the service caches a prefix for 5m, not for {cache}"
         writer.note(f"{where}.cache", "clamped", wire="cache_control", value="5m", why=why)
     return {"type": "ephemeral"}
 
 
 def data_url(data: bytes | None, media_type: str) -> str:
-    """Write bytes as a `data:` address."""
+    """Encode bytes as a `data:` URL."""
     return f"data:{media_type};base64,{base64.b64encode(data or b'').decode()}"
 
 
-def document_name(part: Document, writer: ParameterWriter, where: str) -> str:
-    """Give a document's file name; the service wants one with a file's data."""
-    if part.name is not None:
-        return part.name
-    name = "document.pdf"
-    writer.note(
-        f"{where}.name", "defaulted", wire="filename", value=name, why="the service wants a file name"
-    )
-    return name
-
-
 def document_url(part: Document) -> str:
-    """Write a document's bytes as a `data:` address."""
+    """Encode a document's bytes as a `data:` URL."""
     return data_url(part.data, part.media_type or "application/pdf")
 
 
 def audio_format(media_type: str | None) -> str:
-    """Give the service's word for a recording's format: the subtype, or "wav" if the type is not told."""
+    """Return the service's name of an audio format: the media type's subtype, or "wav" if there is no type."""
     subtype = (media_type or "audio/wav").partition("/")[2].partition(";")[0]
     return _AUDIO_FORMATS.get(subtype, subtype)
 
 
 def arguments_text(call: ToolCall) -> str:
-    """Give a call's arguments as JSON text; what could not be parsed goes back as it came."""
+    """Return a call's arguments as JSON text; arguments that could not be parsed are unchanged."""
     import orjson
 
     return call.arguments_raw if call.arguments_raw is not None else orjson.dumps(call.arguments).decode()

@@ -1,4 +1,4 @@
-"""The table of OpenAI's models, and the rules that follow from it."""
+"""The table of OpenAI's models: capabilities, known models, retirement, and rules for parameters."""
 
 from __future__ import annotations
 
@@ -34,13 +34,11 @@ _PROFILES = "profiles of pydantic-ai 2.68, verified live in 2026"
 
 
 def _while_reasoning(**of_rule: Any) -> ParameterRule:
-    why = (
-        'a model of this family takes it only while it does not reason (reasoning="none", where it has that)'
-    )
+    why = 'a model of this family accepts it only while it does not reason (reasoning="none", if it has that)'
     return ParameterRule(why=why, source=_PROFILES, **of_rule)
 
 
-# The value that is the default anyway is accepted; every other gives 400.
+# The default value is accepted; every other gets status 400.
 _WHILE_REASONING: Final[Mapping[str, ParameterRule]] = {
     "temperature": _while_reasoning(choices=(1,)),
     "top_p": _while_reasoning(choices=(1,)),
@@ -74,32 +72,32 @@ def _family(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def known_models() -> tuple[str, ...]:
-    """Name the models of the table."""
+    """Return the names of the models in the table."""
     return tuple(_table()["models"])
 
 
 def reasons(model: str) -> str | None:
-    """Say when a model of the table thinks: always, never, when asked, unless none; None if that is unknown."""
+    """Return when a model reasons: "always", "never", "when asked", "unless none"; None if that is unknown."""
     row = _row(model)
     return None if row is None else _family(row).get("reasons")
 
 
 @lru_cache(maxsize=256)
 def only_responses(model: str) -> bool:
-    """Say whether the table knows a model to be served by the Responses API alone."""
+    """Return whether, by the table, only the Responses API serves a model."""
     row = _row(model)
     return row is not None and row.get("route") == "responses"
 
 
 def retired(model: str) -> str | None:
-    """Give the day (ISO) of a model's shutdown, if the table knows one."""
+    """Return the day (ISO 8601) of a model's shutdown; None if the table has none."""
     row = _row(model)
     return None if row is None else row.get("retired")
 
 
 @lru_cache(maxsize=256)
 def capabilities(model: str) -> Capabilities:
-    """Say what the table knows of a model; nothing of a model that it does not name."""
+    """Return the capabilities of a model; unknown ones if the table does not contain it."""
     row = _row(model)
     if row is None:
         return Capabilities()
@@ -141,7 +139,7 @@ def _completion(row: Mapping[str, Any], source: str) -> Capabilities:
 
 
 def _embedding(row: Mapping[str, Any], source: str) -> Capabilities:
-    # Source: API reference of embeddings, 2026-11. Longer inputs are refused by the service, never cut.
+    # Source: API reference of embeddings, 2026-11. The service rejects longer inputs and never truncates them.
     limits = Limits(
         context_window=row["input"],
         max_inputs=2048,
@@ -169,36 +167,36 @@ def _with_output(rules: Mapping[str, ParameterRule], row: Mapping[str, Any]) -> 
 
 
 def efforts_of(known: Capabilities) -> tuple[str, ...] | None:
-    """Give the efforts that a model has; None if they are unknown."""
+    """Return the efforts that a model supports; None if they are unknown."""
     rule = known.parameters.get("reasoning")
     return None if rule is None else rule.choices
 
 
 def rules_for(model: str, effort: str | None, known: Capabilities) -> Capabilities:
-    """Add the rules that depend on the effort of the request at hand.
+    """Add the rules that depend on the effort of a request.
 
     Args:
         model: The id to look up.
-        effort: The effort that was asked for, None if none was.
-        known: What the core knows; its rules win, because an administrator may have declared them.
+        effort: The effort that was asked for; None if there was none.
+        known: What the core knows; its rules take precedence, because an administrator may have declared them.
     """
     key = (id(known), model, effort)
     cached = _RULES_FOR.get(key)
     if cached is None:
         if len(_RULES_FOR) >= _MOST_RULES:
             _RULES_FOR.clear()
-        # `known` is kept too, so that no other object can come to have its id.
+        # `known` is kept too, so that no other object can get its id.
         cached = _RULES_FOR[key] = known, _rules_for(model, effort, known)
     return cached[1]
 
 
-# The core gives the same object for each call of a model; capabilities hold mappings and so have no hash.
+# The core passes the same object for each call of a model; capabilities contain mappings, so they have no hash.
 _RULES_FOR: Final[dict[tuple[int, str, str | None], tuple[Capabilities, Capabilities]]] = {}
 _MOST_RULES: Final = 1024
 
 
 def _rules_for(model: str, effort: str | None, known: Capabilities) -> Capabilities:
-    # The choices of `reasoning` are efforts; a translator compares them itself, with the effort alone.
+    # The choices of `reasoning` are efforts, and only `_reasoning` can compare them with a request.
     known = attrs.evolve(known, parameters={k: v for k, v in known.parameters.items() if k != "reasoning"})
     row = _row(model)
     reasons = None if row is None else _family(row).get("reasons")

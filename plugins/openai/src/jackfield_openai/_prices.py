@@ -15,7 +15,7 @@ from jackfield.plugin import CostContext, ModelRef, RateCard
 
 __all__ = ["rates", "reported_cost"]
 
-# None: no tier was told, so the plain rates hold. A tier that is not here (scale) has no published rate.
+# None: no tier was reported, so the standard rates apply. A tier that is not here (scale) has no published rate.
 _TIERS: Final[Mapping[str | None, str]] = {
     None: "rates",
     "auto": "rates",
@@ -50,11 +50,10 @@ def _entry(model: str) -> Mapping[str, Any] | None:
 
 
 def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give the rates for one call; None if they are unknown.
+    """Return the rates for one call; None if they are unknown.
 
-    The tier that the answer reports decides, the day of the call chooses among dated rates, and a prompt
-    longer than 272,000 tokens is charged at the higher rate as a whole. The model that the answer reports
-    wins over the alias that was asked for.
+    The reported tier and the day of the call select the rates. A prompt longer than 272,000 tokens is charged
+    at the higher rate as a whole. The reported model takes precedence over the alias that was called.
 
     Source: genai-prices 0.2.3 (November 2026).
     """
@@ -80,7 +79,12 @@ def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Non
 
 
 def reported_cost(path: str, context: CostContext) -> Cost | None:
-    """Take the cost that a service says itself, in USD, from this place of its usage."""
+    """Return the cost in USD that a service reports in its usage; None if it does not.
+
+    Args:
+        path: The place in the usage, with dots.
+        context: The call.
+    """
     value: Any = context.raw_usage
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

@@ -1,30 +1,109 @@
-"""Thinking of one choice, in the forms in which services show it."""
+"""Reasoning: `reasoning=` of a request, and the thinking of an answer in the forms in which services send it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from jackfield import Event, ThinkingDelta
+from jackfield import Event, Reasoning, ThinkingDelta
+from jackfield.plugin import UNSET, Capabilities, Options, ParameterWriter, UnsupportedPolicy
 
-__all__ = ["ThinkingReader"]
+from ._dialect import Dialect
+from ._models import efforts_of
+
+__all__ = ["ThinkingReader", "effort_of", "put_effort", "put_reasoning"]
+
+_EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 # DeepSeek, llama.cpp, vLLM, xAI, mistral.rs; Ollama, Groq, Cerebras, OpenRouter. A server that fills both
-# says the same in both.
+# fields puts the same text into both.
 _FIELDS: Final = ("reasoning_content", "reasoning")
 _OF_PART: Final = ("type", "summary", "thinking")
 _PLAIN_PIECES: Final = ("text", "summary_text")
 _TEXTS: Final = ("text", "summary", "data")
 
 
-class ThinkingReader:
-    """Reads the thinking of one choice and keeps what the service wants back.
+def effort_of(options: Options) -> str | None:
+    """Return the effort that was asked for; None if there was none."""
+    return None if options.reasoning is UNSET else options.reasoning.effort
 
-    `Thinking.data` holds `field` (where the text came in) and `reasoning_details` (OpenRouter), whose
-    pieces are joined as its documentation of reasoning tokens (2026) says.
+
+def put_reasoning(
+    dialect: Dialect, writer: ParameterWriter, capabilities: Capabilities, policy: UnsupportedPolicy
+) -> None:
+    """Translate `reasoning=` for chat completions."""
+    reasoning = writer.take("reasoning")
+    if reasoning is UNSET:
+        return
+    put_effort(writer, reasoning, capabilities, dialect.effort, policy)
+    budget = reasoning.budget_tokens
+    if budget is not None:
+        if dialect.reasoning_budget is None:
+            writer.refuse(
+                "reasoning.budget_tokens", "the service accepts efforts, but not token budgets", budget
+            )
+        else:
+            writer.write("reasoning.budget_tokens", dialect.reasoning_budget, budget)
+    if reasoning.summary not in (None, False):
+        why = "chat completions do not return a summary of the thinking"
+        writer.refuse("reasoning.summary", why, reasoning.summary)
+
+
+def put_effort(
+    writer: ParameterWriter,
+    reasoning: Reasoning,
+    capabilities: Capabilities,
+    path: str | None,
+    policy: UnsupportedPolicy,
+) -> None:
+    """Write a reasoning effort, or the nearest one that the model has if `policy` is "drop".
+
+    Args:
+        writer: Receives the effort.
+        reasoning: What the caller asked for.
+        capabilities: What the model supports.
+        path: The place of the effort in the wire; None if the service has none.
+        policy: What to do about an effort that the model does not have.
+    """
+    effort = reasoning.effort
+    if effort is None:
+        return
+    if path is None:
+        writer.refuse("reasoning.effort", "the service does not accept an effort", effort)
+        return
+    if effort == "none" and capabilities.lacks("reasoning"):
+        why = "the model never reasons, and the service would reject the parameter itself"
+        writer.drop("reasoning.effort", why, effort)
+        return
+    efforts = efforts_of(capabilities)
+    if efforts is not None and effort not in efforts:
+        known = f"the model's efforts are {', '.join(efforts)}"
+        nearest = _find_nearest(effort, efforts)
+        if nearest is None or policy == "error":
+            writer.refuse("reasoning.effort", f"{effort!r} is not supported: {known}", effort)
+            return
+        writer.note("reasoning.effort", "clamped", wire=path, value=nearest, why=known)
+        effort = nearest
+    writer.write("reasoning.effort", path, effort)
+
+
+def _find_nearest(effort: str, efforts: Sequence[str]) -> str | None:
+    """Return the model's effort that is nearest to the one asked for; of two, the lower."""
+    if effort not in _EFFORTS:
+        return None
+    known = [choice for choice in efforts if choice in _EFFORTS and choice != "none"]
+    wanted = _EFFORTS.index(effort)
+    return min(known, key=lambda choice: abs(_EFFORTS.index(choice) - wanted), default=None)
+
+
+class ThinkingReader:
+    """Reads the thinking of one choice and keeps what the service needs in later requests.
+
+    `Thinking.data` contains `field` (the name of the field that had the text) and `reasoning_details`
+    (OpenRouter), whose pieces are joined as its documentation of reasoning tokens (2026) says.
 
     Attributes:
-        open: There was thinking, and its end has not been told.
+        open: There was thinking, and its end has not been reported.
     """
 
     __slots__ = ("_block", "_choice", "_details", "_field", "open")
@@ -50,15 +129,15 @@ class ThinkingReader:
                 self._field = field
                 yield ThinkingDelta(text, self._choice, data=data)
                 return
-        for piece in details:  # Snowflake says it here alone
+        for piece in details:  # Snowflake sends it only here
             text = piece.get("text") or piece.get("summary")
             if text:
                 yield ThinkingDelta(text, self._choice)
 
     def read_part(self, part: Mapping[str, Any]) -> Iterator[Event]:
-        """Read a content part that holds thinking (Databricks: `summary`; Mistral: `thinking`).
+        """Read a content part with thinking (Databricks: `summary`; Mistral: `thinking`).
 
-        What the part says beside its pieces (Mistral: `signature`, `closed`) is kept as `beside`, and ends it.
+        Fields beside the part's pieces (Mistral: `signature`, `closed`) are kept as `beside`, and end it.
         """
         kind = part.get("type")
         beside = {k: v for k, v in part.items() if k not in _OF_PART and v is not None}
@@ -66,7 +145,7 @@ class ThinkingReader:
         for piece in [{"text": pieces}] if isinstance(pieces, str) else pieces:
             data = {k: v for k, v in piece.items() if k not in ("type", "text")}
             if piece.get("type", "text") not in _PLAIN_PIECES:
-                # A part of its own, that goes back as it came. Databricks: what Claude thought in secret;
+                # A part of its own, which is sent back unchanged. Databricks: Claude's redacted thinking;
                 # Mistral: references.
                 self._block += 1
                 data["piece"] = piece["type"]
@@ -78,7 +157,7 @@ class ThinkingReader:
             self._block += 1
 
     def end(self) -> Iterator[Event]:
-        """Tell what is known only when the thinking is over."""
+        """Report what is known only when the thinking has ended."""
         if not self.open:
             return
         self.open = False

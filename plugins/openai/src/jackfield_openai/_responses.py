@@ -1,4 +1,4 @@
-"""The Responses API: requests, and the counting of tokens that belongs to it."""
+"""The Responses API: chats, and the endpoint that counts their tokens."""
 
 from __future__ import annotations
 
@@ -32,17 +32,19 @@ from jackfield.plugin import (
     Wire,
 )
 
-from ._chat import effort_of, named_schema, put_effort, put_renamed
+from ._chat import put_renamed
 from ._dialect import Dialect
 from ._messages import (
     arguments_text,
     audio_format,
-    breakpoint_for,
     data_url,
     document_url,
+    make_breakpoint,
     own_data,
 )
 from ._models import rules_for
+from ._reasoning import effort_of, put_effort
+from ._tools import named_schema
 
 __all__ = ["translate_count", "translate_response"]
 
@@ -54,7 +56,7 @@ _COUNTED: Final = frozenset(
 def translate_response(
     dialect: Dialect, model: ModelRef, request: ChatRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a chat as a wire for the Responses API.
+    """Translate a chat into a wire for the Responses API.
 
     Source: OpenAI's Python SDK 3.54.0, November 2026. The API has no stop, seed, n, penalties or logit_bias.
     """
@@ -64,7 +66,7 @@ def translate_response(
         put_renamed(dialect, writer, name)
     _put_logprobs(writer)
     if writer.take("n") not in (UNSET, 1):
-        writer.refuse("n", "the Responses API gives one answer", request.options.n)
+        writer.refuse("n", "the Responses API returns a single answer", request.options.n)
     if request.stream:
         body["stream"] = True
     writer.merge_extra(request.options.extra, *dialect.ids)
@@ -76,14 +78,14 @@ def translate_response(
 def translate_count(
     dialect: Dialect, model: ModelRef, request: CountRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a conversation for the endpoint that counts its tokens."""
+    """Translate a conversation into a wire for the endpoint that counts its tokens."""
     given = request.options
     unset: dict[str, Any] = {name: UNSET for name in given.given() if name not in _COUNTED}
     options = attrs.evolve(given, **unset)
     writer, body, path = _begin(dialect, model, request.messages, options, capabilities)
     for name, value in given.given().items():
         if name not in _COUNTED:
-            writer.drop(name, "it does not change the count", value)
+            writer.drop(name, "it does not affect the count", value)
     writer.merge_extra(given.extra, *dialect.ids)
     wire = Wire(f"{path}/input_tokens", body, meta={"api": "count"})
     return Translation(wire, writer.finish())
@@ -96,7 +98,7 @@ def _begin(
     options: Options,
     capabilities: Capabilities,
 ) -> tuple[ParameterWriter, dict[str, Any], str]:
-    """Write what an answer and a count of tokens have in common."""
+    """Write what a chat and a count of tokens have in common."""
     rules = rules_for(model.known_as, effort_of(options), capabilities)
     path, body = dialect.start(dialect.responses_path or "/responses", model)
     writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
@@ -104,7 +106,7 @@ def _begin(
     body["input"] = [item for index, message in enumerate(messages) for item in items.message(index, message)]
     put_renamed(dialect, writer, "system", "instructions")
     _put_tools(writer, options)
-    writer.put("tool_choice", convert=_tool_choice)
+    writer.put("tool_choice", convert=_convert_choice)
     put_renamed(dialect, writer, "parallel_tool_calls")
     _put_format(writer)
     reasoning = writer.take("reasoning")
@@ -112,7 +114,9 @@ def _begin(
         put_effort(writer, reasoning, capabilities, "reasoning.effort", options.unsupported)
         if reasoning.budget_tokens is not None:
             writer.refuse(
-                "reasoning.budget_tokens", "the service knows efforts, no budgets", reasoning.budget_tokens
+                "reasoning.budget_tokens",
+                "the service accepts efforts, but not token budgets",
+                reasoning.budget_tokens,
             )
         if reasoning.summary not in (None, False):
             summary = "auto" if reasoning.summary is True else reasoning.summary
@@ -121,21 +125,21 @@ def _begin(
 
 
 def _put_tools(writer: ParameterWriter, options: Options) -> None:
-    if writer.put("tools", convert=lambda tools: [_tool(tool) for tool in tools]) is UNSET:
+    if writer.put("tools", convert=lambda tools: [_convert_tool(tool) for tool in tools]) is UNSET:
         return
     if any(tool.strict is None for tool in options.tools):
-        why = "the API takes a tool as strict unless it is told, and refuses an open schema then"
+        why = "the API's default is true, and it would reject an open schema"
         writer.note("tools.strict", "defaulted", wire="tools.strict", value=False, why=why)
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _convert_tool(tool: Tool) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description is not None:
         wire["description"] = tool.description
     return {**wire, "parameters": tool.parameters, "strict": bool(tool.strict)}
 
 
-def _tool_choice(choice: str) -> Any:
+def _convert_choice(choice: str) -> Any:
     return choice if choice in ("auto", "none", "required") else {"type": "function", "name": choice}
 
 
@@ -155,12 +159,12 @@ def _put_logprobs(writer: ParameterWriter) -> None:
     if wanted is True:
         writer.write("logprobs", "include", ["message.output_text.logprobs"])
     elif wanted is False:
-        writer.drop("logprobs", "the answer tells none unless it is asked to", value=False)
+        writer.drop("logprobs", "an answer contains them only on request", value=False)
     writer.put("top_logprobs")
 
 
 class _Items:
-    """Writes messages as input items."""
+    """Builds input items from messages."""
 
     def __init__(
         self,
@@ -178,10 +182,12 @@ class _Items:
     def message(self, index: int, message: Message) -> Iterator[dict[str, Any]]:
         where = f"messages[{index}]"
         if message.name is not None:
-            self.writer.drop(f"{where}.name", "the Responses API has no names of participants", message.name)
+            self.writer.drop(
+                f"{where}.name", "the Responses API does not support names of participants", message.name
+            )
         if message.role == "assistant":
             for part in message.parts:
-                item = self.said(part, where)
+                item = self.output(part, where)
                 if item is not None:
                     yield item
             return
@@ -195,25 +201,28 @@ class _Items:
             role = self.dialect.system_role if message.role == "system" else message.role
             yield {"role": role, "content": self.content(others, where)}
 
-    def said(self, part: Part, where: str) -> dict[str, Any] | None:
-        """Write a part of an assistant's turn as an item of its own."""
+    def output(self, part: Part, where: str) -> dict[str, Any] | None:
+        """Build an item from a part of an assistant's turn."""
         if isinstance(part, Text):
             if part.refusal:
                 return {"role": "assistant", "content": [{"type": "refusal", "refusal": part.text}]}
             phase = own_data(self.dialect, part).get("phase")
-            said = {"role": "assistant", "content": part.text}
-            return said if phase is None else {**said, "phase": phase}
+            message = {"role": "assistant", "content": part.text}
+            return message if phase is None else {**message, "phase": phase}
         if isinstance(part, ToolCall):
             return self.call(part)
         if isinstance(part, Thinking):
             item = (part.data or {}).get("item")
             if part.provider in self.dialect.ids and item is not None:
                 return dict(item)
-            self.writer.drop(f"{where}.thinking", f"it is of {part.provider}, or not from the Responses API")
+            self.writer.drop(
+                f"{where}.thinking",
+                f"it was produced by {part.provider}, or not by the Responses API, and cannot be sent here",
+            )
             return None
         if isinstance(part, RawPart) and part.provider in self.dialect.ids:
             return dict(part.data)
-        self.writer.drop(where, f"a {type(part).__name__} has no form in an assistant's turn", part)
+        self.writer.drop(where, f"an assistant's turn cannot contain a {type(part).__name__}", part)
         return None
 
     def call(self, call: ToolCall) -> dict[str, Any]:
@@ -237,7 +246,7 @@ class _Items:
     def result(self, result: ToolResult, where: str) -> dict[str, Any]:
         if result.is_error:
             self.writer.drop(
-                f"{where}.is_error", "a tool's output has no such mark; its content says what failed"
+                f"{where}.is_error", "a tool's output has no field for it; its content says what failed"
             )
         kind = "custom_tool_call_output" if result.tool_call_id in self.custom else "function_call_output"
         output = result.content if isinstance(result.content, str) else self.content(result.content, where)
@@ -269,12 +278,12 @@ class _Items:
             }
         if isinstance(part, RawPart) and part.provider in self.dialect.ids:
             return dict(part.data)
-        self.writer.drop(where, f"a {type(part).__name__} has no form in this place", part)
+        self.writer.drop(where, f"the Responses API does not accept a {type(part).__name__} here", part)
         return None
 
     def document(self, part: Document, where: str) -> dict[str, Any]:
         if part.citations:
-            self.writer.drop(f"{where}.citations", "the service cannot be asked to cite documents")
+            self.writer.drop(f"{where}.citations", "the service does not support citations of documents")
         if part.text is not None:
             self.writer.note(where, "emulated", why="the document's text was sent as a text part")
             return {"type": "input_text", "text": part.text}
@@ -290,6 +299,6 @@ class _Items:
         if cache is None:
             return wire
         if self.marks:
-            return {**wire, "prompt_cache_breakpoint": breakpoint_for(cache, self.writer, where)}
-        self.writer.drop(f"{where}.cache", "the model honours no marks of cacheable prefixes", cache)
+            return {**wire, "prompt_cache_breakpoint": make_breakpoint(cache, self.writer, where)}
+        self.writer.drop(f"{where}.cache", "the model does not support marks of cacheable prefixes", cache)
         return wire

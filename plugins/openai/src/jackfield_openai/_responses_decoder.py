@@ -1,4 +1,4 @@
-"""The Responses API: the answer, streamed as named events or whole; and the count of tokens."""
+"""The Responses API: the decoder of streamed and whole answers, and the count of tokens."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from jackfield import (
 )
 from jackfield.plugin import Frame, Head, TokensCounted, Wire
 
+from ._answer_fields import FINISH_REASONS, read_citation, read_logprobs
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
-from ._reading import FINISH_REASONS, read_citation, read_logprobs
 
 __all__ = ["ResponsesDecoder", "read_count"]
 
 _CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
 _TERMINAL: Final = frozenset({"response.completed", "response.incomplete"})
-# They repeat what other events said piece by piece.
+# They repeat what other events contained piece by piece.
 _REPEATS: Final = frozenset(
     {"response.in_progress", "response.queued", "response.content_part.added", "response.content_part.done",
      "response.output_text.done", "response.refusal.done", "response.function_call_arguments.done",
@@ -47,12 +47,12 @@ _REPEATS: Final = frozenset(
 
 
 class ResponsesDecoder:
-    """Reads one answer of the Responses API; the stream's end is its terminal event."""
+    """Decodes one answer of the Responses API; a stream ends with its terminal event."""
 
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
         self._provider = dialect.id
         self._read_usage = dialect.usage
-        self._seen: set[tuple[int, str]] = set()  # (output index, what of it has come in pieces)
+        self._seen: set[tuple[int, str]] = set()  # (output index, which of its contents came in pieces)
         self._calls: dict[int, int] = {}  # output index -> number of the call
         self._refused = False
         self._finished = False
@@ -69,11 +69,11 @@ class ResponsesDecoder:
         }
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, or a whole answer."""
+        """Decode one event of a stream, or a whole answer."""
         if frame.data[:6] == b"[DONE]":
             return []
         try:
@@ -105,7 +105,9 @@ class ResponsesDecoder:
             yield from self._end(event["response"])
         elif kind is None:
             raise_failure(event)
-            raise MalformedResponseError(f"the answer is no response; it has {', '.join(event) or 'nothing'}")
+            raise MalformedResponseError(
+                f"the answer is not a response; it has {', '.join(event) or 'no fields'}"
+            )
         elif kind not in _REPEATS:
             yield RawEvent(kind, event)
 
@@ -118,7 +120,7 @@ class ResponsesDecoder:
         yield from self._end(response)
 
     def _started(self, response: Mapping[str, Any]) -> Started:
-        # While it runs, the tier is the one that was asked for ("auto").
+        # Until it is complete, the tier is the requested one ("auto").
         return Started(response.get("id"), response.get("model"))
 
     def _text(self, event: dict[str, Any]) -> Iterator[Event]:
@@ -160,14 +162,14 @@ class ResponsesDecoder:
         return ToolCallStart(number, item["call_id"], item["name"], 0, {self._provider: own} if own else None)
 
     def _item(self, index: int, item: dict[str, Any]) -> Iterator[Event]:
-        """Read a whole item; what has come in pieces is not said again."""
+        """Read a whole item, without what came in pieces."""
         kind = item.get("type")
         if kind == "message":
             yield from self._message(index, item)
         elif kind == "reasoning":
             pieces = item.get("summary") or item.get("content") or ()
-            said = (index, "thinking") in self._seen
-            text = "" if said else "\n\n".join(piece.get("text") or "" for piece in pieces)
+            seen = (index, "thinking") in self._seen
+            text = "" if seen else "\n\n".join(piece.get("text") or "" for piece in pieces)
             data = {"item": {name: value for name, value in item.items() if name != "status"}}
             yield ThinkingDelta(text, 0, index, data)
         elif kind in _CALLS:

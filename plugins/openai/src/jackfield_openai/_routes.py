@@ -1,4 +1,4 @@
-"""What the hooks do, for any service of the dialect."""
+"""Which API a request goes to, and which decoder reads the answer, for any service of the dialect."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = ["decoder", "translate"]
 
 
 def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into one wire of the dialect.
+    """Translate a request into one wire of the dialect.
 
     Raises:
-        UnsupportedError: The dialect has no such kind of request, or the model cannot honour an option.
+        UnsupportedError: The dialect has no such kind of request, or the model does not support an option.
     """
     if isinstance(request, ChatRequest):
-        if _takes_responses(dialect, model):
+        if _uses_responses(dialect, model):
             from ._responses import translate_response
 
             return translate_response(dialect, model, request, capabilities)
@@ -55,7 +55,7 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
 
 
 def decoder(dialect: Dialect, wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire of the dialect."""
+    """Return the decoder for the answer to a wire of the dialect."""
     api = wire.meta.get("api")
     if api == "embedding":
         from ._embeddings import read_embeddings
@@ -68,8 +68,8 @@ def decoder(dialect: Dialect, wire: Wire) -> Decoder:
     return ChatDecoder(dialect, wire)
 
 
-def _takes_responses(dialect: Dialect, model: ModelRef) -> bool:
-    """Say whether a chat goes to the Responses API: declared, or the model is served nowhere else."""
+def _uses_responses(dialect: Dialect, model: ModelRef) -> bool:
+    """Return whether a chat goes to the Responses API: by declaration, or because no other API serves the model."""
     route = model.declared.get("route")
     if route is not None or dialect.responses_path is None:
         return route == "responses"

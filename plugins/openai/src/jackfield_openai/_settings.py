@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to OpenAI."""
+"""The configuration of a connection to OpenAI."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["OpenAISettings", "access"]
 
 @attrs.frozen(kw_only=True)
 class OpenAISettings:
-    """Config keys of a connection to OpenAI.
+    """Configuration keys of a connection to OpenAI.
 
     Attributes:
-        api_key: A reference to the key; `none` for a server without one. `env:OPENAI_API_KEY` goes to OpenAI's own hosts
-            alone: under another `base_url` it has to be written.
-        base_url: Where the API is, with `/v1`. For data residency: `https://eu.api.openai.com/v1`.
+        api_key: A reference to the key, or `none` for a server without one. The default, `env:OPENAI_API_KEY`, is sent
+            to OpenAI's hosts only, so another `base_url` needs an `api_key`.
+        base_url: The address of the API, with `/v1`. For data residency: `https://eu.api.openai.com/v1`.
         organization: Sent as `OpenAI-Organization`.
         project: Sent as `OpenAI-Project`.
     """
@@ -29,7 +29,7 @@ class OpenAISettings:
 
 
 def access(settings: OpenAISettings) -> HttpAccess:
-    """Say how to reach OpenAI."""
+    """Return the address and the authentication."""
     named = {"OpenAI-Organization": settings.organization, "OpenAI-Project": settings.project}
     return HttpAccess(
         base_url=settings.base_url.rstrip("/"),

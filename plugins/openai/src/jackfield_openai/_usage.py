@@ -1,4 +1,4 @@
-"""Token counts of OpenAI's APIs, in our meaning."""
+"""Token counts of OpenAI's APIs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jackfield import Usage
 
 __all__ = ["read_usage"]
 
-# The detail of each side, and our names for what it holds. Text tokens are the rest and are left out.
+# Their names in the details of input and output, and ours. Text tokens are the remainder, so they are left out.
 _INPUT_DETAILS: Final = (
     ("audio_tokens", "input_audio_tokens"),
     ("image_tokens", "input_image_tokens"),
@@ -27,9 +27,9 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 def read_usage(usage: Mapping[str, Any]) -> Usage:
     """Read the usage of chat and text completions, embeddings and Responses.
 
-    Sources: OpenAI's Python SDK 3.54.0 (`prompt_tokens` includes what was cached, `completion_tokens`
-    what was thought); DeepSeek says `prompt_cache_hit_tokens`, Together and Moonshot a plain
-    `cached_tokens`; xAI leaves thinking out of `completion_tokens`, which shows in its `total_tokens`.
+    Sources: OpenAI's Python SDK 3.54.0 (`prompt_tokens` includes cached tokens, `completion_tokens`
+    includes reasoning tokens). DeepSeek sends `prompt_cache_hit_tokens`, Together and Moonshot a plain
+    `cached_tokens`. xAI leaves reasoning out of `completion_tokens`, as its `total_tokens` shows.
     """
     get = usage.get
     read, written = get("prompt_tokens", get("input_tokens")), get("completion_tokens", get("output_tokens"))
@@ -38,17 +38,17 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     cached = into.get("cached_tokens")
     if cached is None:
         cached = get("prompt_cache_hit_tokens", get("cached_tokens"))
-    thought = out.get("reasoning_tokens", get("reasoning_tokens"))
+    reasoning = out.get("reasoning_tokens", get("reasoning_tokens"))
     if (
-        thought
+        reasoning
         and read is not None
         and written is not None
-        and get("total_tokens") == read + written + thought
+        and get("total_tokens") == read + written + reasoning
     ):
-        written += thought
+        written += reasoning
     details = {}
-    for told, names in ((into, _INPUT_DETAILS), (out, _OUTPUT_DETAILS)):
-        for theirs, ours in names if told else ():
-            if told.get(theirs) is not None:
-                details[ours] = told[theirs]
-    return Usage(read, written, cached, into.get("cache_write_tokens"), thought, details)
+    for counts, names in ((into, _INPUT_DETAILS), (out, _OUTPUT_DETAILS)):
+        for theirs, ours in names if counts else ():
+            if counts.get(theirs) is not None:
+                details[ours] = counts[theirs]
+    return Usage(read, written, cached, into.get("cache_write_tokens"), reasoning, details)

@@ -1,4 +1,4 @@
-"""Small readings that the decoders of chat, completions and Responses share."""
+"""Fields that the answers of several APIs have in common."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from jackfield import Citation, FinishReason, TokenLogprob
 
-__all__ = ["FINISH_REASONS", "read_citation", "read_cited", "read_logprobs"]
+__all__ = [
+    "FILTER_FIELDS",
+    "FINISH_REASONS",
+    "join_verdicts",
+    "read_citation",
+    "read_cited",
+    "read_logprobs",
+]
 
 FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -15,7 +22,7 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
-    # Other servers: TGI, Together, vLLM, llama.cpp, gateways that pass on another provider's word
+    # Other servers: TGI, Together, vLLM, llama.cpp, gateways that forward another provider's word
     "eos": "stop",
     "eos_token": "stop",
     "end_turn": "stop",
@@ -33,25 +40,25 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "safety": "content_filter",
     "refusal": "refusal",
 }
-"""What services say at the end of an answer, in lower case, and what we say."""
+"""The finish reasons of services, in lower case, and ours."""
 
 
 def read_logprobs(value: Mapping[str, Any]) -> list[TokenLogprob]:
     """Read the log probabilities of a chat (a list of tokens) or of a completion (parallel lists)."""
     tokens = value.get("tokens")
     if isinstance(tokens, list):
-        return _parallel(tokens, value)
+        return _read_parallel(tokens, value)
     listed = [*(value.get("content") or ()), *(value.get("refusal") or ())]
-    return [_token(entry) for entry in listed]
+    return [_read_token(entry) for entry in listed]
 
 
-def _token(entry: Mapping[str, Any]) -> TokenLogprob:
-    top = tuple(_token(other) for other in entry.get("top_logprobs") or ())
+def _read_token(entry: Mapping[str, Any]) -> TokenLogprob:
+    top = tuple(_read_token(other) for other in entry.get("top_logprobs") or ())
     raw = entry.get("bytes")
     return TokenLogprob(entry["token"], entry["logprob"], None if raw is None else bytes(raw), top)
 
 
-def _parallel(tokens: Sequence[str], value: Mapping[str, Any]) -> list[TokenLogprob]:
+def _read_parallel(tokens: Sequence[str], value: Mapping[str, Any]) -> list[TokenLogprob]:
     tops = value.get("top_logprobs") or [None] * len(tokens)
     found = []
     for token, logprob, top in zip(tokens, value.get("token_logprobs") or (), tops, strict=False):
@@ -62,7 +69,7 @@ def _parallel(tokens: Sequence[str], value: Mapping[str, Any]) -> list[TokenLogp
 
 
 def read_citation(value: Mapping[str, Any]) -> Citation | None:
-    """Read a `url_citation` annotation, nested as in chat or flat as in Responses; None for other kinds."""
+    """Read a `url_citation` annotation, nested (chat) or flat (Responses); None for other kinds."""
     if value.get("type") != "url_citation":
         return None
     inner = value.get("url_citation", value)
@@ -77,10 +84,34 @@ def read_citation(value: Mapping[str, Any]) -> Citation | None:
 
 
 def read_cited(value: Mapping[str, Any]) -> Citation:
-    """Read a citation of a content part, which has the shape of Anthropic's (Claude behind Databricks)."""
+    """Read a citation of a content part in Anthropic's form (Claude behind Databricks)."""
     return Citation(
         text=value.get("cited_text"),
         title=value.get("document_title") or value.get("title"),
         url=value.get("url"),
         data=value,
     )
+
+
+FILTER_FIELDS: Final = frozenset(
+    {"index", "finish_reason", "content_filter_results", "content_filter_result", "content_filter_offsets"}
+)
+"""The fields of a note of Azure's asynchronous filter. Source: Microsoft's page on content streaming, January 2026."""
+
+_SEVERITIES: Final = ("safe", "very_low", "low", "medium", "high")
+
+
+def join_verdicts(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Join the verdicts of a content filter on pieces of one answer: the worst of each category."""
+    if not old:
+        return new
+    worse = {name: value for name, value in new.items() if _rank(value) >= _rank(old.get(name))}
+    return {**old, **worse}
+
+
+def _rank(verdict: Any) -> tuple[bool, bool, int]:
+    if not isinstance(verdict, Mapping):
+        return (False, False, -1)
+    severity = verdict.get("severity")
+    level = _SEVERITIES.index(severity) if severity in _SEVERITIES else 0
+    return (bool(verdict.get("filtered")), bool(verdict.get("detected")), level)

@@ -1,0 +1,122 @@
+"""A fast path for the two most frequent shapes: an event with one piece of text, and a whole answer of one text.
+
+`_chat_decoder` reads every shape; a property test compares its results with these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
+
+from jackfield import Finish, Started, TextDelta, UsageUpdate
+
+from ._answer_fields import FINISH_REASONS
+from ._dialect import Dialect
+
+__all__ = ["ENVELOPE", "SIMPLE_CHOICE", "SIMPLE_MESSAGE", "PieceReader", "read_simple_answer"]
+
+ENVELOPE: Final = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation",
+     "error", "citations", "p"}
+)  # fmt: skip
+"""The keys of an answer or a chunk that are read or ignored."""
+
+_PADDING: Final = ("obfuscation", "p")
+"""Text of varying length, which hides the size of a chunk (OpenAI; Mistral)."""
+
+SIMPLE_CHOICE: Final = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
+SIMPLE_MESSAGE: Final = frozenset({"role", "content", "refusal"})
+"""A message or delta with no other keys has no thinking, calls, citations or audio; most are like that."""
+
+_SIMPLE_ANSWER: Final = ENVELOPE - {"error", "citations"}
+_KEYS_OF_MESSAGE: Final = SIMPLE_MESSAGE | {"annotations", "tool_calls", "function_call", "audio"}
+
+SimpleAnswer: TypeAlias = tuple[Started, TextDelta, Finish, UsageUpdate]
+
+
+class PieceReader:
+    """Recognizes events that are one piece of text and nothing else, as nearly all events of a stream are.
+
+    Such an event differs from the last one that was read in full only in its text and its padding.
+
+    Attributes:
+        choices: The choices that have begun and are not thinking.
+        verdicts: The last filter verdicts of each choice.
+    """
+
+    __slots__ = ("_padding", "_pick", "_picked", "_size", "choices", "verdicts")
+
+    def __init__(self) -> None:
+        self._size = -1
+        self._padding = ""
+        self._pick: Callable[[Any], Any] = len
+        self._picked: Any = None
+        self.choices: set[int] = set()
+        self.verdicts: dict[int, Any] = {}
+
+    def remember(self, event: Mapping[str, Any]) -> None:
+        """Remember an event that was read in full."""
+        self._size = len(event)
+        self._padding = next((name for name in _PADDING if name in event), "choices")
+        names = [name for name in event if name not in ("choices", self._padding)]
+        self._pick = itemgetter(*names) if names else len
+        self._picked = self._pick(event)
+
+    def read(self, event: Any) -> TextDelta | None:
+        """Return the piece of text; None if the event must be read in full."""
+        try:
+            (choice,) = event["choices"]
+            delta = choice["delta"]
+            text = delta["content"]
+            verdicts = choice.get("content_filter_results")
+            if (
+                text.__class__ is str
+                and text
+                and len(delta) == 1
+                and len(event) == self._size
+                and self._padding in event
+                and self._pick(event) == self._picked
+                and choice["index"] in self.choices
+                and (not verdicts or verdicts == self.verdicts.get(choice["index"]))
+                and choice.get("finish_reason") is None
+                and choice.get("logprobs") is None
+                # These are all of its keys.
+                and len(choice)
+                == 2 + ("finish_reason" in choice) + ("logprobs" in choice) + (verdicts is not None)
+            ):
+                return TextDelta(text, choice["index"])
+        except (KeyError, ValueError, TypeError):
+            pass
+        return None
+
+
+def read_simple_answer(answer: dict[str, Any], dialect: Dialect) -> SimpleAnswer | None:
+    """Read a whole answer that consists of one text and its usage, as nearly all do; None for all others.
+
+    This takes a third of the time of the decoder's general way, which was a quarter of what a call costs.
+    """
+    choices, usage = answer.get("choices"), answer.get("usage")
+    if not usage or not choices or len(choices) > 1 or not _SIMPLE_ANSWER.issuperset(answer):
+        return None
+    choice = choices[0]
+    message, raw, index = choice.get("message"), choice.get("finish_reason"), choice.get("index")
+    if not message or choice.get("logprobs") or not SIMPLE_CHOICE.issuperset(choice):
+        return None
+    text = message.get("content")
+    if text.__class__ is not str or not text or index.__class__ is not int or dialect.late_finish:
+        return None
+    if not _KEYS_OF_MESSAGE.issuperset(message) or any(
+        value for name, value in message.items() if name not in ("role", "content")
+    ):
+        return None
+    reason = FINISH_REASONS.get(raw) if raw.__class__ is str else None
+    if reason is None:
+        return None
+    tier = answer.get("service_tier") or usage.get("service_tier")
+    return (
+        Started(answer.get("id") or None, answer.get("model") or None, tier),
+        TextDelta(text, index),
+        Finish(reason, index, raw),
+        UsageUpdate(dialect.usage(usage), usage),
+    )

@@ -1,0 +1,131 @@
+"""The fast path yields what the decoder's general way yields, for each shape that it handles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hypothesis import given, strategies as st
+
+from jackfield import Started, TextDelta
+from jackfield.plugin import Frame, Wire
+from jackfield_openai import OPENAI, Dialect
+from jackfield_openai._chat_decoder import ChatDecoder
+from jackfield_openai._chat_fast_path import PieceReader, read_simple_answer
+
+SAMPLES = Path(__file__).with_name("wire")
+LOCAL = Dialect(id="local")
+WHOLE = Wire("/chat/completions", {}, meta={"api": "chat"})
+STREAM = Wire("/chat/completions", {}, stream=True, meta={"api": "chat"})
+SOMETIMES = st.sampled_from([None, "", "stop", "x", 0, 1, [], {}, ["x"], {"a": 1}])
+
+
+class NeverSimple(PieceReader):
+    """Leaves every event to the general way."""
+
+    __slots__ = ()
+
+    def read(self, event):
+        return None
+
+
+def decode(events, *, pieces):
+    decoder = ChatDecoder(LOCAL, STREAM)
+    decoder._pieces = pieces
+    return [decoder.feed(Frame(json.dumps(event).encode())) for event in events]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["system_fingerprint", "service_tier", "new", "citations", "error"]), SOMETIMES
+    ),
+    st.dictionaries(
+        st.sampled_from(["logprobs", "stop_reason", "index"]), st.sampled_from([None, 0, 1, [], {}])
+    ),
+    st.dictionaries(
+        st.sampled_from(["refusal", "annotations", "tool_calls", "audio", "reasoning"]),
+        st.sampled_from([None, "", []]),
+    ),
+    st.sampled_from(["stop", "length", "STOP", "never heard of", None]),
+    st.sampled_from([None, {}, {"prompt_tokens": 3, "completion_tokens": 4}]),
+)
+def test_both_ways_read_a_whole_answer_alike(more, choice, message, finish, usage):
+    message = {"role": "assistant", "content": "Hi", **message}
+    answer = {
+        "id": "a",
+        "object": "chat.completion",
+        "model": "m",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish, **choice}],
+        "usage": usage,
+        **more,
+    }
+    fast = read_simple_answer(answer, LOCAL)
+    if fast is not None:
+        assert list(fast) == list(ChatDecoder(LOCAL, WHOLE)._read(answer))
+
+
+FILTERED = {"hate": {"filtered": False, "severity": "safe"}}
+SUSPECT = {"hate": {"filtered": False, "severity": "medium"}}
+CHUNKS = st.builds(
+    lambda more, choice, delta: {
+        "id": "c",
+        "model": "m",
+        "choices": [{"index": 0, "delta": {"content": "Hi", **delta}, "finish_reason": None, **choice}],
+        **more,
+    },
+    st.dictionaries(
+        st.sampled_from(
+            ["id", "usage", "obfuscation", "p", "system_fingerprint", "service_tier", "citations", "new"]
+        ),
+        st.sampled_from([None, "x", {"prompt_tokens": 3, "completion_tokens": 4}]),
+        max_size=2,
+    ).filter(lambda more: not isinstance(more.get("usage"), str)),
+    st.one_of(
+        st.just({}),
+        st.fixed_dictionaries({"index": st.sampled_from([0, 1])}),
+        st.fixed_dictionaries({"content_filter_results": st.sampled_from([{}, FILTERED, SUSPECT])}),
+        st.fixed_dictionaries({"logprobs": st.sampled_from([None, {"content": []}])}),
+        st.fixed_dictionaries({"finish_reason": st.sampled_from(["stop", ""])}),
+        st.fixed_dictionaries({"stop_reason": st.sampled_from([None, "word"])}),
+    ),
+    st.one_of(
+        st.just({}),
+        st.fixed_dictionaries({"content": st.sampled_from(["", None, "x", ["x"]])}).filter(
+            lambda delta: not isinstance(delta["content"], list)
+        ),
+        st.fixed_dictionaries({"reasoning": st.sampled_from([None, "Hm"])}),
+        st.fixed_dictionaries({"role": st.just("assistant"), "refusal": st.sampled_from([None, "No"])}),
+    ),
+)
+
+
+@given(st.lists(CHUNKS, max_size=6))
+def test_both_ways_read_a_stream_alike(chunks):
+    assert decode(chunks, pieces=PieceReader()) == decode(chunks, pieces=NeverSimple())
+
+
+def test_a_usual_answer_is_read_by_the_fast_path():
+    answer = json.loads((SAMPLES / "chat.json").read_bytes())
+    assert read_simple_answer(answer, OPENAI) is not None
+
+
+def test_pieces_after_the_first_are_read_by_the_fast_path():
+    chunk = {
+        "id": "c",
+        "model": "m",
+        "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}],
+    }
+    reader = PieceReader()
+    assert reader.read(chunk) is None
+    reader.remember(chunk)
+    reader.choices.add(0)
+    assert reader.read(chunk) == TextDelta("Hi", 0)
+
+
+def test_a_piece_with_a_new_field_is_read_in_full():
+    first, second = (
+        {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "Hi"}}], **more}
+        for more in ({"usage": None}, {"service_tier": "flex"})
+    )
+    events = decode([first, second], pieces=PieceReader())
+    assert events[1] == [Started("c", "m", "flex"), TextDelta("Hi", 0)]
