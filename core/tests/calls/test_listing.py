@@ -1,11 +1,24 @@
 """Cards of models: what is declared precedes the service's listing, tables and what a name suggests, as in calls."""
 
+import contextlib
+
 import attrs
 import pytest
 from plain_provider import TABLE, PlainProvider, mesh_for
 
-from jackfield import ModelCard
-from jackfield.plugin import Capabilities, Capability, Limits, Listing, ParameterRule, Wire, hookimpl
+from jackfield import ModelCard, StreamInterruptedError
+from jackfield.plugin import (
+    Capabilities,
+    Capability,
+    Exchange,
+    Frame,
+    Head,
+    Limits,
+    Listing,
+    ParameterRule,
+    Wire,
+    hookimpl,
+)
 from jackfield.testing import Answer
 
 CHAT = frozenset({"chat"})
@@ -130,3 +143,31 @@ async def test_what_a_name_suggests_does_not_precede_a_table(card_of):
 async def test_kinds_that_only_the_listing_tells_are_the_cards(card_of):
     card, _ = await card_of(ModelCard(id="m", kinds=CHAT), Capabilities())
     assert card.kinds == card.capabilities.kinds == CHAT
+
+
+async def test_half_a_listing_is_none():
+    """A transport of a plugin's own may hand a body over in pieces, and break between two."""
+
+    class Breaks:
+        async def open(self):
+            pass
+
+        async def aclose(self):
+            pass
+
+        @contextlib.asynccontextmanager
+        async def exchange(self, wire):
+            async def frames():
+                yield (Frame(b'{"models": [{"id": "one"}]}'),)
+                raise StreamInterruptedError("the answer was cut")
+
+            yield Exchange(Head(200, {}), frames())
+
+    class Plugin(PlainProvider):
+        @hookimpl
+        def jackfield_transport(self, settings):
+            return Breaks()
+
+    async with mesh_for("http://service.invalid", Plugin(), retry={"attempts": 1}) as mesh:
+        with pytest.raises(StreamInterruptedError):
+            await mesh.models("c")

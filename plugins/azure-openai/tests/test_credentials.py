@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import threading
@@ -150,6 +151,22 @@ def test_an_authority_that_is_not_there_is_a_failed_connection():
     )
     with pytest.raises(ConnectionFailedError):
         AzureIdentity(settings).token("scope")
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"])
+async def test_an_authority_whose_answer_is_none_or_cut_is_a_failed_connection(said):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        settings = AzureCredentials(
+            tenant_id="t", client_id="c", client_secret=Secret("s"), authority=address
+        )
+        with pytest.raises(ConnectionFailedError):
+            await asyncio.to_thread(AzureIdentity(settings).token, "scope")
 
 
 async def test_a_federated_token_is_read_anew_for_each_token(tmp_path):

@@ -143,6 +143,20 @@ async def test_a_token_endpoint_that_is_not_there():
             await mesh.chat("db:m", "Hello")
 
 
+@pytest.mark.parametrize("declared", [None, 999])
+async def test_a_token_endpoint_whose_answer_is_cut(declared):
+    whole = b'{"access_token": "t", "expires_in": 3600}'
+    async with RecordingServer() as server:
+        if declared is None:
+            server.answer(Answer.stream([whole[:9], whole[9:]], "application/json", truncate_after=1))
+        else:
+            server.answer(Answer.short_body(whole, missing=declared))
+        identity = {"client_id": "sp", "client_secret": "env:DB_SECRET"}
+        async with Mesh.from_config(config(server.url, credentials=identity)) as mesh:
+            with pytest.raises(ConnectionFailedError, match="was cut"):
+                await mesh.chat("db:m", "Hello")
+
+
 async def test_a_profile_is_read_by_the_sdk(tmp_path, monkeypatch):
     pytest.importorskip("databricks.sdk")
     monkeypatch.delenv("DATABRICKS_TOKEN")

@@ -1,5 +1,6 @@
 """The Google identity: every way to a token, against a loopback token endpoint."""
 
+import asyncio
 import json
 import time
 
@@ -179,6 +180,23 @@ def test_a_token_endpoint_that_is_not_there(key):
 
     with pytest.raises(ConnectionFailedError):
         GoogleIdentity(GoogleCredentials(key=Secret(account(key, Nowhere)))).fetch()
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"])
+async def test_a_token_endpoint_whose_answer_is_none_or_cut(key, said):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+
+        class There:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+        identity = GoogleIdentity(GoogleCredentials(key=Secret(account(key, There))))
+        with pytest.raises(ConnectionFailedError):
+            await asyncio.to_thread(identity.fetch)
 
 
 async def test_a_token_that_ended_is_fetched_anew(service, key, monkeypatch):

@@ -152,7 +152,7 @@ class WireExchange:
         try:
             with self._watchdog("first_event", limit):
                 await self._open()
-                self.body = await self._read_rest()
+                self.body = await self._read_rest(half=False)
         finally:
             await self.close()
 
@@ -271,12 +271,13 @@ class WireExchange:
 
     async def _read_failure(self, head: Head) -> JackfieldError:
         try:
-            body = await self._read_rest()
+            body = await self._read_rest(half=True)
         except JackfieldError:
             body = b""  # the status says enough
         return self._map(Failure(status=head.status, headers=head.headers, body=body))
 
-    async def _read_rest(self) -> bytes:
+    async def _read_rest(self, *, half: bool) -> bytes:
+        """Read what is left of the body; what came of one that broke, if `half` of it is of use."""
         body = bytearray()
         if self._frames is not None:
             try:
@@ -284,7 +285,7 @@ class WireExchange:
                     for frame in batch:
                         body += frame.data
             except JackfieldError:
-                if not body:  # half an explanation is better than none
+                if not body or not half:  # half an explanation is better than none; half a listing is not
                     raise
         self.ended = True
         return bytes(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
-from .errors import MalformedResponseError
+from .errors import ConnectionFailedError, MalformedResponseError
 
 __all__ = ["MAX_RESPONSE", "Readable", "parse_size", "read_limited", "show_size"]
 
@@ -59,10 +59,20 @@ def read_limited(body: Readable, sender: str, *, most: int = 1 << 20) -> bytes:
 
     Raises:
         MalformedResponseError: It is longer.
+        ConnectionFailedError: It was cut.
     """
-    found = body.read(most + 1)
+    from http.client import IncompleteRead
+
+    try:
+        found = body.read(most + 1)
+    except IncompleteRead as error:
+        raise ConnectionFailedError(f"the answer of {sender} was cut") from error
     if len(found) > most:
         raise MalformedResponseError(
             f"the answer of {sender} is longer than {show_size(most)}; is its address right?"
         )
+    if len(found) < most and getattr(
+        body, "length", None
+    ):  # http.client reads less than was promised without a word
+        raise ConnectionFailedError(f"the answer of {sender} was cut")
     return found

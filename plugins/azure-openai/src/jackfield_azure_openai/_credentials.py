@@ -158,6 +158,7 @@ def _read(path: Path) -> str:
 
 def _post(url: str, form: dict[str, Any]) -> dict[str, Any]:
     import json
+    from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -176,7 +177,7 @@ def _post(url: str, form: dict[str, Any]) -> dict[str, Any]:
             body = read_limited(response, str(host))
     except HTTPError as error:
         raise _refusal(error.code, error.read(_MOST_REFUSAL), host) from None
-    except (URLError, OSError) as error:
+    except (URLError, OSError, HTTPException) as error:
         raise ConnectionFailedError(f"no token could be fetched from {host}: {error}") from error
     try:
         answer: dict[str, Any] = json.loads(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import ssl
 import time
@@ -63,7 +64,7 @@ def fetch_token(
             body = read_limited(answer, f"the token endpoint {url}")
     except urllib.error.HTTPError as error:
         raise _refused(url, error) from None
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise ConnectionFailedError(f"the token endpoint {url} cannot be reached: {error}") from error
     return _token_in(url, body)
 

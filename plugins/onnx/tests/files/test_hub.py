@@ -1,6 +1,9 @@
 """Models of a hub, from a server of our own on the loopback interface."""
 
+import contextlib
 import json
+import socket
+import threading
 
 import pytest
 import tiny_graphs as tiny
@@ -119,6 +122,22 @@ def test_what_the_hub_does_not_have(store):
 def test_a_hub_that_cannot_be_reached(tmp_path):
     with pytest.raises(DownloadError, match="HF_ENDPOINT"):
         Hub("http://127.0.0.1:9").list_files(HubModel("a/b"))
+
+
+def test_a_hub_that_is_none(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with connection:
+                        connection.recv(1 << 16)
+                        connection.sendall(b"SSH-2.0\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(DownloadError, match="cannot be reached"):
+            Hub(f"http://127.0.0.1:{listening.getsockname()[1]}").list_files(HubModel("a/b"))
 
 
 def test_an_answer_that_is_none(hub):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import urllib.error
@@ -68,7 +69,7 @@ class _Transport:
         except urllib.error.HTTPError as error:
             with error:
                 return _Answer(error.code, dict(error.headers), error.read(_MOST_REFUSAL))
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             errors: Any = import_module("google.auth.exceptions")
             raise errors.TransportError(f"{url} cannot be reached: {error}") from error
 

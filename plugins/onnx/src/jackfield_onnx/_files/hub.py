@@ -237,7 +237,7 @@ class Hub:
                 error.close()
                 if error.code < 500 or attempt == _TRIES:
                     raise _refusal_error(error.code, which, self.endpoint) from error
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 if attempt == _TRIES:
                     raise DownloadError(
                         f"the hub cannot be reached: {error}", self.endpoint,
