@@ -49,7 +49,7 @@ class HttpTransport:
 
     Args:
         access: Where to and how to prove identity.
-        connect_timeout: Seconds for name, TCP and TLS.
+        connect_timeout: Seconds until a connection stands: name, all addresses, the answer of a proxy, TLS.
         proxy: Address of an HTTP proxy; None uses the environment's (`HTTPS_PROXY`, `NO_PROXY`).
         ca_bundle: A PEM file of certificate authorities to trust instead of the system's.
         headers: Sent with every request, over those of `access`; secrets among them are resolved at `open`.
