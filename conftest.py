@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from virtual_time import pytest_asyncio_loop_factories
 
-from jackfield.testing import forbid_network
+from jackfield.testing import RecordingServer, forbid_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 
-__all__ = ["pytest_asyncio_loop_factories", "refused_connections"]
+__all__ = ["pytest_asyncio_loop_factories", "refused_connections", "service"]
 
 # Modules that assert for tests: what they say when an assertion fails is as detailed as in a test.
 pytest.register_assert_rewrite(
@@ -40,3 +40,10 @@ def refused_connections() -> Iterator[list[str]]:
     with forbid_network() as refused:
         yield refused
     assert not refused, "a test may not use the network, and something hid that it tried"
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[RecordingServer]:
+    """Run a service on loopback that records what it is asked and answers as it is told."""
+    async with RecordingServer() as server:
+        yield server

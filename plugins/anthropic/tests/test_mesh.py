@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from meshes import mesh_for
 
 from jackfield import (
     AuthenticationError,
@@ -14,7 +15,7 @@ from jackfield import (
     StreamInterruptedError,
     ToolResult,
 )
-from jackfield.testing import Answer, RecordingServer
+from jackfield.testing import Answer
 
 WIRE = Path(__file__).parent / "wire"
 MODEL = "claude:claude-sonnet-4-6"
@@ -30,21 +31,9 @@ def streamed(name, **play):
 
 
 @pytest.fixture
-async def service():
-    async with RecordingServer() as server:
-        yield server
-
-
-@pytest.fixture
 async def mesh(service, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-made-up")
-    connection = {
-        "provider": "anthropic",
-        "base_url": service.url,
-        "api_key": "env:ANTHROPIC_API_KEY",
-        "retry": {"attempts": 1},
-    }
-    async with Mesh.from_config({"connections": {"claude": connection}}) as mesh:
+    async with mesh_for("anthropic", service.url, "claude", api_key="env:ANTHROPIC_API_KEY") as mesh:
         yield mesh
 
 

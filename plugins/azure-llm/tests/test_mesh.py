@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from meshes import mesh_for
 
 from jackfield import ConfigurationError, InvalidRequestError, Mesh, MissingCredentialError, UnsupportedError
 from jackfield.testing import Answer, RecordingServer
@@ -44,16 +45,9 @@ R1 = {"id": "r1", "underlying": "deepseek-r1", "target_uri": f"{SERVERLESS}/v1/c
 
 
 def mesh(server, *models, **more):
-    connection = {
-        "provider": "azure-llm",
-        "base_url": server.url,
-        "api_key": "env:AZURE_AI_KEY",
-        "retry": {"attempts": 1},
-        "models": list(models or (R1,)),
-        **more,
-    }
-    credentials = {"entra": {"kind": "azure", "token": "env:R1_KEY"}}
-    return Mesh.from_config({"connections": {"az": connection}, "credentials": credentials})
+    keys = {"api_key": "env:AZURE_AI_KEY", "models": list(models or (R1,)), **more}
+    identities = {"entra": {"kind": "azure", "token": "env:R1_KEY"}}
+    return mesh_for("azure-llm", server.url, "az", identities=identities, **keys)
 
 
 async def test_each_endpoint_has_its_key_and_its_header(service):

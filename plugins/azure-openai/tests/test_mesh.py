@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from meshes import mesh_for
 
-from jackfield import ContentFilteredError, Mesh, MissingCredentialError, NotFoundError, ToolResult
+from jackfield import ContentFilteredError, MissingCredentialError, NotFoundError, ToolResult
 from jackfield.testing import Answer, RecordingServer
 
 SAFE = {"hate": {"filtered": False, "severity": "safe"}}
@@ -44,16 +45,13 @@ async def service(monkeypatch):
 
 
 def mesh(server, **more):
-    connection = {
-        "provider": "azure-openai",
-        "endpoint": server.url,
+    keys = {
         "api_key": "env:AZURE_OPENAI_API_KEY",
         "api_version": "2024-10-21",
-        "retry": {"attempts": 1},
         "models": [{"id": "chat-prod", "underlying": "gpt-4o", "kind": "chat"}],
         **more,
     }
-    return Mesh.from_config({"connections": {"az": connection}})
+    return mesh_for("azure-openai", server.url, "az", address="endpoint", **keys)
 
 
 async def test_a_chat_has_its_cost_and_its_verdicts(service):

@@ -33,6 +33,7 @@ from bedrock_samples import (
     whole,
 )
 from cpu_time import costs_at_most
+from meshes import config_for
 
 from jackfield import (
     AuthenticationError,
@@ -49,7 +50,7 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield.plugin import ModelRef
-from jackfield.testing import Answer, RecordingServer
+from jackfield.testing import Answer
 from jackfield_bedrock._names import path_of
 
 MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -70,27 +71,15 @@ def streamed(body, **play):
 
 
 @pytest.fixture
-async def service():
-    async with RecordingServer() as server:
-        yield server
-
-
-@pytest.fixture
 def keys(monkeypatch):
     monkeypatch.setenv("BEDROCK_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("BEDROCK_KEY", "a-made-up-secret")
 
 
 def config(service, **settings):
-    connection = {
-        "provider": "bedrock",
-        "region": "eu-central-1",
-        "base_url": service.url,
-        "retry": {"attempts": 1},
-    }
-    if "api_key" not in settings:
-        connection["credentials"] = "a"
-    return {"credentials": {"a": KEYS}, "connections": {"b": {**connection, **settings}}}
+    identity = {} if "api_key" in settings else {"credentials": "a"}
+    keys = {"region": "eu-central-1", **identity, **settings}
+    return config_for("bedrock", service.url, "b", identities={"a": KEYS}, **keys)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from meshes import mesh_for
 
 from jackfield import (
     AuthenticationError,
@@ -19,7 +20,7 @@ from jackfield import (
     Text,
     ToolResult,
 )
-from jackfield.testing import Answer, RecordingServer
+from jackfield.testing import Answer
 
 WIRE = Path(__file__).parent / "wire"
 COMMAND = "cohere:command-a-03-2025"
@@ -41,22 +42,10 @@ def streamed(name):
 
 
 @pytest.fixture
-async def service():
-    async with RecordingServer() as server:
-        yield server
-
-
-@pytest.fixture
 async def mesh(service, monkeypatch):
     monkeypatch.setenv("CO_API_KEY", "made-up-key")
-    connection = {
-        "provider": "cohere",
-        "base_url": service.url,
-        "api_key": "env:CO_API_KEY",
-        "retry": {"attempts": 1},
-        "client_name": "tests",
-    }
-    async with Mesh.from_config({"connections": {"cohere": connection}}) as mesh:
+    keys = {"api_key": "env:CO_API_KEY", "client_name": "tests"}
+    async with mesh_for("cohere", service.url, "cohere", **keys) as mesh:
         yield mesh
 
 

@@ -8,6 +8,7 @@ import sys
 from decimal import Decimal
 
 import pytest
+from meshes import config_for
 
 from jackfield import (
     AuthenticationError,
@@ -36,11 +37,13 @@ def _clean(monkeypatch):
 
 
 def config(url, *, credentials=None, **keys):
-    connection = {"provider": "databricks", "host": url, "retry": {"attempts": 1}, **keys}
     if credentials is None:
-        return {"connections": {"db": {"token": "env:DATABRICKS_TOKEN", **connection}}}
-    identity = {"kind": "databricks", **credentials}
-    return {"credentials": {"id": identity}, "connections": {"db": {**connection, "credentials": "id"}}}
+        keys = {"token": "env:DATABRICKS_TOKEN", **keys}
+        return config_for("databricks", url, "db", address="host", **keys)
+    identities = {"id": {"kind": "databricks", **credentials}}
+    return config_for(
+        "databricks", url, "db", address="host", identities=identities, credentials="id", **keys
+    )
 
 
 async def test_chat_stream_error_and_cancel():

@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from meshes import mesh_for
 from mistral_samples import ADD, REFERENCE, SKY, THOUGHT, USAGE, answer, chunk, chunks
 
 from jackfield import (
@@ -18,28 +19,16 @@ from jackfield import (
     StreamInterruptedError,
     ToolResult,
 )
-from jackfield.testing import Answer, RecordingServer
+from jackfield.testing import Answer
 
 SMALL = "mistral:mistral-small-2603"
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
 
 
 @pytest.fixture
-async def service():
-    async with RecordingServer() as server:
-        yield server
-
-
-@pytest.fixture
 async def mesh(service, monkeypatch):
     monkeypatch.setenv("MISTRAL_API_KEY", "made-up-key")
-    connection = {
-        "provider": "mistral",
-        "base_url": service.url,
-        "api_key": "env:MISTRAL_API_KEY",
-        "retry": {"attempts": 1},
-    }
-    async with Mesh.from_config({"connections": {"mistral": connection}}) as mesh:
+    async with mesh_for("mistral", service.url, "mistral", api_key="env:MISTRAL_API_KEY") as mesh:
         yield mesh
 
 

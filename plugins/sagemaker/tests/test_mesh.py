@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from meshes import config_for
 from sagemaker_endpoints import EVENTS, KEYS, exception, part
 
 from jackfield import (
@@ -41,11 +42,11 @@ async def server():
 
 def config(server, *entries, credentials=KEYS, **more):
     entry = {"id": "e", "mode": "lmi", "kind": "chat", "prompt": "single"}
-    connection = {
-        "provider": "sagemaker", "credentials": "a", "region": "eu-central-1", "base_url": server.url, "s3_url": server.url,
-        "rate": {"hour": "3600"}, "models": list(entries) or [entry], "retry": {"attempts": 1}, **more,
+    keys = {
+        "credentials": "a", "region": "eu-central-1", "s3_url": server.url, "rate": {"hour": "3600"},
+        "models": list(entries) or [entry], **more,
     }  # fmt: skip
-    return {"credentials": {"a": {"kind": "aws", **credentials}}, "connections": {"c": connection}}
+    return config_for("sagemaker", server.url, "c", identities={"a": {"kind": "aws", **credentials}}, **keys)
 
 
 def refused(code, text="No.", status=403, delay=0.0):

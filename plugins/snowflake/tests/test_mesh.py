@@ -7,6 +7,7 @@ import json
 import math
 
 import pytest
+from meshes import config_for
 
 from jackfield import (
     AuthenticationError,
@@ -21,7 +22,7 @@ from jackfield import (
     TimeoutError,
     UnsupportedError,
 )
-from jackfield.testing import Answer, RecordingServer
+from jackfield.testing import Answer
 
 USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
 SKY = "The sky scätters blue 🌤 light."
@@ -29,20 +30,7 @@ CLAUDE = "s:claude-sonnet-4-6"
 
 
 def connection(server, **keys):
-    declared = {
-        "provider": "snowflake",
-        "base_url": server.url,
-        "token": Secret("t0ken-secret"),
-        "retry": {"attempts": 1},
-        **keys,
-    }
-    return {"connections": {"s": declared}}
-
-
-@pytest.fixture
-async def service():
-    async with RecordingServer() as server:
-        yield server
+    return config_for("snowflake", server.url, "s", **{"token": Secret("t0ken-secret"), **keys})
 
 
 def answer_of(route):

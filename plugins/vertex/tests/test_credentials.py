@@ -34,12 +34,6 @@ def key():
     ).decode()
 
 
-@pytest.fixture
-async def service():
-    async with RecordingServer() as server:
-        yield server
-
-
 def config(service, credentials, **more):
     connection = {
         "provider": "vertex", "credentials": "g", "project": "my-project", "base_url": service.url,

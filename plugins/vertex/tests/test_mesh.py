@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
+from meshes import mesh_for
 
 from jackfield import (
     ConfigurationError,
     ContentFilteredError,
     ContextLengthExceededError,
-    Mesh,
     Message,
     OverloadedError,
     RateLimitError,
@@ -20,7 +20,7 @@ from jackfield import (
     UnsupportedError,
 )
 from jackfield.plugin import ModelRef
-from jackfield.testing import Answer, RecordingServer
+from jackfield.testing import Answer
 from jackfield_vertex import VertexSettings
 from jackfield_vertex._names import path_of
 
@@ -39,29 +39,17 @@ def streamed(name, **play):
 
 
 @pytest.fixture
-async def service():
-    async with RecordingServer() as server:
-        yield server
-
-
-@pytest.fixture
 async def mesh(service, monkeypatch):
     monkeypatch.setenv("GOOGLE_TOKEN", "ya29.made-up")
-    config = {
-        "credentials": {"g": {"kind": "google", "token": "env:GOOGLE_TOKEN"}},
-        "connections": {
-            "g": {
-                "provider": "vertex", "credentials": "g", "project": "my-project", "location": "europe-west4",
-                "base_url": service.url, "retry": {"attempts": 1},
-                "safety": {"HARM_CATEGORY_HARASSMENT": "BLOCK_ONLY_HIGH"},
-                "models": [
-                    "gemini-*", "claude-*", "chat-bison@002", "text-bison", "text-embedding-*",
-                    {"id": "1234567890", "underlying": "gemini-2.5-flash"},
-                ],
-            }
-        },
+    identities = {"g": {"kind": "google", "token": "env:GOOGLE_TOKEN"}}
+    keys = {
+        "credentials": "g", "project": "my-project", "location": "europe-west4", "safety": {"HARM_CATEGORY_HARASSMENT": "BLOCK_ONLY_HIGH"},
+        "models": [
+            "gemini-*", "claude-*", "chat-bison@002", "text-bison", "text-embedding-*",
+            {"id": "1234567890", "underlying": "gemini-2.5-flash"},
+        ],
     }  # fmt: skip
-    async with Mesh.from_config(config) as mesh:
+    async with mesh_for("vertex", service.url, "g", identities=identities, **keys) as mesh:
         yield mesh
 
 
