@@ -5,16 +5,18 @@ import pickle
 import socket
 
 import pytest
-from plain_provider import PIECES, PlainProvider, hello, mesh_for, read, streamed, text_of
+from plain_provider import PIECES, PlainDecoder, PlainProvider, hello, mesh_for, read, streamed, text_of
 
 from jackfield import (
     AuthenticationError,
     ConnectionFailedError,
+    InvalidRequestError,
     NotFoundError,
     OverloadedError,
     QuotaExceededError,
     RateLimitError,
     ServerError,
+    Started,
     StreamInterruptedError,
     TimeoutError,
 )
@@ -200,6 +202,46 @@ async def test_an_error_that_comes_with_the_first_events_is_not_tried_again(serv
     assert text_of(seen) == "he"
     assert caught.value.partial.text == "he"
     assert len(server.requests) == 1
+
+
+async def test_events_of_a_decoders_start_do_not_count_as_the_first_event(server, pauses):
+    """They are known before the service has said anything, so they must not end retries and the time limit."""
+    overloaded = streamed({"error": {"message": "too much", "status": 529, "code": "overloaded"}})
+    server.answer(overloaded, streamed(truncate_after=0), streamed())
+    async with mesh_for(server.url, PlainProvider(decoder=EagerDecoder)) as mesh:
+        stream = mesh.stream_chat("c:m", "hi")
+        events = await read(stream)
+    assert [attempt.error for attempt in stream.response.attempts] == [
+        "OverloadedError", "StreamInterruptedError", None,
+    ]  # fmt: skip
+    assert text_of(events) == "hello"
+    assert events[0] == Started("from start", None)
+    assert [event.id for event in events if isinstance(event, Started)] == ["from start", "a1"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_events_of_a_decoders_start_are_no_partial_reply(server, pauses, whole):
+    refused = {"error": {"message": "no", "status": 400, "code": "bad"}}
+    server.answer(Answer.json(refused) if whole else streamed(refused))
+    async with mesh_for(server.url, PlainProvider(decoder=EagerDecoder)) as mesh:
+        with pytest.raises(InvalidRequestError) as caught:
+            await (mesh.chat("c:m", "hi") if whole else read(mesh.stream_chat("c:m", "hi")))
+    assert caught.value.partial is None
+
+
+async def test_an_alias_asks_its_next_target_after_a_decoders_start(server, pauses):
+    overloaded = streamed({"error": {"message": "too much", "status": 529, "code": "overloaded"}})
+    server.answer(overloaded, streamed())
+    tables = {"aliases": {"both": ["c:a", "c:b"]}}
+    plugin = PlainProvider(decoder=EagerDecoder)
+    async with mesh_for(server.url, plugin, tables=tables, retry={"attempts": 1}) as mesh:
+        assert text_of(await read(mesh.stream_chat("both", "hi"))) == "hello"
+    assert [request.json["model"] for request in server.requests] == ["a", "b"]
+
+
+class EagerDecoder(PlainDecoder):
+    def start(self, head):
+        return [Started("from start", None)]
 
 
 async def test_nothing_is_tried_again_after_a_cancel(server, pauses):

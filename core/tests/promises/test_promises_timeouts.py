@@ -5,9 +5,19 @@ import contextlib
 import socket
 
 import pytest
-from plain_provider import PIECES, hello, mesh_for, nothing_left, read, streamed, text_of
+from plain_provider import (
+    PIECES,
+    PlainDecoder,
+    PlainProvider,
+    hello,
+    mesh_for,
+    nothing_left,
+    read,
+    streamed,
+    text_of,
+)
 
-from jackfield import ConfigurationError, Mesh, TimeoutError
+from jackfield import ConfigurationError, Mesh, Started, TimeoutError
 from jackfield._plugins.registry import Registry
 from jackfield.testing import Answer, FakeProvider
 
@@ -58,6 +68,18 @@ async def test_connect_covers_the_lookup_of_the_name(monkeypatch, server):
 async def test_first_event_of_a_stream(server, answer):
     server.answer(answer)
     async with nothing_left(), mesh_for(server.url, timeout={"first_event": 0.1}, retry=ONCE) as mesh:
+        assert await phase_of(read(mesh.stream_chat("c:m", "hi"))) == "first_event"
+        await server.wait_disconnected()
+
+
+async def test_first_event_is_one_that_a_frame_brought(server):
+    class EagerDecoder(PlainDecoder):
+        def start(self, head):
+            return [Started("from start", None)]
+
+    server.answer(streamed(stall_after=0))
+    plugin = PlainProvider(decoder=EagerDecoder)
+    async with nothing_left(), mesh_for(server.url, plugin, timeout={"first_event": 0.1}, retry=ONCE) as mesh:
         assert await phase_of(read(mesh.stream_chat("c:m", "hi"))) == "first_event"
         await server.wait_disconnected()
 

@@ -73,6 +73,13 @@ class KnowsJsonByItsLooks(Decoder):
         return super().feed(frame) if frame.data[1:2] in b'"D' else []
 
 
+@caught_by("stream.start")
+@decodes
+class SpeaksBeforeTheService(Decoder):
+    def start(self, head):
+        return [*super().start(head), TextDelta("")]
+
+
 @caught_by("stream.finish_once")
 @decodes
 class FinishesTwice(Decoder):

@@ -366,7 +366,7 @@ def test_a_case_may_be_a_file_beside_the_test(tmp_path):
 
 def test_the_command_line(capsys):
     assert main(["conformance_acme:plugin", "--cases", "conformance_acme:CASES", "-v"]) == 0
-    assert "102 passed" in capsys.readouterr().out
+    assert "103 passed" in capsys.readouterr().out
     assert main(["conformance_answer_faults:SwallowsTheCut", "--list"]) == 0
     assert "stream.truncated" in capsys.readouterr().out
     assert main(["conformance_acme:plugin", "--cases", "conformance_acme:CASES", "--markdown"]) == 0

@@ -75,7 +75,10 @@ class WireExchange:
             raise self._map_exception(error) from error
 
     async def begin(self, limit: float | None) -> None:
-        """Send, and read until there is a first event.
+        """Send, and read until a frame or the end brought a first event.
+
+        What `Decoder.start` returned does not count: the service has said nothing yet, so an error that follows may
+        still be retried, and the caller sees no event until then.
 
         Args:
             limit: Seconds of the phase first_event.
@@ -83,15 +86,18 @@ class WireExchange:
         Raises:
             JackfieldError: No connection, an error status, a broken answer. The upstream is closed.
         """
+        known = 0
         try:
             with self._watchdog("first_event", limit):
                 self._start(await self._open())
-                while not self.events and not self.ended:
+                known = len(self.events)
+                while len(self.events) == known and not self.ended:
                     await self._step()
             self.require_end()
         except JackfieldError as error:
             await self.close()
-            if not self.events:
+            if len(self.events) == known:
+                self.events.clear()
                 raise
             # A read may bring events and a fault at once. What the caller sees, and whether the call is tried
             # again, must not depend on where the network cut: the events come first.
@@ -109,11 +115,17 @@ class WireExchange:
         Raises:
             JackfieldError: As `begin`.
         """
+        known = 0
         try:
             with self._watchdog("first_event", limit):
                 self._start(await self._open())
+                known = len(self.events)
                 while not self.ended:
                     await self._step()
+        except JackfieldError:
+            if len(self.events) == known:
+                self.events.clear()
+            raise
         finally:
             await self.close()
 

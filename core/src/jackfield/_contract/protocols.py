@@ -80,15 +80,20 @@ class Decoder(Protocol):
     """
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head, before the first frame.
+
+        The result says at most what the head says, such as `Started` with a request id. The core holds it back until
+        a frame or `finish` brings an event: until then the call may be retried, the next target of an alias may be
+        asked, and the time limit `first_event` runs.
+        """
         ...
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one frame."""
+        """Decode one frame."""
         ...
 
     def finish(self) -> list[Event]:
-        """Hear that the body ended cleanly; check that nothing is missing."""
+        """Handle the clean end of the body; check that nothing is missing."""
         ...
 
 

@@ -10,7 +10,7 @@ import orjson
 from jackfield._calls.fold import Folded
 from jackfield._types.content import Thinking
 from jackfield._types.errors import StreamInterruptedError
-from jackfield._types.events import Finish, RawEvent, TextDelta
+from jackfield._types.events import Finish, RawEvent, Started, TextDelta
 
 from ._case import Case, call_pairs
 from ._check import check
@@ -157,6 +157,21 @@ def spelt(subject: Subject) -> Iterable[str]:
                 if found:
                     yield f"{case.label}: {how}, {found}"
                     break
+
+
+@check(
+    "stream.start",
+    law="Before the first frame a decoder returns at most what the head says (Started, RawEvent), and nothing of the answer.",
+    remedy="return the events of an answer from feed() or finish(): the core holds back what start() returns until a "
+    "frame has brought an event, so that retries and the time limit of the first event work",
+)
+def start(subject: Subject) -> Iterable[str]:
+    for case, _, decoded in _streams(subject):
+        early = [
+            type(event).__name__ for event in decoded.started if not isinstance(event, Started | RawEvent)
+        ]
+        if early:
+            yield f"{case.label}: start() returns {', '.join(early)}"
 
 
 @check(

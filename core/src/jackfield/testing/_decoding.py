@@ -26,19 +26,26 @@ class Decoded:
 
     Attributes:
         events: In order.
+        at_start: How many of them came out of `start()`.
         at_end: How many of them came out of `finish()`.
         error: What was raised, as a caller would see it; None for a good answer.
         fault: What the decoder itself raised where that is no error of ours.
     """
 
     events: tuple[Event, ...]
+    at_start: int = 0
     at_end: int = 0
     error: JackfieldError | None = None
     fault: Exception | None = None
 
     @property
+    def started(self) -> tuple[Event, ...]:
+        """The events that were there before the first frame."""
+        return self.events[: self.at_start]
+
+    @property
     def fed(self) -> tuple[Event, ...]:
-        """The events that frames gave."""
+        """The events that frames brought, with those of `start()` before them."""
         return self.events[: len(self.events) - self.at_end]
 
     @property
@@ -79,22 +86,24 @@ def decode_frames(
 ) -> Decoded:
     """Decode frames; what is no `Frame` is one's data."""
     events: list[Event] = []
-    fed = 0
+    started = fed = 0
     try:
         decoder = provider.decoder(model, wire)
         events += decoder.start(head)
+        started = len(events)
         for frame in frames:
             events += decoder.feed(frame if isinstance(frame, Frame) else Frame(frame))
         fed = len(events)
         events += decoder.finish()
     except JackfieldError as error:
-        return Decoded(tuple(events), error=error)
+        return Decoded(tuple(events), started, error=error)
     except FailureInStream as error:
-        return Decoded(tuple(events), error=named_error(provider, model, error.failure))
+        return Decoded(tuple(events), started, error=named_error(provider, model, error.failure))
     except Exception as error:
         named = MalformedResponseError(f"{type(error).__name__}: {error}")
-        return Decoded(tuple(events), error=named, fault=None if isinstance(error, FramingError) else error)
-    return Decoded(tuple(events), at_end=len(events) - fed)
+        fault = None if isinstance(error, FramingError) else error
+        return Decoded(tuple(events), started, error=named, fault=fault)
+    return Decoded(tuple(events), started, len(events) - fed)
 
 
 def named_error(provider: Provider, model: ModelRef | None, failure: Failure) -> JackfieldError:
