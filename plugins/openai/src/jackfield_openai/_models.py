@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule, load_table
 
 __all__ = [
     "capabilities",
@@ -51,12 +50,8 @@ _WHILE_REASONING: Final[Mapping[str, ParameterRule]] = {
 }
 
 
-@lru_cache(maxsize=1)
 def _table() -> Mapping[str, Any]:
-    import orjson
-
-    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return table
+    return load_table(__file__, "models.json")
 
 
 def _row(model: str) -> Mapping[str, Any] | None:

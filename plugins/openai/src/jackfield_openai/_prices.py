@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from jackfield import Cost, CostItem, Usage
-from jackfield.plugin import CostContext, ModelRef, RateCard
+from jackfield.plugin import CostContext, DatedRates, ModelRef, RateCard, load_table
 
 __all__ = ["rates", "reported_cost"]
 
@@ -27,12 +25,8 @@ _TIERS: Final[Mapping[str | None, str]] = {
 _SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
-@lru_cache(maxsize=1)
 def _table() -> Mapping[str, Any]:
-    import orjson
-
-    table: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("prices.json").read_bytes())
-    return table
+    return load_table(__file__, "prices.json")
 
 
 @lru_cache(maxsize=256)
@@ -61,17 +55,11 @@ def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Non
     column = "batch" if context.batch else _TIERS.get(context.service_tier)
     if entry is None or column is None or column not in entry:
         return None
-    day = datetime.fromtimestamp(context.when, UTC).date().isoformat()
-    dated = [row for row in entry[column] if row.get("from", "") <= day]
-    if not dated:
+    table = _table()
+    dated = DatedRates(entry[column], table["long_prompt"])
+    amounts = dated.amounts(context.when, usage.input_tokens)
+    if amounts is None:
         return None
-    table, row = _table(), dated[-1]
-    long = (usage.input_tokens or 0) > table["long_prompt"]
-    amounts = {
-        unit: amount if isinstance(amount, str) else amount[long]
-        for unit, amount in row.items()
-        if unit != "from"
-    }
     as_of = table["as_of"]
     return RateCard.of(
         source=table["source"], as_of=as_of, currency=table["currency"], per=table["per"], **amounts

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from jackfield import Event, Reasoning, ThinkingDelta
-from jackfield.plugin import UNSET, Capabilities, Options, ParameterWriter, UnsupportedPolicy
+from jackfield.plugin import UNSET, Capabilities, Options, ParameterWriter, UnsupportedPolicy, nearest_effort
 
 from ._dialect import Dialect
 from ._models import efforts_of
 
 __all__ = ["ThinkingReader", "effort_of", "put_effort", "put_reasoning"]
-
-_EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 # DeepSeek, llama.cpp, vLLM, xAI, mistral.rs; Ollama, Groq, Cerebras, OpenRouter. A server that fills both
 # fields puts the same text into both.
@@ -78,22 +76,13 @@ def put_effort(
     efforts = efforts_of(capabilities)
     if efforts is not None and effort not in efforts:
         known = f"the model's efforts are {', '.join(efforts)}"
-        nearest = _find_nearest(effort, efforts)
+        nearest = nearest_effort(effort, efforts)
         if nearest is None or policy == "error":
             writer.refuse("reasoning.effort", f"{effort!r} is not supported: {known}", effort)
             return
         writer.note("reasoning.effort", "clamped", wire=path, value=nearest, why=known)
         effort = nearest
     writer.write("reasoning.effort", path, effort)
-
-
-def _find_nearest(effort: str, efforts: Sequence[str]) -> str | None:
-    """Return the model's effort that is nearest to the one asked for; of two, the lower."""
-    if effort not in _EFFORTS:
-        return None
-    known = [choice for choice in efforts if choice in _EFFORTS and choice != "none"]
-    wanted = _EFFORTS.index(effort)
-    return min(known, key=lambda choice: abs(_EFFORTS.index(choice) - wanted), default=None)
 
 
 class ThinkingReader:
