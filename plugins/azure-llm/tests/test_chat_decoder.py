@@ -10,9 +10,9 @@ from hypothesis import given, strategies as st
 
 import jackfield_azure_llm as azure
 from jackfield import StreamInterruptedError, TextDelta, Thinking
-from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield.plugin import Frame, Head, Headers, Wire
+from jackfield.testing import reply_of
 
 HEAD = Head(200, Headers({"content-type": "text/event-stream"}))
 
@@ -37,7 +37,7 @@ def read(pieces, **more):
 
 
 def said(events):
-    (choice,) = fold(events, provider="azure-llm").choices
+    (choice,) = reply_of(events, provider="azure-llm").choices
     thinking = "".join(part.text for part in choice.message.parts if isinstance(part, Thinking))
     return thinking, choice.text
 
@@ -105,7 +105,7 @@ def test_cuts_of_the_network_change_nothing(places):
 def test_two_choices_are_read_apart():
     values = [chunk({"content": "<think>a"}, index=0), chunk({"content": "b"}, index=1),
               chunk({"content": "</think>c"}, index=0), chunk({}, "stop", 0), chunk({}, "stop", 1)]  # fmt: skip
-    first, second = fold(decoded(values)).choices
+    first, second = reply_of(decoded(values)).choices
     assert (first.text, second.text) == ("c", "b")
 
 
@@ -116,7 +116,7 @@ def test_text_is_passed_on_as_it_comes_once_it_has_begun():
 
 def test_thinking_in_its_own_field_goes_back_into_it():
     values = [chunk({"reasoning_content": "Hm."}), chunk({"content": "Yes."}), chunk({}, "stop")]
-    (choice,) = fold(decoded(values), provider="azure-llm").choices
+    (choice,) = reply_of(decoded(values), provider="azure-llm").choices
     (thinking,) = [part for part in choice.message.parts if isinstance(part, Thinking)]
     assert (thinking.text, thinking.data) == ("Hm.", {"field": "reasoning_content"})
     assert choice.text == "Yes."

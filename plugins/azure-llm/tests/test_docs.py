@@ -7,8 +7,7 @@ from provider_pages import WORDS, check_keys, check_table
 
 import jackfield_azure_llm as azure
 from jackfield import Usage
-from jackfield._types.capabilities import FEATURES
-from jackfield.plugin import CostContext, ModelRef
+from jackfield.plugin import FEATURES, CostContext, ModelRef
 from jackfield_azure_openai._models import _table
 
 SHOWN = ("deepseek-r1", "Llama-3.3-70B-Instruct", "grok-4", "gpt-4o", "gpt-6-luna", "embed-v-4-0")

@@ -11,9 +11,8 @@ from unseen import check_unseen
 
 import jackfield_azure_llm as azure
 from jackfield import JackfieldError, ProviderError
-from jackfield._calls.fold import fold
-from jackfield._calls.translation import translate
 from jackfield.plugin import Failure, FailureInStream, ModelRef, Wire
+from jackfield.testing import reply_of, translated
 from jackfield_azure_llm import AzureLLMSettings
 from jackfield_azure_llm._routes import DIALECT
 
@@ -42,7 +41,7 @@ def test_answers_are_read_as_recorded():
     faults = {}
     for row in read:
         try:
-            check_choices(row, fold(events_of(row), provider="azure-llm"))
+            check_choices(row, reply_of(events_of(row), provider="azure-llm"))
         except (AssertionError, JackfieldError, FailureInStream, KeyError) as fault:
             faults[row["id"]] = f"{type(fault).__name__}: {str(fault)[:400]}"
     assert not faults
@@ -80,7 +79,7 @@ def model_of(row, body):
 
 def rebuild(row, body, _, request):
     model = model_of(row, body)
-    made = translate(azure.jackfield_translate, model, request, azure.jackfield_capabilities(model)).wire
+    made = translated(azure, model, request).wire
     theirs, _, query = row["request"]["url"].partition("?")
     if "RESOURCE.openai.azure.com/chat" in theirs:  # recorded as a 404: a resource has nothing there
         theirs = theirs.replace("/chat", "/openai/v1/chat")

@@ -7,8 +7,7 @@ from provider_pages import WORDS, bounds_of, check_keys, check_table
 
 import jackfield_azure_openai as azure
 from jackfield import Usage
-from jackfield._types.capabilities import FEATURES
-from jackfield.plugin import CostContext, ModelRef
+from jackfield.plugin import FEATURES, CostContext, ModelRef
 from jackfield_azure_openai._models import _table, azure_rates
 
 SHOWN = (

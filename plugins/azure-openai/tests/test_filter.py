@@ -10,9 +10,9 @@ from hypothesis import given, strategies as st
 
 import jackfield_azure_openai as azure
 from jackfield import Finish, RawEvent, StreamInterruptedError, TextDelta
-from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield.plugin import Frame, Head, Headers, Wire
+from jackfield.testing import reply_of
 
 SAFE = {"hate": {"filtered": False, "severity": "safe"}}
 HEAD = Head(200, Headers({"content-type": "text/event-stream"}))
@@ -66,7 +66,7 @@ def decoded(events, *, done=True):
 
 def test_notes_of_the_asynchronous_filter_are_kept_and_say_nothing_else():
     events = decoded(CALM)
-    answer = fold(events)
+    answer = reply_of(events)
     assert answer.choices[0].text == "Because."
     assert answer.choices[0].finish_reason == "stop"
     assert (answer.id, answer.model) == ("chatcmpl-1", "gpt-4o-2024-11-20")
@@ -76,7 +76,7 @@ def test_notes_of_the_asynchronous_filter_are_kept_and_say_nothing_else():
 
 
 def test_a_block_after_the_end_is_the_end():
-    answer = fold(decoded(BLOCKED))
+    answer = reply_of(decoded(BLOCKED))
     (choice,) = answer.choices
     assert (choice.finish_reason, choice.finish_raw) == ("content_filter", "content_filter")
     assert choice.text == "Because."
@@ -85,14 +85,14 @@ def test_a_block_after_the_end_is_the_end():
 
 
 def test_an_answer_is_whole_without_done_and_interrupted_without_an_end():
-    assert fold(decoded(CALM, done=False)).choices[0].finish_reason == "stop"
+    assert reply_of(decoded(CALM, done=False)).choices[0].finish_reason == "stop"
     with pytest.raises(StreamInterruptedError):
         decoded(CALM[:4], done=False)
 
 
 def test_a_filter_that_is_down_blocks_nothing():
     failed = {"error": {"code": "content_filter_error", "message": "The contents are not filtered"}}
-    answer = fold(decoded([said("Hi", content_filter_result=failed), ended("stop")]))
+    answer = reply_of(decoded([said("Hi", content_filter_result=failed), ended("stop")]))
     assert answer.choices[0].finish_reason == "stop"
     assert answer.choices[0].finish_detail == {"content_filter_result": failed}
 
@@ -101,7 +101,7 @@ def test_the_worst_verdict_of_a_category_is_kept():
     low = {"hate": {"filtered": False, "severity": "low"}}
     events = [said("a", content_filter_results=low), said("b", content_filter_results=SAFE),
               said("c", content_filter_results={}), ended("stop")]  # fmt: skip
-    assert fold(decoded(events)).choices[0].finish_detail["content_filter_results"] == low
+    assert reply_of(decoded(events)).choices[0].finish_detail["content_filter_results"] == low
 
 
 def test_text_is_read_the_short_way_while_the_verdict_stays():

@@ -8,8 +8,8 @@ import pytest
 
 import jackfield_azure_openai as azure
 from jackfield import ConfigurationError, Mesh, Message, UnsupportedError, Usage
-from jackfield._types.cost import compute_cost
 from jackfield.plugin import ChatRequest, CostContext, CountRequest, ModelRef, Options
+from jackfield.testing import cost_of
 from jackfield_azure_openai._models import row_of
 
 USED = Usage(1_000_000, 1_000_000, 0)
@@ -27,7 +27,7 @@ def known(underlying, **declared):
 def cost(underlying, usage=USED, *, reported=None, tier=None, batch=False, **declared):
     model = deployment(underlying, **declared)
     context = CostContext(when=NOW, reported_model=reported, service_tier=tier, batch=batch)
-    return compute_cost(usage, azure.jackfield_cost(model, usage, context))
+    return cost_of(azure, model, usage, context)
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,8 @@ from unseen import check_unseen
 
 import jackfield_azure_openai as azure
 from jackfield import ContentFilteredError, JackfieldError, ProviderError, RawEvent, StreamInterruptedError
-from jackfield._calls.fold import fold
-from jackfield._calls.translation import translate
 from jackfield.plugin import EmbeddingData, Failure, FailureInStream, ModelRef, Wire
+from jackfield.testing import reply_of, translated
 from jackfield_azure_openai import AzureOpenAISettings
 from jackfield_azure_openai._dialect import dialect_of
 
@@ -93,7 +92,7 @@ def test_answers_are_read_as_recorded(api, answers, check):
     faults = {}
     for row in read:
         try:
-            check(row, fold(events_of(row), provider="azure-openai"))
+            check(row, reply_of(events_of(row), provider="azure-openai"))
         except (AssertionError, JackfieldError, FailureInStream, KeyError) as fault:
             faults[row["id"], row.get("variant")] = f"{type(fault).__name__}: {str(fault)[:400]}"
     assert not faults
@@ -136,7 +135,7 @@ def filtered_in(row):
 def test_verdicts_on_answers_can_be_read():
     seen = 0
     for row in [*answers_of("azure_openai.chat"), *answers_of("azure_openai.completions")]:
-        choice = fold(events_of(row)).choices[0]
+        choice = reply_of(events_of(row)).choices[0]
         expected = filtered_in(row)
         told = (choice.finish_detail or {}).get("content_filter_results", {})
         assert set(told) >= set(expected)
@@ -221,7 +220,7 @@ def model_of(row, body):
 
 def rebuild_with_address(row, body, _, request):
     model = model_of(row, body)
-    made = translate(azure.jackfield_translate, model, request, azure.jackfield_capabilities(model)).wire
+    made = translated(azure, model, request).wire
     base, _, query = azure.jackfield_transport(model.settings).base_url.partition("?")
     theirs = row["request"]["url"].replace(".com//", ".com/")
     ours = f"{base}{made.path}"

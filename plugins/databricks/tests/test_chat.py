@@ -19,8 +19,8 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._calls.translation import translate
 from jackfield.plugin import ChatRequest, CompletionRequest, CountRequest, EmbedRequest, ModelRef, Options
+from jackfield.testing import translated
 
 LLAMA, CLAUDE, GPT = (
     "databricks-meta-llama-3-3-70b-instruct",
@@ -40,7 +40,7 @@ def sent(model, messages, *, declared=None, underlying=None, **options):
     ref = ModelRef(model, declared=declared or {}, underlying=underlying)
     request = ChatRequest(tuple(messages), Options(**options))
     before = copy.deepcopy(request)
-    result = translate(databricks.jackfield_translate, ref, request, databricks.jackfield_capabilities(ref))
+    result = translated(databricks, ref, request)
     assert request == before
     return result.wire, {note.name: note for note in result.report}
 

@@ -16,9 +16,6 @@ from unseen import check_unseen
 
 import jackfield_databricks as databricks
 from jackfield import RawPart, Reasoning, Thinking, Tool, UnsupportedError
-from jackfield._calls.fold import fold
-from jackfield._calls.translation import translate
-from jackfield._input.messages import normalise_messages
 from jackfield.http import framer_for
 from jackfield.plugin import (
     ChatRequest,
@@ -31,6 +28,7 @@ from jackfield.plugin import (
     Options,
     Wire,
 )
+from jackfield.testing import messages_of, reply_of, translated
 
 # Every `api` of the file, and what reads it.
 SERVED = {"databricks.chat": "chat", "databricks.embeddings": "embedding"}
@@ -120,7 +118,7 @@ def expected(row):
 
 def check(row):
     text, thinking, calls, raw, usage = expected(row)
-    answer = fold(events_of(row), provider="databricks")
+    answer = reply_of(events_of(row), provider="databricks")
     (choice,) = answer.choices
     assert choice.text == text
     assert "".join(p.text for p in choice.message.parts if isinstance(p, Thinking)) == thinking
@@ -165,7 +163,7 @@ def test_usage_told_with_every_chunk_is_a_running_total():
     for row in streams:
         told = [value["usage"]["prompt_tokens"] for value in values_of(row)]
         assert len(told) > 1
-        assert fold(events_of(row)).usage.input_tokens == told[-1]
+        assert reply_of(events_of(row)).usage.input_tokens == told[-1]
 
 
 def test_embeddings_are_read_as_recorded():
@@ -174,7 +172,7 @@ def test_embeddings_are_read_as_recorded():
         (vector,) = (event.vector for event in events if isinstance(event, EmbeddingData))
         (entry,) = row["response"]["body"]["data"]
         assert list(vector) == pytest.approx(entry["embedding"])
-        usage = fold(events).usage
+        usage = reply_of(events).usage
         assert usage.input_tokens == row["response"]["body"]["usage"]["prompt_tokens"]
         assert usage.units["DBU"] > 0
 
@@ -234,7 +232,7 @@ def chat_of(body):
                 else RawPart("databricks", part)
                 for part in known["content"]
             ]
-        messages += normalise_messages([known])
+        messages += messages_of([known])
     return ChatRequest(
         tuple(messages), Options(**options, extra={"databricks": extra}), body.get("stream") is True
     )
@@ -280,7 +278,7 @@ def test_recorded_requests_are_built_again():
         known = databricks.jackfield_capabilities(model)
         local = Counter()
         try:
-            wire = translate(databricks.jackfield_translate, model, request, known).wire
+            wire = translated(databricks, model, request, known).wire
         except UnsupportedError as fault:
             refused[fault.parameter, row["response"]["status"]] += 1
             continue

@@ -26,9 +26,9 @@ from jackfield import (
     Thinking,
     TimeoutError as JackfieldTimeout,
 )
-from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
 from jackfield.plugin import Failure, Head, Headers, ModelRef, Wire
+from jackfield.testing import reply_of
 from jackfield_databricks._models import table
 from jackfield_databricks._usage import read_usage
 
@@ -90,7 +90,7 @@ STREAM_END = b"data: [DONE]\n\n"
 
 
 def test_a_stream_of_claudes_is_read_whole():
-    answer = fold(decode(STREAM + STREAM_END), provider="databricks")
+    answer = reply_of(decode(STREAM + STREAM_END), provider="databricks")
     (choice,) = answer.choices
     (thinking,) = (part for part in choice.message.parts if isinstance(part, Thinking))
     assert (thinking.text, dict(thinking.data)) == ("Hä.", {"part": "reasoning", "signature": "s"})
@@ -122,7 +122,7 @@ def test_a_stream_without_its_end_is_interrupted():
 
 def test_content_in_parts_is_read():
     body = {"id": "m", "model": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": PARTS}, "finish_reason": "stop"}]}  # fmt: skip
-    (choice,) = fold(decode(body, stream=False), provider="databricks").choices
+    (choice,) = reply_of(decode(body, stream=False), provider="databricks").choices
     known, secret, text = choice.message.parts
     assert (known.text, known.data["signature"]) == ("Hm.", "s")
     assert dict(secret.data) == {"part": "reasoning", "piece": "summary_encrypted_text", "data": "e"}
@@ -154,7 +154,7 @@ def test_usage_has_one_meaning(raw, counts):
 def test_dbu_times_the_us_rate_are_the_usd_of_the_table():
     """100 tokens, 60 of them cached at 0.3, at 3 USD, and 9 out at 15 USD: 40 x 3 + 60 x 0.3 + 9 x 15 = 273 USD
     for a million such answers, so 0.000273 USD; at 0.070 USD for a DBU 0.0039 DBU."""
-    answer = fold(decode(STREAM + STREAM_END))
+    answer = reply_of(decode(STREAM + STREAM_END))
     assert answer.usage.units == {"DBU": Decimal("0.0039")}
     assert answer.usage.units["DBU"] * Decimal(table()["usd_per_dbu"]) == Decimal("0.000273")
 
@@ -165,7 +165,7 @@ def test_an_endpoint_of_ones_own_has_no_dbu_by_tokens():
     from jackfield.plugin import Frame
 
     body = {"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}  # fmt: skip
-    assert fold(decoder.feed(Frame(json.dumps(body).encode()))).usage.units == {}
+    assert reply_of(decoder.feed(Frame(json.dumps(body).encode()))).usage.units == {}
     assert databricks.jackfield_cost(model) is None
     assert databricks.jackfield_cost(ModelRef(CLAUDE)).rates["input"].source
 
@@ -286,4 +286,4 @@ def test_counts_that_are_written_with_a_point_are_counts():
         "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}],
         "usage": usage,
     }
-    assert fold(decode(body, stream=False)).usage.units["DBU"] > 0
+    assert reply_of(decode(body, stream=False)).usage.units["DBU"] > 0

@@ -23,8 +23,8 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._calls.translation import translate
 from jackfield.plugin import ChatRequest, CompletionRequest, CountRequest, EmbedRequest, ModelRef, Options
+from jackfield.testing import translated
 from jackfield_mistral._messages import nine_letters
 
 WHY = (Message("user", "Why?"),)
@@ -34,7 +34,7 @@ SMALL, LARGE = "mistral-small-2603", "mistral-large-2512"
 
 def made(request, model="a-new-model"):
     ref = ModelRef(model)
-    return translate(mistral.jackfield_translate, ref, request, mistral.jackfield_capabilities(ref))
+    return translated(mistral, ref, request)
 
 
 def chat(messages=WHY, model="a-new-model", **options):

@@ -26,9 +26,8 @@ from unseen import check_unseen
 
 import jackfield_mistral as mistral
 from jackfield import JackfieldError, RawEvent, Thinking
-from jackfield._calls.fold import fold
-from jackfield._calls.translation import translate
 from jackfield.plugin import EmbeddingData, Failure, FailureInStream, ModelRef, Wire
+from jackfield.testing import reply_of, translated
 from jackfield_mistral._dialect import FIM, MISTRAL
 from jackfield_mistral._messages import nine_letters
 
@@ -124,7 +123,7 @@ def counts_in(usage):
 
 def check(row):
     choices, usage = expected(row)
-    answer = fold(events_of(row), provider="mistral")
+    answer = reply_of(events_of(row), provider="mistral")
     assert {choice.index for choice in answer.choices} == set(choices)
     for choice in answer.choices:
         text, thinking, calls, raw = choices[choice.index]
@@ -193,7 +192,7 @@ def test_embeddings_are_read_as_recorded():
         body = row["response"]["body"]
         vectors = {e.index: e.vector.tolist() for e in events if isinstance(e, EmbeddingData)}
         assert vectors == {entry["index"]: floats_of(entry["embedding"]) for entry in body["data"]}
-        assert fold(events).usage.input_tokens == body["usage"]["prompt_tokens"]
+        assert reply_of(events).usage.input_tokens == body["usage"]["prompt_tokens"]
 
 
 def test_cuts_of_the_network_change_nothing():
@@ -219,7 +218,7 @@ def test_thinking_goes_back_as_it_came():
             body["choices"][0]["message"].get("content"), list
         ):
             continue
-        (choice,) = fold(events_of(row), provider="mistral").choices
+        (choice,) = reply_of(events_of(row), provider="mistral").choices
         wire = built(ModelRef(row["model"]), chat_of({"model": "m", "messages": []}, MISTRAL), choice.message)
         assert wire["messages"][0]["content"] == body["choices"][0]["message"]["content"]
         seen += 1
@@ -228,9 +227,7 @@ def test_thinking_goes_back_as_it_came():
 
 def built(model, request, *messages):
     request = type(request)(tuple(messages), request.options, request.stream)
-    return translate(
-        mistral.jackfield_translate, model, request, mistral.jackfield_capabilities(model)
-    ).wire.body
+    return translated(mistral, model, request).wire.body
 
 
 # -- errors -------------------------------------------------------------------------------------------------------
@@ -313,7 +310,7 @@ def as_mistral_has_it(body, dialect, ours, reasons):
 
 def rebuild(row, body, dialect, request):
     model = ModelRef(body["model"])
-    made = translate(mistral.jackfield_translate, model, request, mistral.jackfield_capabilities(model)).wire
+    made = translated(mistral, model, request).wire
     assert "https://api.mistral.ai" + made.path == row["request"]["url"]
     return made.body
 

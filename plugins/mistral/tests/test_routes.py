@@ -11,9 +11,9 @@ from mistral_samples import REFERENCE, SKY, STREAMS, THOUGHT, USAGE, answer, chu
 
 import jackfield_mistral as mistral
 from jackfield import MalformedResponseError, Message, StreamInterruptedError, Thinking
-from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield.plugin import FailureInStream, Head, Headers, Wire
+from jackfield.testing import reply_of
 from jackfield_mistral._dialect import read_usage
 
 
@@ -29,7 +29,7 @@ def read(data, places=(), *, stream=True, body=None):
 
 
 def first(events):
-    return fold(events, provider="mistral").choices[0]
+    return reply_of(events, provider="mistral").choices[0]
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -99,8 +99,8 @@ def test_a_tools_source_is_a_citation():
 
 def test_a_whole_and_a_streamed_answer_are_one():
     content = [THOUGHT, {"type": "text", "text": "Blue"}, REFERENCE, {"type": "text", "text": "."}]
-    one = fold(read(json.dumps(answer({"content": content})).encode(), stream=False), provider="mistral")
-    other = fold(read(STREAMS["thinking"]), provider="mistral")
+    one = reply_of(read(json.dumps(answer({"content": content})).encode(), stream=False), provider="mistral")
+    other = reply_of(read(STREAMS["thinking"]), provider="mistral")
     assert one.choices == other.choices
     assert (one.usage, one.service_tier) == (other.usage, other.service_tier)
     assert one.service_tier == "standard"

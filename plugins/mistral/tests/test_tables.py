@@ -10,8 +10,8 @@ import pytest
 
 import jackfield_mistral as mistral
 from jackfield import MalformedResponseError, Mesh, MissingCredentialError, Usage
-from jackfield._types.cost import compute_cost
 from jackfield.plugin import CostContext, Head, ModelRef
+from jackfield.testing import cost_of
 from jackfield_mistral import MistralSettings
 from jackfield_mistral._models import known_models
 
@@ -160,9 +160,10 @@ def test_what_is_not_known_for_sure_is_unknown(model):
 
 def test_a_bill_by_hand():
     # 8 plain at 0.15, 4 from the cache at 0.015, 5 out at 0.6 USD a million
-    cost = compute_cost(Usage(12, 5, 4), card("mistral-small-2603"))
+    now = CostContext(when=NOW, kind="chat")
+    cost = cost_of(mistral, "mistral-small-2603", Usage(12, 5, 4), now)
     assert (cost.status, cost.amount) == ("complete", Decimal("0.00000426"))
-    seen = compute_cost(Usage(1_000_000, 1_000_000), card("open-mixtral-8x7b"))
+    seen = cost_of(mistral, "open-mixtral-8x7b", Usage(1_000_000, 1_000_000), now)
     assert seen.amount == Decimal("1.4")
 
 

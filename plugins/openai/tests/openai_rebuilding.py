@@ -12,8 +12,8 @@ from collections import Counter
 import attrs
 
 from jackfield import Message, RawPart, Reasoning, Thinking, Tool, ToolCall, ToolResult, UnsupportedError
-from jackfield._input.messages import normalise_messages
 from jackfield.plugin import ChatRequest, CompletionRequest, EmbedRequest, Options
+from jackfield.testing import messages_of
 
 SAME_NAME = (
     "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "n",
@@ -53,7 +53,7 @@ def message_of(wire, dialect):
     known["tool_calls"] = known.get("tool_calls") if wire["role"] == "assistant" else None
     if isinstance(known.get("content"), list):
         known["content"] = [part_of(part, dialect) for part in known["content"]]
-    (message,) = normalise_messages([known])
+    (message,) = messages_of([known])
     thinking = [
         Thinking(wire[field], dialect.id, None, {"field": field})
         for field in ("reasoning_content", "reasoning")

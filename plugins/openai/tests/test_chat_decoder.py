@@ -17,9 +17,9 @@ from jackfield import (
     TextDelta,
     Thinking,
 )
-from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
 from jackfield.plugin import Failure, FailureInStream, Frame, Head, Headers, Wire
+from jackfield.testing import reply_of
 from jackfield_openai import OPENAI, Dialect, decoder, error
 
 SAMPLES = Path(__file__).with_name("wire")
@@ -47,7 +47,7 @@ def chunk(delta, finish=None, **more):
 
 
 def calls_of(*deltas, finish="tool_calls"):
-    (choice,) = fold(
+    (choice,) = reply_of(
         decode([*(chunk({"tool_calls": d}) for d in deltas), chunk({}, finish), b"[DONE]"])
     ).choices
     return [(call.id, call.name, dict(call.arguments)) for call in choice.message.tool_calls]
@@ -94,7 +94,7 @@ def test_text_comes_through_as_it_is(text, pieces):
     size = max(1, len(text) // pieces)
     parts = [text[i : i + size] for i in range(0, len(text), size)]
     events = decode([chunk({"role": "assistant", "content": ""}), *(chunk({"content": p}) for p in parts), chunk({}, "stop"), b"[DONE]"])  # fmt: skip
-    assert fold(events).choices[0].text == text
+    assert reply_of(events).choices[0].text == text
 
 
 # -- the end ------------------------------------------------------------------------------------------------------
@@ -102,7 +102,9 @@ def test_text_comes_through_as_it_is(text, pieces):
 
 def test_a_stream_without_marker_but_with_a_finish_reason_is_whole():
     assert (
-        fold(decode([chunk({"content": "a"}), chunk({}, "stop")], dialect=OPENAI)).choices[0].finish_reason
+        reply_of(decode([chunk({"content": "a"}), chunk({}, "stop")], dialect=OPENAI))
+        .choices[0]
+        .finish_reason
         == "stop"
     )
 
@@ -130,8 +132,8 @@ def test_nothing_at_all_is_no_answer(dialect):
 
 def test_json_instead_of_the_stream_is_a_whole_answer():
     whole = (SAMPLES / "tools.json").read_bytes()
-    asked = fold(decode([whole], head=JSON))
-    assert asked.choices == fold(decode([whole], stream=False, head=JSON)).choices
+    asked = reply_of(decode([whole], head=JSON))
+    assert asked.choices == reply_of(decode([whole], stream=False, head=JSON)).choices
     assert asked.choices[0].finish_reason == "tool_calls"
 
 
@@ -255,13 +257,15 @@ def test_the_legacy_function_call():
         chunk({"function_call": {"name": "f", "arguments": ""}}),
         chunk({"function_call": {"arguments": "{}"}}),
     ]
-    (choice,) = fold(decode([*pieces, chunk({}, "function_call"), b"[DONE]"])).choices
+    (choice,) = reply_of(decode([*pieces, chunk({}, "function_call"), b"[DONE]"])).choices
     assert [call.name for call in choice.message.tool_calls] == ["f"]
     assert choice.finish_reason == "tool_calls"
 
 
 def test_arguments_that_are_no_json_are_kept():
-    (choice,) = fold(decode([(SAMPLES / "forced_tool.json").read_bytes()], stream=False, head=JSON)).choices
+    (choice,) = reply_of(
+        decode([(SAMPLES / "forced_tool.json").read_bytes()], stream=False, head=JSON)
+    ).choices
     assert choice.message.tool_calls[0].arguments_raw == '{"a":1'
 
 
@@ -273,7 +277,7 @@ def test_thinking_remembers_its_field(field):
     events = decode(
         [chunk({field: "Hm"}), chunk({field: "m"}), chunk({"content": "a"}), chunk({}, "stop"), b"[DONE]"]
     )
-    thinking, said = fold(events, provider="local").choices[0].message.parts
+    thinking, said = reply_of(events, provider="local").choices[0].message.parts
     assert thinking == Thinking("Hmm", "local", "m", {"field": field})
     assert said.text == "a"
 
@@ -281,7 +285,7 @@ def test_thinking_remembers_its_field(field):
 def test_details_of_reasoning_are_joined():
     piece = lambda **more: {"reasoning_details": [{"type": "reasoning.text", "index": 0, **more}]}
     events = decode([chunk({"reasoning": "a", **piece(text="a")}), chunk({"reasoning": "b", **piece(text="b")}), chunk(piece(signature="s")), chunk({"content": "c"}, "stop")])  # fmt: skip
-    thinking = fold(events).choices[0].message.parts[0]
+    thinking = reply_of(events).choices[0].message.parts[0]
     joined = {"type": "reasoning.text", "index": 0, "text": "ab", "signature": "s"}
     assert thinking.data == {"field": "reasoning", "reasoning_details": [joined]}
     assert thinking.text == "ab"
@@ -294,14 +298,14 @@ def test_content_in_parts():
         {"type": "chart", "data": 1},
     ]
     body = {"choices": [{"index": 0, "message": {"content": parts}, "finish_reason": "stop"}]}
-    thinking, text, chart = fold(decode([body], stream=False, head=JSON)).choices[0].message.parts
+    thinking, text, chart = reply_of(decode([body], stream=False, head=JSON)).choices[0].message.parts
     assert (thinking.text, thinking.data["signature"], text.text, chart.data) == ("Hm.", "s", "a", parts[2])
 
 
 def test_citations_and_log_probabilities():
-    (cited,) = fold(decode([(SAMPLES / "cited.json").read_bytes()], stream=False, head=JSON)).choices
+    (cited,) = reply_of(decode([(SAMPLES / "cited.json").read_bytes()], stream=False, head=JSON)).choices
     assert (cited.citations[0].url, cited.citations[0].end) == ("https://capitals.example/kz", 6)
-    first, second = fold(
+    first, second = reply_of(
         decode([(SAMPLES / "two_choices.json").read_bytes()], stream=False, head=JSON)
     ).choices
     assert first.logprobs[0].token_bytes == b"Yes"
@@ -317,7 +321,7 @@ def test_what_the_fast_path_may_not_swallow():
     plain = [chunk({"content": ""}), chunk({"content": "a"})]
     events = decode([*plain, chunk({"content": "b"}, x_new=1), chunk({"content": "c", "refusal": "r"}), chunk({"content": "d"}, "stop")])  # fmt: skip
     assert RawEvent("x_new", 1) in events
-    (choice,) = fold(events).choices
+    (choice,) = reply_of(events).choices
     assert choice.text == "abcd"
     assert choice.finish_reason == "refusal"
 

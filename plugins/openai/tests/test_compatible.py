@@ -18,9 +18,9 @@ from jackfield import (
     Mesh,
     MissingCredentialError,
     RateLimitError,
+    Registry,
     UnsupportedError,
 )
-from jackfield._plugins.registry import Registry
 from jackfield.plugin import ModelRef
 from jackfield.testing import Answer, RecordingServer, check_provider
 from jackfield_openai import CompatiblePlugin, compatible

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 
 import pytest
 
 from jackfield import MalformedResponseError
-from jackfield._contract import decoding as _vectors
-from jackfield.plugin import FailureInStream, Frame, Head, Wire
+from jackfield.plugin import FailureInStream, Frame, Head, Wire, vector_reader
 from jackfield_openai import OPENAI, decoder
 
 
@@ -18,14 +18,14 @@ def decode(body):
 
 
 def test_without_numpy_vectors_are_arrays(monkeypatch):
-    monkeypatch.setattr(_vectors, "find_spec", lambda name: None)
-    _vectors.vector_reader.cache_clear()
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    vector_reader.cache_clear()
     try:
         events = decode(
             b'{"model":"m","data":[{"index":0,"embedding":"AAAAPwAAgL8="},{"embedding":[2,0.25]}]}'
         )
     finally:
-        _vectors.vector_reader.cache_clear()
+        vector_reader.cache_clear()
     assert [event.vector for event in events[1:]] == [array("f", [0.5, -1.0]), array("f", [2.0, 0.25])]
     assert [event.index for event in events[1:]] == [0, 1]
 

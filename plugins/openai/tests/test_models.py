@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import jackfield_openai
-from jackfield import MalformedResponseError
-from jackfield._mesh import Mesh
+from jackfield import MalformedResponseError, Mesh
 from jackfield.plugin import FEATURES, Head, ModelRef
 from jackfield.testing import Answer, RecordingServer
 

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+import jackfield_openai
 from jackfield import Usage
-from jackfield._types.cost import compute_cost
 from jackfield.plugin import CostContext, ModelRef
+from jackfield.testing import cost_of
 from jackfield_openai import compatible, rates
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
@@ -80,7 +81,7 @@ def test_a_deployment_costs_what_its_model_costs():
 
 def test_every_token_is_charged_once():
     usage = Usage(1000, 500, cached_input_tokens=400, cache_write_tokens=100, reasoning_tokens=300)
-    cost = compute_cost(usage, rates(ModelRef("gpt-5.6"), usage, CostContext(when=NOW)))
+    cost = cost_of(jackfield_openai, "gpt-5.6", usage, CostContext(when=NOW))
     assert cost.status == "complete"
     assert (
         cost.amount

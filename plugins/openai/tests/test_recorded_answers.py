@@ -22,8 +22,8 @@ from recordings import BY_STATUS, counted, recorded
 
 import jackfield_openai
 from jackfield import JackfieldError, MalformedResponseError, ProviderError
-from jackfield._calls.fold import fold
 from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, Headers, Wire
+from jackfield.testing import reply_of
 from jackfield_openai import OPENAI, Dialect, decoder
 
 FILES = ("openai", "compat", "hf")
@@ -112,7 +112,7 @@ def test_chats_and_completions_are_read_as_recorded(api, answers):
     faults = {}
     for row in read:
         try:
-            check_choices(row, fold(events_of(row), provider="local"))
+            check_choices(row, reply_of(events_of(row), provider="local"))
         except (AssertionError, JackfieldError, FailureInStream, KeyError) as fault:
             faults[row["id"], row.get("variant")] = f"{type(fault).__name__}: {str(fault)[:400]}"
     assert not faults
@@ -134,7 +134,7 @@ def test_responses_are_read_as_recorded():
     faults = {}
     for row in read:
         try:
-            check_response(row, fold(events_of(row), provider="openai"))
+            check_response(row, reply_of(events_of(row), provider="openai"))
         except (AssertionError, JackfieldError, FailureInStream, KeyError) as fault:
             faults[row["id"]] = f"{type(fault).__name__}: {str(fault)[:400]}"
     assert not faults
@@ -150,7 +150,7 @@ def test_embeddings_are_read_as_recorded(api, answers):
         body = row["response"]["body"]
         assert vectors == {entry["index"]: floats_of(entry["embedding"]) for entry in body["data"]}
         said = (body.get("usage") or {}).get("prompt_tokens")
-        assert fold(events).usage.input_tokens == said
+        assert reply_of(events).usage.input_tokens == said
 
 
 def test_listings_are_read_as_recorded():

@@ -20,11 +20,13 @@ from openai_rebuilding import (
 )
 from recordings import counted, recorded
 
-from jackfield._calls.translation import translate
+import jackfield_openai
 from jackfield.plugin import ModelRef
-from jackfield_openai import OPENAI, Dialect, translate as translate_dialect
+from jackfield.testing import translated
+from jackfield_openai import OPENAI, compatible
 
-LOCAL = Dialect(id="local")
+PLUGINS = {"openai": jackfield_openai, "local": compatible(id="local", base_url="http://127.0.0.1")}
+LOCAL = PLUGINS["local"].dialect
 
 
 def bodies(api):
@@ -34,8 +36,7 @@ def bodies(api):
 def rebuild(row, body, dialect, request):
     declared = {"route": "responses"} if row["api"] == "openai.responses" else {}
     model = ModelRef(body["model"], declared=declared)
-    hook = lambda model, request, capabilities: translate_dialect(dialect, model, request, capabilities)
-    return translate(hook, model, request, dialect.capabilities(model)).wire.body
+    return translated(PLUGINS[dialect.id], model, request).wire.body
 
 
 CASES = {

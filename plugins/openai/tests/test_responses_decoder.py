@@ -16,9 +16,9 @@ from jackfield import (
     ServerError,
     StreamInterruptedError,
 )
-from jackfield._calls.fold import fold
 from jackfield.http import SSEFramer
 from jackfield.plugin import FailureInStream, Frame, Head, Wire
+from jackfield.testing import reply_of
 from jackfield_openai import OPENAI, decoder, error
 
 SAMPLES = Path(__file__).with_name("wire")
@@ -35,7 +35,7 @@ def decode(*events, api="responses", stream=True):
 
 
 def whole(**changes):
-    return fold(decode({**FINAL, **changes}, stream=False), provider="openai")
+    return reply_of(decode({**FINAL, **changes}, stream=False), provider="openai")
 
 
 def sample_events():
@@ -45,7 +45,7 @@ def sample_events():
 
 
 def test_the_stream_is_the_whole_answer():
-    streamed, at_once = fold(decode(*sample_events()), provider="openai"), whole()
+    streamed, at_once = reply_of(decode(*sample_events()), provider="openai"), whole()
     assert streamed.choices == at_once.choices
     assert streamed.usage == at_once.usage
     assert (streamed.service_tier, streamed.id) == ("default", "resp_sample")
@@ -132,11 +132,11 @@ def test_what_is_no_response_is_malformed(body):
 
 
 def test_a_count():
-    assert fold(decode((SAMPLES / "count.json").read_bytes(), api="count", stream=False)).counted == 11
+    assert reply_of(decode((SAMPLES / "count.json").read_bytes(), api="count", stream=False)).counted == 11
 
 
 def test_a_delta_of_null_is_no_text():
     words = ("output_text", "refusal", "reasoning_text")
     deltas = [{"type": f"response.{word}.delta", "output_index": 0, "delta": None} for word in words]
     events = decode(*deltas, {"type": "response.completed", "response": FINAL})
-    assert fold(events).finished
+    assert reply_of(events).finished

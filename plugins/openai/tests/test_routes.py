@@ -22,7 +22,6 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._calls.translation import translate as core_translate
 from jackfield.plugin import (
     UNSET,
     ChatRequest,
@@ -32,23 +31,24 @@ from jackfield.plugin import (
     Options,
     RerankRequest,
 )
+from jackfield.testing import translated
 
 HOOK = jackfield_openai.jackfield_translate
 HELLO = (Message("user", "Hello"),)
 
 
-def translated(model, messages=HELLO, *, stream=False, declared=None, **options):
+def chat(model, messages=HELLO, *, stream=False, declared=None, **options):
     ref = ModelRef(model, declared=declared or {})
     request = ChatRequest(tuple(messages), Options(**options), stream)
-    return core_translate(HOOK, ref, request, jackfield_openai.jackfield_capabilities(ref))
+    return translated(jackfield_openai, ref, request)
 
 
 def body(model, messages=HELLO, **options):
-    return translated(model, messages, **options).wire.body
+    return chat(model, messages, **options).wire.body
 
 
 def dropped(model, **options):
-    report = translated(model, unsupported="drop", **options).report
+    report = chat(model, unsupported="drop", **options).report
     return {note.name for note in report if note.fate == "dropped"}
 
 
@@ -89,7 +89,7 @@ def test_sampling_settings_go_only_where_the_model_does_not_reason(model, effort
     assert dropped(model, **SAMPLING, **reasoning) == (set(SAMPLING) if active else set())
     if active:
         with pytest.raises(UnsupportedError, match="temperature"):
-            translated(model, temperature=0.5, **reasoning)
+            chat(model, temperature=0.5, **reasoning)
 
 
 def test_the_default_value_is_accepted_while_a_model_reasons():
@@ -129,7 +129,7 @@ def test_everything_is_sent_to_an_unknown_model():
         "n": 500,
         "user": "u",
     }
-    report = translated("a-model-of-tomorrow", **options).report
+    report = chat("a-model-of-tomorrow", **options).report
     assert {note.fate for note in report} <= {"sent", "renamed"}
     assert {note.name.partition(".")[0] for note in report} == set(options)
 
@@ -167,10 +167,10 @@ def test_what_is_given_is_sent_be_it_nothing():
 
 
 def test_a_stream_asks_for_its_usage_and_says_so():
-    made = translated("gpt-4o", stream=True)
+    made = chat("gpt-4o", stream=True)
     assert made.wire.body["stream_options"] == {"include_usage": True}
     assert made.report["stream_options"].fate == "defaulted"
-    off = translated("gpt-4o", stream=True, extra={"openai": {"stream_options": {"include_usage": False}}})
+    off = chat("gpt-4o", stream=True, extra={"openai": {"stream_options": {"include_usage": False}}})
     assert off.wire.body["stream_options"] == {"include_usage": False}
 
 
@@ -203,7 +203,7 @@ def test_foreign_data_is_left_out_and_reported():
         "assistant",
         (Thinking("Hm", "anthropic", "claude", {"signature": "s"}), RawPart("bedrock", {"a": 1}), Text("Hi")),
     )
-    made = translated("gpt-4o", (*HELLO, turn))
+    made = chat("gpt-4o", (*HELLO, turn))
     assert made.wire.body["messages"][1] == {"role": "assistant", "content": "Hi"}
     notes = [note for note in made.report if note.fate == "dropped"]
     assert {note.name for note in notes} == {"messages[1].thinking", "messages[1]"}
@@ -241,7 +241,7 @@ def test_results_of_tools_become_messages_of_their_own():
     turn = Message(
         "user", (ToolResult("a", "1"), ToolResult("b", (Text("2"),), is_error=True), Text("go on"))
     )
-    made = translated("gpt-4o", (turn,))
+    made = chat("gpt-4o", (turn,))
     assert made.wire.body["messages"] == [
         {"role": "tool", "tool_call_id": "a", "content": "1"},
         {"role": "tool", "tool_call_id": "b", "content": "2"},
@@ -254,7 +254,7 @@ def test_marks_of_cacheable_prefixes():
     turn = (Message("user", (Text("long", cache="1h"), Text("short"))),)
     marked = body("gpt-5.6", turn)["messages"][0]["content"][0]
     assert marked["prompt_cache_breakpoint"] == {"mode": "explicit", "ttl": "12h"}
-    made = translated("gpt-4o", turn)
+    made = chat("gpt-4o", turn)
     assert made.wire.body["messages"][0]["content"][0] == {"type": "text", "text": "long"}
     assert made.report["messages[0].cache"].fate == "dropped"
 
@@ -282,7 +282,7 @@ def test_a_custom_call_and_a_refusal_go_back():
     ],
 )
 def test_the_route(model, declared, path):
-    assert translated(model, declared=declared).wire.path == path
+    assert chat(model, declared=declared).wire.path == path
 
 
 def test_encrypted_thinking_goes_round():
@@ -302,8 +302,8 @@ def test_encrypted_thinking_goes_round():
 def test_responses_have_no_such_options(option):
     route = {"route": "responses"}
     with pytest.raises(UnsupportedError):
-        translated("gpt-4o", declared=route, **option)
-    report = translated("gpt-4o", declared=route, unsupported="drop", **option).report
+        chat("gpt-4o", declared=route, **option)
+    report = chat("gpt-4o", declared=route, unsupported="drop", **option).report
     assert report[next(iter(option))].fate == "dropped"
 
 
@@ -359,8 +359,8 @@ def test_the_same_answer_twice_and_nothing_is_changed(model):
     request = ChatRequest(messages, options)
     before = copy.deepcopy(attrs.asdict(request))
     ref = ModelRef(model)
-    first = core_translate(HOOK, ref, request, jackfield_openai.jackfield_capabilities(ref))
-    second = core_translate(HOOK, ref, request, jackfield_openai.jackfield_capabilities(ref))
+    first = translated(jackfield_openai, ref, request)
+    second = translated(jackfield_openai, ref, request)
     assert first == second
     assert attrs.asdict(request) == before
 

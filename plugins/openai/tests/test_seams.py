@@ -7,8 +7,8 @@ import json
 import pytest
 
 from jackfield import Citation, CitationDelta, PartAdded, RawEvent, Started
-from jackfield._calls.fold import fold
 from jackfield.plugin import Capabilities, EmbedRequest, FailureInStream, Frame, Head, ModelRef, Wire
+from jackfield.testing import reply_of
 from jackfield_openai import Dialect, decoder, translate
 
 PLAIN = Dialect(id="acme")
@@ -32,7 +32,7 @@ def chunk(delta, finish=None, **more):
 
 
 def calls_of(*deltas):
-    answer = fold(read(*(chunk({"tool_calls": [delta]}) for delta in deltas), chunk({}, "tool_calls")))
+    answer = reply_of(read(*(chunk({"tool_calls": [delta]}) for delta in deltas), chunk({}, "tool_calls")))
     return [(call.id, call.name, dict(call.arguments)) for call in answer.choices[0].message.tool_calls]
 
 
@@ -56,7 +56,7 @@ def test_the_tier_may_stand_in_the_usage():
     )
 
     assert [event.service_tier for event in events if isinstance(event, Started)] == [None, "standard"]
-    assert fold(events).service_tier == "standard"
+    assert reply_of(events).service_tier == "standard"
 
 
 def test_the_tier_may_stand_in_the_usage_of_a_whole_answer():
@@ -64,7 +64,7 @@ def test_the_tier_may_stand_in_the_usage_of_a_whole_answer():
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "service_tier": "standard"}
     answer = {"id": "a", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
 
-    assert fold(read(answer, stream=False)).service_tier == "standard"
+    assert reply_of(read(answer, stream=False)).service_tier == "standard"
 
 
 def test_calls_without_a_true_id_are_several():
@@ -102,7 +102,7 @@ def test_what_thinking_says_beside_its_pieces_ends_it_and_is_kept():
     parts = [
         {"type": "thinking", "thinking": [{"type": "text", "text": text}], "closed": True} for text in "ab"
     ]
-    (choice,) = fold(read(chunk({"content": parts}), chunk({}, "stop"))).choices
+    (choice,) = reply_of(read(chunk({"content": parts}), chunk({}, "stop"))).choices
 
     assert [part.text for part in choice.message.parts] == ["a", "b"]
     assert all(part.data == {"part": "thinking", "beside": {"closed": True}} for part in choice.message.parts)
@@ -114,7 +114,7 @@ def test_a_turn_of_a_tool_that_the_service_ran_is_not_the_answers_text():
         {"role": "assistant", "content": "It is 42."},
     ]
     answer = {"id": "a", "model": "m", "choices": [{"index": 0, "messages": turns, "finish_reason": "stop"}]}
-    found = fold(read(answer, stream=False))
+    found = reply_of(read(answer, stream=False))
 
     assert found.choices[0].text == "It is 42."
     assert [event.kind for event in found.raw] == ["tool_message"]
