@@ -13,7 +13,13 @@ from unittest.mock import ANY
 
 import pytest
 
-__all__ = ["BY_STATUS", "are_counted", "counted", "folder", "recorded"]
+from jackfield.http import framer_for
+from jackfield.plugin import Head, Headers
+
+__all__ = [
+    "BY_STATUS", "Odd", "are_counted", "bodies_of", "counted", "events_by", "folder", "frames_of", "head_of", "raw_body",
+    "recorded",
+]  # fmt: skip
 
 # The class of an error by its status alone, for bodies that say no more. As the design has it, and not as the code does.
 BY_STATUS = {
@@ -43,6 +49,65 @@ def recorded(*files):
     # Not splitlines(): texts hold line separators of other alphabets.
     texts = [(folder() / f"{name}.jsonl").read_text(encoding="utf-8") for name in files]
     return [json.loads(line) for text in texts for line in text.split("\n") if line]
+
+
+class Odd(Exception):
+    """A recorded request that is none of the documented form, or that nobody would write through our API."""
+
+
+def bodies_of(rows, *apis):
+    """Return the exchanges of these APIs whose request has a JSON object for a body, each with it."""
+    bodies = ((row, (row.get("request") or {}).get("body")) for row in rows if row["api"] in apis)
+    return [(row, body) for row, body in bodies if isinstance(body, dict)]
+
+
+_TYPES = {
+    "sse": "text/event-stream",
+    "parsed_events": "text/event-stream",
+    "ndjson": "application/stream+json",
+}
+
+
+def head_of(row):
+    """Return the head of a recorded answer; where no content type was recorded, the one that goes with the body."""
+    headers = dict(row["response"].get("headers") or {})
+    headers.setdefault("content-type", _TYPES.get(row["response"]["body_kind"], "application/json"))
+    return Head(row["response"]["status"], Headers(headers))
+
+
+def raw_body(row, *, named=False):
+    """Return the bytes of a recorded answer; events that were recorded parsed are framed again.
+
+    Args:
+        row: The exchange.
+        named: Whether events have their type for a name, as Anthropic's and Cohere's; else `[DONE]` ends them.
+    """
+    kind, body = row["response"]["body_kind"], row["response"]["body"]
+    if kind in ("sse", "ndjson", "text"):
+        return body.encode()
+    if kind != "parsed_events":
+        return json.dumps(body).encode()
+    names = [f"event: {event['type']}\n" if named else "" for event in body]
+    events = [f"{name}data: {json.dumps(event)}\n\n" for name, event in zip(names, body, strict=True)]
+    return "".join([*events, *([] if named else ["data: [DONE]\n\n"])]).encode()
+
+
+def frames_of(data, content_type, *, cut=None, framing="sse"):
+    """Frame a body in pieces of `cut` bytes, or all at once."""
+    framer = framer_for(content_type, framing)
+    pieces = [data] if cut is None else [data[at : at + cut] for at in range(0, len(data), cut)]
+    frames = [frame for piece in pieces for frame in framer.feed(piece)]
+    return [*frames, *framer.close()]
+
+
+def events_by(decode, row, *, cut=None, framing="sse", named=False):
+    """Read a recorded answer with a decoder, in pieces of `cut` bytes or all at once."""
+    head = head_of(row)
+    data = raw_body(row, named=named)
+    events = list(decode.start(head))
+    for frame in frames_of(data, head.headers["content-type"], cut=cut, framing=framing):
+        events += decode.feed(frame)
+    return events + decode.finish()
 
 
 # The first digits of the SHA-256 of the files whose lines the tests have counted.

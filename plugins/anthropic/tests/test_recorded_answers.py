@@ -8,7 +8,7 @@ import json
 from collections import Counter
 
 import pytest
-from recordings import BY_STATUS, counted, recorded
+from recordings import BY_STATUS, counted, events_by, head_of, raw_body, recorded
 
 import jackfield_anthropic
 from jackfield import (
@@ -21,7 +21,7 @@ from jackfield import (
 )
 from jackfield._calls.fold import fold
 from jackfield.http import framer_for
-from jackfield.plugin import Failure, FailureInStream, Head, Headers, Wire
+from jackfield.plugin import Failure, FailureInStream, Wire
 from jackfield_anthropic import ANTHROPIC, decoder
 
 
@@ -56,32 +56,9 @@ COUNTS = {
 # -- our reading ---------------------------------------------------------------------------------------------
 
 
-def raw_body(row):
-    kind, body = row["response"]["body_kind"], row["response"]["body"]
-    if kind in ("sse", "ndjson", "text"):
-        return body.encode()
-    if kind == "parsed_events":
-        return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in body)
-    return json.dumps(body).encode()
-
-
-def head_of(row):
-    streamed = row["response"]["body_kind"] in ("sse", "parsed_events")
-    headers = dict(row["response"].get("headers") or {})
-    headers.setdefault("content-type", "text/event-stream" if streamed else "application/json")
-    return Head(row["response"]["status"], Headers(headers))
-
-
 def events_of(row, *, cut=None):
-    head, data = head_of(row), raw_body(row)
-    decode = decoder(ANTHROPIC, Wire("/", {}, stream=row["stream"], meta={"api": SERVED[row["api"]]}))
-    framer = framer_for(head.headers["content-type"], "sse")
-    events = list(decode.start(head))
-    pieces = [data] if cut is None else [data[i : i + cut] for i in range(0, len(data), cut)]
-    for frames in (*(framer.feed(piece) for piece in pieces), framer.close()):
-        for frame in frames:
-            events += decode.feed(frame)
-    return events + decode.finish()
+    wire = Wire("/", {}, stream=row["stream"], meta={"api": SERVED[row["api"]]})
+    return events_by(decoder(ANTHROPIC, wire), row, cut=cut, named=True)
 
 
 def broken(row):
@@ -236,7 +213,7 @@ def test_an_overloaded_error_inside_a_stream_is_that_error():
 def test_a_stream_that_is_cut_is_never_a_short_answer():
     """Wherever a stream ends between two events before message_stop, it is interrupted."""
     row = next(row for row in answers("anthropic.messages") if row["response"]["body_kind"] == "sse")
-    blocks = raw_body(row).split(b"\n\n")
+    blocks = raw_body(row, named=True).split(b"\n\n")
     last = next(i for i, block in enumerate(blocks) if b"event: message_stop" in block)
     for count in range(last):
         decode = decoder(ANTHROPIC, Wire("/", {}, stream=True, meta={"api": "messages"}))
@@ -275,7 +252,7 @@ def test_listings_are_read_as_recorded():
     listing = jackfield_anthropic.jackfield_discover()
     for row in read:
         body = row["response"]["body"]
-        cards, after = listing.parse(head_of(row), raw_body(row))
+        cards, after = listing.parse(head_of(row), raw_body(row, named=True))
         assert [card.id for card in cards] == [entry["id"] for entry in body["data"]]
         assert [card.title for card in cards] == [entry["display_name"] for entry in body["data"]]
         assert (after is not None) == body["has_more"]
@@ -319,7 +296,9 @@ def test_errors_are_classed_as_recorded():
     }  # fmt: skip
     for row in failed:
         status, head, said = row["response"]["status"], head_of(row), row["response"]["body"]["error"]
-        error = jackfield_anthropic.error(Failure(status=status, headers=head.headers, body=raw_body(row)))
+        error = jackfield_anthropic.error(
+            Failure(status=status, headers=head.headers, body=raw_body(row, named=True))
+        )
         too_long = "too long" in said["message"]
         expected = (
             "ContextLengthExceededError" if too_long else EXPECTED_ERRORS.get(said["type"], BY_STATUS[status])
@@ -334,7 +313,11 @@ def test_cuts_of_the_network_change_nothing():
     """A stream of each kind, cut after every 1, 2, 3, 7 and 64 bytes."""
     streams = {}
     for row in rows():
-        if row["response"]["body_kind"] == "sse" and broken(row) is None and len(raw_body(row)) < 40_000:
+        if (
+            row["response"]["body_kind"] == "sse"
+            and broken(row) is None
+            and len(raw_body(row, named=True)) < 40_000
+        ):
             interesting = frozenset(row["tags"]) & {
                 "tool_call",
                 "signature",

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 
 import pytest
-from recordings import counted, recorded
+from recordings import Odd, bodies_of, counted, recorded
 
 import jackfield_anthropic
 from jackfield import (
@@ -35,17 +35,6 @@ PLAIN_TOOL = {"name", "description", "input_schema", "strict", "cache_control"}
 def rows():
     """Give every recorded exchange."""
     return recorded("anthropic")
-
-
-def bodies(api):
-    for row in rows():
-        body = (row.get("request") or {}).get("body")
-        if row["api"] == api and isinstance(body, dict):
-            yield row, body
-
-
-class Odd(Exception):
-    """The recorded request is none of the documented form."""
 
 
 # -- from a recorded body to our API ---------------------------------------------------------------------------
@@ -250,7 +239,7 @@ def mark_as_we_write_it(block, note):
 def compare(api, make):
     reasons, odd, refused, equal, faults = Counter(), Counter(), Counter(), 0, {}
     plugin = jackfield_anthropic
-    for row, body in bodies(api):
+    for row, body in bodies_of(rows(), api):
         try:
             request = make(body)
         except (Odd, KeyError, ValueError, TypeError) as fault:
@@ -326,7 +315,7 @@ def test_recorded_requests_are_built_again(api):
     assert not faults, json.dumps(faults, indent=1)[:6000]
     found = {"equal": equal, "differences": differences, "not_rebuilt": not_rebuilt}
     assert counted(found) == EXPECTED[api]
-    assert equal + sum(not_rebuilt.values()) == sum(1 for _ in bodies(api))
+    assert equal + sum(not_rebuilt.values()) == len(bodies_of(rows(), api))
 
 
 def test_nothing_that_the_service_accepted_is_refused():

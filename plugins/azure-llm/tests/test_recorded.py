@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from openai_rebuilding import as_we_write_it, bodies_of, chat_of, compare
-from openai_recordings import check_choices, events_by, head_of, message_in, raw_body
-from recordings import BY_STATUS, counted, recorded
+from openai_rebuilding import as_we_write_it, chat_of, compare
+from openai_recordings import check_choices, message_in
+from recordings import BY_STATUS, bodies_of, counted, events_by, head_of, raw_body, recorded
 from unseen import check_unseen
 
 import jackfield_azure_llm as azure

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import pytest
 from openai_rebuilding import (
     as_we_write_it,
-    bodies_of,
     chat_of,
     compare,
     completion_as_we_write_it,
@@ -18,17 +17,8 @@ from openai_rebuilding import (
     response_as_we_write_it,
     response_of,
 )
-from openai_recordings import (
-    check_choices,
-    check_response,
-    events_by,
-    floats_of,
-    head_of,
-    message_in,
-    raw_body,
-    values_of,
-)
-from recordings import BY_STATUS, counted, recorded
+from openai_recordings import check_choices, check_response, floats_of, message_in, values_of
+from recordings import BY_STATUS, bodies_of, counted, events_by, head_of, raw_body, recorded
 from unseen import check_unseen
 
 import jackfield_azure_openai as azure

@@ -4,14 +4,11 @@ The recordings lie beside the repository (`../shared/wire`), not in it. Where th
 CI that is a failure.
 """
 
-import json
-
 import pytest
-from recordings import recorded
+from recordings import events_by, head_of, raw_body, recorded
 
 from jackfield._calls.fold import fold
-from jackfield.http import framer_for
-from jackfield.plugin import Failure, FailureInStream, Head, Headers, ModelRef, Wire
+from jackfield.plugin import Failure, FailureInStream, ModelRef, Wire
 from jackfield_cohere import COHERE, decoder, error
 
 
@@ -43,40 +40,11 @@ NOT_SERVED = {
 }
 
 
-def raw_body(row):
-    kind, body = row["response"]["body_kind"], row["response"]["body"]
-    if kind in ("sse", "ndjson", "text"):
-        return body.encode()
-    if kind == "parsed_events":
-        return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in body)
-    return json.dumps(body).encode()
-
-
-def head_of(row):
-    kinds = {
-        "sse": "text/event-stream",
-        "parsed_events": "text/event-stream",
-        "ndjson": "application/stream+json",
-    }
-    headers = dict(row["response"].get("headers") or {})
-    headers.setdefault("content-type", kinds.get(row["response"]["body_kind"], "application/json"))
-    return Head(row["response"]["status"], Headers(headers))
-
-
 def events_of(row, *, cut=None, api=None):
     """Give our events of a row's answer, framed in chunks of `cut` bytes."""
-    head, body = head_of(row), raw_body(row)
     api = api or SERVED[row["api"].removeprefix("cohere.")][1]
-    framer = framer_for(head.headers["content-type"], "sse" if api == "chat" else "jsonlines")
     reader = decoder(COHERE, Wire("/", stream=row["stream"], meta={"api": api}))
-    events = reader.start(head)
-    size = cut or len(body) or 1
-    for at in range(0, len(body), size):
-        for frame in framer.feed(body[at : at + size]):
-            events += reader.feed(frame)
-    for frame in framer.close():
-        events += reader.feed(frame)
-    return events + reader.finish()
+    return events_by(reader, row, cut=cut, framing="sse" if api == "chat" else "jsonlines", named=True)
 
 
 def folded(row, **options):
@@ -87,7 +55,9 @@ def error_of(row):
     """Give our error of a row that failed, or whose stream did."""
     response = row["response"]
     if response["status"] >= 400:
-        return error(Failure(status=response["status"], headers=head_of(row).headers, body=raw_body(row)))
+        return error(
+            Failure(status=response["status"], headers=head_of(row).headers, body=raw_body(row, named=True))
+        )
     with pytest.raises(FailureInStream) as caught:
         events_of(row)
     return error(caught.value.failure)

@@ -11,19 +11,16 @@ import json
 from collections import Counter
 
 import pytest
-from recordings import BY_STATUS, counted, recorded
+from recordings import BY_STATUS, counted, events_by, head_of, raw_body, recorded
 from unseen import check_unseen
 
 import jackfield_databricks as databricks
 from jackfield import RawPart, Reasoning, Thinking, Tool, UnsupportedError
-from jackfield.http import framer_for
 from jackfield.plugin import (
     ChatRequest,
     EmbeddingData,
     EmbedRequest,
     Failure,
-    Head,
-    Headers,
     ModelRef,
     Options,
     Wire,
@@ -47,38 +44,13 @@ def of(api):
 # -- our reading -------------------------------------------------------------------------------------------------
 
 
-def raw_body(row):
-    body, kind = row["response"]["body"], row["response"]["body_kind"]
-    if kind in ("sse", "text"):
-        return body.encode()
-    if kind == "parsed_events":
-        pieces = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in body]
-        return b"".join(pieces) + b"data: [DONE]\n\n"
-    return json.dumps(body).encode()
-
-
-def head_of(row):
-    streamed = row["response"]["body_kind"] in ("sse", "parsed_events")
-    headers = dict(row["response"].get("headers") or {})
-    headers.setdefault("content-type", "text/event-stream" if streamed else "application/json")
-    return Head(row["response"]["status"], Headers(headers))
-
-
 def model_of(row):
     return ModelRef(row["model"] or "unnamed")
 
 
 def events_of(row, *, cut=None):
-    head, data = head_of(row), raw_body(row)
     wire = Wire("/", {}, stream=row["stream"], meta={"api": SERVED[row["api"]]})
-    decode = databricks.jackfield_decoder(model_of(row), wire)
-    framer = framer_for(head.headers["content-type"], "sse")
-    pieces = [data] if cut is None else [data[i : i + cut] for i in range(0, len(data), cut)]
-    frames = [frame for piece in pieces for frame in framer.feed(piece)]
-    events = list(decode.start(head))
-    for frame in [*frames, *framer.close()]:
-        events += decode.feed(frame)
-    return events + decode.finish()
+    return events_by(databricks.jackfield_decoder(model_of(row), wire), row, cut=cut)
 
 
 # -- the second reading ------------------------------------------------------------------------------------------

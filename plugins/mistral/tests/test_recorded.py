@@ -12,7 +12,6 @@ from collections import Counter
 import pytest
 from openai_rebuilding import (
     as_we_write_it,
-    bodies_of,
     chat_of,
     compare,
     completion_as_we_write_it,
@@ -20,8 +19,8 @@ from openai_rebuilding import (
     embedding_as_we_write_it,
     embedding_of,
 )
-from openai_recordings import events_by, floats_of, head_of, raw_body, same_arguments, values_of
-from recordings import BY_STATUS, counted, recorded
+from openai_recordings import floats_of, same_arguments, values_of
+from recordings import BY_STATUS, bodies_of, counted, events_by, head_of, raw_body, recorded
 from unseen import check_unseen
 
 import jackfield_mistral as mistral

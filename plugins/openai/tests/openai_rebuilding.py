@@ -10,6 +10,7 @@ import json
 from collections import Counter
 
 import attrs
+from recordings import Odd
 
 from jackfield import Message, RawPart, Reasoning, Thinking, Tool, ToolCall, ToolResult, UnsupportedError
 from jackfield.plugin import ChatRequest, CompletionRequest, EmbedRequest, Options
@@ -19,18 +20,6 @@ SAME_NAME = (
     "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "n",
     "parallel_tool_calls", "user",
 )  # fmt: skip
-
-
-def bodies_of(rows, api):
-    """Give the recorded lines of an API that have a body, each with it."""
-    for row in rows:
-        body = (row.get("request") or {}).get("body")
-        if row["api"] == api and isinstance(body, dict):
-            yield row, body
-
-
-class Odd(Exception):
-    """The recorded request is no chat of the documented form."""
 
 
 def message_of(wire, dialect):

@@ -10,44 +10,6 @@ import json
 import struct
 
 from jackfield import ToolCall
-from jackfield.http import framer_for
-from jackfield.plugin import Head, Headers
-
-
-def events_by(decode, row, *, cut=None):
-    """Read a recorded answer with a decoder."""
-    head = head_of(row)
-    events = list(decode.start(head))
-    for frame in frames_of(raw_body(row), head.headers["content-type"], cut=cut):
-        events += decode.feed(frame)
-    return events + decode.finish()
-
-
-def raw_body(row):
-    body = row["response"]["body"]
-    kind = row["response"]["body_kind"]
-    if kind in ("sse", "text"):
-        return body.encode()
-    if kind == "parsed_events":
-        return (
-            b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in body) + b"data: [DONE]\n\n"
-        )
-    return json.dumps(body).encode()
-
-
-def head_of(row):
-    kind = row["response"]["body_kind"]
-    default = "text/event-stream" if kind in ("sse", "parsed_events") else "application/json"
-    headers = dict(row["response"].get("headers") or {})
-    headers.setdefault("content-type", default)
-    return Head(row["response"]["status"], Headers(headers))
-
-
-def frames_of(data, content_type, *, cut=None):
-    framer = framer_for(content_type, "sse")
-    pieces = [data] if cut is None else [data[i : i + cut] for i in range(0, len(data), cut)]
-    frames = [frame for piece in pieces for frame in framer.feed(piece)]
-    return [*frames, *framer.close()]
 
 
 def sse_values(text):

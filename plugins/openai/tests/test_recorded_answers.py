@@ -8,17 +8,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from openai_recordings import (
-    check_choices,
-    check_response,
-    events_by,
-    floats_of,
-    frames_of,
-    head_of,
-    message_in,
-    raw_body,
-)
-from recordings import BY_STATUS, counted, recorded
+from openai_recordings import check_choices, check_response, floats_of, message_in
+from recordings import BY_STATUS, counted, events_by, frames_of, head_of, raw_body, recorded
 
 import jackfield_openai
 from jackfield import JackfieldError, MalformedResponseError, ProviderError

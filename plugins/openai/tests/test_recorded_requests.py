@@ -8,7 +8,6 @@ from __future__ import annotations
 import pytest
 from openai_rebuilding import (
     as_we_write_it,
-    bodies_of,
     chat_of,
     compare,
     completion_as_we_write_it,
@@ -18,7 +17,7 @@ from openai_rebuilding import (
     response_as_we_write_it,
     response_of,
 )
-from recordings import counted, recorded
+from recordings import bodies_of, counted, recorded
 
 import jackfield_openai
 from jackfield.plugin import ModelRef

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 
 import pytest
-from recordings import BY_STATUS, are_counted, counted, recorded
+from recordings import BY_STATUS, are_counted, counted, events_by, head_of, raw_body, recorded
 from unseen import check_unseen
 
 import jackfield_snowflake as snowflake
@@ -23,8 +23,7 @@ from jackfield import (
     Thinking,
     Tool,
 )
-from jackfield.http import framer_for
-from jackfield.plugin import ChatRequest, Failure, Head, Headers, ModelRef, Options, Wire
+from jackfield.plugin import ChatRequest, Failure, ModelRef, Options, Wire
 from jackfield.testing import messages_of, reply_of, translated
 
 # Every `api` of the file, and the `api` of our wire that reads it.
@@ -41,26 +40,9 @@ def good():
     return [row for row in rows() if row["response"]["status"] < 400]
 
 
-def raw_body(row):
-    body, kind = row["response"]["body"], row["response"]["body_kind"]
-    return body.encode() if kind == "sse" else json.dumps(body).encode()
-
-
-def head_of(row):
-    return Head(row["response"]["status"], Headers(row["response"]["headers"]))
-
-
 def events_of(row, *, cut=None):
-    head, data = head_of(row), raw_body(row)
     wire = Wire("/", row["request"]["body"] or {}, stream=row["stream"], meta={"api": SERVED[row["api"]]})
-    decode = snowflake.jackfield_decoder(ModelRef(row["model"] or "m"), wire)
-    framer = framer_for(head.headers["content-type"], "sse")
-    pieces = [data] if cut is None else [data[i : i + cut] for i in range(0, len(data), cut)]
-    frames = [frame for piece in pieces for frame in framer.feed(piece)]
-    events = list(decode.start(head))
-    for frame in [*frames, *framer.close()]:
-        events += decode.feed(frame)
-    return events + decode.finish()
+    return events_by(snowflake.jackfield_decoder(ModelRef(row["model"] or "m"), wire), row, cut=cut)
 
 
 # -- the second reading ------------------------------------------------------------------------------------------

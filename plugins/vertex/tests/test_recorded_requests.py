@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 import recordings
-from recordings import counted
+from recordings import Odd, bodies_of, counted
 
 import jackfield_vertex
 from jackfield import (
@@ -55,10 +55,6 @@ SNAKES = {
     "google_search": "googleSearch", "code_execution": "codeExecution", "safety_settings": "safetySettings",
     "function_calling_config": "functionCallingConfig", "response_json_schema": "responseJsonSchema",
 }  # fmt: skip
-
-
-class Odd(Exception):
-    """A body that nobody would write through our API."""
 
 
 # -- normal form: what the service reads alike is written alike, and counted -------------------------------------
@@ -302,13 +298,6 @@ def choice_of(config, options, extra):
         extra["toolConfig"] = {"functionCallingConfig": config}
 
 
-def bodies(*apis):
-    for row in rows():
-        body = (row.get("request") or {}).get("body")
-        if row["api"] in apis and body is not None:
-            yield row, body
-
-
 def ours_for(row, request):
     model = ModelRef(row["model"] or "gemini-2.5-flash")
     known = jackfield_vertex.jackfield_capabilities(model)
@@ -318,7 +307,7 @@ def ours_for(row, request):
 def compare(api):
     kind = CountRequest if api == "vertex.countTokens" else ChatRequest
     reasons, odd, equal, faults = Counter(), Counter(), 0, {}
-    for row, recorded in bodies(api):
+    for row, recorded in bodies_of(rows(), api):
         local = Counter()
 
         def note(reason, local=local):
@@ -416,7 +405,7 @@ def test_recorded_requests_are_built_again(api):
 
 def test_claude_is_asked_as_recorded():
     count = 0
-    for row, body in bodies("vertex.rawPredict", "vertex.streamRawPredict"):
+    for row, body in bodies_of(rows(), "vertex.rawPredict", "vertex.streamRawPredict"):
         extra = {
             k: v
             for k, v in body.items()
@@ -452,7 +441,7 @@ def shortened(content):
 def test_embeddings_are_asked_as_recorded():
     tasks = {"RETRIEVAL_DOCUMENT": "document", "RETRIEVAL_QUERY": "query"}
     count = 0
-    for row, body in bodies("vertex.predict_embeddings"):
+    for row, body in bodies_of(rows(), "vertex.predict_embeddings"):
         one = body["instances"][0]
         given = {"input_type": tasks[one["task_type"]]} if "task_type" in one else {}
         parameters = dict(body.get("parameters") or {})
@@ -471,7 +460,7 @@ def test_embeddings_are_asked_as_recorded():
 
 def test_palm_is_asked_as_recorded():
     count = 0
-    for row, body in bodies("vertex.predict_palm"):
+    for row, body in bodies_of(rows(), "vertex.predict_palm"):
         instance, parameters = body["instances"][0], dict(body["parameters"])
         most = parameters.pop("maxDecodeSteps", None)
         most = parameters.pop("maxOutputTokens", most)
