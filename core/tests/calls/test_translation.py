@@ -9,7 +9,6 @@ from jackfield import (
     Message,
     ParameterNote,
     ParameterReport,
-    PluginError,
     Reasoning,
     Text,
     Tool,
@@ -228,20 +227,3 @@ def test_a_document_that_is_text_can_be_read_by_all_in_a_result_too():
             ChatRequest((Message("tool", (ToolResult("x", (Document(data=b"%PDF"),)),)),)),
             able("chat", documents=False),
         )
-
-
-def test_what_a_plugin_raises():
-    def slips(model, request, capabilities):
-        raise KeyError("oops")
-
-    def refuses(model, request, capabilities):
-        raise UnsupportedError("not this", parameter="x")
-
-    request = ChatRequest((Message("user", "x"),))
-    with pytest.raises(PluginError, match="KeyError") as caught:
-        translate(slips, MODEL, request, able())
-    assert isinstance(caught.value.__cause__, KeyError)
-    with pytest.raises(UnsupportedError, match="not this"):
-        translate(refuses, MODEL, request, able())
-    with pytest.raises(PluginError, match="gave a dict"):
-        translate(lambda *a: {}, MODEL, request, able())

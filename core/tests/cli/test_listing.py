@@ -170,7 +170,9 @@ def test_checks_run_at_the_same_time(command, monkeypatch):
 
 
 def test_plugins_are_listed_with_the_reason_of_a_failure(command, monkeypatch):
-    assert "ready" in command("plugins").stdout
+    result = command("plugins")
+    assert result.exit_code == 0
+    assert "ready" in result.stdout
 
     class Torn:
         @hookimpl
@@ -179,10 +181,12 @@ def test_plugins_are_listed_with_the_reason_of_a_failure(command, monkeypatch):
 
     command.extensions = [Torn()]
     result = command("plugins")
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert "failed" in result.stdout
     assert "contxt" in result.stdout
-    states = json.loads(command("plugins", "--json").stdout)["plugins"]
+    result = command("plugins", "--json")
+    assert result.exit_code == 3
+    states = json.loads(result.stdout)["plugins"]
     assert {state["kind"]: state["state"] for state in states} == {"provider": "ready", "extension": "failed"}
     assert states[0]["group"] == "jackfield.providers.v1"
 
@@ -481,7 +485,10 @@ def test_a_table_that_fails_is_a_fault_of_its_plugin_and_hides_no_other(command)
     result = command("models")
     assert result.exit_code == 0
     assert "good:echo" in result.stdout
-    assert "jackfield_table failed: KeyError: 'models'; this is a fault of the plugin" in result.stderr
+    assert (
+        "jackfield_table failed: KeyError: 'models'; this is a fault of the provider plugin 'broken'"
+        in result.stderr
+    )
 
 
 def test_explain_prices_the_longest_answer_that_stands_on_the_wire(command):

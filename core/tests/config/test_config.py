@@ -615,7 +615,7 @@ class TestBrokenPlugins:
             {"connections": {"a": {"provider": "acme", "models": [{"id": "m", "underlying": "x"}]}}},
             Raising(),
         )
-        assert "table of models failed: KeyError" in loaded.failures["a"].message
+        assert "jackfield_capabilities failed: KeyError" in loaded.failures["a"].message
 
     def test_types_that_cannot_be_resolved_fail_the_connection(self):
         @attrs.frozen

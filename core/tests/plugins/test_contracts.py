@@ -213,7 +213,7 @@ BAD = {
     "a hook that raises": (
         "providers.v1", "{module}:plugin",
         PROVIDER.format(body="jackfield_provider = hookimpl(lambda self: 1 / 0)"),
-        "jackfield_provider raised ZeroDivisionError",
+        "jackfield_provider failed: ZeroDivisionError",
     ),
     "a broken middleware": ("middlewares.v1", "{module}:plugin", "import no_such_module", "cannot be imported"),
     "a middleware that is none": ("middlewares.v1", "{module}:plugin", "plugin = 7", "must be a MiddlewareKind"),
@@ -266,9 +266,9 @@ async def test_a_connection_that_names_a_bad_middleware_is_lost_and_no_other(ins
             await mesh.chat("b:echo", "Hi")
 
 
-def listing(*options):
+def listing(*options, code=0):
     done = CliRunner().invoke(make_cli(), [*options, "plugins"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == code, done.output
     return done.output
 
 
@@ -278,13 +278,13 @@ def test_the_command_shows_state_contract_distribution_version_and_reason(instal
     install("jackfield-shut", {"providers.v1": "shut = {module}:plugin"}, GOOD)
     install("jackfield-good", {"providers.v1": "good = {module}:plugin"}, GOOD)
     monkeypatch.setenv("JACKFIELD_PLUGINS_BLOCK", "shut")
-    rows = {row["name"]: row for row in json.loads(listing("--json"))["plugins"]}
+    rows = {row["name"]: row for row in json.loads(listing("--json", code=3))["plugins"]}
     assert {name: rows[name]["state"] for name in ("bad", "far", "shut", "good")} == {
         "bad": "failed", "far": "incompatible", "shut": "blocked", "good": "ready"
     }  # fmt: skip
     assert (rows["bad"]["distribution"], rows["bad"]["version"]) == ("jackfield-bad", "1.5")
     assert rows["far"]["group"] == "jackfield.providers.v9"
     assert rows["shut"]["reason"] == "blocked by JACKFIELD_PLUGINS_BLOCK"
-    (line,) = [line for line in listing().splitlines() if line.startswith("bad ")]
+    (line,) = [line for line in listing(code=3).splitlines() if line.startswith("bad ")]
     for word in ("provider", "failed", "jackfield-bad 1.5", "v1"):
         assert word in line

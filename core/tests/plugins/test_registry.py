@@ -15,7 +15,16 @@ import pytest
 
 from jackfield import ConfigurationError, Mesh, PluginError
 from jackfield._plugins.registry import OUR_PROVIDERS, CredentialKind, Registry
-from jackfield.plugin import Capabilities, CostContext, ModelRef, ProviderInfo, RateCard, hookimpl
+from jackfield.plugin import (
+    Capabilities,
+    CostContext,
+    HttpAccess,
+    ModelRef,
+    ProviderInfo,
+    RateCard,
+    Translation,
+    hookimpl,
+)
 
 MODEL = ModelRef("m")
 
@@ -41,7 +50,7 @@ class Plugin:
 
     @hookimpl
     def jackfield_translate(self, model, request, capabilities):
-        return ("translated", model, request, capabilities)
+        return Translation(("translated", model, request, capabilities))
 
     @hookimpl
     def jackfield_decoder(self, model, wire):
@@ -49,7 +58,7 @@ class Plugin:
 
     @hookimpl
     def jackfield_transport(self, settings):
-        return ("transport", settings)
+        return HttpAccess(base_url=f"https://{settings}.example")
 
 
 def refused(plugin):
@@ -62,13 +71,14 @@ class TestBinding:
     def test_hooks_become_plain_functions(self):
         provider = Registry.of(Plugin()).provider("acme")
         assert provider.info.title == "Acme"
-        assert provider.translate(MODEL, "request", "capabilities") == (
+        assert provider.translate(MODEL, "request", "capabilities").wire == (
             "translated",
             MODEL,
             "request",
             "capabilities",
         )
-        assert provider.transport("settings") == ("transport", "settings")
+        assert provider.decoder(MODEL, "wire") == ("decoder", MODEL, "wire")
+        assert provider.transport("settings").base_url == "https://settings.example"
 
     def test_optional_hooks_that_are_left_out_give_none(self):
         provider = Registry.of(Plugin()).provider("acme")
@@ -76,23 +86,24 @@ class TestBinding:
         assert provider.error(MODEL, "failure") is None
         assert provider.cost(MODEL, "usage", "context") is None
 
-    def test_an_implementation_that_takes_all_arguments_is_called_directly(self):
-        plugin = Plugin()
-        assert Registry.of(plugin).provider("acme").translate == plugin.jackfield_translate
-
     def test_an_implementation_may_leave_out_arguments(self):
         class Sparing(Plugin):
             @hookimpl
             def jackfield_translate(self, capabilities, request):
-                return (capabilities, request)
+                return Translation((capabilities, request))
+
+            @hookimpl
+            def jackfield_decoder(self, wire):
+                return wire
 
             @hookimpl
             def jackfield_transport(self):
-                return "transport"
+                return HttpAccess(base_url="https://acme.example")
 
         provider = Registry.of(Sparing()).provider("acme")
-        assert provider.translate(MODEL, "request", "capabilities") == ("capabilities", "request")
-        assert provider.transport("settings") == "transport"
+        assert provider.translate(MODEL, "request", "capabilities").wire == ("capabilities", "request")
+        assert provider.decoder(MODEL, "wire") == "wire"
+        assert provider.transport("settings").base_url == "https://acme.example"
 
     def test_an_argument_with_a_default_is_passed_all_the_same(self):
         class Defaulting(Plugin):
@@ -321,7 +332,7 @@ class TestExtensions:
 
     def test_what_is_no_rate_card_is_no_price(self, caplog):
         assert Registry.of(extensions=[Pricer("free")]).price(MODEL, CostContext(when=0)) is None
-        assert "not a RateCard" in caplog.text
+        assert "jackfield_price gave a str; it must give a RateCard or None" in caplog.text
 
     def test_commands_are_added(self):
         class Commander:
@@ -558,10 +569,10 @@ class TestExtended:
         class Newer(Plugin):
             @hookimpl
             def jackfield_transport(self, settings):
-                return "the newer one's"
+                return HttpAccess(base_url="https://newer.example")
 
         registry = Registry.of(Plugin(id="one")).extended(Newer(id="one"))
-        assert registry.provider("one").transport(None) == "the newer one's"
+        assert registry.provider("one").transport(None).base_url == "https://newer.example"
         assert registry.provider_ids() == ("one",)
 
     def test_the_first_registry_stays_as_it_was(self):

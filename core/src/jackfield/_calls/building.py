@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from jackfield._plugins.hooks import plugin_fault
 from jackfield._types.cost import Cost
-from jackfield._types.errors import PluginError, StreamInterruptedError
+from jackfield._types.errors import StreamInterruptedError
 from jackfield._types.options import UNSET
 from jackfield._types.parameters import ParameterReport
 from jackfield._types.replies import Attempt, EmbedReply, Ranking, Replay, Reply, RerankReply
@@ -16,6 +17,7 @@ from jackfield._types.usage import Usage
 from .fold import Folded, fold
 
 if TYPE_CHECKING:
+    from jackfield._plugins.provider import Provider
     from jackfield._types.calls import Call
     from jackfield._types.events import Event
 
@@ -26,8 +28,13 @@ __all__ = ["build_reply", "check_reply", "fold_decoded"]
 _NO_REPORT = ParameterReport()
 
 
-def fold_decoded(call: Call, events: Iterable[Event]) -> Folded:
+def fold_decoded(call: Call, events: Iterable[Event], provider: Provider) -> Folded:
     """Fold what a decoder made of a service's answer.
+
+    Args:
+        call: The call that is answered.
+        events: In the order in which they came.
+        provider: Whose decoder it was.
 
     Raises:
         PluginError: The events do not fit together.
@@ -35,9 +42,9 @@ def fold_decoded(call: Call, events: Iterable[Event]) -> Folded:
     try:
         return fold(events, provider=call.provider, model=call.model.id)
     except Exception as error:
-        raise PluginError(
-            f"the decoder gave events that do not fit together ({type(error).__name__}: {error}); "
-            "this is a fault of the plugin"
+        raise plugin_fault(
+            provider.label,
+            f"the decoder gave events that do not fit together ({type(error).__name__}: {error})",
         ) from error
 
 

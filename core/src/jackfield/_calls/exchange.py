@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from jackfield._contract.protocols import Decoder, Exchange, FailureInStream, Transport
-from jackfield._hints import a_or_an
 from jackfield._http.status import error_from_status
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.errors import (
@@ -214,10 +213,7 @@ class WireExchange:
         return head
 
     def _start(self, head: Head) -> None:
-        try:
-            self._decoder = self._provider.decoder(self._require_model(), self._wire)
-        except Exception as error:
-            raise PluginError(f"jackfield_decoder failed: {type(error).__name__}: {error}") from error
+        self._decoder = self._provider.decoder(self._require_model(), self._wire)
         self._decode_with(self._decoder.start, head)
 
     def _require_model(self) -> ModelRef:
@@ -307,16 +303,9 @@ class WireExchange:
         return self._map(Failure(exception=error, in_stream=in_stream))
 
     def _map(self, failure: Failure) -> JackfieldError:
-        try:
-            error = self._provider.error(self._model, failure)
-        except Exception as fault:
-            raise PluginError(f"jackfield_error failed: {type(fault).__name__}: {fault}") from fault
-        if isinstance(error, JackfieldError):
-            return error
+        error = self._provider.error(self._model, failure)
         if error is not None:
-            raise PluginError(
-                f"jackfield_error gave {a_or_an(type(error).__name__)}; it must give a JackfieldError or None"
-            )
+            return error
         if failure.exception is not None:
             return ProviderError(f"{type(failure.exception).__name__}: {failure.exception}")
         return error_from_status(failure)

@@ -145,7 +145,7 @@ class Execution(Generic[ReplyT]):
         Raises:
             PluginError: They do not fit together.
         """
-        return fold_decoded(self._call, events)
+        return fold_decoded(self._call, events, self._connection.provider)
 
     async def _exchange(self, read: Read) -> WireExchange:
         connection, call, target = self._connection, self._call, self._target

@@ -13,7 +13,7 @@ import attrs
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.protocols import CostContext, Listing
 from jackfield._types.capabilities import Capabilities, ModelCard
-from jackfield._types.errors import JackfieldError, MalformedResponseError, PluginError
+from jackfield._types.errors import JackfieldError, MalformedResponseError
 from jackfield._types.parameters import Translation
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Head, Wire
@@ -53,7 +53,11 @@ class ModelList:
         if self._cards is None or refresh:
             listing = self.listing()
             listed = [] if listing is None else await _Pages(self._connection, listing).read()
-            self._cards = self._complete([(card, _facts_of(card)) for card in listed])
+            try:
+                self._cards = self._complete([(card, _facts_of(card)) for card in listed])
+            except JackfieldError as error:
+                self._connection.locate_and_redact(error)
+                raise
         return list(self._cards)
 
     def known(self) -> list[ModelCard]:
@@ -65,20 +69,16 @@ class ModelList:
         connection = self._connection
         try:
             names = connection.provider.table(connection.config.settings)
+            return self._complete([(ModelCard(id=name), None) for name in names])
         except JackfieldError as error:
             connection.locate_and_redact(error)
             raise
-        except Exception as error:
-            fault = self._fault_of("jackfield_table", error)
-        else:
-            return self._complete([(ModelCard(id=name), None) for name in names])
-        raise fault
 
     def listing(self) -> Listing | None:
         """Return how the service's models are listed; None if they are not.
 
         Raises:
-            PluginError: The plugin failed.
+            JackfieldError: The plugin failed.
         """
         connection = self._connection
         try:
@@ -86,16 +86,6 @@ class ModelList:
         except JackfieldError as error:
             connection.locate_and_redact(error)
             raise
-        except Exception as error:
-            fault = self._fault_of("jackfield_discover", error)
-        raise fault
-
-    def _fault_of(self, hook: str, error: Exception) -> JackfieldError:
-        """Return the error for a hook that failed; raised in the `except` block it would carry `error` uncleaned."""
-        fault = PluginError(f"{hook} failed: {type(error).__name__}: {error}; this is a fault of the plugin")
-        fault.__cause__ = error
-        self._connection.locate_and_redact(fault)
-        return fault
 
     def _complete(self, found: Sequence[tuple[ModelCard, Capabilities | None]]) -> list[ModelCard]:
         """Add the declared models to those found, and to each what tables and its declaration know of it."""
@@ -103,11 +93,7 @@ class ModelList:
         for entry in self._connection.config.models or ():
             if not entry.id.endswith("*") and entry.id not in cards:
                 cards[entry.id] = (ModelCard(id=entry.id), None)
-        try:
-            return [self._complete_card(card, facts) for card, facts in cards.values()]
-        except JackfieldError as error:
-            self._connection.locate_and_redact(error)
-            raise
+        return [self._complete_card(card, facts) for card, facts in cards.values()]
 
     def _complete_card(self, card: ModelCard, listed: Capabilities | None) -> ModelCard:
         from jackfield._config.connections import is_allowed

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from jackfield._plugins.hooks import PASSED_ON
+
 if TYPE_CHECKING:
     from jackfield._config.connections import ConnectionConfig
 
@@ -32,5 +34,7 @@ def _import_all(names: tuple[str, ...]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except Exception:
+        except PASSED_ON:
+            raise
+        except BaseException:  # `sys.exit`, and panics of extension modules
             logger.exception("the module %s, which a plugin wants to be imported early, cannot be", name)

@@ -23,7 +23,7 @@ from jackfield._types.content import (
     Thinking,
     ToolResult,
 )
-from jackfield._types.errors import JackfieldError, PluginError, UnsupportedError
+from jackfield._types.errors import UnsupportedError
 from jackfield._types.options import UNSET, Options
 from jackfield._types.parameters import ParameterNote, ParameterReport, Translation
 from jackfield._types.requests import ChatRequest, CompletionRequest, CountRequest, Request, SummarizeRequest
@@ -62,7 +62,7 @@ def translate(hook: Translate, model: ModelRef, request: Request, capabilities: 
 
     Raises:
         UnsupportedError: The model is known not to do what is asked.
-        PluginError: The plugin failed, or gave something that is no `Translation`.
+        JackfieldError: What the hook raises.
     """
     notes: list[ParameterNote] = []
     request = _emulated(request, capabilities, model, notes)
@@ -70,18 +70,7 @@ def translate(hook: Translate, model: ModelRef, request: Request, capabilities: 
     kind = kind_of(request)
     if model.kind != kind:
         model = attrs.evolve(model, kind=kind)
-    try:
-        result: object = hook(model, request, capabilities)
-    except JackfieldError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"jackfield_translate failed for {model.id}: {type(error).__name__}: {error}; this is a fault of the plugin"
-        ) from error
-    if not isinstance(result, Translation):
-        raise PluginError(
-            f"jackfield_translate gave {a_or_an(type(result).__name__)}; it must give a Translation"
-        )
+    result = hook(model, request, capabilities)
     if not notes:
         return result
     return Translation(result.wire, ParameterReport((*notes, *result.report.notes)))

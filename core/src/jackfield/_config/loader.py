@@ -228,10 +228,10 @@ class _Loader:
         model = ModelRef(entry.id, config.name, None, entry.underlying, entry.raw, config.settings)
         try:
             found = find_underlying(self.registry, provider, model)
+        except PluginError:
+            raise
         except JackfieldError as error:
-            raise PluginError(f"its table of models failed: {error}") from error
-        except Exception as error:
-            raise PluginError(f"its table of models failed: {type(error).__name__}: {error}") from error
+            raise PluginError(f"its table of models failed: {error.message}") from error
         if found is not None:
             return attrs.evolve(entry, underlying=found[1])
         if not (entry.capabilities or entry.kinds) or (entry.price is None and rate is None):

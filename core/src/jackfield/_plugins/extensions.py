@@ -10,6 +10,7 @@ from jackfield._contract.protocols import CostContext
 from jackfield._types.calls import Call, Outcome
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.cost import RateCard
+from jackfield._types.errors import JackfieldError
 
 from .hooks import bind_hooks
 
@@ -41,13 +42,9 @@ class Extensions:
     def price(self, model: ModelRef, context: CostContext) -> RateCard | None:
         """Give the first rates that an extension knows."""
         for name, function in self._by_hook["jackfield_price"]:
-            answer = _heard(name, "jackfield_price", function, model, context)
-            if isinstance(answer, RateCard):
-                return answer
-            if answer is not None:
-                logger.error(
-                    "extension %s: jackfield_price gave %s, not a RateCard", name, type(answer).__name__
-                )
+            card: RateCard | None = _call(name, "jackfield_price", function, model, context)
+            if card is not None:
+                return card
         return None
 
     def call_started(self, call: Call) -> None:
@@ -64,7 +61,7 @@ class Extensions:
 
     def _tell(self, hook: str, *arguments: Any) -> None:
         for name, function in self._by_hook[hook]:
-            _heard(name, hook, function, *arguments)
+            _call(name, hook, function, *arguments)
 
 
 def bind_extension(plugin: object, who: str) -> dict[str, Callable[..., Any]]:
@@ -75,12 +72,18 @@ def bind_extension(plugin: object, who: str) -> dict[str, Callable[..., Any]]:
     """
     from jackfield._contract.hookspecs import ExtensionSpecs, ProviderSpecs
 
-    return bind_hooks(plugin, who, ExtensionSpecs, ProviderSpecs)
+    return bind_hooks(
+        plugin,
+        who,
+        ExtensionSpecs,
+        ProviderSpecs,
+        returns={"jackfield_price": (RateCard, type(None))},
+    )
 
 
-def _heard(name: str, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:
+def _call(name: str, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except Exception:
+    except JackfieldError:  # the guard around a hook makes one of all else
         logger.exception("extension %s: %s failed; the call goes on", name, hook)
         return None

@@ -1,4 +1,4 @@
-"""Hook implementations, checked once by pluggy and bound to plain functions.
+"""Hook implementations, checked once by pluggy and bound to plain functions that keep faults of plugins apart.
 
 pluggy costs microseconds a call, knows no isolation and passes coroutines through; here it does what it is
 best at: it finds implementations and checks them. Afterwards plain functions are called.
@@ -6,27 +6,41 @@ best at: it finds implementations and checks them. Afterwards plain functions ar
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from jackfield._hints import closest
-from jackfield._types.errors import PluginError
+from jackfield._hints import a_or_an, closest
+from jackfield._types.errors import JackfieldError, PluginError
 
 if TYPE_CHECKING:
     import pluggy
 
-__all__ = ["bind_hooks"]
+__all__ = ["PASSED_ON", "bind_hooks", "plugin_fault"]
+
+PASSED_ON: Final = (KeyboardInterrupt, asyncio.CancelledError, GeneratorExit)
+"""What is no fault of a plugin, whoever raises it: the program, a task or a generator is to end."""
+_NOT_A_FAULT: Final = (JackfieldError, *PASSED_ON)
 
 
-def bind_hooks(plugin: object, who: str, specs: type, *beside: type) -> dict[str, Callable[..., Any]]:
-    """Check every hook that a plugin implements, and give those that `specs` declares as plain functions.
+def bind_hooks(
+    plugin: object,
+    who: str,
+    specs: type,
+    *beside: type,
+    returns: Mapping[str, tuple[type, ...]] = MappingProxyType({}),
+) -> dict[str, Callable[..., Any]]:
+    """Check every hook that a plugin implements, and return those that `specs` declares as guarded functions.
 
     Args:
         plugin: A module or an object.
         who: How errors call it.
         specs: `ProviderSpecs` or `ExtensionSpecs`.
         beside: Other specs of the same version of the contract, whose hooks it may have as well.
+        returns: What a hook must return, where that is to be checked.
 
     Raises:
         PluginError: Names the plugin, the implementation's signature, the fault and what comes closest.
@@ -36,19 +50,69 @@ def bind_hooks(plugin: object, who: str, specs: type, *beside: type) -> dict[str
             f"{who} is a class, {plugin.__qualname__}; its entry point must name a module or an object "
             f"(plugin = {plugin.__qualname__}())"
         )
-    manager = _registered(plugin, who, (specs, *beside))
+    manager = _register(plugin, who, (specs, *beside))
     bound = {}
     for caller in manager.get_hookcallers(plugin) or ():
         if caller.spec is not None and hasattr(specs, caller.name):
             implementation = caller.get_hookimpls()[0]
             _refuse_wrapper(implementation, who)
-            bound[caller.name] = _plain_function(
-                implementation.function, caller.name, tuple(caller.spec.argnames), who
+            wanted = tuple(caller.spec.argnames)
+            positions = _positions_of(implementation.function, caller.name, wanted, who)
+            bound[caller.name] = _guard(
+                implementation.function, positions, caller.name, who, returns.get(caller.name)
             )
     return bound
 
 
-def _registered(plugin: object, who: str, specs: tuple[type, ...]) -> pluggy.PluginManager:
+def plugin_fault(who: str, what: str) -> PluginError:
+    """Return the error for what only a plugin's author can mend; all faults of plugins end in the same words.
+
+    Args:
+        who: How errors call the plugin; holds its distribution and version, where it has them.
+        what: What went wrong, and where.
+    """
+    return PluginError(f"{what}; this is a fault of {who}: upgrade it, or report this to its author")
+
+
+def _wrong_result(hook: str, result: object, wanted: tuple[type, ...]) -> str:
+    words = " or ".join("None" if kind is type(None) else a_or_an(kind.__name__) for kind in wanted)
+    return f"{hook} gave {a_or_an(type(result).__name__)}; it must give {words}"
+
+
+def _guard(
+    function: Callable[..., Any],
+    positions: tuple[int, ...] | None,
+    hook: str,
+    who: str,
+    returns: tuple[type, ...] | None,
+) -> Callable[..., Any]:
+    """Put around a hook what tells a fault of its plugin from an error that the hook means to raise.
+
+    It costs a call one frame, which also leaves out the arguments that the implementation does not take.
+    """
+    only = positions[0] if positions is not None and len(positions) == 1 else None
+    choose = None if positions is None or len(positions) < 2 else operator.itemgetter(*positions)
+
+    def call(*arguments: Any) -> Any:
+        try:
+            if only is not None:  # most hooks that leave arguments out take one
+                result = function(arguments[only])
+            elif choose is not None:
+                result = function(*choose(arguments))
+            else:
+                result = function(*arguments) if positions is None else function()
+        except _NOT_A_FAULT:
+            raise
+        except BaseException as error:
+            raise plugin_fault(who, f"{hook} failed: {type(error).__name__}: {error}") from error
+        if returns is not None and not isinstance(result, returns):
+            raise plugin_fault(who, _wrong_result(hook, result, returns))
+        return result
+
+    return call
+
+
+def _register(plugin: object, who: str, specs: tuple[type, ...]) -> pluggy.PluginManager:
     # One manager a plugin: a fault in one cannot disturb another.
     import pluggy
 
@@ -62,7 +126,9 @@ def _registered(plugin: object, who: str, specs: tuple[type, ...]) -> pluggy.Plu
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise PluginError(f"{who}: {_explain(manager, plugin) or error}") from error
-    except Exception as error:
+    except PASSED_ON:
+        raise
+    except BaseException as error:
         raise PluginError(f"{who} cannot be inspected: {type(error).__name__}: {error}") from error
     return manager
 
@@ -96,9 +162,10 @@ def _refuse_wrapper(implementation: pluggy.HookImpl, who: str) -> None:
         )
 
 
-def _plain_function(
+def _positions_of(
     function: Callable[..., Any], hook: str, wanted: tuple[str, ...], who: str
-) -> Callable[..., Any]:
+) -> tuple[int, ...] | None:
+    """Return which of a hook's arguments an implementation takes, in its order; None if it takes all in theirs."""
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise PluginError(f"{who}: {hook} is an `async def`; hooks are synchronous, only transports do I/O")
     signature = inspect.signature(function)
@@ -113,17 +180,4 @@ def _plain_function(
     taken = [name for name in names if name in wanted]
     if names[: len(taken)] != taken:
         raise PluginError(f"{who}: {hook}{signature} must put the hook's own arguments first")
-    if tuple(taken) == wanted:
-        return function
-    return _with_arguments_chosen(function, tuple(wanted.index(name) for name in taken))
-
-
-def _with_arguments_chosen(function: Callable[..., Any], positions: tuple[int, ...]) -> Callable[..., Any]:
-    if len(positions) == 1:  # most hooks that leave arguments out take one
-        (position,) = positions
-        return lambda *arguments: function(arguments[position])
-
-    def chosen(*arguments: Any) -> Any:
-        return function(*[arguments[position] for position in positions])
-
-    return chosen
+    return None if tuple(taken) == wanted else tuple(wanted.index(name) for name in taken)

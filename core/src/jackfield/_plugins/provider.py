@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
@@ -17,9 +17,23 @@ from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Failure, Wire
 
-from .hooks import bind_hooks
+from .hooks import bind_hooks, plugin_fault
 
 __all__ = ["Provider", "bind_provider"]
+
+
+_NONE: Final = type(None)
+_RETURNS: Final[Mapping[str, tuple[type, ...]]] = {
+    "jackfield_provider": (ProviderInfo,),
+    "jackfield_capabilities": (Capabilities,),
+    "jackfield_discover": (Listing, _NONE),
+    "jackfield_translate": (Translation,),
+    "jackfield_error": (JackfieldError, _NONE),
+    "jackfield_cost": (RateCard, Cost, _NONE),
+    "jackfield_transport": (HttpAccess, Transport),
+    "jackfield_table": (Iterable,),
+}
+"""What a hook must return. A decoder is not checked here: to look for its methods would cost each call a microsecond."""
 
 
 def _no_models(*_: object) -> Sequence[str]:
@@ -42,6 +56,7 @@ class Provider:
         table: `jackfield_table`.
         distribution: The installed distribution that it comes from; None for an object of a program.
         version: That distribution's version.
+        label: How errors call the plugin.
     """
 
     info: ProviderInfo
@@ -55,6 +70,7 @@ class Provider:
     table: Callable[[Any], Sequence[str]] = attrs.field(default=_no_models, repr=False)
     distribution: str | None = None
     version: str | None = None
+    label: str = "the plugin"
 
     @property
     def gives_prices(self) -> bool:
@@ -84,7 +100,7 @@ def bind_provider(
     """
     from jackfield._contract.hookspecs import ExtensionSpecs, ProviderSpecs  # it imports pluggy
 
-    hooks = bind_hooks(plugin, who, ProviderSpecs, ExtensionSpecs)
+    hooks = bind_hooks(plugin, who, ProviderSpecs, ExtensionSpecs, returns=_RETURNS)
     _require_hooks(hooks, plugin, who)
     info = _checked_info(hooks["jackfield_provider"], who)
     _compare_names(info.id, name, who)
@@ -100,6 +116,7 @@ def bind_provider(
         table=hooks.get("jackfield_table", _no_models),
         distribution=distribution,
         version=version,
+        label=who,
     )
 
 
@@ -130,11 +147,11 @@ def _require_hooks(hooks: dict[str, Callable[..., Any]], plugin: object, who: st
 
 def _checked_info(hook: Callable[[], Any], who: str) -> ProviderInfo:
     try:
-        info = hook()
-    except Exception as error:
-        raise PluginError(f"{who}: jackfield_provider raised {type(error).__name__}: {error}") from error
-    if not isinstance(info, ProviderInfo):
-        raise PluginError(f"{who}: jackfield_provider gave {type(info).__name__}, not a ProviderInfo")
+        info: ProviderInfo = hook()
+    except PluginError:
+        raise
+    except JackfieldError as error:  # no other is for this hook to raise
+        raise plugin_fault(who, f"jackfield_provider failed: {error}") from error
     for kind in info.kinds:
         if kind not in KINDS:
             raise PluginError(f"{who} serves the unknown kind {kind!r}{closest(kind, KINDS)}")

@@ -13,9 +13,10 @@ from jackfield._hints import closest
 from jackfield._types.calls import Call, Outcome
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.cost import RateCard
-from jackfield._types.errors import ConfigurationError, PluginError
+from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
 
 from .extensions import Extensions
+from .hooks import PASSED_ON, plugin_fault
 from .installed import GROUPS, InstalledPlugin, PluginKind, PluginState, read_entry_points
 from .provider import Provider, bind_provider
 from .versions import Contract, CredentialKind, spoken
@@ -215,9 +216,7 @@ class Registry:
             return self._ready[key]
         if key not in self._failed:
             try:
-                installed = self._installed(kind, name)
-                bind = getattr(self._contracts[installed.contract], kind)
-                made = bind(_imported(installed), installed)
+                made = self._load(kind, self._installed(kind, name))
             except PluginError as error:
                 self._failed[key] = error
             else:
@@ -226,6 +225,18 @@ class Registry:
         # A new one each time: one exception raised in several places gathers all their tracebacks.
         known = self._failed[key]
         raise PluginError(known.message, provider=known.provider) from (known.__cause__ or known)
+
+    def _load(self, kind: PluginKind, installed: InstalledPlugin) -> Any:
+        plugin = _import(installed)
+        bind = getattr(self._contracts[installed.contract], kind)
+        try:
+            return bind(plugin, installed)
+        except (JackfieldError, *PASSED_ON):
+            raise
+        except BaseException as error:  # what looks like a plugin may do anything when it is looked at
+            raise plugin_fault(
+                installed.label, f"it cannot be bound: {type(error).__name__}: {error}"
+            ) from error
 
     def _installed(self, kind: PluginKind, name: str) -> InstalledPlugin:
         found = self._named.get((kind, name), [])
@@ -350,10 +361,12 @@ def _from_objects(
     return found
 
 
-def _imported(installed: InstalledPlugin) -> object:
+def _import(installed: InstalledPlugin) -> object:
     try:
         return installed.load()
-    except (Exception, SystemExit) as error:
+    except PASSED_ON:
+        raise
+    except BaseException as error:  # `sys.exit`, and panics of extension modules
         upgrade = f"; reinstall or upgrade it: pip install --upgrade {installed.distribution}"
         raise PluginError(
             f"{installed.label} cannot be imported: {type(error).__name__}: {error}"

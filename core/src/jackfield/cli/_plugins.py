@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
+from jackfield._types.errors import PluginError
+
+from ._failures import exit_code
 from ._output import plain, write_table
 from ._session import Session, shared
+
+if TYPE_CHECKING:
+    from jackfield._plugins.installed import PluginState
 
 __all__ = ["COMMANDS"]
 
@@ -18,7 +27,13 @@ def plugins(session: Session) -> None:
     states = session.registry.plugins(load=True)
     if session.json:
         session.write_json({"plugins": [{**plain(state), "group": state.group} for state in states]})
-        return
+    else:
+        _write(session, states)
+    if any(state.state == "failed" for state in states):
+        click.get_current_context().exit(exit_code(PluginError("a plugin failed")))
+
+
+def _write(session: Session, states: Sequence[PluginState]) -> None:
     rows = [
         (
             state.name,
