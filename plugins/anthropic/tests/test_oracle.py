@@ -8,6 +8,7 @@ import copy
 from contextlib import asynccontextmanager
 
 import anthropic
+import oracles
 import pytest
 
 from jackfield import Document, Image, Mesh, Message, RawPart, Text, Thinking, Tool, ToolCall, ToolResult
@@ -111,16 +112,10 @@ async def both(monkeypatch, version=NEW):
 
 
 def difference(ours, theirs, version=NEW):
-    """Say in what two requests differ: method, path, body, and the headers that mean something."""
-    named = ["anthropic-version", "anthropic-beta", "content-type"]
+    headers = ["anthropic-version", "anthropic-beta", "content-type"]
     if version == NEW:  # the SDK that spoke the old one sent the key in another header
-        named += ["authorization", "x-api-key"]
-    found = {
-        "call": ((ours.method, ours.path_qs), (theirs.method, theirs.path_qs)),
-        "body": (ours.json, theirs.json),
-        **{name: (ours.headers.get(name), theirs.headers.get(name)) for name in named},
-    }
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+        headers += ["authorization", "x-api-key"]
+    return oracles.difference(ours, theirs, headers=headers)
 
 
 USER = [{"role": "user", "content": "Why?"}]

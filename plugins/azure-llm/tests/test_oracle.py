@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from openai import AsyncOpenAI
-from openai_oracle import CHATS, STREAM, USER, WHOLE, difference
+from openai_oracle import CHATS, STREAM, USER, WHOLE
+from oracles import difference
 
 from jackfield import Mesh
 from jackfield.testing import Answer, RecordingServer

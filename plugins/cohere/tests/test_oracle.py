@@ -9,6 +9,7 @@ import warnings
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import oracles
 import pytest
 
 from jackfield import Document, Image, Mesh, Message, RawPart, Text, Thinking, ToolCall, ToolResult
@@ -47,19 +48,10 @@ async def both(monkeypatch):
 
 
 def difference(ours, theirs):
-    """Say in what two requests differ: method, path, body, and the headers that mean something."""
     said = dict(theirs.json or {})
-    if said.get("stream") is False:  # the SDK tells the default, we do not
+    if said.get("stream") is False:  # the SDK sends the default, we do not
         del said["stream"]
-    found = {
-        "call": ((ours.method, ours.path_qs), (theirs.method, theirs.path_qs)),
-        "body": (ours.json, said),
-        **{
-            name: (ours.headers.get(name), theirs.headers.get(name))
-            for name in ("authorization", "content-type")
-        },
-    }
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+    return oracles.difference(ours, theirs, said=said or None)
 
 
 SAMPLING = {

@@ -11,6 +11,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from oracles import difference
 
 from jackfield import Mesh
 from jackfield.testing import Answer, RecordingServer
@@ -77,19 +78,6 @@ async def both(monkeypatch, models=None):
         server.requests.clear()
         async with Mesh.from_config({"connections": {"db": connection}}) as mesh, client:
             yield server, mesh, client, sdk
-
-
-def difference(ours, theirs):
-    """Say in what two requests differ: method, path, body, and the headers that mean something."""
-    found = {
-        "call": ((ours.method, ours.path_qs), (theirs.method, theirs.path_qs)),
-        "body": (ours.json, theirs.json),
-        **{
-            name: (ours.headers.get(name), theirs.headers.get(name))
-            for name in ("authorization", "content-type")
-        },
-    }
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
 
 
 # Model, what our caller writes, and what the SDK's caller writes for the same.

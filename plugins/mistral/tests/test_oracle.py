@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from contextlib import asynccontextmanager
 
+import oracles
 import pytest
 from mistralai.client import Mistral
 
@@ -83,19 +84,10 @@ async def both(monkeypatch):
 
 
 def difference(ours, theirs):
-    """Say in what two requests differ: method, path, body, and the headers that mean something."""
     said = dict(theirs.json or {})
-    if said.get("stream") is False:  # the SDK tells the default, we do not
+    if said.get("stream") is False:  # the SDK sends the default, we do not
         del said["stream"]
-    found = {
-        "call": ((ours.method, ours.path_qs), (theirs.method, theirs.path_qs.removesuffix("#stream"))),
-        "body": (ours.json, said or None),
-        **{
-            name: (ours.headers.get(name), theirs.headers.get(name))
-            for name in ("authorization", "content-type")
-        },
-    }
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+    return oracles.difference(ours, theirs, said=said or None)
 
 
 USER = [{"role": "user", "content": "Why?"}]

@@ -87,17 +87,6 @@ STREAM = [
 ]
 
 
-def difference(ours, theirs, *named):
-    """Say in what two requests differ: method, path, body, and the headers that mean something."""
-    named = ("authorization", "content-type", *named)
-    found = {
-        "call": ((ours.method, ours.path_qs), (theirs.method, theirs.path_qs)),
-        "body": (ours.json, theirs.json),
-        **{name: (ours.headers.get(name), theirs.headers.get(name)) for name in named},
-    }
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
-
-
 USER = [{"role": "user", "content": "Why?"}]
 
 

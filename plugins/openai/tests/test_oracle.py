@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from openai import AsyncOpenAI
-from openai_oracle import CHATS, RESPONSE, SCHEMA, STREAM, TOOL, USER, WHOLE, difference
+from openai_oracle import CHATS, RESPONSE, SCHEMA, STREAM, TOOL, USER, WHOLE
+from oracles import difference
 
 from jackfield import Image, Mesh, Message, Text, ToolCall, ToolResult
 from jackfield.testing import Answer, RecordingServer

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from oracles import difference
 
 from jackfield import (
     Audio,
@@ -80,19 +81,6 @@ async def both(monkeypatch, location="europe-west4"):
             finally:
                 await client.aio.aclose()
                 client.close()
-
-
-def difference(ours, theirs):
-    """Say in what two requests differ: method, path, body, and the headers that mean something."""
-    found = {
-        "call": ((ours.method, ours.path_qs), (theirs.method, theirs.path_qs)),
-        "body": (ours.json, theirs.json),
-        **{
-            name: (ours.headers.get(name), theirs.headers.get(name))
-            for name in ("authorization", "content-type")
-        },
-    }
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
 
 
 def alike(body):
