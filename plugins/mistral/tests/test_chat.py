@@ -25,7 +25,7 @@ from jackfield import (
 )
 from jackfield.plugin import ChatRequest, CompletionRequest, CountRequest, EmbedRequest, ModelRef, Options
 from jackfield.testing import translated
-from jackfield_mistral._messages import nine_letters
+from jackfield_mistral._messages import make_id
 
 WHY = (Message("user", "Why?"),)
 ADD = Tool("add", "Add.", cache="5m")
@@ -84,7 +84,7 @@ def test_ids_are_rewritten_one_to_one_and_always_alike(ids):
 
 
 def test_a_rewritten_id_never_meets_one_that_is_there():
-    taken = nine_letters("foreign id")
+    taken = make_id("foreign id")
     calls, _ = ids_in(chat(history("foreign id", taken)).wire.body)
     assert calls[0] != calls[1] == taken
 
@@ -222,7 +222,7 @@ def test_efforts_that_it_does_not_have_are_refused_or_clamped():
 
 def test_a_model_that_always_thinks_takes_no_efforts():
     high = Reasoning(effort="high")
-    with pytest.raises(UnsupportedError, match="always thinks"):
+    with pytest.raises(UnsupportedError, match="always reasons"):
         chat(model="magistral-medium-2507", reasoning=high)
     result = chat(model="magistral-medium-2507", reasoning=high, unsupported="drop")
     assert fates(result) == {"reasoning": "dropped"}

@@ -28,7 +28,7 @@ from jackfield import JackfieldError, RawEvent, Thinking
 from jackfield.plugin import EmbeddingData, Failure, FailureInStream, ModelRef, Wire
 from jackfield.testing import reply_of, translated
 from jackfield_mistral._dialect import FIM, MISTRAL
-from jackfield_mistral._messages import nine_letters
+from jackfield_mistral._messages import make_id
 
 # Every `api` of the file, and what reads it; None: not served, and why is in the page of the documentation.
 SERVED = {
@@ -267,7 +267,7 @@ def request_of(body, dialect):
 
 
 def new_id(old):
-    return old if re.fullmatch("[a-zA-Z0-9]{9}", old) else nine_letters(old)
+    return old if re.fullmatch("[a-zA-Z0-9]{9}", old) else make_id(old)
 
 
 def as_mistral_has_it(body, dialect, ours, reasons):

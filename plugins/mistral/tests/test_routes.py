@@ -14,7 +14,7 @@ from jackfield import MalformedResponseError, Message, StreamInterruptedError, T
 from jackfield.http import framer_for
 from jackfield.plugin import FailureInStream, Head, Headers, Wire
 from jackfield.testing import reply_of
-from jackfield_mistral._dialect import read_usage
+from jackfield_mistral._usage import read_usage
 
 
 def read(data, places=(), *, stream=True, body=None):

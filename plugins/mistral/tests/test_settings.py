@@ -1,8 +1,13 @@
-"""What is wrong with a configuration is told at once, when it is loaded."""
+"""Settings: mistakes are reported all at once, when the configuration is loaded."""
 
+from __future__ import annotations
+
+import pytest
 from mistakes import every_type_is_told, mistakes_of
 
-from jackfield_mistral._settings import MistralSettings
+import jackfield_mistral as mistral
+from jackfield import Mesh, MissingCredentialError
+from jackfield_mistral import MistralSettings
 
 
 def declared(values):
@@ -18,3 +23,16 @@ def test_an_address_and_a_key_that_are_none_are_told_together():
     said = mistakes_of(declared({"base_url": "api.mistral.ai", "api_key": "a-key"}))
     assert "connections.m.base_url: must begin with" in said
     assert "connections.m.api_key: " in said
+
+
+def test_the_way_to_the_service():
+    access = mistral.jackfield_transport(MistralSettings(base_url="https://api.us.mistral.ai/"))
+    assert access.base_url == "https://api.us.mistral.ai"
+    assert (access.auth.name, access.auth.prefix) == ("Authorization", "Bearer ")
+
+
+async def test_the_key_comes_from_the_environment(monkeypatch):
+    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
+    async with Mesh.from_config({"connections": {"m": {"provider": "mistral"}}}) as mesh:
+        with pytest.raises(MissingCredentialError, match="MISTRAL_API_KEY"):
+            await mesh.embed("m:mistral-embed", ["a"])

@@ -1,8 +1,8 @@
 """Mistral AI for Jackfield.
 
-Mistral's wire is OpenAI's chat completions with other words in a few places, so this plugin builds on
-`jackfield-openai`: it fits the conversation before that translation, sets right what is left after it, and gives the
-rest as fields of a `Dialect`. A translation and a decoder of its own would be twice as long and say the same again.
+Mistral's API is OpenAI's chat completions with a few differences, so this plugin builds on `jackfield-openai`: it
+adapts a conversation before OpenAI's translation, corrects the result, and declares all other differences as fields of
+a `Dialect`. A translation and a decoder of its own would be twice as long.
 """
 
 from __future__ import annotations
@@ -33,15 +33,14 @@ __all__ = ["MistralSettings"]
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="mistral",
         title="Mistral AI",
         settings=MistralSettings,
         kinds=frozenset({"chat", "completion", "embedding"}),
         preload=(
-            "jackfield_mistral._chat",
-            "jackfield_mistral._dialect",
+            "jackfield_mistral._routes",
             "jackfield_mistral._errors",
         ),
         docs="https://docs.mistral.ai/api",
@@ -50,7 +49,7 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model."""
+    """Return the capabilities of a model, from the table."""
     from ._models import capabilities, retired
 
     return attrs.evolve(capabilities(model.known_as), retired=retired(model.known_as))
@@ -58,7 +57,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_discover() -> Listing:
-    """Say how to list models."""
+    """Return how to list models."""
     from ._listing import listing
 
     return listing()
@@ -66,7 +65,7 @@ def jackfield_discover() -> Listing:
 
 @hookimpl
 def jackfield_table() -> tuple[str, ...]:
-    """Name the models of the table."""
+    """Return the names of the models in the table."""
     from ._models import known_models
 
     return known_models()
@@ -74,23 +73,23 @@ def jackfield_table() -> tuple[str, ...]:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for chat, fill-in-the-middle or embeddings."""
-    from ._chat import translate
+    """Translate a request into a wire for chat, fill-in-the-middle or embeddings."""
+    from ._routes import translate
 
     return translate(model, request, capabilities)
 
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
-    from ._dialect import decoder
+    """Return the decoder for the answer to a wire."""
+    from ._routes import decoder
 
     return decoder(wire)
 
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     from ._errors import error
 
     return error(failure)
@@ -98,7 +97,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 @hookimpl
 def jackfield_cost(model: ModelRef, context: CostContext) -> RateCard | None:
-    """Give Mistral's rates for a call."""
+    """Return Mistral's rates for a call."""
     from ._prices import rates
 
     return rates(model, context)
@@ -106,5 +105,5 @@ def jackfield_cost(model: ModelRef, context: CostContext) -> RateCard | None:
 
 @hookimpl
 def jackfield_transport(settings: MistralSettings) -> HttpAccess:
-    """Say how to reach Mistral."""
+    """Return the address and the authentication."""
     return access(settings)

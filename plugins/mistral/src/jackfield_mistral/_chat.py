@@ -1,84 +1,65 @@
-"""The request: a conversation that the service takes, then OpenAI's translation, then what is set right after it."""
+"""Chats: OpenAI's translation of a conversation that Mistral accepts, and what is corrected in its result."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
-from jackfield import ParameterReport
 from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
-    CompletionRequest,
     ModelRef,
     Options,
-    ParameterRule,
-    ParameterWriter,
-    Request,
+    ReportBuilder,
     Translation,
 )
 from jackfield_openai import translate as openai_translate
 
-from ._dialect import FIM, MISTRAL
-from ._messages import fitted
+from ._dialect import MISTRAL
+from ._messages import adapt_messages
 
-__all__ = ["translate"]
-
-_NO_LOGPROBS: Final = ParameterRule(
-    supported=False, why="fill-in-the-middle tells no log probabilities", source="Python SDK 3.7.0"
-)
-_FIM_RULES: Final = {"logprobs": _NO_LOGPROBS, "top_logprobs": _NO_LOGPROBS}
+__all__ = ["translate_chat"]
 
 
-def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into one wire.
+def translate_chat(model: ModelRef, request: ChatRequest, capabilities: Capabilities) -> Translation:
+    """Translate a chat into a wire.
 
     Raises:
-        UnsupportedError: The service or the model cannot honour something.
+        UnsupportedError: The service or the model does not support something.
     """
-    if isinstance(request, CompletionRequest):
-        rules = {**capabilities.parameters, **_FIM_RULES}
-        return openai_translate(FIM, model, request, attrs.evolve(capabilities, parameters=rules))
-    if not isinstance(request, ChatRequest):
-        return openai_translate(MISTRAL, model, request, capabilities)
-    options = request.options
-    writer = ParameterWriter({}, capabilities, options.unsupported, {}, model=model.id)
-    messages = fitted(request.messages, writer)
-    options = _fitted_options(options, capabilities, writer)
+    report = ReportBuilder(request.options.unsupported, model=model.id)
+    messages = adapt_messages(request.messages, report)
+    options = _adapt_options(request.options, capabilities, report)
     result = openai_translate(MISTRAL, model, ChatRequest(messages, options, request.stream), capabilities)
-    _set_right(result.wire.body["messages"], writer)
-    notes = writer.finish().notes
-    if not notes:
-        return result
-    return Translation(result.wire, ParameterReport((*notes, *result.report.notes)))
+    _correct_messages(result.wire.body["messages"], report)
+    report.extend(result.report)
+    return Translation(result.wire, report.finish())
 
 
-def _fitted_options(options: Options, capabilities: Capabilities, writer: ParameterWriter) -> Options:
+def _adapt_options(options: Options, capabilities: Capabilities, report: ReportBuilder) -> Options:
     changed: dict[str, Any] = {}
     if options.tools is not UNSET:
         if options.tool_choice == "none":
             # Source: pydantic-ai 2.68: with tools present, `none` has produced garbled answers.
-            why = (
-                'the service garbles answers with tools under tool_choice "none"; without them none is called'
-            )
-            writer.drop("tools", why, options.tools)
-            writer.drop("tool_choice", why, "none")
+            why = 'the service garbles answers if there are tools and tool_choice is "none"'
+            report.drop("tools", why, options.tools)
+            report.drop("tool_choice", why, "none")
             changed = {"tools": UNSET, "tool_choice": UNSET}
         for number, tool in enumerate(options.tools):
             if tool.cache is not None:
-                why = "the service honours no marks of cacheable prefixes"
-                writer.drop(f"tools[{number}].cache", why, tool.cache)
+                why = "the service does not support marks of cacheable prefixes"
+                report.drop(f"tools[{number}].cache", why, tool.cache)
     rule = capabilities.parameters.get("reasoning")
     if options.reasoning is not UNSET and rule is not None and rule.supported is False:
-        writer.refuse("reasoning", rule.why or "the model does not support it", options.reasoning)
+        report.refuse("reasoning", rule.why or "the model does not support it", options.reasoning)
         changed["reasoning"] = UNSET
     return attrs.evolve(options, **changed) if changed else options
 
 
-def _set_right(messages: list[dict[str, Any]], writer: ParameterWriter) -> None:
-    """Fill empty content, and mark an answer that the model shall go on with.
+def _correct_messages(messages: list[dict[str, Any]], report: ReportBuilder) -> None:
+    """Replace empty content by "", and mark an answer that the model continues.
 
     Source: API description of 2026-08-21: the last message is a user's, a tool's, or an assistant's with `prefix`.
     """
@@ -88,5 +69,5 @@ def _set_right(messages: list[dict[str, Any]], writer: ParameterWriter) -> None:
     last = messages[-1] if messages else {}
     if last.get("role") == "assistant" and "tool_calls" not in last:
         last["prefix"] = True
-        why = "the service wants an answer that is gone on with to be marked; its answer repeats it"
-        writer.note("prefix", "defaulted", wire="messages.prefix", value=True, why=why)
+        why = "the service requires a mark on an answer that the model continues, and repeats it in the new answer"
+        report.note("prefix", "defaulted", wire="messages.prefix", value=True, why=why)

@@ -1,4 +1,4 @@
-"""What a failure of Mistral's means."""
+"""Map failures to errors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from jackfield_openai import error as openai_error
 
 __all__ = ["error"]
 
-# Sources: error glossary of 2026-08-21; recorded answers of 2026 (`invalid_model` comes with 400). The numbers say
-# less than the types: 3051 is told of prompts that are too long and of any other wrong argument.
-_WORD_BY_TYPE: Final[Mapping[str, str]] = {
+# Sources: error glossary of 2026-08-21; recorded answers of 2026 (`invalid_model` comes with 400). The numbers are
+# less specific than the types: 3051 stands for prompts that are too long and for any other invalid argument.
+_OPENAI_TYPE_BY_TYPE: Final[Mapping[str, str]] = {
     "invalid_model": "model_not_found",
     "rate_limited": "rate_limit_exceeded",
     "unauthorized": "authentication_error",
@@ -33,15 +33,15 @@ _QUOTA: Final = re.compile(
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error.
+    """Map a failure to an error.
 
-    Mistral says `{"object": "error", "message", "type", "param", "code"}`, `{"message", "request_id"}`,
+    Mistral sends `{"object": "error", "message", "type", "param", "code"}`, `{"message", "request_id"}`,
     `{"detail": text}` or `{"detail": [{"loc", "msg"}]}`, and the last also as the value of `message`.
     """
     value = failure.json()
     if not isinstance(value, Mapping) or "error" in value:
         return openai_error(failure)
-    message = _text(value.get("message")) or _text(value)
+    message = _find_text(value.get("message")) or _find_text(value)
     if message is None:
         return openai_error(failure)
     status = failure.status
@@ -49,19 +49,19 @@ def error(failure: Failure) -> JackfieldError | None:
         status = value.get("raw_status_code")
         status = status if isinstance(status, int) else None
     kind, code = value.get("type"), value.get("code")
-    said = {"message": message[:2000], "code": code, "type": _word(kind, status, message)}
-    made = openai_error(attrs.evolve(failure, status=status, in_stream=False, data={"error": said}))
-    if made is not None:
-        made.status = failure.status
-        made.code = next((str(word) for word in (code, kind) if word is not None), None)
-    return made
+    data = {"error": {"message": message[:2000], "code": code, "type": _find_type(kind, status, message)}}
+    error = openai_error(attrs.evolve(failure, status=status, in_stream=False, data=data))
+    if error is not None:
+        error.status = failure.status
+        error.code = next((str(word) for word in (code, kind) if word is not None), None)
+    return error
 
 
-def _word(kind: Any, status: int | None, message: str) -> str | None:
-    """Give OpenAI's word for the kind of failure; None leaves it to the status."""
-    word = _WORD_BY_TYPE.get(kind) if isinstance(kind, str) else None
-    if word is not None:
-        return word
+def _find_type(kind: Any, status: int | None, message: str) -> str | None:
+    """Return OpenAI's type of the failure; None leaves it to the status."""
+    known = _OPENAI_TYPE_BY_TYPE.get(kind) if isinstance(kind, str) else None
+    if known is not None:
+        return known
     if status in (None, 400, 413, 422) and _TOO_LONG.search(message):
         return "context_length_exceeded"
     if status in (None, 400, 403, 422) and _FILTERED.search(message):
@@ -71,18 +71,18 @@ def _word(kind: Any, status: int | None, message: str) -> str | None:
     return None
 
 
-def _text(value: Any) -> str | None:
-    """Find the words of an explanation: text, `{"detail": …}`, or a list of what is wrong with each field."""
+def _find_text(value: Any) -> str | None:
+    """Find the text of a message: text itself, `{"detail": …}`, or a list with an entry for each invalid field."""
     if isinstance(value, Mapping):
         value = value.get("detail")
     if isinstance(value, list):
-        return "; ".join(_fault(entry) for entry in value) or None
+        return "; ".join(_describe(entry) for entry in value) or None
     return value if isinstance(value, str) and value else None
 
 
-def _fault(entry: Any) -> str:
+def _describe(entry: Any) -> str:
     if not isinstance(entry, Mapping):
         return str(entry)
     place = ".".join(str(step) for step in entry.get("loc") or ())
-    said = str(entry.get("msg") or entry.get("type") or "wrong")
-    return f"{place}: {said}" if place else said
+    text = str(entry.get("msg") or entry.get("type") or "invalid")
+    return f"{place}: {text}" if place else text

@@ -1,4 +1,4 @@
-"""The service's own list of models."""
+"""The live list of models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._models import capabilities, retired
 
 __all__ = ["listing"]
 
-# What the listing says, and our features; `completion_*` are kinds.
+# Our features by the words of the list; `completion_*` are kinds.
 _FEATURES: Final[Mapping[str, tuple[str, ...]]] = {
     "function_calling": ("tools", "tool_choice"),
     "reasoning": ("reasoning",),
@@ -25,7 +25,7 @@ _FEATURES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def listing() -> Listing:
-    """Say how to list models.
+    """Return how to list models.
 
     Source: `BaseModelCard` and `ModelCapabilities` of the Python SDK 3.7.0; one page. Each alias is an entry.
     """
@@ -42,17 +42,17 @@ def _parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
 
 def _card(entry: Mapping[str, Any]) -> ModelCard:
     name = entry.get("id") or ""
-    known = capabilities(entry.get("root") or name)  # a tuned model names its base
-    told = entry.get("capabilities") or {}
+    known = capabilities(entry.get("root") or name)  # a fine-tuned model names its base
+    listed = entry.get("capabilities") or {}
     found = dict(known.features)
     for word, features in _FEATURES.items():
-        if isinstance(told.get(word), bool):
+        if isinstance(listed.get(word), bool):
             for feature in features:
-                found[feature] = Capability(value=told[word], source="listing")
+                found[feature] = Capability(value=listed[word], source="listing")
     kinds: set[Kind] = set()
-    if told.get("completion_chat"):
+    if listed.get("completion_chat"):
         kinds.add("chat")
-    if told.get("completion_fim"):
+    if listed.get("completion_fim"):
         kinds.add("completion")
     limits, context = known.limits, entry.get("max_context_length")
     if isinstance(context, int):

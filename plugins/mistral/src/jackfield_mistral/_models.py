@@ -1,13 +1,12 @@
-"""The table of Mistral's models, and the rules that follow from it."""
+"""The table of Mistral's models: capabilities, known models, retirement, and rules for parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
-from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule, load_table
 
 __all__ = ["capabilities", "capabilities_of", "known_models", "retired", "row_of", "rules_named", "table"]
 
@@ -18,7 +17,7 @@ _CHAT: Final[Mapping[str, ParameterRule]] = {
     "presence_penalty": ParameterRule(minimum=-2, maximum=2, source=_API),
     "frequency_penalty": ParameterRule(minimum=-2, maximum=2, source=_API),
 }
-# Rows of rules by the words of the table.
+# Rules by their names in the table.
 _RULES: Final[Mapping[str, Mapping[str, ParameterRule]]] = {
     "efforts": {
         "reasoning": ParameterRule(choices=("none", "high"), source="model pages of 2026-08-21"),
@@ -26,7 +25,7 @@ _RULES: Final[Mapping[str, Mapping[str, ParameterRule]]] = {
     "always thinks": {
         "reasoning": ParameterRule(
             supported=False,
-            why="it always thinks and knows no efforts",
+            why="it always reasons and does not accept an effort",
             source="model pages of 2026-08-21",
         ),
     },
@@ -44,60 +43,56 @@ _RULES: Final[Mapping[str, Mapping[str, ParameterRule]]] = {
         ),
     },
 }
-# Calls of any chat model; a row adds to them.
+# What holds for every chat model; a row adds to it.
 _ALWAYS: Final = {"streaming": True, "system": True, "prompt_cache": False, "count_tokens": False}
 
 
-@lru_cache(maxsize=1)
 def table() -> Mapping[str, Any]:
-    """Give the table of models; its `meaning` says how to read it."""
-    import orjson
-
-    read: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return read
+    """Return the table of models; its `meaning` explains it."""
+    return load_table(__file__, "models.json")
 
 
 def known_models() -> tuple[str, ...]:
-    """Give the ids of the table."""
+    """Return the names of the models in the table."""
     return tuple(table()["models"])
 
 
 def rules_named(name: str) -> Mapping[str, ParameterRule]:
-    """Give a row of rules: those of all chat models ("chat"), or those that the table names."""
+    """Return the rules of all chat models ("chat"), or those with a name in the table."""
     return _CHAT if name == "chat" else _RULES[name]
 
 
 def row_of(model: str) -> Mapping[str, Any] | None:
-    """Give a model's row; a tuned model (`ft:BASE:…`) has its base's."""
+    """Return a model's row; a fine-tuned model (`ft:BASE:…`) has the row of its base."""
     row: Mapping[str, Any] | None = table()["models"].get(model.removeprefix("ft:").partition(":")[0])
     return row
 
 
 def retired(model: str) -> str | None:
-    """Give the day (ISO) from which a model is no longer served, if the table knows one."""
+    """Return the day (ISO 8601) of a model's retirement; None if the table has none."""
     row = row_of(model)
     return None if row is None else row.get("retired")
 
 
 def capabilities_of(model: ModelRef) -> Capabilities:
-    """Say what is known of a model."""
+    """Return the capabilities of a model."""
     return capabilities(model.known_as)
 
 
 @lru_cache(maxsize=256)
 def capabilities(model: str) -> Capabilities:
-    """Say what is known of a model; of one that no table names, the kinds that its name tells."""
+    """Return the capabilities of a model; if the table does not contain it, the kinds inferred from its name."""
     row = row_of(model)
     if row is None:
         return Capabilities(kinds=_kinds_by_name(model), source="inferred")
-    whole = table()
-    source = f"table {whole['as_of']}"
+    models = table()
+    source = f"table {models['as_of']}"
     kinds: frozenset[Kind] = frozenset(row.get("kinds", ("chat",)))
-    embeds = "embedding" in kinds
-    values: dict[str, bool] = {} if embeds else dict(_ALWAYS)
-    rules: dict[str, ParameterRule] = {} if embeds else dict(_CHAT)
+    is_embedding = "embedding" in kinds
+    values: dict[str, bool] = {} if is_embedding else dict(_ALWAYS)
+    rules: dict[str, ParameterRule] = {} if is_embedding else dict(_CHAT)
     for group in row.get("groups", ()):
-        values.update(whole["groups"][group])
+        values.update(models["groups"][group])
     for name in row.get("rules", ()):
         rules.update(_RULES[name])
     return Capabilities(
@@ -105,7 +100,7 @@ def capabilities(model: str) -> Capabilities:
         kinds=kinds,
         features={name: Capability(value=value, source=source) for name, value in values.items()},
         parameters=rules,
-        limits=_limits(row, whole["tokens_per_embedding_request"] if embeds else None),
+        limits=_limits(row, models["tokens_per_embedding_request"] if is_embedding else None),
         source=source,
     )
 

@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to Mistral."""
+"""The configuration of a connection to Mistral."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ REGIONAL_HOSTS: Final = frozenset({"api.eu.mistral.ai", "api.us.mistral.ai"})
 
 @attrs.frozen(kw_only=True)
 class MistralSettings:
-    """Config keys of a connection to Mistral.
+    """Configuration keys of a connection to Mistral.
 
     Attributes:
-        api_key: A reference to the key; `none` for a server without one. `env:MISTRAL_API_KEY` goes to Mistral's own hosts
-            alone: under another `base_url` it has to be written.
-        base_url: Where the API is, without `/v1`. For inference in one region: `https://api.eu.mistral.ai`.
+        api_key: A reference to the key, or `none` for a server without one. The default, `env:MISTRAL_API_KEY`, is sent
+            to Mistral's hosts only, so another `base_url` needs an `api_key`.
+        base_url: The address of the API, without `/v1`. For inference in one region: `https://api.eu.mistral.ai`.
     """
 
     api_key: Secret = secret(env="MISTRAL_API_KEY", hosts=("mistral.ai",))
@@ -31,7 +31,7 @@ class MistralSettings:
 
 
 def access(settings: MistralSettings) -> HttpAccess:
-    """Say how to reach Mistral."""
+    """Return the address and the authentication."""
     return HttpAccess(
         base_url=settings.base_url.rstrip("/"),
         auth=StaticHeader("Authorization", settings.api_key, "Bearer "),
@@ -39,5 +39,5 @@ def access(settings: MistralSettings) -> HttpAccess:
 
 
 def is_regional(settings: object) -> bool:
-    """Say whether a connection goes to a regional host."""
+    """Return whether a connection uses a regional host."""
     return isinstance(settings, MistralSettings) and urlsplit(settings.base_url).hostname in REGIONAL_HOSTS
