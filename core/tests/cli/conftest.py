@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import inspect
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
 from jackfield._plugins.registry import Registry
 from jackfield.cli._group import make_cli
+from jackfield.plugin import hookimpl
 from jackfield.testing import FakeProvider
 
 CONFIG = """
@@ -16,6 +18,23 @@ default = "a:echo"
 [connections.a]
 provider = "fake"
 """
+
+
+class LocalProvider(FakeProvider):
+    """A fake in place of the local provider, which brings a configuration."""
+
+    def __init__(self):
+        super().__init__("onnx")
+
+    @hookimpl
+    def jackfield_provider(self):
+        return attrs.evolve(
+            super().jackfield_provider(),
+            default_configuration={
+                "connections": {"local": {"provider": "onnx"}},
+                "aliases": {"default": "local:smollm2-135m"},
+            },
+        )
 
 
 class Command:
@@ -31,6 +50,10 @@ class Command:
     def configure(self, text):
         self.path = self.folder / "declared.toml"
         self.path.write_text(text, "utf-8")
+
+    def only_local(self):
+        """Have the local provider alone."""
+        self.providers = [LocalProvider()]
 
     def registry(self):
         return Registry.of(*self.providers, extensions=self.extensions)

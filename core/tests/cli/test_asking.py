@@ -174,7 +174,7 @@ def test_a_default_that_only_chats_is_not_asked_to_embed(command):
 
 
 def test_the_demo_model_is_called_what_it_is(command):
-    command.providers = [FakeProvider("onnx")]
+    command.only_local()
     result = command("chat", "Hello", configured=False)
     assert result.stdout == "You said: Hello\n"
     assert "demo model of 135M parameters" in result.stderr

@@ -69,9 +69,7 @@ def test_an_interrupt_while_a_line_is_read_asks_again(command, monkeypatch):
 
 
 def test_the_demo_model_is_announced_once(command):
-    from jackfield.testing import FakeProvider
-
-    command.providers = [FakeProvider("onnx")]
+    command.only_local()
     result = command("chat", "-i", configured=False, piped="one\ntwo\n")
     assert result.exit_code == 0
     assert result.stderr.count("demo model") == 1

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 import pytest
@@ -17,6 +17,7 @@ from jackfield._config.connections import find_model, is_allowed
 from jackfield._config.loader import load_config
 from jackfield._contract.settings import read_settings
 from jackfield._plugins.capabilities import resolve_capabilities
+from jackfield._plugins.installed import InstalledPlugin
 from jackfield._plugins.registry import CredentialKind, Registry
 from jackfield.plugin import (
     Capabilities,
@@ -524,6 +525,24 @@ class TestMoney:
     def test_half_a_rate_is_an_error(self):
         assert 'write { hour = "1.20" }' in wrong_connection({"rate": {"unit": "DBU"}})
 
+    def test_a_providers_units_are_units_and_currencies_of_its_prices(self):
+        tokens = {"rate": {"unit": "token", "amount": "1", "currency": "coin"}}
+        counted = {"rate": {"unit": "images", "amount": "1"}}
+        own = Plugin(extra={"units": ("coin", "images")})
+        assert connection(tokens, own).rate.currency == "coin"
+        assert "unknown currency 'coin'" in wrong_connection(tokens)
+        entry = {"id": "m", "price": {"input": "1", "currency": "coin"}}
+        assert connection({"models": [entry]}, own).models[0].price.currency == "coin"
+        assert connection(counted, own).rate.rates["images"].amount == 1
+
+    def test_a_price_file_may_price_what_a_connections_provider_counts(self, tmp_path):
+        path = tmp_path / "prices.csv"
+        path.write_text("provider,model,unit,rate,currency\nacme,m,imags,1,coin\n", "utf-8")
+        config = {"connections": {"a": {"provider": "acme"}}, "prices": {"file": str(path)}}
+        own = Plugin(extra={"units": ("coin", "imags")})
+        assert load(config, own).prices.rates("acme", "m", 0.0).currency == "coin"
+        assert "unknown unit 'imags'; did you mean 'image'?" in wrong(config)
+
     def test_price_and_rate_in_two_currencies_are_an_error(self):
         message = wrong_connection(
             {"rate": {"hour": "1"}, "models": [{"id": "m", "price": {"input": 1, "currency": "EUR"}}]}
@@ -880,10 +899,29 @@ class TestSources:
         write(nowhere / "cwd/jackfield.toml", CONFIG)
         assert load(None).path == nowhere / "cwd/jackfield.toml"
 
-    def test_none_at_all_and_the_local_plugin_is_as_if_a_local_connection_stood_there(self, nowhere):
-        loaded = load(None, Plugin(id="onnx"))
-        assert loaded.connections["local"].provider_id == "onnx"
-        assert loaded.aliases == {"default": ("local:smollm2-135m",), "embedding": ("local:minilm",)}
+    BROUGHT: ClassVar = {
+        "connections": {"here": {"provider": "onnx"}},
+        "aliases": {"default": "here:small"},
+    }
+
+    def test_none_at_all_and_the_local_plugin_is_what_that_brings(self, nowhere):
+        local = Plugin(id="onnx", extra={"default_configuration": self.BROUGHT})
+        loaded = load(None, local, Plugin(extra={"default_configuration": {"unknown": {}}}))
+        assert loaded.connections["here"].provider_id == "onnx"
+        assert loaded.aliases == {"default": ("here:small",)}
+
+    def test_none_at_all_and_the_only_provider_is_asked(self, nowhere):
+        brought = {"connections": {"a": {"provider": "acme"}}}
+        loaded = load(None, Plugin(extra={"default_configuration": brought}))
+        assert loaded.connections["a"].provider_id == "acme"
+
+    def test_none_at_all_and_several_providers_imports_none_of_them(self, nowhere):
+        def load_nothing():
+            raise AssertionError("it was imported")
+
+        plugins = [InstalledPlugin(name, "provider", 1, load_nothing) for name in ("acme", "bolt")]
+        with pytest.raises(ConfigurationError, match="there is no configuration"):
+            load_config(None, Registry(plugins))
 
     def test_none_at_all_and_no_local_plugin_says_what_to_do(self, nowhere):
         message = wrong(None)

@@ -14,7 +14,8 @@ import attrs
 import pytest
 
 from jackfield import ConfigurationError, Mesh, PluginError
-from jackfield._plugins.registry import OUR_PROVIDERS, CredentialKind, Registry
+from jackfield._plugins.known import known_plugins
+from jackfield._plugins.registry import CredentialKind, Registry
 from jackfield.plugin import (
     Capabilities,
     CostContext,
@@ -247,7 +248,7 @@ class TestNames:
     def test_our_providers_are_those_of_the_readme(self):
         text = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
         listed = set(re.findall(r"\| `jackfield-([a-z-]+)` \|", text))
-        assert {name for name in OUR_PROVIDERS if name not in listed} == set()
+        assert {name for name in known_plugins().providers if name not in listed} == set()
 
     def test_two_objects_with_one_id_are_an_error_when_it_is_used(self):
         registry = Registry.of(Plugin(), Plugin(), Plugin("bolt"))

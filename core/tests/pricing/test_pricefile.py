@@ -207,5 +207,5 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path):
     with pytest.raises(ConfigurationError, match="no.csv cannot be read"):
         PriceTable.read(tmp_path / "no.csv")
     (tmp_path / "latin.csv").write_bytes(HEADER.encode() + b"o,m,input,,1,,,\xe9\n")
-    with pytest.raises(ConfigurationError, match="no CSV in UTF-8"):
+    with pytest.raises(ConfigurationError, match="not valid CSV in UTF-8"):
         PriceTable.read(tmp_path / "latin.csv")

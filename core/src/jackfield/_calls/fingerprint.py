@@ -87,12 +87,12 @@ class ConnectionFingerprint:
 
     def _others(self) -> frozenset[str]:
         if self._foreign is None:
-            from jackfield._plugins.registry import OUR_PROVIDERS
+            from jackfield._plugins.known import known_plugins
 
             config, registry = self._config, self._registry
             related = () if config.provider is None else config.provider.info.related
             mine = {config.provider_id, *related, *registry.names("middleware")}
-            self._foreign = frozenset({*OUR_PROVIDERS, *registry.provider_ids()} - mine)
+            self._foreign = frozenset({*known_plugins().providers, *registry.provider_ids()} - mine)
         return self._foreign
 
     def _depth(self, inside: object) -> int:

@@ -1,4 +1,4 @@
-"""Where the configuration is: given, named by the environment, or in one of the usual places."""
+"""Find the configuration: given, named by the environment, in one of the usual places, or brought by a provider."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_document(source: str | Path | Mapping[str, Any] | None, registry: Regis
     """Read a configuration.
 
     Raises:
-        ConfigurationError: There is none, it cannot be read, or it is no TOML.
+        ConfigurationError: There is none, it cannot be read, or it is not valid TOML.
     """
     if isinstance(source, Mapping):
         return Document(source)
@@ -50,16 +50,18 @@ def read_document(source: str | Path | Mapping[str, Any] | None, registry: Regis
     for place in places:
         if place.is_file():
             return _read(place, "the configuration")
-    if registry.has_provider("onnx"):
-        return Document(
-            {
-                "connections": {"local": {"provider": "onnx"}},
-                "aliases": {"default": "local:smollm2-135m", "embedding": "local:minilm"},
-            }
-        )
+    from jackfield._plugins.known import known_plugins
+
+    known = known_plugins()
+    installed = registry.provider_ids()
+    # No more than one is imported to be asked: a program without a configuration starts as quickly as others.
+    provider = known.local if known.local in installed else installed[0] if len(installed) == 1 else None
+    brought = None if provider is None else registry.provider(provider).info.default_configuration
+    if brought is not None:
+        return Document(brought)
     raise ConfigurationError(
         f"there is no configuration: write {' or '.join(map(str, places))}, name a file in {VARIABLE}, pass a "
-        'path or a mapping to Mesh.from_config, or install a local model: pip install "jackfield-onnx[cpu,convert]"'
+        f'path or a mapping to Mesh.from_config, or install a local model: pip install "{known.install}"'
     )
 
 
@@ -76,5 +78,5 @@ def _read(path: Path, what: str) -> Document:
     except OSError as error:
         raise ConfigurationError(f"{what} {path} cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no TOML: {error}") from error
+        raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
     return Document(content, path.absolute())

@@ -1,4 +1,4 @@
-"""Whom `extra` may name: one call may go to several providers, and each takes what is under its own id."""
+"""Validate the ids used as keys of `extra`: a call may go to several providers, and each takes what is under its id."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["declared_faults", "extra_fault", "extra_ids", "without_strangers_extra"]
 
-_READING_MIDDLEWARES = ("cache",)
-"""Ours that read `extra` as a provider does; a call may name one where it is not installed."""
-
 
 def extra_ids(registry: Registry, connections: Iterable[ConnectionConfig]) -> frozenset[str]:
     """Give every id that may stand in `extra`: installed, declared, of a dialect, of this project, of a middleware."""
-    from jackfield._plugins.registry import OUR_PROVIDERS
+    from jackfield._plugins.known import known_plugins
 
-    ids = {*registry.provider_ids(), *OUR_PROVIDERS, *registry.names("middleware"), *_READING_MIDDLEWARES}
+    known = known_plugins()
+    ids = {*registry.provider_ids(), *known.providers, *registry.names("middleware"), *known.middlewares}
     for connection in connections:
         ids.add(connection.provider_id)
         if connection.provider is not None:

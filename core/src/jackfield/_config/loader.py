@@ -18,6 +18,7 @@ from jackfield._hints import closest
 from jackfield._plugins.capabilities import find_underlying
 from jackfield._pricing.declared import read_rate
 from jackfield._types.capabilities import ModelEntry, ModelRef
+from jackfield._types.cost import RateCard
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
 
 from .connections import ConnectionConfig, MeshConfig, is_allowed
@@ -87,7 +88,7 @@ class _Loader:
             aliases=self._aliases(tables["aliases"], connections, tables["connections"]),
             defaults=self.defaults,
             middleware_settings=self._middleware_settings(tables["middleware"], connections),
-            prices=self._prices(tables["prices"]),
+            prices=self._prices(tables["prices"], connections),
         )
 
     def _connection(self, name: str, value: Any, where: str) -> ConnectionConfig | None:
@@ -100,8 +101,7 @@ class _Loader:
         if provider_id is None:
             return None
         shared = read_shared_keys(self.reader, value, where, self.defaults)
-        rate = read_rate(self.reader, value["rate"], join(where, "rate")) if "rate" in value else None
-        config = ConnectionConfig(name=name, provider_id=provider_id, rate=rate, **_fields(shared))
+        config = ConnectionConfig(name=name, provider_id=provider_id, **_fields(shared))
         try:
             said_at = where if "middlewares" in value else "defaults"
             self._check_middlewares(shared.middlewares, join(said_at, "middlewares"))
@@ -109,17 +109,23 @@ class _Loader:
         except PluginError as error:
             failure = PluginError(error.message, provider=provider_id, connection=name)
             failure.__cause__ = error.__cause__ or error
-            return attrs.evolve(config, middlewares=(), models=self._models(value, where), failure=failure)
+            return attrs.evolve(config, middlewares=(), failure=failure, **self._without_plugin(value, where))
         except ConfigurationError as error:
             self.reader.wrong(where, error.message)
-            self._models(value, where)
+            self._without_plugin(value, where)
             return None
 
-    def _models(self, table: Mapping[str, Any], where: str) -> tuple[ModelEntry, ...] | None:
-        """Read what can be read of the models without their plugin."""
-        if "models" not in table:
+    def _without_plugin(self, table: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Read what can be read of money and models without their plugin."""
+        read: dict[str, Any] = {"rate": self._rate(table, where, ())}
+        if "models" in table:
+            read["models"] = read_entries(self.reader, table["models"], join(where, "models"), None)
+        return read
+
+    def _rate(self, table: Mapping[str, Any], where: str, units: tuple[str, ...]) -> RateCard | None:
+        if "rate" not in table:
             return None
-        return read_entries(self.reader, table["models"], join(where, "models"), None)
+        return read_rate(self.reader, table["rate"], join(where, "rate"), units)
 
     def _provider_id(self, table: Mapping[str, Any], where: str) -> str | None:
         if "provider" not in table:
@@ -140,6 +146,7 @@ class _Loader:
             PluginError: The plugin, or one that this connection names, cannot be used.
         """
         provider = self.registry.provider(config.provider_id)
+        config = attrs.evolve(config, rate=self._rate(table, where, provider.info.units))
         settings = self._settings(config, provider, table, where)
         models = None
         if "models" in table:
@@ -313,22 +320,25 @@ class _Loader:
             self.reader.settings(kind.settings, values, where) if isinstance(kind, MiddlewareKind) else values
         )
 
-    def _prices(self, table: Mapping[str, Any]) -> PriceTable | None:
+    def _prices(
+        self, table: Mapping[str, Any], connections: Mapping[str, ConnectionConfig]
+    ) -> PriceTable | None:
         self.reader.unknown_keys(table, ("file",), "prices")
         if "file" not in table:
             return None
         path = self.reader.value(Path, table["file"], "prices.file")
         if path is INVALID:
             return None
-        from jackfield._plugins.registry import OUR_PROVIDERS
+        from jackfield._plugins.known import known_plugins
         from jackfield._pricing.price_file import PriceTable  # csv is for those who have a price file
 
+        providers = [connection.provider for connection in connections.values() if connection.provider]
         try:
-            prices = PriceTable.read(path)
+            prices = PriceTable.read(path, {unit for provider in providers for unit in provider.info.units})
         except ConfigurationError as error:
             self.reader.wrong("prices.file", error.message)
             return None
-        for slip in prices.slips((*self.registry.provider_ids(), *OUR_PROVIDERS)):
+        for slip in prices.slips((*self.registry.provider_ids(), *known_plugins().providers)):
             _log.warning("the price file %s: %s", path.name, slip)
         return prices
 

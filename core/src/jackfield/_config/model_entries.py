@@ -63,6 +63,7 @@ def read_entries(
 
 def _read_entry(reader: Reader, value: Any, where: str, info: ProviderInfo | None) -> ModelEntry | None:
     before = len(reader.problems)
+    units = () if info is None else info.units
     if not isinstance(value, Mapping):
         reader.wrong(where, 'must be a model id or a table with an id: { id = "model" }')
         return None
@@ -71,9 +72,9 @@ def _read_entry(reader: Reader, value: Any, where: str, info: ProviderInfo | Non
         if key in value:
             read[key] = reader.value(str, value[key], join(where, key))
     if "price" in value:
-        read["price"] = read_price(reader, value["price"], join(where, "price"))
+        read["price"] = read_price(reader, value["price"], join(where, "price"), units)
     if "rate" in value:
-        read["rate"] = read_rate(reader, value["rate"], join(where, "rate"))
+        read["rate"] = read_rate(reader, value["rate"], join(where, "rate"), units)
     if "capabilities" in value:
         read["capabilities"] = _capabilities(reader, value["capabilities"], join(where, "capabilities"))
     if "limits" in value:

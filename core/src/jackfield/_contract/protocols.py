@@ -57,6 +57,10 @@ class ProviderInfo(Value):
         preload: Names of the plugin's own modules that its hooks import when they are first called. The core imports
             them off the event loop when a mesh with a connection of this provider is entered, so that the first
             call waits for none. No SDK: those load when a connection opens.
+        units: What its usage counts, or its prices are in, besides tokens, requests and seconds ("search_unit", "DBU"):
+            price files and declared prices may name them, and slips in them are found.
+        default_configuration: What a program without a configuration gets, in the shape of the file: the local provider,
+            if it is installed, is asked for it, else the only one that is. For providers that need no key.
     """
 
     id: str
@@ -69,6 +73,8 @@ class ProviderInfo(Value):
     related: tuple[str, ...] = ()
     docs: str | None = None
     preload: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    default_configuration: Mapping[str, Any] | None = None
 
 
 @runtime_checkable

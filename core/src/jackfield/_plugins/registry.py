@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from jackfield._contract.protocols import CostContext
 from jackfield._faces import show_in
@@ -27,12 +27,6 @@ logger = logging.getLogger("jackfield")
 
 ALLOW = "JACKFIELD_PLUGINS_ALLOW"
 BLOCK = "JACKFIELD_PLUGINS_BLOCK"
-
-OUR_PROVIDERS: Final = (
-    "anthropic", "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "mistral", "onnx", "openai",
-    "sagemaker", "snowflake", "vertex",
-)  # fmt: skip
-"""The providers whose packages are of this project."""
 
 
 class Registry:
@@ -258,11 +252,14 @@ class Registry:
         hint = near if near.startswith("; did you mean") else ""
         installed = f"installed: {', '.join(known)}" if known else "none is installed"
         message = f"no installed plugin gives the {what} {name!r}{hint} ({installed})"
+        from .known import known_plugins  # for those who made a slip
+
         # Anybody may own the package that a misspelt name leads to, so only our own are named.
-        if kind == "provider" and name in OUR_PROVIDERS:
+        ours = known_plugins().providers if kind == "provider" else ()
+        if name in ours:
             return f"{message}; to add it: pip install jackfield-{name}"
-        if kind == "provider" and not hint:
-            mine = closest(name, OUR_PROVIDERS)
+        if ours and not hint:
+            mine = closest(name, ours)
             return f"{message}{mine}" if mine.startswith("; did you mean") else message
         return message
 

@@ -1,15 +1,13 @@
-"""Reads declared prices and rates. Money is strings and integers, never floats."""
+"""Read declared prices and rates. Money is strings and integers, never floats."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from jackfield._contract.settings import INVALID, Reader, join
 from jackfield._types.cost import Rate, RateCard
-
-from .names import currency_fault
 
 __all__ = ["read_price", "read_rate"]
 
@@ -19,22 +17,29 @@ _MILLION: Final = 1_000_000
 _HOUR: Final = 3600
 
 
-def read_price(reader: Reader, value: Any, where: str) -> RateCard | None:
-    """Read `{ currency, per, input, output, cache_read, cache_write, cache_write_1h, request }`."""
+def read_price(reader: Reader, value: Any, where: str, units: Collection[str] = ()) -> RateCard | None:
+    """Read `{ currency, per, input, output, cache_read, cache_write, cache_write_1h, request }`.
+
+    Args:
+        reader: Collects what is wrong.
+        value: What is written.
+        where: Its place.
+        units: Of the provider (`ProviderInfo.units`), which a currency may be.
+    """
     before = len(reader.problems)
     table = reader.table(value, where)
     reader.unknown_keys(table, ("currency", "per", *PRICED), where)
     amounts = {unit: _amount(reader, table[unit], join(where, unit)) for unit in PRICED if unit in table}
     if not amounts and len(reader.problems) == before:
         reader.wrong(where, 'says no price; write at least input = "..." (0 is a price)')
-    currency, per = _currency(reader, table, where), _per(reader, table, where, _MILLION)
+    currency, per = _currency(reader, table, where, units), _per(reader, table, where, _MILLION)
     if len(reader.problems) > before:
         return None
     return RateCard.of(source="declared", currency=currency, per=per, **amounts)
 
 
-def read_rate(reader: Reader, value: Any, where: str) -> RateCard | None:
-    """Read `{ hour, currency }` or `{ unit, amount, per, currency }`."""
+def read_rate(reader: Reader, value: Any, where: str, units: Collection[str] = ()) -> RateCard | None:
+    """Read `{ hour, currency }` or `{ unit, amount, per, currency }`; arguments are those of `read_price`."""
     before = len(reader.problems)
     table = reader.table(value, where)
     if "hour" in table:
@@ -47,7 +52,7 @@ def read_rate(reader: Reader, value: Any, where: str) -> RateCard | None:
         unit = reader.value(str, table.get("unit", ""), join(where, "unit"))
         amount = _amount(reader, table.get("amount", 0), join(where, "amount"))
         rate = Rate(unit, amount, per=_per(reader, table, where, 1))
-    currency = _currency(reader, table, where)
+    currency = _currency(reader, table, where, units)
     return RateCard({rate.unit: rate}, currency) if len(reader.problems) == before else None
 
 
@@ -58,9 +63,11 @@ def _amount(reader: Reader, value: Any, where: str) -> Any:
     return amount
 
 
-def _currency(reader: Reader, table: Mapping[str, Any], where: str) -> Any:
+def _currency(reader: Reader, table: Mapping[str, Any], where: str, units: Collection[str]) -> Any:
+    from .names import currency_fault  # most configurations declare no price
+
     text = reader.value(str, table.get("currency", "USD"), join(where, "currency"))
-    fault = None if text is INVALID else currency_fault(text)
+    fault = None if text is INVALID else currency_fault(text, units)
     return text if fault is None else reader.wrong(join(where, "currency"), fault)
 
 

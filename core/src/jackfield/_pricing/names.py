@@ -1,4 +1,4 @@
-"""Names in prices: of currencies, and of the units that are counted. A slip in one would silently price nothing."""
+"""Check names of currencies and of units in prices: a slip in one would silently price nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 
 __all__ = ["currency_fault", "unit_fault"]
 
-_COMMON: Final = ("USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD", "DBU", "credit", "credits")
-"""What is meant first where several are close. Some services keep accounts in units of their own."""
+_COMMON: Final = ("USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD")
+"""What is meant first where several are close."""
 
 _OTHERS: Final = (
     "AED AFN ALL AMD AOA ARS AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CDF CLP COP CRC CUP "
@@ -23,37 +23,58 @@ _OTHERS: Final = (
 
 _UNITS: Final = (
     *("input", "output", "reasoning", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h"),
-    *("input_audio", "output_audio", "input_image", "output_image", "input_audio_second"),
-    *("request", "second", "search_unit", "classification", "image", "web_search_request", "guard_token"),
-    *("DBU", "credit", "credits"),
+    *("input_audio", "output_audio", "input_image", "output_image", "request", "second"),
 )
-"""What the providers of this repository count; others may count what they like, so only a likely slip is refused."""
+"""What the core charges by itself. Providers may count what they like besides, so only a likely slip is refused."""
 
 _PARTS: Final = ("input_", "output_", "cache_read_", "cache_write_")
 """Parts of larger counts begin like this, and their names are much alike without being slips of one another."""
 
 
-def currency_fault(text: str) -> str | None:
-    """Say what is wrong with the name of a currency; None is nothing."""
-    if text in _COMMON or text in _OTHERS.split():
+def currency_fault(text: str, units: Iterable[str] = ()) -> str | None:
+    """Return what is wrong with the name of a currency; None is nothing.
+
+    Args:
+        text: The name.
+        units: Of the providers at hand (`ProviderInfo.units`): some services keep accounts in units of their own.
+    """
+    others = _OTHERS.split()
+    if text in _COMMON or text in others:
         return None
-    meant = _meant(text, _COMMON) or _meant(text, _OTHERS.split())
+    accounts = (*units, *_counted_by_ours())
+    if text in accounts:
+        return None
+    meant = _meant(text, (*_COMMON, *accounts)) or _meant(text, others)
     hint = f"did you mean {meant!r}?" if meant else "write its code (ISO 4217), such as USD"
     return f"unknown currency {text!r}; {hint}"
 
 
-def unit_fault(text: str) -> str | None:
-    """Say what is wrong with the name of a unit: that it is almost one that is counted; None is nothing."""
+def unit_fault(text: str, units: Iterable[str] = ()) -> str | None:
+    """Return what is wrong with the name of a unit: that it is almost one that is counted; None is nothing.
+
+    Args:
+        text: The name.
+        units: Of the providers at hand (`ProviderInfo.units`).
+    """
     if text in _UNITS:
+        return None
+    known = (*_UNITS, *units, *_counted_by_ours())
+    if text in known:
         return None
     # Counts are told as `output_tokens`, and priced as `output`.
     plain = re.sub("_?tokens?$", "", text)
-    meant = plain if plain in _UNITS else _meant(plain, _UNITS, 0.9 if plain.startswith(_PARTS) else 0.7)
+    meant = plain if plain in known else _meant(plain, known, 0.9 if plain.startswith(_PARTS) else 0.7)
     if meant is None and not plain:
         meant = "input"
     if meant is None or re.sub("[^0-9]", "", meant) != re.sub("[^0-9]", "", text):
         return None
     return f"unknown unit {text!r}; did you mean {meant!r}?"
+
+
+def _counted_by_ours() -> tuple[str, ...]:
+    from jackfield._plugins.known import known_plugins  # most names need it not
+
+    return known_plugins().units
 
 
 def _meant(text: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -48,11 +48,15 @@ class PriceTable(Value):
     rows: Mapping[tuple[str, str], tuple[_Row, ...]] = attrs.field(repr=False)
 
     @classmethod
-    def read(cls, path: str | Path) -> PriceTable:
+    def read(cls, path: str | Path, units: Collection[str] = ()) -> PriceTable:
         """Read a CSV file with the columns provider, model, unit, per, rate, currency, from, source.
 
         `per`, `currency`, `from` and `source` may be left out or empty: 1,000,000 (1 for requests and
         seconds), USD, always, and the file's name.
+
+        Args:
+            path: The file.
+            units: Of the providers at hand (`ProviderInfo.units`).
 
         Raises:
             ConfigurationError: Everything that is wrong with it, each with its line.
@@ -61,21 +65,22 @@ class PriceTable(Value):
         try:
             # a spreadsheet puts a byte order mark at the start
             with path.open(encoding="utf-8-sig", newline="") as file:
-                return cls.parse(file, path.name)
+                return cls.parse(file, path.name, units)
         except OSError as error:
             raise ConfigurationError(
                 f"the price file {path} cannot be read: {error.strerror or error}"
             ) from error
         except (UnicodeDecodeError, csv.Error) as error:
-            raise ConfigurationError(f"the price file {path} is no CSV in UTF-8: {error}") from error
+            raise ConfigurationError(f"the price file {path} is not valid CSV in UTF-8: {error}") from error
 
     @classmethod
-    def parse(cls, lines: Iterable[str], name: str) -> PriceTable:
+    def parse(cls, lines: Iterable[str], name: str, units: Collection[str] = ()) -> PriceTable:
         """Read the lines of such a file.
 
         Args:
             lines: With the header.
             name: What errors and costs call the file.
+            units: Of the providers at hand (`ProviderInfo.units`).
 
         Raises:
             ConfigurationError: Everything that is wrong with it, each with its line.
@@ -85,7 +90,7 @@ class PriceTable(Value):
         rows: dict[tuple[str, str], list[_Row]] = {}
         if not problems:
             for cells in _rows(reader, problems):
-                row = _read_row(cells, reader.line_num, name, problems)
+                row = _read_row(cells, reader.line_num, name, problems, units)
                 if row is not None:
                     rows.setdefault(row.key, []).append(row)
         for same_model in rows.values():
@@ -152,7 +157,11 @@ def _rows(reader: csv.DictReader[str], problems: list[str]) -> Iterator[Mapping[
 
 
 def _read_row(
-    cells: Mapping[str, str | list[str] | None], line: int, name: str, problems: list[str]
+    cells: Mapping[str, str | list[str] | None],
+    line: int,
+    name: str,
+    problems: list[str],
+    units: Collection[str],
 ) -> _Row | None:
     if "" in cells:
         problems.append(f"line {line}: has more cells than the header")
@@ -165,7 +174,7 @@ def _read_row(
         if "*" in text["model"]:
             raise ValueError(f"{text['model']!r}: a price is for one model; write each id")
         currency = text.get("currency") or "USD"
-        if fault := unit_fault(text["unit"]) or currency_fault(currency):
+        if fault := unit_fault(text["unit"], units) or currency_fault(currency, units):
             raise ValueError(fault)
         unit = text["unit"]
         since = _day(text.get("from", ""))

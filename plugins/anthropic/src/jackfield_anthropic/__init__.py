@@ -48,6 +48,7 @@ def jackfield_provider() -> ProviderInfo:
         title="Anthropic",
         settings=AnthropicSettings,
         kinds=frozenset({"chat", "completion"}),
+        units=("web_search_request", "web_fetch_request"),
         preload=(
             "jackfield_anthropic._chat",
             "jackfield_anthropic._chat_decoder",

@@ -49,6 +49,7 @@ def jackfield_provider() -> ProviderInfo:
         title="Cohere",
         settings=CohereSettings,
         kinds=frozenset({"chat", "completion", "embedding", "rerank", "summarization"}),
+        units=("search_unit", "classification", "image"),
         preload=(
             "jackfield_cohere._chat",
             "jackfield_cohere._chat_decoder",

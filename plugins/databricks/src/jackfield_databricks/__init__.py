@@ -42,6 +42,7 @@ def jackfield_provider() -> ProviderInfo:
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("databricks",),
         related=("openai",),
+        units=("DBU",),
         preload=(
             "jackfield_databricks._chat",
             "jackfield_databricks._routes",

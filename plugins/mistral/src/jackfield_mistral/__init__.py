@@ -39,6 +39,7 @@ def jackfield_provider() -> ProviderInfo:
         title="Mistral AI",
         settings=MistralSettings,
         kinds=frozenset({"chat", "completion", "embedding"}),
+        units=("input_audio_second",),
         preload=(
             "jackfield_mistral._routes",
             "jackfield_mistral._errors",

@@ -38,6 +38,10 @@ def jackfield_provider() -> ProviderInfo:
         settings=OnnxSettings,
         kinds=frozenset({"chat", "completion", "embedding", "rerank", "summarization"}),
         model_keys=OnnxModelKeys,
+        default_configuration={
+            "connections": {"local": {"provider": PROVIDER}},
+            "aliases": {"default": "local:smollm2-135m", "embedding": "local:minilm"},
+        },
         docs="docs/providers/onnx.md",
     )
 

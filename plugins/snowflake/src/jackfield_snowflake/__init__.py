@@ -43,6 +43,7 @@ def jackfield_provider() -> ProviderInfo:
         credentials=("snowflake",),
         model_keys=ModelKeys,
         related=("anthropic",),
+        units=("credit", "credits", "guard_token"),
         preload=(
             "jackfield_snowflake._routes",
             "jackfield_snowflake._complete",

@@ -1,0 +1,39 @@
+"""What the core knows of this project's own packages, for hints alone."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import attrs
+
+from jackfield._contract.tables import load_table
+from jackfield._values import Value
+
+__all__ = ["KnownPlugins", "known_plugins"]
+
+
+@attrs.frozen(eq=False, repr=False)
+class KnownPlugins(Value):
+    """Packages of this project, installed or not.
+
+    Attributes:
+        providers: Ids of providers.
+        units: What they count besides tokens, requests and seconds.
+        middlewares: Those that read `extra` of a call as a provider does.
+        local: The provider that brings a configuration for programs that have none.
+        install: How pip is told to install that one.
+    """
+
+    providers: tuple[str, ...]
+    units: tuple[str, ...]
+    middlewares: tuple[str, ...]
+    local: str
+    install: str
+
+
+@cache
+def known_plugins() -> KnownPlugins:
+    """Return what `known_plugins.json` says."""
+    table = load_table(__file__, "known_plugins.json")
+    names = {name: tuple(table[name]) for name in ("providers", "units", "middlewares")}
+    return KnownPlugins(**names, local=table["local"], install=table["install"])
