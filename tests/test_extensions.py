@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-
 import pytest
 
 from jackfield._plugins.extensions import HOOKS, bind_extension
+from tools.workspace import entry_points
 
-ROOT = Path(__file__).parents[1]
-GROUP = "jackfield.extensions.v1"
-
-
-def entry_points() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for path in sorted(ROOT.glob("plugins/*/pyproject.toml")):
-        project = tomllib.loads(path.read_text("utf-8"))["project"]
-        found.update(project.get("entry-points", {}).get(GROUP, {}))
-    return found
+OURS = entry_points("jackfield.extensions.v1")
 
 
 def loaded(target: str) -> object:
@@ -28,19 +17,19 @@ def loaded(target: str) -> object:
 
 
 def test_there_are_extensions_to_look_at():
-    assert "genai-prices" in entry_points()
+    assert "genai-prices" in OURS
 
 
-@pytest.mark.parametrize("name", entry_points())
+@pytest.mark.parametrize("name", OURS)
 def test_an_extension_binds_and_has_a_hook(name):
-    hooks = bind_extension(loaded(entry_points()[name]), f"the extension {name}")
+    hooks = bind_extension(loaded(OURS[name]), f"the extension {name}")
     assert hooks
     assert hooks.keys() <= set(HOOKS)
 
 
-@pytest.mark.parametrize("name", entry_points())
+@pytest.mark.parametrize("name", OURS)
 def test_an_extension_has_no_hooks_of_a_provider(name):
-    plugin = loaded(entry_points()[name])
+    plugin = loaded(OURS[name])
     marked = {
         hook
         for hook in dir(plugin)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tomllib
 from importlib import import_module
-from pathlib import Path
 
 import attrs
 import pytest
@@ -14,9 +12,9 @@ import pytest
 from jackfield import Mesh, Registry
 from jackfield.plugin import MiddlewareKind
 from jackfield.testing import FakeProvider
+from tools.workspace import ROOT, entry_points
 
-ROOT = Path(__file__).parents[1]
-GROUP = "jackfield.middlewares.v1"
+OURS = entry_points("jackfield.middlewares.v1")
 
 CONFIG = """
 [defaults]
@@ -33,24 +31,16 @@ provider = "fake"
 """
 
 
-def entry_points() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for path in sorted(ROOT.glob("plugins/*/pyproject.toml")):
-        project = tomllib.loads(path.read_text("utf-8"))["project"]
-        found.update(project.get("entry-points", {}).get(GROUP, {}))
-    return found
-
-
 def loaded(name: str) -> object:
-    module, _, attribute = entry_points()[name].partition(":")
+    module, _, attribute = OURS[name].partition(":")
     return getattr(pytest.importorskip(module), attribute)
 
 
 def test_there_are_three():
-    assert entry_points().keys() >= {"audit", "cache", "pii"}
+    assert OURS.keys() >= {"audit", "cache", "pii"}
 
 
-@pytest.mark.parametrize("name", entry_points())
+@pytest.mark.parametrize("name", OURS)
 def test_each_is_a_kind_whose_settings_are_documented(name):
     kind = loaded(name)
     assert isinstance(kind, MiddlewareKind)
@@ -61,12 +51,12 @@ def test_each_is_a_kind_whose_settings_are_documented(name):
         assert f"{field.name}:" in kind.settings.__doc__
 
 
-@pytest.mark.parametrize("name", entry_points())
+@pytest.mark.parametrize("name", OURS)
 def test_importing_one_loads_little(name):
     import subprocess
     import sys
 
-    module = entry_points()[name].partition(":")[0]
+    module = OURS[name].partition(":")[0]
     heavy = "{'aiohttp', 'sqlite3', 'orjson', 'phonenumbers', 'numpy', 'opentelemetry'}"
     code = f"import sys, {module}; print(*(set(sys.modules) & {heavy}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -103,7 +93,7 @@ async def test_together_they_guard_remember_and_write_down(tmp_path):
 
 
 async def test_the_installed_ones_are_found_by_name(tmp_path):
-    for name, target in entry_points().items():
+    for name, target in OURS.items():
         loaded(name)
         registry = Registry.installed()
         if name not in registry.names("middleware"):

@@ -19,6 +19,7 @@ __all__ = [
     "PLUGINS",
     "ROOT",
     "closure",
+    "entry_points",
     "folders_of_tests",
     "folders_of_types",
     "group",
@@ -60,6 +61,12 @@ def project(package: Path) -> dict[str, Any]:
     """Return the `[project]` table of a package."""
     table: dict[str, Any] = _manifest(package)["project"]
     return table
+
+
+def entry_points(name: str) -> dict[str, str]:
+    """Return the entry points that the packages declare in a group, such as "jackfield.extensions.v1"."""
+    groups = (project(package).get("entry-points", {}).get(name, {}) for package in PACKAGES)
+    return {entry: target for group in groups for entry, target in group.items()}
 
 
 def group(name: str, *, package: Path = Path()) -> list[str]:

@@ -1,5 +1,7 @@
 """The conformance kit over our samples. The samples are written by us from the documented formats."""
 
+from kit_samples import ADD, CALLS, NOW, SCHEMA, SKY, THOUGHT, asked
+
 import jackfield_anthropic
 from jackfield import (
     ContextLengthExceededError,
@@ -9,31 +11,19 @@ from jackfield import (
     OverloadedError,
     QuotaExceededError,
     Text,
-    Tool,
     Usage,
 )
-from jackfield.plugin import ChatRequest, Options
 from jackfield.testing import Case, conformance
 
-NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
-ADD, NOW = Tool("add", "Add.", NUMBERS), Tool("now", "Say the time.")
-SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
-ASKED = (Message("user", "What is 1 + 2?"),)
 SHOWN = (
     Message(
         "user",
         (Text("What?", cache="5m"), Image(data=b"png", media_type="image/png"), Document(data=b"%PDF")),
     ),
 )
-CALLS = (("add", {"a": 1, "b": 2}), ("now", {}))
 TOLD = {"cache_write_5m_tokens": 1, "cache_write_1h_tokens": 3}
 USED = Usage(16, 7, 3, 4, 5, TOLD)
-SKY, THOUGHT = "The sky scätters blue 🌤 light.", "Rayleigh, of course."
 MODEL = "claude-sonnet-4-6"
-
-
-def asked(stream=False, messages=ASKED, **options):
-    return ChatRequest(messages, Options(**options), stream=stream)
 
 
 @conformance(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from kit_samples import ADD, asked
+
 import jackfield_azure_llm
-from jackfield import InvalidRequestError, Message, Tool
-from jackfield.plugin import ChatRequest, Options
+from jackfield import InvalidRequestError
 from jackfield.testing import Case, conformance
 
-ADD = Tool(
-    "add", "Add.", {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
-)
-ASKED = (Message("user", "What is 1 + 2?"),)
-WITH_TOOLS = ChatRequest(ASKED, Options(tools=(ADD,)))
-STREAMED_TOOLS = ChatRequest(ASKED, Options(tools=(ADD,)), stream=True)
+WITH_TOOLS = asked(tools=(ADD,))
+STREAMED_TOOLS = asked(stream=True, tools=(ADD,))
 CALLS = (("add", {"a": 1, "b": 2}),)
 SKY = "The sky is blue 🌤."
 WHY = "Wavelengths scätter."

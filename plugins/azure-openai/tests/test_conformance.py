@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from kit_samples import ADD, CALLS, NOW, SKY, asked
+
 import jackfield_azure_openai
-from jackfield import ContentFilteredError, Message, NotFoundError, Tool, Usage
-from jackfield.plugin import ChatRequest, Options
+from jackfield import ContentFilteredError, NotFoundError, Usage
 from jackfield.testing import Case, conformance
 
-ADD = Tool(
-    "add", "Add.", {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
-)
-NOW = Tool("now", "Say the time.")
-ASKED = (Message("user", "What is 1 + 2?"),)
-WITH_TOOLS = ChatRequest(ASKED, Options(tools=(ADD, NOW)))
-STREAMED_TOOLS = ChatRequest(ASKED, Options(tools=(ADD, NOW)), stream=True)
-FORCED = ChatRequest(ASKED, Options(tools=(ADD,), tool_choice="add"))
-CALLS = (("add", {"a": 1, "b": 2}), ("now", {}))
+WITH_TOOLS = asked(tools=(ADD, NOW))
+STREAMED_TOOLS = asked(stream=True, tools=(ADD, NOW))
+FORCED = asked(tools=(ADD,), tool_choice="add")
 TOLD = {
     "input_audio_tokens": 0,
     "output_audio_tokens": 0,
@@ -23,7 +18,6 @@ TOLD = {
     "rejected_prediction_tokens": 0,
 }
 USED = Usage(12, 5, 4, None, 2, TOLD)
-SKY = "The sky scätters blue 🌤 light."
 THEIRS = "../../openai/tests/wire"  # what differs in nothing from OpenAI's
 
 

@@ -1,5 +1,7 @@
 """The conformance kit over our samples. The samples are written by us from the documented formats."""
 
+from kit_samples import ADD, CALLS, NOW, SCHEMA, SKY, THOUGHT, asked
+
 import jackfield_cohere
 from jackfield import (
     AuthenticationError,
@@ -10,28 +12,17 @@ from jackfield import (
     QuotaExceededError,
     ServerError,
     Text,
-    Tool,
     Usage,
 )
-from jackfield.plugin import ChatRequest, CompletionRequest, EmbedRequest, Options
+from jackfield.plugin import CompletionRequest, EmbedRequest, Options
 from jackfield.testing import Case, conformance
 
-NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
-ADD, NOW = Tool("add", "Add.", NUMBERS), Tool("now", "Say the time.")
-SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
-ASKED = (Message("user", "What is 1 + 2?"),)
 SHOWN = (Message("user", (Text("What?", cache="5m"), Image(data=b"png", media_type="image/png"))),)
 CITED = (Message("user", (Text("Why?"), Document(text="The sky scatters.", name="Optics"))),)
-CALLS = (("add", {"a": 1, "b": 2}), ("now", {}))
 USED = Usage(500, 14, 448, None, 5, {"billed_input_tokens": 5, "billed_output_tokens": 9})
 USED_V1 = Usage(69, 81, details={"billed_input_tokens": 7, "billed_output_tokens": 80})
 USED_GENERATE = Usage(5, 57, details={"billed_input_tokens": 5, "billed_output_tokens": 57})
-SKY, THOUGHT = "The sky scätters blue 🌤 light.", "Rayleigh, of course."
 PLUS = "command-a-plus-05-2026"
-
-
-def asked(stream=False, messages=ASKED, **options):
-    return ChatRequest(messages, Options(**options), stream=stream)
 
 
 def both(name, streamed, **facts):

@@ -1,5 +1,7 @@
 """The conformance kit over our samples. The samples are written by us from the documented formats."""
 
+from kit_samples import ADD, CALLS, NOW, SCHEMA, SKY, THOUGHT, asked
+
 import jackfield_vertex
 from jackfield import (
     ContentFilteredError,
@@ -10,25 +12,14 @@ from jackfield import (
     QuotaExceededError,
     RateLimitError,
     Text,
-    Tool,
     Usage,
 )
-from jackfield.plugin import ChatRequest, EmbedRequest, Options
+from jackfield.plugin import EmbedRequest
 from jackfield.testing import Case, conformance
 
-NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
-ADD, NOW = Tool("add", "Add.", NUMBERS), Tool("now", "Say the time.")
-SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
-ASKED = (Message("user", "What is 1 + 2?"),)
 SHOWN = (Message("user", (Text("What?"), Image(data=b"png", media_type="image/png"))),)
-CALLS = (("add", {"a": 1, "b": 2}), ("now", {}))
 USED = Usage(13, 12, 3, None, 5)
-SKY, THOUGHT = "The sky scätters blue 🌤 light.", "Rayleigh, of course."
 MODEL, CLAUDE = "gemini-2.5-flash", "claude-sonnet-4-6"
-
-
-def asked(stream=False, messages=ASKED, **options):
-    return ChatRequest(messages, Options(**options), stream=stream)
 
 
 @conformance(
