@@ -29,13 +29,12 @@ import jackfield
 from jackfield._calls.translation import SUMMARY_PROMPT
 from jackfield._config import defaults as _shared_keys, loader as _config, model_entries as _entries
 from jackfield._contract import hookspecs as _hookspecs
-from jackfield._http.status import error_from_status
 from jackfield._plugins.registry import Registry
 from jackfield._pricing import declared as _money, price_file as _pricefile
 from jackfield._types import errors as _errors
 from jackfield._types.capabilities import FEATURES, Limits
+from jackfield._types.failures import Failure, error_from_status
 from jackfield._types.policies import _STREAM_FIRST_EVENT, RetryPolicy, TimeoutPolicy
-from jackfield._types.wire import Failure
 from jackfield.cli._failures import exit_code
 from jackfield.testing import checks
 
@@ -288,8 +287,16 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "cost",
         ),
         "models": ("capabilities",),
-        "requests": ("requests", "options", "content", "parameters", "translating", "json_tool", "translation"),
-        "the wire": ("wire", "paths", "decoding", "events"),
+        "requests": (
+            "requests",
+            "options",
+            "content",
+            "parameters",
+            "translating",
+            "json_tool",
+            "translation",
+        ),
+        "the wire": ("wire", "failures", "paths", "decoding", "events"),
         "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
     },
 }

@@ -27,8 +27,8 @@ from jackfield import (
     UsageUpdate,
 )
 from jackfield._calls.translation import kind_of
-from jackfield._http.status import error_from_status
 from jackfield._plugins.registry import Registry
+from jackfield._types.failures import error_from_status
 from jackfield.plugin import (
     Capabilities,
     EmbeddingData,

@@ -12,8 +12,8 @@ from ._http.framers import (
     framer_for,
 )
 from ._http.json_array import JSONArrayFramer
-from ._http.status import error_from_status, failure_message, retry_after_seconds
 from ._http.transport import HttpTransport
+from ._types.failures import error_from_status, failure_message, retry_after_seconds
 from ._types.sizes import MAX_RESPONSE, read_limited
 
 __all__ = [

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         RerankScore as RerankScore,
         TokensCounted as TokensCounted,
     )
+    from ._types.failures import Failure as Failure
     from ._types.options import (
         UNSET as UNSET,
         Options as Options,
@@ -95,7 +96,6 @@ if TYPE_CHECKING:
         Truncate as Truncate,
     )
     from ._types.wire import (
-        Failure as Failure,
         Frame as Frame,
         Head as Head,
         Headers as Headers,
@@ -131,6 +131,7 @@ else:
             "_types.parameters": "Translation",
             "_types.replies": "Replay",
             "_types.requests": "ChatRequest CompletionRequest CountRequest EmbedRequest InputType Request RerankRequest SummarizeRequest Truncate",
-            "_types.wire": "Failure Frame Head Headers Wire",
+            "_types.failures": "Failure",
+            "_types.wire": "Frame Head Headers Wire",
         },
     )

@@ -32,7 +32,7 @@ from jackfield import (
 )
 from jackfield._contract.protocols import Listing
 from jackfield._types.cost import RateCard
-from jackfield._types.wire import Failure
+from jackfield._types.failures import Failure
 from jackfield.http import error_from_status
 from jackfield.plugin import (
     Capabilities,

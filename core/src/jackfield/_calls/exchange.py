@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from jackfield._contract.protocols import Decoder, Exchange, FailureInStream, Transport
-from jackfield._http.status import error_from_status
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.errors import (
     JackfieldError,
@@ -17,7 +16,8 @@ from jackfield._types.errors import (
     StreamInterruptedError,
 )
 from jackfield._types.events import Event, Finish
-from jackfield._types.wire import Failure, Frame, Head, Wire
+from jackfield._types.failures import Failure, error_from_status
+from jackfield._types.wire import Frame, Head, Wire
 
 from .watchdog import Watchdog
 

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from jackfield._types.capabilities import Capabilities, ModelRef
     from jackfield._types.cost import Cost, RateCard
     from jackfield._types.errors import JackfieldError
+    from jackfield._types.failures import Failure
     from jackfield._types.parameters import Translation
     from jackfield._types.requests import Request
     from jackfield._types.usage import Usage
-    from jackfield._types.wire import Failure, Wire
+    from jackfield._types.wire import Wire
 
     from .protocols import CostContext, Decoder, HttpAccess, Listing, ProviderInfo, Transport
 

@@ -11,7 +11,8 @@ import attrs
 from jackfield._faces import show_in
 from jackfield._types.capabilities import Kind, ModelCard
 from jackfield._types.events import Event
-from jackfield._types.wire import Failure, Frame, Head, Wire
+from jackfield._types.failures import Failure
+from jackfield._types.wire import Frame, Head, Wire
 from jackfield._values import Value
 
 from .secrets import Secret

@@ -12,10 +12,11 @@ from jackfield._hints import closest
 from jackfield._types.capabilities import KINDS, Capabilities, ModelRef
 from jackfield._types.cost import Cost, RateCard
 from jackfield._types.errors import JackfieldError, PluginError
+from jackfield._types.failures import Failure
 from jackfield._types.parameters import Translation
 from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
-from jackfield._types.wire import Failure, Wire
+from jackfield._types.wire import Wire
 
 from .hooks import bind_hooks, plugin_fault
 

@@ -1,4 +1,4 @@
-"""Data between a plugin and a service: requests as data, framed pieces of answers, failures."""
+"""Data between a plugin and a service: requests as data, framed pieces of answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from jackfield._faces import show_in
 from jackfield._values import Value
 
-__all__ = ["Failure", "Frame", "Head", "Headers", "Wire"]
+__all__ = ["Frame", "Head", "Headers", "Wire"]
 
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -103,44 +103,4 @@ class Wire(Value):
     meta: Mapping[str, Any] = attrs.field(factory=dict)
 
 
-@attrs.frozen(eq=False, repr=False)
-class Failure(Value):
-    """What went wrong, as data, for `jackfield_error`.
-
-    Attributes:
-        status: The HTTP status; None where there is none.
-        headers: Case-insensitive.
-        body: The answer's body as it came, b"" if there is none.
-        exception: What an SDK or transport raised, where that is all there is.
-        in_stream: The failure came inside an answer that had begun well.
-        data: The failure's own JSON value where it came as a frame of a stream, else None.
-        event: The name of the frame it came in, where the framing has names.
-    """
-
-    status: int | None = None
-    headers: Mapping[str, str] = attrs.field(factory=Headers)
-    body: bytes = b""
-    exception: BaseException | None = None
-    in_stream: bool = False
-    data: Any = None
-    event: str | None = None
-
-    def json(self) -> Any:
-        """Give the failure as JSON: `data` if set, else the parsed body; None if it is not JSON."""
-        if self.data is not None:
-            return self.data
-        if not self.body:
-            return None
-        import orjson
-
-        try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return None
-
-    def text(self) -> str:
-        """Give the body as text; undecodable bytes are replaced."""
-        return self.body.decode("utf-8", "replace")
-
-
-show_in("jackfield.plugin", Failure, Frame, Head, Headers, Wire)
+show_in("jackfield.plugin", Frame, Head, Headers, Wire)

@@ -11,7 +11,8 @@ from typing import Any, Final
 from jackfield._types import errors
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.errors import JackfieldError
-from jackfield._types.wire import Failure, Headers
+from jackfield._types.failures import Failure
+from jackfield._types.wire import Headers
 
 from ._check import check
 from ._decoding import named_error

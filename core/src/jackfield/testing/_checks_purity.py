@@ -14,8 +14,9 @@ import attrs
 
 from jackfield._contract.protocols import CostContext
 from jackfield._types.errors import JackfieldError, UnsupportedError
+from jackfield._types.failures import Failure
 from jackfield._types.usage import Usage
-from jackfield._types.wire import Failure, Headers
+from jackfield._types.wire import Headers
 
 from ._case import CaseKind, plain_request
 from ._check import check

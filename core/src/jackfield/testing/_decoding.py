@@ -10,12 +10,12 @@ from jackfield._calls.fold import Folded, fold
 from jackfield._contract.protocols import FailureInStream
 from jackfield._http.framer import FramingError
 from jackfield._http.framers import framer_for
-from jackfield._http.status import error_from_status
 from jackfield._plugins.provider import Provider
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.errors import JackfieldError, MalformedResponseError, ProviderError
 from jackfield._types.events import Event, Finish
-from jackfield._types.wire import Failure, Frame, Head, Wire
+from jackfield._types.failures import Failure, error_from_status
+from jackfield._types.wire import Frame, Head, Wire
 
 __all__ = ["Decoded", "decode_frames", "decode_wire", "named_error"]
 

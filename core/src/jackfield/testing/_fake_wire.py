@@ -17,6 +17,7 @@ from jackfield._types import events as ev
 from jackfield._types.capabilities import Capabilities, ModelRef
 from jackfield._types.content import Message, RawPart, Thinking, Tool
 from jackfield._types.errors import StreamInterruptedError, UnsupportedError
+from jackfield._types.failures import Failure
 from jackfield._types.options import PARAMETER_NAMES
 from jackfield._types.parameters import Translation
 from jackfield._types.requests import (
@@ -29,7 +30,7 @@ from jackfield._types.requests import (
     SummarizeRequest,
 )
 from jackfield._types.usage import Usage
-from jackfield._types.wire import Failure, Frame, Head, Wire
+from jackfield._types.wire import Frame, Head, Wire
 
 __all__ = ["FakeDecoder", "meta_of", "translate"]
 

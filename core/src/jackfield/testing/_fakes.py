@@ -17,10 +17,11 @@ from jackfield._contract.protocols import CostContext, Exchange, Listing, Provid
 from jackfield._types.capabilities import FEATURES, KINDS, Capabilities, Limits, ModelCard, ModelRef
 from jackfield._types.cost import Cost, RateCard
 from jackfield._types.errors import JackfieldError
+from jackfield._types.failures import Failure
 from jackfield._types.parameters import Translation
 from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
-from jackfield._types.wire import Failure, Frame, Head, Headers, Wire
+from jackfield._types.wire import Frame, Head, Headers, Wire
 
 from ._fake_answers import DIMENSIONS, FakeAnswer, answer_frames
 from ._fake_wire import FakeDecoder, translate

@@ -9,10 +9,11 @@ from jackfield._contract.protocols import CostContext, Decoder, HttpAccess, List
 from jackfield._types.capabilities import Capabilities, ModelRef
 from jackfield._types.cost import Cost, RateCard
 from jackfield._types.errors import JackfieldError
+from jackfield._types.failures import Failure
 from jackfield._types.parameters import Translation
 from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
-from jackfield._types.wire import Failure, Wire
+from jackfield._types.wire import Wire
 
 __all__ = ["FullProviderPlugin", "ProviderPlugin"]
 

@@ -17,10 +17,10 @@ from jackfield._plugins.registry import Registry
 from jackfield._types.capabilities import Capabilities, ModelRef
 from jackfield._types.cost import Cost, RateCard
 from jackfield._types.errors import ConfigurationError, JackfieldError
+from jackfield._types.failures import Failure
 from jackfield._types.parameters import Translation
 from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
-from jackfield._types.wire import Failure
 
 from ._fake_wire import meta_of
 from ._fakes import AnswerLike, FakeProvider, FakeTransport, Script

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from jackfield._types.errors import (
+import attrs
+
+from jackfield._faces import show_in
+from jackfield._values import Value
+
+from .errors import (
     AuthenticationError,
     ConnectionFailedError,
     InvalidRequestError,
@@ -22,9 +26,9 @@ from jackfield._types.errors import (
     ServerError,
     TimeoutError,
 )
-from jackfield._types.wire import Failure
+from .wire import Headers
 
-__all__ = ["error_from_status", "failure_message", "retry_after_seconds"]
+__all__ = ["Failure", "error_from_status", "failure_message", "retry_after_seconds"]
 
 _CLASS_BY_STATUS: Mapping[int, type[ProviderError]] = {
     400: InvalidRequestError,
@@ -45,27 +49,83 @@ _SERVER_TIMEOUTS = frozenset({408, 504, 524})
 _LONGEST_MESSAGE = 500
 
 
+@attrs.frozen(eq=False, repr=False)
+class Failure(Value):
+    """What went wrong, as data, for `jackfield_error`.
+
+    Attributes:
+        status: The HTTP status; None where there is none.
+        headers: Case-insensitive.
+        body: The answer's body as it came, b"" if there is none.
+        exception: What an SDK or transport raised, where that is all there is.
+        in_stream: The failure came inside an answer that had begun well.
+        data: The failure's own JSON value where it came as a frame of a stream, else None.
+        event: The name of the frame it came in, where the framing has names.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = attrs.field(factory=Headers)
+    body: bytes = b""
+    exception: BaseException | None = None
+    in_stream: bool = False
+    data: Any = None
+    event: str | None = None
+
+    def error(
+        self,
+        kind: type[JackfieldError] | None = None,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        retryable: bool | None = None,
+    ) -> JackfieldError:
+        """Return the error of this failure, with its status, body, headers and `retry_after`.
+
+            return failure.error(ContextLengthExceededError, said["message"], code=said["code"])
+
+        Args:
+            kind: Its class; None means the one that belongs to the status.
+            message: The service's own words; None looks for them in the body, in the usual places.
+            code: The service's own word for the failure.
+            retryable: Whether the same request may succeed later; None leaves it to the class.
+        """
+        if kind is None:
+            return error_from_status(self, message=message, code=code, retryable=retryable)
+        return kind(message or failure_message(self), code=code, retryable=retryable, **_context(self))
+
+    def json(self) -> Any:
+        """Return the failure as JSON: `data` if set, else the parsed body; None if it is not JSON."""
+        if self.data is not None:
+            return self.data
+        if not self.body:
+            return None
+        import orjson
+
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+    def text(self) -> str:
+        """Return the body as text; undecodable bytes are replaced."""
+        return self.body.decode("utf-8", "replace")
+
+
 def error_from_status(
     failure: Failure, *, message: str | None = None, code: str | None = None, retryable: bool | None = None
 ) -> JackfieldError:
-    """Make our error of a failure by its status alone.
+    """Return the error of a failure by its status alone.
 
     Args:
         failure: What came.
-        message: What the service says, if the caller has read it; else it is taken from the body.
-        code: The provider's own word for it.
-        retryable: What the service says of trying again (`x-should-retry`); None leaves it to the status.
+        message: The service's own words; None looks for them in the body, in the usual places.
+        code: The service's own word for the failure.
+        retryable: Whether the service says that the request may be sent again (`x-should-retry`); None leaves it to
+            the status.
     """
     status = failure.status
     text = message or failure_message(failure)
-    context: dict[str, Any] = {
-        "status": status,
-        "code": code,
-        "body": failure.body,
-        "headers": failure.headers,
-        "retry_after": retry_after_seconds(failure.headers),
-        "retryable": retryable,
-    }
+    context = {**_context(failure), "code": code, "retryable": retryable}
     if status in _SERVER_TIMEOUTS:
         return TimeoutError(text, phase="server", **context)
     if status == 499:
@@ -84,8 +144,17 @@ def error_from_status(
     return ProviderError(text, **context)
 
 
+def _context(failure: Failure) -> dict[str, Any]:
+    return {
+        "status": failure.status,
+        "body": failure.body,
+        "headers": failure.headers,
+        "retry_after": retry_after_seconds(failure.headers),
+    }
+
+
 def failure_message(failure: Failure) -> str:
-    """Find what a service says went wrong, in the usual places; else describe the body."""
+    """Return what a service says went wrong, from the usual places; else describe the body."""
     value = failure.json()
     for _ in range(3):
         if not isinstance(value, Mapping):
@@ -109,12 +178,12 @@ _MESSAGE_KEYS = ("error", "message", "Message", "detail", "error_message", "erro
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Read how long a service wants to be left alone.
+    """Return how many seconds a service asks callers to wait.
 
     Reads `retry-after-ms` (milliseconds), then `Retry-After` (seconds or an HTTP date, RFC 9110 section 10.2.3).
 
     Returns:
-        Seconds, not negative; None if it does not say.
+        Seconds, not negative; None if the headers do not say.
     """
     milliseconds = headers.get("retry-after-ms")
     if milliseconds is not None and (number := _number(milliseconds)) is not None:
@@ -124,6 +193,8 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         return None
     if (number := _number(value)) is not None:
         return number
+    from email.utils import parsedate_to_datetime  # slow to import, and a date is rare
+
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError):
@@ -131,9 +202,12 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def _number(text: str) -> float | None:
-    """Read a number that is not negative; None for what is none ("nan" and "inf" are none either)."""
+    """Parse a number and raise a negative one to 0; None if the text is not a finite number."""
     try:
         number = float(text)
     except ValueError:
         return None
     return max(0.0, number) if math.isfinite(number) else None
+
+
+show_in("jackfield.plugin", Failure)

@@ -1,4 +1,4 @@
-"""Errors by status, for what a plugin leaves to the core."""
+"""What a failure becomes: an error of a class that the plugin names, or of its status."""
 
 import datetime as dt
 import email.utils
@@ -6,7 +6,7 @@ import email.utils
 import pytest
 
 import jackfield
-from jackfield._http.status import error_from_status, failure_message, retry_after_seconds
+from jackfield._types.failures import error_from_status, failure_message, retry_after_seconds
 from jackfield._types.wire import Headers
 from jackfield.plugin import Failure
 
@@ -111,3 +111,23 @@ def test_how_long_a_service_wants_to_be_left_alone(headers, wanted):
 
 def test_a_date_is_counted_from_now():
     assert 28 < retry_after_seconds(Headers({"Retry-After": date(30)})) <= 30
+
+
+def test_a_failure_becomes_an_error_of_a_class_with_all_that_came():
+    body = b'{"error": {"message": "41 tokens are more than 32"}}'
+    failure = Failure(status=400, headers=Headers({"retry-after": "7"}), body=body)
+    error = failure.error(jackfield.ContextLengthExceededError, code="too_long")
+    assert type(error) is jackfield.ContextLengthExceededError
+    assert (error.message, error.status, error.code) == ("41 tokens are more than 32", 400, "too_long")
+    assert (error.body, error.headers, error.retry_after) == (body, failure.headers, 7)
+    assert not error.is_retryable
+    assert failure.error(jackfield.ServerError, "own words").message == "own words"
+    assert failure.error(jackfield.ContextLengthExceededError, retryable=True).is_retryable
+
+
+def test_without_a_class_the_status_decides():
+    failure = Failure(status=429, headers=Headers({"retry-after": "7"}), body=b"slow down")
+    error = failure.error(message="own words", code="limit")
+    assert type(error) is jackfield.RateLimitError
+    assert (error.message, error.code, error.retry_after) == ("own words", "limit", 7)
+    assert failure.error().message == "slow down"
