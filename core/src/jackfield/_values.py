@@ -1,4 +1,4 @@
-"""What values are equal to and look like, written once.
+"""A fast path to equality, hash and repr of attrs classes.
 
 attrs would write and compile these methods for each class. There are nearly a hundred classes, and compiling was a
 sixth of the CPU of a program that asks one question; so they are declared with `eq=False, repr=False` and inherit.

@@ -202,7 +202,7 @@ def _without_the_impossible(
         request = attrs.evolve(request, options=attrs.evolve(options, **gone))
     if isinstance(request, CompletionRequest) or lacking.isdisjoint(_PART_FEATURES):
         return request
-    # Nearly every conversation is text alone, and has nothing that could go unseen.
+    # A conversation of text alone has nothing that could go unseen.
     if any(type(part) is not Text for message in request.messages for part in message.parts):
         request = attrs.evolve(request, messages=tuple(_shown(request, lacking, model, notes)))
     return request

@@ -94,7 +94,7 @@ class SSEFramer:
         if not self._begun:
             self._begun = True
             text = text.removeprefix(_BYTE_ORDER_MARK)
-        # Nearly all bodies have one shape over and over: `data: {...}`, or a name before it. One split gives all
+        # Fast path: nearly all bodies have one shape over and over: `data: {...}`, or a name before it. One split gives all
         # events, and one count of newlines proves that there was nothing else between them.
         if text.startswith(b"data: "):
             payloads = text[6:-2].split(b"\n\ndata: ")

@@ -1,4 +1,4 @@
-"""Send plain requests over aiohttp's connections, past its session.
+"""The fast path for plain requests: over aiohttp's connections, past its session.
 
 Half of what a call over aiohttp costs goes into `ClientSession.request` and its request and response objects, which are
 made anew for each call and serve cases that do not arise here: redirects, cookies, traces, forms. What nearly every

@@ -221,7 +221,7 @@ def _parts(value: str | Part | Iterable[str | Part]) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (Text(value),)
     if type(value) is tuple and len(value) == 1 and not isinstance(value[0], str):
-        return (value[0],)  # nearly every message
+        return (value[0],)  # fast path: nearly every message has one part
     if isinstance(value, tuple | list):
         return tuple([Text(part) if isinstance(part, str) else part for part in value])
     if isinstance(value, Iterable):

@@ -88,7 +88,7 @@ class MessageDecoder:
             return []
         if kind == "content_block_delta":
             delta = event["delta"]
-            if delta["type"] == "text_delta":  # nearly every event of a stream
+            if delta["type"] == "text_delta":  # fast path: nearly every event of a stream
                 return [TextDelta(delta["text"] or "", 0, event["index"])]
         reader = self._readers.get(kind) if isinstance(kind, str) else None
         return list(self._other(kind, event) if reader is None else reader(event))

@@ -84,9 +84,10 @@ class ConverseDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Read one event of a stream, or a whole answer."""
-        if frame.event == "contentBlockDelta":  # nearly every event of a stream
+        if frame.event == "contentBlockDelta":  # fast path: nearly every event of a stream is a piece of text
             event = orjson.loads(frame.data)
-            text = event["delta"].get("text")
+            delta = event["delta"]
+            text = delta.get("text") if len(delta) == 1 else None
             if text is not None and self._json_tool is None:
                 return [TextDelta(text, 0, event.get("contentBlockIndex", 0))]
             return list(self._block_delta(event))

@@ -113,7 +113,7 @@ class Conversation:
         lone = len(parts) == 1
         if lone:
             part = parts[0]
-            # What most messages are is not worth three generators.
+            # Fast path: most messages are one text, which is not worth three generators.
             if isinstance(part, Text) and part.text and part.provider_data is None and part.cache is None:
                 return [{"text": part.text}]
         return [block for part in parts for block in self._part(part, where, lone=lone)]

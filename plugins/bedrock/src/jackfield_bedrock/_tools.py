@@ -34,7 +34,7 @@ def put_tools(
         The name of the tool through which an answer in JSON comes, if it comes through one.
     """
     if _MATTERS.isdisjoint(writer.left) and not _tools_called(messages):
-        return None  # nearly every request
+        return None
     given, choice = writer.take("tools"), _choice(writer)
     tools = [] if given is UNSET else _tools(given, writer)
     if tools and stream and row.get("streams_tools") is False:

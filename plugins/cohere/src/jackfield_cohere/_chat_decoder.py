@@ -34,6 +34,7 @@ __all__ = ["ChatDecoder"]
 _PLAN_BLOCK: Final = -1  # the blocks of the content count from 0
 _KNOWN: Final = frozenset({"id", "message", "finish_reason", "usage", "logprobs", "type"})
 _KNOWN_PARTS: Final = frozenset({"role", "content", "tool_plan", "tool_calls", "citations"})
+_PIECE: Final = frozenset({"type", "text"})
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -65,10 +66,11 @@ class ChatDecoder(AnswerDecoder):
 
     def _read(self, value: dict[str, Any]) -> Iterable[Event]:
         kind = value.get("type")
-        if kind == "content-delta" and "logprobs" not in value:  # most events of a stream are a piece of text
-            try:
-                piece = value["delta"]["message"]["content"]["text"]
-            except (KeyError, TypeError):
+        if kind == "content-delta" and "logprobs" not in value:
+            try:  # fast path: most events of a stream are a piece of text
+                content = value["delta"]["message"]["content"]
+                piece = content["text"] if content.keys() <= _PIECE else None
+            except (KeyError, TypeError, AttributeError):
                 piece = None
             if piece:
                 return (TextDelta(piece, 0, value.get("index")),)

@@ -39,7 +39,7 @@ def _message(message: Message, where: str, ids: Mapping[str, str], report: Repor
         report.drop(f"{where}.name", "the service does not support names of participants", message.name)
         message = attrs.evolve(message, name=None)
     if all(type(part) is Text and not part.refusal for part in message.parts):
-        return message  # nearly every message
+        return message
     return attrs.evolve(message, parts=tuple(_part(part, where, ids, report) for part in message.parts))
 
 

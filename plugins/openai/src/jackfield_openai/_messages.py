@@ -35,7 +35,7 @@ def build_messages(
     chat = _ChatMessages(dialect, writer, capabilities)
     wires: list[dict[str, Any]] = []
     for index, message in enumerate(messages):
-        text = _only_text(message)
+        text = _only_text(message)  # fast path: nearly all turns are one text
         if text is None:
             wires += chat.message(index, message)
         else:

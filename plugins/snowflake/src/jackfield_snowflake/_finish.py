@@ -58,7 +58,7 @@ class CortexDecoder:
     def feed(self, frame: Frame) -> list[Event]:
         """Read one frame."""
         events = self._inner.feed(frame)
-        if len(events) == 1 and type(events[0]) is TextDelta:  # nearly every event of a stream
+        if len(events) == 1 and type(events[0]) is TextDelta:  # fast path: nearly every event of a stream
             return events
         return self._completed(events)
 

@@ -191,7 +191,7 @@ class GeminiDecoder:
 
     def _part(self, part: dict[str, Any], index: int, choice: _Choice, events: list[Event]) -> None:
         text = part.get("text")
-        if text is not None and len(part) == 1:  # nearly every part of a stream
+        if text is not None and len(part) == 1:  # fast path: nearly every part of a stream
             if text:
                 choice.said.append(text)
                 events.append(TextDelta(text, index, choice.block))
