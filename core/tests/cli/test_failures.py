@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from jackfield import Registry
 from jackfield._types import errors
 from jackfield._types.capabilities import Capabilities, ParameterRule
 from jackfield.cli._failures import describe, exit_code
@@ -188,3 +189,14 @@ def test_mistakes_are_a_list_in_json(command):
     command.configure('[connections.a]\nprovider = "fake"\ndelya = 1\n[connections.b]\nprovider = "fkae"')
     mistakes = json.loads(command("config", "validate", "--json").stderr)["error"]["mistakes"]
     assert [mistake.split(":")[0] for mistake in mistakes] == ["connections.a.delya", "connections.b"]
+
+
+def test_validate_refuses_an_address_with_a_user_beside_a_key(command, monkeypatch):
+    monkeypatch.setenv("GW_KEY", "sk-gw")
+    command.path.write_text(
+        '[connections.gw]\nprovider = "openai"\nbase_url = "https://me:it-is@gw.example/v1"\napi_key = "env:GW_KEY"\n'
+    )
+    result = command("config", "validate", registry=Registry.installed())
+    assert result.exit_code == 3
+    assert "base_url holds a user or a password" in result.stderr
+    assert "it-is" not in result.output

@@ -156,9 +156,16 @@ async def test_a_server_on_this_machine_that_wants_a_key_is_told_of(server, monk
 
 @pytest.mark.parametrize("key", ["env:ACME_API_KEY", Secret("sk")])
 @pytest.mark.parametrize("address", ["https://me:it@gateway.example/v1", "http://token@127.0.0.1:1"])
-def test_a_user_in_the_address_beside_a_key_is_refused_when_the_configuration_is_loaded(address, key):
-    with pytest.raises(ConfigurationError, match="vllm.base_url: holds a user or a password") as caught:
-        mesh(base_url=address, api_key=key)
+async def test_a_user_in_the_address_beside_a_key_is_refused_before_anything_is_sent(
+    monkeypatch, address, key
+):
+    monkeypatch.setenv("ACME_API_KEY", "sk")
+    async with mesh(base_url=address, api_key=key) as entered:
+        for shown in (repr(entered.connections["vllm"]), repr(entered.explain("vllm:m", "hi"))):
+            assert "me:it" not in shown
+            assert "token@" not in shown
+        with pytest.raises(ConfigurationError, match="base_url holds a user or a password") as caught:
+            await entered.chat("vllm:m", "hi")
     assert "me:it" not in caught.value.message
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from jackfield._contract.keys import user_fault
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.protocols import HttpAccess, Transport
 from jackfield._contract.secrets import Secret
@@ -188,6 +189,9 @@ class Connection:
             if self._closed:
                 raise ConfigurationError(f"the mesh was left while connection {self.name} was in use")
             if self.transport is None:
+                fault = user_fault(self.config.settings)
+                if fault is not None:
+                    raise ConfigurationError(f"base_url {fault}")
                 transport = self.make_transport()
                 try:
                     await transport.open()

@@ -22,6 +22,7 @@ __all__ = [
     "is_loopback",
     "offers_identity",
     "settle_keys",
+    "user_fault",
 ]
 
 UNWRITTEN: Final = Secret(reference="none")
@@ -81,7 +82,7 @@ def settle_keys(settings: Any, written: Collection[str]) -> tuple[Any, list[tupl
 
     Returns:
         The settings, and what is wrong with where keys would go, each with its key: a default under a `base_url` that is
-        not the provider's own, or an address with a user or a password in it beside a key.
+        not the provider's own.
     """
     faults: list[tuple[str, str]] = []
     base = getattr(settings, "base_url", None)
@@ -99,11 +100,26 @@ def settle_keys(settings: Any, written: Collection[str]) -> tuple[Any, list[tupl
             else:
                 fault = _foreign_fault(_written(field), key, base, _own_hosts(settings, field))
                 faults.append((_written(field), fault))
-        elif any("@" in _authority(address) for address in addresses):
-            faults.append(("base_url", _user_fault(_written(field))))
-    if is_named and not fields and isinstance(base, str) and "@" in _authority(base):
-        faults.append(("base_url", _user_fault("credentials")))
     return settings, faults
+
+
+def user_fault(settings: Any) -> str | None:
+    """Return why a connection cannot be used whose address holds a user or a password beside a key; None if it can.
+
+    Both would go into one header. `explain` shows such a connection, without either secret; opening it fails.
+    """
+    if not attrs.has(type(settings)):
+        return None
+    base = getattr(settings, "base_url", None)
+    is_named = getattr(settings, "credentials", None) is not None
+    fields = _secret_fields(settings)
+    for field in fields:
+        is_sent = not getattr(settings, field.name).is_none
+        if is_sent and any("@" in _authority(address) for address in addresses_of(settings, field)):
+            return _user_fault(_written(field))
+    if is_named and not fields and isinstance(base, str) and "@" in _authority(base):
+        return _user_fault("credentials")
+    return None
 
 
 def add_unsent_key(error: JackfieldError, settings: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,9 @@ def init(session: Session, force: bool) -> None:
 def validate(session: Session) -> None:
     """Check the configuration without asking any service; names all mistakes together."""
     loaded = session.config
-    if loaded.failures:
-        raise _all_failures(loaded.failures)
+    failures = {**loaded.failures, **_unusable(loaded.connections)}
+    if failures:
+        raise _all_failures(failures)
     session.run(_entered)
     missing = [
         line
@@ -78,6 +80,16 @@ def validate(session: Session) -> None:
 
 async def _entered(mesh: Mesh) -> None:
     """Do nothing; entering made the middlewares of their settings, and opened no connection."""
+
+
+def _unusable(connections: Mapping[str, ConnectionConfig]) -> dict[str, ConfigurationError]:
+    """Return the connections that load and that no call can use."""
+    from jackfield._contract.keys import user_fault
+
+    faults = {name: user_fault(connection.settings) for name, connection in connections.items()}
+    return {
+        name: ConfigurationError(f"base_url {fault}") for name, fault in faults.items() if fault is not None
+    }
 
 
 def _all_failures(failures: Any) -> ConfigurationError:
