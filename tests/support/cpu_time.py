@@ -26,10 +26,10 @@ def _cpu(setup, code):
 
 
 def costs_at_most(ratio, code, floor, *, setup=""):
-    """Say whether code costs at most `ratio` times the CPU of the floor: both by the least of several runs, in turns.
+    """Return whether code takes at most `ratio` times the CPU of the floor: both by the least of several runs, in turns.
 
-    A busy machine inflates CPU time too, and that of both alike. A round that is over the budget is repeated with all
-    earlier measurements kept: the least can only approach the truth.
+    A busy machine inflates CPU time, too, but for both alike. If a round exceeds the budget, another one follows, and all
+    earlier measurements count: the least of them can only approach the true value.
     """
     ours, others = [], []
     for _ in range(_ROUNDS):

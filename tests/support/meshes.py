@@ -1,4 +1,4 @@
-"""A mesh with one connection to a loopback service, as the tests of providers have it."""
+"""Meshes with one connection to a loopback service, for the tests of providers."""
 
 from jackfield import Mesh
 
@@ -6,13 +6,13 @@ __all__ = ["config_for", "mesh_for"]
 
 
 def config_for(provider, url, name, *, address="base_url", identities=None, **keys):
-    """Write a configuration with one connection, which tries once.
+    """Build a configuration with one connection, which makes a single attempt.
 
     Args:
         provider: The provider's id.
         url: Where the service is.
-        name: What the connection is called.
-        address: The key that takes the URL.
+        name: The connection's name.
+        address: The key of the URL.
         identities: The section `credentials`.
         keys: Further keys of the connection.
     """
@@ -22,5 +22,5 @@ def config_for(provider, url, name, *, address="base_url", identities=None, **ke
 
 
 def mesh_for(provider, url, name, **options):
-    """Make a mesh of `config_for`."""
+    """Build a mesh from `config_for`."""
     return Mesh.from_config(config_for(provider, url, name, **options))

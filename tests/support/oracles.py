@@ -14,7 +14,7 @@ def difference(ours, theirs, *more, headers=HEADERS, said=None):
         theirs: The SDK's.
         more: Further headers.
         headers: The headers to compare in place of `HEADERS`.
-        said: What the body of theirs means, where it is written otherwise.
+        said: The body to compare with ours, if not theirs.
     """
     found = {
         "call": ((ours.method, ours.path_qs), (theirs.method, theirs.path_qs.removesuffix("#stream"))),

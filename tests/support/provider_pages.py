@@ -19,7 +19,7 @@ def page_of(provider):
 
 
 def check_table(provider, make):
-    """Hold a table of a provider's page to the rows that a function of its name makes, the heading first; or write it."""
+    """Check a table of a provider's page: a function of the same name returns its rows, the heading first. Or write it."""
     page, name = page_of(provider), make.__name__.removeprefix("the_")
     text = page.read_text(encoding="utf-8")
     between = re.compile(rf"(<!-- table: {name} -->\n)(.*?)(<!-- end(?: of table)? -->)", re.DOTALL)
@@ -32,18 +32,18 @@ def check_table(provider, make):
 
 
 def check_keys(provider, *classes, shared=frozenset()):
-    """Hold a provider's page to name every key of its settings and credentials, but those that all providers share."""
+    """Check that a provider's page names every key of its settings and credentials, except those that are `shared`."""
     text = page_of(provider).read_text(encoding="utf-8")
     keys = {field.name for settings in classes for field in attrs.fields(settings)} - shared
     assert [key for key in sorted(keys) if f"`{key}`" not in text] == []
 
 
 def feature_rows(known, say=lambda feature: WORDS[feature.value]):
-    """Make the rows of a table of features: those that a model of these has, a column for each model.
+    """Build the rows of a table of features: the features of at least one model, with a column for each model.
 
     Args:
         known: Capabilities by the heading of their column.
-        say: What a cell says of a feature.
+        say: Returns the text of a cell.
     """
     yield ["", *known]
     for name in FEATURES:
@@ -52,7 +52,7 @@ def feature_rows(known, say=lambda feature: WORDS[feature.value]):
 
 
 def bounds_of(rule):
-    """Say what a rule of an option allows."""
+    """Describe what a rule of an option allows."""
     bounds = [f"at least {_number(rule.minimum)}"] if rule.minimum is not None else []
     bounds += [f"at most {_number(rule.maximum)}"] if rule.maximum is not None else []
     bounds += [f"at most {rule.max_items} entries"] if rule.max_items is not None else []

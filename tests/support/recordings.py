@@ -1,7 +1,7 @@
 """Recorded traffic of real services, for the tests of every package.
 
-The recordings lie beside the repository (`../shared/wire`), not in it. Where they are absent the tests are skipped; in
-CI that is a failure.
+The recordings are beside the repository (`../shared/wire`), not in it. If they are missing, the tests are skipped; in CI
+they fail.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _FOLDER = Path(__file__).parents[3] / "shared" / "wire"
 
 
 def folder():
-    """Give the folder of the recordings; skip where it is absent, fail in CI."""
+    """Return the folder of the recordings; skip the test if it is missing, or fail in CI."""
     if not _FOLDER.is_dir():
         message = "the recordings are not here; they lie beside the repository in shared/wire"
         if os.environ.get("CI"):
@@ -45,7 +45,7 @@ def folder():
 
 @lru_cache(maxsize=4)
 def recorded(*files):
-    """Give all lines of these files, in order."""
+    """Return all exchanges of these files, in order."""
     # Not splitlines(): texts hold line separators of other alphabets.
     texts = [(folder() / f"{name}.jsonl").read_text(encoding="utf-8") for name in files]
     return [json.loads(line) for text in texts for line in text.split("\n") if line]
@@ -130,7 +130,7 @@ _COUNTED = {
 
 @cache
 def are_counted():
-    """Say whether the recordings are those that the tests have counted, and not others of the same kind."""
+    """Return whether the recordings are those that the tests have counted, and not others of the same kind."""
     found = {
         path.stem: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in folder().glob("*.jsonl")
     }
@@ -138,9 +138,9 @@ def are_counted():
 
 
 def counted(number):
-    """Give a number that depends on which recordings there are: with other recordings it equals every number.
+    """Return a number that depends on which recordings are present; with other recordings it equals every number.
 
-    So the same tests read recordings that nobody has counted yet; that each line is read, and read right, is
-    asserted either way.
+    The same tests can then read recordings that nobody has counted yet. They assert either way that each line is read, and
+    read correctly.
     """
     return number if are_counted() else ANY
