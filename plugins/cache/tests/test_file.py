@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from types import SimpleNamespace
@@ -377,12 +378,14 @@ async def test_an_event_loop_that_stands_still_makes_nothing_late():
 
 
 async def test_what_nobody_waits_for_any_more_is_not_done():
-    worker = Worker("test", piece_within=1, all_within=10)
-    seen = []
-    first = asyncio.create_task(worker.do(lambda: time.sleep(0.1)))
+    worker = Worker("test", piece_within=60, all_within=60)
+    seen, go_on = [], threading.Event()
+    first = asyncio.create_task(worker.do(go_on.wait))
     second = asyncio.create_task(worker.do(lambda: seen.append("second")))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)  # both are in the queue
     second.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
     await first
     await worker.do(lambda: seen.append("third"))
     assert seen == ["third"]
