@@ -71,8 +71,8 @@ def test_routes(model, declared, path, named):
 @pytest.mark.parametrize(
     ("request_", "model", "route", "words"),
     [
-        (EmbedRequest(inputs=("a",)), "system.ai.gte", None, "nothing but chats"),
-        (CompletionRequest("a"), "m", "responses", "nothing but chats"),
+        (EmbedRequest(inputs=("a",)), "system.ai.gte", None, "supports only chats"),
+        (CompletionRequest("a"), "m", "responses", "supports only chats"),
         (ChatRequest((Message("user", "a"),)), "m", "nativ", "there is no route"),
         (CountRequest((Message("user", "a"),)), "m", None, "does not count tokens"),
     ],
@@ -141,7 +141,7 @@ def test_an_empty_user_turn_is_the_callers_own():
 
 def test_claude_takes_pictures_as_data_alone():
     far = [Message("user", (Text("Look"), Image(url="https://pictures.example/a.png")))]
-    with pytest.raises(UnsupportedError, match="not by address"):
+    with pytest.raises(UnsupportedError, match="not as URLs"):
         sent(CLAUDE, far)
     wire, notes = sent(CLAUDE, far, unsupported="drop")
     assert (roles(wire), notes["messages[0]"].fate) == ([("user", "Look")], "dropped")
@@ -172,7 +172,7 @@ def test_an_endpoint_that_is_called_or_underlain_by_claude_is_claudes():
 def test_claude_thinks_by_budget():
     wire, _ = sent(CLAUDE, TURN[:1], reasoning=Reasoning(budget_tokens=1024), max_tokens=2000)
     assert wire.body["thinking"] == {"type": "enabled", "budget_tokens": 1024}
-    with pytest.raises(UnsupportedError, match="budgets"):
+    with pytest.raises(UnsupportedError, match="a budget"):
         sent(CLAUDE, TURN[:1], reasoning=Reasoning(effort="low"))
     with pytest.raises(UnsupportedError, match="below max_tokens"):
         sent(CLAUDE, TURN[:1], reasoning=Reasoning(budget_tokens=2000), max_tokens=2000)

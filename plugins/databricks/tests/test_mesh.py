@@ -188,7 +188,7 @@ async def test_a_profile_of_another_workspace_sends_its_token_nowhere(tmp_path, 
         file.write_text(f"[ml]\nhost = {server.url}\ntoken = dapi-profile\n", encoding="utf-8")
         identity = {"profile": "ml", "config_file": str(file)}
         async with Mesh.from_config(config("http://127.0.0.1:9", credentials=identity)) as mesh:
-            with pytest.raises(ConfigurationError, match="name the profile of this workspace"):
+            with pytest.raises(ConfigurationError, match="write the profile of this workspace"):
                 await mesh.chat("db:m", "Hello")
 
 

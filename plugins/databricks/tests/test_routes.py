@@ -1,4 +1,4 @@
-"""What comes: Claude's parts, usage in all its forms, pages instead of data, listings, errors."""
+"""Answers: Claude's parts, DBU, and pages instead of data."""
 
 from __future__ import annotations
 
@@ -10,24 +10,13 @@ from hypothesis import given, settings, strategies as st
 
 import jackfield_databricks as databricks
 from jackfield import (
-    AuthenticationError,
-    ConnectionFailedError,
-    ContentFilteredError,
-    ContextLengthExceededError,
-    InvalidRequestError,
     MalformedResponseError,
-    NotFoundError,
-    OverloadedError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServerError,
     StreamInterruptedError,
     Text,
     Thinking,
-    TimeoutError as JackfieldTimeout,
 )
 from jackfield.http import SSEFramer
-from jackfield.plugin import Failure, Head, Headers, ModelRef, Wire
+from jackfield.plugin import Frame, Head, Headers, ModelRef, Wire
 from jackfield.testing import reply_of
 from jackfield_databricks._models import table
 from jackfield_databricks._usage import read_usage
@@ -46,8 +35,6 @@ def decode(chunks, *, stream=True, model=CLAUDE, cuts=()):
     )
     events = decoder.start(Head(200, Headers(SSE if stream else JSON)))
     if not stream:
-        from jackfield.plugin import Frame
-
         return [*events, *decoder.feed(Frame(json.dumps(chunks).encode())), *decoder.finish()]
     data, framer, begin = chunks, SSEFramer(), 0
     for place in [*cuts, len(data)]:
@@ -130,27 +117,6 @@ def test_content_in_parts_is_read():
     assert [(citation.text, citation.title) for citation in choice.citations] == [("yes", "t")]
 
 
-@pytest.mark.parametrize(
-    ("raw", "counts"),
-    [
-        ({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}, (10, 2, None, None)),
-        ({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 0}, (10, 2, 4, 0)),
-        ({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 19, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3}, (17, 2, 4, 3)),
-        ({"prompt_tokens": 3, "completion_tokens": 2, "cache_read_input_tokens": 4}, (7, 2, 4, None)),
-        ({"prompt_tokens": 3, "completion_tokens": None, "total_tokens": None, "cache_read_input_tokens": 0}, (3, None, 0, None)),
-        ({"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 5}, "cache_read_input_tokens": 5}, (10, 2, 5, None)),
-    ],
-)  # fmt: skip
-def test_usage_has_one_meaning(raw, counts):
-    usage = read_usage(raw)
-    assert (
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cached_input_tokens,
-        usage.cache_write_tokens,
-    ) == counts
-
-
 def test_dbu_times_the_us_rate_are_the_usd_of_the_table():
     """100 tokens, 60 of them cached at 0.3, at 3 USD, and 9 out at 15 USD: 40 x 3 + 60 x 0.3 + 9 x 15 = 273 USD
     for a million such answers, so 0.000273 USD; at 0.070 USD for a DBU 0.0039 DBU."""
@@ -162,8 +128,6 @@ def test_dbu_times_the_us_rate_are_the_usd_of_the_table():
 def test_an_endpoint_of_ones_own_has_no_dbu_by_tokens():
     model = ModelRef("mine", underlying=f"databricks:{CLAUDE}")
     decoder = databricks.jackfield_decoder(model, Wire("/", {}, stream=False, meta={"api": "chat"}))
-    from jackfield.plugin import Frame
-
     body = {"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}  # fmt: skip
     assert reply_of(decoder.feed(Frame(json.dumps(body).encode()))).usage.units == {}
     assert databricks.jackfield_cost(model) is None
@@ -175,98 +139,6 @@ def test_a_page_with_a_good_status_is_no_answer(api):
     decoder = databricks.jackfield_decoder(ModelRef("m"), Wire("/", {}, meta={"api": api}))
     with pytest.raises(MalformedResponseError, match="host must be the address of a workspace"):
         decoder.start(Head(200, Headers({"content-type": "text/html; charset=utf-8"})))
-    with pytest.raises(MalformedResponseError, match="login page"):
-        databricks.jackfield_discover().parse(Head(200, Headers({"content-type": "text/html"})), b"<html>")
-
-
-def test_the_listing_tells_what_is_behind_an_endpoint():
-    entities = [{"external_model": {"provider": "openai", "name": "gpt-4o", "task": "llm/v1/chat"}}]
-    endpoints = [
-        {"name": "ours", "task": "llm/v1/chat", "config": {"served_entities": entities}},
-        {"name": "databricks-meta-llama-3-1-405b-instruct"},
-    ]
-    cards, after = databricks.jackfield_discover().parse(
-        Head(200), json.dumps({"endpoints": endpoints}).encode()
-    )
-    assert [(card.id, card.underlying, card.retired) for card in cards] == [
-        ("ours", "openai:gpt-4o", None),
-        ("databricks-meta-llama-3-1-405b-instruct", None, "2026-02-15"),
-    ]
-    assert after is None
-
-
-# -- errors ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "text", "expected"),
-    [
-        (400, "BAD_REQUEST", "no such field", InvalidRequestError),
-        (400, "INVALID_PARAMETER_VALUE", "prompt is too long: 210000 tokens > 200000 maximum", ContextLengthExceededError),
-        (400, "BAD_REQUEST", "Input exceeds the maximum context length", ContextLengthExceededError),
-        (400, "BAD_REQUEST", "input_guardrail_triggered", ContentFilteredError),
-        (400, "INVALID_STATE", "the endpoint is stopped", InvalidRequestError),
-        (401, "UNAUTHENTICATED", "expired", AuthenticationError),
-        (401, 401, "Credential was not sent", AuthenticationError),
-        (403, "PERMISSION_DENIED", "You may not", PermissionDeniedError),
-        (403, 403, "Invalid access token.", AuthenticationError),
-        (404, "RESOURCE_DOES_NOT_EXIST", "no endpoint", NotFoundError),
-        (404, "ENDPOINT_NOT_FOUND", "no endpoint", NotFoundError),
-        (409, "ABORTED", "busy", InvalidRequestError),
-        (429, "REQUEST_LIMIT_EXCEEDED", "QPS", RateLimitError),
-        (429, "RESOURCE_EXHAUSTED", "tokens", RateLimitError),
-        (499, "CANCELLED", "cancelled", ConnectionFailedError),
-        (500, "INTERNAL_ERROR", "oops", ServerError),
-        (500, "DATA_LOSS", "oops", ServerError),
-        (501, "NOT_IMPLEMENTED", "oops", ServerError),
-        (503, "TEMPORARILY_UNAVAILABLE", "scaling from zero", OverloadedError),
-        (504, "DEADLINE_EXCEEDED", "slow", JackfieldTimeout),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("in_stream", [False, True])
-def test_errors_are_told_by_code(status, code, text, expected, in_stream):
-    if in_stream and code == 401:
-        pytest.skip("a number is no word of the service's inside a stream")
-    body = json.dumps({"error_code": code, "message": text}).encode()
-    failure = Failure(status=200 if in_stream else status, body=body, in_stream=in_stream)
-    error = databricks.jackfield_error(failure)
-    assert type(error) is expected
-    assert (error.status, error.code) == (failure.status, str(code))
-    assert text in error.message
-
-
-def test_a_wrong_token_may_be_renewed():
-    error = databricks.jackfield_error(
-        Failure(status=403, body=b'{"error_code":403,"message":"Invalid access token."}')
-    )
-    assert error.refresh_credentials
-
-
-def test_compatible_routes_fail_as_openai_does():
-    body = b'{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}'
-    assert isinstance(databricks.jackfield_error(Failure(status=400, body=body)), ContextLengthExceededError)
-
-
-@pytest.mark.parametrize("delay", ["2.5s", {"seconds": 2, "nanos": 500_000_000}])
-def test_the_wanted_pause_is_read_from_the_details(delay):
-    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": delay}]
-    body = json.dumps({"error_code": "RESOURCE_EXHAUSTED", "message": "m", "details": details}).encode()
-    assert databricks.jackfield_error(Failure(status=429, body=body)).retry_after == 2.5
-    with_header = Failure(status=429, body=body, headers=Headers({"retry-after": "7"}))
-    assert databricks.jackfield_error(with_header).retry_after == 7
-
-
-def test_tokens_are_not_shown():
-    body = b'{"error_code":403,"message":"dapi0123456789abcdef may not, nor eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}'
-    error = databricks.jackfield_error(Failure(status=403, body=body))
-    assert "0123456789" not in str(error)
-    assert "eyJ" not in repr(error)
-
-
-def test_a_page_with_a_bad_status_is_described():
-    error = databricks.jackfield_error(Failure(status=403, body=b"<html>Sign in</html>"))
-    assert isinstance(error, PermissionDeniedError)
-    assert "page instead of data" in error.message
 
 
 def test_counts_that_are_written_with_a_point_are_counts():

@@ -1,4 +1,4 @@
-"""Databricks for Jackfield: foundation models and own serving endpoints, in OpenAI's dialect."""
+"""Databricks for Jackfield: foundation models and the customer's serving endpoints, in OpenAI's dialect."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CREDENTIALS: Final = CredentialKind(DatabricksCredentials, DatabricksIdentity)
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="databricks",
         title="Databricks",
@@ -44,7 +44,6 @@ def jackfield_provider() -> ProviderInfo:
         related=("openai",),
         units=("DBU",),
         preload=(
-            "jackfield_databricks._chat",
             "jackfield_databricks._routes",
             "jackfield_databricks._errors",
         ),
@@ -54,7 +53,7 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model."""
+    """Return the capabilities of a model, from the table."""
     from ._models import capabilities, retired
 
     return attrs.evolve(capabilities(model.known_as), retired=retired(model.known_as))
@@ -62,7 +61,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_discover() -> Listing:
-    """Say how to list serving endpoints."""
+    """Return how to list serving endpoints."""
     from ._listing import listing
 
     return listing()
@@ -70,23 +69,23 @@ def jackfield_discover() -> Listing:
 
 @hookimpl
 def jackfield_table() -> tuple[str, ...]:
-    """Name the models of the table."""
-    from ._models import table
+    """Return the names of the models in the table."""
+    from ._models import known_models
 
-    return tuple(table()["models"])
+    return known_models()
 
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for one of the routes."""
-    from ._chat import translate
+    """Translate a request into a wire for one of the routes."""
+    from ._routes import translate
 
     return translate(model, request, capabilities)
 
 
 @hookimpl
 def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     from ._routes import decoder
 
     return decoder(model, wire)
@@ -94,7 +93,7 @@ def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     from ._errors import error
 
     return error(failure)
@@ -102,7 +101,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 @hookimpl
 def jackfield_cost(model: ModelRef) -> RateCard | None:
-    """Give the pay-per-token rates of a foundation model."""
+    """Return the pay-per-token rates of a foundation model."""
     from ._prices import rates
 
     return rates(model)
@@ -110,5 +109,5 @@ def jackfield_cost(model: ModelRef) -> RateCard | None:
 
 @hookimpl
 def jackfield_transport(settings: DatabricksSettings) -> HttpAccess:
-    """Say how to reach a workspace."""
+    """Return the address and the authentication."""
     return access(settings)

@@ -1,78 +1,68 @@
-"""The request: a conversation that the service takes, then OpenAI's translation, then what is added to it."""
+"""Chats: OpenAI's translation of a conversation that the service accepts, and what is added to its result."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
-from jackfield import ParameterReport, Reasoning
+from jackfield import Reasoning, Tool
 from jackfield.plugin import (
     UNSET,
     Capabilities,
     ChatRequest,
     ModelRef,
     Options,
-    ParameterWriter,
-    Request,
+    ReportBuilder,
     Translation,
-    Wire,
 )
-from jackfield_openai import translate as translate_openai
+from jackfield_openai import Dialect, translate as translate_openai
 
-from ._dialect import dialect_for, route_of
-from ._messages import fitted
+from ._messages import adapt_messages
 from ._models import family_of
 
-__all__ = ["translate"]
+__all__ = ["translate_chat"]
 
 
-def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into one wire for one of the routes.
+def translate_chat(
+    dialect: Dialect, model: ModelRef, request: ChatRequest, capabilities: Capabilities, *, route: str
+) -> Translation:
+    """Translate a chat into a wire for one of the routes.
 
     Raises:
-        UnsupportedError: The route or the model cannot honour something.
+        UnsupportedError: The model does not support something.
     """
-    route = route_of(model, request)
     claude = family_of(model.known_as) == "claude"
-    dialect = dialect_for(route, model.id, model.known_as, per_token=model.underlying is None)
-    asked = attrs.evolve(model, declared={**model.declared, "route": route})
-    if not isinstance(request, ChatRequest):
-        return _on_route(translate_openai(dialect, asked, request, capabilities), route)
-    before = ParameterWriter({}, capabilities, request.options.unsupported, {}, model=model.id)
-    request = _with_fitted(request, before, claude=claude, split=not claude and route != "responses")
+    report = ReportBuilder(request.options.unsupported, model=model.id)
+    request = _adapt(request, report, claude=claude, split=not claude and route != "responses")
     if claude:
-        request = attrs.evolve(request, options=_with_thinking(request.options, before))
-    result = translate_openai(dialect, asked, request, capabilities)
-    after = ParameterWriter({}, capabilities, request.options.unsupported, result.wire.body, model=model.id)
-    _mark_tools(request.options, after, claude=claude)
-    thinking = result.wire.body.get("thinking")
+        request = attrs.evolve(request, options=_adapt_reasoning(request.options, report))
+    result = translate_openai(dialect, model, request, capabilities)
+    report.extend(result.report)
+    body = result.wire.body
+    if request.options.tools is not UNSET:
+        _mark_tools(request.options.tools, body.get("tools", ()), report, claude=claude)
+    thinking = body.get("thinking")
     if claude and isinstance(thinking, dict) and "budget_tokens" in thinking and "type" not in thinking:
-        # In the order in which the service documents it.
-        result.wire.body["thinking"] = {"type": "enabled", **thinking}
-    notes = (*before.finish().notes, *result.report.notes, *after.finish().notes)
-    return _on_route(Translation(result.wire, ParameterReport(notes)), route)
+        # In the order of the service's documentation.
+        body["thinking"] = {"type": "enabled", **thinking}
+    return Translation(result.wire, report.finish())
 
 
-def _with_fitted(request: ChatRequest, writer: ParameterWriter, *, claude: bool, split: bool) -> ChatRequest:
-    """Make the conversation one that the service takes; the system option joins system messages."""
+def _adapt(request: ChatRequest, report: ReportBuilder, *, claude: bool, split: bool) -> ChatRequest:
+    """Adapt the conversation to the service's rules; the system option joins system messages."""
     options, system = request.options, None
     if options.system is not UNSET and any(message.role == "system" for message in request.messages):
         options, system = attrs.evolve(options, system=UNSET), options.system
-    messages = fitted(request.messages, writer, system=system, claude=claude, split=split)
+    messages = adapt_messages(request.messages, report, system=system, claude=claude, split=split)
     return attrs.evolve(request, messages=messages, options=options)
 
 
-def _on_route(result: Translation, route: str) -> Translation:
-    """Put the route on the wire, for the decoder."""
-    wire: Wire = result.wire
-    return attrs.evolve(result, wire=attrs.evolve(wire, meta={**wire.meta, "route": route}))
+def _adapt_reasoning(options: Options, report: ReportBuilder) -> Options:
+    """Keep what an endpoint of Claude accepts of `reasoning`: a budget below `max_tokens`, and no effort.
 
-
-def _with_thinking(options: Options, writer: ParameterWriter) -> Options:
-    """Keep of `reasoning` what an endpoint of Claude's takes: a budget below `max_tokens`, and no effort.
-
-    Source: maximhq/bifrost pull 6958 (2026-09): `reasoning_effort` is refused.
+    Source: maximhq/bifrost pull 6958 (2026-09): `reasoning_effort` is rejected.
     """
     wanted: Any = options.reasoning
     if wanted is UNSET:
@@ -80,35 +70,36 @@ def _with_thinking(options: Options, writer: ParameterWriter) -> Options:
     effort, budget = wanted.effort, wanted.budget_tokens
     if effort is not None:
         if effort == "none":
-            writer.drop("reasoning.effort", "the model thinks only if it is given a budget", effort)
+            report.drop("reasoning.effort", "the model reasons only if it has a budget", effort)
         else:
-            why = "endpoints of Claude's know budgets (budget_tokens), no efforts"
-            writer.refuse("reasoning.effort", why, effort)
+            why = "endpoints of Claude accept a budget (budget_tokens), but not an effort"
+            report.refuse("reasoning.effort", why, effort)
     if budget is not None and effort == "none":
-        writer.drop("reasoning.budget_tokens", "the effort none switches thinking off", budget)
+        report.drop("reasoning.budget_tokens", 'the effort "none" switches reasoning off', budget)
         budget = None
     if budget is not None and options.max_tokens is not UNSET and budget >= options.max_tokens:
-        writer.refuse(
-            "reasoning.budget_tokens", f"it must be below max_tokens ({options.max_tokens})", budget
-        )
+        why = f"it must be below max_tokens ({options.max_tokens})"
+        report.refuse("reasoning.budget_tokens", why, budget)
         budget = None
     if wanted.summary not in (None, False):
-        writer.drop("reasoning.summary", "thinking always comes as a summary", wanted.summary)
+        report.drop("reasoning.summary", "thinking is always returned as a summary", wanted.summary)
     reasoning = UNSET if budget is None else Reasoning(budget_tokens=budget)
     return attrs.evolve(options, reasoning=reasoning)
 
 
-def _mark_tools(options: Options, writer: ParameterWriter, *, claude: bool) -> None:
+def _mark_tools(
+    tools: Sequence[Tool], wires: Sequence[dict[str, Any]], report: ReportBuilder, *, claude: bool
+) -> None:
     """Mark tools that end a cacheable prefix."""
-    if options.tools is UNSET:
-        return
-    for number, (tool, wire) in enumerate(zip(options.tools, writer.body.get("tools", ()), strict=False)):
+    for number, (tool, wire) in enumerate(zip(tools, wires, strict=False)):
         if tool.cache is None:
             continue
+        name = f"tools[{number}].cache"
         if not claude:
-            writer.drop(f"tools[{number}].cache", "only Claude's endpoints honour marks", tool.cache)
+            why = "only endpoints of Claude support marks of cacheable prefixes"
+            report.drop(name, why, tool.cache)
             continue
         wire["cache_control"] = {"type": "ephemeral"}
         if tool.cache != "5m":
-            why = f"the service keeps a prefix for 5m, not for {tool.cache}"
-            writer.note(f"tools[{number}].cache", "clamped", wire="tools.cache_control", value="5m", why=why)
+            why = f"the service caches a prefix for 5m, not for {tool.cache}"
+            report.note(name, "clamped", wire="tools.cache_control", value="5m", why=why)

@@ -23,21 +23,21 @@ _FOUND_BY: Final = (
 
 @attrs.frozen(kw_only=True)
 class DatabricksCredentials:
-    """Keys of a table `[credentials.NAME]` of the kind `databricks`.
+    """Configuration keys of `[credentials.NAME]` with `kind = "databricks"`.
 
-    One of three: a service principal (`client_id`, `client_secret`), a `token`, or what the Databricks SDK
-    finds (`profile`, or nothing), which needs the extra `sdk`.
+    One of three: a service principal (`client_id`, `client_secret`), a `token`, or the identity that the
+    Databricks SDK finds (`profile`, or no key at all), which needs the extra `sdk`.
 
     Attributes:
         client_id: A service principal's application id.
         client_secret: A reference to its OAuth secret.
         token: A reference to a personal access token.
-        token_url: Where tokens are fetched; `{host}/oidc/v1/token` unless told. For an account:
+        token_url: The address of the token endpoint; by default `{host}/oidc/v1/token`. For an account:
             `https://accounts.cloud.databricks.com/oidc/accounts/{account_id}/v1/token`.
-        scope: What the token is for.
-        authorization_details: A JSON array as text; route-optimised endpoints need one.
+        scope: The OAuth scope of the token.
+        authorization_details: A JSON array as text, which route-optimised endpoints require.
         profile: A profile of the SDK's configuration file.
-        config_file: That file; the SDK's own default unless told.
+        config_file: The path of that file; by default the SDK's.
     """
 
     client_id: str | None = None
@@ -50,20 +50,20 @@ class DatabricksCredentials:
     config_file: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Check all keys when the configuration is loaded, and report all mistakes at once."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
     def _faults(self) -> Iterator[str]:
         principal = self.client_id is not None or self.client_secret is not None
         if principal and (self.client_id is None or self.client_secret is None):
-            yield "a service principal has both client_id and client_secret; write both"
+            yield "a service principal needs both client_id and client_secret; write both"
         if principal + (self.token is not None) + (self.profile is not None) > 1:
-            yield "there are several identities in it; write client_id and client_secret, or token, or profile"
+            yield "it has several identities; write client_id and client_secret, or token, or profile"
         if self.authorization_details is not None and not _is_array(self.authorization_details):
             yield "authorization_details must be a JSON array as text"
         if not self.scope.strip():
-            yield 'scope is empty; write what the token is for ("all-apis")'
+            yield 'scope is empty; write the OAuth scope of the token ("all-apis")'
 
 
 def _is_array(text: str) -> bool:
@@ -75,38 +75,38 @@ def _is_array(text: str) -> bool:
 
 @attrs.frozen
 class DatabricksIdentity:
-    """What connections that name the same `[credentials.NAME]` share.
+    """An identity, which all connections with the same `[credentials.NAME]` share.
 
     Attributes:
-        settings: What is declared.
+        settings: The declared keys.
     """
 
     settings: DatabricksCredentials
 
     def fingerprint_parts(self) -> object:
-        """Return what is declared, and what the Databricks SDK looks for if it is asked."""
+        """Return the declared keys, and the environment variables that the Databricks SDK reads if it is used."""
         settings = self.settings
         if settings.token is not None or settings.client_id is not None:
             return settings
         return settings, {name: os.environ.get(name) for name in _FOUND_BY}
 
     def auth(self, host: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> Auth:
-        """Say how to prove this identity to a workspace.
+        """Return the authentication for a workspace.
 
         Args:
             host: The workspace: scheme and host.
-            proxy: Address of a proxy for fetching tokens.
-            ca_bundle: File of certificate authorities for fetching tokens.
+            proxy: The address of a proxy, for token requests.
+            ca_bundle: The path of a file of certificate authorities, for token requests.
         """
         if self.settings.token is not None:
             return StaticHeader("Authorization", self.settings.token, "Bearer ")
-        fetch: Any = sdk_token
+        fetch: Any = _ask_sdk
         if self.settings.client_id is not None:
-            fetch = functools.partial(principal_token, proxy=proxy, ca_bundle=ca_bundle)
+            fetch = functools.partial(_fetch_token, proxy=proxy, ca_bundle=ca_bundle)
         return Bearer(functools.partial(fetch, self.settings, host))
 
 
-def principal_token(
+def _fetch_token(
     settings: DatabricksCredentials, host: str, *, proxy: str | None = None, ca_bundle: str | None = None
 ) -> Token:
     """Fetch a token for a service principal (OAuth client credentials). Blocks."""
@@ -127,8 +127,8 @@ def principal_token(
     )
 
 
-def sdk_token(settings: DatabricksCredentials, host: str) -> Token:
-    """Ask the Databricks SDK for a token of a profile. Blocks."""
+def _ask_sdk(settings: DatabricksCredentials, host: str) -> Token:
+    """Get the token of a profile from the Databricks SDK. Blocks."""
     from ._tokens import ask_sdk
 
     return ask_sdk(host, profile=settings.profile, config_file=settings.config_file)

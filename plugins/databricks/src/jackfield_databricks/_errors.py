@@ -1,4 +1,4 @@
-"""What a failure of Databricks means."""
+"""Map failures to errors, and reject web pages in place of answers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield import AuthenticationError, JackfieldError
-from jackfield.plugin import Failure
+from jackfield import AuthenticationError, JackfieldError, MalformedResponseError
+from jackfield.plugin import Failure, Head
 from jackfield_openai import error as openai_error
 
-__all__ = ["error"]
+__all__ = ["error", "reject_page"]
 
-# Source: Databricks SDK for Python 0.162.0, `errors`; the status decides where the word is unknown.
+# Source: Databricks SDK for Python 0.162.0, `errors`; the status decides if the code is unknown.
 _STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "BAD_REQUEST": 400,
     "INVALID_PARAMETER_VALUE": 400,
@@ -40,7 +40,7 @@ _STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "TEMPORARILY_UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-# What is told in the text alone, of the service's own models and of the providers behind it.
+# What only the text says, for the service's own models and for the providers behind it.
 _TOO_LONG: Final = re.compile(
     r"prompt is too long|input is too long|too many (input )?tokens|maximum (context|sequence|input)"
     r"|exceeds? (the )?(model'?s? )?(maximum|max) (allowed )?(context|sequence|input|number of tokens|length)"
@@ -55,47 +55,60 @@ _TOKEN: Final = re.compile(r"\bdapi[0-9a-zA-Z_-]{4,}|\bdose[0-9a-f]{8,}|\beyJ[\w
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error.
+    """Map a failure to an error.
 
-    Databricks says `{"error_code", "message", "details"}`, on the compatible routes also `{"error": {…}}`, or plain text.
+    Databricks sends `{"error_code", "message", "details"}`, on the compatible routes also `{"error": {…}}` or plain text.
     """
     value = failure.json()
     if not isinstance(value, Mapping) or not isinstance(value.get("error_code"), str | int):
         if value is None and failure.body and not failure.body.lstrip().startswith(b"<"):
-            return _read(failure, None, failure.text().strip())
-        return _masked(openai_error(failure))
-    made = _read(failure, value.get("error_code"), str(value.get("message") or ""))
-    if made is not None and made.retry_after is None:
-        made.retry_after = _wanted_pause(value.get("details"))
-    return made
+            return _map(failure, None, failure.text().strip())
+        return _mask(openai_error(failure))
+    found = _map(failure, value.get("error_code"), str(value.get("message") or ""))
+    if found is not None and found.retry_after is None:
+        found.retry_after = _read_delay(value.get("details"))
+    return found
 
 
-def _read(failure: Failure, code: Any, text: str) -> JackfieldError | None:
+def reject_page(head: Head) -> None:
+    """Raise an error if a response is a web page: a login page, because `host` is not a workspace's.
+
+    Raises:
+        MalformedResponseError: The response is a web page.
+    """
+    if head.headers.get("content-type", "").lower().startswith("text/html"):
+        raise MalformedResponseError(
+            f"the service answered with a web page (status {head.status}), perhaps its login page; "
+            "host must be the address of a workspace, https://dbc-….cloud.databricks.com",
+            status=head.status,
+        )
+
+
+def _map(failure: Failure, code: Any, text: str) -> JackfieldError | None:
     word = None if code is None else str(code)
-    status = _status(failure, word)
+    status = _find_status(failure, word)
     kind = None
     if status in (400, 413, 422):
         kind = "context_length_exceeded" if _TOO_LONG.search(text) else None
         kind = "content_filter" if kind is None and _FILTERED.search(text) else kind
-    said = {"message": text[:2000] or word or "", "code": word, "type": kind}
-    as_openai_says_it = attrs.evolve(failure, status=status, in_stream=False, data={"error": said})
-    made = _masked(openai_error(as_openai_says_it))
-    if made is not None and status == 403 and _BAD_TOKEN.search(text):
-        # Wrong and expired tokens are told as a missing permission, too.
-        made = AuthenticationError(
-            made.message,
+    data = {"error": {"message": text[:2000] or word or "", "code": word, "type": kind}}
+    found = _mask(openai_error(attrs.evolve(failure, status=status, in_stream=False, data=data)))
+    if found is not None and status == 403 and _BAD_TOKEN.search(text):
+        # The service may report an invalid or expired token as a missing permission.
+        found = AuthenticationError(
+            found.message,
             status=status,
             code=word,
             body=failure.body,
             headers=failure.headers,
             refresh_credentials=True,
         )
-    if made is not None:
-        made.status = failure.status
-    return made
+    if found is not None:
+        found.status = failure.status
+    return found
 
 
-def _status(failure: Failure, word: str | None) -> int | None:
+def _find_status(failure: Failure, word: str | None) -> int | None:
     if word is not None and word.upper() in _STATUS_BY_CODE:
         return _STATUS_BY_CODE[word.upper()]
     if failure.status is not None and failure.status >= 400 and not failure.in_stream:
@@ -103,15 +116,16 @@ def _status(failure: Failure, word: str | None) -> int | None:
     return int(word) if word is not None and re.fullmatch("[45][0-9][0-9]", word) else failure.status
 
 
-def _masked(made: JackfieldError | None) -> JackfieldError | None:
-    if made is not None and _TOKEN.search(made.message):
-        made.message = _TOKEN.sub("***", made.message)
-        made.args = (made.message,)
-    return made
+def _mask(error: JackfieldError | None) -> JackfieldError | None:
+    """Replace tokens in an error's message."""
+    if error is not None and _TOKEN.search(error.message):
+        error.message = _TOKEN.sub("***", error.message)
+        error.args = (error.message,)
+    return error
 
 
-def _wanted_pause(details: Any) -> float | None:
-    """Read `RetryInfo`, which stands in for `Retry-After`. Source: the SDK's `errors.details`."""
+def _read_delay(details: Any) -> float | None:
+    """Read `RetryInfo`, which replaces `Retry-After`. Source: the SDK's `errors.details`."""
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retry_delay") if isinstance(detail, Mapping) else None
         if isinstance(delay, Mapping):

@@ -1,4 +1,4 @@
-"""Which serving endpoints a workspace has."""
+"""The live list of serving endpoints."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import orjson
 from jackfield import MalformedResponseError, ModelCard
 from jackfield.plugin import Capabilities, Head, Kind, Listing, Wire
 
+from ._errors import reject_page
 from ._models import capabilities, retired
-from ._routes import refuse_page
 
 __all__ = ["listing"]
 
@@ -24,7 +24,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
 
 
 def listing() -> Listing:
-    """Say how to list serving endpoints: one page, no limits, no prices.
+    """Return how to list serving endpoints: one page, without limits or prices.
 
     Source: Databricks SDK for Python 0.162.0, `serving_endpoints.list`.
     """
@@ -32,7 +32,7 @@ def listing() -> Listing:
 
 
 def _parse(head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-    refuse_page(head)
+    reject_page(head)
     value = orjson.loads(body)
     entries = value.get("endpoints", []) if isinstance(value, Mapping) else None
     if not isinstance(entries, list):
@@ -47,7 +47,7 @@ def _card(entry: Mapping[str, Any]) -> ModelCard:
     if kind is not None:
         known = attrs.evolve(known, known=True, kinds=frozenset({kind}))
     served = (entry.get("config") or {}).get("served_entities") or ()
-    models = [_underlying(entity) for entity in served]
+    models = [_underlying_of(entity) for entity in served]
     return ModelCard(
         id=name,
         kinds=known.kinds,
@@ -60,7 +60,7 @@ def _card(entry: Mapping[str, Any]) -> ModelCard:
     )
 
 
-def _underlying(entity: Mapping[str, Any]) -> str | None:
+def _underlying_of(entity: Mapping[str, Any]) -> str | None:
     outside = entity.get("external_model") or {}
     if outside.get("name"):
         return f"{outside.get('provider', 'unknown')}:{outside['name']}"

@@ -1,16 +1,15 @@
-"""The table of foundation models, and the rules that follow from a model's family."""
+"""The table of foundation models: capabilities, known models, retirement, and rules for parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from jackfield import Message, Text, UnsupportedError
-from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule
+from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule, load_table
 
-__all__ = ["capabilities", "family_of", "retired", "row_of", "table"]
+__all__ = ["capabilities", "family_of", "known_models", "retired", "row_of", "table"]
 
 _DOCS: Final = "docs.databricks.com, Foundation Model APIs reference, as mirrored until 2026-06"
 _GENERAL: Final[Mapping[str, ParameterRule]] = {
@@ -22,13 +21,13 @@ _NO: Final = ParameterRule(
     supported=False, why="the chat schema of Databricks has no such field for this model", source=_DOCS
 )
 _NONE_OF: Final = dict.fromkeys(("seed", "logit_bias", "presence_penalty", "frequency_penalty", "user"), _NO)
-_NO_LOGPROBS: Final = ParameterRule(supported=False, why="only open models tell log probabilities", source=_DOCS)  # fmt: skip
+_NO_LOGPROBS: Final = ParameterRule(supported=False, why="only open models return log probabilities", source=_DOCS)  # fmt: skip
 _CUT: Final = ParameterRule(
     supported=False,
-    why="it is not documented whether the endpoint cuts an input or refuses it",
+    why="it is not documented whether the endpoint truncates an input or rejects it",
     source=_DOCS,
 )
-# Rows by family: what is known of its models, beyond what holds for all.
+# Rules by family, in addition to those for all models.
 _RULES: Final[Mapping[str, Mapping[str, ParameterRule]]] = {
     "claude": {**_NONE_OF, "logprobs": _NO_LOGPROBS, "top_logprobs": _NO_LOGPROBS},
     "gpt-oss": {**_NONE_OF, "reasoning": ParameterRule(choices=("low", "medium", "high"), source=_DOCS)},
@@ -36,7 +35,7 @@ _RULES: Final[Mapping[str, Mapping[str, ParameterRule]]] = {
     "open": _NONE_OF,
     "retired": _NONE_OF,
 }
-# Yes, no; what is not named is unknown.
+# Supported, not supported; all others are unknown.
 _FEATURES: Final[Mapping[str, tuple[str, str]]] = {
     "claude": ("streaming system tools tool_choice json json_schema images reasoning prompt_cache", "count_tokens"),
     "gpt": ("streaming system tools tool_choice json json_schema images", "prompt_cache count_tokens"),
@@ -49,17 +48,18 @@ _FEATURES: Final[Mapping[str, tuple[str, str]]] = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=1)
 def table() -> Mapping[str, Any]:
-    """Give the table of models; its `meaning` says how to read it."""
-    import orjson
+    """Return the table of models; its `meaning` explains it."""
+    return load_table(__file__, "models.json")
 
-    read: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return read
+
+def known_models() -> tuple[str, ...]:
+    """Return the names of the models in the table."""
+    return tuple(table()["models"])
 
 
 def row_of(model: str) -> Mapping[str, Any] | None:
-    """Give a model's row: by its endpoint's name, or by its name in the AI gateway."""
+    """Return a model's row, by its endpoint's name or by its name in the AI gateway."""
     models = table()["models"]
     row: Mapping[str, Any] | None = models.get(model)
     if row is None and model.startswith("system.ai."):
@@ -68,7 +68,7 @@ def row_of(model: str) -> Mapping[str, Any] | None:
 
 
 def family_of(model: str) -> str | None:
-    """Give a model's family: of the table, else "claude" if it is called so, else None."""
+    """Return a model's family: from the table, or "claude" if its name contains that; None if it is unknown."""
     row = row_of(model)
     if row is not None:
         return row.get("family")
@@ -76,14 +76,14 @@ def family_of(model: str) -> str | None:
 
 
 def retired(model: str) -> str | None:
-    """Give the day (ISO) from which a model is no longer served, if the table knows one."""
+    """Return the day (ISO 8601) of a model's retirement; None if the table has none."""
     row = row_of(model)
     return None if row is None else row.get("retired")
 
 
 @lru_cache(maxsize=256)
 def capabilities(model: str) -> Capabilities:
-    """Say what is known of a model; of one that no table names, what its family's name says."""
+    """Return the capabilities of a model; if the table does not contain it, those inferred from its name."""
     row = row_of(model)
     if row is None:
         inferred = _features(family_of(model), "inferred")
@@ -122,14 +122,14 @@ def _completion(row: Mapping[str, Any], source: str) -> Capabilities:
         kinds=frozenset({"completion"}),
         features=_features(row["family"], source),
         parameters={**_GENERAL, **_RULES.get(row["family"], {})},
-        chat_prompt=instruction,
-        chat_prompt_name="one instruction; the endpoint puts MPT's own format around it (use_raw_prompt: false)",
+        chat_prompt=build_instruction,
+        chat_prompt_name="one instruction; the endpoint adds MPT's own format (use_raw_prompt: false)",
         source=source,
     )
 
 
 def _embedding(row: Mapping[str, Any], source: str) -> Capabilities:
-    # 150 inputs: older documentation, not verified anew; the core splits what is more.
+    # 150 inputs: older documentation, not verified since; the core splits longer lists.
     limits = Limits(
         context_window=row.get("input"),
         max_input_tokens=row.get("input"),
@@ -152,19 +152,19 @@ def _embedding(row: Mapping[str, Any], source: str) -> Capabilities:
     )
 
 
-def instruction(messages: Sequence[Message]) -> tuple[str, tuple[str, ...]]:
-    """Write a conversation of one user turn as the prompt of an instruction model.
+def build_instruction(messages: Sequence[Message]) -> tuple[str, tuple[str, ...]]:
+    """Build the prompt of an instruction model from a conversation of one user turn.
 
     Raises:
-        UnsupportedError: There are earlier turns, for which no format is documented.
+        UnsupportedError: There are earlier turns, for which no format is documented, or parts other than text.
     """
-    said = [message for message in messages if message.role != "system"]
-    if len(said) != 1 or said[0].role != "user":
+    turns = [message for message in messages if message.role != "system"]
+    if len(turns) != 1 or turns[0].role != "user":
         raise UnsupportedError(
             "the model follows one instruction; no format for a conversation of several turns is documented",
             parameter="messages",
         )
     texts = [part for message in messages for part in message.parts]
     if not all(isinstance(part, Text) for part in texts):
-        raise UnsupportedError("the model reads nothing but text", parameter="messages")
+        raise UnsupportedError("the model accepts only text", parameter="messages")
     return "\n\n".join(part.text for part in texts if isinstance(part, Text)), ()

@@ -1,4 +1,4 @@
-"""What tokens cost, in USD and in DBU."""
+"""Rates of tokens, in USD and in DBU."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from jackfield.plugin import ModelRef, RateCard
 
 from ._models import row_of, table
 
-__all__ = ["dbu", "rates", "with_dbu"]
+__all__ = ["add_dbu", "dbu", "rates"]
 
 
 def rates(model: ModelRef) -> RateCard | None:
-    """Give the pay-per-token rates of a foundation model in the US; None if they are unknown.
+    """Return the pay-per-token rates of a foundation model in the US; None if they are unknown.
 
-    An endpoint of the customer's own is paid by the hour (provisioned throughput) or to another provider
-    (external models), so its underlying model's pay-per-token rates say nothing of it.
+    An endpoint of the customer's own is paid per hour (provisioned throughput) or to another provider
+    (external models), so the pay-per-token rates of its underlying model do not apply.
     """
-    return None if model.underlying is not None else _card(model.id)
+    return None if model.underlying is not None else _build_card(model.id)
 
 
 @lru_cache(maxsize=256)
-def _card(model: str) -> RateCard | None:
+def _build_card(model: str) -> RateCard | None:
     row = row_of(model)
     if row is None or "price" not in row:
         return None
-    whole = table()
-    return RateCard.of(source=whole["sources"][row["source"]], as_of=whole["as_of"], **row["price"])
+    models = table()
+    return RateCard.of(source=models["sources"][row["source"]], as_of=models["as_of"], **row["price"])
 
 
 @lru_cache(maxsize=256)
 def dbu(model: str) -> Mapping[str, Decimal] | None:
-    """Give the DBU for one token of each kind; None if they are unknown."""
-    card = _card(model)
+    """Return the DBU per token, by unit; None if they are unknown."""
+    card = _build_card(model)
     if card is None:
         return None
     usd = Decimal(table()["usd_per_dbu"])
     return {unit: rate.amount / rate.per / usd for unit, rate in card.rates.items()}
 
 
-def with_dbu(usage: Usage, per_token: Mapping[str, Decimal], *, output: int | None) -> Usage:
-    """Add the DBU of a usage to it.
+def add_dbu(usage: Usage, per_token: Mapping[str, Decimal], *, output: int | None) -> Usage:
+    """Return a usage with its DBU.
 
     Args:
         usage: The usage.
-        per_token: DBU for one token, by kind.
-        output: Its output; None if it is not told yet, then there are no DBU yet either.
+        per_token: DBU per token, by unit.
+        output: The output tokens; None if they are not known yet, so the DBU are not known, either.
     """
     if usage.input_tokens is None or output is None:
         return usage
@@ -60,5 +60,5 @@ def with_dbu(usage: Usage, per_token: Mapping[str, Decimal], *, output: int | No
             total += count * per_token[unit]
             plain -= count
     total += max(0, plain) * per_token["input"]
-    # Nine places: what a division by 0.070 leaves behind is no information.
+    # Nine places: the digits that a division by 0.070 adds are not information.
     return attrs.evolve(usage, units={**usage.units, "DBU": round(total, 9)})

@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to a workspace."""
+"""The configuration of a connection to a workspace."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _HOST: Final = re.compile(r"(\w[\w.-]*|\[[0-9a-f:.]+\])(:\d+)?")
 
 
 def workspace(host: str) -> str:
-    """Give a workspace's address: scheme and host, whatever else was copied out of a browser.
+    """Return a workspace's address (scheme and host) from a URL that may be copied from a browser.
 
     Raises:
-        ConfigurationError: There is no host in it.
+        ConfigurationError: The text does not contain a host.
     """
     found = _split(host if "://" in host else f"https://{host}")
     if found is None:
@@ -39,26 +39,26 @@ def workspace(host: str) -> str:
 def _split(address: str) -> SplitResult | None:
     try:
         parts = urlsplit(address.strip())
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
-    # No user and no password: what a browser shows has none, and a token has a key of its own.
+    # Without a user and a password: a browser's address has none, and a token has a key of its own.
     good = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc)
     return parts if good else None
 
 
 @attrs.frozen(kw_only=True)
 class DatabricksSettings:
-    """Config keys of a connection to a Databricks workspace.
+    """Configuration keys of a connection to a Databricks workspace.
 
     Attributes:
         host: The workspace: `https://dbc-….cloud.databricks.com`, `https://adb-….azuredatabricks.net`.
-        token: A reference to a personal access token; not looked at where `credentials` are named. `env:DATABRICKS_TOKEN`
-            goes to `host`, and to no `base_url` that is not Databricks' own: there it has to be written, `none` for none.
-        credentials: The identity that a table `[credentials.NAME]` declares.
-        base_url: Takes the place of `host` in calls to models: scheme and host, of a proxy say.
-        proxy: The connection's proxy, for fetching tokens too.
-        ca_bundle: The connection's certificate authorities, for fetching tokens too.
+        token: A reference to a personal access token, or `none`; ignored if there are `credentials`. The default,
+            `env:DATABRICKS_TOKEN`, is sent to hosts of Databricks only, so another `base_url` needs a `token`.
+        credentials: The name of an identity that a table `[credentials.NAME]` declares.
+        base_url: Replaces `host` in calls to models: scheme and host, of a proxy for example.
+        proxy: The connection's proxy, which is also used to fetch tokens.
+        ca_bundle: The connection's certificate authorities, which are also used to fetch tokens.
     """
 
     host: str
@@ -77,7 +77,7 @@ class DatabricksSettings:
 
 
 def access(settings: DatabricksSettings) -> HttpAccess:
-    """Say how to reach a workspace."""
+    """Return the address and the authentication."""
     host = workspace(settings.host)
     base_url = host if settings.base_url is None else settings.base_url.rstrip("/")
     auth: Auth = StaticHeader("Authorization", settings.token, "Bearer ")

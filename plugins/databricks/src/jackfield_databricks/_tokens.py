@@ -1,4 +1,4 @@
-"""Fetch tokens: from a workspace's own token endpoint, or from the Databricks SDK. All of it blocks."""
+"""Fetch tokens from a workspace's token endpoint or from the Databricks SDK. All functions block."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from jackfield.plugin import Token
 
 __all__ = ["ask_sdk", "fetch_token"]
 
-_SECONDS: Final = 30
-_MOST_REFUSAL: Final = 1 << 16
-"""Bytes that are read of a refusal."""
+_TIMEOUT: Final = 30.0  # seconds
+_MAX_ERROR: Final = 1 << 16
+"""The number of bytes that are read of an error response."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the client's secret to another host."""
+    """Follows no redirect, which would send the client's secret to another host."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
@@ -50,26 +50,26 @@ def fetch_token(
     """Fetch a token by OAuth client credentials. Source: Databricks SDK for Python 0.162.0, `oauth`.
 
     Raises:
-        AuthenticationError: The client is refused.
-        OverloadedError: The token endpoint is not there at the moment; trying again may help.
-        ConnectionFailedError: It cannot be reached.
-        MalformedResponseError: What answers is no token endpoint.
+        AuthenticationError: The endpoint rejects the client.
+        OverloadedError: The endpoint is unavailable at the moment, and a retry may help.
+        ConnectionFailedError: The endpoint cannot be reached.
+        MalformedResponseError: The response is not that of a token endpoint.
     """
-    # As the SDK writes it: the halves as they are, not form-encoded as RFC 6749 would have it.
+    # Like the SDK: id and secret are not form-encoded, as RFC 6749 requires.
     pair = f"{client_id}:{client_secret}".encode()
     headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}", "Accept": "application/json"}
     request = urllib.request.Request(url, urlencode(form).encode(), headers, method="POST")  # noqa: S310 -- https, or http on a loopback server
     try:
-        with _opener(proxy, ca_bundle).open(request, timeout=_SECONDS) as answer:
+        with _make_opener(proxy, ca_bundle).open(request, timeout=_TIMEOUT) as answer:
             body = read_limited(answer, f"the token endpoint {url}")
     except urllib.error.HTTPError as error:
-        raise _refused(url, error) from None
+        raise _map_refusal(url, error) from None
     except (OSError, http.client.HTTPException) as error:
         raise ConnectionFailedError(f"the token endpoint {url} cannot be reached: {error}") from error
-    return _token_in(url, body)
+    return _parse_token(url, body)
 
 
-def _opener(proxy: str | None, ca_bundle: str | None) -> urllib.request.OpenerDirector:
+def _make_opener(proxy: str | None, ca_bundle: str | None) -> urllib.request.OpenerDirector:
     handlers: list[Any] = [_NoRedirects()]
     if proxy is not None:
         handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
@@ -79,30 +79,30 @@ def _opener(proxy: str | None, ca_bundle: str | None) -> urllib.request.OpenerDi
     return urllib.request.build_opener(*handlers)
 
 
-def _refused(url: str, error: urllib.error.HTTPError) -> Exception:
+def _map_refusal(url: str, error: urllib.error.HTTPError) -> Exception:
     with error:
-        body = error.read(_MOST_REFUSAL)
+        body = error.read(_MAX_ERROR)
     try:
         value = json.loads(body)
-        said = value.get("error_description") or value.get("message") or value.get("error")
+        reason = value.get("error_description") or value.get("message") or value.get("error")
     except (ValueError, AttributeError):
-        said = None
-    text = f"the token endpoint {url} answered {error.code}: {said or error.reason}"
+        reason = None
+    text = f"the token endpoint {url} answered {error.code}: {reason or error.reason}"
     if error.code in (429, 500, 502, 503, 504):
         return OverloadedError(text, status=error.code, body=body)
     if 300 <= error.code < 400:
         return MalformedResponseError(f"{text}; is host the address of the workspace?", status=error.code)
-    # No status: a 401 here is none of the model's, for which a new token would be fetched.
+    # Without a status: for a 401 of the model service, the core would fetch a new token.
     return AuthenticationError(
-        f"{text}; check client_id and client_secret (a secret lives two years at most)", body=body
+        f"{text}; check client_id and client_secret (a secret expires after two years at most)", body=body
     )
 
 
-def _token_in(url: str, body: bytes) -> Token:
+def _parse_token(url: str, body: bytes) -> Token:
     try:
         value = json.loads(body)
-        lasts = value.get("expires_in")
-        return Token(value["access_token"], None if lasts is None else time.time() + float(lasts))
+        seconds = value.get("expires_in")
+        return Token(value["access_token"], None if seconds is None else time.time() + float(seconds))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise MalformedResponseError(
             f"{url} answered without a token; is host the address of the workspace?"
@@ -110,20 +110,20 @@ def _token_in(url: str, body: bytes) -> Token:
 
 
 def ask_sdk(host: str, *, profile: str | None, config_file: str | None) -> Token:
-    """Let the Databricks SDK prove an identity, and take the token that it would send.
+    """Return the token that the Databricks SDK would send.
 
     Raises:
         MissingCredentialError: The SDK is not installed, or finds no identity.
-        ConfigurationError: The profile is of another workspace, whose token must not go to this one.
+        ConfigurationError: The profile belongs to another workspace, whose token must not be sent to this one.
     """
     try:
         from databricks.sdk.core import Config
     except ImportError:
         raise MissingCredentialError(
-            'a profile is read by the Databricks SDK: pip install "jackfield-databricks[sdk]"; without it, '
+            'a profile requires the Databricks SDK: pip install "jackfield-databricks[sdk]"; without it, '
             "write client_id and client_secret, or token"
         ) from None
-    # Without a profile the SDK must be told the workspace; with one, the file names it.
+    # Without a profile the SDK needs the workspace; a profile contains it.
     chosen: dict[str, Any] = {"host": host} if profile is None else {"profile": profile}
     if config_file is not None:
         chosen["config_file"] = config_file
@@ -134,20 +134,20 @@ def ask_sdk(host: str, *, profile: str | None, config_file: str | None) -> Token
         raise MissingCredentialError(f"the Databricks SDK finds no identity: {error}") from error
     if urlsplit(config.host or "").netloc != urlsplit(host).netloc:
         raise ConfigurationError(
-            f"the profile {profile or 'DEFAULT'} is of {config.host}, the connection of {host}; "
-            "name the profile of this workspace"
+            f"the profile {profile or 'DEFAULT'} belongs to {config.host}, but the connection to {host}; "
+            "write the profile of this workspace"
         )
     scheme, _, value = headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or len(headers) > 1:
         raise MissingCredentialError(
-            f"the Databricks SDK's way {config.auth_type} is no bearer token; choose another"
+            f"the Databricks SDK's authentication {config.auth_type} does not use a bearer token; choose another"
         )
-    return Token(value, _end_of(config))
+    return Token(value, _expiry_of(config))
 
 
-def _end_of(config: Any) -> float | None:
+def _expiry_of(config: Any) -> float | None:
     try:
         expiry = config.oauth_token().expiry
-    except ValueError:  # not an OAuth token: it does not end by itself
+    except ValueError:  # not an OAuth token: it does not expire
         return None
     return None if expiry is None else float(expiry.timestamp())

@@ -1,4 +1,4 @@
-"""Token counts of Databricks, in our meaning."""
+"""Token counts of Databricks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["read_usage"]
 
 
 def read_usage(raw: Mapping[str, Any]) -> Usage:
-    """Read a usage; Claude's endpoints name what was cached as Anthropic does.
+    """Read token counts; endpoints of Claude use Anthropic's names for cached tokens.
 
-    Sources: docs.databricks.com (2026): `prompt_tokens` counts also what the server adds;
-    databricks-ai-bridge issue 446 (2026-06): cached tokens are a part of it. Should an endpoint count as
-    Anthropic itself does, beside it, its own total or the counts show that, and they are added.
+    Sources: docs.databricks.com (2026): `prompt_tokens` includes what the server adds;
+    databricks-ai-bridge issue 446 (2026-06): it includes cached tokens. If an endpoint counts them
+    separately, as Anthropic itself does, its total or the counts show that, and they are added.
     """
     raw = {name: int(count) if isinstance(count, float) else count for name, count in raw.items()}
     usage = read_openai(raw)
