@@ -296,7 +296,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "json_tool",
             "translation",
         ),
-        "the wire": ("wire", "failures", "paths", "decoding", "events"),
+        "the wire": ("wire", "failures", "paths", "decoding", "events", "hints"),
         "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
     },
 }

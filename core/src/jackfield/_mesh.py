@@ -21,7 +21,7 @@ from ._calls.splitting import Batch, cut, run_parts
 from ._calls.streams import Stream, StreamSource
 from ._contract.middleware import Handler, Middleware, chain
 from ._faces import show_in
-from ._hints import a_or_an, closest
+from ._hints import a_or_an, hint
 from ._input import arguments
 from ._input.arguments import ChatOptions, EmbedOptions, RerankOptions
 from ._types.calls import Call
@@ -252,7 +252,7 @@ class Mesh:
             "rerank": lambda o, p: arguments.rerank_request(query, messages, o, p),
         }
         if kind not in makers:
-            raise ConfigurationError(f"there is no kind of call {kind!r}{closest(kind, makers)}")
+            raise ConfigurationError(f"there is no kind of call {kind!r}{hint(kind, makers)}")
         connection, model_id = self._resolve(target)[0]
         call, _ = self._call(target, connection, model_id, kind, options, makers[kind])
         from ._calls.explain import make_plan
@@ -437,7 +437,7 @@ class Mesh:
         if not colon or not model_id:
             known = (*self._config.aliases, *(f"{name}:..." for name in self._config.connections))
             raise UnknownTargetError(
-                f'{target!r} is no alias and not of the form "connection:model"{closest(target, known)}'
+                f'{target!r} is no alias and not of the form "connection:model"{hint(target, known)}'
             )
         return self._connection(name, model_id), model_id
 
@@ -446,7 +446,7 @@ class Mesh:
         if connection is None:
             if name not in self._config.connections:
                 raise UnknownTargetError(
-                    f"there is no connection {name!r}{closest(name, self._config.connections)}",
+                    f"there is no connection {name!r}{hint(name, self._config.connections)}",
                     connection=name,
                     model=model_id,
                 )

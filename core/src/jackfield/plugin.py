@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         nearest_effort as nearest_effort,
         unserved as unserved,
     )
+    from ._hints import hint as hint, suggestion as suggestion
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
@@ -119,6 +120,7 @@ else:
             "_contract.secrets": "secret",
             "_contract.tables": "DatedRates load_table",
             "_contract.translating": "ParameterWriter ReportBuilder nearest_effort unserved",
+            "_hints": "hint suggestion",
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",

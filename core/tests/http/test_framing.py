@@ -548,7 +548,7 @@ class TestChoice:
     def test_an_unknown_hint_is_answered_with_the_closest_one(self):
         with pytest.raises(ValueError, match="'json_lines'; did you mean 'jsonlines'"):
             framer_for("application/json", "json_lines")
-        with pytest.raises(ValueError, match="Known framings: sse, "):
+        with pytest.raises(ValueError, match="'grpc'; known: aws_eventstream, "):
             framer_for(None, "grpc")
 
     def test_a_fault_can_be_pickled(self):

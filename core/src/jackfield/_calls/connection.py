@@ -14,7 +14,7 @@ from jackfield._contract.keys import user_fault
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.protocols import HttpAccess, Transport
 from jackfield._contract.secrets import Secret
-from jackfield._hints import closest
+from jackfield._hints import hint
 from jackfield._pricing.lookup import Pricing
 from jackfield._types.capabilities import Capabilities, Kind, ModelRef
 from jackfield._types.errors import (
@@ -136,9 +136,9 @@ class Connection:
             )
         if not is_allowed(config, model_id):
             allowed = [entry.id for entry in config.models or ()]
-            hint = closest(model_id, allowed) if allowed else "; its list is empty"
+            ending = hint(model_id, allowed) if allowed else "; its list is empty"
             raise ModelNotAllowedError(
-                f"connection {self.name} does not allow the model {model_id!r}{hint}",
+                f"connection {self.name} does not allow the model {model_id!r}{ending}",
                 connection=self.name,
                 provider=config.provider_id,
                 model=model_id,

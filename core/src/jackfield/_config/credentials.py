@@ -9,7 +9,7 @@ import attrs
 
 from jackfield._contract.protocols import ProviderInfo
 from jackfield._contract.settings import INVALID, Reader, join
-from jackfield._hints import closest
+from jackfield._hints import hint
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
 from jackfield._values import Value
 
@@ -46,7 +46,7 @@ class Credentials(Value):
                 return reader.wrong(where, "must be the name of a table [credentials.NAME]")
             return value  # a program brings the identity itself
         if value not in self.by_name:
-            return reader.wrong(where, f"there is no [credentials.{value}]{closest(value, self.by_name)}")
+            return reader.wrong(where, f"there is no [credentials.{value}]{hint(value, self.by_name)}")
         identity = self.by_name[value]
         if identity is None:
             return INVALID  # what is wrong with it has been noted

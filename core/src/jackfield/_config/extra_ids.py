@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from jackfield._hints import closest
+from jackfield._hints import suggestion
 from jackfield._types.requests import EmbedRequest, Request, RerankRequest
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def extra_fault(
             if not isinstance(value, Mapping):
                 return f".{name} must be a mapping, got {value!r}"
             continue
-        hint = closest(str(name).lower(), known)
-        if hint.startswith("; did you mean") and (not only_slips or _is_slip(str(name), known)):
-            return f": there is no provider {name!r}{hint}"
+        meant = suggestion(str(name), known)
+        if meant is not None and (not only_slips or _is_slip(str(name), known)):
+            return f": there is no provider {name!r}; did you mean {meant!r}?"
         if not only_slips:
             return f': there is no provider {name!r}; write extra={{"{provider}": {{...}}}}'
     return None
@@ -87,7 +87,7 @@ def without_strangers_extra(request: Request, info: ProviderInfo) -> Request:
 
 
 def _is_slip(name: str, known: frozenset[str]) -> bool:
-    """Say whether a name is all but a known one; a middleware may well read one that is merely like it."""
+    """Return whether a name is all but a known one; a middleware may well read one that is merely like it."""
     import difflib
 
     return bool(difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.9))

@@ -14,7 +14,7 @@ from jackfield._contract.keys import settle_keys
 from jackfield._contract.middleware import MiddlewareKind
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.settings import INVALID, Reader, join
-from jackfield._hints import closest
+from jackfield._hints import hint
 from jackfield._plugins.capabilities import find_underlying
 from jackfield._pricing.declared import read_rate
 from jackfield._types.capabilities import ModelEntry, ModelRef
@@ -286,13 +286,13 @@ class _Loader:
         if not name or not model_id:
             self.reader.wrong(where, f'"{target}" is no target; write "connection:model"')
         elif name not in declared:
-            self.reader.wrong(where, f"there is no connection {name!r}{closest(name, declared)}")
+            self.reader.wrong(where, f"there is no connection {name!r}{hint(name, declared)}")
         elif (fault := model_id_fault(model_id)) is not None:
             self.reader.wrong(where, f"{model_id!r} is not valid as the id of a model: {fault}")
         elif name in connections and not is_allowed(connections[name], model_id):
             allowed = [entry.id for entry in connections[name].models or ()]
             self.reader.wrong(
-                where, f"connection {name} does not allow the model {model_id!r}{closest(model_id, allowed)}"
+                where, f"connection {name} does not allow the model {model_id!r}{hint(model_id, allowed)}"
             )
 
     def _middleware_settings(
@@ -302,9 +302,7 @@ class _Loader:
         for name in table:
             if name not in installed:
                 where = join("middleware", name)
-                self.reader.wrong(
-                    where, f"no installed plugin gives this middleware{closest(name, installed)}"
-                )
+                self.reader.wrong(where, f"no installed plugin gives this middleware{hint(name, installed)}")
         named = [name for connection in connections.values() for name in connection.middlewares]
         known = [name for name in dict.fromkeys([*table, *named]) if name in installed]
         return {name: self._settings_of(name, table.get(name, {})) for name in known}

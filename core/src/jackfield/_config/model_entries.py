@@ -10,7 +10,7 @@ import attrs
 from jackfield._contract.paths import model_id_fault
 from jackfield._contract.protocols import ProviderInfo
 from jackfield._contract.settings import INVALID, Reader, join
-from jackfield._hints import closest
+from jackfield._hints import hint
 from jackfield._input.arguments import ChatOptions, EmbedOptions, RerankOptions, option_fault
 from jackfield._pricing.declared import read_price, read_rate
 from jackfield._types.capabilities import FEATURES, Kind, Limits, ModelEntry
@@ -121,7 +121,7 @@ def _options(reader: Reader, value: Any, where: str) -> Mapping[str, Any]:
     table = reader.table(value, where)
     for name, given in table.items():
         known = name in OPTIONS
-        fault = option_fault(name, given) if known else f"there is no such option{closest(name, OPTIONS)}"
+        fault = option_fault(name, given) if known else f"there is no such option{hint(name, OPTIONS)}"
         if fault is not None:
             reader.wrong(join(where, name), fault)
     return dict(table)

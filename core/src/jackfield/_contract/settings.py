@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from jackfield._hints import closest
+from jackfield._hints import hint
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
 
 from .addresses import Address, address_fault, shown_address
@@ -119,7 +119,7 @@ class Reader:
         known = tuple(known)
         for key in values:
             if key not in known:
-                self.wrong(join(where, key), f"unknown key{closest(str(key), known)}")
+                self.wrong(join(where, key), f"unknown key{hint(str(key), known)}")
 
     def table(self, value: Any, where: str) -> Mapping[str, Any]:
         """Give a table; notes anything else, and gives an empty one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from jackfield._hints import hint as hint_for
 from jackfield._types.wire import Frame
 
 from .framer import Framer, FramingError, StrictFramer
@@ -341,11 +342,7 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
         ValueError: The hint is not one of `FRAMINGS`.
     """
     if hint is not None and hint not in _MAKERS:
-        import difflib
-
-        close = difflib.get_close_matches(hint, _MAKERS, n=1)
-        meant = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"unknown framing {hint!r}{meant} Known framings: {', '.join(_MAKERS)}")
+        raise ValueError(f"unknown framing {hint!r}{hint_for(hint, _MAKERS)}")
     framing = _choose(content_type or "", hint)
     if hint == "sse" and framing in {"whole", "sse"} and not _says_how(content_type or ""):
         return SniffedSSEFramer()

@@ -9,7 +9,7 @@ from typing import Any, Final, TypedDict
 import attrs
 
 from jackfield._faces import show_in
-from jackfield._hints import a_or_an, closest
+from jackfield._hints import a_or_an, hint
 from jackfield._types.content import MessageLike, Tool
 from jackfield._types.errors import ConfigurationError
 from jackfield._types.options import (
@@ -240,7 +240,7 @@ def take_timeout(given: dict[str, Any], policy: TimeoutPolicy) -> TimeoutPolicy:
     if isinstance(value, Mapping):
         for phase in value:
             if phase not in _KNOWN_TIMEOUTS:
-                raise ConfigurationError(f"timeout has no phase {phase!r}{closest(phase, _KNOWN_TIMEOUTS)}")
+                raise ConfigurationError(f"timeout has no phase {phase!r}{hint(phase, _KNOWN_TIMEOUTS)}")
         return attrs.evolve(policy, **{phase: _seconds(limit, phase) for phase, limit in value.items()})
     return attrs.evolve(policy, total=_seconds(value, None))
 
@@ -279,9 +279,7 @@ def _check_words(options: Options) -> None:
     if not names:
         raise ConfigurationError(f"tool_choice is {choice!r}, but no tools are given")
     if choice != "required" and choice not in names:
-        raise ConfigurationError(
-            f"tool_choice names no tool that is given: {choice!r}{closest(choice, names)}"
-        )
+        raise ConfigurationError(f"tool_choice names no tool that is given: {choice!r}{hint(choice, names)}")
 
 
 def _default_options(policy: UnsupportedPolicy) -> Options:
@@ -299,7 +297,7 @@ def _checked(given: Mapping[str, Any], known: Any, policy: UnsupportedPolicy) ->
     result: dict[str, Any] = {"unsupported": _checked_policy(policy)}
     for name, value in given.items():
         if name not in names:
-            raise ConfigurationError(f"there is no option {name!r}{closest(name, names)}")
+            raise ConfigurationError(f"there is no option {name!r}{hint(name, names)}")
         _check_type(name, value)
         normalise = _NORMALISERS.get(name)
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from jackfield._hints import a_or_an, closest
+from jackfield._hints import a_or_an, hint
 from jackfield._types.content import (
     Audio,
     Document,
@@ -93,7 +93,7 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
         raise _unknown_role(entry.get("role"), where)
     for key in entry:
         if key not in _KEYS:
-            msg = f"{where} has the unknown key {key!r}{closest(key, _KEYS)}"
+            msg = f"{where} has the unknown key {key!r}{hint(key, _KEYS)}"
             raise ValueError(msg)
     if role == "tool":
         answered = _required(entry, "tool_call_id", where)
@@ -121,8 +121,8 @@ def _check_message(message: Message, index: int) -> None:
 
 
 def _unknown_role(role: object, where: str) -> ValueError:
-    hint = closest(role, _ROLES) if isinstance(role, str) else ""
-    return ValueError(f"{where} has the role {role!r}; want one of {', '.join(_ROLES)}{hint}")
+    meant = hint(role, _ROLES) if isinstance(role, str) else ""
+    return ValueError(f"{where} has the role {role!r}; want one of {', '.join(_ROLES)}{meant}")
 
 
 def _require_result(result: ToolResult, where: str) -> None:

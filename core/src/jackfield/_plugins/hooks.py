@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from jackfield._hints import a_or_an, closest
+from jackfield._hints import a_or_an, hint
 from jackfield._types.errors import JackfieldError, PluginError
 
 if TYPE_CHECKING:
@@ -144,10 +144,10 @@ def _explain(manager: pluggy.PluginManager, plugin: object) -> str:
         signature = f"{attribute}{inspect.signature(getattr(plugin, attribute))}"
         if caller is None or caller.spec is None:
             known = [name for name in vars(manager.hook) if getattr(manager.hook, name).spec is not None]
-            faults.append(f"{signature}: there is no hook {hook!r}{closest(hook, known)}")
+            faults.append(f"{signature}: there is no hook {hook!r}{hint(hook, known)}")
             continue
         faults += [
-            f"{signature}: the hook has no argument {name!r}{closest(name, caller.spec.argnames)}"
+            f"{signature}: the hook has no argument {name!r}{hint(name, caller.spec.argnames)}"
             for name in inspect.signature(getattr(plugin, attribute)).parameters
             if name not in caller.spec.argnames
         ]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from jackfield._contract.protocols import CostContext, Decoder, HttpAccess, Listing, ProviderInfo, Transport
-from jackfield._hints import closest
+from jackfield._hints import hint
 from jackfield._types.capabilities import KINDS, Capabilities, ModelRef
 from jackfield._types.cost import Cost, RateCard
 from jackfield._types.errors import JackfieldError, PluginError
@@ -155,7 +155,7 @@ def _checked_info(hook: Callable[[], Any], who: str) -> ProviderInfo:
         raise plugin_fault(who, f"jackfield_provider failed: {error}") from error
     for kind in info.kinds:
         if kind not in KINDS:
-            raise PluginError(f"{who} serves the unknown kind {kind!r}{closest(kind, KINDS)}")
+            raise PluginError(f"{who} serves the unknown kind {kind!r}{hint(kind, KINDS)}")
     for field, value in (("settings", info.settings), ("model_keys", info.model_keys)):
         if not (isinstance(value, type) and attrs.has(value)) and (field, value) != ("model_keys", None):
             raise PluginError(f"{who}: ProviderInfo.{field} must be an attrs class (@attrs.frozen)")

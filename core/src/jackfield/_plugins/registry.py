@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from jackfield._contract.protocols import CostContext
 from jackfield._faces import show_in
-from jackfield._hints import closest
+from jackfield._hints import hint, suggestion
 from jackfield._types.calls import Call, Outcome
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.cost import RateCard
@@ -248,20 +248,18 @@ class Registry:
     def _unknown(self, kind: PluginKind, name: str) -> str:
         known = self.names(kind)
         what = "kind of credentials" if kind == "credentials" else kind
-        near = closest(name, known)
-        hint = near if near.startswith("; did you mean") else ""
+        meant = suggestion(name, known)
+        near = f"; did you mean {meant!r}?" if meant is not None else ""
         installed = f"installed: {', '.join(known)}" if known else "none is installed"
-        message = f"no installed plugin gives the {what} {name!r}{hint} ({installed})"
+        message = f"no installed plugin gives the {what} {name!r}{near} ({installed})"
         from .known import known_plugins  # for those who made a slip
 
         # Anybody may own the package that a misspelt name leads to, so only our own are named.
         ours = known_plugins().providers if kind == "provider" else ()
         if name in ours:
             return f"{message}; to add it: pip install jackfield-{name}"
-        if ours and not hint:
-            mine = closest(name, ours)
-            return f"{message}{mine}" if mine.startswith("; did you mean") else message
-        return message
+        mine = suggestion(name, ours) if meant is None else None
+        return message if mine is None else f"{message}; did you mean {mine!r}?"
 
     def _is_blocked(self, kind: PluginKind, name: str) -> bool:
         if kind not in {"provider", "extension"}:
@@ -382,7 +380,7 @@ def _name_list(variable: str, known: set[str]) -> frozenset[str] | None:
     names = frozenset(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())
     for name in sorted(names - known):
         raise ConfigurationError(
-            f"{variable} names the plugin {name!r}, which is not installed{closest(name, known)}"
+            f"{variable} names the plugin {name!r}, which is not installed{hint(name, known)}"
         )
     return names or None
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from jackfield._hints import suggestion
+
 __all__ = ["currency_fault", "unit_fault"]
 
 _COMMON: Final = ("USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD")
@@ -44,7 +46,7 @@ def currency_fault(text: str, units: Iterable[str] = ()) -> str | None:
     accounts = (*units, *_counted_by_ours())
     if text in accounts:
         return None
-    meant = _meant(text, (*_COMMON, *accounts)) or _meant(text, others)
+    meant = suggestion(text, (*_COMMON, *accounts)) or suggestion(text, others)
     hint = f"did you mean {meant!r}?" if meant else "write its code (ISO 4217), such as USD"
     return f"unknown currency {text!r}; {hint}"
 
@@ -63,7 +65,9 @@ def unit_fault(text: str, units: Iterable[str] = ()) -> str | None:
         return None
     # Counts are told as `output_tokens`, and priced as `output`.
     plain = re.sub("_?tokens?$", "", text)
-    meant = plain if plain in known else _meant(plain, known, 0.9 if plain.startswith(_PARTS) else 0.7)
+    meant = (
+        plain if plain in known else suggestion(plain, known, cutoff=0.9 if plain.startswith(_PARTS) else 0.7)
+    )
     if meant is None and not plain:
         meant = "input"
     if meant is None or re.sub("[^0-9]", "", meant) != re.sub("[^0-9]", "", text):
@@ -75,15 +79,3 @@ def _counted_by_ours() -> tuple[str, ...]:
     from jackfield._plugins.known import known_plugins  # most names need it not
 
     return known_plugins().units
-
-
-def _meant(text: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    import difflib  # for those who made a slip
-
-    by_lower = {name.lower(): name for name in known}
-    lower = text.lower()
-    if lower in by_lower:
-        return by_lower[lower]
-    begun = [name for name in by_lower if len(lower) > 1 and name.startswith(lower)]
-    close = begun or difflib.get_close_matches(lower, by_lower, n=1, cutoff=cutoff)
-    return by_lower[close[0]] if close else None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from jackfield._hints import closest
+from jackfield._hints import hint, suggestion
 from jackfield._types.cost import Rate, RateCard
 from jackfield._types.errors import ConfigurationError
 from jackfield._values import Value
@@ -107,9 +107,9 @@ class PriceTable(Value):
         """Say which providers are not known and spelt almost as one that is; a file may price others, too."""
         every = sorted((row for rows in self.rows.values() for row in rows), key=lambda row: row.line)
         for provider, line in {row.key[0]: row.line for row in reversed(every)}.items():
-            hint = "" if provider in known else closest(provider, known)
-            if hint.startswith("; did you mean"):
-                yield f"line {line}: no installed plugin gives the provider {provider!r}{hint}"
+            meant = None if provider in known else suggestion(provider, known)
+            if meant is not None:
+                yield f"line {line}: no installed plugin gives the provider {provider!r}; did you mean {meant!r}?"
 
     def rates(self, provider: str, model: str, when: float | date) -> RateCard | None:
         """Give the rates that are in force.
@@ -140,7 +140,7 @@ def _header_problems(names: Iterable[str]) -> list[str]:
     twice = [name for name in COLUMNS if names.count(name) > 1]
     problems = [f"line 1: the column {name!r} stands twice" for name in twice]
     problems += [
-        f"line 1: unknown column {name!r}{closest(name, COLUMNS)}" for name in names if name not in COLUMNS
+        f"line 1: unknown column {name!r}{hint(name, COLUMNS)}" for name in names if name not in COLUMNS
     ]
     missing = [name for name in REQUIRED if name not in names]
     if missing:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from jackfield._faces import show_in
-from jackfield._hints import closest
+from jackfield._hints import hint
 from jackfield._values import Value
 
 from .content import Tool
@@ -154,7 +154,7 @@ def normalise_reasoning(value: str | Mapping[str, Any] | Reasoning) -> Reasoning
         return Reasoning(effort=value)
     for key in value:
         if key not in _REASONING:
-            msg = f"it has no key {key!r}{closest(key, _REASONING)}"
+            msg = f"it has no key {key!r}{hint(key, _REASONING)}"
             raise TypeError(msg)
     return Reasoning(**value)
 

@@ -63,12 +63,10 @@ def check(context: click.Context, session: Session, name: tuple[str, ...]) -> No
 
     for one in name:
         if one not in session.config.connections:
-            from jackfield._hints import closest
+            from jackfield._hints import hint
             from jackfield._types.errors import UnknownTargetError
 
-            raise UnknownTargetError(
-                f"there is no connection {one!r}{closest(one, session.config.connections)}"
-            )
+            raise UnknownTargetError(f"there is no connection {one!r}{hint(one, session.config.connections)}")
     results = session.run(lambda mesh: _checked(mesh, name or tuple(mesh.connections)))
     if session.json:
         session.write_json({"connections": results})

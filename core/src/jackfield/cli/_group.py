@@ -87,9 +87,9 @@ class Commands(Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called, or say which is closest."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from jackfield._hints import closest
+            from jackfield._hints import hint
 
-            raise click.UsageError(f"there is no command {args[0]!r}{closest(args[0], self.commands)}", ctx)
+            raise click.UsageError(f"there is no command {args[0]!r}{hint(args[0], self.commands)}", ctx)
         return super().resolve_command(ctx, args)
 
     # click's own signature differs between its versions

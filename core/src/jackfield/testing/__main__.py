@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from jackfield._hints import closest
+from jackfield._hints import hint
 
 from ._case import Case
 from ._check import checks
@@ -77,8 +77,8 @@ def _loaded(name: str) -> Any:
         return functools.reduce(getattr, attributes.split("."), loaded) if attributes else loaded
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            hint = _similar(module) or "; is it installed?"
-            raise _NotFoundError(f"there is no module {module!r}{hint}") from None
+            ending = _similar(module) or "; is it installed?"
+            raise _NotFoundError(f"there is no module {module!r}{ending}") from None
         raise _NotFoundError(f"importing {module} failed: {error}") from None
     except AttributeError as error:
         raise _NotFoundError(f"{name}: {error}") from None
@@ -89,7 +89,7 @@ def _loaded(name: str) -> Any:
 def _similar(name: str) -> str:
     installed = entry_points(group=GROUP)
     known = {one.module for one in installed} | {one.name for one in installed}
-    return closest(name, known | {one.dist.name for one in installed if one.dist is not None})
+    return hint(name, known | {one.dist.name for one in installed if one.dist is not None})
 
 
 def _named_by(entry: EntryPoint, name: str) -> bool:
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = {one.id for one in checks()} | {one.area for one in checks()}
     for name in options.only or ():
         if name not in names:
-            parser.error(f"there is no check or area {name!r}{closest(name, names)}")
+            parser.error(f"there is no check or area {name!r}{hint(name, names)}")
     sys.path.insert(0, str(Path.cwd()))  # as `python -m pytest` does: cases lie beside the tests
     try:
         cases, folders = _cases(options.cases)

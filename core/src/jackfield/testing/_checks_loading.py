@@ -11,7 +11,7 @@ import attrs
 
 from jackfield._contract.hookspecs import REQUIRED, ExtensionSpecs, ProviderSpecs
 from jackfield._deprecation import DEPRECATED
-from jackfield._hints import closest
+from jackfield._hints import hint
 
 from ._check import check
 from ._findings import SkipCheck, Warn
@@ -45,7 +45,7 @@ def known_hooks(subject: Subject) -> Iterable[str]:
     for name, hook in subject.marked_hooks().items():
         known = hook.jackfield_impl.get("specname") or name
         if known not in _KNOWN:
-            yield f"there is no hook {known!r}{closest(known, _KNOWN)}"
+            yield f"there is no hook {known!r}{hint(known, _KNOWN)}"
 
 
 @check(

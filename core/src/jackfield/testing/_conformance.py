@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jackfield._hints import closest
+from jackfield._hints import hint
 
 from ._case import Case
 from ._check import Check, Result, checks
@@ -56,7 +56,7 @@ def _checked(expected: Mapping[str, str]) -> Mapping[str, str]:
     known = [one.id for one in checks()]
     for name, reason in expected.items():
         if name not in known:
-            raise ValueError(f"expected_failures names {name!r}, which is no check{closest(name, known)}")
+            raise ValueError(f"expected_failures names {name!r}, which is no check{hint(name, known)}")
         if not str(reason or "").strip():
             raise ValueError(f"expected_failures[{name!r}] wants a reason: say why it cannot be otherwise")
     return expected

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
+
+from jackfield.plugin import suggestion
 
 from ._engine.replies import GenerateRequest
 from ._local_errors import RequestError
@@ -36,11 +37,11 @@ def read_request(body: Mapping[str, Any], engine: Engine) -> GenerateRequest:
     """
     for name in body:
         if name not in _KNOWN:
-            near = difflib.get_close_matches(name, _KNOWN, n=1)
+            near = suggestion(name, _KNOWN)
             raise RequestError(
                 "the engine has no such parameter",
                 name,
-                f"Did you mean {near[0]!r}?" if near else "Leave it out.",
+                f"Did you mean {near!r}?" if near else "Leave it out.",
             )
     form = choose_tool_format(body, engine)
     given = {name: body[name] for name in _PLAIN if name in body}

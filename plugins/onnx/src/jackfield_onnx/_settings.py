@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,7 +9,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from jackfield import Secret
-from jackfield.plugin import ModelEntry, secret
+from jackfield.plugin import ModelEntry, secret, suggestion
 
 from ._files.catalogue import CATALOGUE, find_entry
 
@@ -88,10 +87,10 @@ def _check_models(_settings: object, _field: object, entries: tuple[ModelEntry, 
         elsewhere = any(entry.raw.get(key) is not None for key in ("folder", "hub"))
         name = (entry.underlying or entry.id).rpartition(":")[2]
         if not elsewhere and "*" not in name and find_entry(name) is None:
-            near = difflib.get_close_matches(name.casefold(), CATALOGUE, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+            near = suggestion(name, CATALOGUE, cutoff=0.5)
+            meant = f"; did you mean {near!r}?" if near else "."
             raise ValueError(
-                f"there is no model {name!r} in the catalogue{hint} It has {', '.join(sorted(CATALOGUE))}; "
+                f"there is no model {name!r} in the catalogue{meant} It has {', '.join(sorted(CATALOGUE))}; "
                 "declare folder or hub for other models"
             )
 

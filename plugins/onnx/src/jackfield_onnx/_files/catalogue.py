@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
 import attrs
 
+from jackfield.plugin import suggestion
 from jackfield_onnx._local_errors import UnknownModelError
 
 from .folder import GRAPH_FILE, TOKENIZER_FILE, EncoderDescription
@@ -157,9 +157,9 @@ def get_entry(model: str, catalogue: Mapping[str, CatalogueEntry] = CATALOGUE) -
         return CatalogueEntry(id=found.folder, title=found.name, kind="unknown", hub=found)
     entry = find_entry(model, catalogue)
     if entry is None:
-        near = difflib.get_close_matches(model.casefold(), catalogue, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
+        near = suggestion(model, catalogue, cutoff=0.5)
+        meant = f"Did you mean {near!r}? " if near else ""
         raise UnknownModelError(
-            "the catalogue has no such model", model, f"{hint}It has {', '.join(sorted(catalogue))}."
+            "the catalogue has no such model", model, f"{meant}It has {', '.join(sorted(catalogue))}."
         )
     return entry
