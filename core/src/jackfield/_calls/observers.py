@@ -74,7 +74,6 @@ def _outcome(
         attempts = attempts or reply.attempts
         known = {
             "usage": reply.usage,
-            "cost": reply.cost,
             "model": reply.model,
             "response_id": reply.id,
             "replay": reply.replay,
