@@ -293,10 +293,11 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "content",
             "parameters",
             "translating",
+            "turns",
             "json_tool",
             "translation",
         ),
-        "the wire": ("wire", "failures", "paths", "decoding", "events", "hints"),
+        "the wire": ("wire", "failures", "paths", "decoding", "event_decoder", "events", "hints"),
         "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
     },
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._calls.translation import SUMMARY_PROMPT as SUMMARY_PROMPT
     from ._config.connections import find_model as find_model, is_allowed as is_allowed
     from ._contract.decoding import WholeDecoder as WholeDecoder, vector_reader as vector_reader
+    from ._contract.event_decoder import EventDecoder as EventDecoder, whole_tool_call as whole_tool_call
     from ._contract.hookspecs import hookimpl as hookimpl
     from ._contract.json_tool import JSONTool as JSONTool, json_tool as json_tool
     from ._contract.keys import is_at_hosts as is_at_hosts
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         nearest_effort as nearest_effort,
         unserved as unserved,
     )
+    from ._contract.turns import Turn as Turn
     from ._hints import hint as hint, suggestion as suggestion
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
@@ -111,6 +113,7 @@ else:
             "_calls.translation": "SUMMARY_PROMPT",
             "_config.connections": "find_model is_allowed",
             "_contract.decoding": "WholeDecoder vector_reader",
+            "_contract.event_decoder": "EventDecoder whole_tool_call",
             "_contract.hookspecs": "hookimpl",
             "_contract.json_tool": "JSONTool json_tool",
             "_contract.keys": "is_at_hosts",
@@ -120,6 +123,7 @@ else:
             "_contract.secrets": "secret",
             "_contract.tables": "DatedRates load_table",
             "_contract.translating": "ParameterWriter ReportBuilder nearest_effort unserved",
+            "_contract.turns": "Turn",
             "_hints": "hint suggestion",
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -10,6 +10,7 @@ import attrs
 
 from jackfield._faces import show_in
 from jackfield._types.capabilities import Kind, ModelCard
+from jackfield._types.errors import MalformedResponseError
 from jackfield._types.events import Event
 from jackfield._types.failures import Failure
 from jackfield._types.wire import Frame, Head, Wire
@@ -128,6 +129,29 @@ class Exchange(Value):
     head: Head
     frames: AsyncIterator[Sequence[Frame]]
 
+    @classmethod
+    def whole(cls, data: Any) -> Exchange:
+        """Return the exchange of an SDK's whole answer: one frame, without status and headers."""
+
+        async def pieces() -> AsyncIterator[Any]:
+            yield data
+
+        return cls.streamed(pieces())
+
+    @classmethod
+    def streamed(cls, pieces: AsyncIterator[Any]) -> Exchange:
+        """Return the exchange of an SDK's stream: a frame for each piece, without status and headers."""
+
+        async def frames() -> AsyncIterator[Sequence[Frame]]:
+            try:
+                async for piece in pieces:
+                    yield (Frame(piece),)
+            finally:
+                if isinstance(pieces, AsyncGenerator):
+                    await pieces.aclose()
+
+        return cls(Head(None), frames())
+
 
 @runtime_checkable
 class Transport(Protocol):
@@ -238,6 +262,17 @@ class HttpAccess(Value):
     headers: Mapping[str, str] = attrs.field(factory=dict)
     named_auth: Mapping[str, Auth] = attrs.field(factory=dict)
 
+    @classmethod
+    def with_bearer(cls, base_url: str, key: Secret | None) -> HttpAccess:
+        """Return the access to a service that reads its key from the header `Authorization: Bearer KEY`.
+
+        Args:
+            base_url: The address; a slash at its end is cut off.
+            key: The key; None sends no header.
+        """
+        auth = StaticHeader("Authorization", key, "Bearer ", optional=True)
+        return cls(base_url=base_url.rstrip("/"), auth=auth)
+
 
 @attrs.frozen(eq=False, repr=False)
 class Listing(Value):
@@ -250,6 +285,39 @@ class Listing(Value):
 
     wire: Wire
     parse: Callable[[Head, bytes], tuple[Sequence[ModelCard], Wire | None]]
+
+    @classmethod
+    def of_pages(
+        cls,
+        path: str,
+        read: Callable[[dict[str, Any]], tuple[Sequence[ModelCard], Mapping[str, str] | None]],
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> Listing:
+        """Return the listing of a service whose pages are JSON objects at one path (GET).
+
+        Args:
+            path: The path of each page.
+            read: Returns the models of a page, and the query of the next page, or None after the last.
+            query: The query of the first page.
+        """
+        first = Wire(path, method="GET", query=query or {})
+
+        def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
+            import orjson
+
+            try:
+                page = orjson.loads(body)
+            except orjson.JSONDecodeError as error:
+                raise MalformedResponseError(
+                    f"the list of models is not JSON ({error})", body=body
+                ) from error
+            if not isinstance(page, dict):
+                raise MalformedResponseError("the list of models must be a JSON object", body=body)
+            cards, after = read(page)
+            return cards, None if after is None else attrs.evolve(first, query=after)
+
+        return cls(first, parse)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import attrs
 
 from jackfield._faces import show_in
-from jackfield._types.capabilities import Capabilities, ParameterRule
+from jackfield._types.capabilities import Capabilities, ModelRef, ParameterRule
+from jackfield._types.content import Message, Tool
 from jackfield._types.errors import UnsupportedError
 from jackfield._types.options import UNSET, Reasoning
 from jackfield._types.parameters import Fate, ParameterNote, ParameterReport
@@ -22,6 +23,8 @@ from jackfield._types.requests import (
     RerankRequest,
     SummarizeRequest,
 )
+
+from .turns import Turn, turns_of
 
 __all__ = ["ParameterWriter", "ReportBuilder", "nearest_effort", "unserved"]
 
@@ -113,6 +116,21 @@ class ParameterWriter(ReportBuilder):
         self._theirs: tuple[str, ...] = ()
         self.body = body
 
+    @classmethod
+    def of(
+        cls, request: Request, model: ModelRef, capabilities: Capabilities, body: dict[str, Any]
+    ) -> ParameterWriter:
+        """Return a writer for the options of a request, with its policy for what cannot be honoured.
+
+        Args:
+            request: The request, of any kind.
+            model: Its model.
+            capabilities: The model's; its `parameters` rule what is sent.
+            body: The wire body that is written to.
+        """
+        options = request if isinstance(request, EmbedRequest | RerankRequest) else request.options
+        return cls(options.given(), capabilities, options.unsupported, body, model=model.id)
+
     @property
     def left(self) -> KeysView[str]:
         """The names of what was given and not yet put, as they stand at any moment.
@@ -159,6 +177,45 @@ class ParameterWriter(ReportBuilder):
                 return UNSET
             wire = rule.wire or wire
         return self.write(name, wire or name, value if convert is None else convert(value))
+
+    def put_tools(self, convert: Callable[[Tool], Any], wire: str | None = None) -> Any:
+        """Copy the tools to the body, if there are any, for a service without strict tools and cacheable prefixes.
+
+        Args:
+            convert: Returns the service's form of one tool.
+            wire: See `put`.
+
+        Returns:
+            The list that was written, or `UNSET`.
+
+        Raises:
+            UnsupportedError: The model has no tools, or a tool must be strict, and the policy is "error".
+        """
+
+        def converted(tools: Sequence[Tool]) -> list[Any]:
+            for index, tool in enumerate(tools):
+                if tool.strict:
+                    why = f"the service does not hold the arguments of {tool.name!r} to their schema"
+                    self.refuse(f"tools[{index}].strict", why, tool.strict)
+                if tool.cache is not None:
+                    self.drop(
+                        f"tools[{index}].cache", "the service has no marks of cacheable prefixes", tool.cache
+                    )
+            return [convert(tool) for tool in tools]
+
+        return self.put("tools", wire, converted)
+
+    def turns(self, messages: Sequence[Message]) -> Iterator[Turn]:
+        """Yield the turns of a conversation, for a service that reads text, tool calls and their results.
+
+        Each result of a tool call is a turn of its own, with the name of the tool. Thinking, raw parts, names of
+        participants and marks of cacheable prefixes are dropped; images, audio, documents and arguments that are not
+        a JSON object are refused. All of that is in the report.
+
+        Raises:
+            UnsupportedError: Something is refused, and the policy is "error".
+        """
+        return turns_of(messages, self.drop, self.refuse)
 
     def write(self, name: str, path: str, value: Any) -> Any:
         """Write a value to the body at a dotted path and note it as sent, or as renamed."""

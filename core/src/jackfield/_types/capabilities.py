@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from jackfield._faces import show_in
+from jackfield._hints import hint
 from jackfield._values import Value
 
 from .content import Message
@@ -139,6 +140,45 @@ class Capabilities(Value):
     retired: str | None = None
     source: str = "unknown"
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], *, source: str) -> Capabilities:
+        """Return what a row of a table says of a model.
+
+            {"kinds": ["chat"], "features": {"tools": true, "images": false}, "limits": {"context_window": 32000},
+             "parameters": {"temperature": {"minimum": 0, "maximum": 1}}, "retired": "2027-01-31"}
+
+        Every key may be absent, and means what the field of that name means. Other keys are for the plugin.
+
+        Args:
+            row: The row.
+            source: Document and date, for every feature and rule without a source of its own.
+
+        Raises:
+            ValueError: There is no such kind, feature or limit.
+        """
+        kinds, features, sizes = row.get("kinds", ()), row.get("features", {}), row.get("limits", {})
+        for what, names, known in (
+            ("kind", kinds, KINDS),
+            ("feature", features, FEATURES),
+            ("limit", sizes, [field.name for field in attrs.fields(Limits)]),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"there is no {what} {name!r}{hint(name, known)}")
+        rules = {
+            option: ParameterRule(**{"source": source, **rule, **_frozen(rule)})
+            for option, rule in row.get("parameters", {}).items()
+        }
+        made = cls(
+            known=True,
+            kinds=frozenset(kinds),
+            parameters=rules,
+            limits=Limits(**sizes),
+            retired=row.get("retired"),
+            source=source,
+        )
+        return made.with_features(source, **features)
+
     def feature(self, name: str) -> Capability:
         """Say whether the model has a feature; unknown unless told."""
         return self.features.get(name, UNKNOWN)
@@ -156,6 +196,10 @@ class Capabilities(Value):
         """Give a copy in which these features have these values and this source."""
         added = {name: Capability(value, source) for name, value in values.items()}
         return attrs.evolve(self, features={**self.features, **added})
+
+
+def _frozen(rule: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if rule.get("choices") is None else {"choices": tuple(rule["choices"])}
 
 
 @attrs.frozen(eq=False, repr=False)
