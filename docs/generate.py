@@ -300,6 +300,10 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "the wire": ("wire", "failures", "paths", "decoding", "event_decoder", "events", "hints"),
         "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
     },
+    "jackfield.testing": {
+        "programs": ("answers", "fake_answers", "fakes", "guard", "http_reader", "pauses", "server", "stand_ins"),
+        "plugins": ("case", "check", "conformance", "protocols", "toolkit"),
+    },
 }
 
 # Modules whose names are described on a page of their own.

@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 import attrs
 
 from jackfield import Citation, Cost, CostItem, Event, RawPart, TokenLogprob, Usage
-from jackfield.plugin import Replay, vector_reader
+from jackfield.plugin import Replay
 
 __all__ = ["Record", "decoded", "encoded"]
 
@@ -108,10 +108,16 @@ def _rich(value: Any) -> Any:
     return _READERS[kind](value)
 
 
+def _read_vector(text: str) -> Any:
+    from jackfield.plugin import vector_reader  # it comes with the readers of JSON, which load late
+
+    return vector_reader()(text)
+
+
 _READERS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "mapping": lambda value: {_rich(key): _rich(one) for key, one in value["items"]},
     "tuple": lambda value: tuple(_rich(one) for one in value["items"]),
     "decimal": lambda value: Decimal(value["text"]),
     "bytes": lambda value: base64.b64decode(value["base64"]),
-    "vector": lambda value: vector_reader()(value["base64"]),
+    "vector": lambda value: _read_vector(value["base64"]),
 }
