@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from jackfield import Finish, MalformedResponseError, RawEvent, StreamInterruptedError
-from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield.plugin import FailureInStream, Frame, Head, Headers, Wire
+from jackfield.testing import reply_of
 from jackfield_anthropic import ANTHROPIC, decoder, error
 
 WIRE = Path(__file__).parent / "wire"
@@ -68,16 +68,16 @@ def ended(reason="end_turn", usage=None, **delta):
 
 def test_counts_are_totals_and_what_is_null_says_nothing():
     counts = {"input_tokens": 61, "output_tokens": 9, "cache_read_input_tokens": None}
-    usage = fold(read(frames(START, ended(usage={"output_tokens": 4}), ended(usage=counts), STOP))).usage
+    usage = reply_of(read(frames(START, ended(usage={"output_tokens": 4}), ended(usage=counts), STOP))).usage
     assert (usage.input_tokens, usage.output_tokens, usage.cached_input_tokens) == (61, 9, None)
-    usage = fold(read(frames(START, ended(usage=None), STOP))).usage
+    usage = reply_of(read(frames(START, ended(usage=None), STOP))).usage
     assert (usage.input_tokens, usage.output_tokens) == (43, 1)
 
 
 def test_disjoint_counts_of_input_are_added_up():
     told = {"input_tokens": 5, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20,
             "output_tokens": 3, "server_tool_use": {"web_search_requests": 2}}  # fmt: skip
-    usage = fold(read(frames(START, ended(usage=told), STOP))).usage
+    usage = reply_of(read(frames(START, ended(usage=told), STOP))).usage
     assert (usage.input_tokens, usage.cached_input_tokens, usage.cache_write_tokens) == (125, 100, 20)
     assert usage.units == {"web_search_request": 2}
 
@@ -112,7 +112,7 @@ def test_what_nobody_knows_yet_is_kept():
             {**STOP, "amazon-bedrock-invocationMetrics": {"inputTokenCount": 1}},
         )
     )
-    folded = fold(events, provider="anthropic")
+    folded = reply_of(events, provider="anthropic")
     assert [part.data for part in folded.choices[0].message.parts] == [
         {"type": "of_tomorrow", "text": "ab", "n": 2}
     ]
@@ -123,13 +123,13 @@ def test_what_nobody_knows_yet_is_kept():
 def test_a_second_beginning_says_nothing_new_and_what_follows_the_end_is_not_of_the_answer():
     second = {"type": "message_start", "message": {**START["message"], "id": "msg_2"}}
     text = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "late"}}
-    folded = fold(read(frames(START, second, ended(), STOP, second, text)))
+    folded = reply_of(read(frames(START, second, ended(), STOP, second, text)))
     assert (folded.id, folded.choices[0].text) == ("msg_1", "")
 
 
 def test_a_block_that_never_ends_is_ended():
     call = {"type": "tool_use", "id": "t", "name": "add", "input": {"a": 1}}
-    folded = fold(
+    folded = reply_of(
         read(frames(START, {"type": "content_block_start", "index": 0, "content_block": call}, ended(), STOP))
     )
     assert folded.choices[0].message.tool_calls[0].arguments == {"a": 1}
@@ -143,7 +143,7 @@ def test_arguments_that_break_off_are_kept_as_text():
         "delta": {"type": "input_json_delta", "partial_json": '{"a'},
     }
     begin = {"type": "content_block_start", "index": 0, "content_block": call}
-    (choice,) = fold(read(frames(START, begin, piece, ended("max_tokens"), STOP))).choices
+    (choice,) = reply_of(read(frames(START, begin, piece, ended("max_tokens"), STOP))).choices
     assert (choice.message.tool_calls[0].arguments_raw, choice.finish_reason) == ('{"a', "length")
 
 
@@ -188,4 +188,4 @@ def test_a_delta_of_null_is_no_text():
     start = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
     said = [start, *({"type": "content_block_delta", "index": 0, "delta": delta} for delta in empty)]
     said += [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
-    assert fold(read([Frame(json.dumps(event).encode(), event["type"]) for event in said])).finished
+    assert reply_of(read([Frame(json.dumps(event).encode(), event["type"]) for event in said])).finished

@@ -7,16 +7,14 @@ import pytest
 
 import jackfield_anthropic
 from jackfield import Usage
-from jackfield._types.cost import compute_cost
 from jackfield.plugin import CostContext, ModelRef
+from jackfield.testing import cost_of
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 
 
 def cost(model, usage, **context):
-    context = {"when": NOW, **context}
-    card = jackfield_anthropic.jackfield_cost(ModelRef(model), usage, CostContext(**context))
-    return None if card is None else compute_cost(usage, card)
+    return cost_of(jackfield_anthropic, model, usage, CostContext(**{"when": NOW, **context}))
 
 
 INVOICES = {
@@ -69,7 +67,8 @@ def test_invoices(name):
     ],
 )
 def test_what_has_no_published_price_is_unknown(model, context):
-    assert cost(model, Usage(1000, 1000), **context) is None
+    context = CostContext(**{"when": NOW, **context})
+    assert jackfield_anthropic.jackfield_cost(ModelRef(model), Usage(1000, 1000), context) is None
 
 
 def test_a_count_that_is_not_told_is_no_zero():

@@ -19,9 +19,9 @@ from jackfield import (
     StreamInterruptedError,
     Thinking,
 )
-from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield.plugin import Failure, FailureInStream, Wire
+from jackfield.testing import reply_of
 from jackfield_anthropic import ANTHROPIC, decoder
 
 
@@ -189,7 +189,7 @@ def test_messages_are_read_as_recorded():
     faults = {}
     for row in read:
         try:
-            check_message(message_of(row), fold(events_of(row), provider="anthropic"))
+            check_message(message_of(row), reply_of(events_of(row), provider="anthropic"))
         except (AssertionError, JackfieldError, FailureInStream, KeyError) as fault:
             faults[row["id"]] = f"{type(fault).__name__}: {str(fault)[:500]}"
     assert not faults
@@ -231,7 +231,7 @@ def test_text_completions_are_read_as_recorded():
         whole = row["response"]["body_kind"] == "json"
         values = [row["response"]["body"]] if whole else list(sse_values(row["response"]["body"]))
         values = [value for value in values if value["type"] == "completion"]
-        folded = fold(events_of(row))
+        folded = reply_of(events_of(row))
         assert folded.choices[0].text == "".join(value["completion"] for value in values)
         assert folded.choices[0].finish_raw == values[-1]["stop_reason"]
         assert folded.choices[0].finish_reason == FINISH[values[-1]["stop_reason"]]
@@ -243,7 +243,7 @@ def test_counts_are_read_as_recorded():
     read = answers("anthropic.count_tokens")
     assert counted(len(read)) == 12
     for row in read:
-        assert fold(events_of(row)).counted == row["response"]["body"]["input_tokens"]
+        assert reply_of(events_of(row)).counted == row["response"]["body"]["input_tokens"]
 
 
 def test_listings_are_read_as_recorded():
@@ -274,7 +274,7 @@ def test_lines_of_batch_results_are_read_as_recorded():
     for line in lines:
         decode = decoder(ANTHROPIC, Wire("/", meta={"api": "messages"}))
         (frame,) = framer_for("application/x-jsonl").feed(json.dumps(line).encode() + b"\n")
-        folded = fold([*decode.feed(frame), *decode.finish()])
+        folded = reply_of([*decode.feed(frame), *decode.finish()])
         check_message(line["result"]["message"], folded)
         assert [event.data for event in folded.raw if event.kind == "custom_id"] == [line["custom_id"]]
 

@@ -25,8 +25,8 @@ from jackfield import (
     ToolResult,
     UnsupportedError,
 )
-from jackfield._calls.translation import translate
 from jackfield.plugin import ChatRequest, CompletionRequest, CountRequest, ModelRef, Options
+from jackfield.testing import translated
 
 SAME_NAME = ("max_tokens", "temperature", "top_p", "top_k")
 PLAIN_TOOL = {"name", "description", "input_schema", "strict", "cache_control"}
@@ -249,8 +249,7 @@ def compare(api, make):
         declared = {"route": "messages"} if "messages" in body else {}
         model = ModelRef(body["model"], declared=declared)
         try:
-            capabilities = plugin.jackfield_capabilities(model)
-            ours = translate(plugin.jackfield_translate, model, request, capabilities).wire.body
+            ours = translated(plugin, model, request).wire.body
         except UnsupportedError as fault:
             refused[f"refused: {fault.parameter} (the service said {row['response']['status']})"] += 1
             continue

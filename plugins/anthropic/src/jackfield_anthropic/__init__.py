@@ -21,6 +21,7 @@ from jackfield.plugin import (
     hookimpl,
 )
 
+# Plugins that build on the dialect use these names, so the hooks use them, too, and import only the other modules.
 from ._dialect import ANTHROPIC, Dialect
 from ._errors import error
 from ._models import capabilities
@@ -42,7 +43,7 @@ __all__ = [
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="anthropic",
         title="Anthropic",
@@ -59,7 +60,7 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model, under the connection's API version."""
+    """Return the capabilities of a model, from the table, under the connection's API version."""
     from ._models import retired
 
     return attrs.evolve(capabilities(ANTHROPIC, model), retired=retired(model.known_as))
@@ -67,7 +68,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_discover() -> Listing:
-    """Say how to list models."""
+    """Return how to list models."""
     from ._listing import listing
 
     return listing(ANTHROPIC)
@@ -75,7 +76,7 @@ def jackfield_discover() -> Listing:
 
 @hookimpl
 def jackfield_table() -> tuple[str, ...]:
-    """Name the models of the table."""
+    """Return the names of the models in the table."""
     from ._models import known_models
 
     return known_models()
@@ -83,29 +84,29 @@ def jackfield_table() -> tuple[str, ...]:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for messages, text completions or the count of tokens."""
+    """Translate a request into a wire for messages, text completions or token counts."""
     return translate(ANTHROPIC, model, request, capabilities)
 
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     return decoder(ANTHROPIC, wire)
 
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     return error(failure)
 
 
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give Anthropic's rates for a call."""
+    """Return Anthropic's rates for a call."""
     return rates(model.known_as, usage, context)
 
 
 @hookimpl
 def jackfield_transport(settings: AnthropicSettings) -> HttpAccess:
-    """Say how to reach Anthropic."""
+    """Return the address and the authentication."""
     return access(settings)

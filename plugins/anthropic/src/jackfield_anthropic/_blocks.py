@@ -1,4 +1,4 @@
-"""The blocks of an answer's content, streamed or whole."""
+"""Read the content blocks of an answer, streamed or whole."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CALL: Final = frozenset({"type", "id", "name", "input"})
 
 
 class _Block:
-    """A block that has begun and has not ended."""
+    """A block that has started and not stopped."""
 
     __slots__ = ("citations", "kind", "number", "pieces", "wire")
 
@@ -40,13 +40,13 @@ class _Block:
 
 
 class BlockReader:
-    """Reads blocks. A whole block is one that starts with all that it has, and stops at once.
+    """Reads blocks. A whole block starts complete and stops at once.
 
-    Text, thinking and tool calls become events of their own; every other block (a server's tool, its result, what is
-    not known yet) is kept as a `RawPart`, so that it can be sent back.
+    Text, thinking and tool calls become events of their own; every other block (a server tool, its result, an unknown
+    type) is kept as a `RawPart`, so that it can be sent back.
 
     Attributes:
-        calls: How many tool calls there were.
+        calls: The number of tool calls so far.
     """
 
     def __init__(self, provider: str, json_tool: str | None) -> None:
@@ -56,7 +56,7 @@ class BlockReader:
         self.calls = 0
 
     def start(self, index: int, wire: dict[str, Any]) -> Iterator[Event]:
-        """Read the beginning of a block."""
+        """Read the start of a block."""
         kind = wire.get("type")
         if kind == "tool_use" and wire.get("name") == self._json_tool:
             kind = "json"
@@ -79,7 +79,7 @@ class BlockReader:
             yield ToolCallStart(block.number, wire["id"], wire["name"], 0, data_of)
 
     def delta(self, index: int, delta: dict[str, Any]) -> Iterator[Event]:
-        """Read a piece of a block."""
+        """Read a delta of a block."""
         kind = delta["type"]
         block = self._open.get(index)
         if kind == "text_delta":
@@ -100,13 +100,13 @@ class BlockReader:
             yield RawEvent(kind, delta)
 
     def stop(self, index: int) -> Iterator[Event]:
-        """Read the end of a block."""
+        """Read the stop of a block."""
         block = self._open.pop(index, None)
         if block is None:
             return
         if block.kind == "text":
             if block.citations:
-                # An answer that cites is sent back with its citations.
+                # The service expects an answer with citations to be sent back with them.
                 yield TextDelta("", 0, index, {self._provider: {"citations": block.citations}})
         elif block.kind in ("tool_use", "json"):
             if not block.pieces and block.wire.get("input"):
@@ -117,11 +117,11 @@ class BlockReader:
                 yield TextDelta("{}", 0, index)
         elif block.kind not in ("thinking", "redacted_thinking"):
             if block.pieces:
-                block.wire = {**block.wire, "input": _parsed("".join(block.pieces))}
+                block.wire = {**block.wire, "input": _parse("".join(block.pieces))}
             yield PartAdded(RawPart(self._provider, block.wire))
 
     def stop_all(self) -> Iterator[Event]:
-        """End what has not ended."""
+        """Stop every block that has not stopped."""
         for index in list(self._open):
             yield from self.stop(index)
 
@@ -140,9 +140,9 @@ class BlockReader:
 
 
 def read_citation(wire: Mapping[str, Any]) -> Citation:
-    """Read a citation. Its places are in the source, not in the answer, so they stay in `data`.
+    """Read a citation. Its locations are in the source, not in the answer, so they stay in `data`.
 
-    Source: types of Anthropic's Python SDK 2.12.0: places by character, page, content block, search result and
+    Source: types of Anthropic's Python SDK 2.12.0: locations by character, page, content block, search result and
     web search result.
     """
     number = wire.get("document_index", wire.get("search_result_index"))
@@ -156,7 +156,7 @@ def read_citation(wire: Mapping[str, Any]) -> Citation:
 
 
 def _join(wire: dict[str, Any], delta: Mapping[str, Any]) -> None:
-    """Put a piece into a block that is kept as it is: texts are joined, all else replaced."""
+    """Merge a delta into a block that is kept raw: strings are joined, other values replaced."""
     for name, value in delta.items():
         if name == "type":
             continue
@@ -165,7 +165,7 @@ def _join(wire: dict[str, Any], delta: Mapping[str, Any]) -> None:
         wire[name] = present + value if joined else value
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -26,14 +26,14 @@ from ._tools import put_tools
 __all__ = ["merge_extra", "put_conversation", "translate_chat"]
 
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
-# Values that say what the service does anyway, though it has no such parameter.
-_IDLE: Final = {"n": 1, "logprobs": False}
+# The service has no such parameters; these values request what it does anyway.
+_REDUNDANT: Final = {"n": 1, "logprobs": False}
 
 
 def translate_chat(
     dialect: Dialect, model: ModelRef, request: ChatRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a chat as a wire for messages."""
+    """Translate a chat into a wire for messages."""
     options = request.options
     profile = profile_of(dialect.name(model))
     path, body = dialect.start(
@@ -50,10 +50,10 @@ def translate_chat(
         writer.put(name)
     writer.put("stop", "stop_sequences", list)
     writer.put("user", "metadata.user_id")
-    for name, value in _IDLE.items():
+    for name, value in _REDUNDANT.items():
         given = getattr(options, name)
         if given is not UNSET and given == value:
-            writer.drop(name, "the service has no such parameter, and does so anyway", writer.take(name))
+            writer.drop(name, "the service has no such parameter, and does this anyway", writer.take(name))
     merge_extra(dialect, options, writer)
     meta = {"api": "messages"} if json_tool is None else {"api": "messages", "json_tool": json_tool}
     report = writer.finish()
@@ -67,7 +67,7 @@ def put_conversation(
     writer: ParameterWriter,
     profile: Profile,
 ) -> str | None:
-    """Write messages, system prompt, reasoning and tools; give the name of the tool that answers in JSON."""
+    """Write messages, system prompt, reasoning and tools; return the name of the tool that answers in JSON."""
     options = request.options
     conversation = Conversation(dialect, writer, profile, dialect.version_of(model), options)
     system, messages = conversation.write(writer.take("system"), request.messages)
@@ -79,19 +79,19 @@ def put_conversation(
 
 
 def _refuse_prefill(messages: tuple[Message, ...], writer: ParameterWriter, profile: Profile) -> None:
-    """Refuse to let a model go on with its own words, if it does not; a paused turn is another thing."""
+    """Refuse a final assistant message if the model does not continue one; a paused turn (raw parts) is sent back."""
     last = messages[-1] if messages else None
     if profile.prefill is not False or last is None or last.role != "assistant":
         return
     if any(isinstance(part, RawPart) for part in last.parts):
         return
     place = f"messages[{len(messages) - 1}]"
-    writer.refuse(place, "the model does not go on with a message of its own; end with the user's")
+    writer.refuse(place, "the model does not continue an assistant message; end with a user message")
     writer.body["messages"].pop()
 
 
 def merge_extra(dialect: Dialect, options: Options, writer: ParameterWriter) -> None:
-    """Merge `extra`; its tools (the service's own) come after the caller's."""
+    """Merge `extra`; its tools (server tools) are appended to the caller's."""
     ours: list[Any] = writer.body.get("tools", [])
     writer.merge_extra(options.extra, *dialect.ids)
     theirs = writer.body.get("tools", ours)

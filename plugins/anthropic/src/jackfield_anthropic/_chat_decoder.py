@@ -1,4 +1,4 @@
-"""Messages: the answer, streamed or whole, and one line of a batch's results."""
+"""Messages: the decoder of streamed and whole answers, and of one line of batch results."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ _STOPS: Final[Mapping[str, FinishReason]] = {
     "refusal": "refusal",
     "pause_turn": "pause",
 }
-_MESSAGE: Final = frozenset(
+_KNOWN: Final = frozenset(
     {"id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence", "stop_details"}
 )
-_ENDS: Final = ("stop_sequence", "stop_details")
-_UNTOLD: Final = ("", "not_available", "global")
+_STOP_DETAILS: Final = ("stop_sequence", "stop_details")
+_NO_REGION: Final = ("", "not_available", "global")
 
 
 class MessageDecoder:
-    """Reads one message. A stream ends with `message_stop`.
+    """Decodes one message. A stream ends with `message_stop`.
 
     Args:
-        provider: Tags parts that only this provider understands.
-        json_tool: The tool through which an answer in JSON comes; its arguments are the text.
+        provider: The `provider` of thinking and raw parts.
+        json_tool: The name of the tool through which an answer in JSON comes; its arguments become the text.
     """
 
     def __init__(self, provider: str, json_tool: str | None = None) -> None:
         self._blocks = BlockReader(provider, json_tool)
         self._json_tool = json_tool
-        self._begun = False
+        self._started = False
         self._ended = False
         self._usage: dict[str, Any] = {}
         self._stop: str | None = None
@@ -69,11 +69,11 @@ class MessageDecoder:
         }
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, a whole answer, or a line of a batch's results."""
+        """Decode one event of a stream, a whole answer, or a line of batch results."""
         try:
             event = orjson.loads(frame.data)
         except orjson.JSONDecodeError as error:
@@ -82,9 +82,11 @@ class MessageDecoder:
                 body=bytes(frame.data),
             ) from error
         if not isinstance(event, dict):
-            raise MalformedResponseError("the service sent no object", body=bytes(frame.data))
+            raise MalformedResponseError(
+                "the service sent JSON that is not an object", body=bytes(frame.data)
+            )
         kind = event.get("type")
-        if self._ended:  # what stands behind the end is not of this answer
+        if self._ended:  # nothing after the end belongs to this answer
             return []
         if kind == "content_block_delta":
             delta = event["delta"]
@@ -94,7 +96,7 @@ class MessageDecoder:
         return list(self._other(kind, event) if reader is None else reader(event))
 
     def finish(self) -> list[Event]:
-        """Check that the answer has its end."""
+        """Check that the answer is complete."""
         if not self._ended:
             raise StreamInterruptedError("the stream ended before message_stop; ask again")
         return []
@@ -105,12 +107,14 @@ class MessageDecoder:
         if isinstance(event.get("result"), dict) and "custom_id" in event:
             yield from self._batch_line(event)
         elif kind is None:
-            raise MalformedResponseError(f"the answer is no message; it has {', '.join(event) or 'nothing'}")
+            raise MalformedResponseError(
+                f"the answer is not a message; it has {', '.join(event) or 'nothing'}"
+            )
         elif kind != "ping":
             yield RawEvent(str(kind), event)
 
     def _batch_line(self, line: dict[str, Any]) -> Iterator[Event]:
-        """Read `{"custom_id", "result"}`; results come in any order.
+        """Read `{"custom_id", "result"}` of batch results, which come in any order.
 
         Source: Anthropic's Python SDK 2.12.0: a result is succeeded, errored, canceled or expired.
         """
@@ -125,23 +129,23 @@ class MessageDecoder:
         yield from self._whole(result["message"])
 
     def _start(self, event: dict[str, Any]) -> Iterator[Event]:
-        if self._begun:  # a second one has been seen in a stream; it says nothing new
+        if self._started:  # a duplicate, which has been seen in a stream, adds nothing
             return
         yield from self._envelope(event["message"])
 
     def _envelope(self, message: dict[str, Any]) -> Iterator[Event]:
-        self._begun = True
+        self._started = True
         usage = message.get("usage") or {}
         place = usage.get("inference_geo")
-        region = None if place in _UNTOLD else place
+        region = None if place in _NO_REGION else place
         yield Started(message.get("id"), message.get("model"), usage.get("service_tier"), region)
-        yield from self._used(usage)
-        for name in message.keys() - _MESSAGE:
+        yield from self._update_usage(usage)
+        for name in message.keys() - _KNOWN:
             if message[name] is not None:
                 yield RawEvent(name, message[name])
 
-    def _used(self, usage: Mapping[str, Any]) -> Iterator[Event]:
-        """Take counts, which are totals so far; one that is missing or null leaves the earlier in force."""
+    def _update_usage(self, usage: Mapping[str, Any]) -> Iterator[Event]:
+        """Update the token counts, which are running totals; a missing or null count keeps its last value."""
         if usage:
             self._usage = {**self._usage, **{k: v for k, v in usage.items() if v is not None}}
             yield UsageUpdate(read_usage(self._usage), self._usage)
@@ -157,17 +161,17 @@ class MessageDecoder:
 
     def _delta(self, event: dict[str, Any]) -> Iterator[Event]:
         delta = event.get("delta") or {}
-        self._stopped(delta)
-        yield from self._used(event.get("usage") or {})
-        for name in delta.keys() - _MESSAGE:
+        self._keep_stop(delta)
+        yield from self._update_usage(event.get("usage") or {})
+        for name in delta.keys() - _KNOWN:
             if delta[name] is not None:
                 yield RawEvent(name, delta[name])
         for name in event.keys() - {"type", "delta", "usage"}:
             yield RawEvent(name, event[name])
 
-    def _stopped(self, told: Mapping[str, Any]) -> None:
-        self._stop = told.get("stop_reason") or self._stop
-        self._detail.update({name: told[name] for name in _ENDS if told.get(name) is not None})
+    def _keep_stop(self, fields: Mapping[str, Any]) -> None:
+        self._stop = fields.get("stop_reason") or self._stop
+        self._detail.update({name: fields[name] for name in _STOP_DETAILS if fields.get(name) is not None})
 
     def _end(self, event: dict[str, Any]) -> Iterator[Event]:
         yield from self._blocks.stop_all()
@@ -184,5 +188,5 @@ class MessageDecoder:
         for index, block in enumerate(message.get("content") or ()):
             yield from self._blocks.start(index, block)
             yield from self._blocks.stop(index)
-        self._stopped(message)
+        self._keep_stop(message)
         yield from self._end({})

@@ -25,12 +25,12 @@ __all__ = ["translate_completion"]
 def translate_completion(
     dialect: Dialect, model: ModelRef, request: CompletionRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a text completion. The endpoint knows the old API version alone, whatever the connection says."""
+    """Translate a text completion. The endpoint supports only the old API version, which overrides the connection's."""
     options = request.options
     place = (dialect.complete_stream_path if request.stream else None) or dialect.complete_path or ""
     path, body = dialect.start(model, place)
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
-    body["prompt"] = _prompt(request.prompt, writer)
+    body["prompt"] = _with_turns(request.prompt, writer)
     put_max_tokens(writer, capabilities, "max_tokens_to_sample")
     writer.put("stop", "stop_sequences", list)
     for name in ("temperature", "top_p", "top_k"):
@@ -45,11 +45,11 @@ def translate_completion(
     )
 
 
-def _prompt(prompt: str, writer: ParameterWriter) -> str:
-    """Put a prompt that has no turns into one, and the system prompt before the first."""
+def _with_turns(prompt: str, writer: ParameterWriter) -> str:
+    """Wrap a prompt without turns in one, and put the system prompt before the first turn."""
     if not (prompt.lstrip().startswith("Human:") or HUMAN in prompt):
         prompt = f"{HUMAN} {prompt}{ASSISTANT}"
-        writer.note("prompt", "emulated", wire="prompt", why="the service wants Human and Assistant turns")
+        writer.note("prompt", "emulated", wire="prompt", why="the service requires Human and Assistant turns")
     system = writer.take("system")
     if system is UNSET:
         return prompt

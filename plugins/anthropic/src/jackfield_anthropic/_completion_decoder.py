@@ -33,22 +33,22 @@ _ENVELOPE: Final = frozenset(
 
 
 class CompletionDecoder:
-    """Reads one text completion, streamed or whole; its end is a stop reason. It tells no usage."""
+    """Decodes one text completion, streamed or whole. It ends with a stop reason and reports no usage."""
 
     def __init__(self) -> None:
         self._started = False
         self._ended = False
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, or a whole answer."""
+        """Decode one event of a stream, or a whole answer."""
         event = orjson.loads(frame.data)
         raise_failure(event)
         if not isinstance(event, dict):
-            raise MalformedResponseError("the answer is no object", body=bytes(frame.data))
+            raise MalformedResponseError("the answer is not a JSON object", body=bytes(frame.data))
         if "completion" not in event:
             if "type" not in event:
                 raise MalformedResponseError("the answer has no completion", body=bytes(frame.data))
@@ -71,7 +71,7 @@ class CompletionDecoder:
         return events
 
     def finish(self) -> list[Event]:
-        """Check that the answer has its end."""
+        """Check that the answer is complete."""
         if not self._ended:
             raise StreamInterruptedError("the stream ended without a stop reason; ask again")
         return []

@@ -1,4 +1,4 @@
-"""The count of a conversation's tokens: request and answer."""
+"""Token counts: the request and the answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COUNTED: Final = frozenset(
 def translate_count(
     dialect: Dialect, model: ModelRef, request: CountRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a conversation whose tokens are to be counted; what does not change the count is left out."""
+    """Translate a request to count tokens; options that do not change the count are dropped."""
     options = request.options
     given = options.given()
     path, body = dialect.start(model, dialect.count_path or "")
@@ -38,6 +38,6 @@ def translate_count(
 
 
 def read_count(value: Any) -> Iterator[Event]:
-    """Read the answer of the endpoint that counts tokens."""
+    """Read a token count."""
     raise_failure(value)
     yield TokensCounted(value["input_tokens"])

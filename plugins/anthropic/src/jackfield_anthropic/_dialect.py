@@ -1,4 +1,4 @@
-"""How a service carries Claude, as one value."""
+"""How services that offer Claude differ, as one value."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ def _known_as(model: ModelRef) -> str:
 
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """How one service carries Claude. The defaults are Anthropic's own API.
+    """How one service offers Claude. The defaults are those of Anthropic's own API.
 
     Attributes:
-        id: The provider's id; tags thinking and raw parts, and names the service's own options in `extra`.
-        also: Further ids whose `extra`, thinking and raw parts this service understands.
-        name: Gives the id under which Anthropic's own table knows a model.
-        messages_path: Where messages go. The model's id replaces `{model}`; likewise in the other paths.
-        stream_path: Where messages go whose answer is streamed; None for the same place.
-        count_path: Where tokens are counted; None if they are not.
-        complete_path: Where legacy text completions go; None if nowhere.
-        complete_stream_path: Where they go if they are streamed; None for the same place.
-        models_path: Where models are listed; None if they are not.
-        api_version: The API version whose rules hold; None for the connection's setting `api_version`.
-        body_version: Written into the body as `anthropic_version`; None for a service that has it in a header.
+        id: The provider's id: the `provider` of thinking and raw parts, and the key of the service's own options
+            in `extra`.
+        also: Further ids whose `extra`, thinking and raw parts this service accepts.
+        name: Returns the name of a model in Anthropic's table.
+        messages_path: The path of messages. In each of the paths, the model's id replaces `{model}`.
+        stream_path: The path of streamed messages; None if it is the same.
+        count_path: The path of token counts; None if the service does not have them.
+        complete_path: The path of legacy text completions; None if the service does not have them.
+        complete_stream_path: The path of streamed text completions; None if it is the same.
+        models_path: The path of the list of models; None if there is no list.
+        api_version: The API version whose rules apply; None for the connection's setting `api_version`.
+        body_version: Written into the body as `anthropic_version`; None for a service that expects it in a header.
         send_model: The body names the model.
-        send_stream: The body says `stream: true` where the answer shall be streamed.
+        send_stream: The body of a streamed request has `stream: true`.
         framing: How a stream is framed; see `Wire.framing`.
         betas: Where the names of beta features go: the header `anthropic-beta`, or `anthropic_beta` in the body.
     """
@@ -58,15 +59,15 @@ class Dialect:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """All ids under which callers may address this service."""
+        """All ids that callers may use for this service in `extra`."""
         return (self.id, *self.also)
 
     def version_of(self, model: ModelRef) -> str:
-        """Give the API version whose rules hold for a call."""
+        """Return the API version whose rules apply to a call."""
         return self.api_version or str(getattr(model.settings, "api_version", OLD_VERSION))
 
     def start(self, model: ModelRef, path: str) -> tuple[str, dict[str, Any]]:
-        """Begin a wire: the path, and the body with what every body of the service has."""
+        """Return the path and the initial body of a wire."""
         body: dict[str, Any] = {}
         if self.body_version is not None:
             body["anthropic_version"] = self.body_version
@@ -84,16 +85,16 @@ class Dialect:
         meta: Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
     ) -> Wire:
-        """End a wire: say that it streams, and name the beta features that `extra` asked for."""
+        """Build a wire from its body: set `stream`, and name the beta features that `extra` requests."""
         if stream and self.send_stream:
             body["stream"] = True
         named = dict(headers or {})
-        asked = body.pop("betas", None)
-        if asked and self.betas == "body":
-            body["anthropic_beta"] = [*body.get("anthropic_beta", ()), *asked]
-        elif asked:
+        wanted = body.pop("betas", None)
+        if wanted and self.betas == "body":
+            body["anthropic_beta"] = [*body.get("anthropic_beta", ()), *wanted]
+        elif wanted:
             standing = getattr(model.settings, "standing_betas", ())
-            named["anthropic-beta"] = ",".join(dict.fromkeys((*standing, *asked)))
+            named["anthropic-beta"] = ",".join(dict.fromkeys((*standing, *wanted)))
         framing = self.framing if stream else None
         return Wire(path, body, headers=named, stream=stream, framing=framing, meta=meta)
 

@@ -1,4 +1,4 @@
-"""What a failure means."""
+"""Map failures to errors."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _STATUS_BY_TYPE: Final[Mapping[str, int]] = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-# Too coarse to overrule a status that says more.
+# Too coarse to take precedence over a more specific status.
 _COARSE: Final = frozenset({"invalid_request_error", "api_error"})
-# `details.error_code` is the stable word. A ramp limit is over after `retry-after`; a spend limit is not.
+# `details.error_code` is stable. A ramp limit is over after `retry-after`; a spend limit is not.
 _CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
     "enforced_spend_limit_reached": QuotaExceededError,
     "contract_spend_limit_reached": QuotaExceededError,
@@ -54,24 +54,24 @@ _KEY: Final = re.compile(r"\bsk-ant-[A-Za-z0-9_-]{4,}")
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error; None leaves an exception without an answer to the core.
+    """Map a failure to an error; None leaves an exception without a response to the core.
 
-    Content filters never show here: they are the finish reason `refusal` of a good answer.
+    A content filter is not a failure here: it is the finish reason `refusal` of a successful response.
     """
     from jackfield.http import error_from_status, failure_message, retry_after_seconds
 
     if failure.exception is not None and failure.status is None and failure.data is None:
         return None
-    word, code, said = _explained(failure.json())
-    message = _KEY.sub("sk-ant-***", said or failure_message(failure))
+    word, code, text = _find_message(failure.json())
+    message = _KEY.sub("sk-ant-***", text or failure_message(failure))
     status = _status(failure, word)
     kind = _class_of(status, code, message)
     retryable = _should_retry(failure.headers)
     if kind is None:
         meant = attrs.evolve(failure, status=status)
-        made = error_from_status(meant, message=message, code=code or word, retryable=retryable)
-        made.status = failure.status
-        return made
+        error = error_from_status(meant, message=message, code=code or word, retryable=retryable)
+        error.status = failure.status
+        return error
     return kind(
         message,
         status=failure.status,
@@ -84,10 +84,10 @@ def error(failure: Failure) -> JackfieldError | None:
 
 
 def _status(failure: Failure, word: str | None) -> int | None:
-    """Give the status by which to class: the one that the error's type stands for, unless it is coarse."""
-    told = failure.status if failure.status is not None and failure.status >= 400 else None
+    """Return the status that decides the class: the one that the error's type stands for, unless it is too coarse."""
+    status = failure.status if failure.status is not None and failure.status >= 400 else None
     meant = _STATUS_BY_TYPE.get(word or "")
-    return told if meant is None or (told is not None and word in _COARSE) else meant
+    return status if meant is None or (status is not None and word in _COARSE) else meant
 
 
 def _class_of(status: int | None, code: str | None, message: str) -> type[ProviderError] | None:
@@ -97,17 +97,17 @@ def _class_of(status: int | None, code: str | None, message: str) -> type[Provid
         return ContextLengthExceededError
     if status in (400, 403, 429) and _NO_MONEY.search(message):
         return QuotaExceededError
-    # A service behind it is not there (`cmek_context_unavailable`), which is another thing than 529.
+    # A service behind the API is unavailable (`cmek_context_unavailable`), which is not an overload (529).
     return ServerError if status == 503 else None
 
 
 def _should_retry(headers: Mapping[str, str]) -> bool | None:
-    """Read `x-should-retry`, which overrules everything. Source: Anthropic's Python SDK 2.12.0."""
+    """Read `x-should-retry`, which takes precedence over everything. Source: Anthropic's Python SDK 2.12.0."""
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
 
 
-def _explained(value: Any) -> tuple[str | None, str | None, str | None]:
-    """Find type, stable code and message in `{"type": "error", "error": {"type", "message", "details"}}`."""
+def _find_message(value: Any) -> tuple[str | None, str | None, str | None]:
+    """Find the type, the stable code and the message in `{"type": "error", "error": {"type", "message", "details"}}`."""
     inner = value.get("error") if isinstance(value, Mapping) else None
     if not isinstance(inner, Mapping):
         return None, None, None
@@ -119,17 +119,17 @@ def _explained(value: Any) -> tuple[str | None, str | None, str | None]:
 
 
 def raise_failure(value: Any) -> None:
-    """Raise the error that an answer holds, if it holds one.
+    """Raise the error that a successful response contains, if it contains one.
 
     Raises:
-        FailureInStream: It does.
+        FailureInStream: The response is an error.
     """
     if isinstance(value, Mapping) and (value.get("type") == "error" or value.get("error")):
         fail(value)
 
 
 def fail(value: Any) -> NoReturn:
-    """Raise a failure that came inside a good answer."""
+    """Raise a failure that a successful response contains."""
     import orjson
 
     raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value))

@@ -1,4 +1,4 @@
-"""The service's own list of models."""
+"""The live list of models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FEATURES: Final[Mapping[str, str]] = {
 
 
 def listing(dialect: Dialect) -> Listing:
-    """Say how to list models.
+    """Return how to list models.
 
     Source: Anthropic's Python SDK 2.12.0: pages of at most 1,000, `has_more` and `last_id`; limits, `lifecycle`
     and `capabilities` since 2026, no prices. Retired models are listed only when asked for.
@@ -50,13 +50,13 @@ def listing(dialect: Dialect) -> Listing:
 def _card(dialect: Dialect, entry: Mapping[str, Any]) -> ModelCard:
     name = entry["id"]
     known = capabilities(dialect, ModelRef(name))
-    told = entry.get("capabilities") or {}
+    declared = entry.get("capabilities") or {}
     features = {
-        ours: Capability(bool(told[theirs].get("supported")), "listing")
+        ours: Capability(bool(declared[theirs].get("supported")), "listing")
         for theirs, ours in _FEATURES.items()
-        if isinstance(told.get(theirs), Mapping)
+        if isinstance(declared.get(theirs), Mapping)
     }
-    if (told.get("structured_outputs") or {}).get("supported"):
+    if (declared.get("structured_outputs") or {}).get("supported"):
         features["json_schema"] = Capability(True, "listing")
     limits = Limits(
         context_window=entry.get("max_input_tokens") or known.limits.context_window,

@@ -1,4 +1,4 @@
-"""Turn a conversation into the messages of the Messages API."""
+"""Build the messages of the Messages API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNIT: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 def cache_mark(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
-    """Choose the lifetime that the service has: at least as long as asked, else the longest.
+    """Build a cache mark; its lifetime is at least as long as requested, or else the longest that the service has.
 
     Source: Anthropic's Python SDK 2.12.0: `ttl` is "5m" or "1h".
     """
@@ -29,20 +29,20 @@ def cache_mark(cache: str, writer: ParameterWriter, where: str) -> dict[str, str
     seconds = int(number) * _UNIT.get(cache[-1:], 0) if number.isdigit() else 0
     ttl = "5m" if seconds <= 300 else "1h"
     if ttl != cache:
-        why = f"the service keeps a prefix for 5m or 1h, not for {cache}"
+        why = f"the service caches a prefix for 5m or 1h, not for {cache}"
         writer.note(f"{where}.cache", "clamped", wire="cache_control.ttl", value=ttl, why=why)
     return {"type": "ephemeral", "ttl": ttl}
 
 
 class Conversation:
-    """Writes one conversation; what the service does not understand is left out and reported.
+    """Builds the messages of one conversation; what the service does not accept is left out and reported.
 
     Args:
-        dialect: Whose thinking and raw parts are understood.
-        writer: Hears what became of each part.
-        profile: Of the model.
+        dialect: The service, whose own thinking and raw parts are sent back.
+        writer: Collects the report.
+        profile: The model's profile.
         version: The API version of the call.
-        options: Of the call.
+        options: The options of the call.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Conversation:
         self._system: list[dict[str, Any]] = []
 
     def write(self, system: Any, messages: Sequence[Message]) -> tuple[Any, list[dict[str, Any]]]:
-        """Write system prompt and messages.
+        """Build the system prompt and the messages.
 
         Args:
-            system: The option, or `UNSET`.
+            system: The option `system`, or `UNSET`.
             messages: The conversation.
 
         Returns:
-            The system prompt, a string or blocks, None if there is none; and the messages.
+            The system prompt (a string, blocks, or None if there is none) and the messages.
         """
         if system is not UNSET:
             self._writer.note("system", "sent", wire="system", value=system)
@@ -74,27 +74,31 @@ class Conversation:
         for index, message in enumerate(messages):
             where = f"messages[{index}]"
             if message.name is not None:
-                self._writer.drop(f"{where}.name", "the service knows no names of participants", message.name)
-            if message.role == "system" and not self._stays(written, where):
+                self._writer.drop(
+                    f"{where}.name", "the service does not accept names of participants", message.name
+                )
+            if message.role == "system" and not self._keep_in_place(written, where):
                 self._system += self._blocks(message, where)
                 continue
             wire = self._message(message, where)
             if wire is None:
                 continue
             if message.role == "tool" and after_tool:
-                written[-1]["content"] += wire["content"]  # all results of a turn belong into one message
+                written[-1]["content"] += wire[
+                    "content"
+                ]  # the service expects all results of a turn in one message
             else:
                 written.append(wire)
             after_tool = message.role == "tool"
-        return _plain(self._system) if self._system else None, written
+        return _simplify(self._system) if self._system else None, written
 
-    def _stays(self, written: Sequence[object], where: str) -> bool:
-        """Say whether a system message stays among the others, or goes to the top."""
+    def _keep_in_place(self, written: Sequence[object], where: str) -> bool:
+        """Return whether a system message stays where it is; it is moved to the system prompt otherwise."""
         if not written:
             return False
         if self._profile.mid_system is not False:
             return True
-        why = "the model honours system messages at the beginning alone"
+        why = "the model honours system messages only at the beginning"
         if not self._options.emulate:
             self._writer.refuse(where, why)
         self._writer.note(where, "emulated", wire="system", why=f"{why}: it was moved there")
@@ -103,30 +107,32 @@ class Conversation:
     def _message(self, message: Message, where: str) -> dict[str, Any] | None:
         blocks = self._blocks(message, where)
         if not blocks:
-            self._writer.drop(where, "the service takes no message without content")
+            self._writer.drop(where, "the service does not accept a message without content")
             return None
         if message.role == "tool":
             return {"role": "user", "content": blocks}
         results = [block for block in blocks if block.get("type") == "tool_result"]
         if results and blocks[: len(results)] != results:
-            self._writer.note(where, "emulated", why="the service wants results before anything else")
+            self._writer.note(
+                where, "emulated", why="the service requires tool results before all other content"
+            )
             blocks = [*results, *(block for block in blocks if block.get("type") != "tool_result")]
-        return {"role": message.role, "content": _plain(blocks)}
+        return {"role": message.role, "content": _simplify(blocks)}
 
     def _blocks(self, message: Message, where: str) -> list[dict[str, Any]]:
         return [block for part in message.parts for block in self._part(part, message.role, where)]
 
     def _part(self, part: Part, role: str, where: str) -> Iterator[dict[str, Any]]:
         if isinstance(part, Text):
-            yield self._marked(self._text(part, role, where), part.cache, where)
+            yield self._with_mark(self._text(part, role, where), part.cache, where)
         elif isinstance(part, Image):
-            yield self._marked(self._image(part, where), part.cache, where)
+            yield self._with_mark(self._image(part, where), part.cache, where)
         elif isinstance(part, Document):
             if role == "assistant" and self._new:
-                why = "the API version 2026-10-21 takes no document from the assistant"
+                why = "the API version 2026-10-21 does not accept documents from the assistant"
                 self._writer.refuse(where, why)
             else:
-                yield self._marked(self._document(part), part.cache, where)
+                yield self._with_mark(self._document(part), part.cache, where)
         elif isinstance(part, Thinking):
             yield from self._thinking(part, where)
         elif isinstance(part, ToolCall):
@@ -137,30 +143,37 @@ class Conversation:
             if part.provider in self._dialect.ids:
                 yield dict(part.data)
             else:
-                self._writer.drop(where, f"a part of the provider {part.provider}, for no other to read")
+                self._writer.drop(
+                    where, f"it was produced by {part.provider} and cannot be sent to another provider"
+                )
         else:
-            self._writer.refuse(where, f"the service takes no {type(part).__name__}")
+            self._writer.refuse(where, f"the service does not accept a {type(part).__name__}")
 
-    def _marked(self, block: dict[str, Any], cache: str | None, where: str) -> dict[str, Any]:
+    def _with_mark(self, block: dict[str, Any], cache: str | None, where: str) -> dict[str, Any]:
         if cache is not None:
             block["cache_control"] = cache_mark(cache, self._writer, where)
         return block
 
     def _own(self, data: Mapping[str, Any] | None, where: str) -> Mapping[str, Any]:
-        """Give what this service itself attached to a part; what others attached is reported."""
+        """Return the data that this service attached to a part; that of other providers is dropped and reported."""
         found: Mapping[str, Any] = {}
         for provider, value in (data or {}).items():
             if provider in self._dialect.ids:
                 found = value
             else:
-                self._writer.drop(f"{where}.provider_data", f"it is of the provider {provider}")
+                self._writer.drop(
+                    f"{where}.provider_data",
+                    f"it was produced by {provider} and cannot be sent to another provider",
+                )
         return found
 
     def _text(self, part: Text, role: str, where: str) -> dict[str, Any]:
         block: dict[str, Any] = {"type": "text", "text": part.text}
         own = dict(self._own(part.provider_data, where))
         if self._new and role == "user" and own.pop("citations", None):
-            self._writer.drop(f"{where}.citations", "the API version 2026-10-21 takes none from the user")
+            self._writer.drop(
+                f"{where}.citations", "the API version 2026-10-21 does not accept citations from the user"
+            )
         return {**block, **own}
 
     def _image(self, part: Image, where: str) -> dict[str, Any]:
@@ -171,7 +184,7 @@ class Conversation:
         media_type = part.media_type
         if media_type is None:
             media_type = "image/png"
-            why = "the service wants the type of an image's data"
+            why = "the service requires the media type of an image"
             self._writer.note(
                 f"{where}.media_type", "defaulted", wire="media_type", value=media_type, why=why
             )
@@ -196,24 +209,26 @@ class Conversation:
         return block
 
     def _thinking(self, part: Thinking, where: str) -> Iterator[dict[str, Any]]:
-        """Give thinking back byte for byte, with its signature, or leave it out."""
+        """Build thinking for sending back, unchanged and with its signature; without a signature it is left out."""
         data = part.data or {}
         if part.provider not in self._dialect.ids:
-            why = f"it is of the provider {part.provider}, for no other to read"
+            why = f"it was produced by {part.provider} and cannot be sent to another provider"
             self._writer.drop(f"{where}.thinking", why)
         elif "data" in data and "signature" not in data:
             yield {"type": "redacted_thinking", **data}
         elif "signature" in data:
             yield {"type": "thinking", "thinking": part.text, **data}
         else:
-            self._writer.drop(f"{where}.thinking", "the service takes no thinking back without its signature")
+            self._writer.drop(
+                f"{where}.thinking", "the service does not accept thinking without its signature"
+            )
 
     def _call(self, call: ToolCall, where: str) -> dict[str, Any]:
         arguments = call.arguments
         if call.arguments_raw is not None:
-            # Source: fine-grained tool streaming guide, 2025: so are invalid arguments shown to the model.
+            # Source: fine-grained tool streaming guide, 2025: invalid arguments are shown to the model like this.
             arguments = {"INVALID_JSON": call.arguments_raw}
-            why = "the service takes an object, and the arguments are none"
+            why = "the service requires a JSON object, which the arguments are not"
             self._writer.note(f"{where}.arguments", "emulated", wire="input", why=why)
         own = self._own(call.provider_data, where)
         name = self._id(call.id, where)
@@ -230,22 +245,22 @@ class Conversation:
         }
         if result.is_error:
             block["is_error"] = True
-        return self._marked(block, result.cache, where)
+        return self._with_mark(block, result.cache, where)
 
-    def _id(self, given: str, where: str) -> str:
-        """Give a tool call's id in the letters that the service takes: A-Z a-z 0-9 _ and -."""
-        if _TOOL_ID.fullmatch(given):
-            return given
-        if given not in self._ids:
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", given) or "call"
-            self._ids[given] = f"{name}_{len(self._ids)}"
-            why = "the service takes ids of letters, digits, _ and - alone"
-            self._writer.note(f"{where}.id", "emulated", wire="id", value=self._ids[given], why=why)
-        return self._ids[given]
+    def _id(self, original: str, where: str) -> str:
+        """Return a tool call's id in the characters that the service accepts: A-Z a-z 0-9 _ and -."""
+        if _TOOL_ID.fullmatch(original):
+            return original
+        if original not in self._ids:
+            name = re.sub(r"[^A-Za-z0-9_-]", "_", original) or "call"
+            self._ids[original] = f"{name}_{len(self._ids)}"
+            why = "the service accepts only letters, digits, _ and - in ids"
+            self._writer.note(f"{where}.id", "emulated", wire="id", value=self._ids[original], why=why)
+        return self._ids[original]
 
 
-def _plain(blocks: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Give the text of a single plain text, which means the same; else the blocks."""
+def _simplify(blocks: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Return a single plain text as a string, which means the same; otherwise the blocks."""
     if len(blocks) == 1 and blocks[0].keys() == {"type", "text"} and blocks[0]["type"] == "text":
         text: str = blocks[0]["text"]
         return text

@@ -1,4 +1,4 @@
-"""The table of Claude models, and the rules that follow from it."""
+"""The table of Claude models: capabilities, known models, retirement, and rules for parameters."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _DATED: Final = re.compile(r"([-@]\d{8}|-latest)$")
 
 @attrs.frozen(kw_only=True)
 class Profile:
-    """How a family of models wants to be asked; None is unknown, and then all is sent.
+    """What a family of models accepts; None is unknown, and then everything is sent.
 
     Attributes:
-        sampling: temperature, top_p and top_k are taken.
-        thinking: The values of `thinking.type` that are taken.
-        thinks: It thinks also when `thinking` is left out.
+        sampling: The models accept temperature, top_p and top_k.
+        thinking: The values of `thinking.type` that they accept.
+        thinks: They think also if `thinking` is left out.
         efforts: The values of `output_config.effort`.
         forced: A tool call can be forced.
-        prefill: The last message may be the assistant's.
-        json_schema: `output_config.format` is taken.
-        mid_system: System messages among the others are honoured.
+        prefill: The last message may be an assistant message, which the model continues.
+        json_schema: They accept `output_config.format`.
+        mid_system: They honour system messages among the others.
     """
 
     sampling: bool | None = None
@@ -59,12 +59,12 @@ def _table() -> Mapping[str, Any]:
 
 
 def known_models() -> tuple[str, ...]:
-    """Name every model of the table, without dates."""
+    """Return the names of the models in the table, without dates."""
     return tuple(_table()["models"])
 
 
 def table_name(model: str) -> str:
-    """Give the name under which the tables know a model: without its date, aliases resolved."""
+    """Return the name of a model in the tables: without its date, aliases resolved."""
     name = _DATED.sub("", model)
     return str(_table()["aliases"].get(name, name))
 
@@ -75,47 +75,47 @@ def _row(model: str) -> Mapping[str, Any] | None:
 
 
 def retired(model: str) -> str | None:
-    """Give the day (ISO) from which a model is not served any more, if the table knows one."""
+    """Return the day (ISO 8601) of a model's retirement; None if the table has none."""
     row = _row(model)
     return None if row is None else row.get("retired")
 
 
 @lru_cache(maxsize=256)
 def profile_of(model: str) -> Profile:
-    """Say how a model wants to be asked; all unknown for a model that the table does not name."""
+    """Return the profile of a model; all unknown for a model that is not in the table."""
     row = _row(model)
     if row is None:
         return Profile()
     family = _table()["families"][row["family"]]
-    return Profile(**_frozen({name: family[name] for name in attrs.fields_dict(Profile) if name in family}))
+    return Profile(**_freeze({name: family[name] for name in attrs.fields_dict(Profile) if name in family}))
 
 
 def rules_named(name: str) -> dict[str, ParameterRule]:
-    """Give a set of rules of the table."""
+    """Return a set of rules of the table."""
     rows = _table()["rules"][name]
-    return {option: ParameterRule(**_frozen(row)) for option, row in rows.items()}
+    return {option: ParameterRule(**_freeze(row)) for option, row in rows.items()}
 
 
-def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
+def _freeze(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
 
 
 def capabilities(dialect: Dialect, model: ModelRef) -> Capabilities:
-    """Say what Anthropic's table knows of a model under the API version that holds.
+    """Return the capabilities of a model by Anthropic's table, under the API version that applies.
 
-    Every model that the table does not name is a chat model of which nothing else is known.
+    A model that is not in the table is a chat model whose other capabilities are unknown.
     """
     return _known(dialect.name(model), dialect.version_of(model), model.declared.get("route") == "messages")
 
 
 @lru_cache(maxsize=256)
 def _known(model: str, version: str, by_messages: bool = False) -> Capabilities:
-    """Say what the table knows of a model.
+    """Return the capabilities of a model by the table.
 
     Args:
-        model: Its id, as Anthropic calls it.
+        model: Anthropic's own id of the model.
         version: The API version of the call.
-        by_messages: A model of text completions is asked through messages all the same.
+        by_messages: A model of text completions is called through messages anyway.
     """
     row = _row(model)
     of_version = rules_named(version) if version in _table()["rules"] else {}
@@ -144,20 +144,20 @@ def _known(model: str, version: str, by_messages: bool = False) -> Capabilities:
 
 
 def _features(family: Mapping[str, Any], row: Mapping[str, Any], source: str) -> dict[str, Capability]:
-    def say(value: bool) -> Capability:
+    def known(value: bool) -> Capability:
         return Capability(value, source)
 
-    features = {"streaming": say(True), "system": say(True), "audio": say(False)}
+    features = {"streaming": known(True), "system": known(True), "audio": known(False)}
     if row["family"] == "legacy":
         lacking = ("tools", "tool_choice", "json", "json_schema", "images", "documents", "reasoning")
-        return features | dict.fromkeys(lacking, say(False))
-    features |= dict.fromkeys(("tools", "parallel_tool_calls", "count_tokens"), say(True))
-    features["tool_choice"] = say(family["forced"])
-    features["reasoning"] = say(bool(family["thinking"]))
+        return features | dict.fromkeys(lacking, known(False))
+    features |= dict.fromkeys(("tools", "parallel_tool_calls", "count_tokens"), known(True))
+    features["tool_choice"] = known(family["forced"])
+    features["reasoning"] = known(bool(family["thinking"]))
     by_tool = Capability(family["forced"], f"{source}; through a forced tool")
     features["json"] = by_tool
-    features["json_schema"] = say(True) if family["json_schema"] else by_tool
-    return features | dict.fromkeys((*family["features"], *row.get("features", ())), say(True))
+    features["json_schema"] = known(True) if family["json_schema"] else by_tool
+    return features | dict.fromkeys((*family["features"], *row.get("features", ())), known(True))
 
 
 def _completion(rules: Mapping[str, ParameterRule], limits: Limits, source: str) -> Capabilities:
@@ -177,14 +177,16 @@ def _completion(rules: Mapping[str, ParameterRule], limits: Limits, source: str)
 
 
 def rules_for(profile: Profile, reasoning: Reasoning | None, known: Capabilities) -> Capabilities:
-    """Add the rules that hold while the model thinks, if the request at hand makes it think.
+    """Return the capabilities with the rules that apply while the model thinks, if the request makes it think.
 
-    The core's own rules win: an administrator may have declared them.
+    Rules that an administrator has declared take precedence.
     """
     if not profile.sampling or not profile.thinking or reasoning is None:
         return known
-    asked = reasoning.effort not in (None, "none") and ("adaptive" in profile.thinking or not profile.efforts)
-    if reasoning.budget_tokens is None and not asked:
+    wanted = reasoning.effort not in (None, "none") and (
+        "adaptive" in profile.thinking or not profile.efforts
+    )
+    if reasoning.budget_tokens is None and not wanted:
         return known
     ranges = rules_named("ranges")
     own = {name: rule for name, rule in known.parameters.items() if ranges.get(name) != rule}

@@ -1,4 +1,4 @@
-"""A chat as the prompt of a text completion."""
+"""Write a chat as the prompt of a text completion."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _TURNS: Final = {"user": HUMAN, "assistant": ASSISTANT}
 
 
 def chat_prompt(messages: tuple[Message, ...]) -> tuple[str, tuple[str, ...]]:
-    """Write a conversation as the prompt that Claude 1, Instant and 2 were trained on.
+    """Return a conversation in the prompt format that Claude 1, Instant and 2 were trained on.
 
     Returns:
         The prompt, and no stop sequences: the models stop before the next Human turn by themselves.
 
     Raises:
-        UnsupportedError: A part is no text.
+        UnsupportedError: A part is not text.
     """
     pieces = []
     for index, message in enumerate(messages):
         for part in message.parts:
-            # What other models thought and what only they can read stays behind.
+            # Thinking and raw parts of other models are left out.
             if not isinstance(part, Text | Thinking | RawPart):
                 raise UnsupportedError(
-                    f"messages[{index}] holds a {type(part).__name__}; text completions know text alone",
+                    f"messages[{index}] contains a {type(part).__name__}; text completions accept only text",
                     parameter="messages",
                 )
         pieces.append(f"{_TURNS[message.role]} {message.text}" if message.role in _TURNS else message.text)

@@ -1,4 +1,4 @@
-"""How much a model shall think: efforts, budgets, and what is shown of it."""
+"""Translate `reasoning=` for each model family: efforts, budgets, summaries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ._models import Profile
 
 __all__ = ["put_reasoning"]
 
-_LEAST_BUDGET: Final = 1024
-# Jackfield's own choice for models that know budgets alone; each stays below the 64,000 tokens they can write.
+_MIN_BUDGET: Final = 1024
+# Jackfield's own choice for models that accept only budgets; each is below the 64,000 tokens that they can write.
 _BUDGETS: Final[Mapping[str, int]] = {
     "minimal": 1024,
     "low": 2048,
@@ -24,7 +24,7 @@ _BUDGETS: Final[Mapping[str, int]] = {
 
 
 def put_reasoning(writer: ParameterWriter, profile: Profile, options: Options) -> None:
-    """Write the wish for reasoning the way the model's family takes it.
+    """Write `reasoning` as the model's family accepts it.
 
     Source: profiles of pydantic-ai 2.68, verified live in 2026; types of the Python SDK 2.12.0.
     """
@@ -35,11 +35,11 @@ def put_reasoning(writer: ParameterWriter, profile: Profile, options: Options) -
     if effort == "none":
         _switch_off(writer, profile)
     elif effort is not None and profile.efforts == () and profile.thinking:
-        _budget_for(writer, effort, budget, options)
+        _put_budget_for(writer, effort, budget, options)
     elif effort is not None:
         _put_effort(writer, effort, profile, options)
         if budget is None and "adaptive" in (profile.thinking or ()) and not profile.thinks:
-            why = "the model thinks only if it is told to"
+            why = "the model thinks only on request"
             writer.default("reasoning.thinking", "thinking", {"type": "adaptive"}, why)
     if budget is not None:
         _put_budget(writer, budget, profile)
@@ -64,27 +64,27 @@ def _put_effort(writer: ParameterWriter, effort: str, profile: Profile, options:
         known = f"the model's efforts are {', '.join(profile.efforts) or 'none'}"
         nearest = nearest_effort(effort, profile.efforts)
         if nearest is None or options.unsupported == "error":
-            writer.refuse("reasoning.effort", f"{effort!r} is none of them: {known}", effort)
+            writer.refuse("reasoning.effort", f"{effort!r} is not one of them: {known}", effort)
             return
         writer.note("reasoning.effort", "clamped", wire="output_config.effort", value=nearest, why=known)
         effort = nearest
     writer.write("reasoning.effort", "output_config.effort", effort)
 
 
-def _budget_for(writer: ParameterWriter, effort: str, budget: int | None, options: Options) -> None:
-    """Turn an effort into a budget for a model that knows budgets alone."""
-    why = "the model knows budgets of tokens, no efforts"
+def _put_budget_for(writer: ParameterWriter, effort: str, budget: int | None, options: Options) -> None:
+    """Write an effort as a budget, for a model that accepts only budgets."""
+    why = "the model accepts budgets of tokens, not efforts"
     if effort not in _BUDGETS or not options.emulate:
         writer.refuse("reasoning.effort", f"{why}: pass budget_tokens", effort)
         return
     if budget is not None:
-        writer.drop("reasoning.effort", f"{why}; the budget that was given holds", effort)
+        writer.drop("reasoning.effort", f"{why}; the budget that was passed applies", effort)
         return
     tokens = _BUDGETS[effort]
     if options.max_tokens is not UNSET:
         tokens = min(tokens, options.max_tokens - 1)
-    if tokens < _LEAST_BUDGET:
-        writer.refuse("reasoning.effort", f"{why}, of at least {_LEAST_BUDGET} and below max_tokens", effort)
+    if tokens < _MIN_BUDGET:
+        writer.refuse("reasoning.effort", f"{why}, of at least {_MIN_BUDGET} and below max_tokens", effort)
         return
     value = {"type": "enabled", "budget_tokens": tokens}
     writer.body["thinking"] = value
@@ -94,7 +94,7 @@ def _budget_for(writer: ParameterWriter, effort: str, budget: int | None, option
 def _put_budget(writer: ParameterWriter, budget: int, profile: Profile) -> None:
     if profile.thinking is not None and "enabled" not in profile.thinking:
         why = (
-            "the model takes no budget; it chooses by itself, under an effort"
+            "the model does not accept a budget; it chooses by itself, guided by an effort"
             if profile.thinking
             else ("the model never thinks")
         )
@@ -104,7 +104,7 @@ def _put_budget(writer: ParameterWriter, budget: int, profile: Profile) -> None:
 
 
 def _put_summary(writer: ParameterWriter, summary: str | bool, profile: Profile) -> None:
-    """Say whether the thinking is shown; there is one kind of summary."""
+    """Write whether the thinking is shown; there is one kind of summary."""
     display = "omitted" if summary is False else "summarized"
     thinking: dict[str, Any] | None = writer.body.get("thinking")
     if thinking is not None and thinking["type"] != "disabled":
@@ -113,4 +113,4 @@ def _put_summary(writer: ParameterWriter, summary: str | bool, profile: Profile)
     elif thinking is None and (profile.thinking is None or "adaptive" in profile.thinking):
         writer.write("reasoning.summary", "thinking", {"type": "adaptive", "display": display})
     else:
-        writer.refuse("reasoning.summary", "the model does not think, unless it has a budget", summary)
+        writer.refuse("reasoning.summary", "the model does not think without a budget", summary)

@@ -1,4 +1,4 @@
-"""Which API a request goes to, and who reads its answer."""
+"""Choose the API for a request, and the decoder for its answer."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["decoder", "translate"]
 
 
 def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into one wire of the dialect.
+    """Translate a request into one wire of the dialect.
 
     Raises:
-        UnsupportedError: The dialect has no such kind of request, or the model cannot honour an option.
+        UnsupportedError: The dialect does not support this kind of request, or the model cannot honour an option.
     """
     if isinstance(request, ChatRequest):
         from ._chat import translate_chat
@@ -43,9 +43,9 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
 
 
 def decoder(dialect: Dialect, wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire of the dialect.
+    """Return the decoder for the answer to a wire of the dialect.
 
-    The decoder of messages also reads one line of a batch's results.
+    The decoder of messages also decodes a line of batch results.
     """
     api = wire.meta.get("api")
     if api == "complete":

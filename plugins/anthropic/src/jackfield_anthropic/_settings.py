@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to Anthropic."""
+"""The settings of a connection to Anthropic."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _OAUTH: Final = "oauth-2025-04-20"
 
 @attrs.frozen(kw_only=True)
 class AnthropicSettings:
-    """Config keys of a connection to Anthropic.
+    """Configuration keys of a connection to Anthropic.
 
     Attributes:
         api_key: A reference to the key; `none` for a server without one. `env:ANTHROPIC_API_KEY` goes to Anthropic's own
             host alone: under another `base_url` it has to be written.
         auth_token: A reference to an OAuth token, sent in place of the key.
-        base_url: Where the API is, without `/v1`.
-        api_version: Sent as `anthropic-version`. 2026-10-21 has no sampling settings at all; 2023-06-01 keeps
-            working, and is the only one for Claude 1, 2 and 3.
+        base_url: The address of the API, without `/v1`.
+        api_version: Sent as `anthropic-version`. 2026-10-21 has no sampling options; 2023-06-01 keeps working, and is
+            the only one for Claude 1, 2 and 3.
         betas: Names of beta features, sent as `anthropic-beta`.
-        workspace: Sent as `anthropic-workspace-id`, for keys that may act in several.
+        workspace: Sent as `anthropic-workspace-id`, for keys that have access to several.
     """
 
     api_key: Secret = secret(
@@ -43,14 +43,14 @@ class AnthropicSettings:
 
     @property
     def standing_betas(self) -> tuple[str, ...]:
-        """The beta features that every request names; a token needs one of its own."""
+        """The beta features that every request names; an OAuth token requires one of its own."""
         return self.betas if self.auth_token is None else (*self.betas, _OAUTH)
 
 
 def access(settings: AnthropicSettings) -> HttpAccess:
-    """Say how to reach Anthropic.
+    """Return the address and the authentication.
 
-    Source: Anthropic's Python SDK: to 1.17.0 it sent the key as `x-api-key`; since 2.0, which speaks the API
+    Source: Anthropic's Python SDK: to 1.17.0 it sent the key as `x-api-key`; since 2.0, which uses the API
     version 2026-10-21, as a bearer token.
     """
     headers: dict[str, str] = {"anthropic-version": settings.api_version}

@@ -1,4 +1,4 @@
-"""Tools, the choice among them, and answers that follow a JSON schema."""
+"""Tools, the choice among them, and structured output."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def put_tools(writer: ParameterWriter, profile: Profile, options: Options) -> st
     """Write tools, the choice among them, and the answer's format.
 
     Returns:
-        The name of the tool through which the answer in JSON comes, if it comes through one.
+        The name of the tool through which an answer in JSON comes; None if it comes as text.
     """
     tools = [] if options.tools is UNSET else list(options.tools)
-    writer.put("tools", convert=lambda given: [_tool(tool, i, writer) for i, tool in enumerate(given)])
+    writer.put("tools", convert=lambda tools: [_tool(tool, i, writer) for i, tool in enumerate(tools)])
     through = _put_format(writer, profile, options, [tool.name for tool in tools])
     if through is None:
         _put_choice(writer)
@@ -41,15 +41,17 @@ def _tool(tool: Tool, index: int, writer: ParameterWriter) -> dict[str, Any]:
     return wire
 
 
-def _thinks_by_budget(writer: ParameterWriter) -> bool:
+def _thinks_with_budget(writer: ParameterWriter) -> bool:
     return (writer.body.get("thinking") or {}).get("type") == "enabled"
 
 
 def _put_choice(writer: ParameterWriter) -> None:
-    """Write the choice and, inside it, whether several calls may come at once."""
+    """Write the choice and, within it, whether calls may be parallel."""
     choice, parallel = writer.take("tool_choice"), writer.take("parallel_tool_calls")
-    if choice is not UNSET and choice not in ("auto", "none") and _thinks_by_budget(writer):
-        writer.refuse("tool_choice", "no tool call can be forced while the model thinks by a budget", choice)
+    if choice is not UNSET and choice not in ("auto", "none") and _thinks_with_budget(writer):
+        writer.refuse(
+            "tool_choice", "no tool call can be forced while the model thinks with a budget", choice
+        )
         choice = UNSET
     if choice is not UNSET:
         named = {"type": _CHOICES[choice]} if choice in _CHOICES else {"type": "tool", "name": choice}
@@ -60,7 +62,9 @@ def _put_choice(writer: ParameterWriter) -> None:
         writer.drop("parallel_tool_calls", "no tool is called", parallel)
         return
     if choice is UNSET:
-        writer.default("tool_choice", "tool_choice", {"type": "auto"}, "it holds whether calls are parallel")
+        writer.default(
+            "tool_choice", "tool_choice", {"type": "auto"}, "it contains whether calls are parallel"
+        )
     writer.body["tool_choice"]["disable_parallel_tool_use"] = not parallel
     writer.note("parallel_tool_calls", "renamed", wire="tool_choice", value=parallel)
 
@@ -91,13 +95,13 @@ def _obstacle(writer: ParameterWriter, profile: Profile) -> str | None:
     """Return why the model cannot be forced to call a tool that takes the answer; None if it can."""
     if profile.forced is False:
         return "no tool call can be forced in its place"
-    if _thinks_by_budget(writer):
-        return "no tool call can be forced in its place while the model thinks by a budget"
+    if _thinks_with_budget(writer):
+        return "no tool call can be forced in its place while the model thinks with a budget"
     return None
 
 
 def _force(writer: ParameterWriter, options: Options, through: JSONTool) -> None:
-    """Offer the tool that takes the answer, and force a call; whether calls are parallel is written as asked."""
+    """Offer the tool that takes the answer, and force a call."""
     writer.body["tools"] = [*writer.body.get("tools", ()), _tool(through.tool, 0, writer)]
     writer.take("tool_choice")
     forced: dict[str, Any] = (

@@ -1,4 +1,4 @@
-"""Token counts of Claude, in our meaning."""
+"""Read token counts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ _WRITES: Final = (
     ("ephemeral_5m_input_tokens", "cache_write_5m_tokens"),
     ("ephemeral_1h_input_tokens", "cache_write_1h_tokens"),
 )
-_SERVED: Final = (("web_search_requests", "web_search_request"), ("web_fetch_requests", "web_fetch_request"))
+_SERVER_TOOLS: Final = (
+    ("web_search_requests", "web_search_request"),
+    ("web_fetch_requests", "web_fetch_request"),
+)
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
     """Read a usage object.
 
-    Anthropic's counts of input are disjoint: what was read from the cache and what was written to it come on top
-    of `input_tokens`. Output includes thinking. Any optional count may be null. Source: types of the Python SDK
+    Anthropic's input counts are disjoint: tokens read from the cache and tokens written to it are not part of
+    `input_tokens`. Output includes thinking. Every optional count may be null. Source: types of the Python SDK
     2.12.0 (2026-11-20).
     """
     get = usage.get
@@ -33,7 +36,7 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     )
     total = None if plain is None else plain + (read or 0) + (written or 0)
     split = get("cache_creation") or _NOTHING
-    served = get("server_tool_use") or _NOTHING
+    server_tools = get("server_tool_use") or _NOTHING
     return Usage(
         total,
         get("output_tokens"),
@@ -41,5 +44,9 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
         written,
         (get("output_tokens_details") or _NOTHING).get("thinking_tokens"),
         {ours: value for theirs, ours in _WRITES if (value := split.get(theirs)) is not None},
-        {ours: Decimal(value) for theirs, ours in _SERVED if (value := served.get(theirs)) is not None},
+        {
+            ours: Decimal(value)
+            for theirs, ours in _SERVER_TOOLS
+            if (value := server_tools.get(theirs)) is not None
+        },
     )

@@ -1,8 +1,8 @@
-"""The dialect of Claude, for Anthropic's own API and for the services that carry it.
+"""The dialect of Claude, for Anthropic's own API and for the services that offer it.
 
-Amazon Bedrock (InvokeModel), Vertex AI (rawPredict), Microsoft Foundry and others carry the Messages API with small
-differences: where it lives, whether the body names the model, where the version is written. A plugin for such a
-service makes a `Dialect` and calls `translate`, `decoder`, `capabilities`, `error` and `rates` with it:
+Amazon Bedrock (InvokeModel), Vertex AI (rawPredict), Microsoft Foundry and others offer the Messages API with small
+differences: its paths, whether the body names the model, where the version is written. A plugin for such a service
+creates a `Dialect` and calls `translate`, `decoder`, `capabilities`, `error` and `rates` with it:
 
     VERTEX = Dialect(
         id="vertex", messages_path="/models/{model}:rawPredict", stream_path="/models/{model}:streamRawPredict",
@@ -10,11 +10,11 @@ service makes a `Dialect` and calls `translate`, `decoder`, `capabilities`, `err
         body_version="vertex-2023-10-16", name=known_name,
     )
 
-A service that carries Claude in a schema of its own (Bedrock's Converse) writes the wish for reasoning with
-`profile_of`, `rules_for` and `put_reasoning`.
+A service that offers Claude in a schema of its own (Bedrock's Converse) translates `reasoning` with `profile_of`,
+`rules_for` and `put_reasoning`.
 
-A wire that `translate` makes tells the decoder in `Wire.meta` what it asked for. A frame that `decoder` reads holds one
-JSON object of the stream, or a whole answer; unwrap a service's own envelope before.
+`translate` puts into `Wire.meta` what the decoder has to know. A frame for the decoder contains one JSON object of the
+stream, or a whole answer; unwrap a service's own envelope before.
 """
 
 from __future__ import annotations
