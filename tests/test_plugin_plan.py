@@ -40,6 +40,10 @@ REASONS: dict[str, dict[str, str]] = {
     "anthropic": {
         "_blocks": "the content blocks of an answer, which the decoder of messages reads whole and in pieces",
     },
+    "azure-openai": {
+        "_address": "the base address: endpoint and version in all their forms, for two APIs",
+        "identity": "the kind `azure` of `[credentials]`, public: the entry point and other providers of Azure name it",
+    },
     "bedrock": {
         "_guardrails": "what a guardrail did, which decoders and errors tell",
     },
@@ -79,7 +83,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 # Providers that do not follow the plan yet.
 OPEN = {
-    "azure-llm", "azure-openai",
+    "azure-llm",
 }  # fmt: skip
 
 

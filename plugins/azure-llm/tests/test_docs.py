@@ -8,7 +8,7 @@ from provider_pages import WORDS, check_keys, check_table
 import jackfield_azure_llm as azure
 from jackfield import Usage
 from jackfield.plugin import FEATURES, CostContext, ModelRef
-from jackfield_azure_openai._models import _table
+from jackfield_azure_openai._models import table
 
 SHOWN = ("deepseek-r1", "Llama-3.3-70B-Instruct", "grok-4", "gpt-4o", "gpt-6-luna", "embed-v-4-0")
 NOW = CostContext(when=1_795_400_000.0)
@@ -24,7 +24,7 @@ def known(name):
 
 def models():
     yield ["model", "kind", "context", "output", "retirement", "in", "out", "cached"]
-    for name, row in _table()["foundry"].items():
+    for name, row in table()["foundry"].items():
         limits = known(name).limits
         sizes = [f"{size:,}" if size else "" for size in (limits.context_window, limits.max_output_tokens)]
         card = azure.jackfield_cost(deployment(name), Usage(10, 10), NOW)
@@ -47,7 +47,7 @@ def test_the_page_shows_the_tables(make):
 
 
 def test_every_row_of_the_table_can_be_read():
-    for name, row in _table()["foundry"].items():
+    for name, row in table()["foundry"].items():
         assert known(name).kinds == {row["kind"]}
 
 

@@ -8,6 +8,7 @@ from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Bearer, ModelRef, NoAuth, StaticHeader
 from jackfield_azure_openai import AzureOpenAISettings
 from jackfield_azure_openai._dialect import dialect_of
+from jackfield_azure_openai._settings import access
 
 HOST = "https://name.openai.azure.com"
 
@@ -45,7 +46,7 @@ HOST = "https://name.openai.azure.com"
     ],
 )
 def test_an_address_is_completed(written, base):
-    assert AzureOpenAISettings(**written).access().base_url == base
+    assert access(AzureOpenAISettings(**written)).base_url == base
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,8 @@ def test_an_address_is_completed(written, base):
         ({"endpoint": "name.openai.azure.com"}, "must begin with https://"),
         ({"endpoint": "https://[name"}, "must begin with https://"),
         ({"endpoint": "https://name:port"}, "must begin with https://"),
-        ({"endpoint": "https://me:key@name.openai.azure.com"}, "name or a password"),
-        ({"endpoint": f"{HOST}/openai/deployments/chat-prod"}, "into models"),
+        ({"endpoint": "https://me:key@name.openai.azure.com"}, "user or a password"),
+        ({"endpoint": f"{HOST}/openai/deployments/chat-prod"}, "the deployment in models"),
         ({"endpoint": HOST, "api_version": "2024"}, "neither a dated version"),
     ],
 )
@@ -66,15 +67,15 @@ def test_an_address_that_cannot_be_used_says_why(written, why):
 
 
 def test_the_key_goes_into_the_header_that_is_named():
-    plain = AzureOpenAISettings(endpoint=HOST).access().auth
+    plain = access(AzureOpenAISettings(endpoint=HOST)).auth
     assert plain == StaticHeader("api-key", Secret(reference="env:AZURE_OPENAI_API_KEY"))
-    gateway = AzureOpenAISettings(endpoint=HOST, key_header="Ocp-Apim-Subscription-Key").access().auth
+    gateway = access(AzureOpenAISettings(endpoint=HOST, key_header="Ocp-Apim-Subscription-Key")).auth
     assert gateway.name == "Ocp-Apim-Subscription-Key"
-    assert isinstance(AzureOpenAISettings(endpoint=HOST, key_header="").access().auth, NoAuth)
+    assert isinstance(access(AzureOpenAISettings(endpoint=HOST, key_header="")).auth, NoAuth)
 
 
 def test_one_identity_is_chosen():
-    assert isinstance(AzureOpenAISettings(endpoint=HOST, credentials=object()).access().auth, Bearer)
+    assert isinstance(access(AzureOpenAISettings(endpoint=HOST, credentials=object())).auth, Bearer)
     with pytest.raises(ConfigurationError, match="both api_key and credentials"):
         AzureOpenAISettings(endpoint=HOST, credentials=object(), api_key=Secret("k"))
 

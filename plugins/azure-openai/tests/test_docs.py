@@ -8,7 +8,8 @@ from provider_pages import WORDS, bounds_of, check_keys, check_table
 import jackfield_azure_openai as azure
 from jackfield import Usage
 from jackfield.plugin import FEATURES, CostContext, ModelRef
-from jackfield_azure_openai._models import _table, azure_rates
+from jackfield_azure_openai._models import table
+from jackfield_azure_openai._prices import azure_rates
 
 SHOWN = (
     "gpt-4o",
@@ -45,7 +46,7 @@ def models():
         "cached",
         "other zones: in / out / cached",
     ]
-    for name, row in _table()["azure"].items():
+    for name, row in table()["azure"].items():
         limits, price = known(name).limits, row.get("price", {})
         sizes = [f"{size:,}" if size else "" for size in (limits.context_window, limits.max_output_tokens)]
         others = [f"{zone} {' / '.join(filter(None, amounts(name, zone)))}" for zone in ("us", "eu", "regional")
@@ -81,7 +82,7 @@ def test_the_page_shows_the_tables(make):
 
 
 def test_every_row_of_the_table_can_be_read():
-    for name, row in _table()["azure"].items():
+    for name, row in table()["azure"].items():
         found = known(name)
         assert found.known
         assert found.kinds == {row["kind"]}

@@ -34,7 +34,7 @@ def test_every_wrong_form_is_told_alone_and_with_the_others():
         declared,
         [
             ({"endpoint": "name.openai.azure.com"}, "must begin with https://"),
-            ({"endpoint": f"{HOST}/openai/deployments/x"}, "is a deployment's"),
+            ({"endpoint": f"{HOST}/openai/deployments/x"}, "belongs to a deployment"),
             ({"endpoint": f"{HOST}?api-version=1"}, "api_version '1'"),
             ({"api_version": "2024"}, "api_version '2024' is neither a dated version"),
             ({"api_version": "2024-13-01"}, "api_version '2024-13-01'"),

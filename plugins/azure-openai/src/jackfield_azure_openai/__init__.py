@@ -18,14 +18,14 @@ from jackfield.plugin import (
     hookimpl,
 )
 
-from ._settings import AzureModelKeys, AzureOpenAISettings
+from ._settings import AzureModelKeys, AzureOpenAISettings, access
 
 __all__ = ["AzureModelKeys", "AzureOpenAISettings"]
 
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="azure-openai",
         title="Azure OpenAI",
@@ -35,18 +35,14 @@ def jackfield_provider() -> ProviderInfo:
         model_keys=AzureModelKeys,
         requires_models=True,
         related=("openai",),
-        preload=(
-            "jackfield_azure_openai._routes",
-            "jackfield_azure_openai._dialect",
-            "jackfield_azure_openai._errors",
-        ),
+        preload=("jackfield_azure_openai._routes", "jackfield_azure_openai._errors"),
         docs="https://learn.microsoft.com/azure/foundry/openai/",
     )
 
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of the model behind a deployment."""
+    """Return the capabilities of the model behind a deployment, from the table."""
     from ._models import azure_capabilities
 
     return azure_capabilities(model)
@@ -54,7 +50,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for a deployment."""
+    """Translate a request into a wire for a deployment."""
     from ._routes import translate
 
     return translate(model, request, capabilities)
@@ -62,17 +58,15 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
-    from jackfield_openai import decoder
+    """Return the decoder for the answer to a wire."""
+    from ._routes import decoder
 
-    from ._dialect import V1
-
-    return decoder(V1, wire)
+    return decoder(wire)
 
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     from ._errors import error
 
     return error(failure)
@@ -80,13 +74,13 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give Azure's rates for a call."""
-    from ._models import azure_rates
+    """Return Azure's rates for a call."""
+    from ._prices import azure_rates
 
     return azure_rates(model, usage, context)
 
 
 @hookimpl
 def jackfield_transport(settings: AzureOpenAISettings) -> HttpAccess:
-    """Say how to reach the resource."""
-    return settings.access()
+    """Return the address and the authentication."""
+    return access(settings)

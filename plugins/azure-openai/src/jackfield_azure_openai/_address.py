@@ -1,4 +1,4 @@
-"""Where the calls of a connection go."""
+"""The base address of a connection."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ANY: Final = "https://name.openai.azure.com"
 
 @attrs.frozen
 class ServiceAddress:
-    """Where a service is, and which of its two APIs is spoken.
+    """The address of a service, and which of its two APIs it uses.
 
     Attributes:
-        base: Put before a wire's path; may carry a query.
+        base: The prefix of each wire's path; may have a query.
         version: The dated version; None for the v1 API.
     """
 
@@ -35,24 +35,24 @@ class ServiceAddress:
 
 @lru_cache(maxsize=256)
 def service_address(endpoint: str | None, base_url: str | None, api_version: str | None) -> ServiceAddress:
-    """Find the base address of a connection.
+    """Return the base address of a connection.
 
     Source: OpenAI's Python SDK 3.54.0 (`AzureOpenAI`) and Microsoft's page on the API's lifecycle (2026-03):
-    `/openai/deployments/...?api-version=` or `/openai/v1/...`, which refuses an `api-version`.
+    `/openai/deployments/...?api-version=` or `/openai/v1/...`, which rejects an `api-version`.
 
     Raises:
-        ConfigurationError: The address or the version cannot be used; says why.
+        ConfigurationError: The address or the version is not valid.
     """
-    address = _parsed(base_url or endpoint)
+    address = _parse(base_url or endpoint)
     if base_url is not None and not address.path and endpoint is not None:
-        address = address._replace(path=_parsed(endpoint).path)
+        address = address._replace(path=_parse(endpoint).path)
     query = dict(parse_qsl(address.query, keep_blank_values=True))
-    version = _dated(api_version or query.pop("api-version", None))
+    version = _parse_version(api_version or query.pop("api-version", None))
     path = _OPERATION.sub("", address.path)
     if "/deployments" in path:
         raise ConfigurationError(
-            f"the address {address.geturl()} is a deployment's; write the resource's ({address.scheme}://"
-            f"{address.netloc}), and the deployment into models"
+            f"the address {address.geturl()} belongs to a deployment; write the resource's ({address.scheme}://"
+            f"{address.netloc}), and the deployment in models"
         )
     if path.endswith("/v1"):
         version = None
@@ -67,7 +67,7 @@ def service_address(endpoint: str | None, base_url: str | None, api_version: str
 
 
 def address_faults(endpoint: str | None, base_url: str | None, api_version: str | None) -> Iterator[str]:
-    """Say all that is wrong with the addresses and the version of a connection."""
+    """Yield each mistake in the addresses and the version of a connection."""
     addresses: list[str | None] = [address for address in (endpoint, base_url) if address is not None]
     for address, version in [*((address, None) for address in addresses or [None]), (_ANY, api_version)]:
         try:
@@ -76,7 +76,7 @@ def address_faults(endpoint: str | None, base_url: str | None, api_version: str 
             yield error.message
 
 
-def _parsed(address: str | None) -> SplitResult:
+def _parse(address: str | None) -> SplitResult:
     if address is None:
         raise ConfigurationError('endpoint is missing; write endpoint = "https://NAME.openai.azure.com"')
     parts = _split(address.strip())
@@ -85,21 +85,21 @@ def _parsed(address: str | None) -> SplitResult:
             f"the address {address!r} must begin with https://, as in https://NAME.openai.azure.com"
         )
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("the address holds a name or a password; write the key as api_key")
+        raise ConfigurationError("the address contains a user or a password; write the key as api_key")
     return parts._replace(path=re.sub(r"/{2,}", "/", parts.path).rstrip("/"), fragment="")
 
 
 def _split(address: str) -> SplitResult | None:
     try:
         parts = urlsplit(address)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     return parts
 
 
-def _dated(version: str | None) -> str | None:
-    # "preview" and "latest" were the names of the v1 API while it was one.
+def _parse_version(version: str | None) -> str | None:
+    # "preview" and "latest" were names of the v1 API during its preview.
     if version in (None, "", "v1", "preview", "latest"):
         return None
     if not _is_dated(version or ""):

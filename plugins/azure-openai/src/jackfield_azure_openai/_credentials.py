@@ -1,4 +1,4 @@
-"""The identity of Entra ID that connections to Azure share: `[credentials.NAME]` of kind `azure`."""
+"""Identities of Entra ID: `[credentials.NAME]` with `kind = "azure"`."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ __all__ = ["AZURE", "AzureCredentials", "AzureIdentity"]
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _FOUND_BY: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_USERNAME", "AZURE_CONFIG_DIR")
 """Source: azure-identity, "Environment variables" (2026)."""
-_PATIENCE: Final = 30.0
-_MOST_REFUSAL: Final = 1 << 16
-"""Bytes that are read of a refusal."""
+_TIMEOUT: Final = 30.0  # seconds
+_MAX_ERROR: Final = 1 << 16
+"""The number of bytes that are read of an error response."""
 _TENANT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 @attrs.frozen(kw_only=True)
 class AzureCredentials:
-    """Config keys of `[credentials.NAME]` with `kind = "azure"`.
+    """Configuration keys of `[credentials.NAME]` with `kind = "azure"`.
 
-    With a tenant, a client and its secret (or a federated token) the OAuth client-credentials flow is spoken
-    without any SDK. With a `token`, that is sent as it is. Else `azure-identity` looks for an identity:
-    environment, workload or managed identity, Azure CLI, ... (extra `identity`).
+    A tenant, a client and its secret (or a federated token) use the OAuth client-credentials flow without an
+    SDK. A `token` is sent unchanged. Without these, `azure-identity` finds an identity: environment, workload or
+    managed identity, Azure CLI, ... (extra `identity`).
 
     Attributes:
         tenant_id: The directory.
-        client_id: The application; of a user-assigned managed identity.
+        client_id: The application, or a user-assigned managed identity.
         client_secret: A reference to the application's secret.
-        federated_token_file: A file with a token of another issuer that the application trusts; read anew
-            for each token.
-        token: A reference to a token that somebody else fetched and renews (`AZURE_OPENAI_AD_TOKEN`).
-        authority: Where tokens come from; per cloud, as `https://login.microsoftonline.us`.
-        scope: What tokens are for; chosen by the provider unless given. Older resources want
+        federated_token_file: The path of a token of another issuer that the application trusts; the file is
+            read again for each token.
+        token: A reference to a token that another program fetches and renews (`AZURE_OPENAI_AD_TOKEN`).
+        authority: The address of the token service, which depends on the cloud (`https://login.microsoftonline.us`).
+        scope: The OAuth scope of tokens; by default the provider's. Older resources require
             `https://cognitiveservices.azure.com/.default`.
     """
 
@@ -63,7 +63,7 @@ class AzureCredentials:
     scope: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Check all keys when the configuration is loaded, and report all mistakes at once."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -74,13 +74,13 @@ class AzureCredentials:
         if self.proven and not (self.tenant_id and self.client_id):
             yield "needs tenant_id and client_id with a client_secret or a federated token"
         if self.tenant_id is not None and not _TENANT.fullmatch(self.tenant_id):
-            yield f"tenant_id must be a directory's id or its domain, not {self.tenant_id!r}"
+            yield f"tenant_id must be a directory's id or domain, not {self.tenant_id!r}"
         if not _is_authority(self.authority):
             yield f"authority must begin with https://, got {self.authority!r}"
 
     @property
     def proven(self) -> bool:
-        """The application proves itself, without an SDK."""
+        """Whether the client-credentials flow is used, without an SDK."""
         return self.client_secret is not None or self.federated_token_file is not None
 
 
@@ -97,29 +97,29 @@ def _is_authority(address: str) -> bool:
 
 @attrs.frozen
 class AzureIdentity:
-    """An identity of Entra ID. Holds nothing open.
+    """An identity of Entra ID. It has no open resources.
 
     Attributes:
-        settings: What was declared.
+        settings: The declared keys.
     """
 
     settings: AzureCredentials
 
     def fingerprint_parts(self) -> object:
-        """Return what is declared, and whom azure-identity finds as far as the environment says."""
+        """Return the declared keys, and the environment variables that azure-identity reads if it is used."""
         settings = self.settings
         if settings.proven or settings.token is not None:
             return settings
         return settings, {name: os.environ.get(name) for name in _FOUND_BY}
 
     def token(self, scope: str) -> Token:
-        """Fetch a token. Blocks: the core calls it in a thread, and keeps the token.
+        """Fetch a token. Blocks: the core calls it in a thread, and caches the token.
 
         Args:
-            scope: What for, unless the settings say.
+            scope: The OAuth scope, unless the settings have one.
 
         Raises:
-            AuthenticationError: The identity is refused.
+            AuthenticationError: The authority rejects the identity.
             MissingCredentialError: There is no identity.
             ConnectionFailedError: The authority cannot be reached.
         """
@@ -127,10 +127,10 @@ class AzureIdentity:
         scope = settings.scope or scope
         if settings.token is not None:
             return Token(settings.token.reveal())
-        return self._asked_for(scope) if settings.proven else _found(settings, scope)
+        return self._request_token(scope) if settings.proven else _find_token(settings, scope)
 
-    def _asked_for(self, scope: str) -> Token:
-        """Speak the client-credentials flow.
+    def _request_token(self, scope: str) -> Token:
+        """Fetch a token by the client-credentials flow.
 
         Source: Microsoft identity platform, OAuth 2.0 client credentials flow (2026).
         """
@@ -143,8 +143,8 @@ class AzureIdentity:
             form["client_assertion"] = _read(settings.federated_token_file)
         tenant = quote_segment(settings.tenant_id or "")
         answer = _post(f"{settings.authority.rstrip('/')}/{tenant}/oauth2/v2.0/token", form)
-        lasts = answer.get("expires_in")
-        return Token(answer["access_token"], None if lasts is None else time.time() + float(lasts))
+        seconds = answer.get("expires_in")
+        return Token(answer["access_token"], None if seconds is None else time.time() + float(seconds))
 
 
 def _read(path: Path) -> str:
@@ -165,43 +165,43 @@ def _post(url: str, form: dict[str, Any]) -> dict[str, Any]:
     from jackfield.http import read_limited
 
     class NoRedirects(HTTPRedirectHandler):
-        """A redirect would carry the proof of identity to another host."""
+        """Follows no redirect, which would send the secret to another host."""
 
         def redirect_request(self, *_: Any, **__: Any) -> None:
             return None
 
-    asked = Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310 -- checked above
+    request = Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310 -- checked above
     host = urlsplit(url).hostname
     try:
-        with build_opener(NoRedirects()).open(asked, timeout=_PATIENCE) as response:
+        with build_opener(NoRedirects()).open(request, timeout=_TIMEOUT) as response:
             body = read_limited(response, str(host))
     except HTTPError as error:
-        raise _refusal(error.code, error.read(_MOST_REFUSAL), host) from None
+        raise _map_refusal(error.code, error.read(_MAX_ERROR), host) from None
     except (URLError, OSError, HTTPException) as error:
         raise ConnectionFailedError(f"no token could be fetched from {host}: {error}") from error
     try:
         answer: dict[str, Any] = json.loads(body)
         answer["access_token"]
     except (ValueError, TypeError, KeyError):
-        raise AuthenticationError(f"{host} answered without a token; is authority right?") from None
+        raise AuthenticationError(f"{host} answered without a token; is authority correct?") from None
     return answer
 
 
-def _refusal(status: int, body: bytes, host: str | None) -> AuthenticationError | ServerError:
+def _map_refusal(status: int, body: bytes, host: str | None) -> AuthenticationError | ServerError:
     import json
 
     try:
-        said = json.loads(body)
-        code, text = said.get("error"), said.get("error_description") or said.get("error") or ""
+        value = json.loads(body)
+        code, text = value.get("error"), value.get("error_description") or value.get("error") or ""
     except (ValueError, AttributeError):
         code, text = None, body[:200].decode("utf-8", "replace")
     kind = ServerError if status >= 500 or status == 429 else AuthenticationError
-    # No `status`: a 401 of the service makes the core ask for another token, and the authority has just said no.
-    return kind(f"{host} gives no token (status {status}): {text}", code=code)
+    # Without a status: for a 401 of the model service, the core would fetch a new token.
+    return kind(f"{host} returned no token (status {status}): {text}", code=code)
 
 
-def _found(settings: AzureCredentials, scope: str) -> Token:
-    """Let azure-identity look for an identity."""
+def _find_token(settings: AzureCredentials, scope: str) -> Token:
+    """Return a token of the identity that azure-identity finds."""
     try:
         from azure.identity import CredentialUnavailableError, DefaultAzureCredential
     except ImportError as error:
@@ -223,9 +223,9 @@ def _found(settings: AzureCredentials, scope: str) -> Token:
     except CredentialUnavailableError as error:
         raise MissingCredentialError(f"azure-identity finds no identity: {error.message}") from error
     except ClientAuthenticationError as error:
-        raise AuthenticationError(f"the identity is refused: {error.message}") from error
+        raise AuthenticationError(f"the identity was rejected: {error.message}") from error
     return Token(found.token, float(found.expires_on))
 
 
 AZURE: Final = CredentialKind(AzureCredentials, AzureIdentity)
-"""What the entry point names."""
+"""The kind `azure` of `[credentials]`, which the entry point names."""

@@ -1,4 +1,4 @@
-"""How Azure OpenAI speaks OpenAI's dialect."""
+"""How Azure OpenAI differs from OpenAI's dialect, as values."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ V1: Final = Dialect(
 )
 """The v1 API. Source: Microsoft's page on the API's lifecycle (2026-03) and OpenAI's Python SDK 3.54.0."""
 
-_ASKS_FOR_USAGE: Final = "2024-09-01"
-"""The version from which `stream_options` and `max_completion_tokens` are known; older ones refuse them with
+_HAS_STREAM_OPTIONS: Final = "2024-09-01"
+"""The first version with `stream_options` and `max_completion_tokens`; older ones reject them with
 "Unrecognized request argument". Source: issues 1469 of openai-python and 29157, 30810 of azure-rest-api-specs.
 """
 
 
 @lru_cache(maxsize=64)
-def _dated(version: str) -> Dialect:
-    recent = version >= _ASKS_FOR_USAGE
+def _make_dated(version: str) -> Dialect:
+    recent = version >= _HAS_STREAM_OPTIONS
     return attrs.evolve(
         V1,
         chat_path="/deployments/{model}/chat/completions",
@@ -44,7 +44,7 @@ def _dated(version: str) -> Dialect:
 
 
 def dialect_of(model: ModelRef) -> Dialect:
-    """Give the dialect of a model's connection."""
+    """Return the dialect of a model's connection."""
     settings: Any = model.settings
     version = None if settings is None else settings.version
-    return V1 if version is None else _dated(version)
+    return V1 if version is None else _make_dated(version)

@@ -1,4 +1,4 @@
-"""What a failure of an Azure service means. Public for plugins that build on this one."""
+"""Map failures of Azure services to errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jackfield_openai import error as openai_error
 
 __all__ = ["error"]
 
-# Source: Microsoft's page on troubleshooting errors (2026-09): four things are a 429; this one is not the
+# Source: Microsoft's page on troubleshooting errors (2026-09): a 429 has four causes; this one is not the
 # caller's quota.
 _CAPACITY: Final = re.compile(
     r"system capacity|no ?capacity|high demand|experiencing high|currently overloaded|server is busy",
@@ -22,27 +22,29 @@ _WAIT: Final = re.compile(r"(?:retry after|try again in) (\d+(?:\.\d+)?) (milli)
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error.
+    """Map a failure to an error.
 
-    What the filter objected to stands in the message; all its verdicts are in the error's `body`. Where no
-    header says when to try again, the message does ("Please retry after 20 seconds").
+    The error's message names the categories that a filter blocked; its `body` contains all verdicts. If no header
+    contains the delay before a retry, the message does ("Please retry after 20 seconds").
     """
-    made = openai_error(failure)
-    if made is None:
+    found = openai_error(failure)
+    if found is None:
         return None
     value = failure.json()
     inner = _inner_error(value)
-    if inner.get("code") == "ResponsibleAIPolicyViolation" and not isinstance(made, ContentFilteredError):
-        made = _as(ContentFilteredError, made)
-    if isinstance(made, ContentFilteredError):
-        objected = _objected(inner.get("content_filter_result") or inner.get("content_filter_results"))
-        made.message += f" (filtered: {objected})" if objected else ""
-    elif type(made) is RateLimitError:
-        if _CAPACITY.search(made.message):
-            made = _as(OverloadedError, made)
-        if made.retry_after is None:
-            made.retry_after = _told_wait(made.message)
-    return made
+    if inner.get("code") == "ResponsibleAIPolicyViolation" and not isinstance(found, ContentFilteredError):
+        found = _convert(ContentFilteredError, found)
+    if isinstance(found, ContentFilteredError):
+        blocked = _describe_verdicts(
+            inner.get("content_filter_result") or inner.get("content_filter_results")
+        )
+        found.message += f" (filtered: {blocked})" if blocked else ""
+    elif type(found) is RateLimitError:
+        if _CAPACITY.search(found.message):
+            found = _convert(OverloadedError, found)
+        if found.retry_after is None:
+            found.retry_after = _read_delay(found.message)
+    return found
 
 
 def _inner_error(value: Any) -> Mapping[str, Any]:
@@ -51,7 +53,7 @@ def _inner_error(value: Any) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _objected(verdicts: Any) -> str:
+def _describe_verdicts(verdicts: Any) -> str:
     if not isinstance(verdicts, Mapping):
         return ""
     found = [
@@ -62,20 +64,20 @@ def _objected(verdicts: Any) -> str:
     return ", ".join(found)
 
 
-def _told_wait(message: str) -> float | None:
+def _read_delay(message: str) -> float | None:
     found = _WAIT.search(message)
     if found is None:
         return None
     return float(found[1]) / (1000 if found[2] else 1)
 
 
-def _as(kind: type[JackfieldError], made: JackfieldError) -> JackfieldError:
-    """Make the same error in another class."""
+def _convert(kind: type[JackfieldError], error: JackfieldError) -> JackfieldError:
+    """Return the same error as an object of another class."""
     return kind(
-        made.message,
-        status=made.status,
-        code=made.code,
-        body=made.body,
-        headers=made.headers,
-        retry_after=made.retry_after,
+        error.message,
+        status=error.status,
+        code=error.code,
+        body=error.body,
+        headers=error.headers,
+        retry_after=error.retry_after,
     )

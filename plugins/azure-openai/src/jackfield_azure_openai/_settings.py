@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to Azure OpenAI."""
+"""The configuration of a connection to Azure OpenAI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jackfield.plugin import Auth, Bearer, HttpAccess, NoAuth, StaticHeader, sec
 
 from ._address import address_faults, service_address
 
-__all__ = ["AzureModelKeys", "AzureOpenAISettings"]
+__all__ = ["AzureModelKeys", "AzureOpenAISettings", "access"]
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOSTS: Final = (
@@ -26,11 +26,11 @@ _KEY: Final = Secret(reference="env:AZURE_OPENAI_API_KEY")
 
 @attrs.frozen(kw_only=True)
 class AzureModelKeys:
-    """Keys of an entry in `models`.
+    """Configuration keys of an entry in `models`.
 
     Attributes:
-        zone: Where the deployment runs, which its price depends on: "global", a data zone ("us", "eu"), one
-            region ("regional"), or "provisioned" (paid by the hour: declare a `rate`).
+        zone: Where the deployment runs, which determines its price: "global", a data zone ("us", "eu"), one
+            region ("regional"), or "provisioned" (paid per hour: declare a `rate`).
     """
 
     zone: Literal["global", "us", "eu", "regional", "provisioned"] = "global"
@@ -38,19 +38,20 @@ class AzureModelKeys:
 
 @attrs.frozen(kw_only=True)
 class AzureOpenAISettings:
-    """Config keys of a connection to Azure OpenAI.
+    """Configuration keys of a connection to Azure OpenAI.
 
     Attributes:
-        endpoint: The resource's address, `https://NAME.openai.azure.com`; a gateway's; or one that ends in
+        endpoint: The address of the resource, `https://NAME.openai.azure.com`, or of a gateway; may end in
             `/openai/v1`.
-        api_version: A dated version ("2024-10-21") asks for the classic API, where the deployment stands in
-            the path. Absent or "v1": the v1 API.
-        api_key: A reference to the resource's key; `none` for a server without one. `env:AZURE_OPENAI_API_KEY` goes to
-            `endpoint`, and to no `base_url` that is not Azure's own: there it has to be written.
-        key_header: The header that carries the key. API Management may want
-            `Ocp-Apim-Subscription-Key`; "" sends no key (the proof stands in the connection's `headers`).
-        credentials: An identity of kind `azure`, in place of the key.
-        base_url: Replaces scheme and host of the endpoint; may end in `/openai`, as the SDK's does.
+        api_version: A dated version ("2024-10-21") selects the classic API, whose paths contain the deployment.
+            Absent or "v1": the v1 API.
+        api_key: A reference to the resource's key, or `none` for a server without one. The default,
+            `env:AZURE_OPENAI_API_KEY`, is sent to `endpoint` and to hosts of Azure only, so another `base_url` needs an
+            `api_key`.
+        key_header: The header for the key. API Management may require `Ocp-Apim-Subscription-Key`; "" sends no key
+            (the connection's `headers` contain the authentication).
+        credentials: The name of an identity of kind `azure`, which replaces the key.
+        base_url: Replaces scheme and host of the endpoint; may end in `/openai`, like the SDK's.
     """
 
     endpoint: str | None = None
@@ -65,7 +66,7 @@ class AzureOpenAISettings:
     base_url: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Check all keys when the configuration is loaded, and report all mistakes at once."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -81,17 +82,19 @@ class AzureOpenAISettings:
         """The dated version; None for the v1 API."""
         return service_address(self.endpoint, self.base_url, self.api_version).version
 
-    def access(self) -> HttpAccess:
-        """Say how to reach the resource."""
-        address = service_address(self.endpoint, self.base_url, self.api_version)
-        return HttpAccess(base_url=address.base, auth=self._auth())
 
-    def _auth(self) -> Auth:
-        if self.credentials is not None:
-            # Source: Microsoft's page on the API's lifecycle, 2026: the audience of today's resources.
-            scope = "https://ai.azure.com/.default"
-            return Bearer(lambda: self.credentials.token(scope))
-        if not self.key_header:
-            return NoAuth()
-        prefix = "Bearer " if self.key_header.lower() == "authorization" else ""
-        return StaticHeader(self.key_header, self.api_key, prefix)
+def access(settings: AzureOpenAISettings) -> HttpAccess:
+    """Return the address and the authentication."""
+    address = service_address(settings.endpoint, settings.base_url, settings.api_version)
+    return HttpAccess(base_url=address.base, auth=_choose_auth(settings))
+
+
+def _choose_auth(settings: AzureOpenAISettings) -> Auth:
+    if settings.credentials is not None:
+        # Source: Microsoft's page on the API's lifecycle, 2026: the audience of current resources.
+        scope = "https://ai.azure.com/.default"
+        return Bearer(lambda: settings.credentials.token(scope))
+    if not settings.key_header:
+        return NoAuth()
+    prefix = "Bearer " if settings.key_header.lower() == "authorization" else ""
+    return StaticHeader(settings.key_header, settings.api_key, prefix)

@@ -1,4 +1,4 @@
-"""The table of models, their prices and the meaning of failures, for plugins that build on this one."""
+"""The table of models, prices and the mapping of failures, for plugins that build on this one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from ._models import (
     Part,
     as_openai,
     azure_capabilities,
-    azure_rates,
     capabilities_of,
     is_openai,
     name_of,
     row_of,
     with_name_of_limit,
 )
+from ._prices import azure_rates
 
 __all__ = [
     "Part",

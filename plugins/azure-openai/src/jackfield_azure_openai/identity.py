@@ -1,4 +1,4 @@
-"""The kind `azure` of `[credentials]`: an identity of Entra ID that connections to Azure share."""
+"""The kind `azure` of `[credentials]`: identities of Entra ID."""
 
 from __future__ import annotations
 
