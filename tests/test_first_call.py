@@ -41,7 +41,7 @@ async def main():
     config["credentials"] = {"aws": config["credentials"]} if "credentials" in connection else {}
     async with Mesh.from_config(config) as mesh:
         before = set(sys.modules)
-        there = mesh._connection("c")
+        there = mesh._open["c"]
         target = there.target(model, "chat")
         request = ChatRequest((Message("user", "Why?"),), Options(max_tokens=10), False)
         wire = there.provider.translate(target.model, request, target.capabilities).wire

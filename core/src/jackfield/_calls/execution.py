@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, cast
 
 import attrs
 
 from jackfield._config.extra_ids import without_strangers_extra
 from jackfield._contract.protocols import CostContext
+from jackfield._input.kinds import ReplyT
 from jackfield._types.calls import Call
 from jackfield._types.cost import Cost
 from jackfield._types.errors import JackfieldError
 from jackfield._types.events import Event, UsageUpdate
 from jackfield._types.parameters import ParameterReport, Translation
-from jackfield._types.policies import TimeoutPolicy
 from jackfield._types.replies import EmbedReply, Reply, RerankReply, TokenCount
 from jackfield._types.requests import CountRequest
 
@@ -29,12 +29,9 @@ from .translation import translate
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from .attempts import Read
     from .connection import Connection, Target
 
 __all__ = ["Execution", "LiveStream"]
-
-ReplyT = TypeVar("ReplyT", bound=Reply | EmbedReply | RerankReply | TokenCount)
 
 _NO_REPORT = ParameterReport()
 
@@ -46,19 +43,18 @@ class Execution(Generic[ReplyT]):
         connection: Where to.
         target: The model.
         call: What is asked.
-        timeout: Seconds of each phase.
     """
 
     __slots__ = (
         "_attempts", "_call", "_connection", "_queued_at", "_slot", "_target", "_timeout", "_translation", "_watchdog",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, target: Target, call: Call, timeout: TimeoutPolicy) -> None:
+    def __init__(self, connection: Connection, target: Target, call: Call) -> None:
         self._connection = connection
         self._target = target
         self._call = call
-        self._timeout = timeout
-        self._watchdog = Watchdog(timeout.total)
+        self._timeout = call.timeout or connection.config.timeout
+        self._watchdog = Watchdog(self._timeout.total)
         self._attempts = Attempts(connection, self._watchdog, model=target.model, earlier=call.earlier)
         self._translation: Translation | None = None
         self._slot = False
@@ -71,14 +67,16 @@ class Execution(Generic[ReplyT]):
             JackfieldError: It failed; says where, and knows every attempt.
         """
         try:
-            exchange = await self._exchange(WireExchange.read_whole)
-        finally:
-            self.release()
-        try:
-            return self._build_whole(exchange)
-        except JackfieldError as error:
-            self.complete_error(error)
+            translation = self._translate()
+            if self._connection.slots is not None:
+                await self._take_slot()
+            limit = self._timeout.until_first_event(stream=False)
+            return self._build_whole(await self._attempts.run(translation, WireExchange.read_whole, limit))
+        except BaseException as error:
+            self._complete(error)
             raise
+        finally:
+            self._release()
 
     async def stream(self: Execution[Reply]) -> LiveStream:
         """Carry the call out until its first event and return the stream.
@@ -87,9 +85,14 @@ class Execution(Generic[ReplyT]):
             JackfieldError: As `run`.
         """
         try:
-            exchange = await self._exchange(WireExchange.begin)
-        except BaseException:
-            self.release()
+            translation = self._translate()
+            if self._connection.slots is not None:
+                await self._take_slot()
+            limit = self._timeout.until_first_event(stream=True)
+            exchange = await self._attempts.run(translation, WireExchange.begin, limit)
+        except BaseException as error:
+            self._complete(error)
+            self._release()
             raise
         return LiveStream(self, exchange, self._timeout.idle)
 
@@ -99,9 +102,9 @@ class Execution(Generic[ReplyT]):
             if self._attempts.exchange is not None:
                 await self._attempts.exchange.close()
         finally:
-            self.release()
+            self._release()
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """Give timer and slot back; may be called twice."""
         self._watchdog.stop()
         if self._slot:
@@ -147,25 +150,26 @@ class Execution(Generic[ReplyT]):
         """
         return fold_decoded(self._call, events, self._connection.provider)
 
-    async def _exchange(self, read: Read) -> WireExchange:
-        connection, call, target = self._connection, self._call, self._target
-        try:
-            provider = connection.provider
-            request = without_strangers_extra(call.request, provider.info)
-            self._translation = translate(provider.translate, target.model, request, target.capabilities)
-            if connection.slots is not None:
-                with self._watchdog("queue", None):
-                    await connection.slots.acquire()
-                self._slot = True
-            limit = self._timeout.until_first_event(stream=call.stream)
-            return await self._attempts.run(self._translation, read, limit)
-        except JackfieldError as error:
+    def _translate(self) -> Translation:
+        call, target, provider = self._call, self._target, self._connection.provider
+        request = without_strangers_extra(call.request, provider.info)
+        translation = translate(provider.translate, target.model, request, target.capabilities)
+        self._translation = translation
+        return translation
+
+    async def _take_slot(self) -> None:
+        slots = self._connection.slots
+        if slots is not None:
+            with self._watchdog("queue", None):
+                await slots.acquire()
+            self._slot = True
+
+    def _complete(self, error: BaseException) -> None:
+        if isinstance(error, JackfieldError):
             self.complete_error(error, self._build_partial())
-            raise
-        except asyncio.CancelledError as error:
+        elif isinstance(error, asyncio.CancelledError):
             # It cannot be made an error of ours; observers read here what had been tried.
             error.attempts = tuple(self._attempts.made)  # type: ignore[attr-defined]
-            raise
 
     def _build_partial(self) -> Reply | None:
         """Build what had come of a whole answer that broke."""

@@ -17,10 +17,10 @@ from .streams import StreamSource
 if TYPE_CHECKING:
     from jackfield._plugins.registry import Registry
 
-__all__ = ["observed", "observed_stream"]
+__all__ = ["observe", "observe_stream"]
 
 
-async def observed(registry: Registry, call: Call, handler: Handler) -> Any:
+async def observe(registry: Registry, call: Call, handler: Handler) -> Any:
     """Carry a call out between its two announcements."""
     queued = time.perf_counter()
     registry.call_started(call)
@@ -33,7 +33,7 @@ async def observed(registry: Registry, call: Call, handler: Handler) -> Any:
     return reply
 
 
-async def observed_stream(registry: Registry, call: Call, handler: Handler) -> StreamSource:
+async def observe_stream(registry: Registry, call: Call, handler: Handler) -> StreamSource:
     """Begin a streaming call; its end is announced when the stream is closed."""
     queued = time.perf_counter()
     registry.call_started(call)

@@ -1,0 +1,322 @@
+"""The way of a call from its target, through the middlewares, to its execution."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import attrs
+
+from jackfield._contract.middleware import Handler, Middleware, chain
+from jackfield._hints import a_or_an, hint
+from jackfield._input.arguments import take_timeout
+from jackfield._input.kinds import CallKind, ReplyT
+from jackfield._types.calls import Call
+from jackfield._types.errors import ConfigurationError, JackfieldError, UnknownTargetError
+from jackfield._types.policies import TimeoutPolicy
+from jackfield._types.replies import Attempt
+from jackfield._types.requests import EmbedRequest, RerankRequest
+
+from .connection import Connection
+from .execution import Execution
+from .observers import observe, observe_stream
+from .splitting import Batch, cut, run_parts
+
+if TYPE_CHECKING:
+    from jackfield._config.connections import MeshConfig
+    from jackfield._plugins.registry import Registry
+    from jackfield._types.replies import Reply
+
+    from .middlewares import Middlewares
+    from .streams import StreamSource
+
+__all__ = ["Pipeline"]
+
+T = TypeVar("T")
+_call_numbers = itertools.count(1)
+
+
+class Pipeline:
+    """Carry out calls: look up their targets, put the middlewares around each, try the targets of an alias in order.
+
+    Args:
+        config: What is declared.
+        registry: The plugins.
+        connections: Those that are open, by name.
+        middlewares: Those around the calls.
+    """
+
+    def __init__(
+        self,
+        config: MeshConfig,
+        registry: Registry,
+        connections: Mapping[str, Connection],
+        middlewares: Middlewares,
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._connections = connections
+        self._middlewares = middlewares
+        self._extra_ids: frozenset[str] | None = None
+
+    # These are no coroutines of their own: each one would be paid for by every event that a call waits for.
+
+    def run(
+        self, target: str, what: CallKind[ReplyT], content: object, options: Mapping[str, object]
+    ) -> Coroutine[Any, Any, ReplyT]:
+        """Carry out a call to its reply.
+
+        Args:
+            target: `"connection:model"` or an alias.
+            what: The kind of call.
+            content: What is asked, as the kind takes it.
+            options: Options by name.
+
+        Raises:
+            JackfieldError: That of the last target.
+        """
+        return self.try_targets(target, what, content, options, self.carry_out)
+
+    def begin(
+        self, target: str, what: CallKind[Reply], content: object, options: Mapping[str, object]
+    ) -> Coroutine[Any, Any, StreamSource]:
+        """Carry out a streaming call until it has begun. Args and errors are those of `run`."""
+        return self.try_targets(target, what, content, options, self._carry_out_stream, stream=True)
+
+    async def try_targets(
+        self,
+        target: str,
+        what: CallKind[Any],
+        content: object,
+        options: Mapping[str, object],
+        carry_out: Callable[[Connection, Call], Awaitable[T]],
+        *,
+        stream: bool = False,
+    ) -> T:
+        """Make a call to each target of an alias in order; go on only after what may be retried.
+
+        Args:
+            target: As for `run`.
+            what: As for `run`.
+            content: As for `run`.
+            options: As for `run`.
+            carry_out: Makes the call to one of them.
+            stream: Whether it is streamed.
+
+        Raises:
+            JackfieldError: That of the last target.
+        """
+        names = self._config.aliases.get(target)
+        candidates = [self._look_up(target)] if names is None else [self._look_up(name) for name in names]
+        began = asyncio.get_running_loop().time()
+        earlier: tuple[Attempt, ...] = ()
+        for number, (connection, model_id) in enumerate(candidates, 1):
+            call = self.make_call(target, connection, model_id, what, content, options, stream=stream)
+            limit = call.timeout
+            if earlier:
+                call = attrs.evolve(call, earlier=earlier, timeout=_time_left(limit, began))
+            try:
+                return await carry_out(connection, call)
+            except JackfieldError as error:
+                if number == len(candidates) or not error.is_retryable or _time_left(limit, began).total == 0:
+                    raise
+                earlier = error.attempts
+        raise UnknownTargetError(f"the alias {target!r} names no target")
+
+    def carry_out(self, connection: Connection, call: Call) -> Awaitable[ReplyT]:
+        """Carry a call out on one connection, through its middlewares."""
+        middlewares = self._middlewares.around(connection.config)
+        # Most calls have neither middlewares nor observers, and should not pay for them.
+        if not middlewares and not self._registry.has_observers:
+            return self._execute(connection, call)
+        return observe(self._registry, call, self._chain(connection, middlewares, []))
+
+    def _carry_out_stream(self, connection: Connection, call: Call) -> Awaitable[StreamSource]:
+        middlewares = self._middlewares.around(connection.config)
+        if not middlewares and not self._registry.has_observers:
+            return self._begin(connection, call)
+        return self._begin_inside(connection, call, middlewares)
+
+    async def _begin_inside(
+        self, connection: Connection, call: Call, middlewares: Sequence[Middleware]
+    ) -> StreamSource:
+        begun: list[StreamSource] = []
+        try:
+            return await observe_stream(self._registry, call, self._chain(connection, middlewares, begun))
+        except BaseException:
+            for source in begun:  # a middleware failed, or was cancelled, while it held one
+                await source.aclose()
+            raise
+
+    def _chain(
+        self, connection: Connection, middlewares: Sequence[Middleware], begun: list[StreamSource]
+    ) -> Handler:
+        """Put middlewares around a call; streams that begin are added to `begun`."""
+
+        async def innermost(call: Call) -> Any:
+            if not call.stream:
+                return await self._execute(connection, call)
+            source = await self._begin(connection, call)
+            begun.append(source)
+            return source
+
+        handler = chain(middlewares, innermost)
+
+        async def outermost(call: Call) -> Any:
+            reply = await handler(call)
+            if reply is None or (call.stream and not hasattr(reply, "__anext__")):
+                wanted = "a stream" if call.stream else "a reply"
+                raise ConfigurationError(
+                    f"a middleware answered a call with {a_or_an(type(reply).__name__)}; "
+                    f"it must give {wanted}, such as `proceed` gives",
+                    connection=call.connection,
+                )
+            return reply
+
+        return outermost
+
+    # Past all middlewares
+
+    def _begin(self, connection: Connection, call: Call) -> Awaitable[StreamSource]:
+        target = connection.target(call.model.id, call.kind)
+        execution: Execution[Reply] = Execution(connection, target, call)
+        return execution.stream()
+
+    def _execute(self, connection: Connection, call: Call) -> Awaitable[ReplyT]:
+        target = connection.target(call.model.id, call.kind)
+        request = call.request
+        if isinstance(request, (EmbedRequest, RerankRequest)):
+            parts = cut(request, target.capabilities.limits)
+            if len(parts) > 1:
+                return self._execute_parts(connection, call, request, parts)
+        execution: Execution[ReplyT] = Execution(connection, target, call)
+        return execution.run()
+
+    def _execute_parts(
+        self, connection: Connection, call: Call, request: Batch, parts: Sequence[Batch]
+    ) -> Awaitable[ReplyT]:
+        target = connection.target(call.model.id, call.kind)
+        began = asyncio.get_running_loop().time()
+
+        async def execute(part: Batch) -> Any:
+            earlier = call.earlier if part is parts[0] else ()
+            limit = _time_left(call.timeout or connection.config.timeout, began)
+            one = attrs.evolve(call, request=part, earlier=earlier, timeout=limit)
+            execution: Execution[Any] = Execution(connection, target, one)
+            return await execution.run()
+
+        return cast("Awaitable[ReplyT]", run_parts(request, parts, execute))
+
+    # Before them
+
+    def make_call(
+        self,
+        target: str,
+        connection: Connection,
+        model_id: str,
+        what: CallKind[Any],
+        content: object,
+        options: Mapping[str, object],
+        *,
+        stream: bool,
+    ) -> Call:
+        """Make the call of what a caller wrote.
+
+        Raises:
+            JackfieldError: The model is not allowed, or something that was written is not valid.
+        """
+        try:
+            found = connection.target(model_id, what.kind)
+            given: dict[str, Any] = dict(options)
+            timeout = take_timeout(given, connection.config.timeout)
+            entry = found.entry
+            if entry is not None and entry.options:
+                given = {**entry.options, **given}
+            if "extra" in given:
+                self._check_extra(given["extra"], connection)
+            policy = given.pop("unsupported", connection.config.unsupported)
+            request = what.make(content, given, policy, stream=stream)
+        except JackfieldError as error:
+            connection.locate_and_redact(error, model_id)
+            raise
+        return Call(
+            id=f"{time.time_ns():x}-{next(_call_numbers)}",
+            kind=what.kind,
+            target=target,
+            connection=connection.name,
+            provider=connection.config.provider_id,
+            model=found.model,
+            request=request,
+            stream=request.stream,
+            timeout=timeout,
+            fingerprint=connection.fingerprint,
+        )
+
+    def _check_extra(self, extra: object, connection: Connection) -> None:
+        """Refuse ids that nobody can mean.
+
+        Raises:
+            ConfigurationError: Names the id, and the closest.
+        """
+        if not isinstance(extra, Mapping):
+            return  # which is told with the types of all options
+        from jackfield._config.extra_ids import extra_fault, extra_ids
+
+        if self._extra_ids is None:
+            self._extra_ids = extra_ids(self._registry, self._config.connections.values())
+        fault = extra_fault(
+            extra, self._extra_ids, connection.config.provider_id, only_slips=bool(self._middlewares.own)
+        )
+        if fault is not None:
+            raise ConfigurationError(f"extra{fault}")
+
+    def resolve(self, target: str) -> tuple[Connection, str]:
+        """Return the connection and the model id of a target; of an alias, those of the first one.
+
+        Raises:
+            UnknownTargetError: There is no such alias or connection.
+        """
+        return self._look_up(self._config.aliases.get(target, (target,))[0])
+
+    def _look_up(self, target: str) -> tuple[Connection, str]:
+        name, colon, model_id = target.partition(":")
+        if not colon or not model_id:
+            known = (*self._config.aliases, *(f"{name}:..." for name in self._config.connections))
+            raise UnknownTargetError(
+                f'{target!r} is neither an alias nor of the form "connection:model"{hint(target, known)}'
+            )
+        return self.connection(name, model_id), model_id
+
+    def connection(self, name: str, model_id: str | None = None) -> Connection:
+        """Return a connection by its name.
+
+        Args:
+            name: Its name.
+            model_id: The model that is asked for, for the error.
+
+        Raises:
+            UnknownTargetError: There is no such connection.
+        """
+        connection = self._connections.get(name)
+        if connection is None:
+            if name not in self._config.connections:
+                raise UnknownTargetError(
+                    f"there is no connection {name!r}{hint(name, self._config.connections)}",
+                    connection=name,
+                    model=model_id,
+                )
+            # `explain` works while the mesh is closed, too: it opens nothing.
+            connection = Connection(self._config.connections[name], self._registry, self._config.prices)
+        return connection
+
+
+def _time_left(timeout: TimeoutPolicy | None, began: float) -> TimeoutPolicy:
+    """Return limits whose total is what is left of it after the time since `began`, by the clock of the loop."""
+    timeout = TimeoutPolicy() if timeout is None else timeout
+    if timeout.total is None:
+        return timeout
+    spent = asyncio.get_running_loop().time() - began
+    return attrs.evolve(timeout, total=max(0.0, timeout.total - spent))
