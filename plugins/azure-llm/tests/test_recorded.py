@@ -14,7 +14,7 @@ from jackfield import JackfieldError, ProviderError
 from jackfield.plugin import Failure, FailureInStream, ModelRef, Wire
 from jackfield.testing import reply_of, translated
 from jackfield_azure_llm import AzureLLMSettings
-from jackfield_azure_llm._routes import DIALECT
+from jackfield_azure_llm._dialect import DIALECT
 
 # Every `api` of the file, and what reads it.
 SERVED = {"azure_ml.chat": "chat"}

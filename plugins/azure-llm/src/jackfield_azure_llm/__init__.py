@@ -18,14 +18,14 @@ from jackfield.plugin import (
     hookimpl,
 )
 
-from ._settings import AzureLLMModelKeys, AzureLLMSettings
+from ._settings import AzureLLMModelKeys, AzureLLMSettings, access
 
 __all__ = ["AzureLLMModelKeys", "AzureLLMSettings"]
 
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="azure-llm",
         title="Azure LLM (Azure Machine Learning, Azure AI)",
@@ -35,18 +35,14 @@ def jackfield_provider() -> ProviderInfo:
         model_keys=AzureLLMModelKeys,
         requires_models=True,
         related=("azure-openai", "openai"),
-        preload=(
-            "jackfield_azure_llm._routes",
-            "jackfield_azure_llm._chat_decoder",
-            "jackfield_azure_llm._errors",
-        ),
+        preload=("jackfield_azure_llm._routes", "jackfield_azure_llm._errors"),
         docs="https://learn.microsoft.com/azure/machine-learning/",
     )
 
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of the model behind an endpoint."""
+    """Return the capabilities of the model behind an endpoint, from the table."""
     from ._models import capabilities
 
     return capabilities(model)
@@ -54,7 +50,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for an endpoint."""
+    """Translate a request into a wire for an endpoint."""
     from ._routes import translate
 
     return translate(model, request, capabilities)
@@ -62,15 +58,15 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
-    from ._chat_decoder import decoder
+    """Return the decoder for the answer to a wire."""
+    from ._routes import decoder
 
     return decoder(wire)
 
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     from ._errors import error
 
     return error(failure)
@@ -78,7 +74,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give the rates of serverless offers; endpoints that are paid by the hour have a declared `rate`."""
+    """Return the rates of serverless offers; declare a `rate` for endpoints that are paid per hour."""
     from jackfield_azure_openai.dialect import azure_rates
 
     return azure_rates(model, usage, context, "foundry")
@@ -86,5 +82,5 @@ def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateC
 
 @hookimpl
 def jackfield_transport(settings: AzureLLMSettings) -> HttpAccess:
-    """Say how to reach the endpoints."""
-    return settings.access()
+    """Return the address and the authentication."""
+    return access(settings)

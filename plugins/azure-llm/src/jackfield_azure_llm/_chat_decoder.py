@@ -1,4 +1,4 @@
-"""Answers of endpoints: OpenAI's, and thinking between `<think>` and `</think>`."""
+"""Answers of chats: thinking between `<think>` and `</think>` is separated from the text."""
 
 from __future__ import annotations
 
@@ -6,28 +6,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from jackfield import Event, Finish, TextDelta, ThinkingDelta
-from jackfield.plugin import Decoder, Frame, Head, Wire
-from jackfield_openai import decoder as openai_decoder
+from jackfield.plugin import Decoder, Frame, Head
 
-from ._routes import DIALECT
-
-__all__ = ["decoder"]
+__all__ = ["ThinkingDecoder"]
 
 _BEGIN: Final = "<think>"
 _END: Final = "</think>"
 
 
-def decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
-    inner = openai_decoder(DIALECT, wire)
-    return ThinkingDecoder(inner) if wire.meta.get("api") == "chat" else inner
-
-
 class ThinkingDecoder:
-    """Takes thinking out of the text of an answer.
+    """Separates thinking from the text of an answer.
 
-    Models of the DeepSeek-R1 kind think at the beginning of their answer, between two tags, where their server
-    does not take it out. Tags that come later are text.
+    Models like DeepSeek-R1 think at the beginning of their answer, between two tags, unless their server removes
+    it. Later tags are text.
     """
 
     def __init__(self, inner: Decoder) -> None:
@@ -36,18 +27,18 @@ class ThinkingDecoder:
         self._done: set[int] = set()
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return self._inner.start(head)
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, or a whole answer."""
+        """Decode one event of a stream, or a whole answer."""
         events = self._inner.feed(frame)
         if len(events) == 1 and isinstance(events[0], TextDelta) and events[0].choice in self._done:
             return events
         return list(self._split(events))
 
     def finish(self) -> list[Event]:
-        """Hear that the body ended; check that nothing is missing."""
+        """Handle the end of the body; check that nothing is missing."""
         return list(self._split(self._inner.finish()))
 
     def _split(self, events: list[Event]) -> Iterator[Event]:
@@ -64,38 +55,38 @@ class ThinkingDecoder:
 
 
 class _Splitter:
-    """Reads the beginning of one choice's text, however it is cut into pieces.
+    """Reads the beginning of one choice's text in pieces of any size.
 
     Attributes:
-        state: "start", "thinking", "between" (the line breaks behind the thinking belong to nobody) or "text".
+        state: "start", "thinking", "between" (line breaks after the thinking, which are removed) or "text".
     """
 
-    __slots__ = ("_choice", "_held", "_said", "state")
+    __slots__ = ("_begun", "_choice", "_held", "state")
 
     def __init__(self, choice: int) -> None:
         self._choice = choice
         self._held = ""
-        self._said = False
+        self._begun = False
         self.state = "start"
 
     def feed(self, text: str) -> Iterator[Event]:
         self._held += text
         if self.state == "start":
-            begun = self._held.lstrip()
-            if begun.startswith(_BEGIN):
-                self.state, self._held = "thinking", begun.removeprefix(_BEGIN)
-            elif not _BEGIN.startswith(begun):
+            start = self._held.lstrip()
+            if start.startswith(_BEGIN):
+                self.state, self._held = "thinking", start.removeprefix(_BEGIN)
+            elif not _BEGIN.startswith(start):
                 self.state = "text"
         if self.state == "thinking":
-            yield from self._think()
+            yield from self._read_thinking()
         if self.state == "between":
             self._held = self._held.lstrip()
             self.state = "text" if self._held else "between"
         if self.state == "text":
-            yield from self._rest()
+            yield from self._read_text()
 
     def finish(self) -> Iterator[Event]:
-        """Give what was held back in case that it was a tag."""
+        """Yield what was held back because it could have been a tag."""
         held, self._held = self._held, ""
         if not held:
             return
@@ -104,31 +95,31 @@ class _Splitter:
         elif self.state == "start":
             yield TextDelta(held, self._choice)
 
-    def _think(self) -> Iterator[Event]:
+    def _read_thinking(self) -> Iterator[Event]:
         thought, end, rest = self._held.partition(_END)
         if not end:
-            # The end of it may be the beginning of the tag, or the line break before it.
-            cut = _beginning_of_tag(thought)
+            # It may end with the beginning of the tag, or with the line break before it.
+            cut = _find_cut_tag(thought)
             whole = thought[:cut].rstrip()
             rest = thought[len(whole) :]
         thought = thought.rstrip() if end else thought[: len(thought) - len(rest)]
-        if not self._said:
+        if not self._begun:
             thought = thought.lstrip()
         if thought:
-            self._said = True
+            self._begun = True
             yield ThinkingDelta(thought, self._choice)
         self._held = rest
         if end:
             self.state = "between"
 
-    def _rest(self) -> Iterator[Event]:
+    def _read_text(self) -> Iterator[Event]:
         held, self._held = self._held, ""
         if held:
             yield TextDelta(held, self._choice)
 
 
-def _beginning_of_tag(text: str) -> int:
-    """Give where a tag may begin that the text's end cuts; its length if nowhere."""
+def _find_cut_tag(text: str) -> int:
+    """Return the index of a tag that the end of the text may cut; the text's length if there is none."""
     for length in range(min(len(_END) - 1, len(text)), 0, -1):
         if text.endswith(_END[:length]):
             return len(text) - length

@@ -1,4 +1,4 @@
-"""What a failure of an endpoint means."""
+"""Map failures of endpoints to errors."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from jackfield_azure_openai.dialect import error as azure_error
 
 __all__ = ["error"]
 
-_PASSING: Final = ("408", "429", "503", "504")
+_TEMPORARY: Final = ("408", "429", "503", "504")
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error.
+    """Map a failure to an error.
 
     Sources: Microsoft's reference of chat completions, 2025-01 (422 names the parameter that the model does
-    not know); its page on troubleshooting online endpoints (424: the model's own container failed).
+    not support); its page on troubleshooting online endpoints (424: the model's own container failed).
     """
-    made = azure_error(failure)
+    found = azure_error(failure)
     if failure.status == 424:
-        return _of_container(failure, made)
-    if failure.status == 422 and isinstance(made, InvalidRequestError):
-        made.message = _about_parameter(failure.json(), made.message)
+        return _map_container_failure(failure, found)
+    if failure.status == 422 and isinstance(found, InvalidRequestError):
+        found.message = _add_parameter(failure.json(), found.message)
     reason = failure.headers.get("ms-azureml-model-error-reason")
-    if made is not None and reason and failure.status != 424:
-        made.message += f" (the model says: {reason})"
-    return made
+    if found is not None and reason and failure.status != 424:
+        found.message += f" (the model's reason: {reason})"
+    return found
 
 
-def _of_container(failure: Failure, made: JackfieldError | None) -> ServerError:
+def _map_container_failure(failure: Failure, found: JackfieldError | None) -> ServerError:
     status = failure.headers.get("ms-azureml-model-error-statuscode", "")
-    reason = failure.headers.get("ms-azureml-model-error-reason") or (made.message if made else "no reason")
+    reason = failure.headers.get("ms-azureml-model-error-reason") or (found.message if found else "no reason")
     return ServerError(
         f"the model's container failed{f' with {status}' if status else ''}: {reason}",
         status=failure.status,
@@ -42,12 +42,12 @@ def _of_container(failure: Failure, made: JackfieldError | None) -> ServerError:
         body=failure.body,
         headers=failure.headers,
         retry_after=retry_after_seconds(failure.headers),
-        retryable=status in _PASSING,
+        retryable=status in _TEMPORARY,
     )
 
 
-def _about_parameter(value: Any, message: str) -> str:
-    """Name the parameter that was refused."""
+def _add_parameter(value: Any, message: str) -> str:
+    """Add the name of the rejected parameter to a message."""
     if not isinstance(value, Mapping):
         return message
     detail = value.get("detail")
@@ -57,7 +57,7 @@ def _about_parameter(value: Any, message: str) -> str:
         for one in details
         if isinstance(one, Mapping) and isinstance(one.get("loc"), list)
     ]
-    said = value.get("message")
-    text = said if isinstance(said, str) and said else message
-    named = ", ".join(field for field in fields if field)
-    return f"{text} (parameter {named})" if named else text
+    own = value.get("message")
+    text = own if isinstance(own, str) and own else message
+    names = ", ".join(field for field in fields if field)
+    return f"{text} (parameter {names})" if names else text

@@ -1,4 +1,4 @@
-"""What is known of the models behind endpoints. The table is Azure OpenAI's."""
+"""Capabilities of the models behind endpoints. The table is Azure OpenAI's."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NO: Final = Capability(value=False, source="table 2026-11-22")
 
 
 def capabilities(model: ModelRef) -> Capabilities:
-    """Say what an endpoint's model can do.
+    """Return the capabilities of an endpoint's model.
 
-    Most models want `max_tokens`, OpenAI's own `max_completion_tokens`.
+    Most models require `max_tokens`, OpenAI's own `max_completion_tokens`.
     """
     name = name_of(model)
     known = Capabilities() if name is None else capabilities_of(name, "foundry")

@@ -1,9 +1,8 @@
-"""Requests to endpoints."""
+"""Which API a request goes to, and which decoder reads the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -11,6 +10,7 @@ from jackfield import ConfigurationError, UnsupportedError
 from jackfield.plugin import (
     Capabilities,
     ChatRequest,
+    Decoder,
     EmbedRequest,
     ModelRef,
     Request,
@@ -19,61 +19,57 @@ from jackfield.plugin import (
     unserved,
 )
 from jackfield_azure_openai.dialect import as_openai
-from jackfield_openai import Dialect, translate as translate_openai
+from jackfield_openai import decoder as openai_decoder, translate as openai_translate
 
+from ._chat_decoder import ThinkingDecoder
+from ._dialect import DIALECT, dialect_for
 from ._settings import AzureLLMSettings
 from ._target import Target
 
-__all__ = ["DIALECT", "translate"]
+__all__ = ["decoder", "translate"]
 
-DIALECT: Final = Dialect(id="azure-llm", models_path=None, end="finish", late_finish=True)
-"""OpenAI's v1, as the models of the catalogue speak it. Source: Microsoft's reference of chat completions, 2025-01."""
-
-# Source: the same, "Get chat completions": roles differ, the set does not. `stream_options` and
-# `reasoning_effort` are accepted beside it (recorded in 2026).
+# Source: Microsoft's reference of chat completions, 2025-01, "Get chat completions": the roles differ, the set of
+# fields does not. The service also accepts `stream_options` and `reasoning_effort` (recorded in 2026).
 _COMMON: Final = frozenset(
     {"model", "messages", "max_tokens", "temperature", "top_p", "stop", "seed", "presence_penalty",
      "frequency_penalty", "response_format", "tools", "tool_choice", "stream", "stream_options",
      "reasoning_effort", "input", "encoding_format", "dimensions", "input_type"}
 )  # fmt: skip
-_INPUT_TYPES: Final = {"query": "query", "document": "document"}
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire.
+    """Translate a request into a wire.
 
     Raises:
-        UnsupportedError: The model cannot honour an option, or the endpoint has no such kind of request.
+        UnsupportedError: The model does not support an option, or the endpoint has no such kind of request.
     """
     settings = model.settings
     if not isinstance(settings, AzureLLMSettings):
-        raise ConfigurationError("endpoints of Azure are known by their connection's settings alone")
+        raise ConfigurationError(
+            "the endpoints of Azure are known only from the settings of their connection"
+        )
     if not isinstance(request, ChatRequest | EmbedRequest):
         raise unserved("an endpoint of Azure", request)
     known = as_openai(model, "foundry")
     if known.declared.get("route") == "responses":
         raise UnsupportedError(
-            f"{model.id} is served by the Responses API alone; declare it in a connection of azure-openai",
+            f"only the Responses API serves {model.id}; declare it in a connection of azure-openai",
             parameter="kind",
         )
     target = settings.target(model.declared)
-    dialect = _dialect(target, settings.base_url is not None, model.declared)
-    made = translate_openai(dialect, attrs.evolve(known, declared={}), request, capabilities)
-    return attrs.evolve(made, wire=_addressed(made.wire, model, target, settings))
+    dialect = dialect_for(target, model.declared, relative=settings.base_url is not None)
+    result = openai_translate(dialect, attrs.evolve(known, declared={}), request, capabilities)
+    return attrs.evolve(result, wire=_add_address(result.wire, model, target, settings))
 
 
-def _dialect(target: Target, replaced: bool, declared: Mapping[str, Any]) -> Dialect:
-    start = target.path if replaced else target.origin + target.path
-    return attrs.evolve(
-        DIALECT,
-        chat_path=f"{start}/chat/completions",
-        embedding_path=f"{start}/embeddings",
-        usage_option=declared.get("stream_usage", True),
-        input_types=_INPUT_TYPES if target.inference else {},
-    )
+def decoder(wire: Wire) -> Decoder:
+    """Return the decoder for the answer to a wire."""
+    inner = openai_decoder(DIALECT, wire)
+    return ThinkingDecoder(inner) if wire.meta.get("api") == "chat" else inner
 
 
-def _addressed(wire: Wire, model: ModelRef, target: Target, settings: AzureLLMSettings) -> Wire:
+def _add_address(wire: Wire, model: ModelRef, target: Target, settings: AzureLLMSettings) -> Wire:
+    """Add the model's name, headers, the query and the authentication of an endpoint."""
     name = model.declared.get("model_name")
     body = dict(wire.body)
     if name == "":
@@ -82,7 +78,7 @@ def _addressed(wire: Wire, model: ModelRef, target: Target, settings: AzureLLMSe
         body["model"] = name
     headers = {}
     if target.inference and not body.keys() <= _COMMON:
-        headers["extra-parameters"] = "pass-through"  # the service refuses fields outside its set otherwise
+        headers["extra-parameters"] = "pass-through"  # without it, the service rejects other fields
     if "deployment" in model.declared:
         headers["azureml-model-deployment"] = model.declared["deployment"]
     auth = settings.auth_name(model, target)

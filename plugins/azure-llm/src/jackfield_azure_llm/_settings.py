@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to endpoints of Azure."""
+"""The configuration of a connection to endpoints of Azure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jackfield.plugin import Auth, Bearer, HttpAccess, ModelEntry, ModelRef, Sta
 
 from ._target import Target, target_of
 
-__all__ = ["AzureLLMModelKeys", "AzureLLMSettings"]
+__all__ = ["AzureLLMModelKeys", "AzureLLMSettings", "access"]
 
 # Source: azure-ai-inference 1.0.0b9 (endpoints), Microsoft's page on the API's lifecycle, 2026 (resources).
 _DEPLOYMENT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
@@ -29,14 +29,14 @@ _RESOURCES: Final = "https://ai.azure.com/.default"
 
 @attrs.frozen(kw_only=True)
 class AzureLLMModelKeys:
-    """Keys of an entry in `models`.
+    """Configuration keys of an entry in `models`.
 
     Attributes:
-        target_uri: The endpoint's Target URI, as Azure shows it.
-        api_key: A reference to this endpoint's key; the connection's unless given.
-        model_name: What requests call the model; the entry's id unless given, "" leaves it out.
-        deployment: The deployment of a managed online endpoint, past its traffic rules.
-        stream_usage: Streams are asked for their usage; false for servers that refuse `stream_options`.
+        target_uri: The endpoint's Target URI, as the portal shows it.
+        api_key: A reference to this endpoint's key; by default the connection's.
+        model_name: The model's name in requests; by default the entry's id. "" leaves it out.
+        deployment: The deployment of a managed online endpoint, regardless of its traffic rules.
+        stream_usage: Whether streams request their usage; false for servers that reject `stream_options`.
     """
 
     target_uri: str | None = None
@@ -46,7 +46,7 @@ class AzureLLMModelKeys:
     stream_usage: bool = True
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Check all keys when the configuration is loaded, and report all mistakes at once."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -66,27 +66,28 @@ def _uri_faults(uri: str) -> Iterator[str]:
 
 @attrs.frozen(kw_only=True)
 class AzureLLMSettings:
-    """Config keys of a connection to endpoints of Azure.
+    """Configuration keys of a connection to endpoints of Azure.
 
     Attributes:
-        target_uri: Where models are whose entry names no endpoint (a Foundry resource has many models).
-        api_key: A reference to the key of endpoints that have none of their own; `none` for none. `env:AZURE_AI_KEY` goes
-            to endpoints, and to no `base_url` that is not Azure's own: there it has to be written.
-        credentials: An identity of kind `azure`, in place of keys.
+        target_uri: The Target URI of models without one of their own (a Foundry resource has many models).
+        api_key: A reference to the key of endpoints without one of their own, or `none`. The default,
+            `env:AZURE_AI_KEY`, is sent to endpoints and to hosts of Azure only, so another `base_url` needs an
+            `api_key`.
+        credentials: The name of an identity of kind `azure`, which replaces keys.
         base_url: Replaces scheme and host of every endpoint.
-        models: The entries, given by the core.
+        models: The entries, from the core.
     """
 
     target_uri: str | None = None
     api_key: Secret = secret(
-        env="AZURE_AI_KEY", hosts=_HOSTS, sent_to=lambda settings: settings.addresses_of_the_key
+        env="AZURE_AI_KEY", hosts=_HOSTS, sent_to=lambda settings: settings.key_addresses
     )
     credentials: Any = None
     base_url: str | None = None
     models: tuple[ModelEntry, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Check all keys when the configuration is loaded, and report all mistakes at once."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -97,11 +98,11 @@ class AzureLLMSettings:
             yield "has both api_key and credentials; write one of them"
         for entry in self.models:
             if self.target_uri is None and entry.raw.get("target_uri") is None:
-                yield _homeless(entry.id)
+                yield _describe_missing(entry.id)
 
     @property
-    def addresses_of_the_key(self) -> tuple[str, ...]:
-        """Where the connection's own key goes: to endpoints that have none of their own."""
+    def key_addresses(self) -> tuple[str, ...]:
+        """The addresses that the connection's key is sent to: endpoints without a key of their own."""
         entries = [entry.raw for entry in self.models if _own_key(entry) is None]
         if self.models and not entries:
             return ()
@@ -110,47 +111,51 @@ class AzureLLMSettings:
         return tuple(self.target(entry).origin for entry in entries)
 
     def target(self, declared: Mapping[str, Any]) -> Target:
-        """Give the endpoint of an entry in `models`.
+        """Return the endpoint of an entry in `models`.
 
         Raises:
-            ConfigurationError: Neither the entry nor the connection names one.
+            ConfigurationError: Neither the entry nor the connection has one.
         """
         uri = declared.get("target_uri", self.target_uri)
         if uri is None:
-            raise ConfigurationError(_homeless(declared.get("id", "?")))
+            raise ConfigurationError(_describe_missing(declared.get("id", "?")))
         return target_of(uri)
 
     def auth_name(self, model: ModelRef, target: Target) -> str | None:
-        """Give the name of the proof of identity for a model's endpoint; None for the connection's own."""
+        """Return the name of the authentication for a model's endpoint; None for the connection's own."""
         entry = model.declared.get("id")
         if any(entry == other.id and _own_key(other) is not None for other in self.models):
-            return _name(entry)
+            return _auth_name(entry)
         return "resource" if target.resource else None
 
-    def access(self) -> HttpAccess:
-        """Say how to reach the endpoints: one key for all, and the keys that some have."""
-        keys = [(entry, key) for entry in self.models if (key := _own_key(entry)) is not None]
-        named = {_name(entry.id): _key_for(self.target(entry.raw), key) for entry, key in keys}
-        spare = bool(self.models) and len(keys) == len(self.models)
-        origins = [self.target(entry.raw).origin for entry in self.models]
-        return HttpAccess(
-            # Without base_url every wire has an address of its own, so any will do.
-            base_url=self.base_url or next(iter(origins), "https://ml.azure.com"),
-            auth=self._auth("Authorization", "Bearer ", _ENDPOINTS, spare=spare),
-            named_auth={"resource": self._auth("api-key", "", _RESOURCES, spare=spare), **named},
-        )
 
-    def _auth(self, header: str, prefix: str, scope: str, *, spare: bool) -> Auth:
-        if self.credentials is not None:
-            return Bearer(lambda: self.credentials.token(scope))
-        return StaticHeader(header, self.api_key, prefix, optional=spare)
+def access(settings: AzureLLMSettings) -> HttpAccess:
+    """Return the address and the authentication: one for all endpoints, and those of endpoints with a key."""
+    entries = settings.models
+    keys = [(entry, key) for entry in entries if (key := _own_key(entry)) is not None]
+    named = {_auth_name(entry.id): _key_for(settings.target(entry.raw), key) for entry, key in keys}
+    optional = bool(entries) and len(keys) == len(entries)
+    origins = [settings.target(entry.raw).origin for entry in entries]
+    resource = _shared_auth(settings, "api-key", "", _RESOURCES, optional=optional)
+    return HttpAccess(
+        # Without base_url every wire has an address of its own, so this one is not used.
+        base_url=settings.base_url or next(iter(origins), "https://ml.azure.com"),
+        auth=_shared_auth(settings, "Authorization", "Bearer ", _ENDPOINTS, optional=optional),
+        named_auth={"resource": resource, **named},
+    )
 
 
-def _homeless(entry: Any) -> str:
+def _shared_auth(settings: AzureLLMSettings, header: str, prefix: str, scope: str, *, optional: bool) -> Auth:
+    if settings.credentials is not None:
+        return Bearer(lambda: settings.credentials.token(scope))
+    return StaticHeader(header, settings.api_key, prefix, optional=optional)
+
+
+def _describe_missing(entry: Any) -> str:
     return f"models[{entry}] has no target_uri; copy the Target URI from the endpoint's page"
 
 
-def _name(entry: Any) -> str:
+def _auth_name(entry: Any) -> str:
     return f"key of {entry}"
 
 

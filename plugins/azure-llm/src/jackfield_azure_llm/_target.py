@@ -1,4 +1,4 @@
-"""Target URIs as they are copied from a portal, made into addresses."""
+"""Parse Target URIs, as copied from a portal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPERATION: Final = re.compile(
     r"/(chat/completions|completions|images/embeddings|embeddings|responses|score|info|swagger\.json)$"
 )
 _PORTALS: Final = ("portal.azure.com", "ai.azure.com", "ml.azure.com", "studio.azureml.net", "oai.azure.com")
-# Hosts of Foundry resources: the key goes into `api-key`, the OpenAI route lies below /openai/v1.
+# Hosts of Foundry resources: the header of the key is `api-key`, the paths of OpenAI's v1 begin with /openai/v1.
 _RESOURCES: Final = (
     ".services.ai.azure.com",
     ".openai.azure.com",
@@ -26,19 +26,19 @@ _RESOURCES: Final = (
     ".openai.azure.us",
 )
 _INFERENCE_VERSION: Final = "2024-05-01-preview"
-_SHOWN: Final = 'as in "https://NAME.REGION.models.ai.azure.com"'
+_EXAMPLE: Final = 'as in "https://NAME.REGION.models.ai.azure.com"'
 
 
 @attrs.frozen
 class Target:
-    """Where an endpoint is.
+    """The address of an endpoint.
 
     Attributes:
         origin: Scheme and host.
-        path: What stands before `/chat/completions` and `/embeddings`.
+        path: The prefix of `/chat/completions` and `/embeddings`.
         query: Sent with each request.
-        inference: It is the Azure AI model-inference route, not OpenAI's v1.
-        resource: It is a Foundry resource: the key goes into `api-key`, tokens have another audience.
+        inference: Whether it is the route of Azure AI model inference, not OpenAI's v1.
+        resource: Whether it is a Foundry resource: the header of the key is `api-key`, tokens have another scope.
     """
 
     origin: str
@@ -50,16 +50,16 @@ class Target:
 
 @lru_cache(maxsize=1024)
 def target_of(uri: str) -> Target:
-    """Read a target URI.
+    """Parse a Target URI.
 
-    A scheme that was lost is added, the operation's own path (`/chat/completions`, `/score`, ...) is taken off,
-    a query is kept. What has no path speaks OpenAI's v1; a path `/models`, or an `api-version`, tells the
-    model-inference route.
+    A missing scheme is added, the path of an operation (`/chat/completions`, `/score`, ...) is removed, a query
+    is kept. A URI without a path uses OpenAI's v1; a path `/models`, or an `api-version`, selects the route of
+    model inference.
 
     Sources: Microsoft's pages on endpoints (2026), azure-ai-inference 1.0.0b9.
 
     Raises:
-        ConfigurationError: It is no address of an endpoint; says why.
+        ConfigurationError: The text is not the address of an endpoint.
     """
     text = uri.strip().strip("<>\"'")
     try:
@@ -67,7 +67,7 @@ def target_of(uri: str) -> Target:
         host, _ = (parts.hostname or "").lower(), parts.port
     except ValueError as error:
         raise ConfigurationError(
-            f"the target URI {uri!r} cannot be read ({error}); copy it again, {_SHOWN}"
+            f"the target URI {uri!r} is not valid ({error}); copy it again, {_EXAMPLE}"
         ) from error
     _check(uri, parts.scheme, host, parts.netloc)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -86,19 +86,19 @@ def target_of(uri: str) -> Target:
 
 def _check(uri: str, scheme: str, host: str, netloc: str) -> None:
     if scheme not in ("http", "https"):
-        raise ConfigurationError(f"the target URI {uri!r} must begin with https://, {_SHOWN}")
+        raise ConfigurationError(f"the target URI {uri!r} must begin with https://, {_EXAMPLE}")
     if not host.strip(".") or any(character.isspace() for character in netloc):
         raise ConfigurationError(
-            f"the target URI {uri!r} names no host; copy it from the endpoint's page, {_SHOWN}"
+            f"the target URI {uri!r} has no host; copy it from the endpoint's page, {_EXAMPLE}"
         )
     if "@" in netloc:
-        raise ConfigurationError("the target URI holds a name or a password; write the key as api_key")
+        raise ConfigurationError("the target URI contains a user or a password; write the key as api_key")
     if host in _PORTALS:
         raise ConfigurationError(
-            f"{uri!r} is a page of the portal; copy the Target URI that this page shows, {_SHOWN}"
+            f"{uri!r} is a page of the portal; copy the Target URI from this page, {_EXAMPLE}"
         )
     if "." not in host and host != "localhost" and ":" not in host:
-        raise ConfigurationError(f"the target URI {uri!r} has no full host name; copy all of it, {_SHOWN}")
+        raise ConfigurationError(f"the target URI {uri!r} has no full host name; copy all of it, {_EXAMPLE}")
 
 
 def _check_path(uri: str, path: str, query: Mapping[str, str]) -> None:
@@ -107,10 +107,8 @@ def _check_path(uri: str, path: str, query: Mapping[str, str]) -> None:
             f"{uri!r} is a project's address; write its resource's: https://NAME.services.ai.azure.com/openai/v1"
         )
     if path.startswith("/anthropic") or "/messages" in path:
-        raise ConfigurationError(
-            f"{uri!r} speaks Anthropic's API, not OpenAI's; it is none of this provider's"
-        )
+        raise ConfigurationError(f"{uri!r} uses Anthropic's API, which this provider does not support")
     if "/deployments/" in path and "api-version" not in query:
         raise ConfigurationError(
-            f"{uri!r} lacks the api-version that a deployment's address has: copy it with its ?api-version=..."
+            f"{uri!r} lacks the api-version of a deployment's address; copy it with its ?api-version=..."
         )
