@@ -8,10 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from ._calls.connection import Connection
+from ._calls.connection import Connection, preload
 from ._calls.middlewares import Middlewares
 from ._calls.pipeline import Pipeline
-from ._calls.preload import preload
 from ._calls.streams import Stream, StreamSource
 from ._contract.middleware import Middleware
 from ._faces import show_in

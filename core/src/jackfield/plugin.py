@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from ._faces import lazy
 
 if TYPE_CHECKING:
-    from ._calls.replay import (
+    from ._calls.replay import events_of as events_of, replayed_reply as replayed_reply
+    from ._calls.streams import (
+        EventMap as EventMap,
         ReplayedStream as ReplayedStream,
+        StreamSource as StreamSource,
         WatchedStream as WatchedStream,
-        events_of as events_of,
-        replayed_reply as replayed_reply,
     )
-    from ._calls.streams import EventMap as EventMap, StreamSource as StreamSource
     from ._calls.translation import SUMMARY_PROMPT as SUMMARY_PROMPT
     from ._config.connections import find_model as find_model, is_allowed as is_allowed
     from ._contract.decoding import WholeDecoder as WholeDecoder, vector_reader as vector_reader
@@ -108,8 +108,8 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         {
-            "_calls.replay": "ReplayedStream WatchedStream events_of replayed_reply",
-            "_calls.streams": "EventMap StreamSource",
+            "_calls.replay": "events_of replayed_reply",
+            "_calls.streams": "EventMap ReplayedStream StreamSource WatchedStream",
             "_calls.translation": "SUMMARY_PROMPT",
             "_config.connections": "find_model is_allowed",
             "_contract.decoding": "WholeDecoder vector_reader",

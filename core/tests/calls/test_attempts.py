@@ -7,7 +7,7 @@ import pytest
 from plain_provider import PlainProvider, hello, mesh_for
 
 from jackfield import AuthenticationError, ConnectionFailedError, MissingCredentialError, NotFoundError
-from jackfield._calls.address_hint import add_address
+from jackfield._calls.attempts import add_address
 from jackfield._http.transport import HttpTransport
 from jackfield.plugin import Bearer, HttpAccess, Token, Wire
 from jackfield.testing import Answer

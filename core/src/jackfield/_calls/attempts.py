@@ -6,17 +6,19 @@ Calls and listings of models both come here, so that every attempt is recorded, 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from jackfield._contract.keys import add_unsent_key
-from jackfield._types.capabilities import ModelRef
+from jackfield._types.capabilities import Kind, ModelRef
 from jackfield._types.errors import AuthenticationError, JackfieldError
 from jackfield._types.parameters import Translation
 from jackfield._types.replies import Attempt
 
-from .address_hint import add_address
 from .exchange import WireExchange
 from .retry import may_retry, try_again
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     Read: TypeAlias = Callable[[WireExchange, float | None], Awaitable[None]]
 
-__all__ = ["Attempts"]
+__all__ = ["Attempts", "add_address"]
 
 
 class Attempts:
@@ -179,3 +181,32 @@ class Attempts:
                 parameters=translation.report,
             )
         )
+
+
+def add_address(error: JackfieldError, settings: Any, transport: Any, wire: Wire, kind: Kind | None) -> None:
+    """Add to a 404 where it was asked, if somebody declared the address: it may be the one that is wrong.
+
+    The address is shown without its query and user, which may be secrets.
+
+    Args:
+        error: Is changed.
+        settings: The connection's.
+        transport: The connection's, if it is open.
+        wire: What was sent.
+        kind: The kind of call; None for a listing.
+    """
+    base = getattr(settings, "base_url", None)
+    field = attrs.fields_dict(type(settings)).get("base_url") if attrs.has(type(settings)) else None
+    address = getattr(transport, "address", None)
+    if error.status not in (404, 405) or field is None or base in (None, field.default) or address is None:
+        return
+    asked = re.sub(r"//[^/@]*@", "//", address(wire).partition("?")[0])
+    hint = f"asked at {asked}; check base_url"
+    usual = field.default.partition("//")[2].partition("/")[2] if isinstance(field.default, str) else ""
+    if usual and not base.rstrip("/").endswith(f"/{usual}"):
+        hint += f", which ends in /{usual} as a rule"
+    if kind == "completion":
+        hint += '; a model that only chats is declared so: models = [{ id = "...", kind = "chat" }]'
+    if hint not in error.message:
+        error.message = f"{error.message} ({hint})"
+        error.args = (error.message,)

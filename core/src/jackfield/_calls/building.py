@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
 from jackfield._plugins.hooks import plugin_fault
-from jackfield._types.cost import Cost
+from jackfield._types.cost import UNKNOWN_COST, Cost, CostItem
 from jackfield._types.errors import StreamInterruptedError
 from jackfield._types.options import UNSET
 from jackfield._types.parameters import ParameterReport
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from .exchange import WireExchange
 
-__all__ = ["build_reply", "check_reply", "fold_decoded"]
+__all__ = ["NOTHING_USED", "build_replay", "build_reply", "check_reply", "fold_decoded"]
+
+NOTHING_USED: Final = Usage(input_tokens=0, output_tokens=0)
 
 _NO_REPORT = ParameterReport()
 
@@ -94,6 +97,37 @@ def build_reply(
         return RerankReply(results=tuple(ranked), **common)
     form = request.options.response_format
     return Reply(choices=folded.choices, schema=None if form is UNSET else form, **common)
+
+
+def build_replay(
+    call: Call, folded: Folded, replay: Replay | None, *, complete: bool
+) -> Reply | EmbedReply | RerankReply:
+    """Build the reply out of events that a middleware brings.
+
+    Args:
+        call: The call that is answered.
+        folded: What the events amount to.
+        replay: Where they are from; with it nothing was used and nothing paid.
+        complete: Whether that is all.
+    """
+    return build_reply(
+        call,
+        folded,
+        complete=complete,
+        usage=folded.usage if replay is None else NOTHING_USED,
+        cost=UNKNOWN_COST if replay is None else _explain_no_cost(replay),
+        replay=replay,
+    )
+
+
+def _explain_no_cost(replay: Replay) -> Cost:
+    zero = Decimal(0)
+    saved = replay.cost
+    why = f"{replay.by}: the service was not asked"
+    if saved.amount is not None:
+        why += f", which saved {saved.amount} {saved.currency}"
+    item = CostItem("replay", Decimal(1), zero, 1, zero, why)
+    return Cost("complete", zero, saved.currency, (item,))
 
 
 def check_reply(

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+import importlib
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,6 +18,7 @@ from jackfield._contract.paths import model_id_fault
 from jackfield._contract.protocols import HttpAccess, Transport
 from jackfield._contract.secrets import Secret
 from jackfield._hints import hint
+from jackfield._plugins.hooks import PASSED_ON
 from jackfield._pricing.lookup import Pricing
 from jackfield._types.capabilities import Capabilities, Kind, ModelRef
 from jackfield._types.errors import (
@@ -37,7 +41,9 @@ if TYPE_CHECKING:
     from .fingerprint import Layer
     from .redaction import Redaction
 
-__all__ = ["Connection", "Target"]
+__all__ = ["Connection", "Target", "preload"]
+
+logger = logging.getLogger("jackfield")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -251,6 +257,27 @@ class Connection:
         ):
             found += address_secrets(address)
         return found
+
+
+async def preload(connections: Iterable[ConnectionConfig]) -> None:
+    """Import the modules that the providers of these connections name (`ProviderInfo.preload`).
+
+    One that cannot be imported is logged, and breaks nothing yet: the hook that needs it will say so.
+    """
+    infos = [connection.provider.info for connection in connections if connection.provider is not None]
+    wanted = dict.fromkeys(name for info in infos for name in info.preload if name not in sys.modules)
+    if wanted:
+        await asyncio.to_thread(_import_all, tuple(wanted))
+
+
+def _import_all(names: tuple[str, ...]) -> None:
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except PASSED_ON:
+            raise
+        except BaseException:  # `sys.exit`, and panics of extension modules
+            logger.exception("the module %s, which a plugin wants to be imported early, cannot be", name)
 
 
 def _revealed(settings: Any) -> Iterator[str]:

@@ -11,8 +11,7 @@ from jackfield._types.calls import Call, Outcome, Timings
 from jackfield._types.errors import JackfieldError
 from jackfield._types.replies import Attempt, EmbedReply, Reply, RerankReply
 
-from .replay import WatchedStream
-from .streams import StreamSource
+from .streams import StreamSource, WatchedStream
 
 if TYPE_CHECKING:
     from jackfield._plugins.registry import Registry

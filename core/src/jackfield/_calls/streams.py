@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
 
 import attrs
 
 from jackfield._faces import show_in
+from jackfield._hints import a_or_an
+from jackfield._types.calls import Call
 from jackfield._types.errors import ConfigurationError, JackfieldError
 from jackfield._types.events import Event
-from jackfield._types.replies import Reply
+from jackfield._types.replies import Replay, Reply
 
+from .building import build_replay
 from .fold import fold
 
-__all__ = ["EventMap", "MappedStream", "Stream", "StreamSource"]
+__all__ = ["EventMap", "MappedStream", "ReplayedStream", "Stream", "StreamSource", "WatchedStream"]
 
 EventMap: TypeAlias = Callable[[Event], "Event | Iterable[Event] | None"]
 """Gives what takes an event's place: an event, several, or None for nothing."""
@@ -69,23 +72,23 @@ class Stream:
 
     def __aiter__(self) -> AsyncIterator[Event]:
         # The source itself, so that no layer is paid for between it and the caller's loop.
-        return self._begun().__aiter__()
+        return self._require_begun().__aiter__()
 
     async def __anext__(self) -> Event:
-        return await self._begun().__anext__()
+        return await self._require_begun().__anext__()
 
     async def text(self) -> AsyncIterator[str]:
         """Give the text of choice 0 alone, piece by piece."""
         from jackfield._types.events import TextDelta
 
-        async for event in self._begun():
+        async for event in self._require_begun():
             if type(event) is TextDelta and event.choice == 0:
                 yield event.text
 
     @property
     def response(self) -> Reply:
         """The answer as far as it was read."""
-        return self._begun().response
+        return self._require_begun().response
 
     def map(self, change: EventMap) -> Stream:
         """Give a stream whose events are changed, to be entered in this one's place."""
@@ -100,7 +103,7 @@ class Stream:
         if self._source is not None:
             await self._source.aclose()
 
-    def _begun(self) -> StreamSource:
+    def _require_begun(self) -> StreamSource:
         if self._source is None:
             raise ConfigurationError("enter the stream first: `async with mesh.stream_chat(...) as stream:`")
         return self._source
@@ -117,7 +120,7 @@ class MappedStream:
     ) -> None:
         self._source = source
         self._change = change
-        self._rebuild = _rebuilt if rebuild is None else rebuild
+        self._rebuild = _rebuild if rebuild is None else rebuild
         self._seen: list[Event] = []
         self._next = 0
 
@@ -158,11 +161,117 @@ class MappedStream:
         await self._source.aclose()
 
 
-def _rebuilt(response: Reply, events: list[Event]) -> Reply:
+class ReplayedStream:
+    """The stream of an answer that is there already; what a middleware gives for a streaming call.
+
+    Args:
+        call: The call that is answered.
+        events: As for `replayed_reply`.
+        replay: As there.
+    """
+
+    def __init__(self, call: Call, events: Sequence[Event], *, replay: Replay | None = None) -> None:
+        self._call = call
+        self._events = tuple(events)
+        self._replay = replay
+        self._next = 0
+        self._closed = False
+
+    @property
+    def response(self) -> Reply:
+        """The answer as far as it was read."""
+        folded = fold(self._events[: self._next], provider=self._call.provider, model=self._call.model.id)
+        reply = build_replay(self._call, folded, self._replay, complete=self._next == len(self._events))
+        if not isinstance(reply, Reply):
+            msg = f"{a_or_an(self._call.kind)} is not streamed"
+            raise TypeError(msg)
+        return reply
+
+    def map(self, change: EventMap) -> MappedStream:
+        """Give a stream whose events are changed."""
+        return MappedStream(self, change)
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._closed or self._next == len(self._events):
+            raise StopAsyncIteration
+        event = self._events[self._next]
+        self._next += 1
+        # Events are mutable: each reader has its own, or one would change the recording.
+        return attrs.evolve(event)
+
+    async def aclose(self) -> None:
+        """End it; what was read is kept."""
+        self._closed = True
+
+
+class WatchedStream:
+    """A stream that says when it ended: for what counts, records or writes down.
+
+    Args:
+        source: What `proceed` gave.
+        on_end: Called once, when the answer is whole, failed, was left or cancelled: with the answer as far as it was
+            read (`complete` says whether it is whole) and the exception, if there was one. It must not block.
+        on_event: Called with each event before the reader has it.
+    """
+
+    def __init__(
+        self,
+        source: StreamSource,
+        on_end: Callable[[Reply, BaseException | None], None],
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._on_end = on_end
+        self._on_event = on_event
+        self._ended = False
+
+    @property
+    def response(self) -> Reply:
+        """The answer as far as it was read."""
+        return self._source.response
+
+    def map(self, change: EventMap) -> StreamSource:
+        """Give a stream whose events are changed; it is watched no less."""
+        return MappedStream(self, change)
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        try:
+            event = await self._source.__anext__()
+        except StopAsyncIteration:
+            # Another task may have closed it, which ends the iteration but not the answer.
+            self._end(None)
+            raise
+        except BaseException as error:
+            self._end(error)
+            raise
+        if self._on_event is not None:
+            self._on_event(event)
+        return event
+
+    async def aclose(self) -> None:
+        """Close the upstream; what was read is kept."""
+        try:
+            await self._source.aclose()
+        finally:
+            self._end(None)
+
+    def _end(self, error: BaseException | None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_end(self._source.response, error)
+
+
+def _rebuild(response: Reply, events: list[Event]) -> Reply:
     """Put what changed events say in the place of what an answer said; what it used and cost stays true."""
     folded = fold(events, provider=response.provider, model=response.model)
     return attrs.evolve(response, choices=folded.choices)
 
 
 show_in("jackfield", Stream)
-show_in("jackfield.plugin", StreamSource)
+show_in("jackfield.plugin", ReplayedStream, StreamSource, WatchedStream)
