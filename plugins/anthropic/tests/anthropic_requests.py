@@ -1,4 +1,4 @@
-"""What several test modules of this plugin share."""
+"""Translate requests in tests."""
 
 import jackfield_anthropic
 from jackfield import Message, Secret, Tool

@@ -7,13 +7,13 @@ CI that is a failure.
 import pytest
 from recordings import events_by, head_of, raw_body, recorded
 
-from jackfield._calls.fold import fold
 from jackfield.plugin import Failure, FailureInStream, ModelRef, Wire
+from jackfield.testing import reply_of
 from jackfield_cohere import COHERE, decoder, error
 
 
 def rows():
-    """Give every recorded exchange."""
+    """Return every recorded exchange."""
     return recorded("cohere")
 
 
@@ -35,24 +35,24 @@ SERVED = {
     "models": (4, "models"),
 }
 NOT_SERVED = {
-    "detokenize": (1, "nothing of ours asks for text from tokens"),
-    "openai_chat": (2, "the facade for OpenAI's SDK is read by jackfield_openai.compatible"),
+    "detokenize": (1, "no call of ours asks for text from tokens"),
+    "openai_chat": (2, "the compatibility API for OpenAI's SDK is read by jackfield_openai.compatible"),
 }
 
 
 def events_of(row, *, cut=None, api=None):
-    """Give our events of a row's answer, framed in chunks of `cut` bytes."""
+    """Return our events of a row's answer, framed in chunks of `cut` bytes."""
     api = api or SERVED[row["api"].removeprefix("cohere.")][1]
     reader = decoder(COHERE, Wire("/", stream=row["stream"], meta={"api": api}))
     return events_by(reader, row, cut=cut, framing="sse" if api == "chat" else "jsonlines", named=True)
 
 
 def folded(row, **options):
-    return fold(events_of(row, **options), provider="cohere", model=row["model"])
+    return reply_of(events_of(row, **options), provider="cohere", model=row["model"])
 
 
 def error_of(row):
-    """Give our error of a row that failed, or whose stream did."""
+    """Return our error of a row that failed, or whose stream did."""
     response = row["response"]
     if response["status"] >= 400:
         return error(

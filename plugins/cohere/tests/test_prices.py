@@ -5,13 +5,13 @@ from decimal import Decimal
 import pytest
 
 import jackfield_cohere
-from jackfield._types.cost import compute_cost
 from jackfield.plugin import ModelRef
+from jackfield.testing import cost_of
 from jackfield_cohere import rates, read_usage
 
 
 def bill(model, told):
-    return compute_cost(read_usage(told), jackfield_cohere.jackfield_cost(ModelRef(model)))
+    return cost_of(jackfield_cohere, model, read_usage(told))
 
 
 @pytest.mark.parametrize(

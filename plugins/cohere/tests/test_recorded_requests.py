@@ -8,18 +8,7 @@ from cohere_recordings import of, rows
 from recordings import counted
 
 import jackfield_cohere
-from jackfield import (
-    Document,
-    Image,
-    Message,
-    RawPart,
-    Reasoning,
-    Text,
-    Thinking,
-    Tool,
-    ToolCall,
-    ToolResult,
-)
+from jackfield import Document, Image, Message, RawPart, Reasoning, Text, Thinking, Tool, ToolCall, ToolResult
 from jackfield.plugin import (
     ChatRequest,
     CompletionRequest,

@@ -69,9 +69,9 @@ def error(failure: Failure) -> JackfieldError | None:
     retryable = _should_retry(failure.headers)
     if kind is None:
         meant = attrs.evolve(failure, status=status)
-        error = error_from_status(meant, message=message, code=code or word, retryable=retryable)
-        error.status = failure.status
-        return error
+        mapped = error_from_status(meant, message=message, code=code or word, retryable=retryable)
+        mapped.status = failure.status
+        return mapped
     return kind(
         message,
         status=failure.status,

@@ -1,4 +1,4 @@
-"""Cohere for Jackfield. Plugins of services that carry Cohere's models build on `jackfield_cohere.dialect`."""
+"""Cohere for Jackfield. Plugins of services that offer Cohere's models build on `jackfield_cohere.dialect`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from jackfield.plugin import (
     hookimpl,
 )
 
+# Plugins that build on the dialect use these names, so the hooks use them, too, and import only the other modules.
 from ._dialect import COHERE, Dialect
 from ._errors import error
 from ._models import capabilities
@@ -43,7 +44,7 @@ __all__ = [
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="cohere",
         title="Cohere",
@@ -60,7 +61,7 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model."""
+    """Return the capabilities of a model, from the table."""
     from ._models import retired
 
     return attrs.evolve(capabilities(COHERE, model), retired=retired(model.known_as))
@@ -68,7 +69,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_discover() -> Listing | None:
-    """Say how to list models."""
+    """Return how to list models."""
     from ._listing import listing
 
     return listing(COHERE)
@@ -76,7 +77,7 @@ def jackfield_discover() -> Listing | None:
 
 @hookimpl
 def jackfield_table() -> tuple[str, ...]:
-    """Name the models of the table."""
+    """Return the names of the models in the table."""
     from ._models import known_models
 
     return known_models()
@@ -84,29 +85,29 @@ def jackfield_table() -> tuple[str, ...]:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for chat (v2 or v1), generate, summarize, embed, rerank or tokenize."""
+    """Translate a request into a wire for chat (v2 or v1), generate, summarize, embed, rerank or tokenize."""
     return translate(COHERE, model, request, capabilities)
 
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     return decoder(COHERE, wire)
 
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     return error(failure)
 
 
 @hookimpl
 def jackfield_cost(model: ModelRef) -> RateCard | None:
-    """Give Cohere's rates for a model; answers name none, so the one that was asked for counts."""
+    """Return Cohere's rates for the requested model; responses do not name one."""
     return rates(model.known_as)
 
 
 @hookimpl
 def jackfield_transport(settings: CohereSettings) -> HttpAccess:
-    """Say how to reach Cohere."""
+    """Return the address and the authentication."""
     return access(settings)

@@ -14,7 +14,7 @@ from ._options import drop_marks, put_sampling, start_writer
 
 __all__ = ["translate_chat"]
 
-# Its facade for OpenAI's SDK, which has efforts, knows these two. Source: documentation, 2026-08-20.
+# Cohere's compatibility API for OpenAI's SDK accepts these two efforts. Source: documentation, 2026-08-20.
 _EFFORTS: Final = ("high", "none")
 _CHOICES: Final[Mapping[str, str]] = {"none": "NONE", "required": "REQUIRED"}
 
@@ -22,7 +22,7 @@ _CHOICES: Final[Mapping[str, str]] = {"none": "NONE", "required": "REQUIRED"}
 def translate_chat(
     dialect: Dialect, model: ModelRef, request: ChatRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a chat for v2. Source: API description, 2026-08-20."""
+    """Translate a chat for v2. Source: API description, 2026-08-20."""
     options = request.options
     writer = start_writer(dialect, "chat", model, capabilities, options, options.given())
     conversation = Conversation(dialect.ids, writer)
@@ -36,7 +36,7 @@ def translate_chat(
         writer.body["messages"] = conversation.write(messages)
     if conversation.documents:
         writer.body["documents"] = conversation.documents
-    if writer.left:  # most callers give one option or two
+    if writer.left:  # most callers pass one or two options
         put_sampling(writer)
         writer.put("logprobs")
         _put_tools(writer)
@@ -52,15 +52,13 @@ def _put_tools(writer: ParameterWriter) -> None:
         offered = tools
         if choice not in (UNSET, "auto", *_CHOICES):
             offered = [tool for tool in tools if tool.name == choice]
-            why = "no tool can be forced by name: it was offered alone, and a call required"
+            why = "no tool can be forced by name: only this one was offered, and a call required"
             writer.note("tool_choice", "emulated", wire="tool_choice", value="REQUIRED", why=why)
             writer.body["tool_choice"] = "REQUIRED"
         writer.write("tools", "tools", [_tool(tool) for tool in offered])
         _put_strict(tools, writer)
     if choice == "auto":
-        writer.note(
-            "tool_choice", "sent", value=choice, why="the service chooses freely where it is left out"
-        )
+        writer.note("tool_choice", "sent", value=choice, why="the service chooses freely if it is left out")
     elif choice is not UNSET and choice in _CHOICES:
         writer.write("tool_choice", "tool_choice", _CHOICES[choice])
 
@@ -71,7 +69,7 @@ def _put_strict(tools: tuple[Tool, ...], writer: ParameterWriter) -> None:
         return
     writer.body["strict_tools"] = True
     if len(strict) < len(tools):
-        why = f"the service has one switch for all tools; {', '.join(strict)} asked for it"
+        why = f"the service has one switch for all tools, which {', '.join(strict)} requested"
         writer.note("tools.strict", "emulated", wire="strict_tools", value=True, why=why)
     else:
         writer.note("tools.strict", "renamed", wire="strict_tools", value=True)
@@ -90,9 +88,7 @@ def _put_format(writer: ParameterWriter) -> None:
     if wanted is UNSET:
         return
     if "documents" in writer.body:
-        writer.refuse(
-            "response_format", "the service answers in JSON only where no documents are given", wanted
-        )
+        writer.refuse("response_format", "the service answers in JSON only without documents", wanted)
         return
     form = {"type": "json_object"} if wanted == "json" else {"type": "json_object", "json_schema": wanted}
     writer.write("response_format", "response_format", form)
@@ -105,13 +101,11 @@ def _put_thinking(writer: ParameterWriter) -> None:
     effort, budget, summary = reasoning.effort, reasoning.budget_tokens, reasoning.summary
     switch = "disabled" if effort == "none" else "enabled"
     if effort not in (None, *_EFFORTS):
-        why = (
-            f"the service knows no efforts: it thinks or not, which its facade calls {' and '.join(_EFFORTS)}"
-        )
+        why = f"the service has no efforts; thinking is on or off, which its compatibility API calls {' and '.join(_EFFORTS)}"
         writer.note("reasoning.effort", "clamped", wire="thinking.type", value=switch, why=why)
     thinking: dict[str, Any] = {"type": switch}
     if budget is not None:
         thinking["token_budget"] = budget
     writer.write("reasoning", "thinking", thinking)
     if summary not in (None, True, "auto"):
-        writer.refuse("reasoning.summary", "the service always shows the thinking as a whole", summary)
+        writer.refuse("reasoning.summary", "the service always returns the whole thinking", summary)

@@ -1,4 +1,4 @@
-"""Chat v2: the answer, streamed or whole."""
+"""Chat v2: the decoder of streamed and whole answers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class ChatDecoder(AnswerDecoder):
-    """Reads one answer of chat v2. A stream ends with `message-end`."""
+    """Decodes one answer of chat v2. A stream ends with `message-end`."""
 
     marker = "message-end"
 
@@ -49,7 +49,7 @@ class ChatDecoder(AnswerDecoder):
         self._numbers: dict[Any, int] = {}  # the service's index of a tool call: ours
         self._calls = 0
         self._open: set[int] = set()
-        self._others: set[Any] = set()  # the indexes of calls of a kind that we do not know
+        self._others: set[Any] = set()  # the indexes of calls of an unknown kind
         self._handlers: dict[Any, Callable[[dict[str, Any]], Iterator[Event]]] = {
             "message-start": self._message_start,
             "content-start": self._content_start,
@@ -91,10 +91,10 @@ class ChatDecoder(AnswerDecoder):
         yield Started(event.get("id"))
 
     def _content_start(self, event: dict[str, Any]) -> Iterator[Event]:
-        return self._piece(_inside(event, "content"), event.get("index"))
+        return self._piece(_message_delta(event, "content"), event.get("index"))
 
     def _content(self, event: dict[str, Any]) -> Iterator[Event]:
-        yield from self._piece(_inside(event, "content"), event.get("index"))
+        yield from self._piece(_message_delta(event, "content"), event.get("index"))
         if event.get("logprobs"):
             yield LogprobsDelta(read_logprobs(event["logprobs"]))
 
@@ -110,12 +110,12 @@ class ChatDecoder(AnswerDecoder):
                 yield RawEvent("content", part)
 
     def _plan(self, event: dict[str, Any]) -> Iterator[Event]:
-        plan = _inside(event, "tool_plan")
+        plan = _message_delta(event, "tool_plan")
         if plan:
             yield ThinkingDelta(plan, 0, _PLAN_BLOCK, {"field": PLAN})
 
     def _call_start(self, event: dict[str, Any]) -> Iterator[Event]:
-        call = _one(_inside(event, "tool_calls"))
+        call = _only(_message_delta(event, "tool_calls"))
         function = call.get("function") or _NOTHING
         if _is_other(call):
             self._others.add(event.get("index"))
@@ -130,7 +130,7 @@ class ChatDecoder(AnswerDecoder):
     def _call_delta(self, event: dict[str, Any]) -> Iterator[Event]:
         if event.get("index") in self._others:
             return iter((RawEvent("tool_call", event),))
-        function = _one(_inside(event, "tool_calls")).get("function") or _NOTHING
+        function = _only(_message_delta(event, "tool_calls")).get("function") or _NOTHING
         return _arguments(self._number(event), function)
 
     def _call_end(self, event: dict[str, Any]) -> Iterator[Event]:
@@ -148,8 +148,8 @@ class ChatDecoder(AnswerDecoder):
         return number
 
     def _citation(self, event: dict[str, Any]) -> Iterator[Event]:
-        told = _inside(event, "citations")
-        for citation in told if isinstance(told, list) else [told]:
+        found = _message_delta(event, "citations")
+        for citation in found if isinstance(found, list) else [found]:
             yield CitationDelta(read_citation(citation))
 
     def _message_end(self, event: dict[str, Any]) -> Iterator[Event]:
@@ -206,24 +206,24 @@ class ChatDecoder(AnswerDecoder):
                 yield RawEvent(name, message[name])
 
 
-def _inside(event: Mapping[str, Any], name: str) -> Any:
-    """Give what an event changes of the message."""
+def _message_delta(event: Mapping[str, Any], name: str) -> Any:
+    """Return the part of the message that an event changes."""
     return ((event.get("delta") or _NOTHING).get("message") or _NOTHING).get(name) or _NOTHING
 
 
-def _one(value: Any) -> Mapping[str, Any]:
-    """Give the one call of an event; the service's field is named in the plural, and may become a list."""
+def _only(value: Any) -> Mapping[str, Any]:
+    """Return the single call of an event; the field's name is a plural, so it may become a list."""
     found: Mapping[str, Any] = (value[0] if value else _NOTHING) if isinstance(value, list) else value
     return found
 
 
 def _is_other(call: Mapping[str, Any]) -> bool:
-    """Say whether a call is of another kind than the one that the API has: it is kept, and called no tool of ours."""
+    """Return whether a call is of a kind that the API does not document: it is kept raw, and is not a tool call."""
     return call.get("function") is None and call.get("type") not in (None, "function")
 
 
 def _arguments(number: int, function: Mapping[str, Any]) -> Iterator[Event]:
-    """Give a piece of arguments; a call without any is told as "", and may be told as "null"."""
+    """Read a piece of arguments; those of a call without any are "", and may be "null"."""
     text = function.get("arguments")
     if isinstance(text, Mapping):
         text = orjson.dumps(text).decode()

@@ -1,4 +1,4 @@
-"""Chat v1: the request. Command and Command Light chat here alone; Bedrock carries Command R so."""
+"""Chat v1: the request. It is the only chat API of Command and Command Light; Bedrock uses it for Command R."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._options import drop_marks, put_sampling, start_writer
 __all__ = ["translate_chat_v1"]
 
 _ROLES: Final[Mapping[str, str]] = {"system": "SYSTEM", "user": "USER", "assistant": "CHATBOT"}
-# Parameters are described by Python's types. Source: Python SDK 7.3.1.
+# Types of parameters have Python's names. Source: Python SDK 7.3.1.
 _TYPES: Final[Mapping[str, str]] = {
     "string": "str",
     "integer": "int",
@@ -24,13 +24,13 @@ _TYPES: Final[Mapping[str, str]] = {
     "array": "list",
     "object": "dict",
 }
-_TOLD: Final = frozenset({"type", "description", "title"})
+_EXPRESSIBLE: Final = frozenset({"type", "description", "title"})
 
 
 def translate_chat_v1(
     dialect: Dialect, model: ModelRef, request: ChatRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a chat for v1: the last turn apart from those before it. Source: Python SDK 7.3.1."""
+    """Translate a chat for v1, which separates the last turn from the history. Source: Python SDK 7.3.1."""
     options = request.options
     writer = start_writer(dialect, "chat", model, capabilities, options, options.given())
     turns = _Turns(dialect.ids, writer)
@@ -47,7 +47,7 @@ def translate_chat_v1(
 
 
 class _Turns:
-    """Writes messages as turns. Tool calls have no ids here: a result repeats the call that it answers."""
+    """Builds the turns of a conversation. Tool calls have no ids here: a result repeats its call."""
 
     def __init__(self, ids: Sequence[str], writer: ParameterWriter) -> None:
         self._ids = ids
@@ -74,7 +74,7 @@ class _Turns:
             body["message"] = last["message"]
         else:
             self._writer.default(
-                "message", "message", "", "the API wants a message, and the user has said nothing new"
+                "message", "message", "", "the API requires a message, and the last turn is not the user's"
             )
         if last.get("role") == "TOOL":
             self._turns.pop()
@@ -92,7 +92,9 @@ class _Turns:
                 pieces.append(part.text)
                 if part.cache is not None:
                     self._writer.drop(
-                        f"{where}.cache", "the service honours no marks: it caches by itself", part.cache
+                        f"{where}.cache",
+                        "the service does not accept marks of cacheable prefixes; it caches by itself",
+                        part.cache,
                     )
             elif isinstance(part, ToolCall):
                 self._calls[part.id] = call = {"name": part.name, "parameters": dict(part.arguments)}
@@ -108,9 +110,9 @@ class _Turns:
             ):
                 pieces.insert(0, part.text)
             elif isinstance(part, Thinking | RawPart):
-                self._writer.drop(where, f"chat v1 takes no {type(part).__name__}", part)
+                self._writer.drop(where, f"chat v1 does not accept a {type(part).__name__}", part)
             elif not isinstance(part, ToolResult):
-                self._writer.refuse(where, f"chat v1 takes text alone, no {type(part).__name__}")
+                self._writer.refuse(where, f"chat v1 accepts only text, not a {type(part).__name__}")
         turn: dict[str, Any] = {"role": _ROLES[message.role], "message": "".join(pieces)}
         if calls:
             turn["tool_calls"] = calls
@@ -122,11 +124,11 @@ class _Turns:
             call = self._calls.get(result.tool_call_id)
             if call is None:
                 call = {"name": result.name or result.tool_call_id, "parameters": {}}
-                why = "no call before it has this id; the API wants the call repeated"
+                why = "no earlier call has this id; the API requires the call to be repeated"
                 self._writer.note(f"{where}.call", "defaulted", wire="tool_results.call", value=call, why=why)
             if result.is_error:
                 self._writer.drop(
-                    f"{where}.is_error", "a tool's result has no such mark; its content says what failed"
+                    f"{where}.is_error", "a tool result has no field for it; its content says what failed"
                 )
             wires.append({"call": call, "outputs": self._outputs(result, where)})
         self._turns.append({"role": "TOOL", "tool_results": wires})
@@ -142,7 +144,9 @@ class _Turns:
             elif data is not None:
                 outputs.append(data)
             else:
-                self._writer.refuse(where, f"a tool's result holds texts, no {type(part).__name__}")
+                self._writer.refuse(
+                    where, f"a tool result may contain only texts, not a {type(part).__name__}"
+                )
         return outputs
 
 
@@ -158,16 +162,16 @@ def _put_tools(writer: ParameterWriter) -> None:
 
 
 def _tool(tool: Tool, index: int, writer: ParameterWriter) -> dict[str, Any]:
-    """Write a tool; what a list of plain parameters cannot say of its schema is reported."""
+    """Build a tool; parts of its schema that a list of parameters cannot express are dropped and reported."""
     where = f"tools[{index}]"
     if tool.strict:
-        writer.refuse(f"{where}.strict", "chat v1 does not hold arguments to their schema", tool.strict)
+        writer.refuse(f"{where}.strict", "chat v1 cannot restrict arguments to their schema", tool.strict)
     required = tool.parameters.get("required", ())
     definitions = {}
     for name, schema in tool.parameters.get("properties", {}).items():
-        lost = sorted(schema.keys() - _TOLD)
+        lost = sorted(schema.keys() - _EXPRESSIBLE)
         if lost:
-            why = f"chat v1 describes a parameter by type and words alone; left out: {', '.join(lost)}"
+            why = f"chat v1 describes a parameter only by type and description; left out: {', '.join(lost)}"
             writer.drop(f"{where}.parameters.{name}", why, schema)
         kind = schema.get("type")
         definition: dict[str, Any] = {"type": _TYPES.get(kind, "Any") if isinstance(kind, str) else "Any"}

@@ -1,4 +1,4 @@
-"""Chat v1: the answer, streamed as JSON lines or whole."""
+"""Chat v1: the decoder of answers, streamed as JSON lines or whole."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _KNOWN: Final = frozenset(
 
 
 class ChatV1Decoder(AnswerDecoder):
-    """Reads one answer of chat v1. A stream ends with `stream-end`, which repeats the whole answer.
+    """Decodes one answer of chat v1. A stream ends with `stream-end`, which repeats the whole answer.
 
-    The plan before tool calls is told as the answer's text, and is text here.
+    The plan before tool calls comes as the answer's text, and is text here.
     """
 
     def __init__(self, *, stream: bool) -> None:
         super().__init__(stream=stream)
         self._id: str | None = None
-        self._said: set[str] = set()  # what the end of a stream repeats
+        self._seen: set[str] = set()  # what has been read, because the end of a stream repeats it
         self._open: dict[Any, int] = {}
         self._documents: dict[str, Mapping[str, Any]] = {}
         self._handlers: dict[Any, Callable[[dict[str, Any]], Iterator[Event]]] = {
@@ -50,8 +50,8 @@ class ChatV1Decoder(AnswerDecoder):
             "citation-generation": self._citations,
             "tool-calls-chunk": self._calls_chunk,
             "tool-calls-generation": self._calls,
-            "search-queries-generation": self._kept,
-            "search-results": self._kept,
+            "search-queries-generation": self._keep_search,
+            "search-results": self._keep_search,
             "stream-end": self._stream_end,
             "stream-error": self._stream_error,
         }
@@ -71,11 +71,11 @@ class ChatV1Decoder(AnswerDecoder):
 
     def _text(self, event: dict[str, Any]) -> Iterator[Event]:
         if event.get("text"):
-            self._said.add("text")
+            self._seen.add("text")
             yield TextDelta(event["text"])
 
     def _citations(self, event: Mapping[str, Any]) -> Iterator[Event]:
-        self._said.add("citations")
+        self._seen.add("citations")
         for citation in event.get("citations") or ():
             yield CitationDelta(read_citation(citation, self._documents))
 
@@ -83,7 +83,7 @@ class ChatV1Decoder(AnswerDecoder):
         delta = event.get("tool_call_delta") or {}
         for text in (event.get("text"), delta.get("text")):
             if text:
-                self._said.add("text")
+                self._seen.add("text")
                 yield TextDelta(text)
         if not delta:
             return
@@ -96,30 +96,30 @@ class ChatV1Decoder(AnswerDecoder):
             yield ToolCallDelta(self._open[index], delta["parameters"])
 
     def _begin(self, index: Any, name: str) -> Event:
-        self._said.add("tool_calls")
+        self._seen.add("tool_calls")
         number = self._open[index] = len(self._open)
-        # The API has no ids of calls; ours is unique in the conversation as far as the answer's own id is.
+        # The API has no ids of calls; this one is as unique in the conversation as the answer's id.
         return ToolCallStart(number, f"{name}_{self._id or 'answer'}_{number}", name)
 
     def _calls(self, event: Mapping[str, Any]) -> Iterator[Event]:
-        """Read calls that came whole; after their chunks they are a repetition."""
-        if event.get("text") and "text" not in self._said:
-            self._said.add("text")
+        """Read whole calls; after chunks of them they are a repetition."""
+        if event.get("text") and "text" not in self._seen:
+            self._seen.add("text")
             yield TextDelta(event["text"])
         yield from self._whole_calls(event.get("tool_calls") or ())
 
     def _whole_calls(self, calls: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
-        if "tool_calls" in self._said:
+        if "tool_calls" in self._seen:
             return
         for index, call in enumerate(calls):
             yield self._begin(index, call.get("name") or "")
             yield ToolCallDelta(index, orjson.dumps(call.get("parameters") or {}).decode())
 
-    def _kept(self, event: Mapping[str, Any]) -> Iterator[Event]:
-        """Keep what was searched and found; citations name documents by id."""
+    def _keep_search(self, event: Mapping[str, Any]) -> Iterator[Event]:
+        """Keep search queries and results; citations refer to documents by id."""
         for name in ("search_queries", "search_results", "documents"):
             if event.get(name):
-                self._said.add(name)
+                self._seen.add(name)
                 yield RawEvent(name, event[name])
         self._remember(event)
 
@@ -135,18 +135,18 @@ class ChatV1Decoder(AnswerDecoder):
         return self._answer({**response, "finish_reason": raw}, event.get("error"))
 
     def _answer(self, body: Mapping[str, Any], problem: Any = None) -> Iterator[Event]:
-        """Read a whole answer, without what a stream has said before."""
+        """Read a whole answer, without what a stream has already contained."""
         raw = body.get("finish_reason")
         fail_by_reason(raw, {}, problem)
         self._id = self._id or body.get("generation_id")
         yield Started(body.get("response_id") or self._id)
         self._remember(body)
         yield from self._calls(body)
-        if "citations" not in self._said:
+        if "citations" not in self._seen:
             yield from self._citations(body)
         for number in self._open.values():
             yield ToolCallEnd(number)
-        for name in sorted(body.keys() - _KNOWN - self._said):
+        for name in sorted(body.keys() - _KNOWN - self._seen):
             if body[name]:
                 yield RawEvent(name, body[name])
         yield from read_meta(body)

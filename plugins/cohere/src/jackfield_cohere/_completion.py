@@ -13,7 +13,7 @@ __all__ = ["translate_completion"]
 def translate_completion(
     dialect: Dialect, model: ModelRef, request: CompletionRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a text completion. Source: Python SDK 7.3.1."""
+    """Translate a text completion. Source: Python SDK 7.3.1."""
     options = request.options
     writer = start_writer(dialect, "generate", model, capabilities, options, options.given())
     writer.body["prompt"] = request.prompt

@@ -1,4 +1,4 @@
-"""Legacy text completion (`generate`): the answer, streamed as JSON lines or whole."""
+"""Legacy text completion (`generate`): the decoder of answers, streamed as JSON lines or whole."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["GenerateDecoder"]
 
 
 class GenerateDecoder(AnswerDecoder):
-    """Reads one answer of `generate`; every generation is a choice.
+    """Decodes one answer of `generate`; every generation is a choice.
 
-    A stream ends with `stream-end`, or with a line that says `is_finished` (Bedrock).
+    A stream ends with `stream-end`, or with a line in which `is_finished` is true (Bedrock).
     """
 
     def __init__(self, *, stream: bool) -> None:
         super().__init__(stream=stream)
-        self._said: set[int] = set()
+        self._begun: set[int] = set()
         self._finished: set[int] = set()
 
     def _read(self, value: dict[str, Any]) -> Iterator[Event]:
@@ -31,7 +31,7 @@ class GenerateDecoder(AnswerDecoder):
         fail_by_reason(raw, event, event.get("err"))
         if event.get("text"):
             index = event.get("index") or 0
-            self._said.add(index)
+            self._begun.add(index)
             yield TextDelta(event["text"], index)
         elif not event.get("is_finished") and event.get("event_type") != "text-generation":
             yield from self._unknown(event.get("event_type"), event, "generations")
@@ -44,11 +44,11 @@ class GenerateDecoder(AnswerDecoder):
             yield from self._whole({"finish_reason": raw, **response})
             return
         own = event.get("index")
-        for index in sorted(self._said or {0}) if own is None else (own,):
+        for index in sorted(self._begun or {0}) if own is None else (own,):
             if index not in self._finished:
                 self._finished.add(index)
                 yield Finish(reason_of(raw, calls=False), index, raw)
-        self._ended = self._said <= self._finished
+        self._ended = self._begun <= self._finished
 
     def _whole(self, body: Mapping[str, Any]) -> Iterator[Event]:
         yield Started(body.get("id"))
@@ -65,7 +65,7 @@ class GenerateDecoder(AnswerDecoder):
         index = position if index is None else index
         raw = generation.get("finish_reason") or overall
         fail_by_reason(raw, {})
-        if generation.get("text") and index not in self._said:
+        if generation.get("text") and index not in self._begun:
             yield TextDelta(generation["text"], index)
         likelihoods = generation.get("token_likelihoods")
         if likelihoods:
@@ -75,6 +75,6 @@ class GenerateDecoder(AnswerDecoder):
 
 
 def _token(one: Mapping[str, Any]) -> TokenLogprob:
-    # The first token of a prompt that is repeated has no likelihood.
+    # The first token of an echoed prompt has no likelihood.
     likelihood = one.get("likelihood")
     return TokenLogprob(one.get("token") or "", float("nan") if likelihood is None else likelihood)

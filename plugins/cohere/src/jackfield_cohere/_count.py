@@ -1,4 +1,4 @@
-"""Token counts: request and answer."""
+"""Token counts: the request and the answer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["read_count", "translate_count"]
 def translate_count(
     dialect: Dialect, model: ModelRef, request: CountRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write the texts of a conversation to be cut into tokens.
+    """Translate a request to count tokens into one to tokenize the texts of its conversation.
 
-    The service counts plain text (1 to 65,536 characters), not conversations: what its template adds, images and
-    tools are not counted. Source: API description, 2026-08-20.
+    The service tokenizes plain text (1 to 65,536 characters), not conversations: what the model's template adds, images
+    and tools are not counted. Source: API description, 2026-08-20.
     """
     options = request.options
     given = options.given()
@@ -34,13 +34,17 @@ def translate_count(
                 texts.append(text)
             else:
                 writer.drop(
-                    f"messages[{index}]", f"a {type(part).__name__} is not counted: the service counts text"
+                    f"messages[{index}]",
+                    f"a {type(part).__name__} is not counted: the service counts only text",
                 )
     for name, value in given.items():
-        writer.drop(name, "the service counts text alone", value)
+        writer.drop(name, "the service counts only text", value)
     writer.body["text"] = "\n".join(texts)
     writer.note(
-        "messages", "emulated", wire="text", why="the texts are counted, without what a chat puts around them"
+        "messages",
+        "emulated",
+        wire="text",
+        why="the texts are counted, without what the model's template adds",
     )
     return dialect.wire("tokenize", model, writer, request, options.extra)
 

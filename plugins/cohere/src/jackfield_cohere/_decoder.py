@@ -36,8 +36,8 @@ __all__ = [
     "reason_of",
 ]
 
-# Sources: API description, 2026-08-20 (v2); Python SDK 7.3.1 (v1 and generate, which say ERROR_TOXIC of text that
-# was deemed toxic and ERROR_LIMIT of text that reached the model's context). Bedrock has been recorded to write small.
+# Sources: API description, 2026-08-20 (v2); Python SDK 7.3.1 (v1 and generate: ERROR_TOXIC is text that was deemed
+# toxic, ERROR_LIMIT text that reached the model's context). Bedrock has been recorded to write them in lower case.
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "COMPLETE": "stop",
     "STOP_SEQUENCE": "stop",
@@ -50,13 +50,13 @@ _FAILED: Final = frozenset({"ERROR", "TIMEOUT"})
 
 
 class AnswerDecoder(abc.ABC):
-    """Reads one answer: a stream whose frames are JSON objects, or one JSON object as a whole.
+    """Decodes one answer: a stream whose frames are JSON objects, or one JSON object as a whole.
 
     Args:
-        stream: The answer was asked for as a stream.
+        stream: The answer was requested as a stream.
 
     Attributes:
-        marker: What ends a stream, for messages.
+        marker: The name of the event that ends a stream, for messages.
     """
 
     marker: ClassVar[str] = "stream-end"
@@ -66,13 +66,13 @@ class AnswerDecoder(abc.ABC):
         self._ended = False
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began; JSON instead of a stream is a whole answer."""
+        """Handle the response head; JSON instead of a stream is a whole answer."""
         if head.headers.get("content-type", "").startswith("application/json"):
             self._streamed = False
         return read_warning(head)
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, or a whole answer."""
+        """Decode one event of a stream, or a whole answer."""
         try:
             value = orjson.loads(frame.data)
         except orjson.JSONDecodeError as error:
@@ -80,16 +80,16 @@ class AnswerDecoder(abc.ABC):
                 return []
             raise MalformedResponseError(f"the answer is not JSON: {error}", body=frame.data) from error
         if not isinstance(value, dict):
-            raise MalformedResponseError("the answer is no JSON object", body=frame.data)
+            raise MalformedResponseError("the answer is not a JSON object", body=frame.data)
         raise_failure(value)
         return list(self._read(value))
 
     @abc.abstractmethod
     def _read(self, value: dict[str, Any]) -> Iterable[Event]:
-        """Give the events of one JSON object."""
+        """Return the events of one JSON object."""
 
     def finish(self) -> list[Event]:
-        """Check that the end was told.
+        """Check that the answer is complete.
 
         Raises:
             StreamInterruptedError: A stream has no end marker.
@@ -102,7 +102,7 @@ class AnswerDecoder(abc.ABC):
         raise MalformedResponseError("the answer has no body")
 
     def _unknown(self, kind: Any, value: dict[str, Any], wanted: str) -> Iterator[Event]:
-        """Keep an event of a stream that we do not know; a whole answer must hold what was asked for."""
+        """Keep an unknown event of a stream; a whole answer must contain what was requested."""
         if not self._streamed:
             raise MalformedResponseError(
                 f"the answer has no {wanted}; it has {', '.join(value) or 'nothing'}"
@@ -114,35 +114,35 @@ Reader: TypeAlias = Callable[[Any], Iterator[Event]]
 
 
 class FieldDecoder(WholeDecoder):
-    """Reads an answer that only comes whole, and must hold one field.
+    """Decodes an answer that is never streamed and must contain one field.
 
     Args:
-        field: What the answer must hold.
-        read: Gives the events of that field.
+        field: The name of the field.
+        read: Returns the events of the field's value.
     """
 
     def __init__(self, field: str, read: Reader) -> None:
         super().__init__(partial(_read_field, field, read))
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began, and read the warning that a header may hold."""
+        """Handle the response head; one of its headers may contain a warning."""
         return read_warning(head)
 
 
 def _read_field(field: str, read: Reader, value: Any) -> Iterator[Event]:
-    """Read an answer that must hold one field.
+    """Read an answer that must contain one field.
 
     Args:
-        field: What the answer must hold.
-        read: Gives the events of that field.
+        field: The name of the field.
+        read: Returns the events of the field's value.
         value: The answer.
 
     Raises:
-        FailureInStream: It is the message of an error.
-        MalformedResponseError: It does not hold the field.
+        FailureInStream: The answer is an error.
+        MalformedResponseError: The answer does not have the field.
     """
     if not isinstance(value, dict):
-        raise MalformedResponseError("the answer is no JSON object")
+        raise MalformedResponseError("the answer is not a JSON object")
     raise_failure(value)
     if value.get(field) is None:
         raise MalformedResponseError(f"the answer has no {field}; it has {', '.join(value) or 'nothing'}")
@@ -152,24 +152,24 @@ def _read_field(field: str, read: Reader, value: Any) -> Iterator[Event]:
 
 
 def read_warning(head: Head) -> list[Event]:
-    """Read what the service warns of in a header: a model that will be removed, say."""
+    """Read a warning in a header, such as that a model will be removed."""
     warning = head.headers.get("x-api-warning")
     return [] if warning is None else [RawEvent("warning", warning)]
 
 
-def fail_by_reason(raw: Any, told: Mapping[str, Any], problem: Any = None) -> None:
-    """Raise an error that the end of an answer tells.
+def fail_by_reason(raw: Any, fields: Mapping[str, Any], problem: Any = None) -> None:
+    """Raise the error with which an answer ended, if it ended with one.
 
     Raises:
-        FailureInStream: It tells one.
+        FailureInStream: The answer ended with an error.
     """
     if problem or str(raw).upper() in _FAILED:
         message = problem or f"the service ended the answer with the finish reason {raw}"
-        fail({**told, "message": message, "finish_reason": raw})
+        fail({**fields, "message": message, "finish_reason": raw})
 
 
 def read_meta(answer: Mapping[str, Any]) -> Iterator[Event]:
-    """Read the warnings and the usage that `meta` tells."""
+    """Read the warnings and the usage in `meta`."""
     meta = {**(answer.get("meta") or {}), **{k: answer[k] for k in ("token_count",) if answer.get(k)}}
     if meta.get("warnings"):
         yield RawEvent("warnings", meta["warnings"])
@@ -178,33 +178,33 @@ def read_meta(answer: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def reason_of(raw: str | None, *, calls: bool) -> FinishReason:
-    """Give our word for why an answer ended; chat v1 says COMPLETE also of one that calls tools."""
+    """Return the finish reason of an answer; chat v1 says COMPLETE also if tools are called."""
     reason = _FINISH_REASONS.get(str(raw).upper(), "other")
     return "tool_calls" if calls and reason == "stop" else reason
 
 
 def read_citation(
-    told: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]] | None = None
+    citation: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Citation:
-    """Read a citation of v2 (`sources` hold what is cited) or of v1 (`document_ids` name it).
+    """Read a citation of v2 (`sources` contain what is cited) or of v1 (`document_ids` name it).
 
-    A citation may rest on several sources; ours names the first, and `data` has them all. Its place is told in the
-    text, unless it belongs to the thinking or the plan.
+    A citation may have several sources: the result names the first, and `data` contains them all. Its position is in
+    the text, unless it belongs to the thinking or the plan.
     """
-    sources = told.get("sources") or ()
+    sources = citation.get("sources") or ()
     source = sources[0] if sources else {}
-    names = told.get("document_ids") or ()
+    names = citation.get("document_ids") or ()
     identity = source.get("id") or (names[0] if names else None)
     shown = source.get("document") or source.get("tool_output") or (documents or {}).get(identity or "") or {}
-    placed = told.get("type") in (None, "TEXT_CONTENT")
+    is_in_text = citation.get("type") in (None, "TEXT_CONTENT")
     return Citation(
-        text=told.get("text"),
+        text=citation.get("text"),
         title=_text(shown.get("title")),
         url=_text(shown.get("url")),
-        start=told.get("start") if placed else None,
-        end=told.get("end") if placed else None,
+        start=citation.get("start") if is_in_text else None,
+        end=citation.get("end") if is_in_text else None,
         source_id=identity,
-        data=told,
+        data=citation,
     )
 
 
@@ -215,7 +215,7 @@ def _text(value: Any) -> str | None:
 def read_logprobs(item: Mapping[str, Any]) -> list[TokenLogprob]:
     """Read the log probabilities of a piece of text.
 
-    A piece of several tokens is told as one text and several numbers; the text stands with the first of them.
+    A piece of several tokens comes as one text and several numbers; the text is that of the first token.
     """
     texts = [item.get("text") or ""]
     return [

@@ -1,4 +1,4 @@
-"""How a service carries Cohere's models, as one value."""
+"""How services that offer Cohere's models differ, as one value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATHS: Final[Mapping[str, str]] = {
     "tokenize": "/v1/tokenize",
     "models": "/v1/models",
 }
-"""Where Cohere's own API has what. Source: its Python SDK 7.3.1."""
+"""The paths of Cohere's own APIs. Source: its Python SDK 7.3.1."""
 
 Route = Literal["v1", "v2"]
 
@@ -32,21 +32,23 @@ def _known_as(model: ModelRef) -> str:
 
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """How one service carries Cohere's models. The defaults are Cohere's own API.
+    """How one service offers Cohere's models. The defaults are those of Cohere's own API.
 
     Attributes:
-        id: The provider's id; tags thinking and raw parts, and names the service's own options in `extra`.
-        also: Further ids whose `extra`, thinking and raw parts this service understands.
-        name: Gives the id under which Cohere's own table knows a model.
-        paths: Where each API is (see `PATHS`); the model's id replaces `{model}`. An API that is absent is not served.
-        stream_paths: Where an API is whose answer is streamed, if not in the same place.
-        route: The version of the chat API; None for the one that the entry in `models` or the table says.
+        id: The provider's id: the `provider` of thinking and raw parts, and the key of the service's own options
+            in `extra`.
+        also: Further ids whose `extra`, thinking and raw parts this service accepts.
+        name: Returns the name of a model in Cohere's table.
+        paths: The path of each API (see `PATHS`); the model's id replaces `{model}`. The service does not have APIs that
+            are absent.
+        stream_paths: The paths of streamed APIs, if they differ.
+        route: The version of the chat API; None for the one that the entry in `models` or the table names.
         send_model: The body names the model.
-        send_stream: The body says `stream: true` where the answer shall be streamed.
-        framing: How streams are framed; None for Cohere's own (`sse` of chat v2, else `jsonlines`).
-        stop: What `generate` calls stop sequences. Cohere's `end_sequences` are left out of the text, as those of
+        send_stream: The body of a streamed request has `stream: true`.
+        framing: How streams are framed; None for Cohere's own framing (`sse` for chat v2, otherwise `jsonlines`).
+        stop: The name of stop sequences in `generate`. Cohere's `end_sequences` are cut off the text, like those of
             every other service; its `stop_sequences` stay in it.
-        base64: Embeddings come as base64 if asked for.
+        base64: Embeddings come as base64 on request.
     """
 
     id: str
@@ -63,16 +65,16 @@ class Dialect:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """All ids under which callers may address this service."""
+        """All ids that callers may use for this service in `extra`."""
         return (self.id, *self.also)
 
     def wire(
         self, api: str, model: ModelRef, writer: ParameterWriter, request: Any, extra: Any
     ) -> Translation:
-        """End a body: say that it streams, merge `extra`, and give the wire and the report.
+        """Build the wire and the report from a body: set `stream` and merge `extra`.
 
         Raises:
-            UnsupportedError: The service has no such API, or something that was given cannot be honoured.
+            UnsupportedError: The service does not have the API, or an option cannot be honoured.
         """
         path = self.paths.get(api)
         if path is None:

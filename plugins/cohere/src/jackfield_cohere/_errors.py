@@ -1,4 +1,4 @@
-"""What a failure means."""
+"""Map failures to errors."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from jackfield.plugin import Failure, FailureInStream
 
 __all__ = ["error", "fail", "raise_failure"]
 
-# Recorded beside the text in 2026; the documentation knows no codes.
+# Recorded beside the text in 2026; the documentation does not mention codes.
 _CLASS_BY_TYPE: Final[Mapping[str, type[ProviderError]]] = {
     "TOO_MANY_TOKENS": ContextLengthExceededError,
     "INVALID_TOOL_GENERATION": InvalidRequestError,
 }
-# Statuses, what the text says, and what that means. Source: Cohere's page of errors, 2026-08-20. A status that is
-# not here means what it means everywhere. Blocked texts are long-standing behaviour that the page does not tell.
+# Statuses and texts that decide a class. Source: Cohere's page of errors, 2026-08-20. Other statuses have their usual
+# meaning. Blocked texts are long-standing behaviour that the page does not mention.
 _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int | None], re.Pattern[str], type[ProviderError]], ...]] = (
     (
         frozenset({400, 413, 422, None}),
@@ -37,7 +37,7 @@ _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int | None], re.Pattern[str], type[P
     (frozenset({400, 422, None}), re.compile(r"blocked (in|out)put", re.IGNORECASE), ContentFilteredError),
     (frozenset({429}), re.compile(r"/\s*month|per month|monthly", re.IGNORECASE), QuotaExceededError),
 )
-# What the end of a stream says went wrong, as the status that means the same.
+# Finish reasons of a stream that are errors, as the statuses that mean the same.
 _STATUS_BY_REASON: Final[Mapping[str, int]] = {"ERROR": 500, "TIMEOUT": 504, "USER_CANCEL": 499}
 _KEY_IN_TEXT: Final = re.compile(
     r"(api[ _](?:key|token)(?: provided)?:\s*)[^\s\"']+?(?=[.,;]?(?:\s|$|[\"']))", re.IGNORECASE
@@ -45,39 +45,39 @@ _KEY_IN_TEXT: Final = re.compile(
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error; None leaves an exception without an answer to the core.
+    """Map a failure to an error; None leaves an exception without a response to the core.
 
-    Source: Cohere's page of errors, 2026-08-20: `{"message"}`, no codes; `X-RateLimit-Reset` is a moment in
-    seconds of the epoch, honoured by its Python SDK 7.3.1 where no `Retry-After` comes.
+    Source: Cohere's page of errors, 2026-08-20: `{"message"}`, no codes; `X-RateLimit-Reset` is in
+    seconds since the epoch; its Python SDK 7.3.1 honours it if there is no `Retry-After`.
     """
     if failure.exception is not None and failure.status is None and failure.data is None:
         return None
     from jackfield.http import error_from_status, failure_message
 
     value = failure.json()
-    told: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    said = told.get("err")
-    message = _KEY_IN_TEXT.sub(r"\1***", said if isinstance(said, str) and said else failure_message(failure))
-    code = told.get("error_type")
+    fields: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    text = fields.get("err")
+    message = _KEY_IN_TEXT.sub(r"\1***", text if isinstance(text, str) and text else failure_message(failure))
+    code = fields.get("error_type")
     code = code if isinstance(code, str) else None
     status = failure.status
     if failure.in_stream or status is None or status < 300:
-        status = _STATUS_BY_REASON.get(str(told.get("finish_reason")))
-    made = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
+        status = _STATUS_BY_REASON.get(str(fields.get("finish_reason")))
+    mapped = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
     kind = _class_of(status, code, message)
     if kind is not None:
-        made = kind(
+        mapped = kind(
             message,
             status=status,
             code=code,
             body=failure.body,
             headers=failure.headers,
-            retry_after=made.retry_after,
+            retry_after=mapped.retry_after,
         )
-    made.status = failure.status
-    if made.retry_after is None:
-        made.retry_after = _until_reset(failure.headers)
-    return made
+    mapped.status = failure.status
+    if mapped.retry_after is None:
+        mapped.retry_after = _until_reset(failure.headers)
+    return mapped
 
 
 def _class_of(status: int | None, code: Any, message: str) -> type[ProviderError] | None:
@@ -95,17 +95,17 @@ def _until_reset(headers: Mapping[str, str]) -> float | None:
 
 
 def raise_failure(value: Any) -> None:
-    """Raise the error that a good answer holds in place of what was asked for, if it holds one.
+    """Raise the error that a successful response contains, if it contains one.
 
     Raises:
-        FailureInStream: It does.
+        FailureInStream: The response is an error.
     """
     if isinstance(value, Mapping) and isinstance(value.get("message"), str):
         fail(value)
 
 
 def fail(value: Any) -> NoReturn:
-    """Raise a failure that came inside a good answer."""
+    """Raise a failure that a successful response contains."""
     import orjson
 
     raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value))

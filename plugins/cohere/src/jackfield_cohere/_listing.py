@@ -1,4 +1,4 @@
-"""The service's own list of models."""
+"""The live list of models."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _FEATURES: Final[Mapping[str, str]] = {
 
 
 def listing(dialect: Dialect) -> Listing | None:
-    """Say how to list models; None if the service has no listing.
+    """Return how to list models; None if the service has no listing.
 
     Source: Cohere's Python SDK 7.3.1: pages of at most 1,000, `next_page_token`; endpoints, context length and
-    features, no prices. Older listings name endpoints that their models refuse, so the table wins for kinds.
+    features, no prices. Older listings name endpoints that their models reject, so the table takes precedence for kinds.
     """
     path = dialect.paths.get("models")
     if path is None:
@@ -49,7 +49,7 @@ def listing(dialect: Dialect) -> Listing | None:
         raise_failure(value)
         entries = value.get("models") if isinstance(value, Mapping) else None
         if entries is None and isinstance(value, Mapping) and "name" in value:
-            entries = [value]  # one model, asked for by name
+            entries = [value]  # a single model, requested by name
         if not isinstance(entries, list):
             raise MalformedResponseError("the listing has no list of models", body=body)
         cards = [_card(dialect, entry) for entry in entries]
@@ -62,11 +62,11 @@ def listing(dialect: Dialect) -> Listing | None:
 def _card(dialect: Dialect, entry: Mapping[str, Any]) -> ModelCard:
     name = entry.get("name") or ""
     known = capabilities(dialect, ModelRef(name))
-    told = entry.get("features")
+    listed = entry.get("features")
     features = {
-        ours: Capability(theirs in told, "listing")
+        ours: Capability(theirs in listed, "listing")
         for theirs, ours in _FEATURES.items()
-        if isinstance(told, list)
+        if isinstance(listed, list)
     }
     kinds = (
         known.kinds

@@ -1,4 +1,4 @@
-"""Turn a conversation into the messages and documents of chat v2."""
+"""Build the messages and documents of chat v2."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from jackfield.plugin import ParameterWriter
 __all__ = ["PLAN", "Conversation", "arguments_text", "document_data"]
 
 PLAN: Final = "tool_plan"
-"""What `Thinking.data["field"]` says of thinking that came as the plan before tool calls."""
+"""The value of `Thinking.data["field"]` for thinking that came as the plan before tool calls."""
 
-_NO_MARKS: Final = "the service honours no marks of cacheable prefixes: it caches by itself"
+_NO_MARKS: Final = "the service does not accept marks of cacheable prefixes; it caches by itself"
 
 
 class Conversation:
-    """Writes messages as chat v2 wants them.
+    """Builds the messages of one conversation.
 
-    Documents may stand anywhere among a user's parts; the service has one list for the whole request, which is
-    collected here. What the service does not understand (other providers' thinking and raw parts) is left out and
+    Documents may be anywhere among a user's parts; the service has one list for the whole request, which is
+    collected here. What the service does not accept (other providers' thinking and raw parts) is left out and
     reported.
 
     Attributes:
-        documents: The documents that were met.
+        documents: The documents so far.
     """
 
     def __init__(self, ids: Sequence[str], writer: ParameterWriter) -> None:
@@ -36,7 +36,7 @@ class Conversation:
         self.documents: list[dict[str, Any]] = []
 
     def write(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
-        """Write messages as `{"role", "content"}`; a tool turn becomes one message for each result."""
+        """Build messages of the form `{"role", "content"}`; a tool turn becomes one message per result."""
         wires: list[dict[str, Any]] = []
         for index, message in enumerate(messages):
             where = f"messages[{index}]"
@@ -45,7 +45,7 @@ class Conversation:
                 wires += self._assistant(message, where)
             elif message.role == "tool":
                 if not all(isinstance(part, ToolResult) for part in message.parts):
-                    self._writer.drop(where, "a tool turn holds nothing but results")
+                    self._writer.drop(where, "a tool turn may contain only tool results")
             else:
                 wires += self._turn(message, where)
         return wires
@@ -56,17 +56,19 @@ class Conversation:
                 continue
             if result.is_error:
                 self._writer.drop(
-                    f"{where}.is_error", "a tool message has no such mark; its content says what failed"
+                    f"{where}.is_error", "a tool message has no field for it; its content says what failed"
                 )
             if result.cache is not None:
                 self._writer.drop(f"{where}.cache", _NO_MARKS, result.cache)
             content = (
-                result.content if isinstance(result.content, str) else self._shown(result.content, where)
+                result.content
+                if isinstance(result.content, str)
+                else self._result_content(result.content, where)
             )
             yield {"role": "tool", "tool_call_id": result.tool_call_id, "content": content}
 
-    def _shown(self, parts: Sequence[Text | Image | Document], where: str) -> list[dict[str, Any]]:
-        """Write the parts of a tool's result; its documents stay where they are."""
+    def _result_content(self, parts: Sequence[Text | Image | Document], where: str) -> list[dict[str, Any]]:
+        """Build the content of a tool result, which contains its documents itself."""
         wires: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, Text):
@@ -74,7 +76,7 @@ class Conversation:
             elif isinstance(part, Document) and (data := self._data(part, where)) is not None:
                 wires.append({"type": "document", "document": {"data": data}})
             elif isinstance(part, Image):
-                self._writer.refuse(where, "a tool's result holds texts and documents, no images")
+                self._writer.refuse(where, "a tool result may contain only texts and documents, not images")
         return wires
 
     def _turn(self, message: Message, where: str) -> Iterator[dict[str, Any]]:
@@ -83,9 +85,11 @@ class Conversation:
             return
         wires = [wire for part in parts if (wire := self._part(part, where)) is not None]
         if wires or not parts:
-            yield {"role": message.role, "content": _plain(wires)}
+            yield {"role": message.role, "content": _simplify(wires)}
         if message.name is not None:
-            self._writer.drop(f"{where}.name", "the service knows no names of participants", message.name)
+            self._writer.drop(
+                f"{where}.name", "the service does not accept names of participants", message.name
+            )
 
     def _part(self, part: Part, where: str) -> dict[str, Any] | None:
         cache = getattr(part, "cache", None)
@@ -105,7 +109,7 @@ class Conversation:
                 return dict(part.data)
             self._document(part.data["document"], where)
             return None
-        self._writer.drop(where, f"a {type(part).__name__} has no form in this place of a chat", part)
+        self._writer.drop(where, f"chat v2 does not accept a {type(part).__name__} here", part)
         return None
 
     def _document(self, document: Mapping[str, Any], where: str) -> None:
@@ -116,7 +120,7 @@ class Conversation:
         data = document_data(part)
         if data is None:
             self._writer.refuse(
-                where, "the service takes documents as text, no files and no addresses", part.name
+                where, "the service accepts documents as text, not as files or URLs", part.name
             )
         return data
 
@@ -133,7 +137,7 @@ class Conversation:
             elif not isinstance(part, ToolResult) and (piece := self._part(part, where)) is not None:
                 content.append(piece)
         if content:
-            wire["content"] = _plain(content)
+            wire["content"] = _simplify(content)
         if calls:
             wire["tool_calls"] = calls
         elif PLAN in wire:
@@ -142,13 +146,13 @@ class Conversation:
         if content or calls or PLAN in wire:
             yield wire
         else:
-            self._writer.drop(where, "the service refuses an assistant's turn without text or tool calls")
+            self._writer.drop(where, "the service rejects an assistant turn without text or tool calls")
 
     def _thinking(
         self, part: Thinking, wire: dict[str, Any], content: list[dict[str, Any]], where: str
     ) -> None:
         if part.provider not in self._ids:
-            why = f"it is of the provider {part.provider}, for no other to read"
+            why = f"it was produced by {part.provider} and cannot be sent to another provider"
             self._writer.drop(f"{where}.thinking", why, part.text)
         elif (part.data or {}).get("field") == PLAN:
             wire[PLAN] = wire.get(PLAN, "") + part.text
@@ -157,15 +161,15 @@ class Conversation:
 
 
 def arguments_text(call: ToolCall) -> str:
-    """Give a call's arguments as JSON text; what could not be parsed goes back as it came."""
+    """Return a call's arguments as JSON text; arguments that could not be parsed are unchanged."""
     return call.arguments_raw if call.arguments_raw is not None else orjson.dumps(call.arguments).decode()
 
 
 def document_data(part: Document) -> dict[str, Any] | None:
-    """Give a document as the mapping that the model reads; None for what is no text.
+    """Return a document as the mapping that the model reads; None if it is not text.
 
-    A JSON object (media type `application/json`) is that mapping itself; any other text stands under `text`, its
-    name under `title`. Source: API description, 2026-08-20: keys and values are shown to the model.
+    A JSON object (media type `application/json`) is that mapping itself; for any other text it has the keys `text` and
+    `title`. Source: API description, 2026-08-20: keys and values are shown to the model.
     """
     kind, text = part.media_type or "text/plain", part.text
     if text is None and part.data is not None and (kind.startswith("text/") or kind == "application/json"):
@@ -187,8 +191,8 @@ def _data_url(image: Image) -> str:
     return f"data:{image.media_type or 'image/png'};base64,{base64.b64encode(image.data or b'').decode()}"
 
 
-def _plain(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Write a single text as a string, which every server understands."""
+def _simplify(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Return a single text as a string, which every server accepts; otherwise the parts."""
     if not parts:
         return ""
     if len(parts) == 1 and parts[0].keys() == {"type", "text"}:

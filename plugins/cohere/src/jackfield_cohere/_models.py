@@ -1,4 +1,4 @@
-"""The table of Cohere's models, and the rules that follow from it."""
+"""The table of Cohere's models: capabilities, known models, retirement, and rules for parameters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ._dialect import Dialect
 __all__ = [
     "capabilities",
     "deprecated",
-    "gives_base64",
     "known_models",
     "retired",
+    "returns_base64",
     "route_of",
     "rules_for",
     "rules_named",
@@ -31,7 +31,7 @@ def _table() -> Mapping[str, Any]:
 
 
 def known_models() -> tuple[str, ...]:
-    """Name every model of the table."""
+    """Return the names of the models in the table."""
     return tuple(_table()["models"])
 
 
@@ -46,28 +46,28 @@ def _family(model: str) -> Mapping[str, Any]:
 
 
 def deprecated(model: str) -> str | None:
-    """Give the day (ISO) from which new customers cannot use a model, if the table knows one."""
+    """Return the day (ISO 8601) from which new customers cannot use a model; None if the table has none."""
     return _row(model).get("deprecated")
 
 
 def retired(model: str) -> str | None:
-    """Give the day (ISO) from which a model is not served any more, if the table knows one."""
+    """Return the day (ISO 8601) of a model's retirement; None if the table has none."""
     return _row(model).get("retired")
 
 
 def route_of(model: str) -> str:
-    """Give the version of the chat API that serves a model: v1 for those that have no other."""
+    """Return the version of the chat API that serves a model: v1 only for those that have no other."""
     return str(_family(model).get("route", "v2"))
 
 
-def gives_base64(model: str) -> bool:
-    """Say whether embeddings of a model are known to come as base64 if asked for."""
+def returns_base64(model: str) -> bool:
+    """Return whether embeddings of a model are known to come as base64 on request."""
     return bool(_family(model).get("base64"))
 
 
 @lru_cache(maxsize=16)
 def rules_named(kind: str) -> Mapping[str, ParameterRule]:
-    """Give the rules of a kind of call: chat, generate, summarize, embed, rerank."""
+    """Return the rules of a kind of call: chat, generate, summarize, embed, rerank."""
     return _rules(_table()["rules"].get(kind, {}))
 
 
@@ -82,13 +82,13 @@ def _rule(row: Mapping[str, Any], source: str) -> ParameterRule:
 
 
 def capabilities(dialect: Dialect, model: ModelRef) -> Capabilities:
-    """Say what Cohere's table knows of a model."""
+    """Return the capabilities of a model by Cohere's table."""
     return _known(dialect.name(model))
 
 
 @lru_cache(maxsize=256)
 def _known(model: str) -> Capabilities:
-    """Say what the table knows of a model; of one that it does not name, the kinds that its id tells."""
+    """Return the capabilities of a model by the table; for an unknown one, the kinds that its id suggests."""
     table, row, family = _table(), _row(model), _family(model)
     if not row:
         kinds = next((k for prefix, k in table["prefixes"].items() if model.startswith(prefix)), ())
@@ -128,9 +128,9 @@ def _with_output(
 
 
 def rules_for(kind: str, known: Capabilities) -> Capabilities:
-    """Give a model of several kinds the rules of the kind of call at hand; declared rules stay.
+    """Return the capabilities with the rules of one kind of call, for a model of several kinds; declared rules stay.
 
-    A model that chats and completes text has two ranges of temperature, one for each.
+    A model that chats and completes text has a range of temperature for each.
     """
     if not known.known or len(known.kinds) < 2:
         return known

@@ -1,4 +1,4 @@
-"""How a body begins, and the options that chat v2, chat v1 and generate share."""
+"""Start a body, and write the options that chat v2, chat v1 and generate share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._models import rules_for
 
 __all__ = ["drop_marks", "put_sampling", "start_writer"]
 
-# Our name and Cohere's. Source: API description, 2026-08-20.
+# Jackfield's name and Cohere's. Source: API description, 2026-08-20.
 _SAMPLING: Final = (
     ("max_tokens", "max_tokens"),
     ("temperature", "temperature"),
@@ -32,13 +32,13 @@ def start_writer(
     request: Any,
     given: Mapping[str, Any],
 ) -> ParameterWriter:
-    """Begin a body; `kind` names the rules that hold for it."""
+    """Return the writer of a new body; `kind` names the rules that apply to it."""
     body = {"model": model.id} if dialect.send_model else {}
     return ParameterWriter(given, rules_for(kind, capabilities), request.unsupported, body, model=model.id)
 
 
 def put_sampling(writer: ParameterWriter, stop: str = "stop_sequences") -> None:
-    """Write what steers sampling and length; `stop` is what the API calls stop sequences."""
+    """Write the options for sampling and length; `stop` is the API's name of stop sequences."""
     for name, wire in _SAMPLING:
         if name in writer.left:
             writer.put(name, wire)
@@ -46,9 +46,11 @@ def put_sampling(writer: ParameterWriter, stop: str = "stop_sequences") -> None:
 
 
 def drop_marks(tools: Any, writer: ParameterWriter) -> None:
-    """Report marks of cacheable prefixes on tools; the service caches by itself."""
+    """Drop and report marks of cacheable prefixes on tools; the service caches by itself."""
     for index, tool in enumerate(() if tools is UNSET else tools):
         if tool.cache is not None:
             writer.drop(
-                f"tools[{index}].cache", "the service honours no marks: it caches by itself", tool.cache
+                f"tools[{index}].cache",
+                "the service does not accept marks of cacheable prefixes; it caches by itself",
+                tool.cache,
             )

@@ -8,9 +8,9 @@ __all__ = ["rates"]
 
 
 def rates(model: str) -> RateCard | None:
-    """Give the rates of a model; None if no price is published.
+    """Return the rates of a model; None if no price is published.
 
-    They price what Cohere bills (`billed_units`), which is less than what a model reads and writes.
+    They apply to what Cohere bills (`billed_units`), which is less than what a model reads and writes.
     """
     table = load_table(__file__, "prices.json")
     row = table["models"].get(model)

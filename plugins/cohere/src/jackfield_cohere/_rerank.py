@@ -1,4 +1,4 @@
-"""Reranking: request and answer."""
+"""Reranking: the request and the answer."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["read_ranking", "translate_rerank"]
 def translate_rerank(
     dialect: Dialect, model: ModelRef, request: RerankRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write documents to rank. Source: Python SDK 7.3.1: v2 takes texts alone."""
+    """Translate a request to rerank. Source: Python SDK 7.3.1: v2 accepts only texts."""
     writer = start_writer(dialect, "rerank", model, capabilities, request, request.given())
     writer.body["query"] = request.query
     writer.body["documents"] = list(request.documents)
     writer.put("top_n")
     truncate = writer.take("truncate")
     if truncate in (UNSET, "end"):
-        why = "the service cuts documents longer than max_tokens_per_doc (4,096 unless `extra` says more) at their end"
+        why = "the service truncates documents longer than max_tokens_per_doc (4,096, or a value in `extra`) at the end"
         writer.note("truncate", "defaulted" if truncate is UNSET else "sent", value="end", why=why)
     else:
-        writer.refuse("truncate", "the service cuts long documents at their end", truncate)
+        writer.refuse("truncate", "the service truncates long documents at the end", truncate)
     return dialect.wire("rerank", model, writer, request, request.extra)
 
 

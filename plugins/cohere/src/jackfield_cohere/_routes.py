@@ -1,4 +1,4 @@
-"""Which API a request goes to, and who reads its answer."""
+"""Choose the API for a request, and the decoder for its answer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = ["decoder", "translate"]
 
 
 def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into one wire of the dialect.
+    """Translate a request into one wire of the dialect.
 
     Raises:
-        UnsupportedError: The dialect has no such kind of request, or the model cannot honour an option.
+        UnsupportedError: The dialect does not support this kind of request, or the model cannot honour an option.
     """
     if isinstance(request, ChatRequest):
         if _route(dialect, model) == "v1":
@@ -66,7 +66,7 @@ def _route(dialect: Dialect, model: ModelRef) -> str:
 
 
 def decoder(dialect: Dialect, wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire of the dialect."""
+    """Return the decoder for the answer to a wire of the dialect."""
     api = wire.meta.get("api")
     if api == "chat":
         from ._chat_decoder import ChatDecoder
@@ -80,11 +80,11 @@ def decoder(dialect: Dialect, wire: Wire) -> Decoder:
         from ._completion_decoder import GenerateDecoder
 
         return GenerateDecoder(stream=wire.stream)
-    return _whole_decoder(str(api))
+    return _field_decoder(str(api))
 
 
-def _whole_decoder(api: str) -> Decoder:
-    """Give the decoder of an answer that only comes whole."""
+def _field_decoder(api: str) -> Decoder:
+    """Return the decoder for an answer that is never streamed."""
     from ._decoder import FieldDecoder
 
     if api == "embed":

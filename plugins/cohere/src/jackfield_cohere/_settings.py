@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to Cohere."""
+"""The settings of a connection to Cohere."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _OLD_ENVIRONMENT: Final = "COHERE_API_KEY"
 
 @attrs.frozen(kw_only=True)
 class CohereSettings:
-    """Config keys of a connection to Cohere.
+    """Configuration keys of a connection to Cohere.
 
     Attributes:
         api_key: A reference to the key; `env:CO_API_KEY` unless given, else `env:COHERE_API_KEY` if only that is set. Under
             a `base_url` that is not Cohere's own it has to be written; `none` for a server without one.
-        base_url: Where the API is, without `/v1` or `/v2`.
-        client_name: Sent as `X-Client-Name`; shows in Cohere's own logs who called.
+        base_url: The address of the API, without `/v1` or `/v2`.
+        client_name: Sent as `X-Client-Name`; appears in Cohere's own logs.
     """
 
     api_key: Secret = secret(env=_ENVIRONMENT, hosts=("api.cohere.com", "api.cohere.ai"))
@@ -34,13 +34,13 @@ class CohereSettings:
     client_name: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a name that no header can carry, when the config is loaded."""
+        """Refuse a name that a header cannot contain, when the configuration is loaded."""
         if self.client_name is not None and not _PRINTED.fullmatch(self.client_name):
-            raise ConfigurationError("client_name must be printable ASCII, with no blank at its ends")
+            raise ConfigurationError("client_name must be printable ASCII, without spaces at its ends")
 
 
 def access(settings: CohereSettings) -> HttpAccess:
-    """Say how to reach Cohere. Source: its Python SDK 7.3.1."""
+    """Return the address and the authentication. Source: its Python SDK 7.3.1."""
     key = settings.api_key
     only_old = _OLD_ENVIRONMENT in os.environ and not os.environ.get(_ENVIRONMENT)
     if key.reference == f"env:{_ENVIRONMENT}" and only_old:

@@ -1,4 +1,4 @@
-"""Legacy summaries: request and answer."""
+"""Legacy summaries: the request and the answer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["read_summary", "translate_summary"]
 def translate_summary(
     dialect: Dialect, model: ModelRef, request: SummarizeRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a text to sum up for the legacy endpoint; length, format and the like go through `extra`.
+    """Translate a request for a summary; length, format and the like go through `extra`.
 
     Source: Python SDK 7.3.1.
 
     Raises:
-        UnsupportedError: A stream is asked for; the endpoint has none.
+        UnsupportedError: A stream is requested; the endpoint does not stream.
     """
     if request.stream:
         raise UnsupportedError(
@@ -36,4 +36,4 @@ def translate_summary(
 
 def read_summary(text: str) -> Iterator[Event]:
     yield TextDelta(text)
-    yield Finish("other")  # the API does not say why a summary ended
+    yield Finish("other")  # the API does not report why a summary ended

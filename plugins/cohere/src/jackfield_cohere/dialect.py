@@ -1,8 +1,8 @@
-"""The dialects of Cohere, for its own API and for the services that carry its models.
+"""The dialects of Cohere, for its own API and for the services that offer its models.
 
 Amazon Bedrock (Command and Command Light as `generate`, Command R as `chat_v1`, Embed as `embed`), Amazon SageMaker
-and Azure carry Cohere's native bodies with small differences: where they live, whether the body names the model,
-whether it says that it streams. A plugin for such a service makes a `Dialect` and calls `translate`, `decoder`,
+and Azure accept Cohere's native bodies with small differences: the paths, whether the body names the model, whether it
+has `stream`. A plugin for such a service creates a `Dialect` and calls `translate`, `decoder`,
 `capabilities`, `error`, `rates` and `read_usage` with it:
 
     BEDROCK = Dialect(
@@ -13,9 +13,9 @@ whether it says that it streams. A plugin for such a service makes a `Dialect` a
         framing="aws_eventstream",
     )
 
-A wire that `translate` makes tells the decoder in `Wire.meta["api"]` what it asked for: chat, chat_v1, generate,
-summarize, embed, rerank or tokenize. A frame that `decoder` reads holds one JSON object of the stream, or a whole
-answer; unwrap a service's own envelope before.
+`translate` puts the API into `Wire.meta["api"]` for the decoder: chat, chat_v1, generate, summarize, embed, rerank or
+tokenize. A frame for the decoder contains one JSON object of the stream, or a whole answer; unwrap a service's own
+envelope before.
 """
 
 from __future__ import annotations
