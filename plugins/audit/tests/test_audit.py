@@ -284,6 +284,104 @@ async def test_lines_that_are_lost_are_counted(path, caplog, monkeypatch):
     assert path.read_bytes() == b'{"lost":3}\nfour\n'
 
 
+WRITE = os.write
+
+
+def full_after(monkeypatch, size):
+    """Write to a disk that is full after a number of bytes."""
+    left = [size]
+
+    def write_some(file, data):
+        taken = min(left[0], len(data))
+        left[0] -= taken
+        if not taken:
+            raise OSError(28, "No space left on device")
+        return WRITE(file, data[:taken])
+
+    monkeypatch.setattr("jackfield_audit._file.os.write", write_some)
+
+
+@pytest.mark.parametrize("size", range(1, 30))
+async def test_a_disk_that_fills_up_leaves_no_part_of_a_line(path, monkeypatch, size):
+    file, lines = LineFile(path), [b'{"id":%d}' % number for number in range(6)]
+    with monkeypatch.context() as patch:
+        full_after(patch, size)
+        file._write(lines[:2])
+        file._write(lines[2:4])
+        file._write(lines[4:5])
+    file._write(lines[5:])
+    await file.aclose()
+    rows = lines_of(path)
+    kept = [row["id"] for row in rows if "id" in row]
+    assert kept == sorted(kept)
+    assert kept[-1] == 5
+    assert sum(row.get("lost", 0) for row in rows) == 6 - len(kept)
+
+
+async def test_lines_after_a_disk_is_full_again_are_counted_once(path, monkeypatch):
+    file = LineFile(path)
+    with monkeypatch.context() as patch:
+        full_after(patch, 0)
+        file._write([b'{"id":1}'])
+        full_after(patch, 14)  # room for the count, and not for the line
+        file._write([b'{"id":2}'])
+    await file.aclose()
+    assert lines_of(path) == [{"lost": 1}, {"lost": 1}]
+
+
+async def test_a_line_that_another_process_left_without_its_end_stays_alone(path):
+    path.write_bytes(b'{"id":1}\n{"id":')
+    file = LineFile(path)
+    file._write([b'{"id":2}'])
+    await file.aclose()
+    assert path.read_bytes() == b'{"id":1}\n{"id":\n{"id":2}\n'
+
+
+async def test_what_another_process_wrote_after_a_part_of_a_line_is_kept(path, monkeypatch):
+    file, write = LineFile(path), os.write
+    calls = []
+
+    def write_some(descriptor, data):
+        calls.append(data)
+        if len(calls) == 1:
+            return write(descriptor, data[:4])
+        with path.open("ab") as other:
+            other.write(b"other\n")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jackfield_audit._file.os.write", write_some)
+        file._write([b'{"id":1}'])
+    file._write([b'{"id":2}'])
+    await file.aclose()
+    assert path.read_bytes() == b'{"idother\n{"lost":1}\n{"id":2}\n'
+
+
+async def test_a_named_pipe_without_reader_is_refused_and_does_not_block(path):
+    os.mkfifo(path)
+    with pytest.raises(ConfigurationError, match="no process reads this named pipe"):
+        async with mesh_for(FakeProvider(), path):
+            pass
+
+
+@pytest.mark.real_time
+async def test_a_named_pipe_receives_the_lines_and_a_stuck_reader_loses_them(path, caplog, monkeypatch):
+    monkeypatch.setattr("jackfield_audit._file._SLOW_READER_MS", 20)
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = LineFile(path)
+    file.put(b"one")
+    await file.aclose()
+    assert os.read(reader, 100) == b"one\n"
+    file = LineFile(path)
+    file._write([b"x" * 1_000_000])
+    assert "(1 lines lost)" in caplog.text
+    while os.read(reader, 65536).endswith(b"x" * 65536):
+        pass
+    await file.aclose()
+    os.close(reader)
+
+
 async def test_a_write_in_pieces_is_finished(path, monkeypatch):
     file, write = LineFile(path), os.write
     monkeypatch.setattr("jackfield_audit._file.os.write", lambda f, data: write(f, data[:3]))

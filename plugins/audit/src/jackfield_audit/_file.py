@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import logging
 import os
+import select
+import stat
 import threading
+from bisect import bisect_right
+from itertools import accumulate
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -15,17 +21,21 @@ __all__ = ["LineFile"]
 logger = logging.getLogger("jackfield.audit")
 
 _MOST_AT_ONCE: Final = 1000
+_SLOW_READER_MS: Final = 1000
+_OPEN: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+"""Without blocking: to open a named pipe that no process reads would stop the event loop."""
 
 
 class LineFile:
-    """Appends lines to a file in a thread of its own; lines that wait are written together.
+    """Append lines to a file in a thread of its own; lines that wait are written together.
 
     The file is opened at once, so that a wrong path is found when the mesh is entered. One that was moved away or
-    deleted by somebody else (logrotate) is made anew. While it cannot be written, the error is logged and lines are
-    counted as lost; the next that can be written comes after a line that says how many.
+    deleted by somebody else (logrotate) is created again. While it cannot be written, the error is logged and lines
+    are counted as lost; the next that can be written comes after a line that says how many. The part of a line that
+    fitted on a full disk is removed again.
 
     Args:
-        path: The file. Only its owner may read one that is made here.
+        path: The file. Only its owner may read one that is created here.
         max_bytes: A larger one is renamed to `path.1`; None does not.
         backups: How many renamed ones are kept.
 
@@ -42,10 +52,11 @@ class LineFile:
         self._closed = False
         self._lost = 0
         self._file: int | None = None
+        self._is_torn = False
         self._open()
 
     def put(self, line: bytes) -> None:
-        """Have a line written; does not wait for it."""
+        """Queue a line; does not wait until it is written."""
         if self._closed:
             # A stream that is read on when the mesh was left: late is better than never.
             self._write([line])
@@ -57,11 +68,13 @@ class LineFile:
             self._thread.start()
 
     async def aclose(self) -> None:
-        """Write what waits, and close the file."""
+        """Write the lines that wait, and close the file."""
         thread, self._thread, self._closed = self._thread, None, True
         if thread is not None:
             self._waiting.put(None)
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
+        if self._lost:
+            self._write([])
         self._close()
 
     def _run(self) -> None:
@@ -80,24 +93,39 @@ class LineFile:
                 return
 
     def _write(self, lines: list[bytes]) -> None:
-        lost = [b'{"lost":%d}' % self._lost] if self._lost else []
-        data = b"".join(line + b"\n" for line in [*lost, *lines])
+        """Write lines, after one that says how many were lost before them."""
+        count = [b'{"lost":%d}' % self._lost] if self._lost else []
+        rows = [line + b"\n" for line in [*count, *lines]]
+        written = 0
         try:
             file = self._current()
+            if self._is_torn:
+                rows[0] = b"\n" + rows[0]
+            data = b"".join(rows)
             # In one piece as a rule; a disk that fills up may take a part only.
-            while data:
-                data = data[os.write(file, data) :]
+            while written < len(data):
+                written += _write_some(file, data[written:])
         except OSError as error:
-            self._lost += len(lines)
+            whole = bisect_right(list(accumulate(map(len, rows))), written)
+            self._cut(written - sum(map(len, rows[:whole])))
+            self._lost = (0 if whole else self._lost) + len(rows) - max(whole, len(count))
             logger.error(  # noqa: TRY400 -- of a full disk, no traceback a line
                 "the audit log %s cannot be written (%d lines lost): %s", self._path, self._lost, error
             )
             self._close()
         else:
-            self._lost = 0
+            self._lost, self._is_torn = 0, False
+
+    def _cut(self, size: int) -> None:
+        """Remove the part of a line at the end of the file, unless another process has written after it."""
+        if self._file is not None and size:
+            with contextlib.suppress(OSError):  # a pipe has no end to cut
+                end = os.lseek(self._file, 0, os.SEEK_CUR)
+                if os.fstat(self._file).st_size == end:
+                    os.ftruncate(self._file, end - size)
 
     def _current(self) -> int:
-        """Give the open file; another one if it was moved away, or is large enough."""
+        """Return the open file; another one if it was moved away, or is large enough."""
         if self._file is not None:
             here = os.fstat(self._file)
             try:
@@ -121,10 +149,45 @@ class LineFile:
         return self._path.with_name(f"{self._path.name}.{number}")
 
     def _open(self) -> int:
-        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            self._file = os.open(self._path, _OPEN, 0o600)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            message = "no process reads this named pipe; start its reader first"
+            raise OSError(errno.ENXIO, message, str(self._path)) from error
+        self._is_torn = stat.S_ISREG(os.fstat(self._file).st_mode) and _ends_within_a_line(self._path)
         return self._file
 
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
+
+
+def _write_some(file: int, data: bytes) -> int:
+    """Write a part of the data.
+
+    Returns:
+        The number of bytes; 0 if the reader of a pipe was slow and is ready now.
+
+    Raises:
+        OSError: It cannot be written, or the reader of a pipe is not ready within a second.
+    """
+    try:
+        return os.write(file, data)
+    except BlockingIOError:
+        ready = select.poll()
+        ready.register(file, select.POLLOUT)
+        if not ready.poll(_SLOW_READER_MS):
+            raise
+        return 0
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    """Return whether a process that ended, or another program, left a line without its end."""
+    with contextlib.suppress(OSError), path.open("rb") as file:  # it may be ours to write, and not to read
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    return False
