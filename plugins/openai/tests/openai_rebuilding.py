@@ -39,7 +39,10 @@ def message_of(wire, dialect):
         for k, v in wire.items()
         if k in ("role", "content", "name", "tool_calls", "tool_call_id", "refusal")
     }
-    known["tool_calls"] = known.get("tool_calls") if wire["role"] == "assistant" else None
+    calls = known.pop("tool_calls", None) if wire["role"] == "assistant" else None
+    known["tool_calls"] = [
+        {k: v for k, v in call.items() if k in ("id", "type", "function")} for call in calls or ()
+    ]
     if isinstance(known.get("content"), list):
         known["content"] = [part_of(part, dialect) for part in known["content"]]
     (message,) = messages_of([known])

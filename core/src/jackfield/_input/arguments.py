@@ -219,7 +219,7 @@ def option_fault(name: str, value: Any) -> str | None:
             _choice({name: value}, name, _CHOICES[name])
     except ConfigurationError as error:
         return error.message.removeprefix(f"{name} ")
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError) as error:
         return f"is not understood: {error}"
     if name in _NOT_NEGATIVE and not value >= 0:  # not a number is none either
         return f"must be 0 or more, got {value!r}"
@@ -302,7 +302,7 @@ def _checked(given: Mapping[str, Any], known: Any, policy: UnsupportedPolicy) ->
         normalise = _NORMALISERS.get(name)
         try:
             result[name] = value if normalise is None else normalise(value)
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError) as error:
             raise ConfigurationError(f"{name} is not understood: {error}") from error
     return result
 
@@ -333,7 +333,7 @@ def _choice(options: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> 
 def _messages(messages: str | Sequence[MessageLike]) -> Any:
     try:
         result = normalise_messages(messages)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError) as error:
         raise ConfigurationError(f"messages are not understood: {error}") from error
     if not result:
         raise ConfigurationError("messages are empty; give a string or a list with at least one message")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from jackfield._hints import a_or_an, hint
+from jackfield._hints import hint
 from jackfield._types.content import (
     Audio,
     Document,
@@ -25,6 +24,7 @@ from jackfield._types.content import (
     ToolResult,
     parse_arguments,
 )
+from jackfield._types.dicts import check_keys, describe, dict_at, optional_text_at, required_at, text_at
 
 __all__ = ["message_from_dict", "normalise_messages"]
 
@@ -74,7 +74,7 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
         elif isinstance(entry, Mapping):
             result.append(message_from_dict(entry, where=f"messages[{index}]"))
         else:  # callers without a type checker
-            msg = f"messages[{index}] is {_named(entry)}; want Message, ToolResult or a dict"
+            msg = f"messages[{index}] is {describe(entry)}; want Message, ToolResult or a dict"
             raise TypeError(msg)
     return tuple(result)
 
@@ -85,28 +85,30 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
     Raises:
         ValueError: A key or the role is unknown, or the content is of an unknown form.
     """
-    content = entry.get("content")
-    role = _ROLES.get(entry.get("role", ""))
+    content, said = entry.get("content"), entry.get("role", "")
+    role = _ROLES.get(said) if isinstance(said, str) else None
     if len(entry) == 2 and type(content) is str and role is not None and role != "tool":
-        return Message(role, (Text(content),))  # fast path: nearly every entry is a role and a text
+        return Message(role, (Text(content),))  # nearly every entry
     if role is None:
         raise _unknown_role(entry.get("role"), where)
-    for key in entry:
-        if key not in _KEYS:
-            msg = f"{where} has the unknown key {key!r}{hint(key, _KEYS)}"
-            raise ValueError(msg)
+    check_keys(entry, _KEYS, where)
+    name = optional_text_at(entry, "name", where)
     if role == "tool":
-        answered = _required(entry, "tool_call_id", where)
-        result = ToolResult(answered, _result_content(content, where), name=entry.get("name"))
-        return Message("tool", (result,))
+        answered = text_at(entry, "tool_call_id", where)
+        return Message("tool", (ToolResult(answered, _result_content(content, where), name=name),))
     if content is None and role != "assistant":  # an assistant's may hold calls of tools alone
-        _required(entry, "content", where)
+        required_at(entry, "content", where)
     parts = list(_parts(content, where))
-    if entry.get("refusal"):
-        parts.append(Text(entry["refusal"], refusal=True))
-    for index, call in enumerate(entry.get("tool_calls") or ()):
+    refusal = optional_text_at(entry, "refusal", where)
+    if refusal:
+        parts.append(Text(refusal, refusal=True))
+    calls = entry.get("tool_calls")
+    if calls is not None and (not isinstance(calls, Sequence) or isinstance(calls, str)):
+        msg = f"{where}.tool_calls is {describe(calls)}; want a list"
+        raise ValueError(msg)
+    for index, call in enumerate(calls or ()):
         parts.append(_tool_call(call, f"{where}.tool_calls[{index}]"))
-    return Message(role, tuple(parts), name=entry.get("name"))
+    return Message(role, tuple(parts), name=name)
 
 
 def _check_message(message: Message, index: int) -> None:
@@ -130,7 +132,7 @@ def _require_result(result: ToolResult, where: str) -> None:
     if isinstance(content, str):
         return
     if not isinstance(content, Sequence) or isinstance(content, bytes | bytearray):
-        msg = f"{where}: the content of a ToolResult is {_named(content)}; want a string or a list of parts"
+        msg = f"{where}: the content of a ToolResult is {describe(content)}; want a string or a list of parts"
         raise TypeError(msg)
     _require_parts(content, f"{where}: content")
 
@@ -138,12 +140,10 @@ def _require_result(result: ToolResult, where: str) -> None:
 def _require_parts(parts: Sequence[object], where: str) -> None:
     for number, part in enumerate(parts):
         if not isinstance(part, _PARTS):
-            msg = f"{where}[{number}] is {_named(part)}; want a string or a part: Text, Image, Document, ..."
+            msg = (
+                f"{where}[{number}] is {describe(part)}; want a string or a part: Text, Image, Document, ..."
+            )
             raise TypeError(msg)
-
-
-def _named(value: object) -> str:
-    return a_or_an(type(value).__name__)
 
 
 def _parts(content: Any, where: str) -> Sequence[Part]:
@@ -153,7 +153,7 @@ def _parts(content: Any, where: str) -> Sequence[Part]:
         return (Text(content),)
     if isinstance(content, Sequence):
         return [_part(part, f"{where}.content[{i}]") for i, part in enumerate(content)]
-    msg = f"{where}.content is {_named(content)}; want a string or a list of parts"
+    msg = f"{where}.content is {describe(content)}; want a string or a list of parts"
     raise ValueError(msg)
 
 
@@ -169,27 +169,58 @@ def _part(part: Any, where: str) -> Part:
             return Text(part)
         if isinstance(part, _PARTS):
             return part
-        msg = f"{where} is {_named(part)}; want a part or a dict with a type"
+        msg = f"{where} is {describe(part)}; want a part or a dict with a type"
         raise TypeError(msg)
-    kind = part.get("type")
-    if kind == "text":
-        return Text(part["text"])
-    if kind == "refusal":
-        return Text(part["refusal"], refusal=True)
-    if kind == "image_url":
-        image = part["image_url"]
-        url, detail = (image, None) if isinstance(image, str) else (image["url"], image.get("detail"))
-        data, media_type = _data_url(url, where)
-        return Image(data=data, url=None if data is not None else url, media_type=media_type, detail=detail)
-    if kind == "input_audio":
-        audio = part["input_audio"]
-        return Audio(data=_base64(audio["data"], where), media_type=f"audio/{audio['format']}")
-    if kind == "file" and "file_data" in part["file"]:
-        file = part["file"]
-        data, media_type = _data_url(file["file_data"], where)
-        return Document(data=data, media_type=media_type, name=file.get("filename"))
-    msg = f"{where} has the type {kind!r}; want text, image_url, input_audio, file or refusal (or a part object)"
-    raise ValueError(msg)
+    kind = required_at(part, "type", where)
+    form = _FORMS.get(kind) if isinstance(kind, str) else None
+    if form is None:
+        meant = hint(kind, _FORMS) if isinstance(kind, str) else ""
+        msg = f"{where} has the type {kind!r}; want {', '.join(_FORMS)} (or a part object){meant}"
+        raise ValueError(msg)
+    # The key of what a part holds is its type.
+    check_keys(part, ("type", kind), where)
+    return form(part, where)
+
+
+def _text_part(part: Mapping[str, Any], where: str) -> Part:
+    return Text(text_at(part, "text", where))
+
+
+def _refusal_part(part: Mapping[str, Any], where: str) -> Part:
+    return Text(text_at(part, "refusal", where), refusal=True)
+
+
+def _image_part(part: Mapping[str, Any], where: str) -> Part:
+    url, detail = part.get("image_url"), None
+    if not isinstance(url, str):
+        image, place = dict_at(part, "image_url", where, ("url", "detail")), f"{where}.image_url"
+        url, detail = text_at(image, "url", place), optional_text_at(image, "detail", place)
+    data, media_type = _data_url(url, where)
+    return Image(data=data, url=None if data is not None else url, media_type=media_type, detail=detail)
+
+
+def _audio_part(part: Mapping[str, Any], where: str) -> Part:
+    audio, place = dict_at(part, "input_audio", where, ("data", "format")), f"{where}.input_audio"
+    form = text_at(audio, "format", place)
+    return Audio(data=_base64(text_at(audio, "data", place), place), media_type=f"audio/{form}")
+
+
+def _file_part(part: Mapping[str, Any], where: str) -> Part:
+    file, place = dict_at(part, "file", where, ("file_data", "filename")), f"{where}.file"
+    data, media_type = _data_url(text_at(file, "file_data", place), place)
+    if data is None:
+        msg = f"{place}.file_data is no data: address (data:application/pdf;base64,...)"
+        raise ValueError(msg)
+    return Document(data=data, media_type=media_type, name=optional_text_at(file, "filename", place))
+
+
+_FORMS: Mapping[str, Callable[[Mapping[str, Any], str], Part]] = {
+    "text": _text_part,
+    "image_url": _image_part,
+    "input_audio": _audio_part,
+    "file": _file_part,
+    "refusal": _refusal_part,
+}
 
 
 def _data_url(url: str, where: str) -> tuple[bytes | None, str | None]:
@@ -205,32 +236,27 @@ def _data_url(url: str, where: str) -> tuple[bytes | None, str | None]:
 def _base64(text: str, where: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii's, or characters that are not ASCII
         msg = f"{where} holds data that is not base64: {error}"
         raise ValueError(msg) from error
 
 
-def _required(entry: Any, key: str, where: str) -> Any:
-    """Give what a dict has to have.
-
-    Raises:
-        ValueError: It has it not, or is none.
-    """
-    if not isinstance(entry, Mapping) or entry.get(key) is None:
-        msg = (
-            f"{where} has no {key!r}"
-            if isinstance(entry, Mapping)
-            else f"{where} is {_named(entry)}; want a dict"
-        )
-        raise ValueError(msg)
-    return entry[key]
-
-
 def _tool_call(call: Any, where: str) -> ToolCall:
-    function = _required(call, "function", where)
-    number, name = _required(call, "id", where), _required(function, "name", f"{where}.function")
+    if not isinstance(call, Mapping):
+        msg = f"{where} is {describe(call)}; want a dict"
+        raise ValueError(msg)  # noqa: TRY004 -- one class for whatever is wrong with a dict
+    check_keys(call, ("id", "type", "function", "index"), where)
+    kind = call.get("type")
+    if kind not in (None, "function"):
+        msg = f"{where} has the type {kind!r}; want function"
+        raise ValueError(msg)
+    function = dict_at(call, "function", where, ("name", "arguments"))
+    number, name = text_at(call, "id", where), text_at(function, "name", f"{where}.function")
     raw = function.get("arguments") or ""
     if isinstance(raw, Mapping):
         return ToolCall(number, name, dict(raw))
+    if not isinstance(raw, str):
+        msg = f"{where}.function.arguments is {describe(raw)}; want a string or a dict"
+        raise ValueError(msg)  # noqa: TRY004 -- as above
     arguments, unparsed = parse_arguments(raw)
     return ToolCall(number, name, arguments, unparsed)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
 from jackfield._faces import show_in
 from jackfield._values import Value
+
+from .dicts import check_keys, dict_at, optional_text_at, text_at
 
 __all__ = [
     "Audio",
@@ -273,22 +275,35 @@ class Tool(Value):
     cache: str | None = None
 
     @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Tool:
+    def from_dict(cls, value: Mapping[str, Any], *, where: str = "a tool dict") -> Tool:
         """Read an OpenAI tool dict, with or without its `{"type": "function"}` wrapper.
+
+        Args:
+            value: The dict.
+            where: What errors call it.
 
         Raises:
             ValueError: The dict is not one of a function.
         """
-        function = value.get("function", value)
-        if value.get("type", "function") != "function" or "name" not in function:
-            msg = f"a tool dict must be of type function and have a name, got {dict(value)!r}"
+        kind = value.get("type", "function")
+        if kind != "function":
+            msg = f"{where} has the type {kind!r}; want function"
             raise ValueError(msg)
+        if "function" in value:
+            check_keys(value, ("type", "function"), where)
+            value, where = dict_at(value, "function", where, _TOOL_KEYS), f"{where}.function"
+        else:
+            check_keys(value, ("type", *_TOOL_KEYS), where)
+        parameters = value.get("parameters")
         return cls(
-            name=function["name"],
-            description=function.get("description"),
-            parameters=function.get("parameters", {"type": "object", "properties": {}}),
-            strict=function.get("strict"),
+            name=text_at(value, "name", where),
+            description=optional_text_at(value, "description", where),
+            parameters={"type": "object", "properties": {}} if parameters is None else parameters,
+            strict=value.get("strict"),
         )
+
+
+_TOOL_KEYS: Final = ("name", "description", "parameters", "strict")
 
 
 def _exactly_one_source(data: bytes | None, url: str | None, what: str) -> None:

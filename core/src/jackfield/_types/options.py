@@ -13,6 +13,7 @@ from jackfield._hints import hint
 from jackfield._values import Value
 
 from .content import Tool
+from .dicts import describe
 
 __all__ = ["UNSET", "Maybe", "Options", "Reasoning", "Unset", "UnsupportedPolicy"]
 
@@ -160,8 +161,22 @@ def normalise_reasoning(value: str | Mapping[str, Any] | Reasoning) -> Reasoning
 
 
 def normalise_tools(tools: Sequence[Tool | Mapping[str, Any]]) -> tuple[Tool, ...]:
-    """Turn tools and OpenAI tool dicts into a tuple of `Tool`."""
-    return tuple(tool if isinstance(tool, Tool) else Tool.from_dict(tool) for tool in tools)
+    """Turn tools and OpenAI tool dicts into a tuple of `Tool`.
+
+    Raises:
+        TypeError: One is neither.
+        ValueError: A dict is not one of a function.
+    """
+    return tuple(_tool(tool, f"tools[{number}]") for number, tool in enumerate(tools))
+
+
+def _tool(tool: object, where: str) -> Tool:
+    if isinstance(tool, Tool):
+        return tool
+    if isinstance(tool, Mapping):
+        return Tool.from_dict(tool, where=where)
+    msg = f"{where} is {describe(tool)}; want a Tool or a dict"
+    raise TypeError(msg)
 
 
 show_in("jackfield", Reasoning)

@@ -161,3 +161,117 @@ def test_parts_of_a_subclass_are_parts():
 def test_what_is_missing_is_named_with_its_place(entry, said):
     with pytest.raises(ConfigurationError, match=said):
         chat_request([entry], {}, "error", stream=False)
+
+
+def user(part):
+    return {"role": "user", "content": ["first", part]}
+
+
+PART = r"^messages are not understood: messages\[0\]\.content\[1\]"
+CALL = r"^messages are not understood: messages\[0\]\.tool_calls\[0\]"
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({}, "has no 'type'"),
+        ({"type": 7}, "has the type 7; want text, "),
+        ({"type": "txt", "text": "x"}, "has the type 'txt'; want text, .*; did you mean 'text'"),
+        ({"type": "text"}, "has no 'text'"),
+        ({"type": "text", "text": None}, "has no 'text'"),
+        ({"type": "text", "text": 5}, r"\.text is an int; want a string"),
+        ({"type": "text", "txt": "x", "text": "y"}, "has the unknown key 'txt'; did you mean 'text'"),
+        ({"type": "text", "text": "x", "cache_control": {}}, "has the unknown key 'cache_control'; known: "),
+        ({"type": "refusal", "refusal": ["no"]}, r"\.refusal is a list; want a string"),
+        ({"type": "image_url"}, "has no 'image_url'"),
+        ({"type": "image_url", "image_url": 7}, r"\.image_url is an int; want a dict"),
+        ({"type": "image_url", "image_url": {"detail": "low"}}, r"\.image_url has no 'url'"),
+        ({"type": "image_url", "image_url": {"url": 7}}, r"\.image_url\.url is an int; want a string"),
+        ({"type": "image_url", "image_url": {"url": "https://x", "details": "low"}}, "did you mean 'detail'"),
+        (
+            {"type": "image_url", "image_url": {"url": "https://x", "detail": 3}},
+            r"\.image_url\.detail is an int",
+        ),
+        ({"type": "image_url", "image_url": {"url": "data:image/png,x"}}, "data: address that is not base64"),
+        ({"type": "input_audio", "input_audio": {"data": "AAEC"}}, r"\.input_audio has no 'format'"),
+        ({"type": "input_audio", "input_audio": {"format": "wav"}}, r"\.input_audio has no 'data'"),
+        ({"type": "input_audio", "input_audio": {"data": b"a", "format": "wav"}}, r"\.data is a bytes"),
+        ({"type": "input_audio", "input_audio": {"data": "ü", "format": "wav"}}, "data that is not base64"),
+        ({"type": "file", "file": "a.pdf"}, r"\.file is a str; want a dict"),
+        ({"type": "file", "file": {"filename": "a.pdf"}}, r"\.file has no 'file_data'"),
+        ({"type": "file", "file": {"file_id": "f"}}, r"\.file has the unknown key 'file_id'"),
+        ({"type": "file", "file": {"file_data": "AAEC"}}, r"\.file_data is no data: address"),
+    ],
+)
+def test_what_is_wrong_with_a_part_is_named_with_its_place(part, said):
+    with pytest.raises(ConfigurationError, match=f"{PART}.*{said}"):
+        chat_request([user(part)], {}, "error", stream=False)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"role": ["user"], "content": "x"}, r"messages\[0\] has the role \['user'\]; want one of"),
+        ({"role": "assistant", "refusal": 5}, r"messages\[0\]\.refusal is an int; want a string"),
+        ({"role": "user", "content": "x", "name": 5}, r"messages\[0\]\.name is an int; want a string"),
+        ({"role": "tool", "content": "x", "tool_call_id": 5}, r"tool_call_id is an int; want a string"),
+        (
+            {"role": "assistant", "tool_calls": {"id": "t"}},
+            r"messages\[0\]\.tool_calls is a dict; want a list",
+        ),
+        ({"role": "assistant", "tool_calls": 7}, r"messages\[0\]\.tool_calls is an int; want a list"),
+    ],
+)
+def test_what_is_wrong_with_a_message_is_named_with_its_place(entry, said):
+    with pytest.raises(ConfigurationError, match=f"^messages are not understood: .*{said}"):
+        chat_request([entry], {}, "error", stream=False)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            {"id": "t", "function": {"name": "f", "arguments": ["a"]}},
+            r"\.function\.arguments is a list; want",
+        ),
+        ({"id": "t", "function": {"name": 5}}, r"\.function\.name is an int; want a string"),
+        ({"id": 5, "function": {"name": "f"}}, r"\.id is an int; want a string"),
+        (
+            {"id": "t", "function": {"name": "f", "args": "{}"}},
+            "function has the unknown key 'args'; did you mean 'arguments'",
+        ),
+        (
+            {"id": "t", "fun": 1, "function": {"name": "f"}},
+            "has the unknown key 'fun'; did you mean 'function'",
+        ),
+        ({"id": "t", "type": "custom", "function": {"name": "f"}}, "has the type 'custom'; want function"),
+        ({"id": "t", "index": 0, "function": {"name": "f"}}, None),
+    ],
+)
+def test_what_is_wrong_with_a_tool_call_is_named_with_its_place(call, said):
+    entry = {"role": "assistant", "tool_calls": [call]}
+    if said is None:
+        assert one(entry).parts == (ToolCall("t", "f", {}),)
+        return
+    with pytest.raises(ConfigurationError, match=f"{CALL}.*{said}"):
+        chat_request([entry], {}, "error", stream=False)
+
+
+@pytest.mark.parametrize(
+    ("tool", "said"),
+    [
+        ({"type": "function", "function": 5}, r"tools\[0\]\.function is an int; want a dict"),
+        ({"type": "function", "function": {}}, r"tools\[0\]\.function has no 'name'"),
+        ({"type": "web_search"}, r"tools\[0\] has the type 'web_search'; want function"),
+        ({"name": "f", "input_schema": {}}, r"tools\[0\] has the unknown key 'input_schema'; known: "),
+        (
+            {"name": "f", "paramaters": {}},
+            r"tools\[0\] has the unknown key 'paramaters'; did you mean 'parameters'",
+        ),
+        ({"name": 5}, r"tools\[0\]\.name is an int; want a string"),
+        ("f", r"tools\[0\] is a str; want a Tool or a dict"),
+    ],
+)
+def test_what_is_wrong_with_a_tool_is_named_with_its_place(tool, said):
+    with pytest.raises(ConfigurationError, match=f"^tools (is|are) not understood: {said}"):
+        chat_request("Hi", {"tools": [tool]}, "error", stream=False)
