@@ -14,10 +14,11 @@ from jackfield import (
     MissingCredentialError,
     NotFoundError,
     Secret,
+    ServerError,
     StreamInterruptedError,
 )
 from jackfield._http.transport import HttpTransport
-from jackfield.plugin import HttpAccess, Wire
+from jackfield.plugin import HttpAccess, Wire, hookimpl
 from jackfield.testing import Answer
 
 
@@ -123,6 +124,20 @@ async def test_redirects_are_not_followed_and_said(server, status, how, key):
         with pytest.raises(InvalidRequestError, match=r"redirects to .*/elsewhere; set base_url"):
             await (mesh.chat("c:m", "hi") if how == "whole" else read(mesh.stream_chat("c:m", "hi")))
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("what", ["call", "listing"])
+async def test_what_a_redirect_means_is_not_the_plugins_to_say(server, what):
+    class Provider(PlainProvider):
+        @hookimpl
+        def jackfield_error(self, failure):
+            return ServerError("no explanation", status=None)
+
+    server.route("*", "*", Answer.text("moved", 307, {"Location": f"{server.url}/elsewhere"}))
+    async with mesh_for(server.url, Provider()) as mesh:
+        with pytest.raises(InvalidRequestError, match=r"redirects to .*/elsewhere") as caught:
+            await (mesh.chat("c:m", "hi") if what == "call" else mesh.models("c"))
+    assert (caught.value.status, len(server.requests)) == (307, 1)
 
 
 async def test_a_listing_that_is_redirected_is_not_followed_either(server):

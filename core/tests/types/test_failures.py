@@ -103,6 +103,11 @@ def date(seconds):
         ({"retry-after-ms": "x", "Retry-After": "7"}, 7.0),
         ({"Retry-After": date(-60)}, 0.0),
         ({"Retry-After": "Wed, 99 Nov 2026"}, None),
+        ({"Retry-After": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"}, None),
+        ({"Retry-After": "Wed, 21 Oct 2015 99999999999999999999:28:00 GMT"}, None),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 +99999999999999999999"}, None),
+        ({"Retry-After": "9" * 5000}, None),
+        ({"Retry-After": "²"}, None),
     ],
 )
 def test_how_long_a_service_wants_to_be_left_alone(headers, wanted):

@@ -95,6 +95,8 @@ def test_when_to_come_back(monkeypatch):
     assert waited(x_ratelimit_reset="1800000010") == 9.75
     assert waited(x_ratelimit_reset="1") == 0
     assert waited(x_ratelimit_reset="soon") is None
+    assert waited(x_ratelimit_reset="²") is None
+    assert waited(x_ratelimit_reset="9" * 5000) is None
     assert waited() is None
 
 

@@ -81,6 +81,12 @@ def test_the_wanted_pause_is_read_from_the_details(delay):
     assert databricks.jackfield_error(with_header).retry_after == 7
 
 
+@pytest.mark.parametrize("delay", [{"seconds": "soon"}, {"seconds": None}, {"seconds": 10**400}, "soon", [2]])
+def test_a_pause_that_is_not_a_number_of_seconds_is_none(delay):
+    failure = Failure(status=429, data={"error_code": "X", "details": [{"retry_delay": delay}]})
+    assert databricks.jackfield_error(failure).retry_after is None
+
+
 def test_tokens_are_not_shown():
     body = b'{"error_code":403,"message":"dapi0123456789abcdef may not, nor eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}'
     error = databricks.jackfield_error(Failure(status=403, body=body))

@@ -282,7 +282,11 @@ class WireExchange:
             body = await self._read_rest(half=True)
         except JackfieldError:
             body = b""  # the status says enough
-        return self._map(Failure(status=head.status, headers=head.headers, body=body))
+        failure = Failure(status=head.status, headers=head.headers, body=body)
+        if head.status is not None and 300 <= head.status < 400:
+            # Not the plugin's to explain: what a redirect means does not depend on who sends it.
+            return error_from_status(failure)
+        return self._map(failure)
 
     async def _read_rest(self, *, half: bool) -> bytes:
         """Read what is left of the body; what came of one that broke, if `half` of it is of use."""

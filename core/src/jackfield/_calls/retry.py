@@ -17,6 +17,9 @@ __all__ = ["may_retry", "try_again"]
 
 T = TypeVar("T")
 
+_SPREAD = 0.1
+"""The part of a pause that a service asks for by which calls spread out behind it."""
+
 sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 """How a pause is made; `jackfield.testing` replaces it so that users' tests need not wait."""
 
@@ -89,5 +92,7 @@ def _pause_after(state: tenacity.RetryCallState, policy: RetryPolicy) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after if isinstance(error, JackfieldError) else None
     ceiling = min(policy.max_delay, policy.initial_delay * 2 ** (state.attempt_number - 1))
-    # A service that says "now" is still not asked at once by everybody.
-    return asked or random.uniform(ceiling / 2, ceiling)
+    if not asked:  # a service that says "now" is still not asked at once by everybody
+        return random.uniform(ceiling / 2, ceiling)
+    # Everybody who was refused in the same moment is told the same moment: never before it, but not all in it.
+    return asked + random.uniform(0.0, max(ceiling / 2, asked * _SPREAD))

@@ -197,7 +197,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last for a year that no date of ours has
         return None
 
 

@@ -39,6 +39,7 @@ _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int | None], re.Pattern[str], type[P
 )
 # Finish reasons of a stream that are errors, as the statuses that mean the same.
 _STATUS_BY_REASON: Final[Mapping[str, int]] = {"ERROR": 500, "TIMEOUT": 504, "USER_CANCEL": 499}
+_MOMENT: Final = re.compile(r"[0-9]{1,15}")
 _KEY_IN_TEXT: Final = re.compile(
     r"(api[ _](?:key|token)(?: provided)?:\s*)[^\s\"']+?(?=[.,;]?(?:\s|$|[\"']))", re.IGNORECASE
 )
@@ -91,7 +92,9 @@ def _class_of(status: int | None, code: Any, message: str) -> type[ProviderError
 
 def _until_reset(headers: Mapping[str, str]) -> float | None:
     value = headers.get("x-ratelimit-reset", "")
-    return max(0.0, int(value) - time.time()) if value.isdigit() else None
+    if not _MOMENT.fullmatch(value):
+        return None
+    return max(0.0, int(value) - time.time())
 
 
 def raise_failure(value: Any) -> None:

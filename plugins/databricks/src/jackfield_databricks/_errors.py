@@ -129,7 +129,10 @@ def _read_delay(details: Any) -> float | None:
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retry_delay") if isinstance(detail, Mapping) else None
         if isinstance(delay, Mapping):
-            return float(delay.get("seconds", 0)) + float(delay.get("nanos", 0)) / 1e9
+            try:
+                return float(delay.get("seconds", 0)) + float(delay.get("nanos", 0)) / 1e9
+            except (TypeError, ValueError, OverflowError):
+                return None
         match = re.fullmatch(r"(\d+(?:\.\d+)?)s?", str(delay)) if delay is not None else None
         if match is not None:
             return float(match[1])
