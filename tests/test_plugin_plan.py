@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -101,13 +102,31 @@ def is_planned(stem: str) -> bool:
     return stem in ROLES or base in APIS or re.sub(r"_v\d$", "", base) in APIS
 
 
-@pytest.mark.parametrize("provider", providers())
-def test_files_of_a_provider_are_named_by_the_plan(provider):
+def package_of(provider: str) -> Path:
+    """Return the folder of a provider's package; beside it, an extension may have a package of its own."""
     table = tomllib.loads((ROOT / f"plugins/{provider}/pyproject.toml").read_text("utf-8"))["project"]
     (module,) = table["entry-points"]["jackfield.providers.v1"].values()
-    package = (
-        ROOT / f"plugins/{provider}/src" / module
-    )  # beside it, an extension may have a package of its own
+    return ROOT / f"plugins/{provider}/src" / module
+
+
+def hooks_in(path: Path) -> list[str]:
+    """Return the names of the hooks that a file defines, in its order."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    found = [(node.lineno, node.name) for node in nodes if isinstance(node, ast.FunctionDef)]
+    return [name for _, name in sorted(found) if name.startswith("jackfield_")]
+
+
+@pytest.mark.parametrize("provider", providers())
+def test_hooks_of_a_provider_are_in_the_order_of_the_contract(provider):
+    order = hooks_in(ROOT / "core/src/jackfield/_contract/hookspecs.py")
+    hooks = hooks_in(package_of(provider) / "__init__.py")
+    assert len(hooks) >= 6
+    assert hooks == sorted(hooks, key=order.index)
+
+
+@pytest.mark.parametrize("provider", providers())
+def test_files_of_a_provider_are_named_by_the_plan(provider):
+    package = package_of(provider)
     stems = {path.stem for path in package.glob("*.py")}
     unknown = {stem for stem in stems if not is_planned(stem)} - set(REASONS.get(provider, ()))
     assert unknown == set()
