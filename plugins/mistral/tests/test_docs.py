@@ -12,7 +12,7 @@ from provider_pages import WORDS, bounds_of, check_table, feature_rows
 
 import jackfield_mistral as mistral
 from jackfield.plugin import CostContext, ModelRef
-from jackfield_mistral._models import known_models, retired, rules_named
+from jackfield_mistral._models import known_models, retired, rules_by_name
 
 TODAY = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
 SHOWN = (
@@ -66,7 +66,7 @@ WHEN = {
 def options():
     yield ["when", "option", "honoured", "allowed", "why not"]
     for name, when in WHEN.items():
-        for option, rule in rules_named(name).items():
+        for option, rule in rules_by_name(name).items():
             yield [when, f"`{option}`", WORDS[rule.supported], bounds_of(rule), rule.why or ""]
 
 

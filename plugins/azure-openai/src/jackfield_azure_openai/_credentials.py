@@ -71,7 +71,7 @@ class AzureCredentials:
         ways = [self.token, self.client_secret, self.federated_token_file]
         if sum(way is not None for way in ways) > 1:
             yield "has more than one of token, client_secret and federated_token_file"
-        if self.proven and not (self.tenant_id and self.client_id):
+        if self.uses_client_flow and not (self.tenant_id and self.client_id):
             yield "needs tenant_id and client_id with a client_secret or a federated token"
         if self.tenant_id is not None and not _TENANT.fullmatch(self.tenant_id):
             yield f"tenant_id must be a directory's id or domain, not {self.tenant_id!r}"
@@ -79,7 +79,7 @@ class AzureCredentials:
             yield f"authority must begin with https://, got {self.authority!r}"
 
     @property
-    def proven(self) -> bool:
+    def uses_client_flow(self) -> bool:
         """Whether the client-credentials flow is used, without an SDK."""
         return self.client_secret is not None or self.federated_token_file is not None
 
@@ -108,7 +108,7 @@ class AzureIdentity:
     def fingerprint_parts(self) -> object:
         """Return the declared keys, and the environment variables that azure-identity reads if it is used."""
         settings = self.settings
-        if settings.proven or settings.token is not None:
+        if settings.uses_client_flow or settings.token is not None:
             return settings
         return settings, {name: os.environ.get(name) for name in _FOUND_BY}
 
@@ -127,7 +127,7 @@ class AzureIdentity:
         scope = settings.scope or scope
         if settings.token is not None:
             return Token(settings.token.reveal())
-        return self._request_token(scope) if settings.proven else _find_token(settings, scope)
+        return self._request_token(scope) if settings.uses_client_flow else _find_token(settings, scope)
 
     def _request_token(self, scope: str) -> Token:
         """Fetch a token by the client-credentials flow.

@@ -31,7 +31,7 @@ _HAS_STREAM_OPTIONS: Final = "2024-09-01"
 
 
 @lru_cache(maxsize=64)
-def _make_dated(version: str) -> Dialect:
+def _make_classic(version: str) -> Dialect:
     recent = version >= _HAS_STREAM_OPTIONS
     return attrs.evolve(
         V1,
@@ -47,4 +47,4 @@ def dialect_of(model: ModelRef) -> Dialect:
     """Return the dialect of a model's connection."""
     settings: Any = model.settings
     version = None if settings is None else settings.version
-    return V1 if version is None else _make_dated(version)
+    return V1 if version is None else _make_classic(version)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule, load_table
 
-__all__ = ["capabilities", "capabilities_of", "known_models", "retired", "row_of", "rules_named", "table"]
+__all__ = ["capabilities", "capabilities_of", "known_models", "retired", "row_of", "rules_by_name", "table"]
 
 _API: Final = "API description of 2026-08-21"
 _CHAT: Final[Mapping[str, ParameterRule]] = {
@@ -57,7 +57,7 @@ def known_models() -> tuple[str, ...]:
     return tuple(table()["models"])
 
 
-def rules_named(name: str) -> Mapping[str, ParameterRule]:
+def rules_by_name(name: str) -> Mapping[str, ParameterRule]:
     """Return the rules of all chat models ("chat"), or those with a name in the table."""
     return _CHAT if name == "chat" else _RULES[name]
 

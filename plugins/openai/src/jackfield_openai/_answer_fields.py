@@ -12,8 +12,8 @@ __all__ = [
     "FINISH_REASONS",
     "join_verdicts",
     "read_citation",
-    "read_cited",
     "read_logprobs",
+    "read_part_citation",
 ]
 
 FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
@@ -83,7 +83,7 @@ def read_citation(value: Mapping[str, Any]) -> Citation | None:
     )
 
 
-def read_cited(value: Mapping[str, Any]) -> Citation:
+def read_part_citation(value: Mapping[str, Any]) -> Citation:
     """Read a citation of a content part in Anthropic's form (Claude behind Databricks)."""
     return Citation(
         text=value.get("cited_text"),

@@ -90,7 +90,7 @@ def put_renamed(
 
 
 def put_usage_option(dialect: Dialect, writer: ParameterWriter) -> None:
-    """Ask for the usage of a stream, if the dialect has an option for it."""
+    """Request the usage of a stream, if the dialect has an option for it."""
     if dialect.usage_option:
         why = "a stream reports its usage only on request"
         writer.default("stream_options", "stream_options", {"include_usage": True}, why)

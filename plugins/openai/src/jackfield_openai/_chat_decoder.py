@@ -30,8 +30,8 @@ from ._answer_fields import (
     FINISH_REASONS,
     join_verdicts,
     read_citation,
-    read_cited,
     read_logprobs,
+    read_part_citation,
 )
 from ._chat_fast_path import ENVELOPE, SIMPLE_CHOICE, SIMPLE_MESSAGE, PieceReader, read_simple_answer
 from ._dialect import Dialect
@@ -277,7 +277,7 @@ class ChatDecoder:
                 yield from choice.thinking.end()
                 yield TextDelta(part.get("text") or "", index)
                 for cited in part.get("citations") or ():
-                    yield CitationDelta(read_cited(cited), index)
+                    yield CitationDelta(read_part_citation(cited), index)
             elif kind in ("reasoning", "thinking"):
                 yield from choice.thinking.read_part(part)
             else:

@@ -196,7 +196,7 @@ class _Items:
             yield self.result(result, where)
         others = [part for part in message.parts if not isinstance(part, ToolResult)]
         if others and message.role == "tool":
-            self.writer.drop(where, "a tool turn holds nothing but results")
+            self.writer.drop(where, "a tool turn may contain only tool results")
         elif others or not results:
             role = self.dialect.system_role if message.role == "system" else message.role
             yield {"role": role, "content": self.content(others, where)}

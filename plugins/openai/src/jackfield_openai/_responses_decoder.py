@@ -57,15 +57,15 @@ class ResponsesDecoder:
         self._refused = False
         self._finished = False
         self._handlers = {
-            "response.output_text.delta": self._text,
-            "response.refusal.delta": self._refusal,
-            "response.reasoning_summary_text.delta": self._thinking,
-            "response.reasoning_text.delta": self._thinking,
-            "response.reasoning_summary_part.added": self._thinking_part,
-            "response.function_call_arguments.delta": self._arguments,
-            "response.custom_tool_call_input.delta": self._arguments,
-            "response.output_item.added": self._item_added,
-            "response.output_item.done": self._item_done,
+            "response.output_text.delta": self._read_text,
+            "response.refusal.delta": self._read_refusal,
+            "response.reasoning_summary_text.delta": self._read_thinking,
+            "response.reasoning_text.delta": self._read_thinking,
+            "response.reasoning_summary_part.added": self._read_thinking_part,
+            "response.function_call_arguments.delta": self._read_arguments,
+            "response.custom_tool_call_input.delta": self._read_arguments,
+            "response.output_item.added": self._read_added_item,
+            "response.output_item.done": self._read_done_item,
         }
 
     def start(self, head: Head) -> list[Event]:
@@ -86,7 +86,7 @@ class ResponsesDecoder:
         handler = self._handlers.get(kind)
         if handler is not None:
             return list(handler(event))
-        return list(self._other(kind, event))
+        return list(self._read_other(kind, event))
 
     def finish(self) -> list[Event]:
         """Check that the answer has its end."""
@@ -94,15 +94,15 @@ class ResponsesDecoder:
             raise StreamInterruptedError("the stream ended before response.completed; ask again")
         return []
 
-    def _other(self, kind: str | None, event: dict[str, Any]) -> Iterator[Event]:
+    def _read_other(self, kind: str | None, event: dict[str, Any]) -> Iterator[Event]:
         if kind in ("error", "response.failed") or (kind is None and event.get("error")):
             fail(event if kind != "error" or "error" in event else {"error": event})
         if event.get("object") == "response":
-            yield from self._whole(event)
+            yield from self._read_whole(event)
         elif kind == "response.created":
-            yield self._started(event["response"])
+            yield self._make_started(event["response"])
         elif kind in _TERMINAL:
-            yield from self._end(event["response"])
+            yield from self._read_end(event["response"])
         elif kind is None:
             raise_failure(event)
             raise MalformedResponseError(
@@ -111,61 +111,61 @@ class ResponsesDecoder:
         elif kind not in _REPEATS:
             yield RawEvent(kind, event)
 
-    def _whole(self, response: dict[str, Any]) -> Iterator[Event]:
+    def _read_whole(self, response: dict[str, Any]) -> Iterator[Event]:
         if response.get("status") == "failed":
             fail({"error": response.get("error") or {"message": "the response failed"}})
-        yield self._started(response)
+        yield self._make_started(response)
         for index, item in enumerate(response.get("output") or ()):
-            yield from self._item(index, item)
-        yield from self._end(response)
+            yield from self._read_item(index, item)
+        yield from self._read_end(response)
 
-    def _started(self, response: Mapping[str, Any]) -> Started:
+    def _make_started(self, response: Mapping[str, Any]) -> Started:
         # Until it is complete, the tier is the requested one ("auto").
         return Started(response.get("id"), response.get("model"))
 
-    def _text(self, event: dict[str, Any]) -> Iterator[Event]:
+    def _read_text(self, event: dict[str, Any]) -> Iterator[Event]:
         index = event["output_index"]
         self._seen.add((index, "text"))
         yield TextDelta(event["delta"] or "", 0, index)
         if event.get("logprobs"):
             yield LogprobsDelta(read_logprobs({"content": event["logprobs"]}))
 
-    def _refusal(self, event: dict[str, Any]) -> Iterator[Event]:
+    def _read_refusal(self, event: dict[str, Any]) -> Iterator[Event]:
         self._seen.add((event["output_index"], "refusal"))
         self._refused = True
         yield RefusalDelta(event["delta"] or "")
 
-    def _thinking(self, event: dict[str, Any]) -> Iterator[Event]:
+    def _read_thinking(self, event: dict[str, Any]) -> Iterator[Event]:
         self._seen.add((event["output_index"], "thinking"))
         yield ThinkingDelta(event["delta"] or "", 0, event["output_index"])
 
-    def _thinking_part(self, event: dict[str, Any]) -> Iterator[Event]:
+    def _read_thinking_part(self, event: dict[str, Any]) -> Iterator[Event]:
         if event.get("summary_index"):
             yield ThinkingDelta("\n\n", 0, event["output_index"])
 
-    def _arguments(self, event: dict[str, Any]) -> Iterator[Event]:
+    def _read_arguments(self, event: dict[str, Any]) -> Iterator[Event]:
         self._seen.add((event["output_index"], "arguments"))
         yield ToolCallDelta(self._calls[event["output_index"]], event["delta"] or "")
 
-    def _item_added(self, event: dict[str, Any]) -> Iterator[Event]:
+    def _read_added_item(self, event: dict[str, Any]) -> Iterator[Event]:
         if event["item"].get("type") in _CALLS:
-            yield self._call(event["output_index"], event["item"])
+            yield self._start_call(event["output_index"], event["item"])
 
-    def _item_done(self, event: dict[str, Any]) -> Iterator[Event]:
-        yield from self._item(event["output_index"], event["item"])
+    def _read_done_item(self, event: dict[str, Any]) -> Iterator[Event]:
+        yield from self._read_item(event["output_index"], event["item"])
 
-    def _call(self, index: int, item: Mapping[str, Any]) -> ToolCallStart:
+    def _start_call(self, index: int, item: Mapping[str, Any]) -> ToolCallStart:
         number = self._calls[index] = len(self._calls)
         own = {name: item[name] for name in ("id", "namespace") if item.get(name) is not None}
         if item["type"] == "custom_tool_call":
             own["type"] = "custom"
         return ToolCallStart(number, item["call_id"], item["name"], 0, {self._provider: own} if own else None)
 
-    def _item(self, index: int, item: dict[str, Any]) -> Iterator[Event]:
+    def _read_item(self, index: int, item: dict[str, Any]) -> Iterator[Event]:
         """Read a whole item, without what came in pieces."""
         kind = item.get("type")
         if kind == "message":
-            yield from self._message(index, item)
+            yield from self._read_message(index, item)
         elif kind == "reasoning":
             pieces = item.get("summary") or item.get("content") or ()
             seen = (index, "thinking") in self._seen
@@ -174,7 +174,7 @@ class ResponsesDecoder:
             yield ThinkingDelta(text, 0, index, data)
         elif kind in _CALLS:
             if index not in self._calls:
-                yield self._call(index, item)
+                yield self._start_call(index, item)
             arguments = item.get(_CALLS[kind])
             if arguments and (index, "arguments") not in self._seen:
                 yield ToolCallDelta(self._calls[index], arguments)
@@ -182,7 +182,7 @@ class ResponsesDecoder:
         else:
             yield PartAdded(RawPart(self._provider, item))
 
-    def _message(self, index: int, item: dict[str, Any]) -> Iterator[Event]:
+    def _read_message(self, index: int, item: dict[str, Any]) -> Iterator[Event]:
         phase = None if item.get("phase") is None else {self._provider: {"phase": item["phase"]}}
         for part in item.get("content") or ():
             if part.get("type") == "refusal":
@@ -200,7 +200,7 @@ class ResponsesDecoder:
                 citation = read_citation(annotation)
                 yield RawEvent("annotation", annotation) if citation is None else CitationDelta(citation)
 
-    def _end(self, response: dict[str, Any]) -> Iterator[Event]:
+    def _read_end(self, response: dict[str, Any]) -> Iterator[Event]:
         usage = response.get("usage")
         if usage:
             yield UsageUpdate(self._read_usage(usage), usage)
