@@ -65,7 +65,7 @@ def whole(text):
         ("", "", ""),
     ],
 )
-def test_thinking_is_taken_out_of_the_text(text, thinking, answer):
+def test_thinking_is_separated_from_the_text(text, thinking, answer):
     assert whole(text) == (thinking, answer)
     assert read([text]) == (thinking, answer)
     assert read(list(text)) == (thinking, answer)
@@ -75,13 +75,13 @@ TEXT = "<think>\nWavelengths </thin scätter.\n\n</think>\n\nBlue 🌤 <think>."
 
 
 @given(st.lists(st.integers(min_value=0, max_value=len(TEXT)), max_size=8))
-def test_pieces_of_any_size_say_the_same(places):
+def test_pieces_of_any_size_have_the_same_result(places):
     edges = [0, *sorted(places), len(TEXT)]
     assert read([TEXT[a:b] for a, b in pairwise(edges)]) == whole(TEXT)
 
 
 @given(st.text(alphabet="<>/think \nab", max_size=40))
-def test_a_stream_and_a_whole_answer_say_the_same(text):
+def test_a_stream_and_a_whole_answer_have_the_same_result(text):
     assert read(list(text)) == whole(text)
 
 
@@ -109,12 +109,12 @@ def test_two_choices_are_read_apart():
     assert (first.text, second.text) == ("c", "b")
 
 
-def test_text_is_passed_on_as_it_comes_once_it_has_begun():
+def test_text_is_passed_on_unchanged_once_it_has_begun():
     events = decoded([chunk({"content": piece}) for piece in ("Be", "cause", ".")] + [chunk({}, "stop")])
     assert [event.text for event in events if isinstance(event, TextDelta)] == ["Be", "cause", "."]
 
 
-def test_thinking_in_its_own_field_goes_back_into_it():
+def test_thinking_in_its_own_field_is_sent_back_in_it():
     values = [chunk({"reasoning_content": "Hm."}), chunk({"content": "Yes."}), chunk({}, "stop")]
     (choice,) = reply_of(decoded(values), provider="azure-llm").choices
     (thinking,) = [part for part in choice.message.parts if isinstance(part, Thinking)]

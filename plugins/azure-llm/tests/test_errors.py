@@ -1,4 +1,4 @@
-"""What failures of endpoints mean. Bodies are written by us from the documented forms."""
+"""Failures of endpoints. The bodies are written by us from the documented forms."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def test_errors_are_classed(status, body, kind, retryable):
         ("plain text", "plain text"),
     ],
 )
-def test_the_parameter_that_was_refused_is_named(body, message):
+def test_the_rejected_parameter_is_named(body, message):
     assert error(422, body).message == message
 
 
-def test_a_failed_container_says_what_it_said():
+def test_a_failed_container_is_reported_with_its_reason():
     named = {"ms_azureml_model_error_statuscode": "500", "ms_azureml_model_error_reason": "model_error"}
     made = error(424, "boom", **named)
     assert made.message == "the model's container failed with 500: model_error"
@@ -79,7 +79,7 @@ def test_a_failed_container_says_what_it_said():
     assert "busy" in passing.message
 
 
-def test_the_models_own_reason_is_told():
+def test_the_models_own_reason_is_in_the_message():
     assert (
         "too many requests waiting"
         in error(429, "", ms_azureml_model_error_reason="too many requests waiting").message

@@ -98,7 +98,7 @@ async def test_the_shared_key_is_needed_only_where_it_is_used(service, monkeypat
             await open_mesh.chat("az:r1", "Hi")
 
 
-async def test_an_identity_stands_for_keys(service):
+async def test_an_identity_replaces_keys(service):
     async with mesh(
         service, R1, {"id": "grok", "underlying": "grok-4", "target_uri": RESOURCE}, credentials="entra"
     ) as open_mesh:
@@ -120,7 +120,7 @@ async def test_a_chat_has_thinking_cost_and_a_report(service):
     assert again.parameters["messages[1].thinking"].fate == "dropped"
 
 
-async def test_a_stream_tells_thinking_apart_and_unknown_usage_is_unknown(service):
+async def test_a_stream_separates_thinking_and_unknown_usage_is_unknown(service):
     service.answer(Answer.sse(STREAM, done=True))
     async with mesh(service) as open_mesh, open_mesh.stream_chat("az:r1", "Hi") as stream:
         async for _ in stream:
@@ -131,7 +131,7 @@ async def test_a_stream_tells_thinking_apart_and_unknown_usage_is_unknown(servic
     assert reply.cost.status == "unknown"
 
 
-async def test_a_refused_parameter_is_named(service):
+async def test_a_rejected_parameter_is_named(service):
     said = {
         "error": "Unprocessable Entity",
         "message": "No.",
@@ -163,7 +163,7 @@ async def test_a_cancelled_stream_closes_the_upstream(service):
         ({"deployment": "blue"}, "r1", "blue"),
     ],
 )
-async def test_what_an_endpoint_wants_is_declared(keys, body, header, service):
+async def test_declared_keys_change_the_request(keys, body, header, service):
     async with mesh(service, {**R1, **keys}) as open_mesh:
         await open_mesh.chat("az:r1", "Hi")
     assert service.requests[0].json.get("model") == body
@@ -171,7 +171,7 @@ async def test_what_an_endpoint_wants_is_declared(keys, body, header, service):
 
 
 @pytest.mark.parametrize("asked", [True, False])
-async def test_a_stream_is_asked_for_its_usage_unless_the_server_refuses_that(asked, service):
+async def test_a_stream_requests_its_usage_unless_declared_otherwise(asked, service):
     service.answer(Answer.sse(STREAM, done=True))
     async with (
         mesh(service, {**R1, "stream_usage": asked}) as open_mesh,
@@ -182,13 +182,13 @@ async def test_a_stream_is_asked_for_its_usage_unless_the_server_refuses_that(as
     assert ("stream_options" in service.requests[0].json) is asked
 
 
-async def test_models_of_openais_take_the_limit_under_its_new_name(service):
+async def test_models_of_openai_get_the_limit_under_its_new_name(service):
     async with mesh(service, {"id": "g", "underlying": "gpt-5", "target_uri": RESOURCE}) as open_mesh:
         await open_mesh.chat("az:g", "Hi", max_tokens=5)
     assert service.requests[0].json["max_completion_tokens"] == 5
 
 
-async def test_a_completion_is_one_user_turn_and_what_has_no_place_is_refused(service):
+async def test_a_completion_is_one_user_turn_and_options_of_completions_are_refused(service):
     models = [R1, {"id": "codex", "underlying": "gpt-5-codex", "target_uri": RESOURCE}]
     async with mesh(service, *models) as open_mesh:
         reply = await open_mesh.complete("az:r1", "Hi")
@@ -198,7 +198,7 @@ async def test_a_completion_is_one_user_turn_and_what_has_no_place_is_refused(se
     assert len(service.requests) == 1
 
 
-async def test_embeddings_are_cut_where_the_model_takes_few(service):
+async def test_embeddings_are_split_if_the_model_accepts_few_inputs(service):
     def vectors(count):
         data = [{"index": n, "embedding": [1.0]} for n in range(count)]
         return Answer.json(
@@ -225,7 +225,7 @@ async def test_embeddings_are_cut_where_the_model_takes_few(service):
         ({"id": "r1", "target_uri": SERVERLESS}, "which model is behind it"),
     ],
 )
-async def test_an_entry_that_cannot_be_used_says_why_when_loaded(entry, why, service):
+async def test_an_unusable_entry_is_refused_with_a_reason_when_loaded(entry, why, service):
     with pytest.raises(ConfigurationError, match=why):
         mesh(service, entry)
 

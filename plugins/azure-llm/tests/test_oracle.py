@@ -32,14 +32,14 @@ async def both(monkeypatch, path="/v1/chat/completions"):
 
 
 def for_azure(options):
-    """Address what is meant for the service to this one."""
+    """Redirect requests for the service to this one."""
     if "extra" not in options:
         return options
     return {**options, "extra": {"azure-llm": options["extra"]["openai"]}}
 
 
 def as_models_take_it(options):
-    """The limit's name that most models of the catalogue take."""
+    """Use the limit's name for most models of the catalogue."""
     return {"max_tokens" if name == "max_completion_tokens" else name: v for name, v in options.items()}
 
 

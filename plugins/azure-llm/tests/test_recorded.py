@@ -101,6 +101,6 @@ def test_recorded_requests_are_built_again():
     }
 
 
-def test_what_a_service_may_add_tomorrow_changes_nothing():
+def test_fields_that_a_service_may_add_later_change_nothing():
     read = check_unseen([row for row in rows() if row["response"]["status"] < 400], events_of)
     assert counted(read) == 49

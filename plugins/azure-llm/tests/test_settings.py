@@ -1,4 +1,4 @@
-"""What is wrong with a configuration is told at once, when it is loaded."""
+"""Mistakes in the configuration are reported all at once, when it is loaded."""
 
 from mistakes import every_type_is_told, mistakes_of, told_alone_and_together
 
@@ -17,14 +17,14 @@ def with_entry(values):
     return declared({"models": [{**ENTRY, **values}]})
 
 
-def test_a_wrong_type_of_every_key_is_told_at_once():
+def test_wrong_types_of_all_keys_are_reported_at_once():
     config = declared({})
     every_type_is_told(AzureLLMSettings, config, config["connections"]["z"], "connections.z")
     entry = dict(ENTRY)
     every_type_is_told(AzureLLMModelKeys, declared({"models": [entry]}), entry, "connections.z.models[0]")
 
 
-def test_every_wrong_form_is_told_alone_and_with_the_others():
+def test_each_mistake_is_reported_alone_and_with_the_others():
     told_alone_and_together(
         declared,
         [
@@ -42,14 +42,14 @@ def test_every_wrong_form_is_told_alone_and_with_the_others():
     )
 
 
-def test_every_entry_without_an_address_is_told():
+def test_every_entry_without_an_address_is_reported():
     entries = [{**ENTRY, "id": "one"}, {**ENTRY, "id": "two"}]
     said = mistakes_of({"connections": {"z": {"provider": "azure-llm", "models": entries}}})
     assert "models[one] has no target_uri" in said
     assert "models[two] has no target_uri" in said
 
 
-def test_mistakes_of_the_connection_and_of_its_entries_are_told_together():
+def test_mistakes_of_the_connection_and_of_its_entries_are_reported_together():
     said = mistakes_of(declared({"target_uri": "x", "models": [{**ENTRY, "deployment": "a b"}]}))
     assert "connections.z: the target URI 'x'" in said
     assert "connections.z.models[0]: deployment must be" in said

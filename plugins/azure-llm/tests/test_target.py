@@ -1,4 +1,4 @@
-"""Target URIs as people paste them: made into addresses, or refused with the reason."""
+"""Target URIs as people paste them become addresses, or are refused with a reason."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PREVIEW = {"api-version": "2024-05-01-preview"}
         ("http://localhost:9", "http://localhost:9", "/v1", {}),
     ],
 )  # fmt: skip
-def test_a_pasted_uri_is_made_into_an_address(pasted, origin, path, query):
+def test_a_pasted_uri_becomes_an_address(pasted, origin, path, query):
     found = target_of(pasted)
     assert (found.origin, found.path, dict(found.query)) == (origin, path, query)
 
@@ -75,7 +75,7 @@ def test_the_kind_of_host_decides_about_the_key():
         ("https://[::1/v1", "is not valid"),
     ],
 )
-def test_a_pasted_uri_that_cannot_be_used_says_why(pasted, why):
+def test_an_unusable_pasted_uri_is_refused_with_a_reason(pasted, why):
     with pytest.raises(ConfigurationError, match=why):
         target_of(pasted)
 

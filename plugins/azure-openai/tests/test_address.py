@@ -1,4 +1,4 @@
-"""Where the calls of a connection go, from what people write and paste."""
+"""The base address of a connection, from what people write and paste."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def test_an_address_is_completed(written, base):
         ({"endpoint": HOST, "api_version": "2024"}, "neither a dated version"),
     ],
 )
-def test_an_address_that_cannot_be_used_says_why(written, why):
+def test_an_unusable_address_is_refused_with_a_reason(written, why):
     with pytest.raises(ConfigurationError, match=why):
         AzureOpenAISettings(**written)
 
 
-def test_the_key_goes_into_the_header_that_is_named():
+def test_the_key_is_sent_in_the_declared_header():
     plain = access(AzureOpenAISettings(endpoint=HOST)).auth
     assert plain == StaticHeader("api-key", Secret(reference="env:AZURE_OPENAI_API_KEY"))
     gateway = access(AzureOpenAISettings(endpoint=HOST, key_header="Ocp-Apim-Subscription-Key")).auth
@@ -90,7 +90,7 @@ def test_one_identity_is_chosen():
         ("2023-05-15", "max_tokens", False),
     ],
 )
-def test_an_old_version_is_not_sent_what_it_does_not_know(version, limit, usage):
+def test_an_old_version_is_not_sent_newer_options(version, limit, usage):
     settings = AzureOpenAISettings(endpoint=HOST, api_version=version)
     dialect = dialect_of(ModelRef("chat-prod", settings=settings))
     assert (dialect.max_tokens, dialect.usage_option) == (limit, usage)

@@ -1,4 +1,4 @@
-"""Entra ID: tokens by the client-credentials flow, from azure-identity, and as they stand."""
+"""Entra ID: tokens of the client-credentials flow, of azure-identity, and declared ones."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_an_endless_answer_is_not_read_for_a_token():
                 await mesh.chat("az:chat-prod", "Hi")
 
 
-async def test_a_token_that_is_refused_is_fetched_anew_once():
+async def test_a_rejected_token_is_fetched_again_once():
     async with RecordingServer() as server:
         server.answer(token("old"), Answer.json({"statusCode": 401, "message": "expired"}, status=401))
         server.answer(token("new"), Answer.json(CHAT))
@@ -106,7 +106,7 @@ async def test_a_token_is_renewed_before_it_ends():
         assert server.requests[-1].headers["authorization"] == "Bearer next"
 
 
-async def test_a_refused_secret_is_told_and_not_shown():
+async def test_a_rejected_secret_is_reported_and_not_shown():
     refusal = {
         "error": "invalid_client",
         "error_description": "AADSTS7000215: Invalid client secret provided.",
@@ -128,7 +128,7 @@ async def test_a_refused_secret_is_told_and_not_shown():
         (Answer(status=400, headers={"content-type": "text/html"}, chunks=(b"<html>",)), AuthenticationError),
     ],
 )
-async def test_what_an_authority_answers_otherwise_is_an_error(answer, kind):
+async def test_an_authority_that_returns_no_token_is_an_error(answer, kind):
     async with RecordingServer() as server:
         server.answer(answer)
         async with Mesh.from_config(config(server)) as mesh:
@@ -145,7 +145,7 @@ async def test_a_redirect_is_not_followed_with_the_secret():
         assert other.requests == []
 
 
-def test_an_authority_that_is_not_there_is_a_failed_connection():
+def test_an_unreachable_authority_is_a_failed_connection():
     settings = AzureCredentials(
         tenant_id="t", client_id="c", client_secret=Secret("s"), authority="http://127.0.0.1:9"
     )
@@ -154,7 +154,7 @@ def test_an_authority_that_is_not_there_is_a_failed_connection():
 
 
 @pytest.mark.parametrize("said", [b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"])
-async def test_an_authority_whose_answer_is_none_or_cut_is_a_failed_connection(said):
+async def test_an_authority_whose_response_is_empty_or_cut_is_a_failed_connection(said):
     async def serve(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(said)
@@ -169,7 +169,7 @@ async def test_an_authority_whose_answer_is_none_or_cut_is_a_failed_connection(s
             await asyncio.to_thread(AzureIdentity(settings).token, "scope")
 
 
-async def test_a_federated_token_is_read_anew_for_each_token(tmp_path):
+async def test_a_federated_token_is_read_again_for_each_token(tmp_path):
     path = tmp_path / "federated"
     path.write_text("first\n")
     async with RecordingServer() as server:
@@ -187,7 +187,7 @@ async def test_a_federated_token_is_read_anew_for_each_token(tmp_path):
     assert forms[0]["client_assertion_type"] == ["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
 
 
-def test_a_federated_token_that_is_not_there_is_a_missing_credential(tmp_path):
+def test_a_missing_federated_token_is_a_missing_credential(tmp_path):
     settings = AzureCredentials(tenant_id="t", client_id="c", federated_token_file=tmp_path / "no")
     with pytest.raises(MissingCredentialError, match="cannot be read"):
         AzureIdentity(settings).token("scope")
@@ -202,7 +202,7 @@ def test_a_federated_token_that_is_not_there_is_a_missing_credential(tmp_path):
         ({"authority": "http://login.example"}, "https://"),
     ],
 )
-def test_an_identity_that_cannot_work_says_why(written, why):
+def test_an_unusable_identity_is_refused_with_a_reason(written, why):
     with pytest.raises(ConfigurationError, match=why):
         AzureCredentials(**written)
 
@@ -216,7 +216,7 @@ def test_the_entry_point_names_the_kind():
 
 
 class FakeCredential:
-    """Stands in for `DefaultAzureCredential`."""
+    """Replaces `DefaultAzureCredential`."""
 
     made = []
 
@@ -266,7 +266,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
         ("ClientAuthenticationError", AuthenticationError),
     ],
 )
-def test_what_azure_identity_raises_is_ours(fault, kind, monkeypatch):
+def test_exceptions_of_azure_identity_become_errors(fault, kind, monkeypatch):
     identity = pytest.importorskip("azure.identity", reason="the extra `identity` is not installed")
     import azure.core.exceptions as core
 
@@ -281,7 +281,7 @@ def test_what_azure_identity_raises_is_ours(fault, kind, monkeypatch):
         AzureIdentity(AzureCredentials()).token("scope")
 
 
-def test_a_token_of_the_environment_is_sent_as_it_is(monkeypatch):
+def test_a_token_of_the_environment_is_sent_unchanged(monkeypatch):
     claims = base64.urlsafe_b64encode(json.dumps({"aud": "x"}).encode()).decode()
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", f"h.{claims}.s")
     settings = AzureCredentials(token=Secret.parse("env:AZURE_OPENAI_AD_TOKEN"))

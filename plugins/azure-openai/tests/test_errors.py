@@ -1,4 +1,4 @@
-"""What failures of Azure OpenAI mean. Bodies are written by us from the documented forms."""
+"""Failures of Azure OpenAI. The bodies are written by us from the documented forms."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_errors_are_classed(status, body, kind, retryable):
     assert made.is_retryable is retryable
 
 
-def test_what_the_filter_objected_to_is_said():
+def test_the_message_names_what_the_filter_blocked():
     made = error(400, BLOCKED)
     assert made.message == "The response was filtered. (filtered: violence medium, jailbreak)"
     assert json.loads(made.body)["error"]["innererror"]["content_filter_result"]["hate"]["severity"] == "safe"
@@ -85,7 +85,7 @@ def test_what_the_filter_objected_to_is_said():
         ("Slow down.", {}, None),
     ],
 )
-def test_the_wait_is_taken_from_headers_then_from_words(message, headers, wait):
+def test_the_delay_is_read_from_headers_then_from_the_message(message, headers, wait):
     assert error(429, coded("429", message), **headers).retry_after == wait
 
 

@@ -64,7 +64,7 @@ def decoded(events, *, done=True):
     return found + decode.finish()
 
 
-def test_notes_of_the_asynchronous_filter_are_kept_and_say_nothing_else():
+def test_notes_of_the_asynchronous_filter_are_raw_events_only():
     events = decoded(CALM)
     answer = reply_of(events)
     assert answer.choices[0].text == "Because."
@@ -104,7 +104,7 @@ def test_the_worst_verdict_of_a_category_is_kept():
     assert reply_of(decoded(events)).choices[0].finish_detail["content_filter_results"] == low
 
 
-def test_text_is_read_the_short_way_while_the_verdict_stays():
+def test_text_is_read_by_the_fast_path_while_the_verdict_stays():
     events = decoded([said("a", content_filter_results=SAFE), *[said("b", content_filter_results=SAFE)] * 3,
                       ended("stop")])  # fmt: skip
     assert [e.text for e in events if isinstance(e, TextDelta)] == ["a", "b", "b", "b"]

@@ -83,7 +83,7 @@ async def test_a_blocked_prompt_is_an_error_without_the_key(service):
     assert "made-up-key" not in f"{told.value!r} {told.value.body!r}"
 
 
-async def test_a_deployment_that_is_not_there(service):
+async def test_a_deployment_that_does_not_exist(service):
     said = {"code": "DeploymentNotFound", "message": "The API deployment for this resource does not exist."}
     service.answer(Answer.json({"error": said}, status=404))
     async with mesh(service) as open_mesh:
@@ -119,7 +119,7 @@ async def test_a_gateway_gets_its_own_key_and_headers(service, monkeypatch):
     assert "api-key" not in sent.headers
 
 
-async def test_no_key_is_no_call(service, monkeypatch):
+async def test_a_call_without_a_key_is_refused(service, monkeypatch):
     monkeypatch.delenv("AZURE_OPENAI_API_KEY")
     async with mesh(service) as open_mesh:
         with pytest.raises(MissingCredentialError, match="AZURE_OPENAI_API_KEY"):
@@ -127,7 +127,7 @@ async def test_no_key_is_no_call(service, monkeypatch):
     assert service.connections == 0
 
 
-async def test_a_conversation_with_tools_goes_on(service):
+async def test_a_conversation_with_tools_continues(service):
     call = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
     asked = {**WHOLE, "choices": [{"index": 0, "message": {"role": "assistant", "content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}]}  # fmt: skip
     service.answer(Answer.json(asked), Answer.json(WHOLE))

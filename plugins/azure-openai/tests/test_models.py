@@ -31,14 +31,14 @@ def known(underlying, **declared):
         ("azure-openai:gpt-4o", "chat", 128000, 16384),
     ],
 )
-def test_limits_are_azures(underlying, kind, window, output):
+def test_limits_are_those_of_azure(underlying, kind, window, output):
     found = known(underlying)
     assert found.known
     assert found.kinds == {kind}
     assert (found.limits.context_window, found.limits.max_output_tokens) == (window, output)
 
 
-def test_features_are_the_models_and_what_azure_lacks_is_said():
+def test_features_are_those_of_the_model_without_those_that_azure_lacks():
     found = known("gpt-4o")
     assert found.feature("tools").value is True
     assert found.lacks("documents")
@@ -47,12 +47,12 @@ def test_features_are_the_models_and_what_azure_lacks_is_said():
     assert known("gpt-5-pro").feature("documents").value is True
 
 
-def test_a_deployments_name_says_nothing():
+def test_nothing_follows_from_a_deployments_name():
     assert not azure.jackfield_capabilities(deployment(name="gpt-4o")).known
     assert azure.jackfield_cost(deployment(name="gpt-4o"), Usage(10, 10), CostContext(when=1.8e9)) is None
 
 
-def test_models_of_others_have_a_limit_of_another_name():
+def test_models_of_others_have_another_name_for_the_limit():
     rules = known("grok-4").parameters
     assert rules["max_tokens"].wire == "max_tokens"
     model = deployment("grok-4")
@@ -64,7 +64,7 @@ def test_models_of_others_have_a_limit_of_another_name():
 @pytest.mark.parametrize(
     "underlying", ["gpt-5-pro", "gpt-5.1-codex-2025-11-13", "codex-mini", "o3-deep-research"]
 )
-def test_what_only_the_responses_api_serves_goes_there(underlying):
+def test_models_of_the_responses_api_are_sent_there(underlying):
     model = deployment(underlying)
     made = azure.jackfield_translate(model, ChatRequest((Message("user", "Hi"),)), known(underlying))
     assert made.wire.path == "/responses"
@@ -86,7 +86,7 @@ def test_tokens_are_not_counted_by_the_service():
         )
 
 
-def test_the_table_holds_what_it_says():
+def test_both_parts_of_the_table_are_found_in_any_case():
     assert row_of("GPT-4O") is row_of("gpt-4o")
     assert row_of("mistral-large-latest", "foundry") is not row_of("mistral-large-latest")
 

@@ -61,7 +61,7 @@ async def both(monkeypatch, way="dated, key"):
 
 
 def for_azure(options):
-    """Address what is meant for the service to this one."""
+    """Redirect requests for the service to this one."""
     if "extra" not in options:
         return options
     return {**options, "extra": {"azure-openai": options["extra"]["openai"]}}

@@ -37,7 +37,7 @@ def cost(underlying, usage=USED, *, reported=None, tier=None, batch=False, **dec
         ("mistral-large-latest", {}, "32"),
     ],
 )
-def test_invoices(underlying, declared, amount):
+def test_costs(underlying, declared, amount):
     # gpt-5.1's window is 272,000 tokens, so no rate of longer prompts is met
     made = cost(underlying, Usage(250_000, 250_000, 0), **declared)
     assert made.status == "complete"
@@ -70,7 +70,7 @@ def test_cached_input_of_a_pro_model_has_its_own_rate():
     assert cost("gpt-5.4-pro", Usage(100_000, 0, 100_000)).amount == Decimal("0.3")
 
 
-def test_the_model_that_answered_is_priced():
+def test_the_reported_model_determines_the_price():
     used = Usage(1000, 1000, 0)
     assert cost("gpt-4o", used, reported="gpt-4o-2024-05-13").amount == Decimal("0.02")
     assert cost("gpt-35-turbo-0613", used, reported="gpt-35-turbo").amount == Decimal("0.0035")

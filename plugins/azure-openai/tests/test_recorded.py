@@ -312,6 +312,6 @@ def test_cuts_of_the_network_change_nothing():
             assert events_of(row, cut=cut) == whole
 
 
-def test_what_a_service_may_add_tomorrow_changes_nothing():
+def test_fields_that_a_service_may_add_later_change_nothing():
     read = check_unseen([*answers_of("azure_openai.chat"), *answers_of("azure_openai.responses")], events_of)
     assert counted(read) == 53

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration is told at once, when it is loaded."""
+"""Mistakes in the configuration are reported all at once, when it is loaded."""
 
 import pytest
 from mistakes import every_type_is_told, mistakes_of, told_alone_and_together
@@ -20,7 +20,7 @@ def identity(values):
     return {"credentials": {"a": {"kind": "azure", **values}}, "connections": {}}
 
 
-def test_a_wrong_type_of_every_key_is_told_at_once():
+def test_wrong_types_of_all_keys_are_reported_at_once():
     config = declared({})
     every_type_is_told(AzureOpenAISettings, config, config["connections"]["z"], "connections.z")
     config = identity({})
@@ -29,7 +29,7 @@ def test_a_wrong_type_of_every_key_is_told_at_once():
     every_type_is_told(AzureModelKeys, declared({"models": [entry]}), entry, "connections.z.models[0]")
 
 
-def test_every_wrong_form_is_told_alone_and_with_the_others():
+def test_each_mistake_is_reported_alone_and_with_the_others():
     told_alone_and_together(
         declared,
         [

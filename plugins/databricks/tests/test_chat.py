@@ -1,4 +1,4 @@
-"""What is sent: routes, the service's rules for conversations, thinking, marks, and what is refused."""
+"""The request: routes, the service's rules for conversations, reasoning, marks of prefixes, and what is refused."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def test_routes(model, declared, path, named):
         (CountRequest((Message("user", "a"),)), "m", None, "does not count tokens"),
     ],
 )
-def test_what_a_route_does_not_carry_is_refused(request_, model, route, words):
+def test_requests_that_a_route_does_not_support_are_refused(request_, model, route, words):
     ref = ModelRef(model, declared={"route": route} if route else {})
     with pytest.raises(UnsupportedError, match=words):
         databricks.jackfield_translate(ref, request_, databricks.jackfield_capabilities(ref))
 
 
-def test_calls_and_results_are_paired_but_for_claude():
+def test_calls_and_results_are_paired_except_for_claude():
     wire, notes = sent(LLAMA, TURN)
     assert roles(wire) == [
         ("user", "Add"),
@@ -103,7 +103,7 @@ def test_results_that_do_not_fit_their_calls_stay_where_they_are():
     assert roles(sent(LLAMA, lost)[0]) == [("user", "Add"), ("assistant", ["c1", "c2"]), ("tool", "c1")]
 
 
-def test_empty_arguments_go_back_as_an_object():
+def test_empty_arguments_are_sent_back_as_an_object():
     wire, _ = sent(CLAUDE, TURN)
     assert [c["function"]["arguments"] for c in wire.body["messages"][1]["tool_calls"]] == ['{"a":1}', "{}"]
 
@@ -117,7 +117,7 @@ def test_there_is_one_system_message_and_it_comes_first():
     assert roles(sent(LLAMA, told[:2])[0]) == [("system", "B"), ("user", "a")]
 
 
-def test_what_the_service_refuses_in_a_conversation_is_left_out_and_told():
+def test_parts_that_the_service_rejects_are_left_out_and_reported():
     wire, notes = sent(
         CLAUDE,
         [
@@ -135,11 +135,11 @@ def test_what_the_service_refuses_in_a_conversation_is_left_out_and_told():
     assert {"messages[0]", "messages[0].name", "messages[1]", "messages[2]"} <= notes.keys()
 
 
-def test_an_empty_user_turn_is_the_callers_own():
+def test_an_empty_user_turn_is_sent_unchanged():
     assert roles(sent(LLAMA, [Message("user", "")])[0]) == [("user", "")]
 
 
-def test_claude_takes_pictures_as_data_alone():
+def test_claude_accepts_images_only_as_data():
     far = [Message("user", (Text("Look"), Image(url="https://pictures.example/a.png")))]
     with pytest.raises(UnsupportedError, match="not as URLs"):
         sent(CLAUDE, far)
@@ -150,7 +150,7 @@ def test_claude_takes_pictures_as_data_alone():
     assert "https" in str(sent(GPT, far)[0].body)
 
 
-def test_marks_of_cacheable_prefixes_are_claudes():
+def test_only_claude_supports_marks_of_cacheable_prefixes():
     messages = [Message("user", (Text("long", cache="1h"),))]
     wire, notes = sent(CLAUDE, messages, tools=(ADD,))
     assert wire.body["messages"][0]["content"] == [
@@ -163,13 +163,13 @@ def test_marks_of_cacheable_prefixes_are_claudes():
     assert notes["messages[0].cache"].fate == notes["tools[0].cache"].fate == "dropped"
 
 
-def test_an_endpoint_that_is_called_or_underlain_by_claude_is_claudes():
+def test_an_endpoint_is_claudes_by_its_name_or_its_underlying_model():
     marked = [Message("user", (Text("long", cache="5m"),))]
     assert "cache_control" in str(sent("my-claude", marked)[0].body)
     assert "stream_options" not in sent("x", marked, underlying=f"databricks:{CLAUDE}")[0].body
 
 
-def test_claude_thinks_by_budget():
+def test_claude_reasons_by_budget():
     wire, _ = sent(CLAUDE, TURN[:1], reasoning=Reasoning(budget_tokens=1024), max_tokens=2000)
     assert wire.body["thinking"] == {"type": "enabled", "budget_tokens": 1024}
     with pytest.raises(UnsupportedError, match="a budget"):
@@ -197,25 +197,25 @@ def test_claude_thinks_by_budget():
         ("databricks-gpt-oss-20b", {"reasoning": Reasoning(effort="max")}),
     ],
 )
-def test_what_a_model_cannot_honour_is_refused(model, options):
+def test_options_that_a_model_does_not_support_are_refused(model, options):
     with pytest.raises(UnsupportedError):
         sent(model, TURN[:1], **options)
 
 
-def test_an_endpoint_that_nobody_knows_is_sent_everything():
+def test_an_unknown_endpoint_is_sent_everything():
     options = {"seed": 0, "user": "", "logit_bias": {1: 2}, "temperature": 9, "presence_penalty": 0, "n": 50}
     wire, _ = sent("mine", TURN[:1], **options)
     assert options.keys() <= wire.body.keys()
 
 
-def test_whether_an_input_is_cut_is_not_known():
+def test_truncation_of_inputs_is_unknown():
     ref = ModelRef("databricks-bge-large-en")
     known = databricks.jackfield_capabilities(ref)
     with pytest.raises(UnsupportedError, match="not documented"):
         databricks.jackfield_translate(ref, EmbedRequest(inputs=("a",), truncate="error"), known)
 
 
-def test_an_instruction_model_chats_in_one_turn():
+def test_an_instruction_model_accepts_one_turn():
     wire, notes = sent("databricks-mpt-7b-instruct", [Message("user", "Why?")], system="Be brief.")
     assert (wire.path, wire.body["prompt"]) == ("/serving-endpoints/completions", "Be brief.\n\nWhy?")
     assert notes["chat"].fate == "emulated"
@@ -223,7 +223,7 @@ def test_an_instruction_model_chats_in_one_turn():
         sent("databricks-mpt-7b-instruct", TURN[:1] * 2)
 
 
-def test_thinking_goes_back_as_it_came():
+def test_thinking_is_sent_back_unchanged():
     parts = (
         Thinking("Hm.", "databricks", None, {"part": "reasoning", "signature": "s"}),
         Thinking(

@@ -49,7 +49,7 @@ from jackfield.plugin import Failure, Headers
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("in_stream", [False, True])
-def test_errors_are_told_by_code(status, code, text, expected, in_stream):
+def test_errors_are_classed_by_code(status, code, text, expected, in_stream):
     if in_stream and code == 401:
         pytest.skip("a number is no word of the service's inside a stream")
     body = json.dumps({"error_code": code, "message": text}).encode()
@@ -60,7 +60,7 @@ def test_errors_are_told_by_code(status, code, text, expected, in_stream):
     assert text in error.message
 
 
-def test_a_wrong_token_may_be_renewed():
+def test_a_rejected_token_may_be_renewed():
     error = databricks.jackfield_error(
         Failure(status=403, body=b'{"error_code":403,"message":"Invalid access token."}')
     )
@@ -73,7 +73,7 @@ def test_compatible_routes_fail_as_openai_does():
 
 
 @pytest.mark.parametrize("delay", ["2.5s", {"seconds": 2, "nanos": 500_000_000}])
-def test_the_wanted_pause_is_read_from_the_details(delay):
+def test_the_delay_before_a_retry_is_read_from_the_details(delay):
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": delay}]
     body = json.dumps({"error_code": "RESOURCE_EXHAUSTED", "message": "m", "details": details}).encode()
     assert databricks.jackfield_error(Failure(status=429, body=body)).retry_after == 2.5

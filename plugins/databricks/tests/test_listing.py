@@ -11,7 +11,7 @@ from jackfield import MalformedResponseError
 from jackfield.plugin import Head, Headers
 
 
-def test_the_listing_tells_what_is_behind_an_endpoint():
+def test_the_listing_names_the_model_behind_an_endpoint():
     entities = [{"external_model": {"provider": "openai", "name": "gpt-4o", "task": "llm/v1/chat"}}]
     endpoints = [
         {"name": "ours", "task": "llm/v1/chat", "config": {"served_entities": entities}},

@@ -75,7 +75,7 @@ async def test_chat_stream_error_and_cancel():
         assert not stream.response.complete
 
 
-async def test_a_login_page_is_told_as_such():
+async def test_a_login_page_is_reported_as_one():
     async with RecordingServer() as server:
         page = Answer.text("<html>Sign in</html>", content_type="text/html")
         server.answer(page)
@@ -84,7 +84,7 @@ async def test_a_login_page_is_told_as_such():
                 await mesh.chat("db:m", "Hello")
 
 
-async def test_base_url_takes_the_hosts_place_in_calls():
+async def test_base_url_replaces_the_host_in_calls():
     async with RecordingServer() as server:
         server.answer(Answer.json(CHAT))
         async with Mesh.from_config(
@@ -94,7 +94,7 @@ async def test_base_url_takes_the_hosts_place_in_calls():
         assert server.requests[0].path == "/proxy/serving-endpoints/chat/completions"
 
 
-async def test_callers_at_once_share_one_token_and_a_refused_one_is_renewed_once():
+async def test_concurrent_callers_share_one_token_and_a_rejected_one_is_renewed_once():
     fetched = []
 
     def token(request):
@@ -128,7 +128,7 @@ async def test_callers_at_once_share_one_token_and_a_refused_one_is_renewed_once
         (Answer.json({"error": "x" * (2 << 20)}, status=401), AuthenticationError),
     ],
 )  # fmt: skip
-async def test_a_token_endpoint_that_gives_none(answer, expected):
+async def test_a_token_endpoint_that_returns_no_token(answer, expected):
     async with RecordingServer() as server:
         server.answer(answer)
         identity = {"client_id": "sp", "client_secret": "env:DB_SECRET"}
@@ -139,7 +139,7 @@ async def test_a_token_endpoint_that_gives_none(answer, expected):
     assert len(server.requests) == 1
 
 
-async def test_a_token_endpoint_that_is_not_there():
+async def test_a_token_endpoint_that_cannot_be_reached():
     identity = {"client_id": "sp", "client_secret": "env:DB_SECRET", "token_url": "http://127.0.0.1:9/token"}
     async with Mesh.from_config(config("http://127.0.0.1:9", credentials=identity)) as mesh:
         with pytest.raises(ConnectionFailedError, match="cannot be reached"):
@@ -192,14 +192,14 @@ async def test_a_profile_of_another_workspace_sends_its_token_nowhere(tmp_path, 
                 await mesh.chat("db:m", "Hello")
 
 
-async def test_without_the_sdk_a_profile_says_what_to_install(monkeypatch):
+async def test_a_profile_without_the_sdk_names_the_extra_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "databricks.sdk.core", None)
     async with Mesh.from_config(config("http://127.0.0.1:9", credentials={"profile": "ml"})) as mesh:
         with pytest.raises(MissingCredentialError, match=r"jackfield-databricks\[sdk\]"):
             await mesh.chat("db:m", "Hello")
 
 
-async def test_a_declared_token_is_an_identity_too():
+async def test_a_declared_token_is_an_identity():
     async with RecordingServer() as server:
         server.answer(Answer.json(CHAT))
         async with Mesh.from_config(config(server.url, credentials={"token": "env:DB_SECRET"})) as mesh:
@@ -217,7 +217,7 @@ async def test_a_declared_token_is_an_identity_too():
         ({"models": [{"id": "mine", "underlying": "nobody-knows"}]}, "nobody-knows"),
     ],
 )
-def test_what_is_declared_wrongly_is_an_error_when_it_is_read(keys, words):
+def test_mistakes_in_credentials_are_errors_when_loaded(keys, words):
     with pytest.raises(ConfigurationError, match=words):
         Mesh.from_config(config(**{"url": keys.pop("host", "https://dbc-1.example"), **keys}))
 

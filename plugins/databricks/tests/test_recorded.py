@@ -33,7 +33,7 @@ COUNTS = {"databricks.chat": 19, "databricks.embeddings": 2}
 
 
 def rows():
-    """Give every recorded exchange."""
+    """Return every recorded exchange."""
     return recorded("databricks")
 
 
@@ -129,7 +129,7 @@ def test_cuts_of_the_network_change_nothing():
             assert events_of(row, cut=cut) == whole
 
 
-def test_usage_told_with_every_chunk_is_a_running_total():
+def test_usage_in_every_chunk_is_a_running_total():
     streams = [row for row in of("databricks.chat") if "usage_on_many_chunks" in row["tags"]]
     assert counted(len(streams)) == 11
     for row in streams:
@@ -268,6 +268,6 @@ def test_recorded_requests_are_built_again():
     }
 
 
-def test_what_a_service_may_add_tomorrow_changes_nothing():
+def test_fields_that_a_service_may_add_later_change_nothing():
     read = check_unseen([row for row in of("databricks.chat") if row["response"]["status"] < 400], events_of)
     assert counted(read) == 16

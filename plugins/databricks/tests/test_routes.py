@@ -125,7 +125,7 @@ def test_dbu_times_the_us_rate_are_the_usd_of_the_table():
     assert answer.usage.units["DBU"] * Decimal(table()["usd_per_dbu"]) == Decimal("0.000273")
 
 
-def test_an_endpoint_of_ones_own_has_no_dbu_by_tokens():
+def test_an_endpoint_of_the_customer_has_no_dbu_per_token():
     model = ModelRef("mine", underlying=f"databricks:{CLAUDE}")
     decoder = databricks.jackfield_decoder(model, Wire("/", {}, stream=False, meta={"api": "chat"}))
     body = {"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}  # fmt: skip
@@ -135,14 +135,14 @@ def test_an_endpoint_of_ones_own_has_no_dbu_by_tokens():
 
 
 @pytest.mark.parametrize("api", ["chat", "embedding", "completion"])
-def test_a_page_with_a_good_status_is_no_answer(api):
+def test_a_page_with_a_good_status_is_not_an_answer(api):
     decoder = databricks.jackfield_decoder(ModelRef("m"), Wire("/", {}, meta={"api": api}))
     with pytest.raises(MalformedResponseError, match="host must be the address of a workspace"):
         decoder.start(Head(200, Headers({"content-type": "text/html; charset=utf-8"})))
 
 
-def test_counts_that_are_written_with_a_point_are_counts():
-    """A field of protobuf that passed through a Struct has one; the DBU are counted all the same."""
+def test_counts_with_a_decimal_point_are_integers():
+    """A protobuf number that passed through a Struct has one; the DBU are not affected."""
     usage = {
         "prompt_tokens": 12.0,
         "completion_tokens": 5.0,

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration is told at once, when it is loaded."""
+"""Mistakes in the configuration are reported all at once, when it is loaded."""
 
 import pytest
 from mistakes import every_type_is_told, told_alone_and_together
@@ -16,7 +16,7 @@ def identity(values):
     return {"credentials": {"a": {"kind": "databricks", **values}}, "connections": {}}
 
 
-def test_a_wrong_type_of_every_key_is_told_at_once():
+def test_wrong_types_of_all_keys_are_reported_at_once():
     config = declared({})
     every_type_is_told(DatabricksSettings, config, config["connections"]["d"], "connections.d")
     config = identity({})
@@ -26,7 +26,7 @@ def test_a_wrong_type_of_every_key_is_told_at_once():
 @pytest.mark.parametrize(
     "host", ["ftp://x", "", "https://", "https://me:key@dbc-1.example", "my workspace", "https://[x"]
 )
-def test_a_host_that_is_none_is_told(host):
+def test_an_invalid_host_is_reported(host):
     told_alone_and_together(declared, [({"host": host}, "host must be the address of a workspace")])
 
 
@@ -43,7 +43,7 @@ def test_every_form_of_a_host_passes(host):
     assert Mesh.from_config(declared({"host": host, "token": "none"})).connections
 
 
-def test_every_wrong_form_is_told_alone_and_with_the_others():
+def test_each_mistake_is_reported_alone_and_with_the_others():
     told_alone_and_together(
         identity,
         [

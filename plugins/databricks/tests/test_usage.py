@@ -18,7 +18,7 @@ from jackfield_databricks._usage import read_usage
         ({"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 5}, "cache_read_input_tokens": 5}, (10, 2, 5, None)),
     ],
 )  # fmt: skip
-def test_usage_has_one_meaning(raw, counts):
+def test_token_counts_have_one_meaning(raw, counts):
     usage = read_usage(raw)
     assert (
         usage.input_tokens,

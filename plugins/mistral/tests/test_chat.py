@@ -1,4 +1,4 @@
-"""The request: what is written how, what is reported, and that nothing given is changed."""
+"""The request: what is sent, what is reported, and that inputs are not changed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_foreign_ids_are_rewritten_and_reported():
 
 
 @given(st.lists(st.text(min_size=0, max_size=12), min_size=1, max_size=8, unique=True))
-def test_ids_are_rewritten_one_to_one_and_always_alike(ids):
+def test_ids_are_rewritten_one_to_one_and_always_the_same(ids):
     calls, results = ids_in(chat(history(*ids)).wire.body)
     assert calls == results
     assert len(set(calls)) == len(ids)
@@ -83,7 +83,7 @@ def test_ids_are_rewritten_one_to_one_and_always_alike(ids):
     assert ids_in(chat(history(*ids)).wire.body) == (calls, results)
 
 
-def test_a_rewritten_id_never_meets_one_that_is_there():
+def test_a_rewritten_id_is_never_one_that_is_in_use():
     taken = make_id("foreign id")
     calls, _ = ids_in(chat(history("foreign id", taken)).wire.body)
     assert calls[0] != calls[1] == taken
@@ -115,7 +115,7 @@ def test_documents_and_recordings_have_their_own_form():
     }
 
 
-def test_documents_in_results_have_it_too():
+def test_documents_in_tool_results_have_their_own_form():
     found = (Text("See"), Document(data=b"%PDF", name="a.pdf"))
     result = chat((*WHY, Message("tool", (ToolResult("Ab3De6Gh9", found, cache="1h"),))))
     assert result.wire.body["messages"][1]["content"][1]["type"] == "document_url"
@@ -133,20 +133,20 @@ def test_names_and_refusals_have_no_field():
     assert fates(result) == {"messages[0].name": "dropped", "messages[1]": "emulated"}
 
 
-def test_an_answer_at_the_end_is_marked_to_be_gone_on_with():
+def test_an_answer_at_the_end_is_marked_for_continuation():
     result = chat((*WHY, Message("assistant", "Be")))
     assert result.wire.body["messages"][-1] == {"role": "assistant", "content": "Be", "prefix": True}
     assert fates(result) == {"prefix": "defaulted"}
     assert "prefix" not in chat((*WHY, Message("assistant", "Be"), *WHY)).wire.body["messages"][1]
 
 
-def test_a_turn_of_calls_alone_has_empty_content():
+def test_a_turn_with_only_calls_has_empty_content():
     body = chat(history("Ab3De6Gh9")).wire.body
     assert body["messages"][1]["content"] == ""
     assert "prefix" not in chat(history("Ab3De6Gh9")[:2]).wire.body["messages"][1]
 
 
-def test_thinking_goes_back_to_mistral_alone():
+def test_thinking_is_sent_back_to_mistral_only():
     own = Thinking(
         "Hm.", "mistral", SMALL, {"part": "thinking", "beside": {"signature": "s", "closed": True}}
     )
@@ -159,7 +159,7 @@ def test_thinking_goes_back_to_mistral_alone():
     assert fates(result) == {"messages[1].thinking": "dropped"}
 
 
-def test_raw_parts_go_back_to_mistral_alone():
+def test_raw_parts_are_sent_back_to_mistral_only():
     own, foreign = (
         RawPart("mistral", {"type": "reference", "reference_ids": [1]}),
         RawPart("openai", {"type": "x"}),
@@ -169,7 +169,7 @@ def test_raw_parts_go_back_to_mistral_alone():
     assert fates(result) == {"messages[1]": "dropped"}
 
 
-def test_no_tool_may_be_called_means_no_tools():
+def test_tool_choice_none_sends_no_tools():
     result = chat(tools=(ADD,), tool_choice="none")
     assert not {"tools", "tool_choice"} & result.wire.body.keys()
     assert fates(result)["tools"] == fates(result)["tool_choice"] == "dropped"
@@ -188,7 +188,7 @@ def test_the_seed_has_another_name():
 
 
 @pytest.mark.parametrize("option", [{"user": "ann"}, {"logit_bias": {1: 1}}])
-def test_what_does_not_exist_is_never_sent(option):
+def test_options_that_the_service_lacks_are_never_sent(option):
     (name,) = option
     with pytest.raises(UnsupportedError, match=name):
         chat(**option)
@@ -212,7 +212,7 @@ def test_efforts_that_the_model_has_are_sent(effort):
     assert body["reasoning_effort"] == effort
 
 
-def test_efforts_that_it_does_not_have_are_refused_or_clamped():
+def test_efforts_that_the_model_lacks_are_refused_or_clamped():
     with pytest.raises(UnsupportedError, match=r"reasoning\.effort"):
         chat(model=SMALL, reasoning=Reasoning(effort="low"))
     low = Reasoning(effort="low")
@@ -220,7 +220,7 @@ def test_efforts_that_it_does_not_have_are_refused_or_clamped():
     assert chat(reasoning=low).wire.body["reasoning_effort"] == "low"  # nothing is known of it
 
 
-def test_a_model_that_always_thinks_takes_no_efforts():
+def test_a_model_that_always_reasons_accepts_no_effort():
     high = Reasoning(effort="high")
     with pytest.raises(UnsupportedError, match="always reasons"):
         chat(model="magistral-medium-2507", reasoning=high)
@@ -234,7 +234,7 @@ def test_log_probabilities_are_refused_where_they_are_not_enabled():
     assert chat(logprobs=True, top_logprobs=2).wire.body["top_logprobs"] == 2
 
 
-def test_a_model_that_does_not_see_gets_no_picture():
+def test_a_model_without_vision_is_not_sent_images():
     with pytest.raises(UnsupportedError):
         chat((Message("user", Image(data=b"x", media_type="image/png")),), model="open-mistral-7b")
 
@@ -289,7 +289,7 @@ def test_text_completion_fills_in_the_middle():
 @pytest.mark.parametrize(
     "option", ["n", "top_k", "presence_penalty", "frequency_penalty", "logprobs", "user"]
 )
-def test_it_lacks_what_chats_have(option):
+def test_fill_in_the_middle_lacks_options_of_chats(option):
     with pytest.raises(UnsupportedError, match=option):
         made(CompletionRequest("def", Options(**{option: 1})), "codestral-2508")
 
@@ -311,7 +311,7 @@ def test_extra_is_merged_last():
     assert "a" not in result.wire.body
 
 
-def test_nothing_given_is_changed_and_the_same_gives_the_same():
+def test_translating_changes_no_input_and_is_repeatable():
     messages = (
         *history("call_1"),
         Message("user", (Document(data=b"x"), Audio(data=b"y"))),

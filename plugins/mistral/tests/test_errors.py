@@ -1,4 +1,4 @@
-"""Every failure of the provider's page, in our tree."""
+"""Every failure of the provider's page, and its error."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_failures_are_classed(status, body, kind):
 
 
 @pytest.mark.parametrize("body", [{"detail": FIELD}, named({"detail": FIELD})])
-def test_faults_of_fields_are_told_with_their_place(body):
+def test_invalid_fields_are_reported_with_their_place(body):
     assert failed(422, body).message == "body.user: Extra inputs are not permitted"
 
 
@@ -90,11 +90,11 @@ def test_the_services_own_word_is_the_code():
     assert failed(401, {"detail": "Unauthorized"}).code is None
 
 
-def test_the_wanted_pause_is_read():
+def test_the_delay_before_a_retry_is_read():
     assert failed(429, named("Slow down"), **{"retry-after": "7"}).retry_after == 7
 
 
-def test_inside_a_stream_the_body_tells_the_status():
+def test_inside_a_stream_the_status_is_in_the_body():
     body = named("Busy", "unreachable_backend", "1100", raw_status_code=503)
     made = mistral.jackfield_error(Failure(status=200, body=b"", in_stream=True, data=body))
     assert (type(made), made.status) == (OverloadedError, 200)
@@ -103,5 +103,5 @@ def test_inside_a_stream_the_body_tells_the_status():
     assert type(made) is RateLimitError
 
 
-def test_an_exception_alone_is_the_cores():
+def test_an_exception_without_a_response_is_left_to_the_core():
     assert mistral.jackfield_error(Failure(exception=OSError("gone"))) is None

@@ -28,7 +28,7 @@ def entry(name, **capabilities):
     }
 
 
-def test_the_listing_says_what_the_table_does_not():
+def test_a_model_that_is_not_in_the_table_has_the_listed_capabilities():
     (new,) = listed(
         entry("a-new-model", completion_chat=True, completion_fim=True, function_calling=False, vision=True)
     )
@@ -37,7 +37,7 @@ def test_the_listing_says_what_the_table_does_not():
     assert new.capabilities.feature("images").source == "listing"
 
 
-def test_the_listing_wins_over_the_table():
+def test_the_listing_takes_precedence_over_the_table():
     (small,) = listed(entry("mistral-small-2603", completion_chat=True, reasoning=False))
     assert small.capabilities.feature("reasoning").value is False
     assert small.capabilities.feature("json").value is True
@@ -51,6 +51,6 @@ def test_retired_and_tuned_models():
     assert (old.retired, tuned.kinds) == ("2025-03-30", {"embedding"})
 
 
-def test_what_is_no_listing_is_malformed():
+def test_json_that_is_not_a_listing_is_malformed():
     with pytest.raises(MalformedResponseError):
         mistral.jackfield_discover().parse(Head(200), b'{"object": "list"}')

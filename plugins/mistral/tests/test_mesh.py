@@ -1,4 +1,4 @@
-"""The whole way: mesh, core and plugin against a loopback service."""
+"""Mesh, core and plugin against a loopback service."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_stream(service, mesh):
     assert "stream_options" not in service.requests[0].json
 
 
-async def test_an_answer_goes_back_as_it_came(service, mesh):
+async def test_an_answer_is_sent_back_unchanged(service, mesh):
     content = [THOUGHT, {"type": "text", "text": "I add."}, REFERENCE]
     first = answer({"content": content, "tool_calls": [ADD]}, "tool_calls")
     service.answer(Answer.json(first), Answer.json(answer({"content": "3"})))
@@ -115,7 +115,7 @@ async def test_an_error_inside_a_stream_keeps_what_had_come(service, mesh):
     assert caught.value.partial.usage.input_tokens == 12
 
 
-async def test_a_limit_is_retried_after_the_wanted_pause(service, monkeypatch):
+async def test_a_rate_limit_is_retried_after_the_requested_delay(service, monkeypatch):
     monkeypatch.setenv("MISTRAL_API_KEY", "made-up-key")
     limited = {"object": "error", "message": "Slow", "type": "rate_limited", "param": None, "code": "1300"}
     service.answer(

@@ -27,7 +27,7 @@ def test_an_unknown_model_is_unknown():
     assert not of("mistral-huge-2701").parameters
 
 
-def test_a_tuned_model_is_known_as_its_base():
+def test_a_fine_tuned_model_has_the_capabilities_of_its_base():
     assert of("ft:open-mistral-7b:me:20240601:abc") == of("open-mistral-7b")
     assert (
         mistral.jackfield_capabilities(ModelRef("mine", underlying="mistral:mistral-embed")).limits.dimensions
@@ -35,7 +35,7 @@ def test_a_tuned_model_is_known_as_its_base():
     )
 
 
-def test_embeddings_are_cut_conservatively():
+def test_limits_of_embeddings():
     limits = of("mistral-embed").limits
     assert (limits.dimensions, limits.max_input_tokens, limits.max_input_tokens_per_request) == (
         1024,

@@ -1,4 +1,4 @@
-"""Failures whose body is of a gateway, or of nobody: the status says what they are."""
+"""Failures with a gateway's body, or without one: the status decides."""
 
 from odd_failures import check_failures_in_streams, check_failures_of_every_status
 
@@ -9,5 +9,5 @@ def test_the_status_decides_whatever_the_body_is():
     check_failures_of_every_status(jackfield_error)
 
 
-def test_a_failure_inside_a_good_answer_is_read_whatever_it_holds():
+def test_a_failure_inside_a_successful_response_is_mapped_whatever_it_contains():
     check_failures_in_streams(jackfield_error)

@@ -140,7 +140,7 @@ async def test_chat_requests_are_equal(name, monkeypatch):
         assert difference(*server.requests) == {}
 
 
-async def test_a_conversation_with_all_that_it_may_hold_is_equal(monkeypatch):
+async def test_a_conversation_with_every_kind_of_part_is_equal(monkeypatch):
     messages = [
         Message("user", (Text("Look"), Image(url="https://pictures.example/a.png", detail="low"), Image(data=b"x", media_type="image/png"))),
         Message("user", (Text("Read"), Document(url="https://papers.example/a.pdf", name="a.pdf"), Document(data=b"%PDF"))),
@@ -187,7 +187,7 @@ async def test_a_conversation_with_all_that_it_may_hold_is_equal(monkeypatch):
         assert body == mine.json
 
 
-async def test_an_answer_that_is_gone_on_with_is_equal(monkeypatch):
+async def test_an_answer_that_is_continued_is_equal(monkeypatch):
     async with both(monkeypatch) as (server, mesh, client):
         server.answer(Answer.json(WHOLE), Answer.json(WHOLE))
         await mesh.chat(f"mistral:{MODEL}", [*USER, {"role": "assistant", "content": "Be"}])

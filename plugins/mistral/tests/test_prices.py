@@ -61,11 +61,11 @@ def test_a_regional_host_costs_a_tenth_more():
 @pytest.mark.parametrize(
     "model", ["mistral-large-latest", "open-mistral-nemo", "mistral-small-2402", "made-up"]
 )
-def test_what_is_not_known_for_sure_is_unknown(model):
+def test_uncertain_prices_are_unknown(model):
     assert card(model) is None
 
 
-def test_a_bill_by_hand():
+def test_costs_that_were_calculated_by_hand():
     # 8 plain at 0.15, 4 from the cache at 0.015, 5 out at 0.6 USD a million
     now = CostContext(when=NOW, kind="chat")
     cost = cost_of(mistral, "mistral-small-2603", Usage(12, 5, 4), now)

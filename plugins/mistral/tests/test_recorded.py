@@ -95,7 +95,7 @@ def expected(row):
 
 
 def add_call(calls, call):
-    """An id never seen opens a call; no id goes on with the call of its index, else with the last one."""
+    """A new id begins a call; without an id, a piece continues the call of its index, or the last one."""
     identity, function = call.get("id"), call["function"]
     known = next((old for old in calls if identity and old[0] == identity), None)
     if known is None and identity:
@@ -112,7 +112,7 @@ FINISH = {"stop": "stop", "length": "length", "model_length": "length", "tool_ca
 
 
 def counts_in(usage):
-    """Input, output and cached tokens; what was heard is input that `prompt_tokens` leaves out."""
+    """Input, output and cached tokens; audio is input that `prompt_tokens` does not include."""
     inside = usage.get("prompt_tokens_details") or usage.get("prompt_token_details") or {}
     read = usage.get("prompt_tokens")
     if inside.get("audio_tokens"):
@@ -157,8 +157,8 @@ def test_answers_are_read_as_recorded(api, answers):
     assert not faults
 
 
-def test_what_was_seen():
-    """The recordings hold what they are read for."""
+def test_recordings_contain_what_is_tested():
+    """The recordings contain what the tests are for."""
     seen = Counter()
     for row in answers_of("mistral.chat"):
         choices, usage = expected(row)
@@ -209,7 +209,7 @@ STREAMS = 55
 # -- thinking goes back byte for byte ----------------------------------------------------------------------------
 
 
-def test_thinking_goes_back_as_it_came():
+def test_thinking_is_sent_back_unchanged():
     seen = 0
     for row in answers_of("mistral.chat"):
         body = row["response"]["body"]
@@ -251,7 +251,7 @@ def test_errors_are_classed_as_recorded():
 
 
 def request_of(body, dialect):
-    """Make a chat; `random_seed` is our `seed`, and pieces that Mistral writes otherwise are parts of ours."""
+    """Build a chat; `random_seed` is our `seed`, and content in Mistral's form becomes our parts."""
     body = copy.deepcopy(body)
     named = {("seed" if name == "random_seed" else name): value for name, value in body.items()}
     for message in named.get("messages", ()):
@@ -369,6 +369,6 @@ def test_recorded_requests_are_built_again(api):
     assert counted(found) == EQUAL[api]
 
 
-def test_what_a_service_may_add_tomorrow_changes_nothing():
+def test_fields_that_a_service_may_add_later_change_nothing():
     read = check_unseen(answers_of("mistral.chat"), events_of)
     assert counted(read) == 178

@@ -1,4 +1,4 @@
-"""The decoder: the same events however the network cuts, nothing lost, nothing made up."""
+"""The decoder: the same events however the network cuts a response."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_whole_calls_and_calls_in_pieces_are_read(name):
     assert found == [("add", {"a": 1, "b": 2}), ("now", {})]
 
 
-def test_an_id_of_a_piece_opens_a_call_and_an_empty_name_changes_none():
+def test_an_id_of_a_piece_begins_a_call_and_an_empty_name_does_not():
     calls = first(read(STREAMS["foreign calls"])).message.tool_calls
     assert [(call.id, call.name) for call in calls] == [
         ("call_f3a9c2d17b", "add"),
@@ -81,7 +81,7 @@ def test_finish_reasons(raw, ours):
     assert (choice.finish_reason, choice.finish_raw) == (ours, raw)
 
 
-def test_thinking_text_and_sources_are_told_apart():
+def test_thinking_text_and_sources_are_separated():
     choice = first(read(STREAMS["thinking"]))
     assert choice.text == "Blue."
     (thought,) = [part for part in choice.message.parts if isinstance(part, Thinking)]
@@ -141,14 +141,14 @@ def test_an_error_inside_a_stream_is_the_error(event):
     assert mistral.jackfield_error(caught.value.failure) is not None
 
 
-def test_an_answer_that_is_none_is_malformed():
+def test_a_response_that_is_not_an_answer_is_malformed():
     with pytest.raises(MalformedResponseError):
         read(b'{"id": "a"}', stream=False)
     with pytest.raises(MalformedResponseError):
         read(b"<html>", stream=False)
 
 
-def test_chunks_without_choices_are_nothing():
+def test_chunks_without_choices_have_no_events():
     events = read(sse([chunk({"content": SKY}), {**chunk({}), "choices": []}, chunk({}, "stop", USAGE)]))
     assert first(events).text == SKY
 
@@ -173,7 +173,7 @@ def test_usage(raw, ours):
     assert (used.input_tokens, used.output_tokens, used.cached_input_tokens, used.reasoning_tokens) == ours
 
 
-def test_what_was_heard_is_input():
+def test_audio_tokens_are_input():
     details = {"cached_tokens": 9, "audio_tokens": 375}
     used = read_usage({"prompt_tokens": 11, "completion_tokens": 15, "total_tokens": 401, "prompt_audio_seconds": 5,
                        "prompt_tokens_details": details})  # fmt: skip

@@ -14,18 +14,18 @@ def declared(values):
     return {"connections": {"m": {"provider": "mistral", **values}}}
 
 
-def test_a_wrong_type_of_every_key_is_told_at_once():
+def test_wrong_types_of_all_keys_are_reported_at_once():
     config = declared({})
     every_type_is_told(MistralSettings, config, config["connections"]["m"], "connections.m")
 
 
-def test_an_address_and_a_key_that_are_none_are_told_together():
+def test_an_invalid_address_and_an_invalid_key_are_reported_together():
     said = mistakes_of(declared({"base_url": "api.mistral.ai", "api_key": "a-key"}))
     assert "connections.m.base_url: must begin with" in said
     assert "connections.m.api_key: " in said
 
 
-def test_the_way_to_the_service():
+def test_address_and_authentication():
     access = mistral.jackfield_transport(MistralSettings(base_url="https://api.us.mistral.ai/"))
     assert access.base_url == "https://api.us.mistral.ai"
     assert (access.auth.name, access.auth.prefix) == ("Authorization", "Bearer ")

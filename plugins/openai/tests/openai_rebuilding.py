@@ -23,7 +23,7 @@ SAME_NAME = (
 
 
 def message_of(wire, dialect):
-    """Make a message; thinking that goes back and parts we do not name take their own classes."""
+    """Build a message; thinking and unknown parts have classes of their own."""
     if not isinstance(wire, dict) or wire.get("role") not in (
         "system",
         "developer",
@@ -104,7 +104,7 @@ def chat_of(body, dialect):
 
 
 def sent_anyway(name, value, body):
-    """Say whether we send this without being told; then the comparison is of what we do."""
+    """Return whether we always send this; then it is not compared."""
     return name == "stream_options" and value == {"include_usage": True} and body.get("stream") is True
 
 
@@ -129,7 +129,7 @@ def choice_of(value):
 
 
 def as_we_write_it(body, dialect, ours, reasons):
-    """Rewrite a recorded body the way we write it, and count why."""
+    """Rewrite a recorded body in our form, and count the reasons."""
     body = copy.deepcopy(body)
 
     def note(reason):
@@ -223,7 +223,7 @@ def compact(text):
 
 
 def compare(lines, dialect, make, rewrite, rebuild):
-    """Rebuild recorded requests: how many are equal, why others differ, and what cannot be rebuilt."""
+    """Rebuild recorded requests; count those that are equal, differ, or cannot be rebuilt."""
     reasons, odd, refused, equal, faults = Counter(), Counter(), Counter(), 0, {}
     for row, body in lines:
         try:
@@ -369,7 +369,7 @@ def flat_choice(value):
 
 
 def item_of(item, dialect):
-    """Make messages of an input item; what has no neutral form goes through as a raw part."""
+    """Build messages from an input item; an item without a neutral form becomes a raw part."""
     kind, role = item.get("type", "message"), item.get("role")
     plain = kind == "message" and set(item) <= {"type", "role", "content"}
     if plain and isinstance(item["content"], str):

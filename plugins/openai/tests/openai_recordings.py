@@ -64,7 +64,7 @@ def add_call(state, key, function):
 
 
 def expected_usage(row):
-    """Input, output, cached and thinking tokens; None where the service did not say."""
+    """Input, output, cached and thinking tokens; None if the service did not report them."""
     said = [v.get("usage") or (v.get("x_groq") or {}).get("usage") for v in values_of(row)]
     usage = next((u for u in reversed(said) if u), None)
     if usage is None:

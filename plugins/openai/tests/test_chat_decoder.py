@@ -125,7 +125,7 @@ def test_a_compatible_server_may_just_end():
 
 
 @pytest.mark.parametrize("dialect", [OPENAI, LOCAL])
-def test_nothing_at_all_is_no_answer(dialect):
+def test_an_empty_response_is_not_an_answer(dialect):
     with pytest.raises(StreamInterruptedError):
         decode([], dialect=dialect)
 
@@ -137,7 +137,7 @@ def test_json_instead_of_the_stream_is_a_whole_answer():
     assert asked.choices[0].finish_reason == "tool_calls"
 
 
-def test_the_finish_is_told_once():
+def test_the_finish_is_reported_once():
     events = decode([chunk({"content": "a"}, "stop"), chunk({}, "stop"), b"[DONE]"])
     assert sum(isinstance(event, Finish) for event in events) == 1
 
@@ -146,7 +146,7 @@ def test_the_finish_is_told_once():
     ("raw", "ours"),
     [("eos", "stop"), ("eos_token", "stop"), ("END_TURN", "stop"), ("max_tokens", "length"), ("tool_use", "tool_calls"), ("odd", "other")],
 )  # fmt: skip
-def test_words_of_other_servers_for_the_end(raw, ours):
+def test_finish_reasons_of_other_servers(raw, ours):
     finish = decode([chunk({"content": "a"}, raw), b"[DONE]"])[-1]
     assert (finish.reason, finish.raw) == (ours, raw)
 
@@ -179,12 +179,12 @@ def test_an_error_in_a_good_answer_is_the_error(body):
 
 
 @pytest.mark.parametrize("body", [b"{}", b"null", b"[]", b"not json", b'{"id":"x"}'])
-def test_what_is_no_answer_is_malformed(body):
+def test_a_response_that_is_not_an_answer_is_malformed(body):
     with pytest.raises((MalformedResponseError, FailureInStream)):
         decode([body], stream=False, head=JSON)
 
 
-def test_a_whole_answer_without_a_choice_is_malformed_whatever_else_it_holds():
+def test_a_whole_answer_without_a_choice_is_malformed_whatever_else_it_contains():
     usage = {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1}
     for more in ({}, {"usage": usage}):
         with pytest.raises(MalformedResponseError, match="has no choices"):
@@ -240,7 +240,7 @@ def test_interleaved_calls():
     ]  # fmt: skip
 
 
-def test_a_call_that_is_no_list():
+def test_a_call_that_is_not_in_a_list():
     assert calls_of({"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}) == [("c", "f", {})]
 
 
@@ -262,7 +262,7 @@ def test_the_legacy_function_call():
     assert choice.finish_reason == "tool_calls"
 
 
-def test_arguments_that_are_no_json_are_kept():
+def test_arguments_that_are_not_valid_json_are_kept():
     (choice,) = reply_of(
         decode([(SAMPLES / "forced_tool.json").read_bytes()], stream=False, head=JSON)
     ).choices
@@ -316,7 +316,7 @@ def test_citations_and_log_probabilities():
 # -- the fast path ------------------------------------------------------------------------------------------------------
 
 
-def test_what_the_fast_path_may_not_swallow():
+def test_the_fast_path_leaves_all_but_text_to_the_general_path():
     """After plain events, an event with more than a piece of text is read in full."""
     plain = [chunk({"content": ""}), chunk({"content": "a"})]
     events = decode([*plain, chunk({"content": "b"}, x_new=1), chunk({"content": "c", "refusal": "r"}), chunk({"content": "d"}, "stop")])  # fmt: skip

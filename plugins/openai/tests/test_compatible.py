@@ -39,7 +39,7 @@ def example():
 
 
 def registered(plugin):
-    """A registry that holds this plugin alone, as its entry point would have it."""
+    """Return a registry with only this plugin, as its entry point declares it."""
     return Registry.of(plugin)
 
 
@@ -140,7 +140,7 @@ async def test_the_errors_of_the_example(status, body, expected, monkeypatch):
         assert "made_up" not in str(caught.value)
 
 
-async def test_a_local_server_needs_no_key_and_no_listing_of_what_it_can():
+async def test_a_local_server_needs_no_key_and_no_table_of_capabilities():
     """Ollama: thinking in `reasoning`, no details of the usage."""
     ollama = compatible(id="ollama", base_url="http://127.0.0.1:11434/v1")
     answer = {

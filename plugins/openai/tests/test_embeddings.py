@@ -1,4 +1,4 @@
-"""Vectors with and without numpy, and answers that are none."""
+"""Vectors with and without numpy, and malformed responses."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def test_an_error_is_the_error():
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"data":1}'])
-def test_what_is_no_embedding_is_malformed(body):
+def test_a_response_without_embeddings_is_malformed(body):
     with pytest.raises(MalformedResponseError):
         decode(body)
 
 
-def test_no_body_at_all():
+def test_an_empty_body_is_malformed():
     with pytest.raises(MalformedResponseError):
         decoder(OPENAI, Wire("/", {}, meta={"api": "embedding"})).finish()

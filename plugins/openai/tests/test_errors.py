@@ -1,4 +1,4 @@
-"""What failures mean; the table of OpenAI's error-code guide and the forms of other servers."""
+"""Failures: the table of OpenAI's error-code guide, and the forms of other servers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_table(status, code, name):
         ("something_new", "ProviderError"),
     ],
 )
-def test_inside_a_stream_the_word_alone_decides(kind, name):
+def test_inside_a_stream_only_the_code_decides(kind, name):
     made = error(Failure(in_stream=True, data={"error": {"message": "what", "type": kind, "code": None}}))
     assert type(made).__name__ == name
 
@@ -120,7 +120,7 @@ def test_how_long_to_wait(headers, seconds):
 @pytest.mark.parametrize(
     ("said", "status", "expected"), [("false", 500, False), ("true", 400, True), ("false", 408, False)]
 )
-def test_the_service_may_say_whether_to_retry(said, status, expected):
+def test_the_service_may_decide_about_a_retry(said, status, expected):
     assert failed(status, {"error": {"message": "what"}}, {"x-should-retry": said}).is_retryable is expected
 
 

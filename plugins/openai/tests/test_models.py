@@ -46,7 +46,7 @@ def test_a_fine_tuned_model_has_the_capabilities_of_its_base():
     assert known("ft:gpt-4o-mini-2024-07-18:acme::abc") == known("gpt-4o-mini-2024-07-18")
 
 
-def test_the_listing_is_read_with_what_the_table_knows():
+def test_a_listed_model_has_the_capabilities_of_the_table():
     listing = jackfield_openai.jackfield_discover()
     body = {"data": [{"id": "gpt-4"}, {"id": "new", "shutdown_date": 1_800_000_000}, {"id": "newer", "shutdown_date": "2027-02-03"}]}  # fmt: skip
     cards, after = listing.parse(Head(200), json.dumps(body).encode())

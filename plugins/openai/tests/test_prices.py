@@ -90,7 +90,7 @@ def test_every_token_is_charged_once():
     assert {item.source for item in cost.items} == {"genai-prices 0.2.3"}
 
 
-def test_a_service_may_say_itself_what_a_call_cost():
+def test_a_service_may_report_the_cost_of_a_call():
     router = compatible(id="router", base_url="http://127.0.0.1:1/v1", cost="cost")
     told = router.jackfield_cost(CostContext(when=NOW, raw_usage={"cost": 0.0123}))
     assert (told.amount, told.currency, told.status) == (Decimal("0.0123"), "USD", "complete")

@@ -70,7 +70,7 @@ def events_of(row, *, cut=None):
 
 
 def broken(row):
-    """Why a recording cannot be an answer, or None."""
+    """Return why a recording cannot be an answer; None if it can."""
     if "error_in_stream" in row["tags"]:
         return FailureInStream
     if "non_json_event" in row["tags"]:
@@ -109,7 +109,7 @@ def test_chats_and_completions_are_read_as_recorded(api, answers):
     assert not faults
 
 
-def test_what_is_no_answer_is_an_error():
+def test_a_recording_that_is_not_an_answer_is_an_error():
     found = [
         row for row in rows() if row["api"] in SERVED and row["response"]["status"] < 400 and broken(row)
     ]

@@ -170,7 +170,7 @@ def test_recorded_requests_are_built_again(api):
     assert equal + sum(not_rebuilt.values()) == sum(1 for _ in bodies(api))
 
 
-def test_nothing_that_the_service_accepted_is_refused_by_our_table():
+def test_the_table_refuses_nothing_that_the_service_accepted():
     for api, case in CASES.items():
         _, _, _, refused, _ = compare(bodies(api), *case, rebuild)
         assert all(status >= 400 for status, _ in refused)

@@ -99,7 +99,7 @@ def test_a_refusal():
     assert [part.text for part in choice.message.parts] == ["No."]
 
 
-def test_what_has_no_neutral_form_is_kept():
+def test_an_item_without_an_event_of_its_own_is_kept():
     search = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}}
     events = decode({**FINAL, "output": [search]}, stream=False)
     assert [event.part.data for event in events if isinstance(event, PartAdded)] == [search]
@@ -126,7 +126,7 @@ def test_a_custom_call_and_a_citation():
 
 
 @pytest.mark.parametrize("body", [{}, {"object": "list"}])
-def test_what_is_no_response_is_malformed(body):
+def test_json_that_is_not_a_response_is_malformed(body):
     with pytest.raises(MalformedResponseError):
         decode(body, stream=False)
 
@@ -135,7 +135,7 @@ def test_a_count():
     assert reply_of(decode((SAMPLES / "count.json").read_bytes(), api="count", stream=False)).counted == 11
 
 
-def test_a_delta_of_null_is_no_text():
+def test_a_delta_of_null_is_not_text():
     words = ("output_text", "refusal", "reasoning_text")
     deltas = [{"type": f"response.{word}.delta", "output_index": 0, "delta": None} for word in words]
     events = decode(*deltas, {"type": "response.completed", "response": FINAL})

@@ -1,4 +1,4 @@
-"""What is sent for which model, and what is reported."""
+"""What is sent to which model, and what is reported."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_top_k_does_not_exist_at_openai():
         body("gpt-4o", top_k=5)
 
 
-def test_what_is_given_is_sent_be_it_nothing():
+def test_options_with_empty_values_are_sent():
     sent = body(
         "gpt-4o", temperature=0, logprobs=False, stop=(), user="", tools=(), parallel_tool_calls=False
     )
@@ -166,7 +166,7 @@ def test_what_is_given_is_sent_be_it_nothing():
     }
 
 
-def test_a_stream_asks_for_its_usage_and_says_so():
+def test_a_stream_requests_its_usage_and_reports_that():
     made = chat("gpt-4o", stream=True)
     assert made.wire.body["stream_options"] == {"include_usage": True}
     assert made.report["stream_options"].fate == "defaulted"
@@ -209,7 +209,7 @@ def test_foreign_data_is_left_out_and_reported():
     assert {note.name for note in notes} == {"messages[1].thinking", "messages[1]"}
 
 
-def test_thinking_of_a_compatible_server_goes_back_where_it_came_from():
+def test_thinking_of_a_compatible_server_is_sent_back_in_its_field():
     local = jackfield_openai.compatible(id="local", base_url="http://127.0.0.1:1/v1")
     details = [{"type": "reasoning.encrypted", "data": "x"}]
     turn = Message("assistant", (Thinking("Hm", "local", "m", {"field": "reasoning_content", "reasoning_details": details}), Text("a")))  # fmt: skip
@@ -259,7 +259,7 @@ def test_marks_of_cacheable_prefixes():
     assert made.report["messages[0].cache"].fate == "dropped"
 
 
-def test_a_custom_call_and_a_refusal_go_back():
+def test_a_custom_call_and_a_refusal_are_sent_back():
     call = ToolCall("c", "shell", {}, "ls", {"openai": {"type": "custom"}})
     said = body("gpt-4o", (Message("assistant", (call, Text("No.", refusal=True))),))["messages"][0]
     custom = {"id": "c", "type": "custom", "custom": {"name": "shell", "input": "ls"}}
@@ -285,7 +285,7 @@ def test_the_route(model, declared, path):
     assert chat(model, declared=declared).wire.path == path
 
 
-def test_encrypted_thinking_goes_round():
+def test_encrypted_thinking_is_sent_back():
     item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "b3BhcXVl"}
     turn = Message("assistant", (Thinking("", "openai", "o3-pro", {"item": item}), ToolCall("c", "add", {"a": 1}, None, {"openai": {"id": "fc_1"}})))  # fmt: skip
     sent = body("o3-pro", (*HELLO, turn, Message("tool", (ToolResult("c", "1"),))))["input"]
@@ -299,7 +299,7 @@ def test_encrypted_thinking_goes_round():
 @pytest.mark.parametrize(
     "option", [{"stop": ("a",)}, {"seed": 1}, {"n": 2}, {"presence_penalty": 1}, {"logit_bias": {1: 1}}]
 )
-def test_responses_have_no_such_options(option):
+def test_options_that_the_responses_api_lacks_are_refused(option):
     route = {"route": "responses"}
     with pytest.raises(UnsupportedError):
         chat("gpt-4o", declared=route, **option)
@@ -346,7 +346,7 @@ def test_embeddings():
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-5.6", "o3-pro", "unknown"])
-def test_the_same_answer_twice_and_nothing_is_changed(model):
+def test_translating_twice_gives_equal_results_and_changes_no_input(model):
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
     options = Options(
         tools=(Tool("f", "F.", schema, cache="5m"),),
@@ -365,7 +365,7 @@ def test_the_same_answer_twice_and_nothing_is_changed(model):
     assert attrs.asdict(request) == before
 
 
-def test_what_the_service_cannot_do_is_said_in_words():
+def test_an_unsupported_kind_of_request_is_refused_in_words():
     ref, request = ModelRef("m"), RerankRequest(query="q", documents=("a",))
     with pytest.raises(UnsupportedError, match="openai does not rerank"):
         HOOK(model=ref, request=request, capabilities=jackfield_openai.jackfield_capabilities(ref))

@@ -1,4 +1,4 @@
-"""What services of the dialect do differently, and the dialect's fields that say so. Samples are made up."""
+"""How services of the dialect differ, and the dialect's fields for that. The samples are invented."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def calls_of(*deltas):
     return [(call.id, call.name, dict(call.arguments)) for call in answer.choices[0].message.tool_calls]
 
 
-def test_pieces_without_id_and_name_go_on_with_the_last_call_even_under_a_new_index():
+def test_pieces_without_id_and_name_continue_the_last_call_even_under_a_new_index():
     first = {"id": "call_of_more_than_nine", "function": {"name": "add", "arguments": ""}}
     rest = [{"index": 0, "function": {"name": "", "arguments": text}} for text in ('{"a"', ": 1}")]
 
@@ -67,7 +67,7 @@ def test_the_tier_may_stand_in_the_usage_of_a_whole_answer():
     assert reply_of(read(answer, stream=False)).service_tier == "standard"
 
 
-def test_calls_without_a_true_id_are_several():
+def test_calls_without_a_valid_id_are_several():
     one = {"id": "null", "function": {"name": "add", "arguments": '{"a": 1}'}}
     other = {"id": "null", "function": {"name": "add", "arguments": '{"a": 2}'}}
     found = calls_of(one, other)
@@ -76,7 +76,7 @@ def test_calls_without_a_true_id_are_several():
     assert found[0][0] != found[1][0]
 
 
-def test_padding_is_no_event_of_its_own():
+def test_padding_is_not_an_event():
     events = read(chunk({"content": "Hi"}, p="abc"), chunk({"content": "!"}, p="a"), chunk({}, "stop"))
 
     assert not [event for event in events if isinstance(event, RawEvent)]
@@ -98,7 +98,7 @@ def test_a_part_that_names_a_source_is_a_citation_and_stays():
     assert [event.part.data["type"] for event in events if isinstance(event, PartAdded)] == ["x", "y"]
 
 
-def test_what_thinking_says_beside_its_pieces_ends_it_and_is_kept():
+def test_fields_beside_the_pieces_of_thinking_end_it_and_are_kept():
     parts = [
         {"type": "thinking", "thinking": [{"type": "text", "text": text}], "closed": True} for text in "ab"
     ]
