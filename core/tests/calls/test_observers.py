@@ -85,6 +85,24 @@ async def test_an_outcome_that_was_not_priced_yet_can_be_pickled(mesh, observer)
     )
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_of_a_call_whose_end_interests_nobody_no_outcome_is_made(server, monkeypatch, stream):
+    class Uninterested(Observer):
+        @hookimpl
+        def jackfield_call_started(self, call):
+            return False
+
+    made = []
+    monkeypatch.setattr("jackfield._calls.observers.Outcome", lambda **known: made.append(known))
+    server.route("POST", "/chat", lambda request: streamed() if request.json.get("stream") else hello())
+    for observers, outcomes in ([Uninterested()], 0), ([Uninterested(), Observer()], 1):
+        registry = Registry.of(PlainProvider(), extensions=observers)
+        async with mesh_for(server.url, registry=registry) as mesh:
+            await (read(mesh.stream_chat("c:m", "hi")) if stream else mesh.chat("c:m", "hi"))
+        assert len(made) == outcomes
+        assert observers[0].outcomes == []
+
+
 def test_an_outcome_without_a_reply_has_an_unknown_cost():
     assert Outcome(status="error").cost.status == "unknown"
 

@@ -313,9 +313,24 @@ class TestExtensions:
     def test_observers_hear_of_calls(self):
         observer = Observer()
         registry = Registry.of(extensions=[observer])
-        registry.call_started("call")
-        registry.call_finished("call", "outcome")
+        announce_end = registry.call_started("call")
+        announce_end("outcome")
         assert observer.heard == [("started", "call"), ("finished", "call", "outcome")]
+
+    def test_an_observer_that_is_not_interested_in_a_call_is_not_told_of_its_end(self):
+        class Sampler(Observer):
+            @hookimpl
+            def jackfield_call_started(self, call):
+                return call == "call 2"
+
+        sampler, observer = Sampler(), Observer()
+        registry = Registry.of(extensions=[sampler])
+        assert registry.call_started("call 1") is None
+        registry.call_started("call 2")("outcome")
+        assert sampler.heard == [("finished", "call 2", "outcome")]
+        Registry.of(extensions=[sampler, observer]).call_started("call 1")("outcome")
+        assert sampler.heard == [("finished", "call 2", "outcome")]
+        assert observer.heard == [("started", "call 1"), ("finished", "call 1", "outcome")]
 
     def test_an_error_in_one_is_logged_and_the_others_are_heard(self, caplog):
         observer = Observer()

@@ -1,10 +1,11 @@
-"""Tell extensions when calls begin and end."""
+"""Announce calls and their ends to the extensions that observe them."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from jackfield._contract.middleware import Handler
 from jackfield._types.calls import Call, Outcome, Timings
@@ -16,40 +17,49 @@ from .streams import StreamSource, WatchedStream
 if TYPE_CHECKING:
     from jackfield._plugins.registry import Registry
 
-__all__ = ["observe", "observe_stream"]
+__all__ = ["observe"]
+
+_Announce: TypeAlias = Callable[[Outcome], None]
 
 
-async def observe(registry: Registry, call: Call, handler: Handler) -> Any:
-    """Carry a call out between its two announcements."""
+def observe(registry: Registry, call: Call, handler: Handler) -> Awaitable[Any]:
+    """Announce a call, carry it out, and announce its end to those that want to know it."""
     queued = time.perf_counter()
-    registry.call_started(call)
+    announce_end = registry.call_started(call) if registry.has_observers else None
+    if announce_end is None:
+        return handler(call)
+    follow = _follow_stream if call.stream else _follow
+    return follow(announce_end, queued, call, handler)
+
+
+async def _follow(announce_end: _Announce, queued: float, call: Call, handler: Handler) -> Any:
     try:
         reply = await handler(call)
     except BaseException as error:
-        registry.call_finished(call, _failed(error, queued))
+        announce_end(_failed(error, queued))
         raise
-    registry.call_finished(call, _outcome("ok", queued, reply))
+    announce_end(_outcome("ok", queued, reply))
     return reply
 
 
-async def observe_stream(registry: Registry, call: Call, handler: Handler) -> StreamSource:
+async def _follow_stream(
+    announce_end: _Announce, queued: float, call: Call, handler: Handler
+) -> StreamSource:
     """Begin a streaming call; its end is announced when the stream is closed."""
-    queued = time.perf_counter()
-    registry.call_started(call)
     try:
         source = await handler(call)
     except BaseException as error:
-        registry.call_finished(call, _failed(error, queued))
+        announce_end(_failed(error, queued))
         raise
 
-    def ended(response: Reply, error: BaseException | None) -> None:
+    def finish(response: Reply, error: BaseException | None) -> None:
         if error is not None:
             outcome = _failed(error, queued, response)
         else:
             outcome = _outcome("ok" if response.complete else "cancelled", queued, response)
-        registry.call_finished(call, outcome)
+        announce_end(outcome)
 
-    return WatchedStream(source, ended)
+    return WatchedStream(source, finish)
 
 
 def _failed(error: BaseException, queued: float, response: Reply | None = None) -> Outcome:
@@ -91,7 +101,7 @@ def _outcome(
 
 
 def _moments(attempts: tuple[Attempt, ...]) -> tuple[float | None, float | None]:
-    """Say when the last attempt was sent, and when its first event came."""
+    """Return when the last attempt was sent, and when its first event came."""
     sent = attempts[-1].sent_at if attempts else None
     if sent is None or attempts[-1].error is not None:
         return sent, None

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
@@ -22,7 +23,7 @@ from jackfield._types.requests import EmbedRequest, RerankRequest
 
 from .connection import Connection
 from .execution import Execution
-from .observers import observe, observe_stream
+from .observers import observe
 from .splitting import Batch, cut, run_parts
 
 if TYPE_CHECKING:
@@ -132,7 +133,10 @@ class Pipeline:
         # Most calls have neither middlewares nor observers, and should not pay for them.
         if not middlewares and not self._registry.has_observers:
             return self._execute(connection, call)
-        return observe(self._registry, call, self._chain(connection, middlewares, []))
+        handler = (
+            self._chain(connection, middlewares, []) if middlewares else partial(self._execute, connection)
+        )
+        return observe(self._registry, call, handler)
 
     def _carry_out_stream(self, connection: Connection, call: Call) -> Awaitable[StreamSource]:
         middlewares = self._middlewares.around(connection.config)
@@ -144,12 +148,16 @@ class Pipeline:
         self, connection: Connection, call: Call, middlewares: Sequence[Middleware]
     ) -> StreamSource:
         begun: list[StreamSource] = []
+        handler = (
+            self._chain(connection, middlewares, begun) if middlewares else partial(self._begin, connection)
+        )
         try:
-            return await observe_stream(self._registry, call, self._chain(connection, middlewares, begun))
+            source: StreamSource = await observe(self._registry, call, handler)
         except BaseException:
-            for source in begun:  # a middleware failed, or was cancelled, while it held one
-                await source.aclose()
+            for one in begun:  # a middleware failed, or was cancelled, while it held one
+                await one.aclose()
             raise
+        return source
 
     def _chain(
         self, connection: Connection, middlewares: Sequence[Middleware], begun: list[StreamSource]

@@ -97,8 +97,8 @@ class ExtensionSpecs:
         raise NotImplementedError
 
     @hookspec
-    def jackfield_call_started(self, call: Call) -> None:
-        """Hear that a call began, in the caller's context."""
+    def jackfield_call_started(self, call: Call) -> bool | None:
+        """Observe that a call began, in the caller's context. False: its end need not be announced to this extension."""
         raise NotImplementedError
 
     @hookspec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from jackfield._contract.protocols import CostContext
 from jackfield._types.calls import Call, Outcome
@@ -18,7 +18,11 @@ __all__ = ["Extensions"]
 
 logger = logging.getLogger("jackfield")
 
-HOOKS = ("jackfield_price", "jackfield_call_started", "jackfield_call_finished", "jackfield_commands")
+_STARTED: Final = "jackfield_call_started"
+_FINISHED: Final = "jackfield_call_finished"
+HOOKS = ("jackfield_price", _STARTED, _FINISHED, "jackfield_commands")
+
+_Hook: TypeAlias = Callable[..., Any]
 
 
 class Extensions:
@@ -29,15 +33,19 @@ class Extensions:
     """
 
     def __init__(self, plugins: Iterable[tuple[str, dict[str, Callable[..., Any]]]]) -> None:
-        self._by_hook: dict[str, list[tuple[str, Callable[..., Any]]]] = {hook: [] for hook in HOOKS}
+        self._by_hook: dict[str, list[tuple[str, _Hook]]] = {hook: [] for hook in HOOKS}
+        self._observers: list[tuple[str, _Hook | None, _Hook | None]] = []
         for name, hooks in plugins:
             for hook, function in hooks.items():
                 self._by_hook[hook].append((name, function))
+            started, finished = hooks.get(_STARTED), hooks.get(_FINISHED)
+            if started is not None or finished is not None:
+                self._observers.append((name, started, finished))
 
     @property
     def has_observers(self) -> bool:
-        """Whether anyone wants to hear of calls."""
-        return bool(self._by_hook["jackfield_call_started"] or self._by_hook["jackfield_call_finished"])
+        """Whether an extension observes calls."""
+        return bool(self._observers)
 
     def price(self, model: ModelRef, context: CostContext) -> RateCard | None:
         """Give the first rates that an extension knows."""
@@ -47,21 +55,30 @@ class Extensions:
                 return card
         return None
 
-    def call_started(self, call: Call) -> None:
-        """Tell all that a call began."""
-        self._tell("jackfield_call_started", call)
+    def call_started(self, call: Call) -> Callable[[Outcome], None] | None:
+        """Announce a call to all observers.
 
-    def call_finished(self, call: Call, outcome: Outcome) -> None:
-        """Tell all how a call ended."""
-        self._tell("jackfield_call_finished", call, outcome)
+        Returns:
+            What announces its end to those that want to know it; None if there are none.
+        """
+        interested = []
+        for name, started, finished in self._observers:
+            answer = None if started is None else _call(name, _STARTED, started, call)
+            if finished is not None and answer is not False:
+                interested.append((name, finished))
+        if not interested:
+            return None
+
+        def announce_end(outcome: Outcome) -> None:
+            for name, finished in interested:
+                _call(name, _FINISHED, finished, call, outcome)
+
+        return announce_end
 
     def commands(self, cli: Any) -> None:
         """Let all add commands to the command line."""
-        self._tell("jackfield_commands", cli)
-
-    def _tell(self, hook: str, *arguments: Any) -> None:
-        for name, function in self._by_hook[hook]:
-            _call(name, hook, function, *arguments)
+        for name, function in self._by_hook["jackfield_commands"]:
+            _call(name, "jackfield_commands", function, cli)
 
 
 def bind_extension(plugin: object, who: str) -> dict[str, Callable[..., Any]]:

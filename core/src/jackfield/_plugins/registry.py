@@ -176,13 +176,13 @@ class Registry:
         """Ask extensions for the rates of a model; the first answer wins."""
         return self._loaded_extensions().price(model, context)
 
-    def call_started(self, call: Call) -> None:
-        """Tell extensions that a call began."""
-        self._loaded_extensions().call_started(call)
+    def call_started(self, call: Call) -> Callable[[Outcome], None] | None:
+        """Announce a call to the extensions that observe calls.
 
-    def call_finished(self, call: Call, outcome: Outcome) -> None:
-        """Tell extensions how a call ended."""
-        self._loaded_extensions().call_finished(call, outcome)
+        Returns:
+            What announces its end to those that want to know it; None if there are none.
+        """
+        return self._loaded_extensions().call_started(call)
 
     def commands(self, cli: Any) -> None:
         """Let extensions add commands to the command line."""
