@@ -88,7 +88,7 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
     content, said = entry.get("content"), entry.get("role", "")
     role = _ROLES.get(said) if isinstance(said, str) else None
     if len(entry) == 2 and type(content) is str and role is not None and role != "tool":
-        return Message(role, (Text(content),))  # nearly every entry
+        return Message(role, (Text(content),))  # fast path: nearly every entry is a role and a text
     if role is None:
         raise _unknown_role(entry.get("role"), where)
     check_keys(entry, _KEYS, where)
