@@ -28,13 +28,18 @@ LAYERS = (
 GROUND = LAYERS[0]
 LEVEL_BY_ROOM = {room: level for level, row in enumerate(LAYERS) for room in row}
 
-# What the command line needs and programs do not.
+PUBLIC = {"jackfield", "jackfield.http", "jackfield.plugin", "jackfield.progress", "jackfield.testing"}
+
+# What the command line needs and programs do not, and what for.
 ALLOWED_IN_CLI = {
-    "jackfield",
-    "jackfield.http",
-    "jackfield.plugin",
-    "jackfield.progress",
-    "jackfield.testing",
+    "_calls.connection": "`check` and `models` describe one connection at a time",
+    "_calls.listing": "`models` shows why a listing failed beside what it had",
+    "_config.model_entries": "`config init` writes the keys of an entry as comments",
+    "_contract.keys": "`config validate` warns of where keys go",
+    "_contract.settings": "`config init` writes examples, `config validate` reads them",
+    "_input.arguments": "options of the command line are checked as options of a call",
+    "_plugins.entry_points": "commands of plugins are found without importing a plugin",
+    "_types.errors": "the exit code follows the class of an error",
 }
 
 PROVIDERS = {
@@ -53,7 +58,7 @@ ALLOWED_CIRCLES = {
 
 # What does not hold yet; each is taken out as it is mended, and then stays so.
 OPEN = {
-    "command line", "private names",
+    "private names",
 }  # fmt: skip
 
 
@@ -166,7 +171,6 @@ def test_no_provider_is_named_below_the_command_line_and_the_kit():
     assert found == []
 
 
-@holds("command line")
 def test_the_command_line_uses_what_programs_use():
     found = []
     for module, text in CORE.items():
@@ -174,9 +178,10 @@ def test_the_command_line_uses_what_programs_use():
             found += [
                 f"{module}: {target}"
                 for target in sorted(set(imported_by(module, text, CORE)))
-                if room(target) != "cli" and target not in ALLOWED_IN_CLI
+                if room(target) != "cli" and target not in PUBLIC
             ]
-    assert found == []
+    names = {target.removeprefix("jackfield.") for target in (line.partition(": ")[2] for line in found)}
+    assert names == set(ALLOWED_IN_CLI), found
 
 
 @holds("private names")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from jackfield._plugins.registry import Registry
+    from jackfield import Registry
 
 __all__ = ["main"]
 

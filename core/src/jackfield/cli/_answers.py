@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from jackfield._input.arguments import ChatOptions, EmbedOptions
-from jackfield._types.errors import UnsupportedError
-from jackfield._types.events import Event, RefusalDelta, TextDelta, ThinkingDelta
+from jackfield import (
+    ChatOptions,
+    EmbedOptions,
+    Event,
+    RefusalDelta,
+    TextDelta,
+    ThinkingDelta,
+    UnsupportedError,
+)
 
 from ._bars import hide_progress
 from ._output import as_json, cost_words, plain, replay_words, usage_words, write_aside, write_text
 from ._targets import told_after, told_before
 
 if TYPE_CHECKING:
-    from jackfield._calls.streams import Stream
-    from jackfield._mesh import Mesh
-    from jackfield._types.capabilities import Kind
-    from jackfield._types.parameters import ParameterReport
-    from jackfield._types.replies import Attempt, Reply
+    from jackfield import Attempt, Mesh, ParameterReport, Reply, Stream
+    from jackfield.plugin import Kind
 
     from ._session import Session
 

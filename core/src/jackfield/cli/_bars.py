@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jackfield._progress import listening
+from jackfield.progress import listening
 
 from ._output import is_terminal, write_aside
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jackfield._types.errors import ConfigurationError, JackfieldError, MissingCredentialError
+from jackfield import ConfigurationError, JackfieldError, MissingCredentialError
 
 from ._session import Group, Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._config.connections import ConnectionConfig
-    from jackfield._mesh import Mesh
+    from jackfield import ConnectionConfig, Mesh
 
 __all__ = ["COMMANDS"]
 
@@ -123,7 +122,7 @@ def _missing_secrets(connection: ConnectionConfig) -> list[str]:
     """Say which secrets are not there now; they may be there where the program will run."""
     import attrs
 
-    from jackfield._contract.secrets import Secret
+    from jackfield import Secret
 
     settings = connection.settings
     values: dict[str, Any] = {f"headers.{name}": value for name, value in connection.headers.items()}
@@ -146,8 +145,8 @@ def _sent_in_clear(connection: ConnectionConfig) -> list[str]:
     """Return which secrets go over plain http to another machine, where everybody on the way can read them."""
     import attrs
 
+    from jackfield import Secret
     from jackfield._contract.keys import addresses_of, is_loopback
-    from jackfield._contract.secrets import Secret
 
     settings = connection.settings
     fields = attrs.fields(type(settings)) if attrs.has(type(settings)) else ()

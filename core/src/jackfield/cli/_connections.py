@@ -10,9 +10,7 @@ from ._output import write_table
 from ._session import Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._calls.check import CheckResult
-    from jackfield._config.connections import ConnectionConfig
-    from jackfield._mesh import Mesh
+    from jackfield import CheckResult, ConnectionConfig, Mesh
 
 __all__ = ["COMMANDS"]
 
@@ -63,8 +61,8 @@ def check(context: click.Context, session: Session, name: tuple[str, ...]) -> No
 
     for one in name:
         if one not in session.config.connections:
-            from jackfield._hints import hint
-            from jackfield._types.errors import UnknownTargetError
+            from jackfield import UnknownTargetError
+            from jackfield.plugin import hint
 
             raise UnknownTargetError(f"there is no connection {one!r}{hint(one, session.config.connections)}")
     results = session.run(lambda mesh: _checked(mesh, name or tuple(mesh.connections)))

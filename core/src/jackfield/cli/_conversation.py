@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from jackfield._types.errors import JackfieldError
+from jackfield import JackfieldError
 
 from ._answers import Question, answer
 from ._bars import progress_shown

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jackfield._types.errors import UnsupportedError
+from jackfield import UnsupportedError
 
 from ._input import generation, read_options, read_text, stream_option
 from ._output import as_json, cost_words, write_table
@@ -15,8 +15,7 @@ from ._session import Session, shared
 from ._targets import choose_target, told_before
 
 if TYPE_CHECKING:
-    from jackfield._calls.explain import Plan
-    from jackfield._types.cost import Cost
+    from jackfield import Cost, Plan
 
 __all__ = ["COMMANDS"]
 

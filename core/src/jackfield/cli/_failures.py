@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
+from jackfield import JackfieldError
 from jackfield._types import errors
-from jackfield._types.errors import JackfieldError
 
 __all__ = ["INTERRUPTED", "PIPE_CLOSED", "describe", "exit_code", "to_json"]
 

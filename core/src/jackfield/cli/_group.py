@@ -16,7 +16,7 @@ import click
 from ._session import Group, Helpless, Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._plugins.registry import Registry
+    from jackfield import Registry
 
 __all__ = ["Commands", "make_cli"]
 
@@ -87,7 +87,7 @@ class Commands(Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called, or say which is closest."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from jackfield._hints import hint
+            from jackfield.plugin import hint
 
             raise click.UsageError(f"there is no command {args[0]!r}{hint(args[0], self.commands)}", ctx)
         return super().resolve_command(ctx, args)

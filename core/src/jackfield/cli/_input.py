@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from jackfield._types.errors import ConfigurationError
+from jackfield import ConfigurationError
 
 from ._output import is_terminal, write_aside
 
 if TYPE_CHECKING:
-    from jackfield._types.capabilities import Kind
+    from jackfield.plugin import Kind
 
 __all__ = [
     "generation",
@@ -101,8 +101,8 @@ def _check(kind: Kind, options: dict[str, Any]) -> None:
     Raises:
         ConfigurationError: One is wrong.
     """
+    from jackfield import TimeoutPolicy
     from jackfield._input import arguments
-    from jackfield._types.policies import TimeoutPolicy
 
     arguments.take_timeout(options, TimeoutPolicy())
     policy = options.pop("unsupported", "error")

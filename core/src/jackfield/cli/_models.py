@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jackfield._types.errors import JackfieldError
+from jackfield import JackfieldError
 
 from ._failures import describe, exit_code
 from ._output import write_table
 from ._session import Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._mesh import Mesh
-    from jackfield._types.capabilities import ModelCard
+    from jackfield import Mesh, ModelCard
 
 __all__ = ["COMMANDS"]
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from jackfield._types.cost import Cost
-    from jackfield._types.replies import Replay
-    from jackfield._types.usage import Usage
+    from jackfield import Cost, Usage
+    from jackfield.plugin import Replay
 
 __all__ = [
     "as_json",
@@ -87,7 +86,7 @@ def plain(value: Any) -> Any:
     """Give something as plain data, one level deep."""
     import attrs
 
-    from jackfield._types.errors import JackfieldError
+    from jackfield import JackfieldError
 
     if attrs.has(type(value)):
         return {

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jackfield._types.errors import PluginError
+from jackfield import PluginError
 
 from ._failures import exit_code
 from ._output import plain, write_table
 from ._session import Session, shared
 
 if TYPE_CHECKING:
-    from jackfield._plugins.installed import PluginState
+    from jackfield.plugin import PluginState
 
 __all__ = ["COMMANDS"]
 

@@ -12,9 +12,7 @@ import click
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from jackfield._config.connections import MeshConfig
-    from jackfield._mesh import Mesh
-    from jackfield._plugins.registry import Registry
+    from jackfield import Mesh, MeshConfig, Registry
 
 __all__ = ["Group", "Helpless", "Session", "shared"]
 
@@ -60,7 +58,7 @@ class Session:
     @cached_property
     def registry(self) -> Registry:
         """The plugins."""
-        from jackfield._plugins.registry import Registry
+        from jackfield import Registry
 
         return Registry.installed() if self._registry is None else self._registry
 
@@ -71,13 +69,13 @@ class Session:
         Raises:
             ConfigurationError: Everything that is wrong with it.
         """
-        from jackfield._config.loader import load_config
+        from jackfield import load_config
 
         return load_config(self.config_path, self.registry)
 
     def mesh(self) -> Mesh:
         """Make a mesh of the configuration."""
-        from jackfield._mesh import Mesh
+        from jackfield import Mesh
 
         return Mesh(self.config, self.registry)
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from jackfield._types.errors import UnknownTargetError
+from jackfield import UnknownTargetError
 
 if TYPE_CHECKING:
-    from jackfield._config.connections import ConnectionConfig, MeshConfig
-    from jackfield._types.capabilities import Capabilities, Kind
-    from jackfield._types.replies import Attempt
+    from jackfield import Attempt, ConnectionConfig, MeshConfig
+    from jackfield.plugin import Capabilities, Kind
 
     from ._session import Session
 
@@ -130,9 +129,7 @@ def _serves(session: Session, target: str, kind: Kind, *, unknown: bool) -> bool
 
 
 def _capabilities(session: Session, target: str, kind: Kind | None) -> Capabilities | None:
-    from jackfield._config.connections import find_model
-    from jackfield._plugins.capabilities import resolve_capabilities
-    from jackfield._types.capabilities import ModelRef
+    from jackfield.plugin import ModelRef, find_model, resolve_capabilities
 
     name, _, model_id = target.partition(":")
     connection = session.config.connections.get(name)

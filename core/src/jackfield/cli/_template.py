@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from jackfield._contract.secrets import Secret
+from jackfield import JackfieldError, Secret
 from jackfield._contract.settings import Reader, example_of
-from jackfield._types.errors import JackfieldError
 
 if TYPE_CHECKING:
-    from jackfield._plugins.provider import Provider
-    from jackfield._plugins.registry import Registry
+    from jackfield import Registry
+    from jackfield.plugin import Provider
 
 __all__ = ["PLACEHOLDER", "first_configuration"]
 

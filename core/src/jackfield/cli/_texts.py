@@ -11,7 +11,7 @@ from ._session import Session, shared
 from ._targets import choose_target
 
 if TYPE_CHECKING:
-    from jackfield._mesh import Mesh
+    from jackfield import Mesh
 
 __all__ = ["COMMANDS"]
 

@@ -13,8 +13,7 @@ from ._session import Session, shared
 from ._targets import choose_target, told_after, told_before
 
 if TYPE_CHECKING:
-    from jackfield._mesh import Mesh
-    from jackfield._types.replies import EmbedReply, RerankReply
+    from jackfield import EmbedReply, Mesh, RerankReply
 
 __all__ = ["COMMANDS"]
 
