@@ -41,9 +41,9 @@ REGISTRY = Registry.installed()
 def quick(monkeypatch):
     """Spare the arithmetic that makes guessing slow."""
     monkeypatch.setattr(fingerprints, "_ROUNDS", 1)
-    fingerprints._stretched.cache_clear()
+    fingerprints._stretch.cache_clear()
     yield
-    fingerprints._stretched.cache_clear()
+    fingerprints._stretch.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ async def main():
     async with Mesh.from_config(config) as mesh:
         before = set(sys.modules)
         there = mesh._open["c"]
-        target = there.target(model, "chat")
+        target = there.find_target(model, "chat")
         request = ChatRequest((Message("user", "Why?"),), Options(max_tokens=10), False)
         wire = there.provider.translate(target.model, request, target.capabilities).wire
         there.provider.decoder(target.model, wire).start(Head(200, {}))

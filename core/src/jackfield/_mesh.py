@@ -53,9 +53,9 @@ class Mesh:
     another event loop.
 
     Args:
-        config: What `load_config` gives.
+        config: The result of `load_config`.
         registry: The plugins.
-        middlewares: Put outside those that the configuration names, the first outermost.
+        middlewares: The program's own, around those that the configuration names; the first is the outermost.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Mesh:
         middlewares: Sequence[Middleware] = (),
         registry: Registry | None = None,
     ) -> Mesh:
-        """Make a mesh of a configuration file, or of a mapping of the same shape.
+        """Create a mesh from a configuration file, or from a mapping of the same shape.
 
         Args:
             source: None looks for `JACKFIELD_CONFIG`, `./jackfield.toml` and the user's configuration; with none
@@ -96,12 +96,12 @@ class Mesh:
 
     @property
     def connections(self) -> Mapping[str, ConnectionConfig]:
-        """What is declared, by name."""
+        """The declared connections, by name."""
         return self._config.connections
 
     @property
     def aliases(self) -> Mapping[str, tuple[str, ...]]:
-        """Names that stand for targets, tried in order."""
+        """The targets of each alias, in the order in which they are tried."""
         return self._config.aliases
 
     async def __aenter__(self) -> Self:
@@ -113,7 +113,7 @@ class Mesh:
         await preload(self._config.connections.values())
         for name, config in self._config.connections.items():
             self._open[name] = Connection(
-                config, self._registry, self._config.prices, self._around.layers(config)
+                config, self._registry, self._config.prices, self._around.describe(config)
             )
         self._entered = True
         return self
@@ -137,7 +137,7 @@ class Mesh:
     async def chat(
         self, target: str, messages: str | Sequence[MessageLike], **options: Unpack[ChatOptions]
     ) -> Reply:
-        """Go on with a conversation.
+        """Continue a conversation.
 
         Args:
             target: `"connection:model"` or an alias.
@@ -152,42 +152,42 @@ class Mesh:
     def stream_chat(
         self, target: str, messages: str | Sequence[MessageLike], **options: Unpack[ChatOptions]
     ) -> Stream:
-        """Go on with a conversation, event by event. See `Stream`."""
+        """Continue a conversation, event by event. See `Stream`."""
         return self._stream(target, CHAT, messages, options)
 
     async def complete(self, target: str, prompt: str, **options: Unpack[ChatOptions]) -> Reply:
-        """Go on with a text."""
+        """Continue a text."""
         return await self._run(target, COMPLETION, prompt, options)
 
     def stream_complete(self, target: str, prompt: str, **options: Unpack[ChatOptions]) -> Stream:
-        """Go on with a text, event by event."""
+        """Continue a text, event by event."""
         return self._stream(target, COMPLETION, prompt, options)
 
     async def summarize(self, target: str, text: str, **options: Unpack[ChatOptions]) -> Reply:
-        """Sum a text up. A model without an endpoint for it is asked under `SUMMARY_PROMPT`, which is reported."""
+        """Summarize a text. A model without an endpoint for this is prompted with `SUMMARY_PROMPT`, which is reported."""
         return await self._run(target, SUMMARIZATION, text, options)
 
     async def embed(
         self, target: str, inputs: str | Sequence[str], **options: Unpack[EmbedOptions]
     ) -> EmbedReply:
-        """Embed texts. More than one request may hold are cut into parts, at most four under way at once."""
+        """Embed texts. What does not fit into one request is split, with at most four requests at once."""
         return await self._run(target, EMBEDDING, inputs, options)
 
     async def rerank(
         self, target: str, query: str, documents: Sequence[str], **options: Unpack[RerankOptions]
     ) -> RerankReply:
-        """Order documents by how well they fit a query, best first."""
+        """Order documents by relevance to a query, best first."""
         return await self._run(target, RERANK, (query, documents), options)
 
     async def count_tokens(
         self, target: str, messages: str | Sequence[MessageLike], **options: Unpack[ChatOptions]
     ) -> TokenCount:
-        """Count the input tokens of a conversation: by the service where it can, else an estimate that says so."""
+        """Count the input tokens of a conversation: by the service if it can, otherwise as a marked estimate."""
 
         async def count(connection: Connection, call: Call) -> TokenCount:
             from ._calls.explain import estimate_tokens
 
-            capabilities = connection.target(call.model.id, call.kind).capabilities
+            capabilities = connection.find_target(call.model.id, call.kind).capabilities
             if capabilities.feature("count_tokens").value is True:
                 try:
                     counted: TokenCount = await self._pipeline.carry_out(connection, call)
@@ -225,7 +225,7 @@ class Mesh:
         call = self._pipeline.make_call(target, connection, model_id, what, content, options, stream=stream)
         from ._calls.explain import make_plan
 
-        return make_plan(connection, connection.target(model_id, kind), call)
+        return make_plan(connection, connection.find_target(model_id, kind), call)
 
     # Connections
 
@@ -233,14 +233,14 @@ class Mesh:
         """List models: of one connection, or of all that can be listed.
 
         Raises:
-            JackfieldError: The one connection cannot be listed. With no argument, those that cannot are left out.
+            JackfieldError: The named connection cannot be listed. Without a name, such connections are left out.
         """
         self._require_open()
         if connection is not None:
-            return await self._list_of(self._pipeline.connection(connection)).cards(refresh=refresh)
+            return await self._list_of(self._pipeline.find_connection(connection)).fetch(refresh=refresh)
         lists = [self._list_of(one) for one in self._open.values()]
         results = await asyncio.gather(
-            *(models.cards(refresh=refresh) for models in lists), return_exceptions=True
+            *(models.fetch(refresh=refresh) for models in lists), return_exceptions=True
         )
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, JackfieldError):
@@ -248,11 +248,11 @@ class Mesh:
         return [card for result in results if isinstance(result, list) for card in result]
 
     async def check(self, connection: str) -> CheckResult:
-        """Make one real round trip and say how it went; never raises what the service answers."""
+        """Make one real round trip and return how it went; errors of the service are not raised."""
         self._require_open()
         from ._calls.check import check_connection
 
-        there = self._pipeline.connection(connection)
+        there = self._pipeline.find_connection(connection)
         return await check_connection(there, self._list_of(there), self.chat)
 
     # Inside

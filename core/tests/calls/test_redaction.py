@@ -16,7 +16,7 @@ KEY = "sk-a/b+c\"d\\e é&<f>'g'~%h"
 
 
 def clean(error, *secrets):
-    Redaction(secrets or (KEY,)).error(error)
+    Redaction(secrets or (KEY,)).redact_error(error)
     return error
 
 

@@ -146,7 +146,7 @@ def test_help_loads_neither_the_mesh_nor_the_tables():
     code = """
 import sys
 import jackfield._plugins.entry_points
-jackfield._plugins.entry_points.found_entry_points = lambda prefix: []
+jackfield._plugins.entry_points.find_entry_points = lambda prefix: []
 from jackfield.cli import main
 try:
     main(["--help"])

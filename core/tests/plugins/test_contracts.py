@@ -16,7 +16,7 @@ from jackfield._contract.hookspecs import ExtensionSpecs, ProviderSpecs, hookspe
 from jackfield._plugins.hooks import bind_hooks
 from jackfield._plugins.installed import InstalledPlugin
 from jackfield._plugins.provider import Provider
-from jackfield._plugins.versions import Contract, spoken
+from jackfield._plugins.versions import Contract, list_contracts
 from jackfield.cli._group import make_cli
 from jackfield.plugin import hookimpl
 from jackfield.testing import FakeProvider
@@ -165,7 +165,7 @@ def test_two_distributions_of_two_versions_with_one_name_are_an_error(install):
 
 
 def test_one_version_is_spoken_now():
-    assert list(spoken()) == [1]
+    assert list(list_contracts()) == [1]
 
 
 # An administrator who installs a bad plugin loses that plugin only.

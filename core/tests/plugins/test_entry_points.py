@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jackfield._plugins.entry_points import found_entry_points
+from jackfield._plugins.entry_points import find_entry_points
 
 GROUP = "jackfield.providers.v1"
 
@@ -37,7 +37,7 @@ def as_importlib_says() -> set[tuple[str, str, str, str, str]]:
 def as_we_say() -> set[tuple[str, str, str, str, str]]:
     return {
         (entry.group, entry.name, entry.value, *entry.distribution)
-        for entry in found_entry_points("jackfield.")
+        for entry in find_entry_points("jackfield.")
     }
 
 
@@ -125,7 +125,7 @@ def test_what_an_entry_names_is_imported(
 ) -> None:
     install(tmp_path, "jackfield-acme", points=f"acme = {value}")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    loaded = next(entry for entry in found_entry_points("jackfield.") if entry.name == "acme").load()
+    loaded = next(entry for entry in find_entry_points("jackfield.") if entry.name == "acme").load()
     assert getattr(loaded, "__name__", None) == expected
 
 

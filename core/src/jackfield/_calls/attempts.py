@@ -1,4 +1,4 @@
-"""Attempts at an exchange: make one, renew refused credentials once, try again by policy, write each down.
+"""Attempts at an exchange: make one, renew refused credentials once, retry by policy, record each.
 
 Calls and listings of models both come here, so that every attempt is recorded, whatever became of it.
 """
@@ -100,7 +100,7 @@ class Attempts:
     async def _attempt(
         self, translation: Translation, read: Read, limit: float | None, waited: float
     ) -> WireExchange:
-        """Make one attempt and write it down; once, with fresh credentials, if they were refused."""
+        """Make one attempt and record it; make it once more with fresh credentials if they were refused."""
         began = time.perf_counter()
         self.sent_at = self.exchange = transport = None
         try:
@@ -136,7 +136,7 @@ class Attempts:
         return exchange
 
     def _explain(self, error: JackfieldError, transport: Transport | None, wire: Wire) -> None:
-        """Complete an error before anything else happens: a service may echo the credentials that it refused."""
+        """Complete an error before anything else happens: a service may echo the credentials it refused."""
         if error.status in (404, 405):
             kind = None if self._model is None else self._model.kind
             add_address(error, self._connection.config.settings, transport, wire, kind)

@@ -1,4 +1,4 @@
-"""Build replies out of events: those of a service and those that a middleware brings."""
+"""Build replies from events: those of a service and those that a middleware brings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NO_REPORT = ParameterReport()
 
 
 def fold_decoded(call: Call, events: Iterable[Event], provider: Provider) -> Folded:
-    """Fold what a decoder made of a service's answer.
+    """Fold the events that a decoder returned for a service's answer.
 
     Args:
         call: The call that is answered.
@@ -63,18 +63,18 @@ def build_reply(
     replay: Replay | None = None,
     raw: Any = None,
 ) -> Reply | EmbedReply | RerankReply:
-    """Build the reply that a call's kind has.
+    """Build the reply to a call of any kind.
 
     Args:
         call: The call that is answered.
-        folded: What the events amount to.
-        complete: Whether that is all.
+        folded: The folded events.
+        complete: The answer ended, and these are all of its events.
         usage: What was used.
-        cost: What it cost, or what computes that when somebody asks.
+        cost: The cost, or a function that computes it when it is first read.
         parameters: What became of every parameter.
         attempts: Every attempt.
         replay: Where the reply is from, if the service was not asked.
-        raw: The body of a whole answer; None takes the events that have no other place.
+        raw: The body of a whole answer; None means the raw events.
     """
     request = call.request
     common: dict[str, Any] = {
@@ -102,13 +102,13 @@ def build_reply(
 def build_replay(
     call: Call, folded: Folded, replay: Replay | None, *, complete: bool
 ) -> Reply | EmbedReply | RerankReply:
-    """Build the reply out of events that a middleware brings.
+    """Build the reply from events that a middleware brings.
 
     Args:
         call: The call that is answered.
-        folded: What the events amount to.
+        folded: The folded events.
         replay: Where they are from; with it nothing was used and nothing paid.
-        complete: Whether that is all.
+        complete: The answer ended, and these are all of its events.
     """
     return build_reply(
         call,
@@ -133,11 +133,11 @@ def _explain_no_cost(replay: Replay) -> Cost:
 def check_reply(
     call: Call, folded: Folded, reply: Reply | EmbedReply | RerankReply, exchange: WireExchange
 ) -> None:
-    """Check that an answer which came to its end holds all that was asked for.
+    """Check that a complete answer contains everything that was requested.
 
     Args:
         call: The call that is answered.
-        folded: What the events amount to.
+        folded: The folded events.
         reply: What was built of them; marked as partial if it is.
         exchange: Where it came from, for errors.
 
@@ -149,13 +149,15 @@ def check_reply(
     if isinstance(request, EmbedRequest):
         wanted, got = range(len(request.inputs)), sorted(folded.vectors)
         if got != list(wanted):
-            raise exchange.malformed(
+            raise exchange.build_malformed(
                 f"{len(wanted)} inputs were sent, and embeddings came for {_write_indexes(got)}"
             )
     elif isinstance(request, RerankRequest):
         wrong = [index for index, _ in folded.scores if not 0 <= index < len(request.documents)]
         if wrong:
-            raise exchange.malformed(f"scores came for documents that were not sent: {_write_indexes(wrong)}")
+            raise exchange.build_malformed(
+                f"scores came for documents that were not sent: {_write_indexes(wrong)}"
+            )
     elif not folded.finished and isinstance(reply, Reply):
         reply.complete = False
         raise StreamInterruptedError("the answer ended without a finish reason", partial=reply)

@@ -68,12 +68,12 @@ async def check_connection(
 
 
 async def _round_trip(connection: Connection, models: ModelList, chat: Callable[..., Any]) -> str:
-    if models.listing() is not None:
-        cards = await models.cards(refresh=True)
+    if models.find_listing() is not None:
+        cards = await models.fetch(refresh=True)
         return f"listed {len(cards)} model{'' if len(cards) == 1 else 's'}"
     entries = [entry for entry in connection.config.models or () if not entry.id.endswith("*")]
     for entry in entries:
-        kinds = connection.target(entry.id, "chat").capabilities.kinds
+        kinds = connection.find_target(entry.id, "chat").capabilities.kinds
         if not kinds or kinds & {"chat", "completion"}:
             await chat(f"{connection.name}:{entry.id}", "Say ok.", max_tokens=16, unsupported="drop")
             return f"chat with {entry.id}"

@@ -56,7 +56,7 @@ class Target(Value):
 
 
 class Connection:
-    """What a declared connection becomes inside an entered mesh."""
+    """A declared connection inside an entered mesh: its transport, its slots, the models of its calls."""
 
     def __init__(
         self,
@@ -97,13 +97,13 @@ class Connection:
 
     @property
     def pricing(self) -> Pricing:
-        """What prices this connection's calls."""
+        """The rates for this connection's calls."""
         if self._pricing is None:
             self._pricing = Pricing(self.provider, self.config.rate, self._registry, self._prices)
         return self._pricing
 
-    def target(self, model_id: str, kind: Kind) -> Target:
-        """Look a model up; what was found is kept for the next call.
+    def find_target(self, model_id: str, kind: Kind) -> Target:
+        """Look up a model, and keep the result for later calls.
 
         Raises:
             UnknownTargetError: What is given is not valid as the id of a model.
@@ -117,7 +117,7 @@ class Connection:
         return target
 
     def look_up(self, model_id: str, kind: Kind | None, *, listing: Capabilities | None = None) -> Target:
-        """Look a model up without keeping it.
+        """Look up a model without keeping the result.
 
         Args:
             model_id: The model.
@@ -125,7 +125,7 @@ class Connection:
             listing: What the service's own listing says of it, if it was asked.
 
         Raises:
-            JackfieldError: As `target`.
+            JackfieldError: As `find_target`.
             PluginError: The plugin failed.
         """
         from jackfield._config.connections import find_model, is_allowed
@@ -162,7 +162,7 @@ class Connection:
         return Target(model, capabilities, entry)
 
     def make_transport(self) -> Transport:
-        """Make the transport, unopened; no I/O.
+        """Create the transport without opening it. No I/O.
 
         Raises:
             JackfieldError: The plugin failed, or refuses its settings.
@@ -183,7 +183,7 @@ class Connection:
         return made
 
     async def open_transport(self) -> Transport:
-        """Return the open transport; the first caller opens it, others wait.
+        """Return the open transport; the first caller opens it, and others wait.
 
         Raises:
             JackfieldError: It cannot be opened, or the mesh was left.
@@ -220,19 +220,19 @@ class Connection:
                 await transport.aclose()
 
     def locate_and_redact(self, error: JackfieldError, model_id: str | None = None) -> None:
-        """Write into an error where it happened, and take every secret out of it."""
+        """Add connection, provider and model to an error, and remove every secret from it."""
         error.connection = error.connection or self.name
         error.provider = error.provider or self.config.provider_id
         error.model = error.model or model_id
         from .redaction import Redaction
 
-        secrets = self._secrets()
+        secrets = self._find_secrets()
         if self._redaction is None or self._redaction[0] != secrets:
             # Kept, because to spell secrets takes longer than to look for them.
             self._redaction = (secrets, Redaction(secrets))
-        self._redaction[1].error(error)
+        self._redaction[1].redact_error(error)
 
-    def _secrets(self) -> list[str]:
+    def _find_secrets(self) -> list[str]:
         """Return every secret that may stand in an error."""
         from urllib.request import getproxies
 
@@ -241,17 +241,17 @@ class Connection:
         config = self.config
         of_transport = getattr(self.transport, "secrets", None)
         if callable(of_transport):
-            # What proves identity, and what tokens are fetched with: a token endpoint may echo that, too.
-            seen = (secret.seen for secret in _secrets_in(config.settings))
+            # Those that authenticate calls, and those that tokens are fetched with: a token endpoint may echo them.
+            seen = (secret.seen for secret in _find_secrets_in(config.settings))
             found = [*of_transport(), *filter(None, seen)]
         else:
             # Not open yet, or a transport of the plugin's own, which resolves the secrets of its settings itself.
             if self._declared_secrets is None:
-                self._declared_secrets = list(_revealed(config.settings))
+                self._declared_secrets = list(_reveal_all(config.settings))
             found = list(self._declared_secrets)
         # Whoever carries requests, an SDK say, takes proxies out of the environment too.
         for address in (
-            *_addresses_in(config.settings),
+            *_find_addresses_in(config.settings),
             *filter(None, (config.proxy,)),
             *getproxies().values(),
         ):
@@ -280,30 +280,30 @@ def _import_all(names: tuple[str, ...]) -> None:
             logger.exception("the module %s, which a plugin wants to be imported early, cannot be", name)
 
 
-def _revealed(settings: Any) -> Iterator[str]:
-    """Resolve every secret of a settings object."""
-    for secret in _secrets_in(settings):
+def _reveal_all(settings: Any) -> Iterator[str]:
+    """Yield the values of every secret of a settings object that can be resolved."""
+    for secret in _find_secrets_in(settings):
         with contextlib.suppress(JackfieldError):
             yield secret.reveal()
 
 
-def _secrets_in(settings: Any) -> Iterator[Secret]:
-    """Give every secret of a settings object, those of its credentials included."""
+def _find_secrets_in(settings: Any) -> Iterator[Secret]:
+    """Yield every secret of a settings object, including those of its credentials."""
     if isinstance(settings, Secret):
         yield settings
     elif attrs.has(type(settings)):
         for field in attrs.fields(type(settings)):
-            yield from _secrets_in(getattr(settings, field.name))
+            yield from _find_secrets_in(getattr(settings, field.name))
 
 
-def _addresses_in(settings: Any) -> Iterator[str]:
+def _find_addresses_in(settings: Any) -> Iterator[str]:
     """Yield every address of a settings object."""
     if isinstance(settings, str):
         if "://" in settings:
             yield settings
     elif isinstance(settings, Mapping):
         for value in settings.values():
-            yield from _addresses_in(value)
+            yield from _find_addresses_in(value)
     elif attrs.has(type(settings)):
         for field in attrs.fields(type(settings)):
-            yield from _addresses_in(getattr(settings, field.name))
+            yield from _find_addresses_in(getattr(settings, field.name))

@@ -61,7 +61,7 @@ class WireExchange:
         self.ended = False
 
     async def prepare(self, prepare: Callable[[Wire], Awaitable[None]]) -> None:
-        """Let the transport get ready for the wire.
+        """Prepare the transport for the wire.
 
         Raises:
             JackfieldError: It cannot.
@@ -143,10 +143,10 @@ class WireExchange:
                 await self._step()
 
     def require_end(self) -> None:
-        """Hold a decoder to its duty: a stream that ended has said how.
+        """Check that the events of a stream that ended include its finish.
 
         Raises:
-            StreamInterruptedError: It has not.
+            StreamInterruptedError: They do not.
         """
         if self.ended and not any(type(event) is Finish for event in reversed(self.events)):
             raise StreamInterruptedError("the stream ended without a finish reason")
@@ -167,8 +167,8 @@ class WireExchange:
         finally:
             await self.close()
 
-    def malformed(self, message: str, body: bytes | None = None) -> MalformedResponseError:
-        """Return an error that holds what came.
+    def build_malformed(self, message: str, body: bytes | None = None) -> MalformedResponseError:
+        """Return an error with the response as far as it was read.
 
         Args:
             message: What is wrong with it.
@@ -248,9 +248,9 @@ class WireExchange:
             for frame in batch:
                 events += feed(frame)
         except Exception as error:
-            raise self._explain(error, frame) from _cause(error)
+            raise self._explain(error, frame) from _find_cause(error)
         if not self._wire.stream and getattr(frames, "ended", False):
-            self._finish()  # told beforehand, and so not asked for
+            self._finish()  # the transport knows the end in advance, so it is not awaited
 
     def _finish(self) -> None:
         self.ended = True
@@ -261,10 +261,10 @@ class WireExchange:
         try:
             self.events += step(*arguments)
         except Exception as error:
-            raise self._explain(error) from _cause(error)
+            raise self._explain(error) from _find_cause(error)
 
     def _explain(self, error: Exception, frame: Frame | None = None) -> BaseException:
-        """Say what an exception out of a decoder means."""
+        """Return the error to raise for an exception that a decoder raised."""
         if isinstance(error, JackfieldError):
             return error
         if isinstance(error, FailureInStream):
@@ -273,7 +273,7 @@ class WireExchange:
         if body is None and frame is not None and isinstance(frame.data, bytes):
             body = frame.data
         shown = f": it begins {body[:80]!r}" if body is not None else ""
-        return self.malformed(
+        return self.build_malformed(
             f"the answer is not what the service documents ({type(error).__name__}: {error}){shown}", body
         )
 
@@ -281,7 +281,7 @@ class WireExchange:
         try:
             body = await self._read_rest(half=True)
         except JackfieldError:
-            body = b""  # the status says enough
+            body = b""  # the status is enough
         failure = Failure(status=head.status, headers=head.headers, body=body)
         if head.status is not None and 300 <= head.status < 400:
             # Not the plugin's to explain: what a redirect means does not depend on who sends it.
@@ -303,7 +303,7 @@ class WireExchange:
         return bytes(body)
 
     def _map_exception(self, error: Exception, *, in_stream: bool = False) -> JackfieldError:
-        """Map what an SDK or a third party's transport raised."""
+        """Return the error for what an SDK or a third party's transport raised."""
         return self._map(Failure(exception=error, in_stream=in_stream))
 
     def _map(self, failure: Failure) -> JackfieldError:
@@ -315,8 +315,8 @@ class WireExchange:
         return error_from_status(failure)
 
 
-def _cause(error: Exception) -> BaseException | None:
-    """Give what an error out of a decoder was raised for; itself where it becomes another error."""
+def _find_cause(error: Exception) -> BaseException | None:
+    """Return the cause of an error that a decoder raised; the error itself if another one is raised for it."""
     if isinstance(error, JackfieldError):
         return error.__cause__
     return error.failure.exception if isinstance(error, FailureInStream) else error

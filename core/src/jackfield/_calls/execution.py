@@ -1,4 +1,4 @@
-"""Carry out one call on one connection: translate, take a slot, make attempts, build the reply."""
+"""Execute one call on one connection: translate, take a slot, make attempts, build the reply."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class Execution(Generic[ReplyT]):
         self._queued_at = time.perf_counter()
 
     async def run(self) -> ReplyT:
-        """Carry the call out and return its whole reply.
+        """Execute the call and return its complete reply.
 
         Raises:
-            JackfieldError: It failed; says where, and knows every attempt.
+            JackfieldError: The call failed; the error names the place and holds every attempt.
         """
         try:
             translation = self._translate()
@@ -79,7 +79,7 @@ class Execution(Generic[ReplyT]):
             self._release()
 
     async def stream(self: Execution[Reply]) -> LiveStream:
-        """Carry the call out until its first event and return the stream.
+        """Execute the call until its first event and return the stream.
 
         Raises:
             JackfieldError: As `run`.
@@ -97,7 +97,7 @@ class Execution(Generic[ReplyT]):
         return LiveStream(self, exchange, self._timeout.idle)
 
     async def close(self) -> None:
-        """Close the upstream and give the slot back; may be called twice."""
+        """Close the upstream and release the slot; may be called twice."""
         try:
             if self._attempts.exchange is not None:
                 await self._attempts.exchange.close()
@@ -105,7 +105,7 @@ class Execution(Generic[ReplyT]):
             self._release()
 
     def _release(self) -> None:
-        """Give timer and slot back; may be called twice."""
+        """Release timer and slot; may be called twice."""
         self._watchdog.stop()
         if self._slot:
             self._slot = False
@@ -114,7 +114,7 @@ class Execution(Generic[ReplyT]):
                 slots.release()
 
     def complete_error(self, error: JackfieldError, partial: Reply | None = None) -> None:
-        """Write into an error where it happened, what had been tried, and what had come."""
+        """Add to an error where it happened, every attempt, and the part of the reply that had arrived."""
         self._connection.locate_and_redact(error, self._call.model.id)
         error.attempts = tuple(self._attempts.made)
         if error.partial is None:
@@ -143,7 +143,7 @@ class Execution(Generic[ReplyT]):
         )
 
     def fold(self, events: list[Event]) -> Folded:
-        """Fold events of this call's decoder.
+        """Fold the events that this call's decoder returned.
 
         Raises:
             PluginError: They do not fit together.
@@ -168,11 +168,11 @@ class Execution(Generic[ReplyT]):
         if isinstance(error, JackfieldError):
             self.complete_error(error, self._build_partial())
         elif isinstance(error, asyncio.CancelledError):
-            # It cannot be made an error of ours; observers read here what had been tried.
+            # It cannot become one of our errors; observers read the attempts here.
             error.attempts = tuple(self._attempts.made)  # type: ignore[attr-defined]
 
     def _build_partial(self) -> Reply | None:
-        """Build what had come of a whole answer that broke."""
+        """Build the part of a reply that had arrived before the exchange broke."""
         exchange = self._attempts.exchange
         if exchange is None or not exchange.events:
             return None
@@ -185,13 +185,13 @@ class Execution(Generic[ReplyT]):
     def _build_whole(self, exchange: WireExchange) -> ReplyT:
         folded = self.fold(exchange.events)
         if isinstance(self._call.request, CountRequest):
-            return cast("ReplyT", _count(folded, exchange))
+            return cast("ReplyT", _read_count(folded, exchange))
         reply = self.build(folded, exchange.body, complete=True)
         check_reply(self._call, folded, reply, exchange)
         return cast("ReplyT", reply)  # the kind of the request decides both
 
     def _defer_cost(self, folded: Folded) -> Callable[[], Cost]:
-        """Return what computes the cost when somebody asks for it."""
+        """Return a function that computes the cost when it is first read."""
         when, ended = time.time(), time.perf_counter()
         pricing, target, kind = self._connection.pricing, self._target, self._call.kind
         began = self._attempts.sent_at or self._queued_at
@@ -211,9 +211,9 @@ class Execution(Generic[ReplyT]):
         return cost
 
 
-def _count(folded: Folded, exchange: WireExchange) -> TokenCount:
+def _read_count(folded: Folded, exchange: WireExchange) -> TokenCount:
     if folded.counted is None:
-        raise exchange.malformed("the answer holds no count of tokens")
+        raise exchange.build_malformed("the answer holds no count of tokens")
     return TokenCount(input_tokens=folded.counted, exact=True, source="service")
 
 
@@ -243,7 +243,7 @@ class LiveStream:
         return self._events[index]
 
     async def _read_more(self) -> None:
-        """Wait until there is another event; raise at the end."""
+        """Read until there is another event; raise at the end."""
         if self._error is not None:
             await self.aclose()
             self._complete_error(self._error)
@@ -276,7 +276,7 @@ class LiveStream:
 
     @property
     def response(self) -> Reply:
-        """The answer as far as it was read; usage also of what was not."""
+        """The reply as far as it was read; its usage also counts events that were not."""
         if self._response is not None:
             return self._response
         complete = self._exchange.ended and self._next == len(self._events) and self._error is None
@@ -292,7 +292,7 @@ class LiveStream:
         return MappedStream(self, change, self._rebuild)
 
     def _rebuild(self, response: Reply, events: list[Event]) -> Reply:
-        # What was used and what it cost stays true, whatever became of the events that told it.
+        # Usage and cost stay true, whatever became of the events that reported them.
         return attrs.evolve(
             self._build(events, complete=response.complete),
             usage=response.usage,

@@ -1,4 +1,4 @@
-"""What a call would do, without doing it."""
+"""Explain a call without making it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CHARACTERS_A_TOKEN = 4
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Plan(Value):
-    """What `mesh.explain` gives.
+    """The result of `mesh.explain`.
 
     Attributes:
         connection: The connection's name.
@@ -51,7 +51,7 @@ class Plan(Value):
         parameters: What would become of every parameter.
         input_tokens: An estimate.
         cost: An estimate: from no output to `max_tokens`. Its `amount` is the least.
-        most_cost: The estimate if all of `max_tokens` is used, as it stands on the wire, also where the caller gave
+        most_cost: The estimate if all of `max_tokens` is used, as it is on the wire, even if the caller gave
             none; None if none is sent.
     """
 
@@ -71,7 +71,7 @@ class Plan(Value):
 
 
 def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
-    """Translate a call and say what would be sent. No I/O, no secret resolved.
+    """Translate a call and return what would be sent. No I/O; no secret is resolved.
 
     Raises:
         JackfieldError: What the call itself would raise before anything is sent.
@@ -84,7 +84,7 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
         connection.locate_and_redact(error, target.model.id)
         raise
     wire: Wire = translation.wire
-    url, headers = _shown(connection, wire)
+    url, headers = _preview(connection, wire)
     count = estimate_tokens(call.request)
     least, most = _estimate(connection, target, call, count.input_tokens, translation.report)
     return Plan(
@@ -104,7 +104,7 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
     )
 
 
-def _shown(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[str, str]]:
+def _preview(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[str, str]]:
     from jackfield._http.transport import HttpTransport, set_header
 
     transport = connection.make_transport()
@@ -134,13 +134,13 @@ def _estimate(
         (note.value for note in report if note.name == "max_tokens" and note.wire is not None), None
     )
     if not isinstance(longest, int):
-        return _partial(least), None
+        return _mark_as_estimate(least), None
     most = compute_cost(Usage(input_tokens=input_tokens, output_tokens=longest), card)
-    return _partial(least), _partial(most)
+    return _mark_as_estimate(least), _mark_as_estimate(most)
 
 
-def _partial(cost: Cost) -> Cost:
-    """Call an estimate partial, which it is by nature."""
+def _mark_as_estimate(cost: Cost) -> Cost:
+    """Mark a complete cost as partial: an estimate is never complete."""
     if cost.status != "complete":
         return cost
     return attrs.evolve(cost, status="partial", missing=("counts are estimated before the call",))
@@ -148,13 +148,13 @@ def _partial(cost: Cost) -> Cost:
 
 def estimate_tokens(request: Any) -> TokenCount:
     """Estimate the input tokens of a request as characters / 4."""
-    characters = sum(map(len, _texts(request)))
+    characters = sum(map(len, _collect_texts(request)))
     return TokenCount(
         input_tokens=-(-characters // _CHARACTERS_A_TOKEN), exact=False, source="characters / 4"
     )
 
 
-def _texts(request: Any) -> list[str]:
+def _collect_texts(request: Any) -> list[str]:
     options = getattr(request, "options", None)
     texts = [] if options is None or options.system is UNSET else [options.system]
     for name in ("prompt", "text", "query"):
@@ -162,14 +162,14 @@ def _texts(request: Any) -> list[str]:
     texts += getattr(request, "inputs", ())
     texts += getattr(request, "documents", ())
     for message in getattr(request, "messages", ()):
-        texts += _message_texts(message)
+        texts += _collect_message_texts(message)
     tools = () if options is None or options.tools is UNSET else options.tools
     for tool in tools:
         texts += [tool.name, tool.description or "", json.dumps(tool.parameters, default=dict)]
     return texts
 
 
-def _message_texts(message: Message) -> list[str]:
+def _collect_message_texts(message: Message) -> list[str]:
     return [part.text for part in message.parts if isinstance(part, Text | ToolResult)]
 
 

@@ -1,4 +1,4 @@
-"""What decides who answers the calls of a connection, as a digest that gives no secret away."""
+"""Digests of everything that decides who answers a connection's calls; they reveal no secret."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORM: Final = 2
 _ROUNDS: Final = 300_000
 """Of PBKDF2, so that a guess at a short password costs a tenth of a second."""
 _DEEPEST: Final = 24
-"""Objects that lie deeper than this are told apart by what they are, not by what they say."""
+"""Deeper objects are distinguished by their identity, not by their values."""
 _BY_THE_CORE: Final = frozenset({*SHARED_KEYS, "models"}) - {"headers", "proxy", "ca_bundle"}
 """Fields of settings that the core fills in. Limits and retries change no answer, and each entry counts for its own calls."""
 _OF_MONEY: Final = frozenset({"price", "rate"})
@@ -70,22 +70,22 @@ class ConnectionFingerprint:
         from jackfield._config.connections import find_model
 
         entry = find_model(self._config, model_id)
-        depth = self._depth(inside)
+        depth = self._find_depth(inside)
         which = (None if entry is None else entry.id, depth, secrets)
         if which not in self._digests:
             async with self._lock:
                 if which not in self._digests:
                     # Files and keyrings block, and so does the arithmetic.
-                    self._digests[which] = await asyncio.to_thread(self._computed, entry, depth, secrets)
+                    self._digests[which] = await asyncio.to_thread(self._compute, entry, depth, secrets)
         return self._digests[which]
 
     def relevant_extra(self, extra: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
         """Implement `Fingerprint.relevant_extra`."""
         if not extra:
             return extra
-        return {name: said for name, said in extra.items() if said and name not in self._others()}
+        return {name: said for name, said in extra.items() if said and name not in self._list_others()}
 
-    def _others(self) -> frozenset[str]:
+    def _list_others(self) -> frozenset[str]:
         if self._foreign is None:
             from jackfield._plugins.known import known_plugins
 
@@ -95,13 +95,13 @@ class ConnectionFingerprint:
             self._foreign = frozenset({*known_plugins().providers, *registry.provider_ids()} - mine)
         return self._foreign
 
-    def _depth(self, inside: object) -> int:
+    def _find_depth(self, inside: object) -> int:
         for number, layer in enumerate(self._layers):
             if layer.middleware is inside:
                 return number + 1
         return 0
 
-    def _computed(self, entry: ModelEntry | None, depth: int, secrets: bool) -> str:
+    def _compute(self, entry: ModelEntry | None, depth: int, secrets: bool) -> str:
         import hashlib
         import json
 
@@ -109,30 +109,30 @@ class ConnectionFingerprint:
         said = {
             "form": _FORM,
             "provider": config.provider_id,
-            "settings": writer.settings(config.settings, config.identity),
-            "access": writer.access(self._access()),
-            "headers": writer.form(config.headers),
+            "settings": writer.write_settings(config.settings, config.identity),
+            "access": writer.write_access(self._find_access()),
+            "headers": writer.write(config.headers),
             "proxy": config.proxy,
             "ca_bundle": config.ca_bundle,
-            "entry": writer.form(entry),
-            "layers": [writer.layer(layer) for layer in self._layers[depth:]],
+            "entry": writer.write(entry),
+            "layers": [writer.write_layer(layer) for layer in self._layers[depth:]],
         }
         text = json.dumps(said, sort_keys=True)
-        return _stretched(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+        return _stretch(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
 
-    def _access(self) -> HttpAccess | None:
+    def _find_access(self) -> HttpAccess | None:
         """Return where calls go by the plugin's word, which may know more than the settings (the environment's region)."""
         if self._config.provider is None:
             return None
         try:
             made: object = self._config.provider.transport(self._config.settings)
-        except Exception:  # the call itself tells
+        except Exception:  # the call itself reports it
             return None
         return made if isinstance(made, HttpAccess) else None
 
 
 @lru_cache(maxsize=256)
-def _stretched(digest: bytes) -> str:
+def _stretch(digest: bytes) -> str:
     import hashlib
 
     return hashlib.pbkdf2_hmac("sha256", digest, b"jackfield connection", _ROUNDS).hex()
@@ -147,108 +147,108 @@ class _Writer:
         self._secrets = secrets
         self._only_here = randomness.token_hex(16)
 
-    def settings(self, settings: Any, identity: Any) -> Any:
-        """Write a settings object, without what changes no answer."""
+    def write_settings(self, settings: Any, identity: Any) -> Any:
+        """Write a settings object, without fields that change no reply."""
         if not attrs.has(type(settings)):
-            return self.form(settings)
+            return self.write(settings)
         said = {
-            field.name: self.form(getattr(settings, field.name), 1)
+            field.name: self.write(getattr(settings, field.name), 1)
             for field in attrs.fields(type(settings))
             if field.name not in _BY_THE_CORE
         }
         if identity is not None:
             # As it is declared: what a plugin makes of it may be of any form.
             made = getattr(settings, "credentials", None)
-            said["credentials"] = [self.form(identity, 1), self._parts(made, 1)]
-        return [said, self._parts(settings, 1)]
+            said["credentials"] = [self.write(identity, 1), self._write_parts(made, 1)]
+        return [said, self._write_parts(settings, 1)]
 
-    def access(self, access: HttpAccess | None) -> Any:
-        """Write where calls go, and how identity is proven there."""
+    def write_access(self, access: HttpAccess | None) -> Any:
+        """Write where calls go and how they are authenticated."""
         if access is None:
             return None
         return {
             "base_url": access.base_url,
-            "headers": self.form(access.headers),
-            "auth": self._auth(access.auth),
-            "named_auth": {name: self._auth(auth) for name, auth in access.named_auth.items()},
+            "headers": self.write(access.headers),
+            "auth": self._write_auth(access.auth),
+            "named_auth": {name: self._write_auth(auth) for name, auth in access.named_auth.items()},
         }
 
-    def layer(self, layer: Layer) -> Any:
-        """Write a middleware: by its name and settings, or as the object it is."""
+    def write_layer(self, layer: Layer) -> Any:
+        """Write a middleware by its name and settings, or as an object."""
         if layer.name is None:
-            return self.form(layer.middleware)
-        return [layer.name, self.form(layer.settings)]
+            return self.write(layer.middleware)
+        return [layer.name, self.write(layer.settings)]
 
-    def _auth(self, auth: object) -> Any:
+    def _write_auth(self, auth: object) -> Any:
         if isinstance(auth, StaticHeader | NoAuth):
-            return self.form(auth)
+            return self.write(auth)
         if isinstance(auth, Bearer):  # its function follows from the settings
             return ["Bearer", auth.header, auth.prefix]
-        return ["Signer", _name_of(type(auth)), self._parts(auth, 0)] if isinstance(auth, Signer) else None
+        return ["Signer", _name(type(auth)), self._write_parts(auth, 0)] if isinstance(auth, Signer) else None
 
-    def form(self, value: Any, depth: int = 0) -> Any:
-        """Write any value. What has no form of its own is written so that it equals nothing in another process."""
+    def write(self, value: Any, depth: int = 0) -> Any:
+        """Write any value. One that cannot be written is different in every process."""
         if value is None or isinstance(value, str | bool | int | float):
             return value
         if isinstance(value, Secret):
-            return self._secret(value)
+            return self._write_secret(value)
         if isinstance(value, bytes | bytearray | memoryview):
             return {"bytes": bytes(value).hex()}
         if depth < _DEEPEST:
-            fields = _fields_of(value)
+            fields = _read_fields(value)
             if fields is not None:
-                written = {name: self.form(one, depth + 1) for name, one in fields.items()}
-                return [_name_of(type(value)), written, self._parts(value, depth + 1)]
+                written = {name: self.write(one, depth + 1) for name, one in fields.items()}
+                return [_name(type(value)), written, self._write_parts(value, depth + 1)]
             if isinstance(value, Mapping):
                 return {
                     "mapping": sorted(
-                        ([str(key), self.form(one, depth + 1)] for key, one in value.items()), key=str
+                        ([str(key), self.write(one, depth + 1)] for key, one in value.items()), key=str
                     )
                 }
             if isinstance(value, set | frozenset):
-                return {"set": sorted((self.form(one, depth + 1) for one in value), key=str)}
+                return {"set": sorted((self.write(one, depth + 1) for one in value), key=str)}
             if isinstance(value, Sequence):
-                return [self.form(one, depth + 1) for one in value]
-        return self._plain(value, depth)
+                return [self.write(one, depth + 1) for one in value]
+        return self._write_other(value, depth)
 
-    def _parts(self, value: Any, depth: int) -> Any:
+    def _write_parts(self, value: Any, depth: int) -> Any:
         """Write what an object knows beyond its fields: the environment, a profile's file."""
         parts = getattr(value, "fingerprint_parts", None)
         if not callable(parts):
             return None
         try:
-            return self.form(parts(), depth + 1)
-        except Exception:  # the call itself tells what is wrong
+            return self.write(parts(), depth + 1)
+        except Exception:  # the call itself reports what is wrong
             return self._only_here
 
-    def _secret(self, secret: Secret) -> Any:
+    def _write_secret(self, secret: Secret) -> Any:
         if not self._secrets:
             return "secret"
         try:
             return {"secret": secret.reveal()}
-        except Exception:  # a keyring's may be any; whoever needs the secret tells
+        except Exception:  # a keyring's may be any; the call itself reports it
             return {"nothing at": secret.reference}
 
-    def _plain(self, value: Any, depth: int) -> Any:
+    def _write_other(self, value: Any, depth: int) -> Any:
         from datetime import date, time, timedelta
         from decimal import Decimal
         from enum import Enum
         from pathlib import PurePath
         from uuid import UUID
 
-        kind = _name_of(type(value))
+        kind = _name(type(value))
         if isinstance(value, Decimal | PurePath | date | time | timedelta | UUID):
             return [kind, str(value)]
         if isinstance(value, Enum):
             return [kind, value.name]
         if isinstance(value, type) or _is_plain_function(value):
-            return ["named", _name_of(value)]
+            return ["named", _name(value)]
         if depth < _DEEPEST and callable(getattr(value, "fingerprint_parts", None)):
-            return [kind, self._parts(value, depth)]
+            return [kind, self._write_parts(value, depth)]
         return [kind, self._only_here]
 
 
-def _fields_of(value: Any) -> dict[str, Any] | None:
+def _read_fields(value: Any) -> dict[str, Any] | None:
     """Return the fields of a value that shows them; None if it does not."""
     cls: Any = type(value)
     if attrs.has(cls):
@@ -269,5 +269,5 @@ def _is_plain_function(value: Any) -> bool:
     return "<" not in name and getattr(value, "__code__", None) is not None and not hasattr(value, "__self__")
 
 
-def _name_of(value: Any) -> str:
+def _name(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"

@@ -1,4 +1,4 @@
-"""Fold the events of an answer into the answer. Streamed and whole answers go the same way."""
+"""Fold events into a reply. Streamed and whole replies are folded in the same way."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _ChoiceState:
         self.logprobs: list[ev.TokenLogprob] | None = None
         self.finish: ev.Finish | None = None
 
-    def piece(self, kind: type, text: str, block: int | None, data: Mapping[str, Any] | None) -> None:
+    def add_piece(self, kind: type, text: str, block: int | None, data: Mapping[str, Any] | None) -> None:
         last = self.parts[-1] if self.parts else None
         if not (isinstance(last, _Run) and last.kind is kind and block in (None, last.block)):
             last = _Run(kind, block, [])
@@ -75,7 +75,7 @@ class _ChoiceState:
 
 
 class Folded:
-    """What a list of events amounts to.
+    """The result of folding events.
 
     Attributes:
         id: The service's name for the answer.
@@ -92,7 +92,7 @@ class Folded:
         raw_usage: The service's own usage object.
     """
 
-    # What most answers say nothing of stays in the class: one object less to fill for each of them.
+    # Values that most replies lack stay in the class: fewer attributes to set for each reply.
     id: str | None = None
     model: str | None = None
     choices: tuple[Choice, ...] = ()
@@ -113,81 +113,81 @@ class Folded:
         self._scores: list[tuple[int, float]] = []
         self.vectors: dict[int, Any] = {}
 
-    def choice(self, index: int) -> _ChoiceState:
+    def _find_choice(self, index: int) -> _ChoiceState:
         state = self._choices.get(index)
         if state is None:
             state = self._choices[index] = _ChoiceState()
         return state
 
-    def started(self, event: ev.Started) -> None:
+    def add_start(self, event: ev.Started) -> None:
         self.id = self.id if event.id is None else event.id
         self.model = self.model if event.model is None else event.model
         self.service_tier = self.service_tier if event.service_tier is None else event.service_tier
         self.region = self.region if event.region is None else event.region
 
-    def text(self, event: ev.TextDelta) -> None:
-        self.choice(event.choice).piece(ev.TextDelta, event.text, event.block, event.provider_data)
+    def add_text(self, event: ev.TextDelta) -> None:
+        self._find_choice(event.choice).add_piece(ev.TextDelta, event.text, event.block, event.provider_data)
 
-    def refusal(self, event: ev.RefusalDelta) -> None:
-        self.choice(event.choice).piece(ev.RefusalDelta, event.text, None, None)
+    def add_refusal(self, event: ev.RefusalDelta) -> None:
+        self._find_choice(event.choice).add_piece(ev.RefusalDelta, event.text, None, None)
 
-    def thinking(self, event: ev.ThinkingDelta) -> None:
-        self.choice(event.choice).piece(ev.ThinkingDelta, event.text, event.block, event.data)
+    def add_thinking(self, event: ev.ThinkingDelta) -> None:
+        self._find_choice(event.choice).add_piece(ev.ThinkingDelta, event.text, event.block, event.data)
 
-    def call_start(self, event: ev.ToolCallStart) -> None:
-        choice = self.choice(event.choice)
+    def start_call(self, event: ev.ToolCallStart) -> None:
+        choice = self._find_choice(event.choice)
         call = _Call(event.id, event.name, [], event.provider_data)
         choice.calls[event.index] = call
         choice.parts.append(call)
 
-    def call_delta(self, event: ev.ToolCallDelta) -> None:
-        self.choice(event.choice).calls[event.index].pieces.append(event.arguments)
+    def add_arguments(self, event: ev.ToolCallDelta) -> None:
+        self._find_choice(event.choice).calls[event.index].pieces.append(event.arguments)
 
     def ignore(self, event: ev.Event) -> None:
         pass
 
-    def citation(self, event: ev.CitationDelta) -> None:
-        self.choice(event.choice).citations.append(event.citation)
+    def add_citation(self, event: ev.CitationDelta) -> None:
+        self._find_choice(event.choice).citations.append(event.citation)
 
-    def logprobs(self, event: ev.LogprobsDelta) -> None:
-        choice = self.choice(event.choice)
+    def add_logprobs(self, event: ev.LogprobsDelta) -> None:
+        choice = self._find_choice(event.choice)
         choice.logprobs = (choice.logprobs or []) + list(event.tokens)
 
-    def part(self, event: ev.PartAdded) -> None:
-        self.choice(event.choice).parts.append(event.part)
+    def add_part(self, event: ev.PartAdded) -> None:
+        self._find_choice(event.choice).parts.append(event.part)
 
-    def used(self, event: ev.UsageUpdate) -> None:
-        # Most answers tell their usage once.
+    def add_usage(self, event: ev.UsageUpdate) -> None:
+        # Most replies report their usage once.
         self.usage = event.usage if self.usage is _NOTHING_USED else self.usage.updated(event.usage)
         self.raw_usage = event.raw or self.raw_usage
 
-    def finish(self, event: ev.Finish) -> None:
-        self.choice(event.choice).finish = event
+    def add_finish(self, event: ev.Finish) -> None:
+        self._find_choice(event.choice).finish = event
 
-    def keep(self, event: ev.RawEvent) -> None:
+    def keep_raw(self, event: ev.RawEvent) -> None:
         self._raw.append(event)
 
-    def vector(self, event: ev.EmbeddingData) -> None:
+    def add_vector(self, event: ev.EmbeddingData) -> None:
         self.vectors[event.index] = event.vector
 
-    def score(self, event: ev.RerankScore) -> None:
+    def add_score(self, event: ev.RerankScore) -> None:
         self._scores.append((event.index, event.score))
 
-    def count(self, event: ev.TokensCounted) -> None:
+    def add_count(self, event: ev.TokensCounted) -> None:
         self.counted = event.input_tokens
 
     def close(self) -> None:
-        """Make the choices, once all events are in."""
+        """Build the choices after all events were added."""
         self.raw, self.scores = tuple(self._raw), tuple(self._scores)
         states = self._choices
-        self.choices = tuple([self._choice(index, states[index]) for index in sorted(states)])
+        self.choices = tuple([self._build_choice(index, states[index]) for index in sorted(states)])
         self.finished = None not in [state.finish for state in states.values()]
 
-    def _choice(self, index: int, state: _ChoiceState) -> Choice:
+    def _build_choice(self, index: int, state: _ChoiceState) -> Choice:
         finish = state.finish
         return Choice(
             index=index,
-            message=Message("assistant", tuple([self._part(part) for part in state.parts])),
+            message=Message("assistant", tuple([self._build_part(part) for part in state.parts])),
             finish_reason=None if finish is None else finish.reason,
             finish_raw=None if finish is None else finish.raw,
             finish_detail=None if finish is None else finish.detail,
@@ -195,7 +195,7 @@ class Folded:
             citations=tuple(state.citations),
         )
 
-    def _part(self, part: _Run | _Call | RawPart) -> Part:
+    def _build_part(self, part: _Run | _Call | RawPart) -> Part:
         if isinstance(part, RawPart):
             return part
         if isinstance(part, _Call):
@@ -208,20 +208,20 @@ class Folded:
 
 
 _HANDLERS: dict[type, Any] = {
-    ev.Started: Folded.started,
-    ev.TextDelta: Folded.text,
-    ev.RefusalDelta: Folded.refusal,
-    ev.ThinkingDelta: Folded.thinking,
-    ev.ToolCallStart: Folded.call_start,
-    ev.ToolCallDelta: Folded.call_delta,
+    ev.Started: Folded.add_start,
+    ev.TextDelta: Folded.add_text,
+    ev.RefusalDelta: Folded.add_refusal,
+    ev.ThinkingDelta: Folded.add_thinking,
+    ev.ToolCallStart: Folded.start_call,
+    ev.ToolCallDelta: Folded.add_arguments,
     ev.ToolCallEnd: Folded.ignore,
-    ev.CitationDelta: Folded.citation,
-    ev.LogprobsDelta: Folded.logprobs,
-    ev.PartAdded: Folded.part,
-    ev.UsageUpdate: Folded.used,
-    ev.Finish: Folded.finish,
-    ev.RawEvent: Folded.keep,
-    ev.EmbeddingData: Folded.vector,
-    ev.RerankScore: Folded.score,
-    ev.TokensCounted: Folded.count,
+    ev.CitationDelta: Folded.add_citation,
+    ev.LogprobsDelta: Folded.add_logprobs,
+    ev.PartAdded: Folded.add_part,
+    ev.UsageUpdate: Folded.add_usage,
+    ev.Finish: Folded.add_finish,
+    ev.RawEvent: Folded.keep_raw,
+    ev.EmbeddingData: Folded.add_vector,
+    ev.RerankScore: Folded.add_score,
+    ev.TokensCounted: Folded.add_count,
 }

@@ -41,26 +41,26 @@ class ModelList:
         self._connection = connection
         self._cards: list[ModelCard] | None = None
 
-    async def cards(self, *, refresh: bool = False) -> list[ModelCard]:
+    async def fetch(self, *, refresh: bool = False) -> list[ModelCard]:
         """List the models: the service's own listing where it has one, and those declared.
 
         Args:
             refresh: Ask the service again.
 
         Raises:
-            JackfieldError: The listing failed; knows every attempt.
+            JackfieldError: The listing failed; the error holds every attempt.
         """
         if self._cards is None or refresh:
-            listing = self.listing()
+            listing = self.find_listing()
             listed = [] if listing is None else await _Pages(self._connection, listing).read()
             try:
-                self._cards = self._complete([(card, _facts_of(card)) for card in listed])
+                self._cards = self._complete([(card, _collect_facts(card)) for card in listed])
             except JackfieldError as error:
                 self._connection.locate_and_redact(error)
                 raise
         return list(self._cards)
 
-    def known(self) -> list[ModelCard]:
+    def list_known(self) -> list[ModelCard]:
         """List the models that are declared, and those of the plugin's table, without asking the service.
 
         Raises:
@@ -74,7 +74,7 @@ class ModelList:
             connection.locate_and_redact(error)
             raise
 
-    def listing(self) -> Listing | None:
+    def find_listing(self) -> Listing | None:
         """Return how the service's models are listed; None if they are not.
 
         Raises:
@@ -88,7 +88,7 @@ class ModelList:
             raise
 
     def _complete(self, found: Sequence[tuple[ModelCard, Capabilities | None]]) -> list[ModelCard]:
-        """Add the declared models to those found, and to each what tables and its declaration know of it."""
+        """Add the declared models to those found, and to each the facts of tables and of its declaration."""
         cards = {card.id: (card, facts) for card, facts in found}
         for entry in self._connection.config.models or ():
             if not entry.id.endswith("*") and entry.id not in cards:
@@ -99,7 +99,7 @@ class ModelList:
         from jackfield._config.connections import is_allowed
 
         connection = self._connection
-        # A listing may name what cannot be called; the service, or who stands before it, wrote that.
+        # A listing may contain ids that are not valid; whoever answers decides what it contains.
         if not is_allowed(connection.config, card.id) or model_id_fault(card.id) is not None:
             return attrs.evolve(card, connection=connection.name, allowed=False)
         target = connection.look_up(card.id, None, listing=listed)
@@ -117,8 +117,8 @@ class ModelList:
         )
 
 
-def _facts_of(card: ModelCard) -> Capabilities:
-    """Return what a listing says of a model; the card's own fields precede those of its capabilities."""
+def _collect_facts(card: ModelCard) -> Capabilities:
+    """Return what a listing says about a model; the card's own fields precede those of its capabilities."""
     said = card.capabilities
     sizes = {name: size for name, size in attrs.asdict(card.limits).items() if size is not None}
     return attrs.evolve(
@@ -142,7 +142,7 @@ class _Pages:
         """Return the models of all pages.
 
         Raises:
-            JackfieldError: A page could not be had; knows every attempt.
+            JackfieldError: A page could not be read; the error holds every attempt.
         """
         cards: list[ModelCard] = []
         wire: Wire | None = self._listing.wire
@@ -173,7 +173,7 @@ class _Pages:
         except JackfieldError:
             raise
         except Exception as error:
-            raise exchange.malformed(
+            raise exchange.build_malformed(
                 f"the listing is not what the service documents ({type(error).__name__}: {error}): "
                 f"it begins {body[:80]!r}"
             ) from error
@@ -188,14 +188,14 @@ class _Pages:
             return
         address = getattr(self._connection.transport, "address", None)
         first = self._listing.wire
-        here = _origin(first.path if address is None else address(first))
-        there = _origin(following.path)
+        here = _find_origin(first.path if address is None else address(first))
+        there = _find_origin(following.path)
         if here != there:
             shown = there.rpartition("@")[2].rpartition("//")[2]
             raise MalformedResponseError(f"the listing goes on at another place, {shown}; it is not followed")
 
 
-def _origin(address: str) -> str:
+def _find_origin(address: str) -> str:
     """Return scheme and host of an address; the whole of what has none."""
     found = re.match(r"https?://[^/?#]*", address)
     return address if found is None else found[0].lower()

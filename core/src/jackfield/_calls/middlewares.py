@@ -33,10 +33,10 @@ class Middlewares:
         self.own = tuple(own)
 
     async def make(self) -> None:
-        """Make each middleware that a connection names, once.
+        """Create each middleware that a connection names, once.
 
         Raises:
-            JackfieldError: One cannot be made; those made before are closed.
+            JackfieldError: One cannot be created; those created before are closed.
         """
         named = (name for config in self._config.connections.values() for name in config.middlewares)
         for name in dict.fromkeys(named):
@@ -47,7 +47,7 @@ class Middlewares:
                 raise
 
     async def close(self) -> list[BaseException]:
-        """Close those that have something to close, the last made first; return what went wrong."""
+        """Close those that have `aclose`, in reverse order, and return the errors."""
         made, self._made = self._made, {}
         faults: list[BaseException] = []
         for middleware in reversed(list(made.values())):
@@ -59,13 +59,13 @@ class Middlewares:
                     faults.append(error)
         return faults
 
-    def around(self, config: ConnectionConfig) -> Sequence[Middleware]:
+    def list_around(self, config: ConnectionConfig) -> Sequence[Middleware]:
         """Return those around the calls of a connection, outermost first."""
         if not config.middlewares:
             return self.own
         return (*self.own, *(self._made[name] for name in config.middlewares))
 
-    def layers(self, config: ConnectionConfig) -> list[Layer]:
+    def describe(self, config: ConnectionConfig) -> list[Layer]:
         """Return the same with their names and settings, for fingerprints."""
         settings = self._config.middleware_settings
         named = [Layer(self._made[name], name, settings.get(name)) for name in config.middlewares]

@@ -23,7 +23,7 @@ _Announce: TypeAlias = Callable[[Outcome], None]
 
 
 def observe(registry: Registry, call: Call, handler: Handler) -> Awaitable[Any]:
-    """Announce a call, carry it out, and announce its end to those that want to know it."""
+    """Announce a call, execute it, and announce its end to those that want to know it."""
     queued = time.perf_counter()
     announce_end = registry.call_started(call) if registry.has_observers else None
     if announce_end is None:
@@ -36,41 +36,41 @@ async def _follow(announce_end: _Announce, queued: float, call: Call, handler: H
     try:
         reply = await handler(call)
     except BaseException as error:
-        announce_end(_failed(error, queued))
+        announce_end(_describe_failure(error, queued))
         raise
-    announce_end(_outcome("ok", queued, reply))
+    announce_end(_build_outcome("ok", queued, reply))
     return reply
 
 
 async def _follow_stream(
     announce_end: _Announce, queued: float, call: Call, handler: Handler
 ) -> StreamSource:
-    """Begin a streaming call; its end is announced when the stream is closed."""
+    """Begin a streaming call; extensions are notified of its end when the stream is closed."""
     try:
         source = await handler(call)
     except BaseException as error:
-        announce_end(_failed(error, queued))
+        announce_end(_describe_failure(error, queued))
         raise
 
     def finish(response: Reply, error: BaseException | None) -> None:
         if error is not None:
-            outcome = _failed(error, queued, response)
+            outcome = _describe_failure(error, queued, response)
         else:
-            outcome = _outcome("ok" if response.complete else "cancelled", queued, response)
+            outcome = _build_outcome("ok" if response.complete else "cancelled", queued, response)
         announce_end(outcome)
 
     return WatchedStream(source, finish)
 
 
-def _failed(error: BaseException, queued: float, response: Reply | None = None) -> Outcome:
+def _describe_failure(error: BaseException, queued: float, response: Reply | None = None) -> Outcome:
     attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())  # a cancellation may carry them, too
     if isinstance(error, JackfieldError):
         response = error.partial or response
     cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
-    return _outcome("cancelled" if cancelled else "error", queued, response, error, attempts)
+    return _build_outcome("cancelled" if cancelled else "error", queued, response, error, attempts)
 
 
-def _outcome(
+def _build_outcome(
     status: Literal["ok", "error", "cancelled"],
     queued: float,
     reply: Any,
@@ -89,7 +89,7 @@ def _outcome(
         }
     if isinstance(reply, Reply):
         known["finish_reasons"] = tuple(choice.finish_reason or "" for choice in reply.choices)
-    sent, first_event = _moments(attempts)
+    sent, first_event = _find_moments(attempts)
     return Outcome(
         status=status,
         error=error,
@@ -100,7 +100,7 @@ def _outcome(
     )
 
 
-def _moments(attempts: tuple[Attempt, ...]) -> tuple[float | None, float | None]:
+def _find_moments(attempts: tuple[Attempt, ...]) -> tuple[float | None, float | None]:
     """Return when the last attempt was sent, and when its first event came."""
     sent = attempts[-1].sent_at if attempts else None
     if sent is None or attempts[-1].error is not None:

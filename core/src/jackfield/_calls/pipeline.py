@@ -1,4 +1,4 @@
-"""The way of a call from its target, through the middlewares, to its execution."""
+"""The path of a call: its target, the middlewares, its execution."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _call_numbers = itertools.count(1)
 
 
 class Pipeline:
-    """Carry out calls: look up their targets, put the middlewares around each, try the targets of an alias in order.
+    """Execute calls: look up their targets, wrap each in the middlewares, try the targets of an alias in order.
 
     Args:
         config: What is declared.
@@ -63,12 +63,12 @@ class Pipeline:
         self._middlewares = middlewares
         self._extra_ids: frozenset[str] | None = None
 
-    # These are no coroutines of their own: each one would be paid for by every event that a call waits for.
+    # These are not coroutines themselves: each one would add to the cost of every event that a call waits for.
 
     def run(
         self, target: str, what: CallKind[ReplyT], content: object, options: Mapping[str, object]
     ) -> Coroutine[Any, Any, ReplyT]:
-        """Carry out a call to its reply.
+        """Execute a call and return its reply.
 
         Args:
             target: `"connection:model"` or an alias.
@@ -84,7 +84,7 @@ class Pipeline:
     def begin(
         self, target: str, what: CallKind[Reply], content: object, options: Mapping[str, object]
     ) -> Coroutine[Any, Any, StreamSource]:
-        """Carry out a streaming call until it has begun. Args and errors are those of `run`."""
+        """Execute a streaming call until it has begun. Args and errors are those of `run`."""
         return self.try_targets(target, what, content, options, self._carry_out_stream, stream=True)
 
     async def try_targets(
@@ -97,7 +97,7 @@ class Pipeline:
         *,
         stream: bool = False,
     ) -> T:
-        """Make a call to each target of an alias in order; go on only after what may be retried.
+        """Make a call to each target of an alias in order; continue only after errors that may be retried.
 
         Args:
             target: As for `run`.
@@ -118,19 +118,23 @@ class Pipeline:
             call = self.make_call(target, connection, model_id, what, content, options, stream=stream)
             limit = call.timeout
             if earlier:
-                call = attrs.evolve(call, earlier=earlier, timeout=_time_left(limit, began))
+                call = attrs.evolve(call, earlier=earlier, timeout=_subtract_elapsed(limit, began))
             try:
                 return await carry_out(connection, call)
             except JackfieldError as error:
-                if number == len(candidates) or not error.is_retryable or _time_left(limit, began).total == 0:
+                if (
+                    number == len(candidates)
+                    or not error.is_retryable
+                    or _subtract_elapsed(limit, began).total == 0
+                ):
                     raise
                 earlier = error.attempts
         raise UnknownTargetError(f"the alias {target!r} names no target")
 
     def carry_out(self, connection: Connection, call: Call) -> Awaitable[ReplyT]:
-        """Carry a call out on one connection, through its middlewares."""
-        middlewares = self._middlewares.around(connection.config)
-        # Most calls have neither middlewares nor observers, and should not pay for them.
+        """Execute a call on one connection, through its middlewares."""
+        middlewares = self._middlewares.list_around(connection.config)
+        # Most calls have neither middlewares nor observers and should not pay for them.
         if not middlewares and not self._registry.has_observers:
             return self._execute(connection, call)
         handler = (
@@ -139,7 +143,7 @@ class Pipeline:
         return observe(self._registry, call, handler)
 
     def _carry_out_stream(self, connection: Connection, call: Call) -> Awaitable[StreamSource]:
-        middlewares = self._middlewares.around(connection.config)
+        middlewares = self._middlewares.list_around(connection.config)
         if not middlewares and not self._registry.has_observers:
             return self._begin(connection, call)
         return self._begin_inside(connection, call, middlewares)
@@ -154,7 +158,7 @@ class Pipeline:
         try:
             source: StreamSource = await observe(self._registry, call, handler)
         except BaseException:
-            for one in begun:  # a middleware failed, or was cancelled, while it held one
+            for one in begun:  # a middleware failed, or was cancelled, while it held a stream
                 await one.aclose()
             raise
         return source
@@ -162,18 +166,18 @@ class Pipeline:
     def _chain(
         self, connection: Connection, middlewares: Sequence[Middleware], begun: list[StreamSource]
     ) -> Handler:
-        """Put middlewares around a call; streams that begin are added to `begun`."""
+        """Return a handler that runs the middlewares around a call; streams that begin are added to `begun`."""
 
-        async def innermost(call: Call) -> Any:
+        async def execute(call: Call) -> Any:
             if not call.stream:
                 return await self._execute(connection, call)
             source = await self._begin(connection, call)
             begun.append(source)
             return source
 
-        handler = chain(middlewares, innermost)
+        handler = chain(middlewares, execute)
 
-        async def outermost(call: Call) -> Any:
+        async def check_answer(call: Call) -> Any:
             reply = await handler(call)
             if reply is None or (call.stream and not hasattr(reply, "__anext__")):
                 wanted = "a stream" if call.stream else "a reply"
@@ -184,17 +188,17 @@ class Pipeline:
                 )
             return reply
 
-        return outermost
+        return check_answer
 
     # Past all middlewares
 
     def _begin(self, connection: Connection, call: Call) -> Awaitable[StreamSource]:
-        target = connection.target(call.model.id, call.kind)
+        target = connection.find_target(call.model.id, call.kind)
         execution: Execution[Reply] = Execution(connection, target, call)
         return execution.stream()
 
     def _execute(self, connection: Connection, call: Call) -> Awaitable[ReplyT]:
-        target = connection.target(call.model.id, call.kind)
+        target = connection.find_target(call.model.id, call.kind)
         request = call.request
         if isinstance(request, (EmbedRequest, RerankRequest)):
             parts = cut(request, target.capabilities.limits)
@@ -206,17 +210,17 @@ class Pipeline:
     def _execute_parts(
         self, connection: Connection, call: Call, request: Batch, parts: Sequence[Batch]
     ) -> Awaitable[ReplyT]:
-        target = connection.target(call.model.id, call.kind)
+        target = connection.find_target(call.model.id, call.kind)
         began = asyncio.get_running_loop().time()
 
-        async def execute(part: Batch) -> Any:
+        async def execute_part(part: Batch) -> Any:
             earlier = call.earlier if part is parts[0] else ()
-            limit = _time_left(call.timeout or connection.config.timeout, began)
+            limit = _subtract_elapsed(call.timeout or connection.config.timeout, began)
             one = attrs.evolve(call, request=part, earlier=earlier, timeout=limit)
             execution: Execution[Any] = Execution(connection, target, one)
             return await execution.run()
 
-        return cast("Awaitable[ReplyT]", run_parts(request, parts, execute))
+        return cast("Awaitable[ReplyT]", run_parts(request, parts, execute_part))
 
     # Before them
 
@@ -231,13 +235,13 @@ class Pipeline:
         *,
         stream: bool,
     ) -> Call:
-        """Make the call of what a caller wrote.
+        """Build the call that a caller wrote.
 
         Raises:
-            JackfieldError: The model is not allowed, or something that was written is not valid.
+            JackfieldError: The model is not allowed, or an argument is not valid.
         """
         try:
-            found = connection.target(model_id, what.kind)
+            found = connection.find_target(model_id, what.kind)
             given: dict[str, Any] = dict(options)
             timeout = take_timeout(given, connection.config.timeout)
             entry = found.entry
@@ -264,13 +268,13 @@ class Pipeline:
         )
 
     def _check_extra(self, extra: object, connection: Connection) -> None:
-        """Refuse ids that nobody can mean.
+        """Reject ids of providers that do not exist.
 
         Raises:
-            ConfigurationError: Names the id, and the closest.
+            ConfigurationError: An id is unknown; the message suggests the closest one.
         """
         if not isinstance(extra, Mapping):
-            return  # which is told with the types of all options
+            return  # which is reported with the types of all options
         from jackfield._config.extra_ids import extra_fault, extra_ids
 
         if self._extra_ids is None:
@@ -296,9 +300,9 @@ class Pipeline:
             raise UnknownTargetError(
                 f'{target!r} is neither an alias nor of the form "connection:model"{hint(target, known)}'
             )
-        return self.connection(name, model_id), model_id
+        return self.find_connection(name, model_id), model_id
 
-    def connection(self, name: str, model_id: str | None = None) -> Connection:
+    def find_connection(self, name: str, model_id: str | None = None) -> Connection:
         """Return a connection by its name.
 
         Args:
@@ -316,12 +320,12 @@ class Pipeline:
                     connection=name,
                     model=model_id,
                 )
-            # `explain` works while the mesh is closed, too: it opens nothing.
+            # `explain` also works while the mesh is closed: it opens nothing.
             connection = Connection(self._config.connections[name], self._registry, self._config.prices)
         return connection
 
 
-def _time_left(timeout: TimeoutPolicy | None, began: float) -> TimeoutPolicy:
+def _subtract_elapsed(timeout: TimeoutPolicy | None, began: float) -> TimeoutPolicy:
     """Return limits whose total is what is left of it after the time since `began`, by the clock of the loop."""
     timeout = TimeoutPolicy() if timeout is None else timeout
     if timeout.total is None:

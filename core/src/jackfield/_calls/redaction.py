@@ -1,4 +1,4 @@
-"""Take secrets out of errors, in every spelling in which a service or a library may repeat them."""
+"""Remove secrets from errors, in every spelling that a service or a library may use."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ class Redaction:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         spellings = {
-            spelling for secret in secrets if len(secret) >= _SHORTEST for spelling in _spellings(secret)
+            spelling for secret in secrets if len(secret) >= _SHORTEST for spelling in _spell(secret)
         }
         # The longest first: one may contain another.
         self._spellings = sorted(spellings, key=len, reverse=True)
         self._as_bytes = [spelling.encode("utf-8", "surrogatepass") for spelling in self._spellings]
 
-    def text(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """Return a text without secrets."""
         for spelling in self._spellings:
             if spelling in text:
                 text = text.replace(spelling, _MASK)
         return text
 
-    def data(self, data: bytes) -> bytes:
+    def redact_bytes(self, data: bytes) -> bytes:
         """Return bytes without secrets."""
         for spelling in self._as_bytes:
             if spelling in data:
                 data = data.replace(spelling, _MASK.encode())
         return data
 
-    def error(self, error: JackfieldError) -> None:
-        """Take secrets out of an error and of the errors that it was raised for.
+    def redact_error(self, error: JackfieldError) -> None:
+        """Remove secrets from an error and from its causes and contexts.
 
         An error of another library that holds a secret, however deep, is replaced by one of the same built-in kind
         that says its type and its redacted text.
@@ -79,33 +79,33 @@ class Redaction:
                 continue
             suppressed = error.__suppress_context__
             if not isinstance(inner, JackfieldError) and id(inner) not in seen and self._is_in_error(inner):
-                inner = self._stand_in(inner)
+                inner = self._make_stand_in(inner)
                 setattr(error, name, inner)
             error.__suppress_context__ = suppressed
             self._clean(inner, seen)
 
     def _clean_own(self, error: JackfieldError) -> None:
-        error.message = self.text(error.message)
+        error.message = self.redact_text(error.message)
         error.args = (error.message,)
         mistakes: Any = getattr(error, "mistakes", None)
         if mistakes:
-            error.mistakes = type(mistakes)(map(self.text, mistakes))  # type: ignore[attr-defined]
+            error.mistakes = type(mistakes)(map(self.redact_text, mistakes))  # type: ignore[attr-defined]
         if error.body:
-            error.body = self.data(error.body)
+            error.body = self.redact_bytes(error.body)
         if error.headers:
-            cleaned = {name: self.text(value) for name, value in error.headers.items()}
+            cleaned = {name: self.redact_text(value) for name, value in error.headers.items()}
             if any(cleaned[name] != value for name, value in error.headers.items()):
                 error.headers = Headers(cleaned)
         if error.code:
-            error.code = self.text(error.code)
+            error.code = self.redact_text(error.code)
         notes = getattr(error, "__notes__", None)
         if notes:
-            error.__notes__ = [self.text(str(note)) for note in notes]
+            error.__notes__ = [self.redact_text(str(note)) for note in notes]
 
-    def _stand_in(self, error: BaseException) -> BaseException:
+    def _make_stand_in(self, error: BaseException) -> BaseException:
         said = type(error).__name__
         with contextlib.suppress(Exception):
-            said = f"{type(error).__module__}.{type(error).__qualname__}: {self.text(str(error))}"
+            said = f"{type(error).__module__}.{type(error).__qualname__}: {self.redact_text(str(error))}"
         kinds = (kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
         made: BaseException = Exception(said)
         kind: Any = next(kinds)
@@ -138,13 +138,13 @@ class Redaction:
         if len(seen) > _MOST_VALUES:
             return True  # nobody can look through all of it
         try:
-            parts = list(_parts(value))
+            parts = list(_list_parts(value))
         except Exception:
             return False
         return any(self._is_in(part, depth + 1, seen) for part in parts)
 
 
-def _parts(value: Any) -> Iterator[Any]:
+def _list_parts(value: Any) -> Iterator[Any]:
     """Yield what a value is made of; its repr where that cannot be looked into."""
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -172,7 +172,7 @@ def _parts(value: Any) -> Iterator[Any]:
         yield repr(value)
 
 
-def _spellings(secret: str) -> Iterator[str]:
+def _spell(secret: str) -> Iterator[str]:
     """Yield a secret as addresses, JSON, HTML, Python, hexadecimal numbers and base64 spell it."""
     for plain in {secret, unquote(secret)}:
         if len(plain) < _SHORTEST:
@@ -192,10 +192,10 @@ def _spellings(secret: str) -> Iterator[str]:
             for shown in (repr(text)[1:-1], repr(text.encode("utf-8", "surrogatepass"))[2:-1]):
                 yield from (shown, shown.replace("\\'", "'"), shown.replace("\\'", "'").replace("'", "\\'"))
         yield from (raw.hex(), raw.hex().upper())
-        yield from _in_base64(raw)
+        yield from _spell_in_base64(raw)
 
 
-def _in_base64(raw: bytes) -> Iterator[str]:
+def _spell_in_base64(raw: bytes) -> Iterator[str]:
     """Yield what is the same in base64 wherever the bytes stand in what is encoded."""
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + raw)

@@ -1,4 +1,4 @@
-"""Replies that a middleware gives itself: out of events, and back into events."""
+"""Replies that a middleware returns itself: converted to events, and built from events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def events_of(reply: Reply | EmbedReply | RerankReply) -> list[ev.Event]:
     else:
         events += [ev.RerankScore(ranking.index, ranking.score) for ranking in reply.results]
     events.append(ev.UsageUpdate(reply.usage))
-    # The order of the dialects: what is used is said before the end.
+    # The order of the dialects: usage precedes the finish.
     finishes = [event for event in events if isinstance(event, ev.Finish)]
     return [event for event in events if not isinstance(event, ev.Finish)] + finishes
 
@@ -39,7 +39,7 @@ def replayed_reply(
 
     Args:
         call: The call that is answered.
-        events: What `events_of` gives, what was heard of a stream, or a middleware's own.
+        events: From `events_of`, from a stream, or a middleware's own.
         replay: Where they are from. With it nothing was used and nothing paid: `usage` is 0, `cost` is 0 and says
             why; what the recorded answer used and cost stays in `reply.replay`.
     """
@@ -83,5 +83,5 @@ def _event_of_part(part: Part, block: int, choice: int) -> ev.Event:
         return ev.ThinkingDelta(part.text, choice, block, part.data)
     if isinstance(part, RawPart):
         return ev.PartAdded(part, choice)
-    msg = f"{a_or_an(type(part).__name__)} is no part of an answer"
+    msg = f"{a_or_an(type(part).__name__)} is not a part of a reply"
     raise TypeError(msg)

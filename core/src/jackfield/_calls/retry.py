@@ -1,4 +1,4 @@
-"""Try again, by policy. The only place that knows tenacity."""
+"""Retry by policy. The only module that uses tenacity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SPREAD = 0.1
 """The part of a pause that a service asks for by which calls spread out behind it."""
 
 sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
-"""How a pause is made; `jackfield.testing` replaces it so that users' tests need not wait."""
+"""Waits between attempts; `jackfield.testing` replaces it so that users' tests need not wait."""
 
 
 def may_retry(error: JackfieldError, policy: RetryPolicy) -> bool:
@@ -39,7 +39,7 @@ async def try_again(
 
     Args:
         error: The first attempt's, after which `may_retry` is true.
-        attempt: Makes one; is told the seconds waited before it.
+        attempt: Makes one; its argument is the seconds waited before it.
         policy: How often, and how long between.
         remaining: Returns the seconds left of the whole call; a pause that is longer is not begun.
 

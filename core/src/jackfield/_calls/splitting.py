@@ -1,4 +1,4 @@
-"""Cut an embedding or rerank that is too long for one wire, and join the answers."""
+"""Split embedding and rerank requests that are too long for one wire, and join the replies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Batch", "cut", "run_parts"]
 
 _AT_ONCE = 4
 _BYTES_A_TOKEN = 3
-"""A careful guess (English has about 4): a part that is too long would be refused whole."""
+"""A cautious estimate (English has about 4): a part that is too long would be rejected as a whole."""
 
 Batch: TypeAlias = EmbedRequest | RerankRequest
 
@@ -28,25 +28,25 @@ Batch: TypeAlias = EmbedRequest | RerankRequest
 def cut(request: Batch, limits: Limits) -> list[Batch]:
     """Cut a request into parts that keep to `max_inputs` and `max_input_tokens_per_request`."""
     texts = request.inputs if isinstance(request, EmbedRequest) else request.documents
-    pieces = _pieces(texts, limits.max_inputs, limits.max_input_tokens_per_request)
+    pieces = _cut_texts(texts, limits.max_inputs, limits.max_input_tokens_per_request)
     if len(pieces) == 1:
         return [request]
     if isinstance(request, EmbedRequest):
         return [attrs.evolve(request, inputs=piece) for piece in pieces]
-    # The best of all parts are not known before all have come, so each part gives all its scores.
+    # The best of all parts are known only when all have arrived, so each part returns all its scores.
     return [attrs.evolve(request, documents=piece, top_n=UNSET) for piece in pieces]
 
 
-def _pieces(texts: Sequence[str], most: int | None, most_tokens: int | None) -> list[tuple[str, ...]]:
+def _cut_texts(texts: Sequence[str], most: int | None, most_tokens: int | None) -> list[tuple[str, ...]]:
     if (most is None or len(texts) <= most) and (
-        most_tokens is None or sum(map(_tokens, texts)) <= most_tokens
+        most_tokens is None or sum(map(_estimate_tokens, texts)) <= most_tokens
     ):
         return [tuple(texts)]
     pieces: list[tuple[str, ...]] = []
     piece: list[str] = []
     size = 0
     for text in texts:
-        tokens = _tokens(text)
+        tokens = _estimate_tokens(text)
         full = most is not None and len(piece) >= most
         heavy = most_tokens is not None and piece and size + tokens > most_tokens
         if full or heavy:
@@ -58,14 +58,14 @@ def _pieces(texts: Sequence[str], most: int | None, most_tokens: int | None) -> 
     return pieces
 
 
-def _tokens(text: str) -> int:
+def _estimate_tokens(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass")) // _BYTES_A_TOKEN + 1
 
 
 async def run_parts(
     request: Batch, parts: Sequence[Batch], run: Callable[[Batch], Awaitable[Any]]
 ) -> EmbedReply | RerankReply:
-    """Run parts, at most four at once, and join their answers in order.
+    """Run parts, at most four at once, and join their replies in order.
 
     Raises:
         JackfieldError: That of the first part that failed; the others are cancelled.
@@ -73,7 +73,7 @@ async def run_parts(
     gate = asyncio.Semaphore(_AT_ONCE)
     failed = False
 
-    async def one(part: Batch) -> Any:
+    async def run_one(part: Batch) -> Any:
         nonlocal failed
         async with gate:
             if failed:  # the group will cancel this one, but its turn came first
@@ -88,16 +88,16 @@ async def run_parts(
     tasks: list[asyncio.Task[Any]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks += [group.create_task(one(part)) for part in parts]
+            tasks += [group.create_task(run_one(part)) for part in parts]
     except BaseExceptionGroup as failures:
         # The first failure is the call's; the rest were cancelled for it or fell with it.
         failure = failures.exceptions[0]
     if failure is not None:
         raise failure  # out here, so that the group does not become its context
-    return _joined(request, parts, [task.result() for task in tasks])
+    return _join(request, parts, [task.result() for task in tasks])
 
 
-def _joined(request: Batch, parts: Sequence[Batch], replies: Sequence[Any]) -> EmbedReply | RerankReply:
+def _join(request: Batch, parts: Sequence[Batch], replies: Sequence[Any]) -> EmbedReply | RerankReply:
     first = replies[0]
     common = {
         "usage": functools.reduce(operator.add, (reply.usage for reply in replies)),

@@ -21,18 +21,18 @@ from .fold import fold
 __all__ = ["EventMap", "MappedStream", "ReplayedStream", "Stream", "StreamSource", "WatchedStream"]
 
 EventMap: TypeAlias = Callable[[Event], "Event | Iterable[Event] | None"]
-"""Gives what takes an event's place: an event, several, or None for nothing."""
+"""Returns the replacement for an event: an event, several, or None to drop it."""
 
 
 class StreamSource(Protocol):
-    """A stream that has begun. `proceed` gives one to a middleware of a streaming call."""
+    """A stream that has begun. `proceed` returns one to a middleware of a streaming call."""
 
     @property
     def response(self) -> Reply:
-        """The answer as far as it was read."""
+        """The reply as far as it was read."""
 
     def map(self, change: EventMap) -> StreamSource:
-        """Give a stream whose events are changed; its `response` is folded from the changed events."""
+        """Return a stream whose events are changed; its `response` is folded from the changed events."""
 
     def __aiter__(self) -> AsyncIterator[Event]: ...
 
@@ -43,14 +43,14 @@ class StreamSource(Protocol):
 
 
 class Stream:
-    """A streamed answer.
+    """A streamed reply.
 
         async with mesh.stream_chat("openai:gpt-6-luna", "Hi") as stream:
             async for event in stream:
                 ...
         stream.response
 
-    Leaving the block closes the upstream at once. `response` is there as soon as the answer began, also after
+    Leaving the block closes the upstream at once. `response` is there as soon as the reply began, also after
     a `break`: then it is partial, and `complete` is False.
     """
 
@@ -71,14 +71,14 @@ class Stream:
             await self._source.aclose()
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        # The source itself, so that no layer is paid for between it and the caller's loop.
+        # The source itself, so that nothing stands between it and the caller's loop.
         return self._require_begun().__aiter__()
 
     async def __anext__(self) -> Event:
         return await self._require_begun().__anext__()
 
     async def text(self) -> AsyncIterator[str]:
-        """Give the text of choice 0 alone, piece by piece."""
+        """Yield the text of choice 0 only, piece by piece."""
         from jackfield._types.events import TextDelta
 
         async for event in self._require_begun():
@@ -87,11 +87,11 @@ class Stream:
 
     @property
     def response(self) -> Reply:
-        """The answer as far as it was read."""
+        """The reply as far as it was read."""
         return self._require_begun().response
 
     def map(self, change: EventMap) -> Stream:
-        """Give a stream whose events are changed, to be entered in this one's place."""
+        """Return a stream whose events are changed, to be entered instead of this one."""
 
         async def start() -> StreamSource:
             return (await self._start()).map(change)
@@ -126,7 +126,7 @@ class MappedStream:
 
     @property
     def response(self) -> Reply:
-        """The answer as far as it was read, folded from the changed events."""
+        """The reply as far as it was read, folded from the changed events."""
         return self._rebuild(self._source.response, self._seen[: self._next])
 
     def map(self, change: EventMap) -> MappedStream:
@@ -162,7 +162,7 @@ class MappedStream:
 
 
 class ReplayedStream:
-    """The stream of an answer that is there already; what a middleware gives for a streaming call.
+    """A stream of events that are known already; what a middleware returns for a streaming call.
 
     Args:
         call: The call that is answered.
@@ -179,7 +179,7 @@ class ReplayedStream:
 
     @property
     def response(self) -> Reply:
-        """The answer as far as it was read."""
+        """The reply as far as it was read."""
         folded = fold(self._events[: self._next], provider=self._call.provider, model=self._call.model.id)
         reply = build_replay(self._call, folded, self._replay, complete=self._next == len(self._events))
         if not isinstance(reply, Reply):
@@ -188,7 +188,7 @@ class ReplayedStream:
         return reply
 
     def map(self, change: EventMap) -> MappedStream:
-        """Give a stream whose events are changed."""
+        """Return a stream whose events are changed."""
         return MappedStream(self, change)
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -208,10 +208,10 @@ class ReplayedStream:
 
 
 class WatchedStream:
-    """A stream that says when it ended: for what counts, records or writes down.
+    """A stream that calls a function when it ends: for middlewares that count or record.
 
     Args:
-        source: What `proceed` gave.
+        source: The stream that `proceed` returned.
         on_end: Called once, when the answer is whole, failed, was left or cancelled: with the answer as far as it was
             read (`complete` says whether it is whole) and the exception, if there was one. It must not block.
         on_event: Called with each event before the reader has it.
@@ -230,11 +230,11 @@ class WatchedStream:
 
     @property
     def response(self) -> Reply:
-        """The answer as far as it was read."""
+        """The reply as far as it was read."""
         return self._source.response
 
     def map(self, change: EventMap) -> StreamSource:
-        """Give a stream whose events are changed; it is watched no less."""
+        """Return a stream whose events are changed; it is still watched."""
         return MappedStream(self, change)
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -268,7 +268,7 @@ class WatchedStream:
 
 
 def _rebuild(response: Reply, events: list[Event]) -> Reply:
-    """Put what changed events say in the place of what an answer said; what it used and cost stays true."""
+    """Return a reply with the choices of changed events; usage and cost stay those of the reply."""
     folded = fold(events, provider=response.provider, model=response.model)
     return attrs.evolve(response, choices=folded.choices)
 

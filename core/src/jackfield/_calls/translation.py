@@ -1,4 +1,4 @@
-"""Make a request fit its model: refuse what it is known not to do, emulate a kind by another, translate.
+"""Adapt a request to its model: reject or drop what it is known not to do, emulate a kind by another, translate.
 
 This is what stands between a call and `jackfield_translate`, the same for every provider.
 """
@@ -47,7 +47,7 @@ _KIND_BY_REQUEST: Final[dict[type, Kind]] = {
 
 
 def kind_of(request: Request) -> Kind:
-    """Say what kind a request is of."""
+    """Return the kind of a request."""
     return _KIND_BY_REQUEST.get(type(request)) or ("embedding" if hasattr(request, "inputs") else "rerank")
 
 
@@ -65,8 +65,8 @@ def translate(hook: Translate, model: ModelRef, request: Request, capabilities: 
         JackfieldError: What the hook raises.
     """
     notes: list[ParameterNote] = []
-    request = _emulated(request, capabilities, model, notes)
-    request = _without_the_impossible(request, capabilities, model, notes)
+    request = _emulate(request, capabilities, model, notes)
+    request = _drop_impossible(request, capabilities, model, notes)
     kind = kind_of(request)
     if model.kind != kind:
         model = attrs.evolve(model, kind=kind)
@@ -76,10 +76,10 @@ def translate(hook: Translate, model: ModelRef, request: Request, capabilities: 
     return Translation(result.wire, ParameterReport((*notes, *result.report.notes)))
 
 
-def _emulated(
+def _emulate(
     request: Request, capabilities: Capabilities, model: ModelRef, notes: list[ParameterNote]
 ) -> Request:
-    """Give a request of a kind that the model serves."""
+    """Return a request of a kind that the model serves."""
     kinds = capabilities.kinds
     kind = kind_of(request)
     if not kinds or kind in kinds or isinstance(request, CountRequest):
@@ -97,20 +97,20 @@ def _emulated(
         )
     notes.append(ParameterNote(kind, "emulated", why=how))
     if isinstance(request, ChatRequest):
-        notes += _written_out(request)
+        notes += _note_losses(request)
     emulated: Request = result
     return emulated
 
 
-def _written_out(request: ChatRequest) -> Iterator[ParameterNote]:
-    """Say what becomes of the system prompt and of parts that only their author can read, in one prompt."""
+def _note_losses(request: ChatRequest) -> Iterator[ParameterNote]:
+    """Yield notes on the system prompt and on parts that cannot be written into one prompt."""
     if request.options.system is not UNSET:
         yield ParameterNote("system", "renamed", "prompt", request.options.system)
     for index, message in enumerate(request.messages):
         for part in message.parts:
             if isinstance(part, Thinking | RawPart):
                 yield ParameterNote(
-                    f"messages[{index}]", "dropped", why=f"{a_or_an(type(part).__name__)} is no text"
+                    f"messages[{index}]", "dropped", why=f"{a_or_an(type(part).__name__)} is not text"
                 )
 
 
@@ -179,10 +179,10 @@ _EMULATIONS: Final[dict[Kind, Callable[[Any, Capabilities, ModelRef], tuple[Any,
 }
 
 
-def _without_the_impossible(
+def _drop_impossible(
     request: Request, capabilities: Capabilities, model: ModelRef, notes: list[ParameterNote]
 ) -> Request:
-    """Refuse or drop what needs a feature that the model is known not to have."""
+    """Reject or drop whatever needs a feature that the model is known not to have."""
     lacking = capabilities.lacking
     if not lacking:
         return request
@@ -194,7 +194,7 @@ def _without_the_impossible(
         return request
     options = request.options
     gone: dict[str, Any] = {}
-    for name, feature in _needs(options):
+    for name, feature in _list_needs(options):
         if feature in lacking:
             _refuse_or_note(name, feature, options, model, notes)
             gone[name] = UNSET
@@ -204,7 +204,7 @@ def _without_the_impossible(
         return request
     # A conversation of text alone has nothing that could go unseen.
     if any(type(part) is not Text for message in request.messages for part in message.parts):
-        request = attrs.evolve(request, messages=tuple(_shown(request, lacking, model, notes)))
+        request = attrs.evolve(request, messages=tuple(_drop_unseen(request, lacking, model, notes)))
     return request
 
 
@@ -213,8 +213,8 @@ _PART_FEATURES: Final = frozenset({"images", "documents", "audio"})
 _FEATURE_BY_PART: Final[dict[type, str]] = {Image: "images", Document: "documents", Audio: "audio"}
 
 
-def _needs(options: Options) -> Iterator[tuple[str, str]]:
-    """Give the options that were given and need a feature: `(option, feature)`."""
+def _list_needs(options: Options) -> Iterator[tuple[str, str]]:
+    """Yield the given options that need a feature, as `(option, feature)`."""
     if options.tools is not UNSET and options.tools:
         yield "tools", "tools"
     if options.tool_choice is not UNSET and options.tool_choice not in ("auto", "none"):
@@ -238,10 +238,10 @@ def _refuse_or_note(
     notes.append(ParameterNote(name, "dropped", why=why))
 
 
-def _shown(
+def _drop_unseen(
     request: ChatRequest | CountRequest, lacking: frozenset[str], model: ModelRef, notes: list[ParameterNote]
 ) -> Iterator[Message]:
-    """Give the messages without the parts that the model cannot see."""
+    """Yield the messages without the parts that the model cannot see."""
     for index, message in enumerate(request.messages):
         kept: list[Part] = []
         for part in message.parts:
@@ -249,13 +249,15 @@ def _shown(
             if feature in lacking and not (isinstance(part, Document) and part.text is not None):
                 _refuse_or_note(f"messages[{index}]", feature or "", request.options, model, notes)
             elif isinstance(part, ToolResult):
-                kept.append(_shown_result(part, lacking, f"messages[{index}]", request.options, model, notes))
+                kept.append(
+                    _drop_unseen_of_result(part, lacking, f"messages[{index}]", request.options, model, notes)
+                )
             else:
                 kept.append(part)
         yield attrs.evolve(message, parts=tuple(kept))
 
 
-def _shown_result(
+def _drop_unseen_of_result(
     result: ToolResult,
     lacking: frozenset[str],
     where: str,

@@ -1,4 +1,4 @@
-"""Time limits that cost next to nothing while they hold."""
+"""Time limits that cost almost nothing while they are kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SENTENCES: dict[TimeoutPhase, str] = {
 
 
 class Watchdog:
-    """Hold the waits of one call to their limits.
+    """Enforce the time limits of one call's waits.
 
     `asyncio.timeout` arms and disarms a timer for every wait; a stream waits thousands of times. This
     keeps one timer, which looks when it fires how long the present wait has lasted, and sets itself anew if
@@ -92,12 +92,12 @@ class Watchdog:
             self._fired = False
             if task is not None and task.uncancel() <= self._before and kind is not None:
                 if issubclass(kind, asyncio.CancelledError):
-                    raise self._error() from error
+                    raise self._build_error() from error
                 # The cancellation was turned into another error on its way here.
-                raise self._error() from error
+                raise self._build_error() from error
 
     def stop(self) -> None:
-        """Give the timer back; the call is over."""
+        """Cancel the timer; the call is over."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -113,7 +113,7 @@ class Watchdog:
             self._fired = True
             task.cancel()
 
-    def _error(self) -> TimeoutError:
+    def _build_error(self) -> TimeoutError:
         phase, limit = self._phase, self._limit
         if self._total_at is not None and self._ends_at == self._total_at and phase != "queue":
             phase, limit = "total", self._total

@@ -1,4 +1,4 @@
-"""What a model can do: what is declared, what a listing says, and what tables know, of deployments too."""
+"""What a model can do, by its declaration, listings and tables; also for deployments."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def resolve_capabilities(
 def find_underlying(
     registry: Registry, provider: Provider, model: ModelRef
 ) -> tuple[Capabilities, str] | None:
-    """Find what tables know of the model behind a deployment.
+    """Find the table entry of the model behind a deployment.
 
     It is looked up in the plugin's own table, then in those of plugins that it depends on (`ProviderInfo.related`),
     then in the named provider's, if that is installed.
@@ -66,25 +66,25 @@ def find_underlying(
     if model.underlying is None:
         return None
     own = provider.info.id
-    prefix, names = _readings(registry, model.underlying)
+    prefix, names = _read_underlying(registry, model.underlying)
     for name in names:
-        written = model.underlying if _known_as(model.underlying) == name else f"{own}:{name}"
+        written = model.underlying if _find_known_as(model.underlying) == name else f"{own}:{name}"
         capabilities = provider.capabilities(attrs.evolve(model, underlying=written))
         if capabilities.known:
             return capabilities, written
     for name in names:
-        written = model.underlying if _known_as(model.underlying) == name else f"{own}:{name}"
-        for other in _others(registry, provider, prefix):
+        written = model.underlying if _find_known_as(model.underlying) == name else f"{own}:{name}"
+        for other in _find_others(registry, provider, prefix):
             capabilities = other.capabilities(ModelRef(name, model.connection, model.kind))
             if capabilities.known:
                 # The model is the same; when this service lets go of it, another's table does not know.
                 capabilities = attrs.evolve(capabilities, retired=None)
                 related = other.info.id in provider.info.related
-                return capabilities if related else _without_wires(capabilities), written
+                return capabilities if related else _drop_wires(capabilities), written
     return None
 
 
-def _readings(registry: Registry, underlying: str) -> tuple[str | None, tuple[str, ...]]:
+def _read_underlying(registry: Registry, underlying: str) -> tuple[str | None, tuple[str, ...]]:
     # Model ids have colons of their own ("anthropic.claude-3-haiku-20240307-v1:0"), so what stands before
     # the first one is a provider only if it is the id of one.
     prefix, _, rest = underlying.partition(":")
@@ -95,11 +95,11 @@ def _readings(registry: Registry, underlying: str) -> tuple[str | None, tuple[st
     return None, (underlying, rest)
 
 
-def _known_as(underlying: str) -> str:
+def _find_known_as(underlying: str) -> str:
     return ModelRef("", underlying=underlying).known_as
 
 
-def _others(registry: Registry, provider: Provider, named: str | None) -> Iterator[Provider]:
+def _find_others(registry: Registry, provider: Provider, named: str | None) -> Iterator[Provider]:
     ids = [*provider.info.related, *([named] if named else [])]
     for name in dict.fromkeys(ids):
         if name == provider.info.id or not registry.has_provider(name):
@@ -110,14 +110,14 @@ def _others(registry: Registry, provider: Provider, named: str | None) -> Iterat
             continue  # a broken neighbour knows nothing; its own connections say why
 
 
-def _without_wires(capabilities: Capabilities) -> Capabilities:
+def _drop_wires(capabilities: Capabilities) -> Capabilities:
     # The model is the same, the service is another: how an option is called there says nothing here.
     parameters = {name: attrs.evolve(rule, wire=None) for name, rule in capabilities.parameters.items()}
     return attrs.evolve(capabilities, parameters=parameters)
 
 
 def _add_listed(known: Capabilities, listed: Capabilities) -> Capabilities:
-    """Put what a listing says over what tables say. A listing's card may hold facts of tables and guesses, too."""
+    """Return capabilities in which a listing precedes tables. A card may also contain facts of tables, and guesses."""
     if listed.source == "inferred" and known.known and not listed.known:
         kinds, limits = known.kinds or listed.kinds, _merge_limits(listed.limits, known.limits)
     else:
@@ -131,21 +131,21 @@ def _add_listed(known: Capabilities, listed: Capabilities) -> Capabilities:
         parameters=_merge_by_source(known.parameters, listed.parameters),
         limits=limits,
         retired=listed.retired or known.retired,
-        source=listed.source if _weight(listed.source) > _weight(known.source) else known.source,
+        source=listed.source if _weigh(listed.source) > _weigh(known.source) else known.source,
     )
 
 
 def _merge_by_source(known: Mapping[str, S], listed: Mapping[str, S]) -> dict[str, S]:
-    """Add to what is known what a listing says, where its source counts for more."""
+    """Return the known values, replaced by listed ones whose source counts for more."""
     weightier = {
         name: said
         for name, said in listed.items()
-        if name not in known or _weight(said.source) > _weight(known[name].source)
+        if name not in known or _weigh(said.source) > _weigh(known[name].source)
     }
     return {**known, **weightier}
 
 
-def _weight(source: str) -> int:
+def _weigh(source: str) -> int:
     if source in {"inferred", "unknown"}:
         return 0
     return 2 if source.startswith("listing") else 1

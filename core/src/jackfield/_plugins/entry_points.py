@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FoundEntryPoint", "found_entry_points"]
+__all__ = ["FoundEntryPoint", "find_entry_points"]
 
 _RECORDS = (".dist-info", ".egg-info")
 
@@ -62,11 +62,11 @@ class FoundEntryPoint:
         return found["name"], found["version"]
 
 
-def found_entry_points(prefix: str) -> list[FoundEntryPoint]:
+def find_entry_points(prefix: str) -> list[FoundEntryPoint]:
     """Find the entry points whose group starts with a prefix; of two copies of a distribution, only the first counts."""
     if _is_all_in_folders():
-        return _in_folders(prefix)
-    return _as_importlib_says(prefix)
+        return _find_in_folders(prefix)
+    return _find_by_importlib(prefix)
 
 
 def _is_all_in_folders() -> bool:
@@ -77,7 +77,7 @@ def _is_all_in_folders() -> bool:
     return not any(Path(path).is_file() for path in sys.path)  # an archive
 
 
-def _in_folders(prefix: str) -> list[FoundEntryPoint]:
+def _find_in_folders(prefix: str) -> list[FoundEntryPoint]:
     found: list[FoundEntryPoint] = []
     seen: set[str] = set()
     for folder in dict.fromkeys(sys.path):
@@ -88,14 +88,14 @@ def _in_folders(prefix: str) -> list[FoundEntryPoint]:
             continue
         for name in names:
             # Neither a wheel's record nor an egg's writes a dash into the distribution's name.
-            key = _normalised(name.rpartition(".")[0].split("-")[0])
+            key = _normalise(name.rpartition(".")[0].split("-")[0])
             if key not in seen:
                 seen.add(key)
-                found += _of_record(Path(folder, name), prefix)
+                found += _find_in_record(Path(folder, name), prefix)
     return found
 
 
-def _normalised(name: str) -> str:
+def _normalise(name: str) -> str:
     return "-".join(filter(None, name.lower().replace("_", "-").replace(".", "-").split("-")))
 
 
@@ -107,7 +107,7 @@ def _read(file: Path) -> str:
         return ""
 
 
-def _of_record(record: Path, prefix: str) -> list[FoundEntryPoint]:
+def _find_in_record(record: Path, prefix: str) -> list[FoundEntryPoint]:
     text = _read(record / "entry_points.txt")
     if prefix not in text:
         return []
@@ -122,14 +122,14 @@ def _of_record(record: Path, prefix: str) -> list[FoundEntryPoint]:
     return found
 
 
-def _as_importlib_says(prefix: str) -> list[FoundEntryPoint]:
+def _find_by_importlib(prefix: str) -> list[FoundEntryPoint]:
     from importlib.metadata import distributions
 
     found: list[FoundEntryPoint] = []
     seen: set[str] = set()
     for distribution in distributions():
         try:
-            key = _normalised(distribution.name or "")
+            key = _normalise(distribution.name or "")
             entries = () if key in seen else distribution.entry_points
         except Exception:  # noqa: S112 -- a damaged record, and whoever keeps it may raise anything
             continue

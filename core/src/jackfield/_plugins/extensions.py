@@ -1,4 +1,4 @@
-"""Extensions: many may listen, and none can break a call."""
+"""Extensions: any number can observe calls, and none can break one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Extensions:
         return bool(self._observers)
 
     def price(self, model: ModelRef, context: CostContext) -> RateCard | None:
-        """Give the first rates that an extension knows."""
+        """Return the first rates that an extension knows."""
         for name, function in self._by_hook["jackfield_price"]:
             card: RateCard | None = _call(name, "jackfield_price", function, model, context)
             if card is not None:
@@ -76,7 +76,7 @@ class Extensions:
         return announce_end
 
     def commands(self, cli: Any) -> None:
-        """Let all add commands to the command line."""
+        """Call all hooks that add commands to the command line."""
         for name, function in self._by_hook["jackfield_commands"]:
             _call(name, "jackfield_commands", function, cli)
 

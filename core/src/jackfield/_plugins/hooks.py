@@ -1,4 +1,4 @@
-"""Hook implementations, checked once by pluggy and bound to plain functions that keep faults of plugins apart.
+"""Hook implementations, checked once by pluggy and bound to functions that guard against faults of plugins.
 
 pluggy costs microseconds a call, knows no isolation and passes coroutines through; here it does what it is
 best at: it finds implementations and checks them. Afterwards plain functions are called.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PASSED_ON", "bind_hooks", "plugin_fault"]
 
 PASSED_ON: Final = (KeyboardInterrupt, asyncio.CancelledError, GeneratorExit)
-"""What is no fault of a plugin, whoever raises it: the program, a task or a generator is to end."""
+"""Exceptions that are never a plugin's fault: they end the program, a task or a generator."""
 _NOT_A_FAULT: Final = (JackfieldError, *PASSED_ON)
 
 
@@ -40,7 +40,7 @@ def bind_hooks(
         who: How errors call it.
         specs: `ProviderSpecs` or `ExtensionSpecs`.
         beside: Other specs of the same version of the contract, whose hooks it may have as well.
-        returns: What a hook must return, where that is to be checked.
+        returns: The types that a hook may return, for hooks whose result is checked.
 
     Raises:
         PluginError: Names the plugin, the implementation's signature, the fault and what comes closest.
@@ -86,9 +86,9 @@ def _guard(
     who: str,
     returns: tuple[type, ...] | None,
 ) -> Callable[..., Any]:
-    """Put around a hook what tells a fault of its plugin from an error that the hook means to raise.
+    """Return a function that turns whatever a hook raises, but for errors it means to raise, into a fault of its plugin.
 
-    It costs a call one frame, which also leaves out the arguments that the implementation does not take.
+    It adds one frame to a call, which also drops the arguments that the implementation does not take.
     """
     only = positions[0] if positions is not None and len(positions) == 1 else None
     choose = None if positions is None or len(positions) < 2 else operator.itemgetter(*positions)

@@ -1,4 +1,4 @@
-"""Which plugins are installed, by name: nothing is imported to know it."""
+"""The names of the installed plugins, read without importing them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 from jackfield._values import Value
 
-from .entry_points import FoundEntryPoint, found_entry_points
+from .entry_points import FoundEntryPoint, find_entry_points
 
 __all__ = ["GROUPS", "InstalledPlugin", "PluginKind", "PluginState", "read_entry_points"]
 
@@ -94,7 +94,7 @@ class PluginState(Value):
 
     @classmethod
     def of(cls, plugin: InstalledPlugin, state: State, reason: str | None) -> PluginState:
-        """Make the line of a plugin."""
+        """Build the line of a plugin."""
         return cls(
             name=plugin.name,
             kind=plugin.kind,
@@ -109,7 +109,7 @@ class PluginState(Value):
 def read_entry_points() -> tuple[InstalledPlugin, ...]:
     """Read the names of all plugins, of every version of the contract."""
     found = []
-    for entry in found_entry_points("jackfield."):
+    for entry in find_entry_points("jackfield."):
         group, _, contract = entry.group.rpartition(".v")
         kind = _KIND_BY_GROUP.get(group)
         if kind is not None and contract.isdecimal():

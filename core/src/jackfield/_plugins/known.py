@@ -1,4 +1,4 @@
-"""What the core knows of this project's own packages, for hints alone."""
+"""This project's own packages, for hints only."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _RETURNS: Final[Mapping[str, tuple[type, ...]]] = {
     "jackfield_transport": (HttpAccess, Transport),
     "jackfield_table": (Iterable,),
 }
-"""What a hook must return. A decoder is not checked here: to look for its methods would cost each call a microsecond."""
+"""The types that hooks may return. Decoders are not checked: looking for their methods would cost each call a microsecond."""
 
 
 def _no_models(*_: object) -> Sequence[str]:
@@ -43,7 +43,7 @@ def _no_models(*_: object) -> Sequence[str]:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Provider:
-    """A plugin's answers, as plain functions. Hooks that the plugin leaves out give None.
+    """A plugin's hooks, as plain functions. Hooks that the plugin does not implement return None.
 
     Attributes:
         info: Who it is.
@@ -75,7 +75,7 @@ class Provider:
 
     @property
     def gives_prices(self) -> bool:
-        """Whether the plugin has a `jackfield_cost`; one that has none is not paid by tokens."""
+        """Whether the plugin implements `jackfield_cost`; one that does not is not paid by tokens."""
         return self.cost is not _none
 
 
@@ -103,7 +103,7 @@ def bind_provider(
 
     hooks = bind_hooks(plugin, who, ProviderSpecs, ExtensionSpecs, returns=_RETURNS)
     _require_hooks(hooks, plugin, who)
-    info = _checked_info(hooks["jackfield_provider"], who)
+    info = _read_info(hooks["jackfield_provider"], who)
     _compare_names(info.id, name, who)
     return Provider(
         info=info,
@@ -146,7 +146,7 @@ def _require_hooks(hooks: dict[str, Callable[..., Any]], plugin: object, who: st
     raise PluginError(f"{who} lacks {', '.join(missing)}; every provider implements these hooks")
 
 
-def _checked_info(hook: Callable[[], Any], who: str) -> ProviderInfo:
+def _read_info(hook: Callable[[], Any], who: str) -> ProviderInfo:
     try:
         info: ProviderInfo = hook()
     except PluginError:

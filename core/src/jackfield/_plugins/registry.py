@@ -1,4 +1,4 @@
-"""The registry: names of all plugins, code of those that are used."""
+"""The registry: the names of all plugins, and the code of those that are used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .extensions import Extensions
 from .hooks import PASSED_ON, plugin_fault
 from .installed import GROUPS, InstalledPlugin, PluginKind, PluginState, read_entry_points
 from .provider import Provider, bind_provider
-from .versions import Contract, CredentialKind, spoken
+from .versions import Contract, CredentialKind, list_contracts
 
 __all__ = ["CredentialKind", "PluginState", "Provider", "Registry"]
 
@@ -35,7 +35,7 @@ class Registry:
     Made by `Registry.installed()` or `Registry.of(...)`.
 
     Attributes:
-        has_observers: Whether an extension may want to hear of calls; False spares the way there.
+        has_observers: Whether an extension may observe calls; False saves calls the detour.
     """
 
     _entry_points: ClassVar[tuple[InstalledPlugin, ...] | None] = None
@@ -51,7 +51,7 @@ class Registry:
     ) -> None:
         plugins = tuple(plugins)
         self._plugins = plugins
-        self._contracts = spoken() if contracts is None else contracts
+        self._contracts = list_contracts() if contracts is None else contracts
         self._allow = allow
         self._block = block
         self._named: dict[tuple[PluginKind, str], list[InstalledPlugin]] = {}
@@ -68,7 +68,7 @@ class Registry:
 
     @classmethod
     def installed(cls, *, refresh: bool = False) -> Registry:
-        """Give the registry of what is installed; one a process, as long as the environment says the same.
+        """Return the registry of the installed plugins: the same one while the environment variables do not change.
 
         Args:
             refresh: Read the installed distributions again.
@@ -84,7 +84,7 @@ class Registry:
         registry = cls._by_lists.get(lists)
         if registry is None:
             names = {plugin.name for plugin in cls._entry_points if plugin.kind in {"provider", "extension"}}
-            allow, block = _name_list(ALLOW, names), _name_list(BLOCK, names)
+            allow, block = _read_names(ALLOW, names), _read_names(BLOCK, names)
             registry = cls(cls._entry_points, allow=allow, block=block or frozenset())
             cls._by_lists[lists] = registry
         return registry
@@ -97,7 +97,7 @@ class Registry:
         middlewares: Mapping[str, Callable[..., Any]] | None = None,
         credentials: Mapping[str, CredentialKind] | None = None,
     ) -> Registry:
-        """Make a registry of objects, for tests and for programs that bring their own plugins.
+        """Create a registry of objects, for tests and for programs that bring their own plugins.
 
         Args:
             plugins: Provider plugins: modules or objects.
@@ -108,7 +108,7 @@ class Registry:
         Raises:
             PluginError: A provider plugin cannot be bound.
         """
-        return cls(_from_objects(plugins, extensions, middlewares or {}, credentials or {}))
+        return cls(_describe_objects(plugins, extensions, middlewares or {}, credentials or {}))
 
     def extended(
         self,
@@ -117,21 +117,21 @@ class Registry:
         middlewares: Mapping[str, Callable[..., Any]] | None = None,
         credentials: Mapping[str, CredentialKind] | None = None,
     ) -> Registry:
-        """Give a registry that holds a program's own plugins beside these; an own one takes the place of its namesake.
+        """Return a registry with a program's own plugins added; each replaces an installed one of the same name.
 
             registry = Registry.installed().extended(extensions=[my_observer])
             mesh = Mesh.from_config("jackfield.toml", registry=registry)
 
         Args and errors are those of `of`.
         """
-        own = _from_objects(plugins, extensions, middlewares or {}, credentials or {})
+        own = _describe_objects(plugins, extensions, middlewares or {}, credentials or {})
         names = {(plugin.kind, plugin.name) for plugin in own}
         kept = [plugin for plugin in self._plugins if (plugin.kind, plugin.name) not in names]
         allow = None if self._allow is None else self._allow | {plugin.name for plugin in own}
         return Registry([*kept, *own], allow=allow, block=self._block, contracts=self._contracts)
 
     def provider(self, id: str) -> Provider:
-        """Give a provider; imports its plugin at the first time.
+        """Return a provider; the first call imports its plugin.
 
         Raises:
             ConfigurationError: No installed plugin has this id.
@@ -141,19 +141,19 @@ class Registry:
         return provider
 
     def provider_ids(self) -> tuple[str, ...]:
-        """Give the ids of all installed providers, broken ones included, blocked ones not."""
+        """Return the ids of all installed providers, including broken ones, excluding blocked ones."""
         return self.names("provider")
 
     def names(self, kind: PluginKind) -> tuple[str, ...]:
-        """Give the names of all plugins of a kind, broken ones included, blocked ones not."""
+        """Return the names of all plugins of a kind, including broken ones, excluding blocked ones."""
         return tuple(sorted(name for k, name in self._named if k == kind and not self._is_blocked(k, name)))
 
     def has_provider(self, id: str) -> bool:
-        """Say whether a plugin with this id is installed and not blocked."""
+        """Return whether a plugin with this id is installed and not blocked."""
         return ("provider", id) in self._named and not self._is_blocked("provider", id)
 
     def credential_kind(self, name: str) -> CredentialKind:
-        """Give a kind of credentials; imports its plugin at the first time.
+        """Return a kind of credentials; the first call imports its plugin.
 
         Raises:
             ConfigurationError: No installed plugin has this kind.
@@ -163,7 +163,7 @@ class Registry:
         return kind
 
     def middleware(self, name: str) -> Callable[..., Any]:
-        """Give the factory of a middleware; imports its plugin at the first time.
+        """Return the factory of a middleware; the first call imports its plugin.
 
         Raises:
             ConfigurationError: No installed plugin has this name.
@@ -173,8 +173,8 @@ class Registry:
         return factory
 
     def price(self, model: ModelRef, context: CostContext) -> RateCard | None:
-        """Ask extensions for the rates of a model; the first answer wins."""
-        return self._loaded_extensions().price(model, context)
+        """Return the rates that the first extension with an answer has for a model."""
+        return self._bind_extensions().price(model, context)
 
     def call_started(self, call: Call) -> Callable[[Outcome], None] | None:
         """Announce a call to the extensions that observe calls.
@@ -182,23 +182,25 @@ class Registry:
         Returns:
             What announces its end to those that want to know it; None if there are none.
         """
-        return self._loaded_extensions().call_started(call)
+        return self._bind_extensions().call_started(call)
 
     def commands(self, cli: Any) -> None:
-        """Let extensions add commands to the command line."""
-        self._loaded_extensions().commands(cli)
+        """Call the hooks with which extensions add commands to the command line."""
+        self._bind_extensions().commands(cli)
 
     def plugins(self, *, load: bool = False) -> list[PluginState]:
         """List every plugin with its state.
 
         Args:
-            load: Load each that can be loaded, so that faults come to light.
+            load: Load each that can be loaded, to find those that fail.
         """
         if load:
             self._load_all()
-        states = [self._state_of(plugin, key) for key, plugins in self._named.items() for plugin in plugins]
+        states = [
+            self._describe_state(plugin, key) for key, plugins in self._named.items() for plugin in plugins
+        ]
         states += [
-            PluginState.of(plugin, "incompatible", self._incompatibility(plugin))
+            PluginState.of(plugin, "incompatible", self._describe_incompatibility(plugin))
             for plugin in self._foreign
             if not self._speaks_a_better_one(plugin)
         ]
@@ -210,7 +212,7 @@ class Registry:
             return self._ready[key]
         if key not in self._failed:
             try:
-                made = self._load(kind, self._installed(kind, name))
+                made = self._load(kind, self._find_installed(kind, name))
             except PluginError as error:
                 self._failed[key] = error
             else:
@@ -227,25 +229,25 @@ class Registry:
             return bind(plugin, installed)
         except (JackfieldError, *PASSED_ON):
             raise
-        except BaseException as error:  # what looks like a plugin may do anything when it is looked at
+        except BaseException as error:  # to read attributes of a plugin may run any code
             raise plugin_fault(
                 installed.label, f"it cannot be bound: {type(error).__name__}: {error}"
             ) from error
 
-    def _installed(self, kind: PluginKind, name: str) -> InstalledPlugin:
+    def _find_installed(self, kind: PluginKind, name: str) -> InstalledPlugin:
         found = self._named.get((kind, name), [])
         if not found:
             foreign = [plugin for plugin in self._foreign if (plugin.kind, plugin.name) == (kind, name)]
             if foreign:
-                raise PluginError(self._incompatibility(foreign[0]))
-            raise ConfigurationError(self._unknown(kind, name))
+                raise PluginError(self._describe_incompatibility(foreign[0]))
+            raise ConfigurationError(self._describe_unknown(kind, name))
         if self._is_blocked(kind, name):
-            raise PluginError(f"{found[0].label} is blocked by {self._blocked_by()}")
+            raise PluginError(f"{found[0].label} is blocked by {self._describe_block()}")
         if len(found) > 1:
-            raise PluginError(_duplicate(found))
+            raise PluginError(_describe_duplicate(found))
         return found[0]
 
-    def _unknown(self, kind: PluginKind, name: str) -> str:
+    def _describe_unknown(self, kind: PluginKind, name: str) -> str:
         known = self.names(kind)
         what = "kind of credentials" if kind == "credentials" else kind
         meant = suggestion(name, known)
@@ -266,12 +268,12 @@ class Registry:
             return False
         return name in self._block or (self._allow is not None and name not in self._allow)
 
-    def _blocked_by(self) -> str:
+    def _describe_block(self) -> str:
         return " and ".join(
             variable for variable, names in ((ALLOW, self._allow), (BLOCK, self._block)) if names
         )
 
-    def _incompatibility(self, plugin: InstalledPlugin) -> str:
+    def _describe_incompatibility(self, plugin: InstalledPlugin) -> str:
         versions = sorted(self._contracts)
         ours = f"version{'s' if len(versions) > 1 else ''} {' and '.join(map(str, versions))}"
         upgrade = "jackfield" if plugin.contract > versions[-1] else plugin.distribution or "the plugin"
@@ -281,29 +283,29 @@ class Registry:
         )
 
     def _speaks_a_better_one(self, plugin: InstalledPlugin) -> bool:
-        """Say whether the same distribution gives it in a version that we speak, and speak rather."""
+        """Return whether the same distribution provides it for a version that the core supports and prefers."""
         named = self._named.get((plugin.kind, plugin.name), [])
         return plugin.distribution is not None and any(
             other.distribution == plugin.distribution and other.contract != plugin.contract for other in named
         )
 
     def load_extensions(self) -> None:
-        """Import the extensions, which the first call would do otherwise. One that fails is logged."""
-        self._loaded_extensions()
+        """Import the extensions, which the first call would otherwise do. One that fails is logged."""
+        self._bind_extensions()
 
-    def _loaded_extensions(self) -> Extensions:
+    def _bind_extensions(self) -> Extensions:
         if self._extensions is None:
             loaded = []
             for name in self.names("extension"):
                 try:
-                    loaded.append((name, self._extension(name)))
+                    loaded.append((name, self._bind_extension(name)))
                 except PluginError:
                     logger.exception("an extension cannot be used; calls go on without it")
             self._extensions = Extensions(loaded)
             self.has_observers = self._extensions.has_observers
         return self._extensions
 
-    def _extension(self, name: str) -> dict[str, Callable[..., Any]]:
+    def _bind_extension(self, name: str) -> dict[str, Callable[..., Any]]:
         hooks: dict[str, Callable[..., Any]] = self._get("extension", name)
         return hooks
 
@@ -312,7 +314,7 @@ class Registry:
             "provider": self.provider,
             "credentials": self.credential_kind,
             "middleware": self.middleware,
-            "extension": self._extension,
+            "extension": self._bind_extension,
         }
         for kind, name in self._named:
             try:
@@ -320,18 +322,18 @@ class Registry:
             except PluginError:
                 pass  # kept in `_failed`; the list shows it
 
-    def _state_of(self, plugin: InstalledPlugin, key: tuple[PluginKind, str]) -> PluginState:
+    def _describe_state(self, plugin: InstalledPlugin, key: tuple[PluginKind, str]) -> PluginState:
         if self._is_blocked(*key):
-            return PluginState.of(plugin, "blocked", f"blocked by {self._blocked_by()}")
+            return PluginState.of(plugin, "blocked", f"blocked by {self._describe_block()}")
         if len(self._named[key]) > 1:
-            return PluginState.of(plugin, "duplicate", _duplicate(self._named[key]))
+            return PluginState.of(plugin, "duplicate", _describe_duplicate(self._named[key]))
         if key in self._failed:
             return PluginState.of(plugin, "failed", self._failed[key].message)
         advice = self._contracts[plugin.contract].advice
         return PluginState.of(plugin, "ready" if key in self._ready else "not loaded", advice)
 
 
-def _from_objects(
+def _describe_objects(
     plugins: Iterable[object],
     extensions: Iterable[object],
     middlewares: Mapping[str, Callable[..., Any]],
@@ -340,19 +342,19 @@ def _from_objects(
     """Describe a program's own plugins as if they were installed."""
     from jackfield._contract.hookspecs import CONTRACT
 
-    def named(kind: PluginKind, name: str, plugin: object) -> InstalledPlugin:
+    def describe(kind: PluginKind, name: str, plugin: object) -> InstalledPlugin:
         return InstalledPlugin(name, kind, CONTRACT, lambda: plugin)
 
     found = [
-        named("provider", bind_provider(plugin, f"the plugin {_called(plugin)}").info.id, plugin)
+        describe("provider", bind_provider(plugin, f"the plugin {_find_name(plugin)}").info.id, plugin)
         for plugin in plugins
     ]
     found += [
-        named("extension", f"{_called(plugin)}-{number}", plugin)
+        describe("extension", f"{_find_name(plugin)}-{number}", plugin)
         for number, plugin in enumerate(extensions, 1)
     ]
-    found += [named("middleware", name, factory) for name, factory in middlewares.items()]
-    found += [named("credentials", name, kind) for name, kind in credentials.items()]
+    found += [describe("middleware", name, factory) for name, factory in middlewares.items()]
+    found += [describe("credentials", name, kind) for name, kind in credentials.items()]
     return found
 
 
@@ -369,14 +371,14 @@ def _import(installed: InstalledPlugin) -> object:
         ) from error
 
 
-def _duplicate(found: list[InstalledPlugin]) -> str:
+def _describe_duplicate(found: list[InstalledPlugin]) -> str:
     where = " and ".join(
         f"{plugin.distribution} {plugin.version}" if plugin.distribution else "an object" for plugin in found
     )
     return f"{len(found)} plugins give the {found[0].kind} {found[0].name!r}: {where}; uninstall all but one"
 
 
-def _name_list(variable: str, known: set[str]) -> frozenset[str] | None:
+def _read_names(variable: str, known: set[str]) -> frozenset[str] | None:
     names = frozenset(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())
     for name in sorted(names - known):
         raise ConfigurationError(
@@ -385,7 +387,7 @@ def _name_list(variable: str, known: set[str]) -> frozenset[str] | None:
     return names or None
 
 
-def _called(plugin: object) -> str:
+def _find_name(plugin: object) -> str:
     name = getattr(plugin, "__name__", None)
     return name if isinstance(name, str) else type(plugin).__name__
 

@@ -22,7 +22,7 @@ from .extensions import bind_extension
 from .installed import InstalledPlugin
 from .provider import Provider, bind_provider
 
-__all__ = ["Contract", "CredentialKind", "spoken"]
+__all__ = ["Contract", "CredentialKind", "list_contracts"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -38,7 +38,7 @@ class CredentialKind(Value):
     factory: Callable[[Any], object]
 
 
-def _provider(plugin: object, installed: InstalledPlugin) -> Provider:
+def _bind_provider(plugin: object, installed: InstalledPlugin) -> Provider:
     return bind_provider(
         plugin,
         installed.label,
@@ -48,11 +48,11 @@ def _provider(plugin: object, installed: InstalledPlugin) -> Provider:
     )
 
 
-def _extension(plugin: object, installed: InstalledPlugin) -> dict[str, Callable[..., Any]]:
+def _bind_extension(plugin: object, installed: InstalledPlugin) -> dict[str, Callable[..., Any]]:
     return bind_extension(plugin, installed.label)
 
 
-def _credentials(plugin: object, installed: InstalledPlugin) -> CredentialKind:
+def _check_credentials(plugin: object, installed: InstalledPlugin) -> CredentialKind:
     if not isinstance(plugin, CredentialKind) or not attrs.has(plugin.settings):
         raise PluginError(
             f"{installed.label} must be a CredentialKind with an attrs class as its settings, "
@@ -61,7 +61,7 @@ def _credentials(plugin: object, installed: InstalledPlugin) -> CredentialKind:
     return plugin
 
 
-def _middleware(plugin: object, installed: InstalledPlugin) -> Callable[..., Any]:
+def _check_middleware(plugin: object, installed: InstalledPlugin) -> Callable[..., Any]:
     if not callable(plugin):
         raise PluginError(
             f"{installed.label} must be a MiddlewareKind, or a function of its settings that gives a middleware"
@@ -88,15 +88,15 @@ class Contract:
         advice: What the list of plugins says of one that works, where another version is better: until when it works.
     """
 
-    provider: Callable[[object, InstalledPlugin], Provider] = _provider
-    extension: Callable[[object, InstalledPlugin], dict[str, Callable[..., Any]]] = _extension
-    credentials: Callable[[object, InstalledPlugin], CredentialKind] = _credentials
-    middleware: Callable[[object, InstalledPlugin], Callable[..., Any]] = _middleware
+    provider: Callable[[object, InstalledPlugin], Provider] = _bind_provider
+    extension: Callable[[object, InstalledPlugin], dict[str, Callable[..., Any]]] = _bind_extension
+    credentials: Callable[[object, InstalledPlugin], CredentialKind] = _check_credentials
+    middleware: Callable[[object, InstalledPlugin], Callable[..., Any]] = _check_middleware
     advice: str | None = None
 
 
-def spoken() -> Mapping[int, Contract]:
-    """Give the versions that this core speaks; the highest is its own."""
+def list_contracts() -> Mapping[int, Contract]:
+    """Return the versions that this core supports; the highest is its own."""
     from jackfield._contract.hookspecs import CONTRACT  # it imports pluggy
 
     return {CONTRACT: Contract()}

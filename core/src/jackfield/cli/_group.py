@@ -165,9 +165,9 @@ class Commands(Group):
 
 def _extensions_installed() -> bool:
     # The registry costs a quarter of a second, most of it for nothing if there is no extension.
-    from jackfield._plugins.entry_points import found_entry_points
+    from jackfield._plugins.entry_points import find_entry_points
 
-    return bool(found_entry_points("jackfield.extensions."))
+    return bool(find_entry_points("jackfield.extensions."))
 
 
 def _write_error(session: Session, error: Exception, *, as_json: bool) -> None:

@@ -100,7 +100,7 @@ def _known(
         return []
     declared = {entry.id for entry in connection.models or ()}
     try:
-        cards = ModelList(Connection(connection, session.registry, session.config.prices)).known()
+        cards = ModelList(Connection(connection, session.registry, session.config.prices)).list_known()
     except JackfieldError as error:
         failures[name] = error  # of the two, the one that the plugin's author must hear of
         return []
