@@ -302,7 +302,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "jackfield.testing": {
         "programs": ("answers", "fake_answers", "fakes", "guard", "http_reader", "pauses", "server", "stand_ins"),
-        "plugins": ("case", "check", "conformance", "protocols", "toolkit"),
+        "plugins": ("case", "check", "conformance", "eventstream", "protocols", "toolkit"),
     },
 }
 

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from jackfield.testing._eventstream import encode_aws_event
+from jackfield.testing import encode_aws_event
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 SKY, THOUGHT = "The sky scätters blue 🌤 light.", "Rayleigh, of course."

@@ -301,7 +301,7 @@ async def test_a_guardrail_of_a_native_body(service, keys):
 async def test_a_guardrail_is_not_lost_on_a_surface_where_it_would_not_hold(service, keys):
     settings = {"guardrail_id": "g", "guardrail_version": "1"}
     async with Mesh.from_config(config(service, **settings)) as mesh:
-        with pytest.raises(ConfigurationError, match="would not hold"):
+        with pytest.raises(ConfigurationError, match="would not apply"):
             await mesh.chat("b:openai.gpt-oss-20b", "Hi")
         assert not service.requests
 
@@ -483,7 +483,7 @@ async def test_without_base_url_every_host_is_its_own():
         "https://bedrock-mantle.eu-central-1.api.aws/v1/chat/completions"
     )
     route = next(note for note in plan.parameters if note.name == "route")
-    assert (route.value, "table's way" in route.why) == ("converse", True)
+    assert (route.value, "table's route" in route.why) == ("converse", True)
 
 
 async def test_the_list_of_models(service, mesh):
@@ -533,7 +533,7 @@ async def test_the_list_of_models(service, mesh):
         ({"fips": True, "dual_stack": True}, "fips"),
         ({"region": "Frankfurt"}, "region"),
         ({"api_key": "env:X", "credentials": "a"}, "two ways"),
-        ({"models": [{"id": "qwen.qwen3", "route": "invoke"}]}, "no native body"),
+        ({"models": [{"id": "qwen.qwen3", "route": "invoke"}]}, "native body of qwen.qwen3 is unknown"),
         ({"models": [{"id": "amazon.nova-lite-v1:0", "route": "messages"}]}, "Claude's"),
         ({"models": [{"id": "amazon.nova-lite-v1:0", "route": "fax"}]}, "must be one of"),
     ],

@@ -14,7 +14,6 @@ from unseen import check_unseen
 
 import jackfield_bedrock
 from jackfield import ContentFilteredError, Message, RawPart, Thinking
-from jackfield._calls.fold import fold
 from jackfield.http import framer_for
 from jackfield.plugin import (
     ChatRequest,
@@ -27,7 +26,7 @@ from jackfield.plugin import (
     Headers,
     ModelRef,
 )
-from jackfield.testing._eventstream import encode_aws_event
+from jackfield.testing import encode_aws_event, reply_of
 
 HUMAN = (Message("user", "Hi"),)
 
@@ -418,7 +417,7 @@ def test_answers_say_what_the_second_reading_finds(api):
     for row in good(api):
         expected = reading(row)
         try:
-            folded = fold(decoded(row))
+            folded = reply_of(decoded(row))
         except FailureInStream as failure:
             error = jackfield_bedrock.jackfield_error(failure.failure)
             assert isinstance(error, ContentFilteredError), row["id"]
@@ -470,7 +469,7 @@ def check(row, expected, folded):
 
 def test_answers_of_the_responses_api_say_what_they_hold():
     for row in good("bedrock.openai_responses"):
-        folded = fold(decoded(row))
+        folded = reply_of(decoded(row))
         told = [v.get("response", v) for v in natives(row) if v.get("type") in (None, "response.completed")][
             -1
         ]
@@ -501,7 +500,7 @@ def check_count(answer):
     decode = jackfield_bedrock.jackfield_decoder(wire)
     framer = framer_for("application/json")
     frames = framer.feed(raw_body(answer)) + framer.close()
-    assert fold(decode.feed(frames[0])).counted == answer["response"]["body"]["inputTokens"]
+    assert reply_of(decode.feed(frames[0])).counted == answer["response"]["body"]["inputTokens"]
 
 
 def test_tokens_are_counted_without_the_profile():

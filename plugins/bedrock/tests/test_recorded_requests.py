@@ -24,8 +24,8 @@ from jackfield import (
     ToolCall,
     ToolResult,
 )
-from jackfield._calls.translation import translate
 from jackfield.plugin import ChatRequest, CompletionRequest, EmbedRequest, ModelRef, Options
+from jackfield.testing import translated
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
 MEDIA = {
@@ -57,8 +57,7 @@ def plain(value):
 def built(model, request, **declared):
     """Translate a request as a call does, every odd value allowed to be dropped."""
     ref = ModelRef(model or "unknown.model", declared=declared)
-    known = jackfield_bedrock.jackfield_capabilities(ref)
-    made = translate(jackfield_bedrock.jackfield_translate, ref, request, known)
+    made = translated(jackfield_bedrock, ref, request)
     return made.wire, {note.name: note for note in made.report}
 
 

@@ -51,17 +51,17 @@ WRONG = [
     ({"region": "EU-CENTRAL-1"}, '; write "eu-central-1"'),
     ({"region": "europe-west4"}, "region must be"),
     ({"region": ""}, "region must be"),
-    ({"inference_profile": "EU!"}, 'inference_profile must be as "eu"'),
+    ({"inference_profile": "EU!"}, 'inference_profile must be a prefix such as "eu"'),
     ({"inference_profile": "arn:aws:iam::1:role/x"}, "inference_profile must be"),
     ({"guardrail_id": "My Guardrail", "guardrail_version": "one"}, "guardrail_id must be a guardrail's id"),
     ({"guardrail_id": "My Guardrail", "guardrail_version": "one"}, "guardrail_version must be a number"),
-    ({"request_metadata": {"team": "a|b"}}, "request_metadata has up to 16 labels of letters"),
+    ({"request_metadata": {"team": "a|b"}}, "request_metadata may have up to 16 labels of letters"),
     (
         {"request_metadata": {f"k{n}": "v" for n in range(17)}},
-        "request_metadata has up to 16 labels of letters",
+        "request_metadata may have up to 16 labels of letters",
     ),
     ({"fips": True, "dual_stack": True}, "both fips and dual_stack"),
-    ({"api_key": "env:X", "credentials": "a"}, "two ways to prove identity"),
+    ({"api_key": "env:X", "credentials": "a"}, "two ways to authenticate"),
 ]
 
 
@@ -70,7 +70,7 @@ def test_every_wrong_form_is_told_alone_and_with_the_others():
     told_alone_and_together(
         declared,
         [
-            ({"guardrail_version": "1"}, "a guardrail wants guardrail_id and guardrail_version"),
+            ({"guardrail_version": "1"}, "a guardrail requires guardrail_id and guardrail_version"),
         ],
     )
 

@@ -5,7 +5,7 @@ import json
 from jackfield import Message
 from jackfield._calls.translation import translate as as_a_call_does
 from jackfield.plugin import ChatRequest, Head, Headers, ModelRef, Options
-from jackfield.testing._eventstream import encode_aws_event
+from jackfield.testing import encode_aws_event
 from jackfield_sagemaker import SageMakerSettings
 from jackfield_sagemaker._models import capabilities
 from jackfield_sagemaker._routes import decoder, translate

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._case import Case as Case
     from ._check import Check as Check, Result as Result, checks as checks
     from ._conformance import check_provider as check_provider, conformance as conformance
+    from ._eventstream import encode_aws_event as encode_aws_event
     from ._fake_answers import FakeAnswer as FakeAnswer
     from ._fakes import FakeProvider as FakeProvider
     from ._guard import (
@@ -41,6 +42,7 @@ else:
             "testing._case": "Case",
             "testing._check": "Check Result checks",
             "testing._conformance": "check_provider conformance",
+            "testing._eventstream": "encode_aws_event",
             "testing._fake_answers": "FakeAnswer",
             "testing._fakes": "FakeProvider",
             "testing._guard": "NetworkForbiddenError forbid_network no_sockets",

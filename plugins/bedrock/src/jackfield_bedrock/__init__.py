@@ -1,4 +1,4 @@
-"""Amazon Bedrock for Jackfield: Converse, native bodies of every family, embeddings, and the OpenAI-shaped surface."""
+"""Amazon Bedrock for Jackfield: Converse, native bodies of every family, embeddings, and OpenAI's APIs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["BedrockSettings", "ModelKeys"]
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="bedrock",
         title="Amazon Bedrock",
@@ -45,7 +45,7 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model on the route that it takes."""
+    """Return the capabilities of a model on its route, from the table."""
     from ._models import capabilities
 
     return capabilities(model)
@@ -53,7 +53,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_discover(settings: BedrockSettings) -> Listing:
-    """Say how to list foundation models and inference profiles."""
+    """Return how to list foundation models and inference profiles."""
     from ._listing import listing
 
     return listing(settings)
@@ -61,7 +61,7 @@ def jackfield_discover(settings: BedrockSettings) -> Listing:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire of the model's route."""
+    """Translate a request into a wire of the model's route."""
     from ._routes import translate
 
     return translate(model, request, capabilities)
@@ -69,7 +69,7 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     from ._routes import decoder
 
     return decoder(wire)
@@ -77,7 +77,7 @@ def jackfield_decoder(wire: Wire) -> Decoder:
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     from ._errors import error
 
     return error(failure)
@@ -85,7 +85,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give the published rates of a call."""
+    """Return the published rates for a call."""
     from ._prices import rates
 
     return rates(model, usage, context)
@@ -93,5 +93,5 @@ def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateC
 
 @hookimpl
 def jackfield_transport(settings: BedrockSettings) -> HttpAccess:
-    """Say how to reach Bedrock."""
+    """Return the address and the authentication."""
     return access(settings)

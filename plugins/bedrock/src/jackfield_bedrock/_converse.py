@@ -1,4 +1,4 @@
-"""Converse, ConverseStream and the count of their tokens: the request."""
+"""Converse, ConverseStream and token counts of them: the request."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ _PLAIN: Final[Mapping[str, str]] = {
     "temperature": "inferenceConfig.temperature",
     "top_p": "inferenceConfig.topP",
 }
-# Options under makers' own names, for models of which nothing is known.
+# Makers' own names of options, for unknown models.
 _FIELDS: Final[Mapping[str, str]] = {
     "top_k": "top_k",
     "seed": "seed",
     "presence_penalty": "presence_penalty",
     "frequency_penalty": "frequency_penalty",
 }
-# Values that say what the service does anyway, though it has no such parameter.
-_IDLE: Final = {"n": 1, "logprobs": False}
+# The service has no such parameters; these values request what it does anyway.
+_REDUNDANT: Final = {"n": 1, "logprobs": False}
 _COUNTED: Final = frozenset({"system", "tools", "tool_choice", "reasoning"})
 
 
 @lru_cache(maxsize=512)
 def _row(name: str) -> tuple[Mapping[str, Any], Any]:
-    """Give a model's row and, of Claude, how it wants to be asked."""
+    """Return a model's row and, for Claude, its profile."""
     row = row_of(name)
     if not row["family"].startswith("claude"):
         return row, None
@@ -68,13 +68,13 @@ def _row(name: str) -> tuple[Mapping[str, Any], Any]:
 def translate_chat(
     model: ModelRef, request: ChatRequest, capabilities: Capabilities, *, native: bool = False
 ) -> Translation:
-    """Write a chat for Converse; `native` for InvokeModel with Nova's own body, which is nearly the same.
+    """Translate a chat for Converse; `native` for InvokeModel with Nova's own body, which is nearly the same.
 
     Source: AWS's service model in botocore 1.44.5 (2026-11); Nova's own body: recorded 2025-2026.
     """
     options = request.options
     row, profile = _row(model.known_as)
-    rules = _while_thinking(profile, options, capabilities)
+    rules = _rules_while_thinking(profile, options, capabilities)
     body: dict[str, Any] = {}
     writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
     _put_conversation(model, request, writer, capabilities)
@@ -87,10 +87,10 @@ def translate_chat(
     for name, field in row.get("fields", _FIELDS).items():
         if name in writer.left:
             writer.put(name, field if native else f"{FIELDS}.{field}")
-    for name, value in _IDLE.items():
+    for name, value in _REDUNDANT.items():
         given = getattr(options, name)
         if given is not UNSET and given == value:
-            writer.drop(name, "the service has no such parameter, and does so anyway", writer.take(name))
+            writer.drop(name, "the service has no such parameter, and does this anyway", writer.take(name))
     if native:
         writer.default("schema_version", "schemaVersion", "messages-v1", "the model's own body has a version")
     else:
@@ -126,8 +126,8 @@ def _put_conversation(
         writer.body["system"] = system
 
 
-def _while_thinking(profile: Any, options: Options, capabilities: Capabilities) -> Capabilities:
-    """Add the rules that hold while a Claude thinks."""
+def _rules_while_thinking(profile: Any, options: Options, capabilities: Capabilities) -> Capabilities:
+    """Return the capabilities with the rules that apply while a Claude thinks."""
     if profile is None or options.reasoning is UNSET:
         return capabilities
     from jackfield_anthropic.dialect import rules_for
@@ -136,7 +136,7 @@ def _while_thinking(profile: Any, options: Options, capabilities: Capabilities) 
 
 
 def _put_settings(body: dict[str, Any], settings: Any, *, stream: bool) -> None:
-    """Write what the connection says of every call; `extra` may say otherwise."""
+    """Write the connection's options for every call; `extra` takes precedence over them."""
     if settings is None:
         return
     if settings.guardrail_id is not None:
@@ -158,7 +158,7 @@ def _put_settings(body: dict[str, Any], settings: Any, *, stream: bool) -> None:
 def count_body(
     model: ModelRef, request: CountRequest, capabilities: Capabilities
 ) -> tuple[dict[str, Any], ParameterReport]:
-    """Write a conversation for the operation that counts; what does not change the count is left out."""
+    """Build the body of a token count; options that do not change the count are dropped."""
     options = request.options
     given = options.given()
     counted = {name: value for name, value in given.items() if name in _COUNTED}

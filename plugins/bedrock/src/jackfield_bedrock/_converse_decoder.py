@@ -1,4 +1,4 @@
-"""Converse: the answer, streamed or whole; also of Nova's own body, whose events come unnamed."""
+"""Converse: the decoder of streamed and whole answers, also of Nova's own body, whose events have no names."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _SERVER: Final = "server_tool_use"
 
 
 def fail_by_frame(frame: Frame) -> None:
-    """Raise the error that a frame of an event stream holds, if it is no event.
+    """Raise the error that a frame of an event stream contains, if it is not an event.
 
     Raises:
-        FailureInStream: It holds one.
+        FailureInStream: The frame is an error.
     """
     headers = frame.headers or {}
     if headers.get(":message-type", "event") == "event":
@@ -56,11 +56,11 @@ def fail_by_frame(frame: Frame) -> None:
 
 
 class ConverseDecoder:
-    """Reads one answer. A stream ends with `messageStop`; `metadata` comes after it.
+    """Decodes one answer. A stream ends with `messageStop`; `metadata` comes after it.
 
     Args:
-        json_tool: The tool through which an answer in JSON comes; its arguments are the text.
-        stream: The answer was asked for as a stream.
+        json_tool: The name of the tool through which an answer in JSON comes; its arguments become the text.
+        stream: The answer was requested as a stream.
     """
 
     def __init__(self, json_tool: str | None = None, *, stream: bool) -> None:
@@ -68,10 +68,10 @@ class ConverseDecoder:
         self._stream = stream
         self._calls: dict[int, int] = {}
         self._other_calls = False
-        self._answers: set[int] = set()  # blocks that hold the answer in JSON
+        self._answers: set[int] = set()  # indexes of blocks with the answer in JSON
         self._server: dict[int, dict[str, Any]] = {}
         self._cited: dict[int, list[Any]] = {}
-        self._said: list[str] = []
+        self._texts: list[str] = []
         self._stopped = False
         self._stop: str | None = None
         self._detail: Any = None
@@ -79,11 +79,11 @@ class ConverseDecoder:
         self._trace: Any = None
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began; its id is in a header."""
+        """Handle the response head; a header contains the answer's id."""
         return [Started(head.headers.get("x-amzn-requestid"))]
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, or a whole answer."""
+        """Decode one event of a stream, or a whole answer."""
         if frame.event == "contentBlockDelta":  # fast path: nearly every event of a stream is a piece of text
             event = orjson.loads(frame.data)
             delta = event["delta"]
@@ -94,15 +94,15 @@ class ConverseDecoder:
         fail_by_frame(frame)
         event = orjson.loads(frame.data)
         if not isinstance(event, dict):
-            raise MalformedResponseError("the answer is no JSON object", body=frame.data)
+            raise MalformedResponseError("the answer is not a JSON object", body=frame.data)
         name = frame.event
         if name is None:
             if "output" in event:
-                return self._short(event) or list(self._whole(event))
+                return self._read_fast(event) or list(self._whole(event))
             name = next((key for key in self._readers if key in event), None)
             if name is None:
                 self._fail_by_key(event, frame)
-                if self._stream:  # services add events without asking
+                if self._stream:  # services add kinds of events
                     return [RawEvent(next(iter(event), "empty"), event)]
                 raise MalformedResponseError(
                     f"the answer has no output; it has {', '.join(event) or 'nothing'}"
@@ -112,25 +112,25 @@ class ConverseDecoder:
         return [RawEvent(name, event)] if reader is None else list(reader(self, event))
 
     def finish(self) -> list[Event]:
-        """Check that the answer has its end, and that no guardrail stopped it.
+        """Check that the answer is complete, and that no guardrail blocked it.
 
         Raises:
             StreamInterruptedError: A stream has no end.
-            FailureInStream: A guardrail stopped the answer.
+            FailureInStream: A guardrail blocked the answer.
         """
         if not self._stopped:
             if self._stream:
                 raise StreamInterruptedError("the stream ended before messageStop; ask again")
             raise MalformedResponseError("the answer has no stopReason")
         if self._stop == INTERVENED and not self._ended and is_blocked(self._trace):
-            fail_blocked("".join(self._said), self._trace)
+            fail_blocked("".join(self._texts), self._trace)
         return [] if self._ended else list(self._finish())
 
     def _nothing(self, event: Mapping[str, Any]) -> Iterator[Event]:
         return iter(())
 
     def _fail_by_key(self, event: Mapping[str, Any], frame: Frame) -> None:
-        """Raise an exception that stands as the key of an event (Nova's own body; parsed streams)."""
+        """Raise an exception whose name is the key of an event (Nova's own body; parsed streams)."""
         name = next((key for key in event if key.endswith("Exception")), None)
         if name is not None:
             raise FailureInStream(
@@ -138,13 +138,13 @@ class ConverseDecoder:
             )
 
     def _block_start(self, event: Mapping[str, Any]) -> Iterator[Event]:
-        index, start = event.get("contentBlockIndex", 0), _told(event.get("start"))
+        index, start = event.get("contentBlockIndex", 0), _drop_nulls(event.get("start"))
         call = start.get("toolUse")
         if call is not None and call.get("type") != _SERVER:
             yield from self._call(index, call)
             return
-        for name, told in start.items():
-            self._server[index] = {name: dict(told)}
+        for name, content in start.items():
+            self._server[index] = {name: dict(content)}
 
     def _call(self, index: int, call: Mapping[str, Any]) -> Iterator[Event]:
         if call["name"] == self._json_tool:
@@ -156,23 +156,23 @@ class ConverseDecoder:
 
     def _block_delta(self, event: Mapping[str, Any]) -> Iterator[Event]:
         index = event.get("contentBlockIndex", 0)
-        for name, told in _told(event.get("delta")).items():
+        for name, content in _drop_nulls(event.get("delta")).items():
             if name == "text":
-                yield from self._text(told, index)
+                yield from self._text(content, index)
             elif name == "toolUse":
-                yield from self._arguments(told.get("input") or "", index)
+                yield from self._arguments(content.get("input") or "", index)
             elif name == "reasoningContent":
-                yield self._thought(told, index)
+                yield self._thinking(content, index)
             elif name == "citation":
-                yield CitationDelta(_citation(told))
-                self._cited.setdefault(index, []).append(told)
+                yield CitationDelta(_read_citation(content))
+                self._cited.setdefault(index, []).append(content)
             elif index in self._server:
-                self._collect(index, name, told)
+                self._collect(index, name, content)
             else:
                 yield RawEvent(f"contentBlockDelta.{name}", event)
 
     def _text(self, text: str, index: int) -> Iterator[Event]:
-        """Give text; where the answer comes as JSON through a tool, what is said beside it is no part of it."""
+        """Read text; if the answer comes as JSON through a tool, other text is not part of it."""
         if self._json_tool is None:
             yield TextDelta(text, 0, index)
         else:
@@ -188,19 +188,19 @@ class ConverseDecoder:
         else:
             raise MalformedResponseError("a piece of a tool call came before its name")
 
-    def _collect(self, index: int, name: str, told: Any) -> None:
-        """Add to a block of one of the service's own tools: pieces of JSON text, or a list of what it gave."""
+    def _collect(self, index: int, name: str, content: Any) -> None:
+        """Append to a block of a server tool: pieces of JSON text, or a list of results."""
         block = self._server[index].setdefault(name, {})
-        if isinstance(told, list):
-            block.setdefault("content", []).extend(told)
+        if isinstance(content, list):
+            block.setdefault("content", []).extend(content)
             return
-        for key, value in told.items():
+        for key, value in content.items():
             known = block.get(key)
             block[key] = known + value if isinstance(known, str) and isinstance(value, str) else value
 
-    def _thought(self, told: Mapping[str, Any], index: int) -> Event:
-        data = {key: told[key] for key in ("signature", "redactedContent") if told.get(key) is not None}
-        return ThinkingDelta(told.get("text") or "", 0, index, data or None)
+    def _thinking(self, content: Mapping[str, Any], index: int) -> Event:
+        data = {key: content[key] for key in ("signature", "redactedContent") if content.get(key) is not None}
+        return ThinkingDelta(content.get("text") or "", 0, index, data or None)
 
     def _block_stop(self, event: Mapping[str, Any]) -> Iterator[Event]:
         index = event.get("contentBlockIndex", 0)
@@ -211,9 +211,9 @@ class ConverseDecoder:
             yield TextDelta("", 0, index, {"bedrock": {"citationsContent": self._cited.pop(index)}})
         block = self._server.pop(index, None)
         if block is not None:
-            told = block.get("toolUse")
-            if told is not None and isinstance(told.get("input"), str):
-                told["input"] = orjson.loads(told["input"] or b"{}")
+            content = block.get("toolUse")
+            if content is not None and isinstance(content.get("input"), str):
+                content["input"] = orjson.loads(content["input"] or b"{}")
             yield PartAdded(RawPart("bedrock", block))
 
     def _message_stop(self, event: Mapping[str, Any]) -> Iterator[Event]:
@@ -225,7 +225,7 @@ class ConverseDecoder:
 
     def _metadata(self, event: Mapping[str, Any]) -> Iterator[Event]:
         self._trace = event.get("trace") or self._trace
-        yield from self._told(event)
+        yield from self._read_extras(event)
 
     def _finish(self) -> Iterator[Event]:
         if self._ended:
@@ -236,8 +236,8 @@ class ConverseDecoder:
             reason = "stop"
         yield Finish(reason, 0, self._stop, self._detail)
 
-    def _told(self, answer: Mapping[str, Any]) -> Iterator[Event]:
-        """Read what stands beside the message: usage, tier, trace."""
+    def _read_extras(self, answer: Mapping[str, Any]) -> Iterator[Event]:
+        """Read what comes beside the message: usage, tier, trace."""
         usage = answer.get("usage")
         if usage:
             yield UsageUpdate(read_usage(usage), usage)
@@ -248,8 +248,8 @@ class ConverseDecoder:
             if answer.get(name):
                 yield RawEvent(name, answer[name])
 
-    def _short(self, answer: dict[str, Any]) -> list[Event] | None:
-        """Read what nearly every answer is, one text and its counts; None for any other."""
+    def _read_fast(self, answer: dict[str, Any]) -> list[Event] | None:
+        """Read an answer of one text and its usage, as nearly all are; return None for all others."""
         events = None if self._json_tool is not None else read_text_answer(answer)
         if events is not None:
             self._stopped = self._ended = True
@@ -259,26 +259,26 @@ class ConverseDecoder:
     def _whole(self, answer: dict[str, Any]) -> Iterator[Event]:
         message = answer["output"]["message"]
         for index, block in enumerate(message.get("content") or ()):
-            yield from self._block(index, _told(block))
+            yield from self._block(index, _drop_nulls(block))
         self._trace = answer.get("trace")
-        yield from self._told(answer)
+        yield from self._read_extras(answer)
         for name in answer.keys() - ANSWER - {"trace", "performanceConfig", "serviceTier"}:
             if answer[name] and name != "additionalModelResponseFields":
                 yield RawEvent(name, answer[name])
         yield from self._message_stop(answer)
 
     def _block(self, index: int, block: Mapping[str, Any]) -> Iterator[Event]:
-        """Read a whole block as its pieces would come."""
+        """Read a whole block like its pieces."""
         if "text" in block:
-            self._said.append(block["text"])
+            self._texts.append(block["text"])
             yield from self._text(block["text"], index)
         elif "toolUse" in block and block["toolUse"].get("type") != _SERVER:
             yield from self._call(index, block["toolUse"])
             yield from self._arguments(orjson.dumps(block["toolUse"].get("input") or {}).decode(), index)
             yield from self._block_stop({"contentBlockIndex": index})
         elif "reasoningContent" in block:
-            told = block["reasoningContent"]
-            yield self._thought(told.get("reasoningText") or told, index)
+            content = block["reasoningContent"]
+            yield self._thinking(content.get("reasoningText") or content, index)
         elif "citationsContent" in block:
             cited = block["citationsContent"]
             text = "".join(piece.get("text") or "" for piece in cited.get("content") or ())
@@ -299,23 +299,23 @@ class ConverseDecoder:
     }
 
 
-def _told(value: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Give what a union says; clients show the fields that it does not have as null."""
+def _drop_nulls(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the members of a union that are set; some clients write the others as null."""
     return {name: inner for name, inner in (value or {}).items() if inner is not None}
 
 
-def _citation(told: Mapping[str, Any]) -> Citation:
-    """Read a citation; its place is one in the source, which is not ours to tell as a place in the answer."""
-    location: Mapping[str, Any] = told.get("location") or {}
+def _read_citation(citation: Mapping[str, Any]) -> Citation:
+    """Read a citation. Its location is in the source, not in the answer, so it stays in `data`."""
+    location: Mapping[str, Any] = citation.get("location") or {}
     place: Mapping[str, Any] = next((v for k, v in location.items() if isinstance(v, Mapping)), {})
-    words = "".join(piece.get("text") or "" for piece in told.get("sourceContent") or ())
+    words = "".join(piece.get("text") or "" for piece in citation.get("sourceContent") or ())
     number = place.get("documentIndex", place.get("searchResultIndex"))
     web = location.get("web") if isinstance(location.get("web"), Mapping) else {}
-    url = (web or {}).get("url") or told.get("source")
+    url = (web or {}).get("url") or citation.get("source")
     return Citation(
         text=words or None,
-        title=told.get("title"),
+        title=citation.get("title"),
         url=url if isinstance(url, str) and "://" in url else None,
         source_id=None if number is None else str(number),
-        data=told,
+        data=citation,
     )

@@ -1,6 +1,6 @@
-"""Converse: the short way through a whole answer of one text, which nearly every one is.
+"""A fast path for the most frequent shape of a whole answer: one text and its usage.
 
-The long way is `ConverseDecoder`; a test holds both to the same events.
+`_converse_decoder` reads every shape; a property test compares its results with these.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TEXT: Final = frozenset({"text"})
 
 
 def read_text_answer(answer: dict[str, Any]) -> list[Event] | None:
-    """Give the events of an answer of one text and its counts; None for any other answer."""
+    """Return the events of an answer of one text and its usage; None for all others."""
     content = answer["output"]["message"].get("content")
     if type(content) is not list or len(content) != 1 or content[0].keys() != _TEXT:
         return None

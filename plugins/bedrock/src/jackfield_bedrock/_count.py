@@ -1,4 +1,4 @@
-"""The count of a conversation's tokens, by Converse or by Claude's own messages."""
+"""Token counts, by Converse or by Claude's own messages: the request and the answer."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["read_count", "translate_count"]
 def translate_count(
     model: ModelRef, request: CountRequest, capabilities: Capabilities, *, native: bool
 ) -> Translation:
-    """Write a conversation whose tokens are to be counted. Source: AWS's service model in botocore 1.44.5 (2026-11).
+    """Translate a request to count tokens. Source: AWS's service model in botocore 1.44.5 (2026-11).
 
     Raises:
-        UnsupportedError: The model is asked by a native body that the operation does not take.
+        UnsupportedError: The model is called with a native body that the operation does not accept.
     """
     path = path_of(model, "count-tokens", profile=False)
     meta = {"family": "count"}
@@ -34,19 +34,19 @@ def translate_count(
         return Translation(Wire(path, body, meta=meta), report)
     if not row_of(model.known_as)["family"].startswith("claude"):
         raise UnsupportedError(
-            f"the service counts no tokens of {model.id} by this route", parameter="messages"
+            f"the service does not count tokens of {model.id} on this route", parameter="messages"
         )
     from ._invoke import translate_native
 
     options = attrs.evolve(request.options, extra={})
-    made = translate_native(model, ChatRequest(request.messages, options), capabilities, messages=True)
-    inner = base64.b64encode(orjson.dumps(made.wire.body)).decode()
+    translation = translate_native(model, ChatRequest(request.messages, options), capabilities, messages=True)
+    inner = base64.b64encode(orjson.dumps(translation.wire.body)).decode()
     body = {"input": {"invokeModel": {"body": inner}}, **request.options.extra.get("bedrock", {})}
-    return Translation(Wire(path, body, meta=meta), made.report)
+    return Translation(Wire(path, body, meta=meta), translation.report)
 
 
 def read_count(answer: Mapping[str, Any]) -> Iterator[Event]:
-    """Read the answer of the operation that counts tokens."""
+    """Read a token count."""
     from jackfield.plugin import TokensCounted
 
     yield TokensCounted(answer["inputTokens"])

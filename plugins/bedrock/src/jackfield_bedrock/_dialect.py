@@ -1,4 +1,4 @@
-"""The dialects of other makers as Bedrock carries them; paths follow from the model."""
+"""How Bedrock differs in the dialects of other makers; paths depend on the model."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ COHERE_KNOWN: Final = Cohere(
 
 OPENAI: Final = OpenAI(id="bedrock", end="clean")
 LIKE_OPENAI: Final = OpenAI(id="bedrock", send_model=False, usage_option=False, end="finish", effort=None)
-"""Bodies of Jamba and Mistral's chat: OpenAI's messages without a model, and with `stop_reason` for the end."""
+"""Bodies of Jamba and of Mistral's chats: OpenAI's messages, without a model, and `stop_reason` for the end."""
 
 
 @lru_cache(maxsize=256)
 def claude(path: str, stream_path: str, *, text: bool) -> Claude:
-    """Give Claude's dialect for a model's paths; a text completion's body has no version."""
+    """Return Claude's dialect for a model's paths; the body of a text completion has no version."""
     return attrs.evolve(
         CLAUDE_KNOWN,
         messages_path=path,
@@ -71,7 +71,7 @@ def claude(path: str, stream_path: str, *, text: bool) -> Claude:
 
 @lru_cache(maxsize=256)
 def cohere(path: str, stream_path: str, *, generate: bool) -> Cohere:
-    """Give Cohere's dialect for a model's paths; of all bodies only that of `generate` must say that it streams."""
+    """Return Cohere's dialect for a model's paths; only a streamed `generate` has `stream` in its body."""
     apis = ("chat_v1", "generate", "embed")
     return attrs.evolve(
         COHERE_KNOWN,
@@ -83,11 +83,11 @@ def cohere(path: str, stream_path: str, *, generate: bool) -> Cohere:
 
 @lru_cache(maxsize=64)
 def openai(prefix: str) -> OpenAI:
-    """Give OpenAI's dialect behind a prefix."""
+    """Return OpenAI's dialect for a prefix of the path."""
     return attrs.evolve(OPENAI, chat_path=f"{prefix}/chat/completions", responses_path=f"{prefix}/responses")
 
 
 @lru_cache(maxsize=256)
 def like_openai(path: str) -> OpenAI:
-    """Give the dialect of a native body that is like OpenAI's."""
+    """Return the dialect of a native body that is like OpenAI's."""
     return attrs.evolve(LIKE_OPENAI, chat_path=path)

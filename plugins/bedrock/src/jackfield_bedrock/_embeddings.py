@@ -1,4 +1,4 @@
-"""Embeddings: Cohere's in its dialect, Titan's and Nova's one text a call."""
+"""Embeddings: Cohere's in its dialect; Titan's and Nova's one text per call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jackfield.plugin import (
 )
 
 from ._dialect import cohere
-from ._invoke import sealed
+from ._invoke import with_envelope
 from ._models import row_of
 from ._names import path_of
 
@@ -35,48 +35,48 @@ _CUTS: Final[Mapping[str, str]] = {"error": "NONE", "start": "START", "end": "EN
 
 
 def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
-    """Write texts to embed.
+    """Translate a request for embeddings.
 
     Raises:
-        UnsupportedError: No body is known for the model, or it takes one text a call.
+        UnsupportedError: The model's body is unknown, or it accepts only one text per call.
     """
     native = row_of(model.known_as)["native"]
     path = path_of(model, "invoke")
     if native == "cohere-embed":
-        from jackfield_cohere import translate as of_cohere
+        from jackfield_cohere import translate as translate_cohere
 
-        made = of_cohere(cohere(path, path, generate=False), model, request, capabilities)
-        return sealed(made, model, "cohere", stream=False)
+        translation = translate_cohere(cohere(path, path, generate=False), model, request, capabilities)
+        return with_envelope(translation, model, "cohere", stream=False)
     write = _WRITERS.get(native)
     if write is None:
         raise UnsupportedError(
-            f"how {model.id} embeds is not known; write `underlying` if it stands for a known model",
+            f"the body of {model.id} is unknown; write `underlying` if a known model is behind it",
             parameter="kind",
         )
     if len(request.inputs) != 1:
         raise UnsupportedError(
-            f"{model.id} embeds one text a call, got {len(request.inputs)}", parameter="inputs"
+            f"{model.id} embeds one text per call, got {len(request.inputs)}", parameter="inputs"
         )
     body: dict[str, Any] = {}
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
     write(writer, request.inputs[0])
     writer.merge_extra(request.extra, "bedrock")
     wire = Wire(path, body)
-    return sealed(Translation(wire, writer.finish()), model, "embedding", stream=False)
+    return with_envelope(Translation(wire, writer.finish()), model, "embedding", stream=False)
 
 
-def _titan(writer: ParameterWriter, text: str) -> None:
+def _write_titan(writer: ParameterWriter, text: str) -> None:
     """Write Titan's body. Source: Bedrock user guide, Titan Embeddings Text (2024-2026): too long is an error."""
     writer.body["inputText"] = text
     writer.put("dimensions")
     cut = writer.take("truncate")
     if cut == "error":
-        writer.note("truncate", "sent", value=cut, why="the service always refuses what is too long")
+        writer.note("truncate", "sent", value=cut, why="the service always rejects a text that is too long")
     elif cut is not UNSET:
-        writer.refuse("truncate", "the service cuts no text", cut)
+        writer.refuse("truncate", "the service never truncates a text; it rejects one that is too long", cut)
 
 
-def _nova(writer: ParameterWriter, text: str) -> None:
+def _write_nova(writer: ParameterWriter, text: str) -> None:
     """Write Nova's body. Source: recorded requests of nova-2-multimodal-embeddings, 2026."""
     purpose, cut = writer.take("input_type"), writer.take("truncate")
     inner: dict[str, Any] = {"embeddingPurpose": "GENERIC_INDEX", "text": {"value": text}}
@@ -85,24 +85,24 @@ def _nova(writer: ParameterWriter, text: str) -> None:
     place = "singleEmbeddingParams"
     if purpose is UNSET or purpose not in _PURPOSES:
         if purpose is not UNSET:
-            writer.refuse("input_type", f"the service knows {', '.join(_PURPOSES)}", purpose)
-        why = "the service wants to know what the text is for"
+            writer.refuse("input_type", f"the service accepts {', '.join(_PURPOSES)}", purpose)
+        why = "the service requires the purpose of the text"
         writer.default("input_type", f"{place}.embeddingPurpose", "GENERIC_INDEX", why)
     else:
         writer.write("input_type", f"{place}.embeddingPurpose", _PURPOSES[purpose])
     if cut is UNSET:
-        why = "the service wants to know what to do with a text that is too long"
+        why = "the service requires what to do with a text that is too long"
         writer.default("truncate", f"{place}.text.truncationMode", "NONE", why)
     else:
         writer.write("truncate", f"{place}.text.truncationMode", _CUTS[cut])
     writer.put("dimensions", f"{place}.embeddingDimension")
 
 
-_WRITERS: Final = {"titan-embed": _titan, "nova-embed": _nova}
+_WRITERS: Final = {"titan-embed": _write_titan, "nova-embed": _write_nova}
 
 
 def read_embedding(answer: Mapping[str, Any]) -> Iterator[Event]:
-    """Read the embedding of one text, of Titan or of Nova."""
+    """Read the embedding of one text, by Titan or Nova."""
     kinds: Mapping[str, Any] = answer.get("embeddingsByType") or {}
     vector = answer.get("embedding")
     several = answer.get("embeddings")

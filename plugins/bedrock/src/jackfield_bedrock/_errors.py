@@ -1,4 +1,4 @@
-"""What a failure means."""
+"""Map failures to errors."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from ._guardrails import INTERVENED
 
 __all__ = ["error"]
 
-# Names are written small in streams and large in headers. Source: AWS's service model in botocore 1.44.5 (2026-11);
-# of identities: AWS's common errors.
+# Names begin with a lower-case letter in streams, and an upper-case one in headers. Source: AWS's service model in botocore 1.44.5 (2026-11);
+# for identities: AWS's common errors.
 _STATUS_BY_NAME: Final[Mapping[str, int]] = {
     "validationexception": 400,
     "accessdeniedexception": 403,
@@ -45,7 +45,7 @@ _STATUS_BY_NAME: Final[Mapping[str, int]] = {
     "internalfailure": 500,
     "serviceunavailableexception": 503,
 }
-# What the service says of an identity where neither header nor body has a name (recorded 2024-2026).
+# Texts about an identity, if neither header nor body has a name (recorded 2024-2026).
 _NAME_BY_TEXT: Final = (
     (re.compile(r"security token .*expired", re.IGNORECASE), "ExpiredTokenException"),
     (re.compile(r"security token", re.IGNORECASE), "UnrecognizedClientException"),
@@ -58,7 +58,7 @@ _CLASS_BY_NAME: Final[Mapping[str, type[ProviderError]]] = {
     "modelnotreadyexception": OverloadedError,
     "serviceunavailableexception": OverloadedError,
 }
-# The same statuses mean several things; texts tell them apart. Sources: recorded answers 2024-2026; litellm's reports.
+# Statuses with several meanings, which texts distinguish. Sources: recorded answers 2024-2026; litellm's reports.
 _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError]], ...]] = (
     (
         frozenset({400}),
@@ -83,50 +83,50 @@ _PROFILE: Final = re.compile(r"on-demand throughput isn.t supported")
 _SECRET: Final = re.compile(
     r"\b(ABSK[A-Za-z0-9+/=_-]{8,}|bedrock-api-key-[A-Za-z0-9+/=_-]{8,}|A[KS]IA[A-Z0-9]{12,})"
 )
-_GUARDED: Final = "a guardrail stopped the answer"
+_GUARDED: Final = "a guardrail blocked the answer"
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error; None leaves an exception without an answer to the core.
+    """Map a failure to an error; None leaves an exception without a response to the core.
 
-    Source: AWS's service model in botocore 1.44.5 (2026-11); the OpenAI-shaped surface has OpenAI's envelope.
+    Source: AWS's service model in botocore 1.44.5 (2026-11); OpenAI's APIs have OpenAI's envelope.
     """
     if failure.exception is not None and failure.status is None and failure.data is None:
         return None
     value = failure.json()
-    told: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    fields: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
     if failure.event == INTERVENED:
         return ContentFilteredError(
-            told.get("message") or _GUARDED, code=INTERVENED, status=failure.status, body=failure.body
+            fields.get("message") or _GUARDED, code=INTERVENED, status=failure.status, body=failure.body
         )
-    if isinstance(told.get("error"), Mapping):
-        return _of_others(failure, told)
-    return _of_bedrock(failure, told)
+    if isinstance(fields.get("error"), Mapping):
+        return _map_other(failure, fields)
+    return _map_own(failure, fields)
 
 
-def _of_others(failure: Failure, told: Mapping[str, Any]) -> JackfieldError | None:
-    if told.get("type") == "error":
-        from jackfield_anthropic import error as of_claude
+def _map_other(failure: Failure, fields: Mapping[str, Any]) -> JackfieldError | None:
+    if fields.get("type") == "error":
+        from jackfield_anthropic import error as map_claude
 
-        return of_claude(failure)
-    from jackfield_openai import error as of_openai
+        return map_claude(failure)
+    from jackfield_openai import error as map_openai
 
-    return of_openai(failure)
+    return map_openai(failure)
 
 
-def _of_bedrock(failure: Failure, told: Mapping[str, Any]) -> JackfieldError:
+def _map_own(failure: Failure, fields: Mapping[str, Any]) -> JackfieldError:
     from jackfield.http import error_from_status, failure_message, retry_after_seconds
 
-    said = told.get("message") or told.get("Message") or told.get("originalMessage")
-    message = _SECRET.sub("***", said if isinstance(said, str) and said else failure_message(failure))
-    code = _name(failure, told)
+    text = fields.get("message") or fields.get("Message") or fields.get("originalMessage")
+    message = _SECRET.sub("***", text if isinstance(text, str) and text else failure_message(failure))
+    code = _name(failure, fields)
     name = (code or "").lower()
-    status = _status(failure, told, name)
+    status = _status(failure, fields, name)
     kind = _class_of(status, name, message)
     if (
         kind is None
         and status in (400, 401, 403)
-        and (made := _of_identity(failure, code, message)) is not None
+        and (made := _map_identity(failure, code, message)) is not None
     ):
         return made
     if _PROFILE.search(message):
@@ -145,32 +145,34 @@ def _of_bedrock(failure: Failure, told: Mapping[str, Any]) -> JackfieldError:
     )
 
 
-def _of_identity(failure: Failure, code: str | None, message: str) -> JackfieldError | None:
-    """Read what every service of AWS says of an identity; a clock that is wrong is named."""
+def _map_identity(failure: Failure, code: str | None, message: str) -> JackfieldError | None:
+    """Map an error about an identity, which all services of AWS share; one that a wrong clock causes says so."""
     from jackfield_aws import identity_error
 
-    told = code or next((name for text, name in _NAME_BY_TEXT if text.search(message)), None)
-    made = None if told is None else identity_error(failure, told, message)
-    if made is not None:
-        made.code, made.body, made.headers = code, failure.body, failure.headers
-    return made
+    name = code or next((name for text, name in _NAME_BY_TEXT if text.search(message)), None)
+    mapped = None if name is None else identity_error(failure, name, message)
+    if mapped is not None:
+        mapped.code, mapped.body, mapped.headers = code, failure.body, failure.headers
+    return mapped
 
 
-def _name(failure: Failure, told: Mapping[str, Any]) -> str | None:
-    """Give the service's name of an error: from a frame, a header, or the body; each may have an address with it."""
+def _name(failure: Failure, fields: Mapping[str, Any]) -> str | None:
+    """Return the service's name of an error, from a frame, a header or the body; a URL may be attached to it."""
     header = failure.headers.get("x-amzn-errortype")
-    raw = (failure.event if failure.in_stream else None) or header or told.get("__type") or told.get("code")
+    raw = (
+        (failure.event if failure.in_stream else None) or header or fields.get("__type") or fields.get("code")
+    )
     if not isinstance(raw, str) or not raw:
         return None
     return raw.partition(":")[0].rpartition("#")[2] or None
 
 
-def _status(failure: Failure, told: Mapping[str, Any], name: str) -> int:
-    """Give the status that an error means; inside a stream, the answer's own was good."""
+def _status(failure: Failure, fields: Mapping[str, Any], name: str) -> int:
+    """Return the status that an error means; inside a stream, the response's own was successful."""
     status = failure.status or 0
     if failure.in_stream or status < 400:
         status = _STATUS_BY_NAME.get(name, 500)
-    original = told.get("originalStatusCode")
+    original = fields.get("originalStatusCode")
     if status == 424 and isinstance(original, int):
         return 400 if 400 <= original < 500 else 500
     return status

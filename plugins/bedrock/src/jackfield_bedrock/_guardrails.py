@@ -1,4 +1,4 @@
-"""What a guardrail did: stopped an answer, or only masked words in it."""
+"""Detect what a guardrail did: it blocked an answer, or only masked words in it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ INTERVENED: Final = "guardrail_intervened"
 
 
 def is_blocked(trace: Any) -> bool:
-    """Say whether a guardrail stopped an answer, by its trace; without one it is taken for stopped.
+    """Return whether a guardrail blocked an answer, by its trace; without a trace the answer counts as blocked.
 
-    A guardrail that masked words says that it intervened, too, and its answer is good. Source: Bedrock user guide,
+    A guardrail that only masked words reports an intervention, too, and its answer is complete. Source: Bedrock user guide,
     guardrails (2024-2026); recorded 2025-2026: actions BLOCKED, ANONYMIZED, NONE.
     """
     actions = set(_actions(trace))
@@ -27,7 +27,7 @@ def is_blocked(trace: Any) -> bool:
 
 
 def _actions(value: Any) -> Iterator[str]:
-    """Find every `action` in a trace, wherever an assessment has it."""
+    """Find every `action` in a trace, at any depth of an assessment."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             if name == "action" and isinstance(inner, str):
@@ -39,9 +39,9 @@ def _actions(value: Any) -> Iterator[str]:
             yield from _actions(inner)
 
 
-def fail_blocked(said: str, trace: Any) -> NoReturn:
-    """Raise the failure of an answer that a guardrail stopped; its body has the trace."""
-    told = {"message": said, "stopReason": INTERVENED, "trace": trace}
+def fail_blocked(message: str, trace: Any) -> NoReturn:
+    """Raise the failure of an answer that a guardrail blocked; its body contains the trace."""
+    answer = {"message": message, "stopReason": INTERVENED, "trace": trace}
     raise FailureInStream(
-        Failure(status=200, body=orjson.dumps(told), in_stream=True, data=told, event=INTERVENED)
+        Failure(status=200, body=orjson.dumps(answer), in_stream=True, data=answer, event=INTERVENED)
     )

@@ -1,4 +1,4 @@
-"""InvokeModel: chats in the form of a model's maker, and what every request of the operation has."""
+"""InvokeModel: chats in the native body of a model's maker, and the envelope of every request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._dialect import claude, cohere, like_openai
 from ._models import row_of
 from ._names import path_of
 
-__all__ = ["INVOKE", "STREAM", "sealed", "translate_native"]
+__all__ = ["INVOKE", "STREAM", "translate_native", "with_envelope"]
 
 INVOKE: Final = "invoke"
 STREAM: Final = "invoke-with-response-stream"
@@ -24,55 +24,61 @@ _STREAM_ACCEPT: Final = {"X-Amzn-Bedrock-Accept": "application/json", "Content-T
 def translate_native(
     model: ModelRef, request: ChatRequest, capabilities: Capabilities, *, messages: bool
 ) -> Translation:
-    """Write a chat in the form of the model's maker.
+    """Translate a chat into the native body of the model's maker.
 
     Raises:
-        UnsupportedError: The model has no such form.
+        UnsupportedError: The model has no native body for chats.
     """
     native = "messages" if messages else row_of(model.known_as)["native"]
     path, stream_path = path_of(model, INVOKE), path_of(model, STREAM)
     if native == "messages":
-        from jackfield_anthropic import translate as of_claude
+        from jackfield_anthropic import translate as translate_claude
 
-        asked = attrs.evolve(request, messages=tuple(map(_for_claude, request.messages)))
-        made = of_claude(claude(path, stream_path, text=False), model, asked, capabilities)
+        asked = attrs.evolve(request, messages=tuple(map(_mark_foreign, request.messages)))
+        translation = translate_claude(claude(path, stream_path, text=False), model, asked, capabilities)
         old = row_of(model.known_as)["family"] != "claude"
-        return sealed(made, model, "claude", stream=request.stream, **({"may_lack_end": True} if old else {}))
+        return with_envelope(
+            translation, model, "claude", stream=request.stream, **({"may_lack_end": True} if old else {})
+        )
     if native == "command-r":
-        from jackfield_cohere import translate as of_cohere
+        from jackfield_cohere import translate as translate_cohere
 
-        plain = attrs.evolve(model, declared={})  # Cohere's own table has routes of other names
-        made = of_cohere(cohere(path, stream_path, generate=False), plain, request, capabilities)
-        return sealed(made, model, "cohere", stream=request.stream)
+        plain = attrs.evolve(model, declared={})  # routes have other names in Cohere's own table
+        translation = translate_cohere(
+            cohere(path, stream_path, generate=False), plain, request, capabilities
+        )
+        return with_envelope(translation, model, "cohere", stream=request.stream)
     if native == "openai-like":
-        from jackfield_openai import translate as of_openai
+        from jackfield_openai import translate as translate_openai
 
         place = stream_path if request.stream else path
-        made = of_openai(like_openai(place), attrs.evolve(model, declared={}), request, capabilities)
-        body = {name: value for name, value in made.wire.body.items() if name != "stream"}
-        made = Translation(attrs.evolve(made.wire, body=body), made.report)
-        return sealed(made, model, "openai-like", stream=request.stream)
+        translation = translate_openai(
+            like_openai(place), attrs.evolve(model, declared={}), request, capabilities
+        )
+        body = {name: value for name, value in translation.wire.body.items() if name != "stream"}
+        translation = Translation(attrs.evolve(translation.wire, body=body), translation.report)
+        return with_envelope(translation, model, "openai-like", stream=request.stream)
     if native == "nova":
         from ._converse import translate_chat
 
-        made = translate_chat(model, request, capabilities, native=True)
-        return sealed(made, model, "nova", stream=request.stream)
-    raise UnsupportedError(f"{model.id} chats by no body of its own", parameter="messages")
+        translation = translate_chat(model, request, capabilities, native=True)
+        return with_envelope(translation, model, "nova", stream=request.stream)
+    raise UnsupportedError(f"{model.id} has no native body for chats", parameter="messages")
 
 
-def _for_claude(message: Message) -> Message:
-    """Leave out what Converse alone understands: thinking that it redacted, citations in its own form."""
-    if not any(isinstance(part, Thinking | Text) and _marked(part) for part in message.parts):
+def _mark_foreign(message: Message) -> Message:
+    """Mark what only Converse accepts as foreign: thinking that it redacted, citations in its own form."""
+    if not any(isinstance(part, Thinking | Text) and _has_data(part) for part in message.parts):
         return message
-    return attrs.evolve(message, parts=tuple(map(_for_claude_part, message.parts)))
+    return attrs.evolve(message, parts=tuple(map(_mark_part, message.parts)))
 
 
-def _marked(part: Thinking | Text) -> bool:
+def _has_data(part: Thinking | Text) -> bool:
     return bool(part.data if isinstance(part, Thinking) else part.provider_data)
 
 
-def _for_claude_part(part: Part) -> Part:
-    """Name what Claude cannot read as foreign, so that it is dropped and reported."""
+def _mark_part(part: Part) -> Part:
+    """Change the provider of what Claude does not accept, so that it is dropped and reported."""
     if isinstance(part, Thinking) and "redactedContent" in (part.data or {}):
         return attrs.evolve(part, provider="bedrock converse")
     if isinstance(part, Text) and "citationsContent" in ((part.provider_data or {}).get("bedrock") or {}):
@@ -80,16 +86,18 @@ def _for_claude_part(part: Part) -> Part:
     return part
 
 
-def sealed(made: Translation, model: ModelRef, family: str, *, stream: bool, **more: Any) -> Translation:
-    """Add the envelope: headers, framing, and what the decoder must know."""
+def with_envelope(
+    translation: Translation, model: ModelRef, family: str, *, stream: bool, **more: Any
+) -> Translation:
+    """Add the envelope to a wire: headers, framing, and what the decoder must know."""
     settings = model.settings
     headers = _STREAM_ACCEPT if stream else _ACCEPT
     if settings is not None and (own := settings.native_headers):
         headers = {**headers, **own}
     wire = attrs.evolve(
-        made.wire,
+        translation.wire,
         headers=headers,
         framing="aws_eventstream" if stream else None,
-        meta={**made.wire.meta, "family": family, **more},
+        meta={**translation.wire.meta, "family": family, **more},
     )
-    return Translation(wire, made.report)
+    return Translation(wire, translation.report)

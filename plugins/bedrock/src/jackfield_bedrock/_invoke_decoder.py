@@ -1,4 +1,4 @@
-"""Answers of InvokeModel: the envelope around a maker's own answer, streamed or whole."""
+"""InvokeModel: the decoder of the envelope around a native answer, streamed or whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jackfield.plugin import Decoder, Frame, Head, WholeDecoder, Wire
 
 from ._converse_decoder import fail_by_frame
 from ._guardrails import fail_blocked, is_blocked
-from ._usage import counted_by_headers, read_metrics, still_unknown
+from ._usage import missing_counts, read_headers, read_metrics
 
 __all__ = ["InvokeDecoder", "native_decoder"]
 
@@ -28,16 +28,16 @@ Adapt = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class InvokeDecoder:
-    """Takes a maker's own answer out of its envelope, and adds what the envelope alone tells.
+    """Unwraps a native answer, and adds what only its envelope contains.
 
-    A stream comes as frames `chunk` whose payload holds one native object in base64; the last has the metrics. A
-    whole answer has its counts in headers. Source: Bedrock user guide (2024-2026); recorded answers, 2023-2026.
+    A stream consists of frames `chunk` whose payload contains one native object in base64; the last has the metrics. A
+    whole answer has its token counts in headers. Source: Bedrock user guide (2024-2026); recorded answers, 2023-2026.
 
     Args:
-        inner: Reads native objects.
-        adapt: Makes a native object one that `inner` understands.
-        ends: What else ends a stream than the maker's own end, if that is missing: the metrics (`metrics`), or also the
-            end of a block (`block`: old Claudes, recorded in 2024).
+        inner: Decodes native objects.
+        adapt: Converts a native object into one that `inner` accepts.
+        ends: What ends a stream without the native end: nothing (`own`), the metrics (`metrics`), or also the end of a
+            block (`block`: old Claudes, recorded in 2024).
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class InvokeDecoder:
         self._trace: Any = None
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         self._headers = head.headers
         tier = head.headers.get("x-amzn-bedrock-service-tier")
         return [
@@ -67,10 +67,10 @@ class InvokeDecoder:
         ]
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one frame of a stream, or a whole answer."""
+        """Decode one frame of a stream, or a whole answer."""
         if frame.event is None:
             events = self._native(frame.data)
-            return events + self._counted(counted_by_headers(self._headers))
+            return events + self._add_usage(read_headers(self._headers))
         if frame.event != "chunk":
             fail_by_frame(frame)
             return [RawEvent(frame.event, orjson.loads(frame.data))]
@@ -79,16 +79,16 @@ class InvokeDecoder:
         return self._native(data)
 
     def finish(self) -> list[Event]:
-        """Check that the answer has its end, and that no guardrail stopped it."""
+        """Check that the answer is complete, and that no guardrail blocked it."""
         if self._action == "INTERVENED" and is_blocked(self._trace):
             fail_blocked("", self._trace)
         try:
             return self._inner.finish()
         except StreamInterruptedError:
-            told = self._ended or (self._ends == "block" and _BLOCK_STOP in self._last)
-            if self._ends == "own" or not told:
+            has_ended = self._ended or (self._ends == "block" and _BLOCK_STOP in self._last)
+            if self._ends == "own" or not has_ended:
                 raise
-            # The service has told the end, though the model's own form has not; the reason stays unknown.
+            # The envelope has reported the end, though the native answer has not; the reason stays unknown.
             return self._inner.feed(_MESSAGE_STOP)
 
     def _native(self, data: bytes) -> list[Event]:
@@ -104,30 +104,30 @@ class InvokeDecoder:
         for event in events:
             if type(event) is UsageUpdate:
                 self._known = event.usage if self._known is None else self._known.updated(event.usage)
-        return events + self._told(envelope) if envelope else events
+        return events + self._read_envelope(envelope) if envelope else events
 
-    def _told(self, envelope: dict[str, Any]) -> list[Event]:
-        """Read what the service adds: the metrics that end a stream, and a guardrail's verdict."""
+    def _read_envelope(self, envelope: dict[str, Any]) -> list[Event]:
+        """Read what the envelope adds: the metrics that end a stream, and a guardrail's verdict."""
         events: list[Event] = []
         metrics = envelope.pop(_METRICS, None)
         if metrics is not None:
             self._ended = True
-            events += self._counted(read_metrics(metrics), metrics)
+            events += self._add_usage(read_metrics(metrics), metrics)
         action = envelope.pop(_ACTION, self._action)
-        if action != self._action:  # every piece tells it
+        if action != self._action:  # every piece repeats it
             self._action = action
             events.append(RawEvent(_ACTION, action))
         self._trace = envelope.get(_TRACE, self._trace)
         return events + [RawEvent(name, value) for name, value in envelope.items()]
 
-    def _counted(self, told: Usage | None, raw: Any = None) -> list[Event]:
-        """Add counts that the native answer leaves out."""
-        new = None if told is None else still_unknown(told, self._known)
+    def _add_usage(self, usage: Usage | None, raw: Any = None) -> list[Event]:
+        """Return the token counts that the native answer leaves out."""
+        new = None if usage is None else missing_counts(usage, self._known)
         return [] if new is None else [UsageUpdate(new, raw)]
 
 
 def native_decoder(wire: Wire) -> InvokeDecoder:
-    """Give the decoder for the answer to a wire of InvokeModel."""
+    """Return the decoder for the answer to a wire of InvokeModel."""
     family = wire.meta.get("family")
     if family == "claude":
         from jackfield_anthropic import decoder as claude_decoder
@@ -149,7 +149,7 @@ def native_decoder(wire: Wire) -> InvokeDecoder:
 
         from ._dialect import LIKE_OPENAI
 
-        return InvokeDecoder(openai_decoder(LIKE_OPENAI, wire), _like_openai)
+        return InvokeDecoder(openai_decoder(LIKE_OPENAI, wire), _adapt_like_openai)
     if family == "nova":
         from ._converse_decoder import ConverseDecoder
 
@@ -163,8 +163,8 @@ def native_decoder(wire: Wire) -> InvokeDecoder:
     return InvokeDecoder(TextDecoder(str(wire.meta["body"]), stream=wire.stream), ends="metrics")
 
 
-def _like_openai(value: dict[str, Any]) -> dict[str, Any]:
-    """Call the end of Mistral's choices as OpenAI does. Source: Bedrock user guide, Mistral chat (2024-2026)."""
+def _adapt_like_openai(value: dict[str, Any]) -> dict[str, Any]:
+    """Rename the finish reason of Mistral's choices to OpenAI's. Source: Bedrock user guide, Mistral chat (2024-2026)."""
     for choice in value.get("choices") or ():
         if "stop_reason" in choice:
             choice.setdefault("finish_reason", choice.pop("stop_reason"))

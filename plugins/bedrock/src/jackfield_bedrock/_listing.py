@@ -1,4 +1,4 @@
-"""The models that an account sees: foundation models, then inference profiles."""
+"""The live list of models: foundation models, then inference profiles."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _PAGE: Final = {"maxResults": "1000"}
 
 
 def listing(settings: BedrockSettings) -> Listing:
-    """Say how to list models. Source: AWS's service model in botocore 1.44.5 (2026-11).
+    """Return how to list models. Source: AWS's service model in botocore 1.44.5 (2026-11).
 
-    The list tells lives, modalities and streams, but neither windows nor prices nor tools.
+    The list contains lifecycles, modalities and streaming, but not context windows, prices or tools.
     """
     host = control_url(settings)
     profiles = Wire(f"{host}/inference-profiles", method="GET", query=_PAGE)
@@ -41,44 +41,44 @@ def listing(settings: BedrockSettings) -> Listing:
     return Listing(Wire(f"{host}/foundation-models", method="GET"), parse)
 
 
-def _model(told: Mapping[str, Any]) -> ModelCard:
-    name = str(told["modelId"])
+def _model(summary: Mapping[str, Any]) -> ModelCard:
+    name = str(summary["modelId"])
     known = capabilities(ModelRef(name))
-    outputs = told.get("outputModalities") or ()
+    outputs = summary.get("outputModalities") or ()
     kinds: frozenset[Kind] = known.kinds
-    if not known.known:  # what a name alone tells is less than what the service tells
+    if not known.known:  # what the service lists is more than what a name suggests
         kinds = frozenset({"embedding"} if "EMBEDDING" in outputs else {"chat"} if "TEXT" in outputs else ())
     features = dict(known.features)
-    if told.get("responseStreamingSupported") is not None and "chat" in kinds:
-        features["streaming"] = Capability(bool(told["responseStreamingSupported"]), _SOURCE)
-    if told.get("inputModalities") and "chat" in kinds:
-        features["images"] = Capability("IMAGE" in told["inputModalities"], _SOURCE)
-    life = told.get("modelLifecycle") or {}
+    if summary.get("responseStreamingSupported") is not None and "chat" in kinds:
+        features["streaming"] = Capability(bool(summary["responseStreamingSupported"]), _SOURCE)
+    if summary.get("inputModalities") and "chat" in kinds:
+        features["images"] = Capability("IMAGE" in summary["inputModalities"], _SOURCE)
+    life = summary.get("modelLifecycle") or {}
     return ModelCard(
         id=name,
-        title=told.get("modelName"),
+        title=summary.get("modelName"),
         kinds=kinds,
         capabilities=attrs.evolve(known, kinds=kinds, features=features),
         limits=known.limits,
         retired=_day(life.get("endOfLifeTime")) or known.retired,
-        data=told,
+        data=summary,
     )
 
 
-def _profile(told: Mapping[str, Any]) -> ModelCard:
-    """Read a profile; one of the account's own is called by its ARN."""
-    arns = [str(one.get("modelArn")) for one in told.get("models") or ()]
+def _profile(summary: Mapping[str, Any]) -> ModelCard:
+    """Read an inference profile; one of the account's own is called by its ARN."""
+    arns = [str(one.get("modelArn")) for one in summary.get("models") or ()]
     model = arns[0].partition("foundation-model/")[2] if arns else ""
-    own = told.get("type") == "APPLICATION"
-    known = capabilities(ModelRef(model or str(told["inferenceProfileId"])))
+    own = summary.get("type") == "APPLICATION"
+    known = capabilities(ModelRef(model or str(summary["inferenceProfileId"])))
     return ModelCard(
-        id=str(told["inferenceProfileArn" if own else "inferenceProfileId"]),
-        title=told.get("inferenceProfileName"),
+        id=str(summary["inferenceProfileArn" if own else "inferenceProfileId"]),
+        title=summary.get("inferenceProfileName"),
         kinds=known.kinds,
         capabilities=known,
         limits=known.limits,
         underlying=f"bedrock:{model}" if model else None,
-        data=told,
+        data=summary,
     )
 
 

@@ -1,4 +1,4 @@
-"""Turn a conversation into the messages of Converse."""
+"""Build the messages of Converse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._models import row_of
 
 __all__ = ["Conversation", "cache_point"]
 
-# Formats of the service and the media types that mean them. Source: AWS's service model in botocore 1.44.5 (2026-11).
+# The service's names of formats, by media type. Source: AWS's service model in botocore 1.44.5 (2026-11).
 _DOCUMENTS: Final[Mapping[str, str]] = {
     "application/pdf": "pdf",
     "text/csv": "csv",
@@ -34,42 +34,46 @@ _UNIT: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 def cache_point(cache: str, writer: ParameterWriter, where: str) -> dict[str, Any]:
-    """Write the end of a cacheable prefix; the service keeps it for five minutes or an hour.
+    """Build the mark at the end of a cacheable prefix, which the service caches for five minutes or an hour.
 
-    Five minutes are what it does anyway, and older models know no other time. Source: AWS's service model, 2026-11.
+    Five minutes are the default, and older models accept no other lifetime. Source: AWS's service model, 2026-11.
     """
     number = cache[:-1]
     seconds = int(number) * _UNIT.get(cache[-1:], 0) if number.isdigit() else 0
     ttl = "5m" if seconds <= 300 else "1h"
     if ttl != cache:
-        why = f"the service keeps a prefix for 5m or 1h, not for {cache}"
+        why = f"the service caches a prefix for 5m or 1h, not for {cache}"
         writer.note(f"{where}.cache", "clamped", wire="cachePoint.ttl", value=ttl, why=why)
     point = {"type": "default"} if ttl == "5m" else {"type": "default", "ttl": ttl}
     return {"cachePoint": point}
 
 
 class Conversation:
-    """Writes one conversation; what the service does not understand is left out and reported.
+    """Builds the messages of one conversation; what the service does not accept is left out and reported.
 
     Args:
-        model: Under which the tables know the model.
-        writer: Hears what became of each part.
-        emulate: System messages among the others may be moved to the top.
-        system: The model takes a system prompt.
+        model: The model's name in the tables.
+        writer: Collects the report.
+        emulate: System messages may be moved to the system prompt.
+        system: The model accepts a system prompt.
     """
 
     def __init__(self, model: str, writer: ParameterWriter, *, emulate: bool, system: bool) -> None:
         self._family = row_of(model)["family"].partition("-")[0]
         self._writer = writer
         self._emulate = emulate
-        self._takes_system = system
+        self._accepts_system = system
         self._ids: dict[str, str] = {}
         self._documents = 0
 
     def write(self, system: Any, messages: Sequence[Message]) -> tuple[list[Any], list[Any]]:
-        """Write system prompt (or `UNSET`) and messages; give system blocks and messages.
+        """Build the blocks of the system prompt, and the messages.
 
-        Neighbouring turns of one role are joined, because the service wants user and assistant to alternate.
+        Adjacent turns of one role are joined, because the service requires user and assistant to alternate.
+
+        Args:
+            system: The option `system`, or `UNSET`.
+            messages: The conversation.
         """
         tops: list[dict[str, Any]] = []
         if system is not UNSET:
@@ -79,13 +83,15 @@ class Conversation:
         for index, message in enumerate(messages):
             where = f"messages[{index}]"
             if message.name is not None:
-                self._writer.drop(f"{where}.name", "the service knows no names of participants", message.name)
+                self._writer.drop(
+                    f"{where}.name", "the service does not accept names of participants", message.name
+                )
             blocks = self._blocks(message.parts, where)
             if message.role == "system":
                 tops += self._system(blocks, where, late=bool(written))
                 continue
             if not blocks:
-                self._writer.drop(where, "the service takes no message without content")
+                self._writer.drop(where, "the service does not accept a message without content")
                 continue
             role = "assistant" if message.role == "assistant" else "user"
             if not written or written[-1]["role"] != role:
@@ -93,23 +99,23 @@ class Conversation:
                 continue
             written[-1]["content"] += blocks
             if message.role != "tool":
-                why = "the service wants user and assistant in turns: joined with the message before"
+                why = "the service requires user and assistant to alternate: joined with the previous message"
                 self._writer.note(where, "emulated", wire="messages", why=why)
         return tops, written
 
     def _system(self, blocks: list[dict[str, Any]], where: str, *, late: bool) -> list[dict[str, Any]]:
-        if not self._takes_system:
-            self._writer.refuse(where, "the model takes no system messages")
+        if not self._accepts_system:
+            self._writer.refuse(where, "the model does not accept system messages")
             return []
         if late:
-            why = "the service has system messages at the beginning alone"
+            why = "the service accepts system messages only at the beginning"
             if not self._emulate:
                 self._writer.refuse(where, why)
             self._writer.note(where, "emulated", wire="system", why=f"{why}: it was moved there")
         return blocks
 
     def _blocks(self, parts: Sequence[Part], where: str) -> list[dict[str, Any]]:
-        # A blank text that is all there is stays: it keeps the turns in order, and some models take it.
+        # A blank text that is the only part stays: it keeps the turns in order, and some models accept it.
         lone = len(parts) == 1
         if lone:
             part = parts[0]
@@ -132,7 +138,9 @@ class Conversation:
         elif isinstance(part, ToolResult):
             yield self._result(part, where)
         elif part.provider != "bedrock" or "type" in part.data:
-            self._writer.drop(where, f"a raw part of {part.provider}, in a form that Converse does not read")
+            self._writer.drop(
+                where, f"it was produced by {part.provider}, in a form that Converse does not accept"
+            )
         else:
             yield dict(part.data)
         cache = getattr(part, "cache", None)
@@ -142,15 +150,18 @@ class Conversation:
     def _text(self, part: Text, where: str, *, lone: bool) -> Iterator[dict[str, Any]]:
         for provider in part.provider_data or ():
             if provider != "bedrock":
-                self._writer.drop(f"{where}.provider_data", f"it is of the provider {provider}")
+                self._writer.drop(
+                    f"{where}.provider_data",
+                    f"it was produced by {provider} and cannot be sent to another provider",
+                )
         cited = ((part.provider_data or {}).get("bedrock") or {}).get("citationsContent")
         if cited:
-            said = {"content": [{"text": part.text}]} if part.text else {}
-            yield {"citationsContent": {**said, "citations": cited}}
+            content = {"content": [{"text": part.text}]} if part.text else {}
+            yield {"citationsContent": {**content, "citations": cited}}
         elif part.text.strip() or (lone and part.text):
             yield {"text": part.text}
         else:
-            self._writer.drop(where, "the service refuses blank text", part.text)
+            self._writer.drop(where, "the service rejects blank text", part.text)
 
     def _media(self, part: Image | Audio | Document, where: str) -> dict[str, Any] | None:
         if isinstance(part, Document):
@@ -162,23 +173,25 @@ class Conversation:
         if source is None:
             return None
         media = (
-            part.media_type or _guessed(kind, part.url) or ("image/png" if kind == "image" else "audio/wav")
+            part.media_type
+            or _guess_media_type(kind, part.url)
+            or ("image/png" if kind == "image" else "audio/wav")
         )
         if part.media_type is None:
-            why = f"the service wants the format of an {kind}"
+            why = f"the service requires the format of an {kind}"
             self._writer.note(f"{where}.media_type", "defaulted", wire=f"{kind}.format", value=media, why=why)
         form = _FORMATS.get(media, media.rpartition("/")[2].partition("+")[0])
         return {kind: {"format": form, "source": source}}
 
     def _source(self, part: Image | Audio | Document, where: str) -> dict[str, Any] | None:
-        """Write bytes, or a place in S3; the service fetches nothing from elsewhere."""
+        """Build a source of bytes, or of a place in S3; the service fetches nothing from elsewhere."""
         if part.data is not None:
             return {"bytes": base64.b64encode(part.data).decode()}
         url = part.url or ""
         if url.startswith("s3://"):
             return {"s3Location": {"uri": url}}
         self._writer.refuse(
-            where, "the service fetches nothing from the web: give the bytes, or an s3:// address"
+            where, "the service fetches nothing from the web; pass bytes, or an s3:// address"
         )
         return None
 
@@ -197,35 +210,35 @@ class Conversation:
         return {"document": block}
 
     def _document_name(self, part: Document, where: str) -> str:
-        """Give the name that the service requires, without the characters that it refuses."""
+        """Return the name that the service requires, without characters that it rejects."""
         self._documents += 1
         if part.name is None:
             name = f"Document {self._documents}"
-            why = "the service wants every document to have a name"
+            why = "the service requires a name for every document"
             self._writer.note(f"{where}.name", "defaulted", wire="document.name", value=name, why=why)
             return name
         name = _SPACES.sub(" ", _BAD_IN_NAME.sub(" ", part.name)).strip() or f"Document {self._documents}"
         if name != part.name:
-            why = "the service takes letters, digits, single spaces, - and brackets in a document's name"
+            why = "the service accepts letters, digits, single spaces, - and brackets in a document's name"
             self._writer.note(f"{where}.name", "clamped", wire="document.name", value=name, why=why)
         return name
 
     def _thinking(self, part: Thinking, where: str) -> Iterator[dict[str, Any]]:
-        """Give thinking back byte for byte to the family that thought it, or leave it out."""
+        """Build thinking for sending back, unchanged, if this family of models produced it; otherwise leave it out."""
         data = part.data or {}
         if part.provider != "bedrock" or not self._is_of_family(part):
-            why = f"it is of {part.model or 'another model'} at {part.provider}, for no other to read"
+            why = f"it was produced by {part.model or 'another model'} at {part.provider} and cannot be sent to another"
             self._writer.drop(f"{where}.thinking", why)
         elif "redactedContent" in data:
             yield {"reasoningContent": {"redactedContent": data["redactedContent"]}}
         elif "data" in data:
-            why = "what is redacted by InvokeModel cannot be read by Converse"
+            why = "thinking that InvokeModel redacted cannot be sent to Converse"
             self._writer.drop(f"{where}.thinking", why)
         else:
-            told = {"text": part.text}
+            text = {"text": part.text}
             if "signature" in data:
-                told["signature"] = data["signature"]
-            yield {"reasoningContent": {"reasoningText": told}}
+                text["signature"] = data["signature"]
+            yield {"reasoningContent": {"reasoningText": text}}
 
     def _is_of_family(self, part: Thinking) -> bool:
         return part.model is None or row_of(part.model)["family"].partition("-")[0] == self._family
@@ -234,21 +247,24 @@ class Conversation:
         arguments = call.arguments
         if call.arguments_raw is not None:
             arguments = {"INVALID_JSON": call.arguments_raw}
-            why = "the service takes an object, and the arguments are none"
+            why = "the service requires a JSON object, which the arguments are not"
             self._writer.note(f"{where}.arguments", "emulated", wire="toolUse.input", why=why)
         for provider in call.provider_data or ():
-            self._writer.drop(f"{where}.provider_data", f"it is of the provider {provider}")
+            self._writer.drop(
+                f"{where}.provider_data",
+                f"it was produced by {provider} and cannot be sent to another provider",
+            )
         return {
             "toolUse": {"toolUseId": self._id(call.id, where), "name": call.name, "input": dict(arguments)}
         }
 
     def _id(self, name: str, where: str) -> str:
-        """Give an id that the service takes, the same for a call and its result."""
+        """Return an id that the service accepts, the same for a call and its result."""
         if _TOOL_ID.fullmatch(name):
             return name
         if name not in self._ids:
             made = self._ids[name] = f"jackfield_{len(self._ids)}"
-            why = "the service takes ids of 64 letters, digits and _.:-"
+            why = "the service accepts ids of up to 64 letters, digits and _.:-"
             self._writer.note(f"{where}.id", "emulated", wire="toolUseId", value=made, why=why)
         return self._ids[name]
 
@@ -262,13 +278,13 @@ class Conversation:
                 content.append({"text": part.text})
             elif isinstance(part, Image | Document) and (block := self._media(part, where)) is not None:
                 content.append(block)
-        told: dict[str, Any] = {"toolUseId": self._id(result.tool_call_id, where), "content": content}
+        wire: dict[str, Any] = {"toolUseId": self._id(result.tool_call_id, where), "content": content}
         if result.is_error:
-            told["status"] = "error"
-        return {"toolResult": told}
+            wire["status"] = "error"
+        return {"toolResult": wire}
 
 
-def _guessed(kind: str, url: str | None) -> str | None:
-    """Tell a media type by the ending of an address."""
+def _guess_media_type(kind: str, url: str | None) -> str | None:
+    """Guess a media type from the extension in a URL."""
     ending = (url or "").rpartition("/")[2].rpartition(".")[2].lower()
     return f"{kind}/{ending}" if "." in (url or "").rpartition("/")[2] else None

@@ -1,4 +1,4 @@
-"""The table of families and models, and what follows from it."""
+"""The table of families and models: capabilities, routes and rules for parameters."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import attrs
 from jackfield import ConfigurationError
 from jackfield.plugin import Capabilities, Capability, Kind, Limits, ModelRef, ParameterRule
 
-from ._names import bare, table
+from ._names import bare_id, table
 
 __all__ = [
     "ROUTES",
     "body_named",
     "capabilities",
     "families",
-    "finish_words",
+    "finish_reasons",
     "known_models",
     "route_of",
     "row_of",
@@ -31,43 +31,45 @@ ROUTES: Final[Mapping[str, str]] = {
     "invoke": "InvokeModel with the body of the model's maker",
     "messages": "InvokeModel with Claude's messages, also for models of text completion",
     "openai": "chat completions at the runtime endpoint",
-    "mantle": "chat completions at the newer OpenAI-shaped endpoint",
-    "responses": "the Responses API at the newer OpenAI-shaped endpoint",
+    "mantle": "chat completions at the newer endpoint of OpenAI's APIs",
+    "responses": "the Responses API at the newer endpoint of OpenAI's APIs",
 }
-"""Every way of a chat."""
+"""The routes of chats."""
 
 _OPENAI: Final = ("openai", "mantle", "responses")
 
 
 def known_models() -> Mapping[str, Mapping[str, Any]]:
-    """Give every row of the table: the beginning of ids, and what is known of them."""
+    """Return the rows of the table by the prefixes of ids that they are for."""
     rows: Mapping[str, Mapping[str, Any]] = table()["models"]
     return rows
 
 
 def families() -> Mapping[str, Mapping[str, Any]]:
-    """Give every family of the table."""
+    """Return the families of the table."""
     rows: Mapping[str, Mapping[str, Any]] = table()["families"]
     return rows
 
 
 def body_named(name: str) -> Mapping[str, Any]:
-    """Give how a native text completion is written and read."""
+    """Return how a native text completion is written and read."""
     row: Mapping[str, Any] = table()["bodies"][name]
     return row
 
 
-def finish_words() -> Mapping[str, Any]:
-    """Give our word for each maker's finish reason."""
+def finish_reasons() -> Mapping[str, Any]:
+    """Return the finish reasons by makers' own words."""
     words: Mapping[str, Any] = table()["finishes"]
     return words
 
 
 @lru_cache(maxsize=512)
 def row_of(name: str) -> Mapping[str, Any]:
-    """Give what is known of a model: its family's row and its own; `known` says whether it has one of its own."""
-    name = bare(name)
-    asked = name if "." in name else f"anthropic.{name}"  # imported ids of Claude leave its maker out
+    """Return what is known about a model: its family's row and its own; `known` is whether it has its own."""
+    name = bare_id(name)
+    asked = (
+        name if "." in name else f"anthropic.{name}"
+    )  # ids of imported Claude models do not name the maker
     rows = table()["models"]
     prefix = max((key for key in rows if asked.startswith(key)), key=len, default=None)
     own = rows[prefix] if prefix else {}
@@ -76,29 +78,29 @@ def row_of(name: str) -> Mapping[str, Any]:
 
 
 def route_of(model: ModelRef) -> tuple[str, str]:
-    """Say which way a model's chats go, and why.
+    """Return the route of a model's chats, and the reason for it.
 
     Raises:
-        ConfigurationError: The route that the entry in `models` names does not exist, or not for this model.
+        ConfigurationError: The route in the entry in `models` does not exist, or not for this model.
     """
     declared = model.declared.get("route")
     row = row_of(model.known_as)
     if declared is None:
-        return row["route"], f"the table's way for the family {row['family']}"
+        return row["route"], f"the table's route for the family {row['family']}"
     if declared not in ROUTES:
         raise ConfigurationError(f"route of {model.id} must be one of {', '.join(ROUTES)}; got {declared!r}")
     if declared == "invoke" and row["native"] is None:
         raise ConfigurationError(
-            f"no native body is known for {model.id}; leave route out, or write `underlying`"
+            f"the native body of {model.id} is unknown; leave route out, or write `underlying`"
         )
     if declared == "messages" and not row["family"].startswith("claude"):
         raise ConfigurationError(f"route messages is Claude's; {model.id} is of the family {row['family']}")
-    return declared, "the entry in `models` says so"
+    return declared, "set in the entry in `models`"
 
 
 @lru_cache(maxsize=64)
 def rules_of(family: str) -> Mapping[str, ParameterRule]:
-    """Give the rules of a family's options."""
+    """Return the rules for a family's options."""
     source = f"{table()['source']}; table {table()['as_of']}"
     rows = families()[family].get("rules", {})
     return {name: _rule(row, source) for name, row in rows.items()}
@@ -110,16 +112,16 @@ def _rule(row: Mapping[str, Any], source: str) -> ParameterRule:
 
 
 def capabilities(model: ModelRef) -> Capabilities:
-    """Say what is known of a model on its route.
+    """Return the capabilities of a model on its route.
 
-    Of Claude and Cohere's embeddings, their makers' own tables tell most.
+    For Claude and Cohere's embeddings, most come from their makers' own tables.
     """
     route, _ = route_of(model)
-    return _cached(model.known_as, route)
+    return _capabilities(model.known_as, route)
 
 
 @lru_cache(maxsize=512)
-def _cached(name: str, route: str) -> Capabilities:
+def _capabilities(name: str, route: str) -> Capabilities:
     return attrs.evolve(_known(name, route), retired=row_of(name).get("retired"))
 
 
@@ -133,7 +135,7 @@ def _known(name: str, route: str) -> Capabilities:
     if family == "cohere-embed":
         return _cohere(name, row)
     source = f"table {table()['as_of']}" if row["known"] else "inferred"
-    told = row.get("features", {}) if row["known"] or family not in ("other", "embedding") else {}
+    listed = row.get("features", {}) if row["known"] or family not in ("other", "embedding") else {}
     limits = Limits(
         context_window=row.get("context"),
         max_output_tokens=row.get("output"),
@@ -144,16 +146,16 @@ def _known(name: str, route: str) -> Capabilities:
     found = Capabilities(
         known=row["known"],
         kinds=frozenset(row["kinds"]),
-        features={feature: Capability(value, source) for feature, value in told.items()},
+        features={feature: Capability(value, source) for feature, value in listed.items()},
         parameters=_with_output(rules_of(family), row),
         limits=limits,
         source=source,
     )
-    return _by_route(found, route, row)
+    return _on_route(found, route, row)
 
 
-def _by_route(found: Capabilities, route: str, row: Mapping[str, Any]) -> Capabilities:
-    """Say what another way of chats changes: a text body has no conversation but what is written as its prompt."""
+def _on_route(found: Capabilities, route: str, row: Mapping[str, Any]) -> Capabilities:
+    """Apply what another route of chats changes: a native text body has no messages, only a prompt."""
     if row.get("prompt") is None:
         return found
     if route == "converse":
@@ -180,31 +182,31 @@ def _with_output(rules: Mapping[str, ParameterRule], row: Mapping[str, Any]) -> 
 
 
 def _claude(name: str, route: str, row: Mapping[str, Any]) -> Capabilities:
-    """Take what Anthropic's own table says of Claude; text completion has another limit here."""
-    from jackfield_anthropic import capabilities as of_claude
+    """Return Claude's capabilities by Anthropic's own table; text completion has another limit here."""
+    from jackfield_anthropic import capabilities as claude_capabilities
 
     from ._dialect import CLAUDE_KNOWN
 
     by_messages = route in ("converse", "messages") and row["family"] != "claude"
     ref = ModelRef(name, declared={"route": "messages"} if by_messages else {})
-    known = of_claude(CLAUDE_KNOWN, ref)
+    known = claude_capabilities(CLAUDE_KNOWN, ref)
     if row["family"] != "claude":
         limits = attrs.evolve(known.limits, max_output_tokens=row["output"])
         rules = _with_output({k: v for k, v in known.parameters.items() if k != "max_tokens"}, row)
-        # Text completion stays a way of its own beside messages.
+        # Text completion stays available beside messages.
         kinds: frozenset[Kind] = frozenset({"chat", "completion"}) if by_messages else known.kinds
         features = dict(known.features)
-        if route == "converse":  # which reads documents for models that cannot themselves (recorded in 2025)
+        if route == "converse":  # Converse reads documents for models that cannot (recorded in 2025)
             features.pop("documents", None)
         known = attrs.evolve(known, limits=limits, parameters=rules, kinds=kinds, features=features)
     return known
 
 
 def _cohere(name: str, row: Mapping[str, Any]) -> Capabilities:
-    from jackfield_cohere import capabilities as of_cohere
+    from jackfield_cohere import capabilities as cohere_capabilities
 
     from ._dialect import COHERE_KNOWN
 
-    found = of_cohere(COHERE_KNOWN, ModelRef(name))
+    found = cohere_capabilities(COHERE_KNOWN, ModelRef(name))
     features = {k: v for k, v in found.features.items() if k != "count_tokens"}
     return attrs.evolve(found, features=features)

@@ -1,7 +1,4 @@
-"""A model's id: under which name the tables know it, and where it is called.
-
-A path has the id as one percent-encoded segment, behind an inference profile or not.
-"""
+"""Map a model's id to its names in the tables, and to the paths where it is called."""
 
 from __future__ import annotations
 
@@ -13,26 +10,26 @@ from typing import Any, Final
 from jackfield import ConfigurationError
 from jackfield.plugin import ModelRef, load_table, quote_segment
 
-__all__ = ["bare", "claude_name", "cohere_name", "model_id", "path_of", "table"]
+__all__ = ["bare_id", "claude_name", "cohere_name", "model_id", "path_of", "table"]
 
 _NAMED: Final = ("foundation-model", "inference-profile")
 _VERSION: Final = re.compile(r"-v\d+([:-]\d+)*(:\d+k|:mm)?$")
 
 
 def table() -> Mapping[str, Any]:
-    """Return the table of models, of which names are a part."""
+    """Return the table of models, which contains names."""
     return load_table(__file__, "models.json")
 
 
 @lru_cache(maxsize=512)
-def bare(name: str) -> str:
-    """Give a model's id without ARN and region: `eu.anthropic.claude-…`, `arn:…:inference-profile/eu.anthropic…`.
+def bare_id(name: str) -> str:
+    """Return a model's id without ARN and region: `eu.anthropic.claude-…`, `arn:…:inference-profile/eu.anthropic…`.
 
     Returns:
-        The id; "" for an ARN that does not tell its model (a provisioned, custom or application's own).
+        The id; "" for an ARN that does not name its model (a provisioned or custom model, an application profile).
     """
     if name.startswith("arn:"):
-        # A model's id may hold colons itself.
+        # A model's id may contain colons.
         kind, _, name = name.split(":", 5)[-1].partition("/")
         if kind not in _NAMED:
             return ""
@@ -42,8 +39,8 @@ def bare(name: str) -> str:
 
 
 def claude_name(name: str) -> str:
-    """Give the id under which Anthropic's own table knows a model: `us.anthropic.claude-3-5-sonnet-20241022-v2:0`."""
-    name = bare(name).removeprefix("anthropic.")
+    """Return the name in Anthropic's own table of an id such as `us.anthropic.claude-3-5-sonnet-20241022-v2:0`."""
+    name = bare_id(name).removeprefix("anthropic.")
     for begin, known in table()["claude_names"].items():
         if name.startswith(begin):
             return str(known)
@@ -51,21 +48,21 @@ def claude_name(name: str) -> str:
 
 
 def cohere_name(name: str) -> str:
-    """Give the id under which Cohere's own table knows an embedding model."""
-    name = bare(name).removeprefix("cohere.").partition(":")[0]
+    """Return the name of an embedding model in Cohere's own table."""
+    name = bare_id(name).removeprefix("cohere.").partition(":")[0]
     return f"{name}.0" if re.search(r"v\d$", name) else name
 
 
 def model_id(model: ModelRef, *, profile: bool = True) -> str:
-    """Give the id that the service is told.
+    """Return the id under which a model is called.
 
     Args:
         model: The model.
-        profile: Put the inference profile before it; the operation that counts tokens takes no profile (recorded
-            in 2025: "The provided model doesn't support counting tokens.").
+        profile: Prefix the inference profile; the operation that counts tokens does not accept one (recorded in 2025:
+            "The provided model doesn't support counting tokens.").
 
     Raises:
-        ConfigurationError: An ARN is of another region than the connection.
+        ConfigurationError: An ARN and the connection have different regions.
     """
     settings = model.settings
     declared: Any = model.declared.get("inference_profile")
@@ -76,7 +73,7 @@ def model_id(model: ModelRef, *, profile: bool = True) -> str:
 @lru_cache(maxsize=1024)
 def _id(asked: str, chosen: str, region: str, *, profile: bool) -> str:
     if not profile:
-        return bare(asked) or asked
+        return bare_id(asked) or asked
     if asked.startswith("arn:"):
         _refuse_other_region(asked, region)
         return asked
@@ -85,7 +82,7 @@ def _id(asked: str, chosen: str, region: str, *, profile: bool) -> str:
     if chosen.startswith("arn:"):
         _refuse_other_region(chosen, region)
         return chosen
-    return asked if bare(asked) != asked else f"{chosen.rstrip('.')}.{asked}"
+    return asked if bare_id(asked) != asked else f"{chosen.rstrip('.')}.{asked}"
 
 
 def _refuse_other_region(arn: str, region: str) -> None:
@@ -97,9 +94,9 @@ def _refuse_other_region(arn: str, region: str) -> None:
 
 
 def path_of(model: ModelRef, operation: str, *, profile: bool = True) -> str:
-    """Give the path of a model's operation.
+    """Return the path of an operation on a model.
 
-    Ids hold `:` and ARNs also `/`; they are encoded once, as AWS's own client does, and are signed as they are sent.
+    Ids contain `:` and ARNs also `/`; they are encoded once, as AWS's own client does, and are signed as they are sent.
     """
     return _path(model_id(model, profile=profile), operation)
 

@@ -1,4 +1,4 @@
-"""Prices."""
+"""Amazon's published prices."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _DEFAULT_TIERS: Final = (None, "default", "auto", "standard")
 
 
 def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give the rates of a call; None if they are unknown: another tier, a batch, cached input, another surface.
+    """Return the rates of a call; None if they are unknown: for another tier, a batch, or cached input.
 
-    The table's prices belong to no region; a price that is declared in the config goes before them.
+    The table's prices are not specific to a region; a price that is declared in the configuration takes precedence.
 
     Source: named in the table, with its date.
     """
     price = row_of(model.known_as).get("price")
     if price is None or context.batch or context.service_tier not in _DEFAULT_TIERS:
         return None
-    if usage.cached_input_tokens or usage.cache_write_tokens:  # no source tells what the cache costs
+    if usage.cached_input_tokens or usage.cache_write_tokens:  # no source publishes prices of the cache
         return None
     known = table()
     return RateCard.of(

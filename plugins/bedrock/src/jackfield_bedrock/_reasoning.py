@@ -1,4 +1,4 @@
-"""How much a model of Converse shall think."""
+"""Translate `reasoning=` for each model family."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from jackfield.plugin import UNSET, Options, ParameterWriter
 
-__all__ = ["FIELDS", "put_reasoning", "thinks_by_budget"]
+__all__ = ["FIELDS", "put_reasoning", "thinks_with_budget"]
 
 FIELDS: Final = "additionalModelRequestFields"
-"""Where options go that Converse itself has no name for: merged into the maker's own body, unchecked."""
+"""The place of options that Converse itself does not have: they are merged into the native body, unchecked."""
 
 
 def put_reasoning(
@@ -22,41 +22,41 @@ def put_reasoning(
     *,
     native: bool = False,
 ) -> None:
-    """Write the wish for reasoning the way the model's family takes it.
+    """Write `reasoning` as the model's family accepts it.
 
-    Claude's own words are Anthropic's; others' were recorded in 2026.
+    Claude's parameters are Anthropic's; those of other families were recorded in 2026.
 
     Args:
-        writer: Where to.
-        options: Of the call.
-        row: Of the model.
-        profile: How a Claude wants to be asked; None for another family.
-        native: The body is the maker's own.
+        writer: The writer of the body.
+        options: The options of the call.
+        row: The model's row in the table.
+        profile: The profile of a Claude; None for another family.
+        native: The body is the native one.
     """
     if options.reasoning is UNSET:
         return
     with nullcontext() if native else writer.within(FIELDS):
         if profile is not None:
-            from jackfield_anthropic.dialect import put_reasoning as of_claude
+            from jackfield_anthropic.dialect import put_reasoning as put_claude
 
-            of_claude(writer, profile, options)
+            put_claude(writer, profile, options)
         else:
-            _of_others(writer, row)
+            _put_other(writer, row)
 
 
-def _of_others(writer: ParameterWriter, row: Mapping[str, Any]) -> None:
+def _put_other(writer: ParameterWriter, row: Mapping[str, Any]) -> None:
     reasoning = writer.take("reasoning")
     if reasoning is UNSET:
         return
     effort, budget, way = reasoning.effort, reasoning.budget_tokens, row.get("thinking", "reasoning_config")
     if reasoning.summary is not None:
-        writer.drop("reasoning.summary", "the service shows what it shows", reasoning.summary)
+        writer.drop("reasoning.summary", "the service has no such setting", reasoning.summary)
     if budget is not None and way == "reasoning_config":
         value: Any = {"type": "enabled", "budget_tokens": budget}
         writer.write("reasoning.budget_tokens", way, value)
         return
     if budget is not None:
-        writer.refuse("reasoning.budget_tokens", "the model knows efforts, no budgets", budget)
+        writer.refuse("reasoning.budget_tokens", "the model accepts efforts, not budgets", budget)
     if effort is None:
         return
     efforts = row.get("efforts")
@@ -71,7 +71,7 @@ def _of_others(writer: ParameterWriter, row: Mapping[str, Any]) -> None:
         writer.write("reasoning.effort", way, effort)
 
 
-def thinks_by_budget(writer: ParameterWriter) -> bool:
-    """Say whether the model was asked to think by a budget of tokens, while which no call can be forced."""
+def thinks_with_budget(writer: ParameterWriter) -> bool:
+    """Return whether the model thinks with a budget of tokens; no tool call can be forced then."""
     thinking = (writer.body.get(FIELDS) or {}).get("thinking") or {}
     return bool(thinking.get("type") == "enabled")

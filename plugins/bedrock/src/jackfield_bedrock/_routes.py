@@ -1,4 +1,4 @@
-"""Which way a request goes: Converse, InvokeModel with a maker's own body, or the OpenAI-shaped surface."""
+"""Choose the API for a request: Converse, InvokeModel with a native body, or OpenAI's APIs."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ __all__ = ["decoder", "translate"]
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into one wire, and say in the report which way it goes and why.
+    """Translate a request into one wire; the report contains its route and the reason for it.
 
     Raises:
-        UnsupportedError: The model serves no such request, or cannot honour an option.
-        ConfigurationError: The way that is declared is none of the model's.
+        UnsupportedError: The model does not support this kind of request, or cannot honour an option.
+        ConfigurationError: The declared route is not one of the model's.
     """
     if isinstance(request, EmbedRequest):
         from ._embeddings import translate_embedding
@@ -49,19 +49,19 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
     if isinstance(request, CompletionRequest):
         from ._completion import translate_completion
 
-        route, why = "invoke", "text is completed by native bodies alone"
-        made = translate_completion(model, request, capabilities)
+        route, why = "invoke", "only native bodies complete text"
+        translation = translate_completion(model, request, capabilities)
     elif not isinstance(request, ChatRequest):
         raise unserved("bedrock", request)
     elif route == "converse":
-        made = translate_chat(model, request, capabilities)
+        translation = translate_chat(model, request, capabilities)
     elif route in ("invoke", "messages"):
         from ._invoke import translate_native
 
-        made = translate_native(model, request, capabilities, messages=route == "messages")
+        translation = translate_native(model, request, capabilities, messages=route == "messages")
     else:
-        made = _translate_openai(model, request, capabilities, route)
-    return Translation(made.wire, ParameterReport((_note(route, why), *made.report.notes)))
+        translation = _translate_openai(model, request, capabilities, route)
+    return Translation(translation.wire, ParameterReport((_note(route, why), *translation.report.notes)))
 
 
 @lru_cache(maxsize=64)
@@ -72,7 +72,7 @@ def _note(route: str, why: str) -> ParameterNote:
 def _translate_openai(
     model: ModelRef, request: ChatRequest, capabilities: Capabilities, route: str
 ) -> Translation:
-    """Speak OpenAI's dialect. A guardrail is known to hold at the runtime endpoint alone."""
+    """Translate a chat in OpenAI's dialect. Only the runtime endpoint is known to apply a guardrail."""
     from jackfield_openai import translate as openai_translate
 
     from ._dialect import openai
@@ -84,27 +84,29 @@ def _translate_openai(
     else:
         if getattr(settings, "guardrail_id", None) is not None:
             raise ConfigurationError(
-                f"the connection's guardrail would not hold for {model.id} by the route {route}; "
+                f"the connection's guardrail would not apply to {model.id} on the route {route}; "
                 "use converse, invoke or openai"
             )
         prefix, headers = mantle_url(settings) + row_of(model.known_as).get("mantle", "/v1"), {}
     tier = getattr(settings, "service_tier", None)
     declared = {**model.declared, "route": "responses" if route == "responses" else "chat"}
-    made = openai_translate(openai(prefix), attrs.evolve(model, declared=declared), request, capabilities)
-    body = made.wire.body if tier is None else {"service_tier": tier, **made.wire.body}
+    translation = openai_translate(
+        openai(prefix), attrs.evolve(model, declared=declared), request, capabilities
+    )
+    body = translation.wire.body if tier is None else {"service_tier": tier, **translation.wire.body}
     headers.pop("X-Amzn-Bedrock-Service-Tier", None)
     wire = attrs.evolve(
-        made.wire,
+        translation.wire,
         body=body,
-        headers={**made.wire.headers, **headers},
+        headers={**translation.wire.headers, **headers},
         auth=None if route == "openai" else MANTLE,
-        meta={**made.wire.meta, "family": "openai"},
+        meta={**translation.wire.meta, "family": "openai"},
     )
-    return Translation(wire, made.report)
+    return Translation(wire, translation.report)
 
 
 def decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     family = wire.meta.get("family")
     if family == "converse":
         return ConverseDecoder(wire.meta.get("json_tool"), stream=wire.stream)

@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to Amazon Bedrock."""
+"""The settings of a connection to Amazon Bedrock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jackfield_aws import AwsIdentity, default_identity, region_fault
 __all__ = ["MANTLE", "BedrockSettings", "ModelKeys", "access", "control_url", "mantle_url"]
 
 MANTLE: Final = "mantle"
-"""The name of the proof of identity for the newer OpenAI-shaped endpoint, which is signed for by another name."""
+"""The name of the authentication for the newer endpoint of OpenAI's APIs, which is signed for by another name."""
 
 _HOSTS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 _BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
@@ -27,36 +27,36 @@ _GUARDRAIL: Final = re.compile(
 )
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,7}|DRAFT")
 _LABEL: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}", re.ASCII)
-_MOST_LABELS: Final = 16
+_MAX_LABELS: Final = 16
 
 
 @attrs.frozen(kw_only=True)
 class BedrockSettings:
-    """Config keys of a connection to Amazon Bedrock.
+    """Configuration keys of a connection to Amazon Bedrock.
 
     Attributes:
-        region: Such as `eu-central-1`; unless told, that of the identity: declared, of the environment (`AWS_REGION`,
-            `AWS_DEFAULT_REGION`), or of the profile.
+        region: A region such as `eu-central-1`. The default is that of the identity: declared, of the environment
+            (`AWS_REGION`, `AWS_DEFAULT_REGION`), or of the profile.
         credentials: The identity that a table `[credentials.NAME]` of the kind `aws` declares; without one and without
             a key, what the machine offers (AWS's usual chain).
-        api_key: A reference to a Bedrock API key; unless told, and unless `credentials` are,
-            `env:AWS_BEARER_TOKEN_BEDROCK` if that is set, at Amazon's own hosts alone. `none` for a server that wants no
-            proof of identity.
-        base_url: Takes the place of scheme and host of every address, the listing's included. Requests to it are signed,
+        api_key: A reference to a Bedrock API key. The default, without `credentials`, is
+            `env:AWS_BEARER_TOKEN_BEDROCK` if that is set, and only for Amazon's own hosts. `none` for a server that
+            does not authenticate.
+        base_url: Replaces scheme and host of every address, including that of the listing. Requests to it are signed,
             which shows the id of the access key and no secret.
-        fips: Use the endpoint whose cryptography is validated by FIPS 140.
-        dual_stack: Use the endpoint that has IPv6 too.
-        inference_profile: Put before every model id that is no ARN and has no region yet: `eu`, `us`, `global`; or the
-            ARN of an inference profile, which then stands for every model of the connection.
+        fips: Use the endpoint whose cryptography is validated under FIPS 140.
+        dual_stack: Use the endpoint that also has IPv6.
+        inference_profile: A prefix (`eu`, `us`, `global`) for every model id that is not an ARN and has no prefix; or
+            the ARN of an inference profile, which then replaces every model id of the connection.
         guardrail_id: A guardrail's id or ARN, for every call that generates text.
         guardrail_version: Its version: a number, or `DRAFT`.
         guardrail_trace: `enabled`, `disabled` or `enabled_full`; the trace is in `reply.raw`.
         guardrail_stream: How a stream is watched: `sync` or `async`.
         service_tier: `default`, `priority`, `flex` or `reserved`.
         latency: `standard` or `optimized`.
-        request_metadata: Labels that stand in the service's own logs.
-        proxy: The connection's proxy, for fetching credentials too.
-        ca_bundle: The connection's certificate authorities, for fetching credentials too.
+        request_metadata: Labels that appear in the service's own logs.
+        proxy: The connection's proxy, which is also used to fetch credentials.
+        ca_bundle: The connection's certificate authorities, which are also used to fetch credentials.
     """
 
     region: str | None = None
@@ -77,7 +77,7 @@ class BedrockSettings:
     ca_bundle: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Refuse values that cannot work, all at once, when the configuration is loaded."""
         if self.region is None:
             object.__setattr__(self, "region", (self.credentials or default_identity()).region())
         if faults := tuple(self._faults()):
@@ -85,7 +85,7 @@ class BedrockSettings:
 
     def _faults(self) -> Iterator[str]:
         if self.api_key is not None and self.credentials is not None:
-            yield "api_key and credentials are two ways to prove identity; write one"
+            yield "api_key and credentials are two ways to authenticate; write one"
         if self.fips and self.dual_stack:
             yield "there is no endpoint with both fips and dual_stack; write one"
         if self.api_key is None and self.bearer is not None and not self._is_own:
@@ -96,10 +96,10 @@ class BedrockSettings:
         yield from _profile_faults(self.inference_profile)
         yield from self._guardrail_faults()
         labels = self.request_metadata
-        if len(labels) > _MOST_LABELS or not all(
+        if len(labels) > _MAX_LABELS or not all(
             map(_LABEL.fullmatch, (*labels, *filter(None, labels.values())))
         ):
-            yield f"request_metadata has up to {_MOST_LABELS} labels of letters, digits, blanks and any of _:@$#=/+,-."
+            yield f"request_metadata may have up to {_MAX_LABELS} labels of letters, digits, spaces and any of _:@$#=/+,-."
         if self.region is None:
             yield "region is missing; write it, or set AWS_REGION in the environment, or in the profile"
         elif fault := region_fault(self.region):
@@ -107,9 +107,9 @@ class BedrockSettings:
 
     def _guardrail_faults(self) -> Iterator[str]:
         if (self.guardrail_id is None) != (self.guardrail_version is None):
-            yield 'a guardrail wants guardrail_id and guardrail_version ("1", "DRAFT")'
+            yield 'a guardrail requires guardrail_id and guardrail_version ("1", "DRAFT")'
         if self.guardrail_id is not None and not _GUARDRAIL.fullmatch(self.guardrail_id):
-            yield f"guardrail_id must be a guardrail's id (small letters, digits) or ARN, not {self.guardrail_id!r}"
+            yield f"guardrail_id must be a guardrail's id (lower-case letters, digits) or ARN, not {self.guardrail_id!r}"
         if self.guardrail_version is not None and not _VERSION.fullmatch(self.guardrail_version):
             yield f'guardrail_version must be a number in a string ("1") or "DRAFT", not {self.guardrail_version!r}'
 
@@ -126,13 +126,13 @@ class BedrockSettings:
 
     @property
     def place(self) -> str:
-        """The region, which is known since the config was loaded."""
+        """The region, which is known since the configuration was loaded."""
         return self.region or ""
 
     @property
     def native_headers(self) -> Mapping[str, str]:
-        """What every call of InvokeModel says in headers. Source: AWS's service model in botocore 1.44.5 (2026-11)."""
-        told = {
+        """The headers of every call of InvokeModel. Source: AWS's service model in botocore 1.44.5 (2026-11)."""
+        headers = {
             "X-Amzn-Bedrock-GuardrailIdentifier": self.guardrail_id,
             "X-Amzn-Bedrock-GuardrailVersion": self.guardrail_version,
             "X-Amzn-Bedrock-Trace": self.guardrail_trace and self.guardrail_trace.upper(),
@@ -142,8 +142,8 @@ class BedrockSettings:
         if self.request_metadata:
             import orjson
 
-            told["X-Amzn-Bedrock-Request-Metadata"] = orjson.dumps(dict(self.request_metadata)).decode()
-        return {name: value for name, value in told.items() if value is not None}
+            headers["X-Amzn-Bedrock-Request-Metadata"] = orjson.dumps(dict(self.request_metadata)).decode()
+        return {name: value for name, value in headers.items() if value is not None}
 
 
 @attrs.frozen(kw_only=True)
@@ -151,26 +151,26 @@ class ModelKeys:
     """Keys of an entry in `models`.
 
     Attributes:
-        inference_profile: Instead of the connection's; "" for none.
+        inference_profile: Replaces the connection's; "" for none.
     """
 
     inference_profile: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no profile, when the config is loaded."""
+        """Refuse a value that is not a profile, when the configuration is loaded."""
         if faults := tuple(_profile_faults(self.inference_profile or None)):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
 
 def _profile_faults(profile: str | None) -> Iterator[str]:
     if profile is not None and not _PROFILE.fullmatch(profile):
-        yield f'inference_profile must be as "eu" or "global", or the ARN of an inference profile, not {profile!r}'
+        yield f'inference_profile must be a prefix such as "eu" or "global", or the ARN of an inference profile, not {profile!r}'
 
 
 def access(settings: BedrockSettings) -> HttpAccess:
-    """Say how to reach Bedrock. Source: AWS's service model in botocore 1.44.5 (2026-11): signed for as `bedrock`.
+    """Return the address and the authentication. Source: AWS's service model in botocore 1.44.5 (2026-11).
 
-    The newer OpenAI-shaped endpoint is signed for as `bedrock-mantle`. Source: OpenAI's Java library 4.45, bedrock.md
+    Requests are signed for the service `bedrock`. The newer endpoint of OpenAI's APIs is signed for as `bedrock-mantle`. Source: OpenAI's Java library 4.45, bedrock.md
     (2026).
     """
     if settings.bearer is not None:
@@ -197,12 +197,12 @@ def _runtime_url(settings: BedrockSettings) -> str:
 
 
 def control_url(settings: BedrockSettings) -> str:
-    """Give what stands before a path of the control plane: "" where `base_url` replaces it."""
+    """Return the prefix of the paths of the control plane; "" if `base_url` replaces it."""
     return "" if settings.base_url is not None else _host("bedrock", settings)
 
 
 def mantle_url(settings: BedrockSettings | None) -> str:
-    """Give what stands before a path of the newer OpenAI-shaped surface: "" where `base_url` replaces it."""
+    """Return the prefix of the paths of the newer endpoint of OpenAI's APIs; "" if `base_url` replaces it."""
     if settings is None or settings.base_url is not None:
         return ""
     return f"https://bedrock-mantle.{settings.place}.api.aws"

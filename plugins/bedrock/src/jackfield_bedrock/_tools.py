@@ -1,4 +1,4 @@
-"""Tools of Converse, the choice among them, and answers in JSON."""
+"""Tools, the choice among them, and structured output."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from jackfield import Message, Tool, ToolCall, ToolResult
 from jackfield.plugin import UNSET, Options, ParameterWriter, json_tool
 
 from ._messages import cache_point
-from ._reasoning import thinks_by_budget
+from ._reasoning import thinks_with_budget
 
 __all__ = ["put_tools"]
 
 _CHOICES: Final[Mapping[str, str]] = {"auto": "auto", "required": "any"}
 _CONFIG: Final = "toolConfig"
-_MATTERS: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "response_format"})
+_OPTIONS: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "response_format"})
 
 
 def put_tools(
@@ -31,22 +31,22 @@ def put_tools(
     """Write tools, the choice among them, and the answer's format.
 
     Returns:
-        The name of the tool through which an answer in JSON comes, if it comes through one.
+        The name of the tool through which an answer in JSON comes; None if it comes as text.
     """
-    if _MATTERS.isdisjoint(writer.left) and not _tools_called(messages):
+    if _OPTIONS.isdisjoint(writer.left) and not _tools_called(messages):
         return None
     given, choice = writer.take("tools"), _choice(writer)
     tools = [] if given is UNSET else _tools(given, writer)
     if tools and stream and row.get("streams_tools") is False:
         writer.refuse(
-            "tools", "the service streams no tool calls of this model; ask without streaming", given
+            "tools", "the service does not stream tool calls of this model; call it without streaming", given
         )
         tools, given = [], UNSET
     if given is not UNSET and not given:
-        writer.drop("tools", "the service takes no empty list of tools", given)
+        writer.drop("tools", "the service does not accept an empty list of tools", given)
     through = _put_format(writer, options, row, tools, choice)
     if through is None:
-        _forget_or_keep(writer, tools, choice, messages)
+        _omit_or_keep(writer, tools, choice, messages)
     if tools:
         writer.body[_CONFIG] = {"tools": tools}
         if given is not UNSET and given:
@@ -57,8 +57,8 @@ def put_tools(
         named = {_CHOICES[choice]: {}} if choice in _CHOICES else {"tool": {"name": choice}}
         writer.write("tool_choice", f"{_CONFIG}.toolChoice", named)
     elif choice is not UNSET and choice != "none":
-        tell = writer.drop if choice == "auto" else writer.refuse
-        tell("tool_choice", "there is no tool to choose", choice)
+        report = writer.drop if choice == "auto" else writer.refuse
+        report("tool_choice", "there is no tool to choose", choice)
     _put_parallel(writer)
     return None if through is None else through[0]
 
@@ -73,10 +73,12 @@ def _tools(given: Sequence[Tool], writer: ParameterWriter) -> list[dict[str, Any
 
 
 def _choice(writer: ParameterWriter) -> Any:
-    """Take the choice; while a model thinks by a budget no call can be forced."""
+    """Take the choice; no call can be forced while a model thinks with a budget."""
     choice = writer.take("tool_choice")
-    if choice not in (UNSET, "auto", "none") and thinks_by_budget(writer):
-        writer.refuse("tool_choice", "no tool call can be forced while the model thinks by a budget", choice)
+    if choice not in (UNSET, "auto", "none") and thinks_with_budget(writer):
+        writer.refuse(
+            "tool_choice", "no tool call can be forced while the model thinks with a budget", choice
+        )
         return UNSET
     return choice
 
@@ -91,28 +93,28 @@ def _tool(tool: Tool) -> dict[str, Any]:
     return {"toolSpec": wire}
 
 
-def _forget_or_keep(
+def _omit_or_keep(
     writer: ParameterWriter, tools: list[dict[str, Any]], choice: Any, messages: Sequence[Message]
 ) -> None:
-    """Honour "none", which the service does not know, by leaving tools out, unless the history needs them.
+    """Emulate the choice "none", which the service does not have, by omitting tools unless the history requires them.
 
-    Source: Bedrock user guide, tool use (2024-2026): a history with calls or results needs the tools' configuration.
+    Source: Bedrock user guide, tool use (2024-2026): a history with calls or results requires `toolConfig`.
     """
     called = _tools_called(messages)
     if choice == "none":
         if tools and called:
             writer.refuse(
-                "tool_choice", "the service cannot forbid calls while the history holds some", choice
+                "tool_choice", "the service cannot forbid calls while the history contains some", choice
             )
             return
-        why = "the service knows no such choice: the tools were left out"
+        why = "the service does not have this choice: the tools were left out"
         writer.note("tool_choice", "emulated", value=choice, why=why)
         tools.clear()
     if not tools and called:
         tools += [
             {"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}}} for name in called
         ]
-        why = "the history holds calls of tools, and the service wants to know the tools then"
+        why = "the history contains tool calls, and the service then requires the tools"
         writer.note("tools", "defaulted", wire=f"{_CONFIG}.tools", value=called, why=why)
 
 
@@ -132,10 +134,10 @@ def _tools_called(messages: Sequence[Message]) -> list[str]:
 def _put_parallel(writer: ParameterWriter) -> None:
     parallel = writer.take("parallel_tool_calls")
     if parallel is True:
-        writer.drop("parallel_tool_calls", "the service has no such parameter, and does so anyway", True)
+        writer.drop("parallel_tool_calls", "the service has no such parameter, and does this anyway", True)
     elif parallel is not UNSET:
         writer.refuse(
-            "parallel_tool_calls", "Converse cannot keep a model from calling several tools", parallel
+            "parallel_tool_calls", "Converse cannot prevent a model from calling several tools", parallel
         )
 
 
@@ -175,6 +177,6 @@ def _obstacle(writer: ParameterWriter, row: Mapping[str, Any]) -> str | None:
     """Return why the model cannot be forced to call a tool that takes the answer; None if it can."""
     if row.get("forced") is False:
         return "no tool call can be forced in its place"
-    if thinks_by_budget(writer):
-        return "no tool call can be forced in its place while the model thinks by a budget"
+    if thinks_with_budget(writer):
+        return "no tool call can be forced in its place while the model thinks with a budget"
     return None

@@ -1,4 +1,4 @@
-"""Token counts of Bedrock, in our meaning."""
+"""Read token counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jackfield import Usage
 
-__all__ = ["counted_by_headers", "read_metrics", "read_usage", "still_unknown"]
+__all__ = ["missing_counts", "read_headers", "read_metrics", "read_usage"]
 
 _HEADER: Final = "x-amzn-bedrock-"
 _COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens")
@@ -16,13 +16,13 @@ _COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens", "cache
 def _usage(
     plain: Any, output: Any, read: Any, written: Any, details: Mapping[str, int] | None = None
 ) -> Usage:
-    """Add up input: Bedrock's counts are disjoint, ours has what the cache gave and took."""
+    """Sum up the input: Bedrock's counts do not include tokens read from and written to the cache."""
     total = None if plain is None else plain + (read or 0) + (written or 0)
     return Usage(total, output, read, written, None, details or {})
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """Read Converse's usage, or that of Nova's own body, which has other names for the cache (or both: counted once).
+    """Read the usage of Converse, or of Nova's own body, which has other names for the cache (or both; counted once).
 
     Source: AWS's service model in botocore 1.44.5 (2026-11); recorded answers, 2024-2026.
     """
@@ -55,8 +55,8 @@ def read_metrics(metrics: Mapping[str, Any]) -> Usage:
     )
 
 
-def counted_by_headers(headers: Mapping[str, str]) -> Usage | None:
-    """Read the counts that stand in the headers of an answer of InvokeModel; None if there are none."""
+def read_headers(headers: Mapping[str, str]) -> Usage | None:
+    """Read the token counts in the headers of a response of InvokeModel; None if there are none."""
 
     def count(name: str) -> int | None:
         value = headers.get(f"{_HEADER}{name}-token-count", "")
@@ -68,14 +68,14 @@ def counted_by_headers(headers: Mapping[str, str]) -> Usage | None:
     return _usage(plain, output, count("cache-read-input"), count("cache-write-input"))
 
 
-def still_unknown(told: Usage, known: Usage | None) -> Usage | None:
-    """Give of some counts those that are not known yet; None if that is none."""
+def missing_counts(counts: Usage, known: Usage | None) -> Usage | None:
+    """Return the counts that are not known yet; None if all are known."""
     if known is None:
-        return told
+        return counts
     new = {
         name: value
         for name in _COUNTS
-        if getattr(known, name) is None and (value := getattr(told, name)) is not None
+        if getattr(known, name) is None and (value := getattr(counts, name)) is not None
     }
     if not new.keys() & {"input_tokens", "output_tokens"}:
         return None

@@ -1,0 +1,101 @@
+"""Build the messages of Converse."""
+
+import pytest
+from bedrock_requests import ADD, CLAUDE, HI, NOVA, chat, fate
+
+from jackfield import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    RawPart,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    UnsupportedError,
+)
+
+
+def test_turns_are_joined_and_system_messages_move_to_the_top():
+    messages = (
+        Message("system", "One."),
+        Message("user", "a"),
+        Message("user", "b", name="Bob"),
+        Message("system", "Two."),
+        Message("assistant", ""),
+        Message("assistant", "c"),
+    )
+    translation = chat(CLAUDE, messages, system="Zero.")
+    body = translation.wire.body
+    assert [block["text"] for block in body["system"]] == ["Zero.", "One.", "Two."]
+    assert body["messages"] == [
+        {"role": "user", "content": [{"text": "a"}, {"text": "b"}]},
+        {"role": "assistant", "content": [{"text": "c"}]},
+    ]
+    assert [fate(translation, f"messages[{i}]")[0] for i in (2, 3, 4)] == ["emulated", "emulated", "dropped"]
+    with pytest.raises(UnsupportedError, match="system messages only at the beginning"):
+        chat(CLAUDE, messages, emulate=False)
+    with pytest.raises(UnsupportedError, match="system"):
+        chat("mistral.mistral-7b-instruct-v0:2", messages)
+
+
+def test_what_others_left_is_dropped_and_reported():
+    parts = (
+        Thinking("foreign", "openai", "gpt-5", {"encrypted_content": "x"}),
+        Thinking("novas", "bedrock", NOVA, {"signature": "s"}),
+        Thinking("by InvokeModel", "bedrock", CLAUDE, {"data": "x"}),
+        RawPart("openai", {"a": 1}),
+        RawPart("bedrock", {"type": "tool_use"}),
+        RawPart("bedrock", {"guardContent": {"text": {"text": "g"}}}),
+        Text("said", provider_data={"openai": {"id": 1}}),
+        ToolCall("an id with spaces", "add", {}, "no json", {"vertex": {"s": 1}}),
+    )
+    messages = (*HI, Message("assistant", parts), ToolResult("an id with spaces", ""))
+    messages = tuple(m if isinstance(m, Message) else Message("tool", (m,)) for m in messages)
+    translation = chat(CLAUDE, messages, tools=(ADD,))
+    content = translation.wire.body["messages"][1]["content"]
+    assert content == [
+        {"guardContent": {"text": {"text": "g"}}},
+        {"text": "said"},
+        {"toolUse": {"toolUseId": "jackfield_0", "name": "add", "input": {"INVALID_JSON": "no json"}}},
+    ]
+    result = translation.wire.body["messages"][2]["content"][0]["toolResult"]
+    assert result == {"toolUseId": "jackfield_0", "content": []}
+    assert sum(note.fate == "dropped" for note in translation.report) == 7
+
+
+def test_files_that_cannot_be_sent():
+    for part in (
+        Image(url="https://example.com/a.png"),
+        Document(url="https://example.com/a.pdf"),
+        Audio(url="https://example.com/a.mp3"),
+    ):
+        messages = (Message("user", (Text("?"), part)),)
+        with pytest.raises(UnsupportedError, match="fetches nothing"):
+            chat("acme.model-v1", messages)
+        assert (
+            len(chat("acme.model-v1", messages, unsupported="drop").wire.body["messages"][0]["content"]) == 1
+        )
+
+
+def test_names_and_formats_of_files():
+    parts = (
+        Document(data=b"x", media_type="text/csv", name="Q3_report?.csv"),
+        Document(data=b"x", name="!!!"),
+        Image(data=b"x", detail="high"),
+        Image(url="s3://b/a.webp"),
+    )
+    translation = chat("acme.model-v1", (Message("user", parts),))
+    first, second, third, fourth = translation.wire.body["messages"][0]["content"]
+    assert (first["document"]["name"], first["document"]["format"]) == ("Q3 report csv", "csv")
+    assert (second["document"]["name"], second["document"]["format"]) == ("Document 2", "pdf")
+    assert (third["image"]["format"], fourth["image"]["format"]) == ("png", "webp")
+
+
+def test_cache_points_have_two_lifetimes():
+    parts = (Text("a", cache="5m"), Text("b", cache="20m"), Text("c", cache="1h"))
+    translation = chat(CLAUDE, (Message("user", parts),))
+    points = [b["cachePoint"] for b in translation.wire.body["messages"][0]["content"] if "cachePoint" in b]
+    assert points == [{"type": "default"}, {"type": "default", "ttl": "1h"}, {"type": "default", "ttl": "1h"}]
+    assert fate(translation, "messages[0].cache") == ("clamped", "1h")

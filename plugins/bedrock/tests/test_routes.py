@@ -1,0 +1,26 @@
+"""Choose the API for a request."""
+
+import pytest
+from bedrock_requests import CLAUDE, chat
+
+from jackfield import ConfigurationError
+
+
+def test_the_route_can_be_forced_and_the_report_says_so():
+    for route, path in (("converse", "converse"), ("invoke", "invoke")):
+        translation = chat(CLAUDE, declared={"route": route}, max_tokens=5)
+        assert translation.wire.path == f"/model/{CLAUDE.replace(':', '%3A')}/{path}"
+        note = translation.report["route"]
+        assert (note.value, "the entry in `models`" in note.why) == (route, True)
+    assert "table's route" in chat(CLAUDE).report["route"].why
+    for route in ("openai", "mantle", "responses"):
+        assert chat(CLAUDE, declared={"route": route}, max_tokens=5).report["route"].value == route
+    with pytest.raises(ConfigurationError, match="must be one of"):
+        chat(CLAUDE, declared={"route": "telegraph"})
+
+
+@pytest.mark.parametrize(
+    "model", ["cohere.command-text-v14", "ai21.j2-mid-v1", "meta.llama2-13b-chat-v1", "anthropic.claude-v2"]
+)
+def test_a_model_that_completes_text_can_be_forced_to_converse(model):
+    assert chat(model, declared={"route": "converse"}).wire.path.endswith("/converse")
