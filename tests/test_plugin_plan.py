@@ -54,9 +54,6 @@ REASONS: dict[str, dict[str, str]] = {
     "cohere": {
         "_decoder": "what the decoders of all APIs share: frames that are JSON objects, warnings, finish reasons",
     },
-    "databricks": {
-        "_tokens": "tokens by HTTP and by the SDK, in a thread: what it imports is needed only then",
-    },
     "openai": {
         "_answer_fields": "fields that the answers of several APIs have in common: finish reasons, log probabilities, citations",
         "_compatible": "`compatible()`: the plugin as an object, for any other service of the dialect",

@@ -1,6 +1,7 @@
 """HTTP for plugin authors: the transport and the framers."""
 
 from ._http.aws_eventstream import AWSEventStreamFramer
+from ._http.blocking import fetch_blocking
 from ._http.framer import Framer, FramingError
 from ._http.framers import (
     FRAMINGS,
@@ -31,6 +32,7 @@ __all__ = [
     "error_from_status",
     "event_payload",
     "failure_message",
+    "fetch_blocking",
     "framer_for",
     "read_limited",
     "retry_after_seconds",

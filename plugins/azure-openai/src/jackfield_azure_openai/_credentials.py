@@ -15,7 +15,6 @@ import attrs
 from jackfield import (
     AuthenticationError,
     ConfigurationError,
-    ConnectionFailedError,
     MissingCredentialError,
     Secret,
     ServerError,
@@ -27,9 +26,6 @@ __all__ = ["AZURE", "AzureCredentials", "AzureIdentity"]
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _FOUND_BY: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_USERNAME", "AZURE_CONFIG_DIR")
 """Source: azure-identity, "Environment variables" (2026)."""
-_TIMEOUT: Final = 30.0  # seconds
-_MAX_ERROR: Final = 1 << 16
-"""The number of bytes that are read of an error response."""
 _TENANT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -158,27 +154,15 @@ def _read(path: Path) -> str:
 
 def _post(url: str, form: dict[str, Any]) -> dict[str, Any]:
     import json
-    from http.client import HTTPException
-    from urllib.error import HTTPError, URLError
-    from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-    from jackfield.http import read_limited
+    from jackfield.http import fetch_blocking
 
-    class NoRedirects(HTTPRedirectHandler):
-        """Follows no redirect, which would send the secret to another host."""
-
-        def redirect_request(self, *_: Any, **__: Any) -> None:
-            return None
-
-    request = Request(url, urlencode(form).encode(), {"Accept": "application/json"})  # noqa: S310 -- checked above
     host = urlsplit(url).hostname
-    try:
-        with build_opener(NoRedirects()).open(request, timeout=_TIMEOUT) as response:
-            body = read_limited(response, str(host))
-    except HTTPError as error:
-        raise _map_refusal(error.code, error.read(_MAX_ERROR), host) from None
-    except (URLError, OSError, HTTPException) as error:
-        raise ConnectionFailedError(f"no token could be fetched from {host}: {error}") from error
+    status, _, body = fetch_blocking(
+        url, sender=str(host), body=urlencode(form).encode(), headers={"Accept": "application/json"}
+    )
+    if status >= 300:
+        raise _map_refusal(status, body, host)
     try:
         answer: dict[str, Any] = json.loads(body)
         answer["access_token"]

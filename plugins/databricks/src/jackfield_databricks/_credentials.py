@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import os
+import time
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
 import attrs
 
-from jackfield import ConfigurationError, Secret
+from jackfield import (
+    AuthenticationError,
+    ConfigurationError,
+    MalformedResponseError,
+    MissingCredentialError,
+    OverloadedError,
+    Secret,
+)
 from jackfield.plugin import Auth, Bearer, StaticHeader, Token, secret
 
 __all__ = ["DatabricksCredentials", "DatabricksIdentity"]
@@ -109,26 +119,103 @@ class DatabricksIdentity:
 def _fetch_token(
     settings: DatabricksCredentials, host: str, *, proxy: str | None = None, ca_bundle: str | None = None
 ) -> Token:
-    """Fetch a token for a service principal (OAuth client credentials). Blocks."""
-    from ._tokens import fetch_token
+    """Fetch a token for a service principal by OAuth client credentials. Blocks.
 
+    Source: Databricks SDK for Python 0.162.0, `oauth`.
+
+    Raises:
+        AuthenticationError: The endpoint rejects the client.
+        OverloadedError: The endpoint is unavailable at the moment, and a retry may help.
+        ConnectionFailedError: The endpoint cannot be reached.
+        MalformedResponseError: The response is not that of a token endpoint.
+    """
+    from jackfield.http import fetch_blocking
+
+    url = settings.token_url or f"{host}/oidc/v1/token"
     form = {"grant_type": "client_credentials", "scope": settings.scope}
     if settings.authorization_details is not None:
         form["authorization_details"] = settings.authorization_details
-    assert settings.client_id is not None  # noqa: S101 -- checked when the settings were made
-    assert settings.client_secret is not None  # noqa: S101
-    return fetch_token(
-        settings.token_url or f"{host}/oidc/v1/token",
-        settings.client_id,
-        settings.client_secret.reveal(),
-        form,
+    assert settings.client_secret is not None  # noqa: S101 -- checked when the settings were made
+    # Like the SDK: id and secret are not form-encoded, as RFC 6749 requires.
+    pair = f"{settings.client_id}:{settings.client_secret.reveal()}".encode()
+    headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}", "Accept": "application/json"}
+    status, _, body = fetch_blocking(
+        url,
+        sender=f"the token endpoint {url}",
+        body=urlencode(form).encode(),
+        headers=headers,
         proxy=proxy,
         ca_bundle=ca_bundle,
+    )
+    if status >= 300:
+        raise _map_refusal(url, status, body)
+    try:
+        value = json.loads(body)
+        seconds = value.get("expires_in")
+        return Token(value["access_token"], None if seconds is None else time.time() + float(seconds))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise MalformedResponseError(
+            f"{url} answered without a token; is host the address of the workspace?"
+        ) from None
+
+
+def _map_refusal(url: str, status: int, body: bytes) -> Exception:
+    try:
+        value = json.loads(body)
+        reason = value.get("error_description") or value.get("message") or value.get("error")
+    except (ValueError, AttributeError):
+        reason = None
+    text = f"the token endpoint {url} answered {status}{f': {reason}' if reason else ''}"
+    if status in (429, 500, 502, 503, 504):
+        return OverloadedError(text, status=status, body=body)
+    if status < 400:
+        return MalformedResponseError(f"{text}; is host the address of the workspace?", status=status)
+    # Without a status: for a 401 of the model service, the core would fetch a new token.
+    return AuthenticationError(
+        f"{text}; check client_id and client_secret (a secret expires after two years at most)", body=body
     )
 
 
 def _ask_sdk(settings: DatabricksCredentials, host: str) -> Token:
-    """Get the token of a profile from the Databricks SDK. Blocks."""
-    from ._tokens import ask_sdk
+    """Return the token that the Databricks SDK would send. Blocks.
 
-    return ask_sdk(host, profile=settings.profile, config_file=settings.config_file)
+    Raises:
+        MissingCredentialError: The SDK is not installed, or finds no identity.
+        ConfigurationError: The profile belongs to another workspace, whose token must not be sent to this one.
+    """
+    try:
+        from databricks.sdk.core import Config
+    except ImportError:
+        raise MissingCredentialError(
+            'a profile requires the Databricks SDK: pip install "jackfield-databricks[sdk]"; without it, '
+            "write client_id and client_secret, or token"
+        ) from None
+    profile = settings.profile
+    # Without a profile the SDK needs the workspace; a profile contains it.
+    chosen: dict[str, Any] = {"host": host} if profile is None else {"profile": profile}
+    if settings.config_file is not None:
+        chosen["config_file"] = settings.config_file
+    try:
+        config = Config(**chosen)
+        headers = config.authenticate()
+    except ValueError as error:
+        raise MissingCredentialError(f"the Databricks SDK finds no identity: {error}") from error
+    if urlsplit(config.host or "").netloc != urlsplit(host).netloc:
+        raise ConfigurationError(
+            f"the profile {profile or 'DEFAULT'} belongs to {config.host}, but the connection to {host}; "
+            "write the profile of this workspace"
+        )
+    scheme, _, value = headers.get("Authorization", "").partition(" ")
+    if scheme != "Bearer" or len(headers) > 1:
+        raise MissingCredentialError(
+            f"the Databricks SDK's authentication {config.auth_type} does not use a bearer token; choose another"
+        )
+    return Token(value, _expiry_of(config))
+
+
+def _expiry_of(config: Any) -> float | None:
+    try:
+        expiry = config.oauth_token().expiry
+    except ValueError:  # not an OAuth token: it does not expire
+        return None
+    return None if expiry is None else float(expiry.timestamp())

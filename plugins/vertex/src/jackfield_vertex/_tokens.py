@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import UTC
 from importlib import import_module
 from typing import Any, Final
 
 from jackfield import AuthenticationError, ConnectionFailedError, MissingCredentialError, OverloadedError
-from jackfield.http import read_limited
+from jackfield.http import fetch_blocking
 from jackfield.plugin import Token, quote_segment
 
 from ._keys import GoogleCredentials
@@ -21,8 +17,6 @@ from ._keys import GoogleCredentials
 __all__ = ["fetch_token"]
 
 _SECONDS: Final = 30
-_MOST_REFUSAL: Final = 1 << 16
-"""Bytes that are read of a refusal."""
 
 
 class _Answer:
@@ -34,23 +28,12 @@ class _Answer:
         self.data = data
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the proof of identity to another host."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
 class _Transport:
     """Carries google-auth's requests, so that it needs neither requests nor urllib3 (`google.auth.transport.Request`)."""
 
     def __init__(self, proxy: str | None, ca_bundle: str | None) -> None:
-        handlers: list[Any] = [_NoRedirects()]
-        if proxy is not None:
-            handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
-        if ca_bundle is not None:
-            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_bundle)))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._proxy = proxy
+        self._ca_bundle = ca_bundle
 
     def __call__(
         self,
@@ -62,16 +45,21 @@ class _Transport:
         **_: Any,
     ) -> _Answer:
         data = body.encode() if isinstance(body, str) else body
-        request = urllib.request.Request(url, data, dict(headers or {}), method=method)  # noqa: S310 -- as declared
         try:
-            with self._opener.open(request, timeout=timeout or _SECONDS) as answer:
-                return _Answer(answer.status, dict(answer.headers), read_limited(answer, url))
-        except urllib.error.HTTPError as error:
-            with error:
-                return _Answer(error.code, dict(error.headers), error.read(_MOST_REFUSAL))
-        except (OSError, http.client.HTTPException) as error:
+            status, received, content = fetch_blocking(
+                url,
+                sender=url,
+                body=data,
+                headers=headers,
+                method=method,
+                timeout=timeout or _SECONDS,
+                proxy=self._proxy,
+                ca_bundle=self._ca_bundle,
+            )
+        except ConnectionFailedError as error:
             errors: Any = import_module("google.auth.exceptions")
-            raise errors.TransportError(f"{url} cannot be reached: {error}") from error
+            raise errors.TransportError(error.message) from error
+        return _Answer(status, received, content)
 
 
 def fetch_token(settings: GoogleCredentials, *, proxy: str | None, ca_bundle: str | None) -> Token:
