@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+import textwrap
+from types import SimpleNamespace
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -34,13 +37,15 @@ from jackfield import (
 )
 from jackfield.plugin import RateCard, Replay, events_of, replayed_reply
 from jackfield.testing import FakeAnswer, FakeProvider
+from jackfield_otel._attributes import common
+from jackfield_otel._providers import has_provider
 
 PRICE = RateCard.of(source="test", input="1000000", output="2000000")
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
 class Exported:
-    """What an SDK would send away."""
+    """What an SDK would export."""
 
     def __init__(self, monkeypatch):
         self.exporter = InMemorySpanExporter()
@@ -48,7 +53,10 @@ class Exported:
         self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.reader = InMemoryMetricReader()
         self.meters = MeterProvider([self.reader])
+        # A provider can be set once a process, and these are for one test.
+        monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: self.tracers)
         monkeypatch.setattr("opentelemetry.trace.get_tracer", self.tracers.get_tracer)
+        monkeypatch.setattr("opentelemetry.metrics.get_meter_provider", lambda: self.meters)
         monkeypatch.setattr("opentelemetry.metrics.get_meter", self.meters.get_meter)
         jackfield_otel._telemetry.cache_clear()
 
@@ -364,13 +372,12 @@ async def test_an_answer_from_a_cache_uses_nothing_and_saves(exported):
         ("nothing", None),
     ],
 )
-def test_the_server_is_told_where_a_connection_declares_it(base_url, expected):
-    from types import SimpleNamespace
-
-    from jackfield_otel._attributes import server
-
-    call = SimpleNamespace(model=SimpleNamespace(settings=SimpleNamespace(base_url=base_url)))
-    found = server(call)
+def test_the_server_is_that_of_the_declared_address(base_url, expected):
+    settings = SimpleNamespace(base_url=base_url)
+    call = SimpleNamespace(
+        model=SimpleNamespace(settings=settings, id="m"), provider="openai", kind="chat", request=None
+    )
+    found = {name: value for name, value in common(call).items() if name.startswith("server.")}
     assert found == ({} if expected is None else {"server.address": expected[0], "server.port": expected[1]})
 
 
@@ -433,13 +440,106 @@ async def test_other_words_ask_for_none(exported, monkeypatch, word):
 # The package
 
 
-async def test_without_an_sdk_nothing_happens():
-    jackfield_otel._telemetry.cache_clear()
-    async with mesh_for() as mesh:
-        assert (await mesh.chat("main:echo", "Hi")).text
-        assert (await read(mesh, "main:echo", "Hi")).text
-    assert jackfield_otel._telemetry()._running == {}
-    jackfield_otel._telemetry.cache_clear()
+def run(code, **environment):
+    """Run code in a process of its own, in which no provider has ever been set."""
+    lines = [
+        "import asyncio, sys",
+        "import jackfield_otel",
+        "from jackfield import Mesh, Registry",
+        "from jackfield.testing import FakeProvider",
+        "registry = Registry.of(FakeProvider(), extensions=[jackfield_otel])",
+        "config = {'connections': {'main': {'provider': 'fake'}}}",
+        textwrap.dedent(code),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_a_provider_a_call_imports_nothing_and_its_end_is_declined():
+    run("""
+        async def main():
+            async with Mesh.from_config(config, registry=registry) as mesh:
+                assert (await mesh.chat("main:echo", "Hi")).text
+                async with mesh.stream_chat("main:echo", "Hi") as stream:
+                    async for _ in stream:
+                        pass
+                assert jackfield_otel.jackfield_call_started(None) is False
+                assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+                import opentelemetry.metrics, opentelemetry.trace
+                assert (await mesh.chat("main:echo", "Hi")).text
+                assert jackfield_otel.jackfield_call_started(None) is False
+
+        asyncio.run(main())
+        """)
+
+
+@pytest.mark.parametrize("what", ["spans", "metrics"])
+def test_a_provider_may_be_set_late(what):
+    run(f"""
+        from opentelemetry import metrics, trace
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
+
+        def set_provider():
+            if {what!r} == "spans":
+                trace.set_tracer_provider(TracerProvider())
+                trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))
+            else:
+                metrics.set_meter_provider(MeterProvider([reader]))
+
+        async def main():
+            async with Mesh.from_config(config, registry=registry) as mesh:
+                await mesh.chat("main:echo", "Hi")
+                async with mesh.stream_chat("main:echo", "Hi") as begun_before:
+                    set_provider()
+                    async for _ in begun_before:
+                        pass
+                await mesh.chat("main:echo", "Hi")
+            if {what!r} == "spans":
+                assert [span.name for span in exporter.get_finished_spans()] == ["chat echo"]
+            else:
+                metric = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics[0]
+                assert [point.count for point in metric.data.data_points] == [1]
+
+        asyncio.run(main())
+        """)
+
+
+def test_a_provider_that_the_environment_names_is_used():
+    run(
+        """
+        from jackfield_otel._providers import has_provider
+        assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+        assert has_provider()
+        """,
+        OTEL_PYTHON_TRACER_PROVIDER="sdk_tracer_provider",
+    )
+
+
+@pytest.mark.parametrize(
+    ("tracers", "meters", "expected"),
+    [
+        (trace.ProxyTracerProvider(), metrics.NoOpMeterProvider(), False),
+        (trace.NoOpTracerProvider(), metrics.NoOpMeterProvider(), False),
+        (TracerProvider(), metrics.NoOpMeterProvider(), True),
+        (trace.NoOpTracerProvider(), MeterProvider(), True),
+    ],
+)
+def test_a_provider_that_drops_everything_is_none(monkeypatch, tracers, meters, expected):
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: tracers)
+    monkeypatch.setattr("opentelemetry.metrics.get_meter_provider", lambda: meters)
+    assert has_provider() is expected
 
 
 def test_importing_it_imports_no_opentelemetry():

@@ -22,6 +22,8 @@ _STARTED: Final = "jackfield_call_started"
 _FINISHED: Final = "jackfield_call_finished"
 HOOKS = ("jackfield_price", _STARTED, _FINISHED, "jackfield_commands")
 
+_FAILED: Final = "extension %s: %s failed; the call goes on"
+
 _Hook: TypeAlias = Callable[..., Any]
 
 
@@ -63,7 +65,12 @@ class Extensions:
         """
         interested = []
         for name, started, finished in self._observers:
-            answer = None if started is None else _call(name, _STARTED, started, call)
+            answer = None
+            if started is not None:
+                try:  # not by `_call`, since every call pays for this, also if nobody wants to know its end
+                    answer = started(call)
+                except JackfieldError:
+                    logger.exception(_FAILED, name, _STARTED)
             if finished is not None and answer is not False:
                 interested.append((name, finished))
         if not interested:
@@ -102,5 +109,5 @@ def _call(name: str, hook: str, function: Callable[..., Any], *arguments: Any) -
     try:
         return function(*arguments)
     except JackfieldError:  # the guard around a hook makes one of all else
-        logger.exception("extension %s: %s failed; the call goes on", name, hook)
+        logger.exception(_FAILED, name, hook)
         return None

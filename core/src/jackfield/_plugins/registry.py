@@ -182,7 +182,8 @@ class Registry:
         Returns:
             What announces its end to those that want to know it; None if there are none.
         """
-        return self._bind_extensions().call_started(call)
+        extensions = self._extensions
+        return (self._bind_extensions() if extensions is None else extensions).call_started(call)
 
     def commands(self, cli: Any) -> None:
         """Call the hooks with which extensions add commands to the command line."""

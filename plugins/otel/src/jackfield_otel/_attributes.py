@@ -1,4 +1,4 @@
-"""What the conventions call the things we know.
+"""Attributes of spans and metrics, by the names of the conventions.
 
 Semantic conventions for generative AI, open-telemetry/semantic-conventions-genai, spans and metrics (status:
 development), as of November 2026; names as in opentelemetry-semantic-conventions 0.66b2. Names of our own begin
@@ -8,6 +8,7 @@ with `jackfield.`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "mistral": "mistral_ai",
     "vertex": "gcp.vertex_ai",
 }
-"""The conventions' names where they are not ours; others are taken as they are."""
+"""The conventions' names of providers that differ from ours."""
 
 IN_PROCESS: Final = frozenset({"onnx"})
 """Providers that run in this process."""
@@ -56,24 +57,26 @@ _USAGE: Final = {
 
 
 def operation(call: Call) -> str:
-    """Name what a call does."""
+    """Return the name of a call's operation."""
     return "count_tokens" if isinstance(call.request, CountRequest) else _OPERATIONS[call.kind]
 
 
 def common(call: Call) -> Attributes:
-    """Give what spans and metrics share: operation, provider, model, server."""
+    """Return what spans and metrics share: operation, provider, model, server."""
     return {
         "gen_ai.operation.name": operation(call),
         "gen_ai.provider.name": PROVIDERS.get(call.provider, call.provider),
         "gen_ai.request.model": call.model.id,
-        **server(call),
+        **server(str(getattr(call.model.settings, "base_url", None) or "")),
     }
 
 
-def server(call: Call) -> Attributes:
-    """Give the server's address, where the connection declares one."""
+# The few addresses of a process are parsed once.
+@lru_cache(maxsize=64)
+def server(base_url: str) -> Mapping[str, str | int]:
+    """Return host and port of an address; nothing if it has none."""
     try:
-        parts = urlsplit(str(getattr(call.model.settings, "base_url", None) or ""))
+        parts = urlsplit(base_url)
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     except ValueError:
         return {}
@@ -82,54 +85,65 @@ def server(call: Call) -> Attributes:
     return {"server.address": parts.hostname, "server.port": port}
 
 
-def of_request(call: Call) -> Attributes:
-    """Give what is known of a call when it begins; of options those that the caller gave."""
-    said: Attributes = {
-        **common(call),
+def of_request(call: Call, shared: Attributes) -> Attributes:
+    """Return the attributes of a call that begins, with those options that the caller gave.
+
+    Args:
+        call: The call.
+        shared: What `common` returned for it.
+    """
+    attributes: Attributes = {
+        **shared,
         **_of_options(call.request),
         "jackfield.connection": call.connection,
         "jackfield.target": call.target,
     }
     if call.stream:
-        said["gen_ai.request.stream"] = True
-    return said
+        attributes["gen_ai.request.stream"] = True
+    return attributes
 
 
 def _of_options(request: Request) -> Attributes:
     if isinstance(request, EmbedRequest):
-        wished = request.dimensions
-        return {} if wished is UNSET else {"gen_ai.embeddings.dimension.count": int(wished)}
+        dimensions = request.dimensions
+        return {} if dimensions is UNSET else {"gen_ai.embeddings.dimension.count": int(dimensions)}
     if isinstance(request, RerankRequest):
         return {}
-    given, said = request.options.given(), Attributes()
-    for name, (key, kind) in _OPTIONS.items():
-        if given.get(name) is not None:
-            said[key] = kind(given[name])
+    given, attributes = request.options.given(), Attributes()
+    for name, value in given.items():
+        if name in _OPTIONS and value is not None:
+            key, kind = _OPTIONS[name]
+            attributes[key] = kind(value)
     if given.get("n", 1) != 1:
-        said["gen_ai.request.choice.count"] = int(given["n"])
+        attributes["gen_ai.request.choice.count"] = int(given["n"])
     if "response_format" in given:
-        said["gen_ai.output.type"] = "json"
-    return said
+        attributes["gen_ai.output.type"] = "json"
+    return attributes
 
 
 def of_outcome(outcome: Outcome) -> Attributes:
-    """Give what is known of a call when it ended; what the service did not say is left out."""
-    said: Attributes = {"jackfield.status": outcome.status, "jackfield.attempts": len(outcome.attempts)}
+    """Return the attributes of a call that ended; what the service did not send is left out."""
+    attributes: Attributes = {
+        "jackfield.status": outcome.status,
+        "jackfield.attempts": len(outcome.attempts),
+    }
     if outcome.response_id is not None:
-        said["gen_ai.response.id"] = outcome.response_id
+        attributes["gen_ai.response.id"] = outcome.response_id
     if outcome.model is not None:
-        said["gen_ai.response.model"] = outcome.model
+        attributes["gen_ai.response.model"] = outcome.model
     if any(outcome.finish_reasons):
-        said["gen_ai.response.finish_reasons"] = [reason or "error" for reason in outcome.finish_reasons]
+        attributes["gen_ai.response.finish_reasons"] = [
+            reason or "error" for reason in outcome.finish_reasons
+        ]
     for name, key in _USAGE.items():
         count = getattr(outcome.usage, name)
         if count is not None:
-            said[key] = count
+            attributes[key] = count
     cost = outcome.cost
-    said["jackfield.cost.status"] = cost.status
+    attributes["jackfield.cost.status"] = cost.status
     if cost.amount is not None:
-        said["jackfield.cost.amount"] = float(cost.amount)
-        said["jackfield.cost.currency"] = cost.currency or ""
+        attributes["jackfield.cost.amount"] = float(cost.amount)
+        attributes["jackfield.cost.currency"] = cost.currency or ""
     if outcome.replay is not None:
-        said["jackfield.replay.by"] = outcome.replay.by
-    return said
+        attributes["jackfield.replay.by"] = outcome.replay.by
+    return attributes

@@ -1,4 +1,4 @@
-"""Prompts and answers in the form of the conventions, for those who ask for them.
+"""Prompts and answers in the form of the conventions, recorded only if the environment asks for them.
 
 Messages as gen_ai.input.messages and gen_ai.output.messages describe them (November 2026): a role and parts, each
 with a type. Bytes are never written, only their number.
@@ -14,19 +14,19 @@ from typing import Any, Final
 from jackfield import Audio, Document, Image, Part, RawPart, Reply, Text, Thinking, ToolCall, ToolResult
 from jackfield.plugin import UNSET, Call, ChatRequest, CompletionRequest, CountRequest, SummarizeRequest
 
-__all__ = ["input_content", "is_wished", "output_content"]
+__all__ = ["input_content", "is_requested", "output_content"]
 
 VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-_WISHED: Final = frozenset({"true", "span_only", "span_and_event"})
+_REQUESTING: Final = frozenset({"true", "span_only", "span_and_event"})
 
 
-def is_wished() -> bool:
-    """Say whether the environment asks for content on spans."""
-    return os.environ.get(VARIABLE, "").strip().lower() in _WISHED
+def is_requested() -> bool:
+    """Return whether the environment asks for content on spans."""
+    return os.environ.get(VARIABLE, "").strip().lower() in _REQUESTING
 
 
 def input_content(call: Call) -> dict[str, str]:
-    """Give the attributes that hold what was asked."""
+    """Return the attributes that contain what was asked."""
     request = call.request
     if isinstance(request, ChatRequest | CountRequest):
         messages = [{"role": m.role, "parts": _parts(m.parts)} for m in request.messages]
@@ -35,15 +35,15 @@ def input_content(call: Call) -> dict[str, str]:
         messages = [{"role": "user", "parts": [_text(text)]}]
     else:
         return {}
-    said = {"gen_ai.input.messages": _json(messages)}
+    attributes = {"gen_ai.input.messages": _json(messages)}
     system = request.options.system
     if system is not UNSET:
-        said["gen_ai.system_instructions"] = _json([_text(system)])
-    return said
+        attributes["gen_ai.system_instructions"] = _json([_text(system)])
+    return attributes
 
 
 def output_content(reply: object) -> dict[str, str]:
-    """Give the attributes that hold what was answered."""
+    """Return the attributes that contain what was answered."""
     if not isinstance(reply, Reply) or not reply.choices:
         return {}
     messages = [
@@ -82,10 +82,10 @@ def _part(part: Part) -> dict[str, Any]:
 
 
 def _medium(part: Image | Audio | Document) -> dict[str, Any]:
-    said: dict[str, Any] = {"modality": type(part).__name__.lower(), "mime_type": part.media_type}
+    medium: dict[str, Any] = {"modality": type(part).__name__.lower(), "mime_type": part.media_type}
     if part.url is not None:
-        return {"type": "uri", **said, "uri": part.url}
-    return {"type": "blob", **said, "bytes": len(part.data or b"")}
+        return {"type": "uri", **medium, "uri": part.url}
+    return {"type": "blob", **medium, "bytes": len(part.data or b"")}
 
 
 def _text(text: str) -> dict[str, Any]:

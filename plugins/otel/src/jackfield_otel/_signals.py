@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextvars import Token
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from opentelemetry import context, metrics, trace
 from opentelemetry.context import Context
+from opentelemetry.metrics import Counter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from jackfield import Cost, Usage
 from jackfield.plugin import Call, Outcome
 
-from ._attributes import IN_PROCESS, Attributes, common, of_outcome, of_request, operation
-from ._content import input_content, is_wished, output_content
+from ._attributes import IN_PROCESS, Attributes, common, of_outcome, of_request
+from ._content import input_content, is_requested, output_content
 
 __all__ = ["Telemetry"]
 
@@ -25,19 +27,21 @@ _TOKENS: Final = [4**power for power in range(14)]
 
 @attrs.frozen
 class _Running:
-    """A call that has begun.
+    """A call that has started.
 
     Attributes:
         span: Its span.
-        token: Gives the caller's context back; None for a stream, between whose events the caller works.
+        token: Restores the caller's context; None for a stream, since the caller works between its events.
+        shared: The attributes that spans and metrics share.
     """
 
     span: Span
     token: Token[Context] | None
+    shared: Attributes
 
 
 class Telemetry:
-    """Turns what observers hear into spans and metrics. Takes the providers that are set when it is made, or later."""
+    """Spans and metrics of calls, through the providers that are set when it is made, or later."""
 
     def __init__(self) -> None:
         name, number = "jackfield_otel", version("jackfield-otel")
@@ -71,69 +75,68 @@ class Telemetry:
         )
         self._running: dict[str, _Running] = {}
 
-    def started(self, call: Call) -> None:
-        """Begin a span below the caller's; for a whole call it is the current one until the call ends."""
+    def start(self, call: Call) -> None:
+        """Start a span as a child of the caller's; for a whole call it is the current one until the call ends."""
+        shared = common(call)
         span = self._tracer.start_span(
-            f"{operation(call)} {call.model.id}",
+            f"{shared['gen_ai.operation.name']} {call.model.id}",
             kind=SpanKind.INTERNAL if call.provider in IN_PROCESS else SpanKind.CLIENT,
-            attributes=of_request(call),
+            attributes=of_request(call, shared),
         )
-        if span.is_recording() and is_wished():
+        if span.is_recording() and is_requested():
             span.set_attributes(input_content(call))
         token = None if call.stream else context.attach(trace.set_span_in_context(span))
-        self._running[call.id] = _Running(span, token)
+        self._running[call.id] = _Running(span, token, shared)
 
-    def finished(self, call: Call, outcome: Outcome) -> None:
-        """End the span and measure."""
+    def finish(self, call: Call, outcome: Outcome) -> None:
+        """End the span and record the metrics."""
         running = self._running.pop(call.id, None)
-        if running is not None:
-            if running.token is not None:
-                context.detach(running.token)
-            self._end(running.span, call, outcome)
-        self._measure(call, outcome)
+        if running is None:
+            return
+        if running.token is not None:
+            context.detach(running.token)
+        self._end(running.span, call, outcome)
+        self._measure(running.shared, call, outcome)
 
     def _end(self, span: Span, call: Call, outcome: Outcome) -> None:
         if span.is_recording():
             span.set_attributes(of_outcome(outcome))
-            first = _to_first_event(outcome) if call.stream else None
+            first = _seconds_to_first_event(call, outcome)
             if first is not None:
                 span.set_attribute("gen_ai.response.time_to_first_chunk", first)
             if outcome.status == "error":
-                # The message of an error may quote what was asked: its class says enough.
+                # The message of an error may quote the prompt: its class says enough.
                 span.set_attribute("error.type", _error_type(outcome))
                 span.set_status(Status(StatusCode.ERROR, _error_type(outcome)))
-            if is_wished():
+            if is_requested():
                 span.set_attributes(output_content(outcome.reply))
         span.end()
 
-    def _measure(self, call: Call, outcome: Outcome) -> None:
-        known = common(call)
-        if outcome.model is not None:
-            known["gen_ai.response.model"] = outcome.model
-        failed: Attributes = {"error.type": _error_type(outcome)} if outcome.status == "error" else {}
+    def _measure(self, shared: Attributes, call: Call, outcome: Outcome) -> None:
+        known = shared if outcome.model is None else {**shared, "gen_ai.response.model": outcome.model}
+        ended = {**known, "error.type": _error_type(outcome)} if outcome.status == "error" else known
         timings = outcome.timings
         if timings is not None and timings.finished is not None:
-            self._duration.record(timings.finished - timings.queued, {**known, **failed})
-        first = _to_first_event(outcome) if call.stream else None
+            self._duration.record(timings.finished - timings.queued, ended)
+        first = _seconds_to_first_event(call, outcome)
         if first is not None:
-            self._first_chunk.record(first, {**known, **failed})
-        money = {**known, "jackfield.connection": call.connection}
+            self._first_chunk.record(first, ended)
+        of_connection = {**known, "jackfield.connection": call.connection}
         if outcome.replay is not None:
-            _add(self._saved, outcome.replay.cost, money)
-            return  # nothing was used: a cache must not look like many small answers
-        for kind, count in _tokens(outcome):
+            _add(self._saved, outcome.replay.cost, of_connection)
+            return  # nothing was used: answers of a cache must not count as many small ones
+        for kind, count in _tokens(outcome.usage):
             self._tokens.record(count, {**known, "gen_ai.token.type": kind})
-        _add(self._cost, outcome.cost, money)
+        _add(self._cost, outcome.cost, of_connection)
 
 
-def _add(counter: Any, cost: Any, attributes: Attributes) -> None:
+def _add(counter: Counter, cost: Cost, attributes: Attributes) -> None:
     if cost.amount is not None:
         counter.add(float(cost.amount), {**attributes, "jackfield.cost.currency": cost.currency or ""})
 
 
-def _tokens(outcome: Outcome) -> list[tuple[str, int]]:
-    """Give input and output tokens; those that are billed where the service tells them apart, as the conventions want."""
-    usage = outcome.usage
+def _tokens(usage: Usage) -> list[tuple[str, int]]:
+    """Return input and output tokens: those that are billed, if the service distinguishes them (conventions)."""
     counts = {
         "input": usage.details.get("billed_input_tokens", usage.input_tokens),
         "output": usage.details.get("billed_output_tokens", usage.output_tokens),
@@ -141,9 +144,10 @@ def _tokens(outcome: Outcome) -> list[tuple[str, int]]:
     return [(kind, count) for kind, count in counts.items() if count is not None]
 
 
-def _to_first_event(outcome: Outcome) -> float | None:
+def _seconds_to_first_event(call: Call, outcome: Outcome) -> float | None:
+    """Return the seconds from the call to the first event of its stream; None for a whole call."""
     timings = outcome.timings
-    if timings is None or timings.first_event is None:
+    if not call.stream or timings is None or timings.first_event is None:
         return None
     return timings.first_event - timings.queued
 
