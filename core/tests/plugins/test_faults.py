@@ -3,11 +3,12 @@
 import asyncio
 import logging
 
+import attrs
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, read, streamed, text_of
 
-from jackfield import Mesh, PluginError, Registry, UnsupportedError
-from jackfield.plugin import CostContext, ModelRef, hookimpl
+from jackfield import ConfigurationError, Mesh, PluginError, Registry, UnsupportedError
+from jackfield.plugin import CostContext, CredentialKind, ModelRef, hookimpl
 from jackfield.testing import FakeProvider
 
 HOOKS = {
@@ -155,8 +156,6 @@ async def test_a_late_module_that_panics_is_logged_and_the_mesh_is_there(install
     class Late(FakeProvider):
         @hookimpl
         def jackfield_provider(self):
-            import attrs
-
             return attrs.evolve(super().jackfield_provider(), preload=(module,))
 
     async with Mesh.from_config(
@@ -167,11 +166,59 @@ async def test_a_late_module_that_panics_is_logged_and_the_mesh_is_there(install
     assert module in caplog.text
 
 
-# Extensions
+@attrs.frozen
+class NoSettings:
+    """Settings without fields."""
 
 
 class Panic(BaseException):
     """What an extension module written in Rust raises."""
+
+
+def raising(error):
+    """Make a factory that raises."""
+
+    def make(settings):
+        raise error
+
+    return make
+
+
+@pytest.mark.parametrize("error", [SystemExit("torn"), Panic("torn"), KeyError("torn")])
+async def test_a_factory_that_ends_everything_ends_nothing(error):
+    config = {"connections": {"a": {"provider": "fake", "middlewares": ["bad"]}}}
+    registry = Registry.of(FakeProvider(), middlewares={"bad": raising(error)})
+    with pytest.raises(ConfigurationError, match="the middleware bad cannot be made.*torn"):
+        async with Mesh.from_config(config, registry=registry):
+            pass
+
+
+class Signed(FakeProvider):
+    """A provider whose connections may name an identity."""
+
+    @hookimpl
+    def jackfield_provider(self):
+        @attrs.frozen
+        class Settings:
+            credentials: object = None
+
+        return attrs.evolve(super().jackfield_provider(), settings=Settings, credentials=("bad",))
+
+
+@pytest.mark.parametrize("error", [SystemExit("torn"), Panic("torn"), KeyError("torn")])
+async def test_an_identity_whose_factory_ends_everything_costs_its_connections_alone(error):
+    config = {
+        "credentials": {"main": {"kind": "bad"}},
+        "connections": {"a": {"provider": "fake", "credentials": "main"}, "b": {"provider": "fake"}},
+    }
+    kind = CredentialKind(NoSettings, raising(error))
+    registry = Registry.of(Signed(), credentials={"bad": kind})
+    mesh = Mesh.from_config(config, registry=registry)
+    assert "torn" in mesh.connections["a"].failure.message
+    assert mesh.connections["b"].failure is None
+
+
+# Extensions
 
 
 class Torn:

@@ -20,6 +20,7 @@ from jackfield._types.errors import JackfieldError
 from jackfield._types.options import UNSET
 from jackfield._types.parameters import ParameterReport
 from jackfield._types.replies import TokenCount
+from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Wire
 from jackfield._values import Value
@@ -110,7 +111,7 @@ def _preview(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[st
     transport = connection.make_transport()
     if not isinstance(transport, HttpTransport):
         return None, dict(wire.headers)
-    access: Any = connection.provider.transport(connection.config.settings)
+    access = connection.provider.transport(connection.config.settings)
     headers = transport.shown_headers(wire)
     if isinstance(access, HttpAccess):
         auth = access.auth if wire.auth is None else access.named_auth[wire.auth]
@@ -146,7 +147,7 @@ def _mark_as_estimate(cost: Cost) -> Cost:
     return attrs.evolve(cost, status="partial", missing=("counts are estimated before the call",))
 
 
-def estimate_tokens(request: Any) -> TokenCount:
+def estimate_tokens(request: Request) -> TokenCount:
     """Estimate the input tokens of a request as characters / 4."""
     characters = sum(map(len, _collect_texts(request)))
     return TokenCount(
@@ -154,7 +155,7 @@ def estimate_tokens(request: Any) -> TokenCount:
     )
 
 
-def _collect_texts(request: Any) -> list[str]:
+def _collect_texts(request: Request) -> list[str]:
     options = getattr(request, "options", None)
     texts = [] if options is None or options.system is UNSET else [options.system]
     for name in ("prompt", "text", "query"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from jackfield._plugins.hooks import PASSED_ON
 from jackfield._types.errors import ConfigurationError, JackfieldError
 
 from .fingerprint import Layer
@@ -75,9 +76,9 @@ class Middlewares:
         settings = self._config.middleware_settings.get(name, {})
         try:
             return cast("Middleware", self._registry.middleware(name)(settings))
-        except JackfieldError:
+        except (JackfieldError, *PASSED_ON):
             raise
-        except Exception as error:
+        except BaseException as error:  # `sys.exit` and panics of extension modules included
             # To go on without it would be worse: it may be the one that hides what must not be sent.
             raise ConfigurationError(
                 f"the middleware {name} cannot be made from [middleware.{name}]: "

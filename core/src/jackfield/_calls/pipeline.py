@@ -24,7 +24,7 @@ from jackfield._types.requests import EmbedRequest, RerankRequest
 from .connection import Connection
 from .execution import Execution
 from .observers import observe
-from .splitting import Batch, cut, run_parts
+from .splitting import Batch, BatchReply, cut, run_parts
 
 if TYPE_CHECKING:
     from jackfield._config.connections import MeshConfig
@@ -213,11 +213,11 @@ class Pipeline:
         target = connection.find_target(call.model.id, call.kind)
         began = asyncio.get_running_loop().time()
 
-        async def execute_part(part: Batch) -> Any:
+        async def execute_part(part: Batch) -> BatchReply:
             earlier = call.earlier if part is parts[0] else ()
             limit = _subtract_elapsed(call.timeout or connection.config.timeout, began)
             one = attrs.evolve(call, request=part, earlier=earlier, timeout=limit)
-            execution: Execution[Any] = Execution(connection, target, one)
+            execution: Execution[BatchReply] = Execution(connection, target, one)
             return await execution.run()
 
         return cast("Awaitable[ReplyT]", run_parts(request, parts, execute_part))

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import operator
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
@@ -16,13 +16,14 @@ from jackfield._types.options import UNSET
 from jackfield._types.replies import EmbedReply, Ranking, RerankReply
 from jackfield._types.requests import EmbedRequest, RerankRequest
 
-__all__ = ["Batch", "cut", "run_parts"]
+__all__ = ["Batch", "BatchReply", "cut", "run_parts"]
 
 _AT_ONCE = 4
 _BYTES_A_TOKEN = 3
 """A cautious estimate (English has about 4): a part that is too long would be rejected as a whole."""
 
 Batch: TypeAlias = EmbedRequest | RerankRequest
+BatchReply: TypeAlias = EmbedReply | RerankReply
 
 
 def cut(request: Batch, limits: Limits) -> list[Batch]:
@@ -63,8 +64,8 @@ def _estimate_tokens(text: str) -> int:
 
 
 async def run_parts(
-    request: Batch, parts: Sequence[Batch], run: Callable[[Batch], Awaitable[Any]]
-) -> EmbedReply | RerankReply:
+    request: Batch, parts: Sequence[Batch], run: Callable[[Batch], Awaitable[BatchReply]]
+) -> BatchReply:
     """Run parts, at most four at once, and join their replies in order.
 
     Raises:
@@ -73,46 +74,51 @@ async def run_parts(
     gate = asyncio.Semaphore(_AT_ONCE)
     failed = False
 
-    async def run_one(part: Batch) -> Any:
+    replies: dict[int, BatchReply] = {}
+
+    async def run_one(number: int, part: Batch) -> None:
         nonlocal failed
         async with gate:
             if failed:  # the group will cancel this one, but its turn came first
-                return None
+                return
             try:
-                return await run(part)
+                replies[number] = await run(part)
             except BaseException:
                 failed = True
                 raise
 
     failure: BaseException | None = None
-    tasks: list[asyncio.Task[Any]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks += [group.create_task(run_one(part)) for part in parts]
+            for number, part in enumerate(parts):
+                group.create_task(run_one(number, part))
     except BaseExceptionGroup as failures:
         # The first failure is the call's; the rest were cancelled for it or fell with it.
         failure = failures.exceptions[0]
     if failure is not None:
         raise failure  # out here, so that the group does not become its context
-    return _join(request, parts, [task.result() for task in tasks])
+    return _join(request, parts, [replies[number] for number in range(len(parts))])
 
 
-def _join(request: Batch, parts: Sequence[Batch], replies: Sequence[Any]) -> EmbedReply | RerankReply:
-    first = replies[0]
-    common = {
-        "usage": functools.reduce(operator.add, (reply.usage for reply in replies)),
-        "attempts": tuple(attempt for reply in replies for attempt in reply.attempts),
-        "cost": lambda: sum_costs([reply.cost for reply in replies]),
-        "raw": [reply.raw for reply in replies],
-    }
-    if isinstance(request, EmbedRequest):
-        joined = [vector for reply in replies for vector in reply.embeddings]
-        return attrs.evolve(first, embeddings=joined, **common)  # type: ignore[no-any-return]
+def _join(request: Batch, parts: Sequence[Batch], replies: Sequence[BatchReply]) -> BatchReply:
+    joined = attrs.evolve(
+        replies[0],
+        usage=functools.reduce(operator.add, (reply.usage for reply in replies)),
+        attempts=tuple(attempt for reply in replies for attempt in reply.attempts),
+        cost=lambda: sum_costs([reply.cost for reply in replies]),
+        raw=[reply.raw for reply in replies],
+    )
+    if isinstance(joined, EmbedReply):
+        embeddings = [
+            vector for reply in replies if isinstance(reply, EmbedReply) for vector in reply.embeddings
+        ]
+        return attrs.evolve(joined, embeddings=embeddings)
     results: list[Ranking] = []
     offset = 0
     for part, reply in zip(parts, replies, strict=True):
-        results += [Ranking(ranking.index + offset, ranking.score) for ranking in reply.results]
-        offset += len(part.documents) if isinstance(part, RerankRequest) else 0
+        if isinstance(part, RerankRequest) and isinstance(reply, RerankReply):
+            results += [Ranking(ranking.index + offset, ranking.score) for ranking in reply.results]
+            offset += len(part.documents)
     results.sort(key=lambda ranking: -ranking.score)
-    kept = results if request.top_n is UNSET else results[: request.top_n]
-    return attrs.evolve(first, results=tuple(kept), **common)  # type: ignore[no-any-return]
+    most = request.top_n if isinstance(request, RerankRequest) else UNSET
+    return attrs.evolve(joined, results=tuple(results if most is UNSET else results[:most]))

@@ -26,7 +26,15 @@ from jackfield._types.content import (
 from jackfield._types.errors import UnsupportedError
 from jackfield._types.options import UNSET, Options
 from jackfield._types.parameters import ParameterNote, ParameterReport, Translation
-from jackfield._types.requests import ChatRequest, CompletionRequest, CountRequest, Request, SummarizeRequest
+from jackfield._types.requests import (
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    EmbedRequest,
+    Request,
+    RerankRequest,
+    SummarizeRequest,
+)
 
 __all__ = ["SUMMARY_PROMPT", "kind_of", "translate"]
 
@@ -42,13 +50,15 @@ _KIND_BY_REQUEST: Final[dict[type, Kind]] = {
     ChatRequest: "chat",
     CountRequest: "chat",
     CompletionRequest: "completion",
+    EmbedRequest: "embedding",
+    RerankRequest: "rerank",
     SummarizeRequest: "summarization",
 }
 
 
 def kind_of(request: Request) -> Kind:
     """Return the kind of a request."""
-    return _KIND_BY_REQUEST.get(type(request)) or ("embedding" if hasattr(request, "inputs") else "rerank")
+    return _KIND_BY_REQUEST[type(request)]
 
 
 def translate(hook: Translate, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
@@ -84,13 +94,18 @@ def _emulate(
     kind = kind_of(request)
     if not kinds or kind in kinds or isinstance(request, CountRequest):
         return request
-    step = _EMULATIONS.get(kind)
-    if step is None:
+    emulated: ChatRequest | CompletionRequest
+    if isinstance(request, ChatRequest):
+        emulated, how = _chat_as_completion(request, capabilities, model)
+    elif isinstance(request, CompletionRequest):
+        emulated, how = _completion_as_chat(request, capabilities, model)
+    elif isinstance(request, SummarizeRequest):
+        emulated, how = _summary_as_chat(request, capabilities, model)
+    else:
         raise UnsupportedError(
             f"{model.id} does not serve {kind}; it serves {', '.join(sorted(kinds))}", parameter="kind"
         )
-    result, how = step(request, capabilities, model)
-    if not result.options.emulate:
+    if not emulated.options.emulate:
         raise UnsupportedError(
             f"{model.id} serves {kind} only by emulation ({how}), which emulate=False forbids",
             parameter="emulate",
@@ -98,7 +113,6 @@ def _emulate(
     notes.append(ParameterNote(kind, "emulated", why=how))
     if isinstance(request, ChatRequest):
         notes += _note_losses(request)
-    emulated: Request = result
     return emulated
 
 
@@ -115,7 +129,7 @@ def _note_losses(request: ChatRequest) -> Iterator[ParameterNote]:
 
 
 def _chat_as_completion(
-    request: Any, capabilities: Capabilities, model: ModelRef
+    request: ChatRequest, capabilities: Capabilities, model: ModelRef
 ) -> tuple[CompletionRequest, str]:
     if capabilities.chat_prompt is None or "completion" not in capabilities.kinds:
         raise UnsupportedError(
@@ -123,8 +137,7 @@ def _chat_as_completion(
             f"it serves {', '.join(sorted(capabilities.kinds))}",
             parameter="messages",
         )
-    options: Options = request.options
-    messages: tuple[Message, ...] = request.messages
+    options, messages = request.options, request.messages
     if options.system is not UNSET:
         messages = (Message("system", options.system), *messages)
     prompt, stops = capabilities.chat_prompt(messages)
@@ -136,7 +149,9 @@ def _chat_as_completion(
     return CompletionRequest(prompt, options, request.stream), how
 
 
-def _completion_as_chat(request: Any, capabilities: Capabilities, model: ModelRef) -> tuple[ChatRequest, str]:
+def _completion_as_chat(
+    request: CompletionRequest, capabilities: Capabilities, model: ModelRef
+) -> tuple[ChatRequest, str]:
     if "chat" not in capabilities.kinds:
         raise UnsupportedError(
             f"{model.id} does not complete text; it serves {', '.join(sorted(capabilities.kinds))}",
@@ -148,8 +163,10 @@ def _completion_as_chat(request: Any, capabilities: Capabilities, model: ModelRe
     )
 
 
-def _summary_as_chat(request: Any, capabilities: Capabilities, model: ModelRef) -> tuple[Any, str]:
-    options: Options = request.options
+def _summary_as_chat(
+    request: SummarizeRequest, capabilities: Capabilities, model: ModelRef
+) -> tuple[ChatRequest | CompletionRequest, str]:
+    options = request.options
     if "chat" in capabilities.kinds and options.system is UNSET and capabilities.lacks("system"):
         how = "the text was sent as a user turn behind Jackfield's own summary prompt"
         return ChatRequest(
@@ -170,13 +187,6 @@ def _summary_as_chat(request: Any, capabilities: Capabilities, model: ModelRef) 
     raise UnsupportedError(
         f"{model.id} does not summarize; it serves {', '.join(sorted(capabilities.kinds))}", parameter="text"
     )
-
-
-_EMULATIONS: Final[dict[Kind, Callable[[Any, Capabilities, ModelRef], tuple[Any, str]]]] = {
-    "chat": _chat_as_completion,
-    "completion": _completion_as_chat,
-    "summarization": _summary_as_chat,
-}
 
 
 def _drop_impossible(

@@ -10,6 +10,7 @@ import attrs
 from jackfield._contract.protocols import ProviderInfo
 from jackfield._contract.settings import INVALID, Reader, join
 from jackfield._hints import hint
+from jackfield._plugins.hooks import PASSED_ON
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
 from jackfield._values import Value
 
@@ -108,9 +109,9 @@ def _made(
         return None
     try:
         return _Identity(name, settings, kind.factory(settings))
-    except JackfieldError:
+    except (JackfieldError, *PASSED_ON):
         raise
-    except Exception as error:
+    except BaseException as error:  # `sys.exit` and panics of extension modules included
         raise PluginError(
             f"the credentials plugin {name!r} failed: {type(error).__name__}: {error}"
         ) from error
