@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import attrs
 import pytest
 from hypothesis import given, strategies as st
 from mistakes import every_type_is_told
+from stdnum import luhn
 
 from jackfield import (
     ConfigurationError,
@@ -51,6 +53,22 @@ class TestRecognizers:
             ("Mail anna.meyer+x@mail.example.org.", "anna.meyer+x@mail.example.org"),
             ("<anna@example.com>", "anna@example.com"),
             ("an jörg@müller.de, bitte", "jörg@müller.de"),
+            ("mary.o'neil@example.com", "mary.o'neil@example.com"),
+            ("mary.o\u2019neil@example.com", "mary.o\u2019neil@example.com"),
+            ("say 'anna@example.com'", "anna@example.com"),
+            ("tom&jerry#1@example.com!", "tom&jerry#1@example.com"),
+            ("_anna@example.com_ said", "anna@example.com"),
+            ("**anna@example.com**", "anna@example.com"),
+            ("?to=anna@example.com&x=1", "anna@example.com"),
+            ("bounce+anna=example.com@lists.example.org", "bounce+anna=example.com@lists.example.org"),
+            ('to "anna meyer"@example.com', '"anna meyer"@example.com'),
+            ("anna@[10.0.0.1]", "anna@[10.0.0.1]"),
+            ("anna@xn--bcher-kva.xn--p1ai", "anna@xn--bcher-kva.xn--p1ai"),
+            ("see anna@example.com\u00b9.", "anna@example.com"),
+            ("anna@example.com2", "anna@example.com"),
+            ("ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "ａｎｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ"),
+            ("anna\u00ad.meyer@example\u200b.com", "anna\u00ad.meyer@example\u200b.com"),
+            ("x" * 70 + "@example.com", "x" * 70 + "@example.com"),
         ],
     )
     def test_mail(self, text, value):
@@ -71,6 +89,69 @@ class TestRecognizers:
     def test_no_cards(self, text):
         assert found(text) == []
 
+    @pytest.mark.parametrize("card", ["4111 1111 1111 1111", "5555-5555-5555-4444", "3782 822463 10005"])
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("", " 12/27"), ("", " 123"), ("", "/12/27"), ("", "-12-27"), ("", " 1,250.00"), ("", ".50"), ("", " EUR"),
+            ("", "\n2"), ("2 ", ""), ("room 12 ", ""), ("card:", ""), ("no. 7-", " 123"), ("12/27 ", " 999"), ("_", "_"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("is_glued", [False, True])
+    def test_cards_beside_other_digits(self, card, before, after, is_glued):
+        card = re.sub(r"\D", "", card) if is_glued else card
+        ((entity, value),) = found(f"{before}{card}{after}", entities=("CREDIT_CARD",))
+        assert entity == "CREDIT_CARD"
+        assert card in value
+
+    @pytest.mark.parametrize(
+        "separator",
+        ["\u00a0", "\u2009", "\u202f", "  ", "\t", "\n", "\r\n", ".", "_", "/", ",", "\u2010", "\u2013", " - ", "\u2212", "\u200b", "·"],
+    )  # fmt: skip
+    def test_cards_with_any_separator(self, separator):
+        value = separator.join(["4111", "1111", "1111", "1111"])
+        assert found(f"card {value}, please") == [("CREDIT_CARD", value)]
+
+    @pytest.mark.parametrize(
+        "value",
+        ["４１１１１１１１１１１１１１１１", "４１１１ １１１１ １１１１ １１１１", "٤١١١١١١١١١١١١١١١", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"],
+    )  # fmt: skip
+    def test_cards_in_any_digits(self, value):
+        assert found(f"card {value}!") == [("CREDIT_CARD", value)]
+
+    @pytest.mark.parametrize(
+        "text", ["4111111111111111123", "41111111111111111227", "14111111111111111", "x4111111111111111y"]
+    )
+    def test_cards_glued_to_something(self, text):
+        ((_, value),) = found(text, entities=("CREDIT_CARD",))
+        assert "4111111111111111" in value
+
+    def test_two_cards_beside_each_other(self):
+        text = "4111 1111 1111 1111 5555 5555 5555 4444"
+        covered = "".join(value for _, value in found(text)).replace(" ", "")
+        assert covered == text.replace(" ", "")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "0.4111111111111111", "4.111111111111111e-05", "4111,1111,1111,1112", "2019 2020 2021 2022 2023", "550e8400-e29b-41d4-a716-446655440000",
+            "1732350000123456789", "2026-11-23 08:15:02.113456", "4111 1111 1111", "978-3-16-148410-0",
+        ],
+    )  # fmt: skip
+    def test_other_numbers_are_no_cards(self, text):
+        assert found(text, entities=("CREDIT_CARD",)) == []
+
+    @given(
+        st.integers(0, 10**15 - 1),
+        st.text(alphabet="0123456789 -/.,", max_size=12),
+        st.text(alphabet="0123456789 -/.,", max_size=12),
+    )
+    def test_no_card_hides_among_other_groups_of_digits(self, number, before, after):
+        payload = f"4{number % 10**14:014d}"
+        card = payload + luhn.calc_check_digit(payload)
+        ((_, value), *_) = [one for one in cards(f"{before} {card} {after}") if card in one[1]]
+        assert card in value
+
     # The examples of the IBAN registry.
     @pytest.mark.parametrize(
         "value", ["DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19"]
@@ -82,9 +163,36 @@ class TestRecognizers:
     def test_no_iban(self):
         assert found("DE88 3704 0044 0532 0130 00") == []
 
-    @pytest.mark.parametrize("value", ["10.0.0.1", "192.168.178.20", "2001:db8::1", "fe80::1", "::1"])
-    def test_addresses(self, value):
-        assert found(f"from {value}.") == [("IP_ADDRESS", value)]
+    @pytest.mark.parametrize("after", ["", " and AB12 too"])
+    @pytest.mark.parametrize("before", ["AB12 CD34 ", "IBAN", "x_", "1 "])
+    def test_an_iban_behind_what_looks_like_one(self, before, after):
+        assert found(f"{before}DE89 3704 0044 0532 0130 00{after}") == [
+            ("IBAN", "DE89 3704 0044 0532 0130 00")
+        ]
+
+    @pytest.mark.parametrize("separator", ["\u00a0", "  ", "-", ".", "\n", "\u2013", "\u200b"])
+    def test_ibans_with_any_separator(self, separator):
+        value = "DE89 3704 0044 0532 0130 00".replace(" ", separator)
+        assert found(f"To {value}.") == [("IBAN", value)]
+
+    @pytest.mark.parametrize(
+        "value",
+        ["10.0.0.1", "192.168.178.20", "2001:db8::1", "fe80::1", "::1", "::ffff:10.0.0.1", "１０.０.０.１"],
+    )
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [("from ", "."), ("ip:", ""), ("from ", ": refused"), ("_", "_"), ("(", "/24)"), ("", "\u00b9")],
+    )
+    def test_addresses(self, value, before, after):
+        assert found(f"{before}{value}{after}") == [("IP_ADDRESS", value)]
+
+    @pytest.mark.parametrize(
+        "text", ["10.0.0.1:8080", "http://10.0.0.1:8080/x", "[2001:db8::1]:443", "6:2001:db8::1"]
+    )
+    def test_addresses_with_a_port(self, text):
+        ((entity, value),) = found(text)
+        assert entity == "IP_ADDRESS"
+        assert value in ("10.0.0.1", "2001:db8::1", "6:2001:db8::1")
 
     @pytest.mark.parametrize(
         "text", ["at 12:30:45", "1.2.3", "256.1.1.1", "1.2.3.4.5", "std::vector", "a::b", "::", "ratio 3:4"]
@@ -95,6 +203,25 @@ class TestRecognizers:
     def test_social_security_numbers(self):
         assert found("SSN 536-90-4399") == [("US_SSN", "536-90-4399")]
         assert found("SSN 666-90-4399 and 2026-11-23") == []
+
+    @pytest.mark.parametrize("separator", ["-", " ", "\u00a0", "  ", ".", " - ", "\u2013", "\n"])
+    @pytest.mark.parametrize(("before", "after"), [("", ""), ("SSN:", "."), ("ssn", "_"), ("1 ", " 2")])
+    def test_social_security_numbers_with_any_separator(self, separator, before, after):
+        value = separator.join(("536", "90", "4399"))
+        assert found(f"{before}{value}{after}", entities=("US_SSN",)) == [("US_SSN", value)]
+
+    @pytest.mark.parametrize(
+        "text",
+        ["SSN 536904399", "my_ssn=536904399", "Social Security number is 536904399.", "536904399 (SSN)", "ssn: ５３６９０４３９９"],
+    )  # fmt: skip
+    def test_social_security_numbers_without_separators_are_found_beside_their_name(self, text):
+        ((entity, value),) = found(text, entities=("US_SSN",))
+        assert entity == "US_SSN"
+        assert len(value) == 9
+
+    @pytest.mark.parametrize("text", ["order 536904399", "ssn 5369043990", "x 1-536-90-4399", "536-90-43990"])
+    def test_other_numbers_are_no_social_security_numbers(self, text):
+        assert found(text, entities=("US_SSN",)) == []
 
     @pytest.mark.parametrize("value", ["+49 30 901820", "+1 212-456-7890", "+44 20 7946 0018"])
     def test_phones_with_their_countrys_prefix(self, value):
@@ -114,6 +241,12 @@ class TestRecognizers:
         assert found(text, numbers=("de.idnr", "gb.nhs")) == [
             ("DE_IDNR", "36 574 261 809"),
             ("GB_NHS", "943-476-5870"),
+        ]
+
+    def test_numbers_with_a_checksum_beside_other_digits(self):
+        assert found("943-476-5870-12", numbers=("gb.nhs",)) == [("GB_NHS", "943-476-5870")]
+        assert found("no. 7/943\u00a0476\u00a05870", numbers=("gb.nhs",)) == [
+            ("GB_NHS", "943\u00a0476\u00a05870")
         ]
 
     def test_patterns_of_ones_own_come_first(self):
@@ -139,6 +272,10 @@ class TestRecognizers:
 
 
 FIND = make_finder(PiiSettings(phone_region="US", numbers=("de.idnr",)))
+
+
+def cards(text):
+    return found(text, entities=("CREDIT_CARD",))
 
 
 # Through a mesh
@@ -202,6 +339,33 @@ async def test_every_place_of_a_conversation_is_looked_at():
     assert request.options.system == "system <EMAIL_1>"
     assert request.messages[0].parts[0] == Text("text <EMAIL_1>", cache="5m")
     assert request.messages[1].parts[1].arguments == {"to": ["<EMAIL_1>", {"deep": "<EMAIL_1>"}], "n": 1}
+
+
+async def test_every_option_of_the_caller_is_looked_at():
+    provider = FakeProvider(answers=["ok"])
+    async with mesh_for(provider) as mesh:
+        message = Message("user", "Hi", name="anna@example.com")
+        await mesh.chat("fake:echo", [message], user="anna@example.com", stop=["bob@example.com", "x"])
+        assert sent(provider).options.user == sent(provider).messages[0].name == "<EMAIL_1>"
+        assert sent(provider).options.stop == ("<EMAIL_2>", "x")
+        await mesh.embed("fake:echo", ["Hi"], user="anna@example.com")
+        assert sent(provider).user == "<EMAIL_1>"
+
+
+async def test_numbers_and_keys_in_arguments_are_looked_at():
+    arguments = {"card": 4111111111111111, "anna@example.com": [1, True, None, 10**5000], 7: 1.5}
+    messages = [
+        Message("assistant", (ToolCall("1", "pay", arguments),)),
+        ToolResult("1", "done"),
+    ]
+    answer = FakeAnswer(tool_calls=[("pay", {"<EMAIL_1>": "<CREDIT_CARD_1>"})])
+    provider = FakeProvider(answers=[answer])
+    async with mesh_for(provider) as mesh:
+        reply = await mesh.chat("fake:echo", messages, tools=[Tool("pay")])
+    assert sent(provider).messages[0].parts[0].arguments == {
+        "card": "<CREDIT_CARD_1>", "<EMAIL_1>": [1, True, None, 10**5000], 7: 1.5,
+    }  # fmt: skip
+    assert reply.tool_calls[0].arguments == {"anna@example.com": "4111111111111111"}
 
 
 async def test_every_kind_of_call_is_looked_at():

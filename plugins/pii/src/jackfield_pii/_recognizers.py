@@ -6,15 +6,18 @@ Phone numbers are found and proved by `phonenumbers` (Google's libphonenumber), 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 import attrs
 
+from ._addresses import find_ip_addresses, find_mail_addresses
+from ._cards import find_cards
+from ._folding import fold
 from ._settings import PiiSettings
 
 __all__ = ["Found", "make_finder"]
@@ -32,37 +35,42 @@ class Found:
 Finder: TypeAlias = Callable[[str], list[Found]]
 _Recognizer: TypeAlias = Callable[[str], Iterator[Found]]
 
-_EMAIL: Final = re.compile(r"(?<![\w.%+@-])[\w.%+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?![\w@])")
-_CARD: Final = re.compile(r"(?<![\w-])(?<!\d[ .])[2-6](?:[ -]?\d){12,18}(?![\w-])")
-_SSN: Final = re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])")
-_IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}")
-_IP: Final = re.compile(
-    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|(?=[\w:]{0,40}:[\w:])[0-9A-Fa-f:]{2,39})(?![\w:]|\.\d)"
+_SSN: Final = re.compile(r"(?<!\d)(?<!\d[-./])\d{3}(\s{1,3}|\s?-\s?|[./_])\d{2}\1\d{4}(?![-./]?\d)")
+_NAMED_SSN: Final = re.compile(
+    r"(?i)(?<![a-z])(?:ssn|social[\s_-]*security)\D{0,40}(\d{9})(?!\d)|(?<!\d)(\d{9})\D{0,20}(?:ssn(?![a-z])|social\s*security)"
 )
-_TOKEN: Final = re.compile(r"[^\W_](?:[./-]?[^\W_])*")
+"""Nine digits in a row are a valid number as a rule, and mostly something else: these words must be beside them."""
+_SEPARATORS: Final = re.compile(r"[\s./:_-]")
+_IBAN: Final = re.compile(r"(?=([A-Za-z]{2}\d{2}(?:[\s./:_-]{0,2}[A-Za-z0-9]){11,30}))")
+_TOKEN: Final = re.compile(r"[^\W_]+")
 _MOST_TOKENS: Final = 8
 """Pieces that a number may be written in: "12 345 678 901"."""
 
 
 def make_finder(settings: PiiSettings) -> Finder:
-    """Make what finds that which the settings ask for; loads the libraries."""
-    recognizers = [_of_pattern(name, re.compile(pattern)) for name, pattern in settings.patterns.items()]
+    """Build the function that finds what the settings ask for; loads the libraries."""
+    own = [_of_pattern(name, re.compile(pattern)) for name, pattern in settings.patterns.items()]
     chosen: dict[str, Callable[[], _Recognizer]] = {
         "IBAN": lambda: _ibans,
-        "CREDIT_CARD": lambda: _of_pattern("CREDIT_CARD", _CARD, _is_card),
-        "US_SSN": lambda: _of_pattern("US_SSN", _SSN, lambda text: _number("us.ssn").is_valid(_digits(text))),
-        "EMAIL": lambda: _of_pattern("EMAIL", _EMAIL),
-        "IP_ADDRESS": lambda: _of_pattern("IP_ADDRESS", _IP, _is_address),
+        "CREDIT_CARD": lambda: _of_spans("CREDIT_CARD", find_cards),
+        "US_SSN": lambda: _of_spans("US_SSN", _social_security_numbers),
+        "EMAIL": lambda: _of_spans("EMAIL", find_mail_addresses),
+        "IP_ADDRESS": lambda: _of_spans("IP_ADDRESS", find_ip_addresses),
         "PHONE": lambda: _phones(settings.phone_region),
     }
     exact = [name for name in chosen if name in settings.entities and name != "PHONE"]
-    recognizers += [chosen[name]() for name in exact]
+    recognizers = [chosen[name]() for name in exact]
     recognizers += [_of_number(name, _number(name)) for name in settings.numbers]
     if "PHONE" in settings.entities:  # last: what has a checksum is no phone number
         recognizers.append(chosen["PHONE"]())
 
     def find(text: str) -> list[Found]:
-        return _without_overlaps(found for recognizer in recognizers for found in recognizer(text))
+        folded = fold(text)
+        of_own = (found for recognizer in own for found in recognizer(text))
+        others = (found for recognizer in recognizers for found in recognizer(folded.text))
+        return _without_overlaps(
+            chain(of_own, (Found(one.entity, *folded.original(one.start, one.end)) for one in others))
+        )
 
     return find
 
@@ -78,23 +86,48 @@ def _without_overlaps(found: Iterable[Found]) -> list[Found]:
     return kept
 
 
-def _of_pattern(entity: str, pattern: re.Pattern[str], is_one: Callable[[str], bool] = bool) -> _Recognizer:
-    def recognize(text: str) -> Iterator[Found]:
-        for match in pattern.finditer(text):
-            if match[0] and is_one(match[0]):
-                yield Found(entity, match.start(), match.end())
+def _of_pattern(entity: str, pattern: re.Pattern[str]) -> _Recognizer:
+    return _of_spans(entity, lambda text: (match.span() for match in pattern.finditer(text) if match[0]))
 
-    return recognize
+
+def _of_spans(entity: str, find: Callable[[str], Iterable[tuple[int, int]]]) -> _Recognizer:
+    return lambda text: (Found(entity, start, end) for start, end in find(text))
+
+
+def _social_security_numbers(text: str) -> Iterator[tuple[int, int]]:
+    is_valid = _number("us.ssn").is_valid
+    for match in _SSN.finditer(text):
+        if is_valid(re.sub(r"\D", "", match[0])):
+            yield match.span()
+    for match in _NAMED_SSN.finditer(text):
+        group = 1 if match[1] else 2
+        if is_valid(match[group]):
+            yield match.span(group)
 
 
 def _ibans(text: str) -> Iterator[Found]:
-    iban = _number("iban")
+    iban, done = _number("iban"), 0
     for match in _IBAN.finditer(text):
+        start = match.start(1)
         # What follows may look like a part of it ("... 00 BIC COBADEFF"): the longest beginning that is one.
-        for end in range(match.end(), match.start() + 14, -1):
-            if text[end - 1] not in " -" and iban.is_valid(text[match.start() : end]):
-                yield Found("IBAN", match.start(), end)
+        for end in reversed(_ends_of_checksum(text, *match.span(1))) if start >= done else ():
+            if iban.is_valid(_SEPARATORS.sub("", text[start:end])):
+                yield Found("IBAN", start, end)
+                done = end
                 break
+
+
+def _ends_of_checksum(text: str, start: int, end: int) -> list[int]:
+    """Return where an IBAN with this beginning may end: where the number modulo 97 is 1 (ISO 13616)."""
+    head = int("".join(str(int(character, 36)) for character in text[start : start + 4]))
+    ends, remainder = [], 0
+    for at in range(start + 4, end):
+        if text[at].isalnum():
+            value = int(text[at], 36)
+            remainder = (remainder * (10 if value < 10 else 100) + value) % 97
+            if (remainder * 1_000_000 + head) % 97 == 1:
+                ends.append(at + 1)
+    return ends
 
 
 def _phones(region: str | None) -> _Recognizer:
@@ -128,19 +161,3 @@ def _of_number(name: str, number: Any) -> _Recognizer:
 
 def _number(name: str) -> Any:
     return import_module(f"stdnum.{name}")
-
-
-def _is_card(text: str) -> bool:
-    return bool(_number("luhn").is_valid(_digits(text)))
-
-
-def _digits(text: str) -> str:
-    return re.sub(r"\D", "", text)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return any(map(str.isdigit, text))  # "a::b" is one, and more often C++

@@ -28,6 +28,9 @@ __all__ = ["Change", "Redaction", "redacted", "size_of", "texts_changed"]
 Change: TypeAlias = Callable[[str], str]
 
 _PLACEHOLDER: Final = re.compile(r"<[A-Z][A-Z0-9_]*_\d+>")
+_LONG_NUMBER: Final = 10**8
+_LONGEST_NUMBER: Final = 10**40
+"""Numbers that have fewer digits, or more, are nothing that is looked for."""
 
 
 class Redaction:
@@ -103,7 +106,8 @@ def _read(request: Request, look: Callable[[str], object]) -> None:
 class _Walk:
     """Puts every text of a request through a function.
 
-    Opaque things are left alone: thinking, which goes back byte for byte, raw parts, `extra`, ids and names.
+    What is opaque is not changed: thinking, which is sent back byte for byte, raw parts, `extra`, ids. Neither is what the
+    program wrote: tools and the schema of an answer, nor an address that the service fetches something from.
     """
 
     change: Change
@@ -125,7 +129,8 @@ class _Walk:
                 request, text=self.change(request.text), options=self.options(request.options)
             )
         if isinstance(request, EmbedRequest):
-            return attrs.evolve(request, inputs=tuple(map(self.change, request.inputs)))
+            user = request.user if request.user is UNSET else self.change(request.user)
+            return attrs.evolve(request, inputs=tuple(map(self.change, request.inputs)), user=user)
         return self.rerank(request)
 
     def rerank(self, request: RerankRequest) -> RerankRequest:
@@ -133,12 +138,15 @@ class _Walk:
         return attrs.evolve(request, query=query, documents=tuple(map(self.change, request.documents)))
 
     def options(self, options: Any) -> Any:
-        texts = {name: getattr(options, name) for name in ("system", "suffix")}
-        given = {name: self.change(text) for name, text in texts.items() if text is not UNSET}
+        texts = {name: getattr(options, name) for name in ("system", "suffix", "user")}
+        given: dict[str, Any] = {name: self.change(text) for name, text in texts.items() if text is not UNSET}
+        if options.stop is not UNSET:  # the model writes placeholders, so it stops at them
+            given["stop"] = tuple(map(self.change, options.stop))
         return attrs.evolve(options, **given) if given else options
 
     def message(self, message: Message) -> Message:
-        return attrs.evolve(message, parts=tuple(self.part(part) for part in message.parts))
+        name = self.change(message.name) if isinstance(message.name, str) else message.name
+        return attrs.evolve(message, parts=tuple(self.part(part) for part in message.parts), name=name)
 
     def part(self, part: Part) -> Part:
         if isinstance(part, Text):
@@ -175,11 +183,18 @@ class _Walk:
 
 
 def texts_changed(value: Any, change: Change) -> Any:
-    """Put every text of a JSON value through a function; keys stay."""
+    """Put every text of a JSON value through a function, keys included; a number that is changed becomes a text."""
     if isinstance(value, str):
         return change(value)
+    if isinstance(value, int) and _LONG_NUMBER <= abs(value) < _LONGEST_NUMBER:
+        text = str(value)
+        changed = change(text)
+        return value if changed == text else changed
     if isinstance(value, Mapping):
-        return {key: texts_changed(one, change) for key, one in value.items()}
+        return {
+            change(key) if isinstance(key, str) else key: texts_changed(one, change)
+            for key, one in value.items()
+        }
     if isinstance(value, list | tuple):
         return [texts_changed(one, change) for one in value]
     return value
