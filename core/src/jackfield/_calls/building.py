@@ -35,7 +35,7 @@ def fold_decoded(call: Call, events: Iterable[Event], provider: Provider) -> Fol
     """Fold the events that a decoder returned for a service's answer.
 
     Args:
-        call: The call that is answered.
+        call: The call.
         events: In the order in which they came.
         provider: Whose decoder it was.
 
@@ -66,15 +66,15 @@ def build_reply(
     """Build the reply to a call of any kind.
 
     Args:
-        call: The call that is answered.
+        call: The call.
         folded: The folded events.
-        complete: The answer ended, and these are all of its events.
+        complete: Whether these are all events of the reply.
         usage: What was used.
         cost: The cost, or a function that computes it when it is first read.
         parameters: What became of every parameter.
         attempts: Every attempt.
         replay: Where the reply is from, if the service was not asked.
-        raw: The body of a whole answer; None means the raw events.
+        raw: The body of a whole reply; None means the raw events.
     """
     request = call.request
     common: dict[str, Any] = {
@@ -105,10 +105,10 @@ def build_replay(
     """Build the reply from events that a middleware brings.
 
     Args:
-        call: The call that is answered.
+        call: The call.
         folded: The folded events.
         replay: Where they are from; with it nothing was used and nothing paid.
-        complete: The answer ended, and these are all of its events.
+        complete: Whether these are all events of the reply.
     """
     return build_reply(
         call,
@@ -133,10 +133,10 @@ def _explain_no_cost(replay: Replay) -> Cost:
 def check_reply(
     call: Call, folded: Folded, reply: Reply | EmbedReply | RerankReply, exchange: WireExchange
 ) -> None:
-    """Check that a complete answer contains everything that was requested.
+    """Check that a complete reply contains everything that was requested.
 
     Args:
-        call: The call that is answered.
+        call: The call.
         folded: The folded events.
         reply: What was built of them; marked as partial if it is.
         exchange: Where it came from, for errors.

@@ -26,7 +26,7 @@ class CheckResult(Value):
     Attributes:
         connection: The connection's name.
         provider: Provider id.
-        ok: The service answered well.
+        ok: The service replied without an error.
         what: What was done: "listed N models", "chat with MODEL".
         seconds: How long it took.
         error: What went wrong.

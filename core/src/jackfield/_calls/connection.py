@@ -128,27 +128,11 @@ class Connection:
             JackfieldError: As `find_target`.
             PluginError: The plugin failed.
         """
-        from jackfield._config.connections import find_model, is_allowed
+        from jackfield._config.connections import find_model
         from jackfield._plugins.capabilities import resolve_capabilities
 
         config, provider = self.config, self.provider
-        fault = model_id_fault(model_id)
-        if fault is not None:
-            raise UnknownTargetError(
-                f"{model_id!r} is not valid as the id of a model: {fault}",
-                connection=self.name,
-                provider=config.provider_id,
-                model=model_id,
-            )
-        if not is_allowed(config, model_id):
-            allowed = [entry.id for entry in config.models or ()]
-            ending = hint(model_id, allowed) if allowed else "; its list is empty"
-            raise ModelNotAllowedError(
-                f"connection {self.name} does not allow the model {model_id!r}{ending}",
-                connection=self.name,
-                provider=config.provider_id,
-                model=model_id,
-            )
+        self._check_allowed(model_id)
         entry = find_model(config, model_id)
         model = ModelRef(
             model_id,
@@ -160,6 +144,22 @@ class Connection:
         )
         capabilities = resolve_capabilities(self._registry, provider, model, entry, listing=listing)
         return Target(model, capabilities, entry)
+
+    def _check_allowed(self, model_id: str) -> None:
+        from jackfield._config.connections import is_allowed
+
+        where: dict[str, Any] = {
+            "connection": self.name, "provider": self.config.provider_id, "model": model_id
+        }  # fmt: skip
+        fault = model_id_fault(model_id)
+        if fault is not None:
+            raise UnknownTargetError(f"{model_id!r} is not valid as the id of a model: {fault}", **where)
+        if not is_allowed(self.config, model_id):
+            allowed = [entry.id for entry in self.config.models or ()]
+            ending = hint(model_id, allowed) if allowed else "; its list is empty"
+            raise ModelNotAllowedError(
+                f"connection {self.name} does not allow the model {model_id!r}{ending}", **where
+            )
 
     def make_transport(self) -> Transport:
         """Create the transport without opening it. No I/O.

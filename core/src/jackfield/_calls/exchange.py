@@ -28,13 +28,13 @@ __all__ = ["WireExchange"]
 
 
 class WireExchange:
-    """Send one wire and read what the service answers.
+    """Send one wire and read the response.
 
     Attributes:
         events: All events so far.
-        fault: What broke the answer after the last of `events`; it is raised when those have been delivered.
-        body: The body of a whole answer, for `Reply.raw`, or of a listing; None for a stream.
-        head: Status and headers, once the answer began.
+        fault: What broke the response after the last of `events`; it is raised after those were delivered.
+        body: The body of a whole response, for `Reply.raw`, or of a listing; None for a stream.
+        head: Status and headers, after the response began.
         ended: The body was read to its clean end.
     """
 
@@ -83,7 +83,7 @@ class WireExchange:
             limit: Seconds of the phase first_event.
 
         Raises:
-            JackfieldError: No connection, an error status, a broken answer. The upstream is closed.
+            JackfieldError: No connection, an error status, a broken response. The upstream is closed.
         """
         known = 0
         try:
@@ -109,7 +109,7 @@ class WireExchange:
         """Send, and read to the end.
 
         Args:
-            limit: Seconds of the phase first_event; the first event of a whole answer is its last as well.
+            limit: Seconds of the phase first_event; the first event of a whole response is also its last.
 
         Raises:
             JackfieldError: As `begin`.

@@ -127,7 +127,7 @@ class Execution(Generic[ReplyT]):
 
         Args:
             folded: The events.
-            body: That of a whole answer; None of a stream.
+            body: The body of a whole response; None for a stream.
             complete: Whether that is all.
         """
         translation = self._translation

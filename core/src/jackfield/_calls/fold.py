@@ -78,15 +78,15 @@ class Folded:
     """The result of folding events.
 
     Attributes:
-        id: The service's name for the answer.
-        model: The model that the service says answered.
+        id: The service's id of the reply.
+        model: The model that replied, as the service reports it.
         choices: By index.
         usage: The last totals.
         finished: Every choice that began has its `Finish`.
         raw: What had no event of its own.
         vectors: Embeddings by index.
         scores: `(index, score)` in the order they came.
-        counted: What a token-counting endpoint answered.
+        counted: The count of a token-counting endpoint.
         service_tier: The tier that was used.
         region: Where it ran.
         raw_usage: The service's own usage object.

@@ -179,7 +179,7 @@ class _Pages:
             ) from error
 
     def _refuse_other_host(self, following: Wire | None) -> None:
-        """Refuse a next page on another host than the first: the answer names it, and the key must not follow.
+        """Refuse a next page on another host than the first: the response names it, and the key must not follow.
 
         Raises:
             MalformedResponseError: Names the host.

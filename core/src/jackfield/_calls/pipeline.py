@@ -99,13 +99,11 @@ class Pipeline:
     ) -> T:
         """Make a call to each target of an alias in order; continue only after errors that may be retried.
 
+        The other args are those of `run`.
+
         Args:
-            target: As for `run`.
-            what: As for `run`.
-            content: As for `run`.
-            options: As for `run`.
-            carry_out: Makes the call to one of them.
-            stream: Whether it is streamed.
+            carry_out: Makes the call to one target.
+            stream: Whether the call is streamed.
 
         Raises:
             JackfieldError: That of the last target.
@@ -122,11 +120,7 @@ class Pipeline:
             try:
                 return await carry_out(connection, call)
             except JackfieldError as error:
-                if (
-                    number == len(candidates)
-                    or not error.is_retryable
-                    or _subtract_elapsed(limit, began).total == 0
-                ):
+                if number == len(candidates) or not error.is_retryable or _is_over(limit, began):
                     raise
                 earlier = error.attempts
         raise UnknownTargetError(f"the alias {target!r} names no target")
@@ -177,7 +171,7 @@ class Pipeline:
 
         handler = chain(middlewares, execute)
 
-        async def check_answer(call: Call) -> Any:
+        async def check_reply(call: Call) -> Any:
             reply = await handler(call)
             if reply is None or (call.stream and not hasattr(reply, "__anext__")):
                 wanted = "a stream" if call.stream else "a reply"
@@ -188,7 +182,7 @@ class Pipeline:
                 )
             return reply
 
-        return check_answer
+        return check_reply
 
     # Past all middlewares
 
@@ -240,17 +234,16 @@ class Pipeline:
         Raises:
             JackfieldError: The model is not allowed, or an argument is not valid.
         """
+        config = connection.config
         try:
             found = connection.find_target(model_id, what.kind)
             given: dict[str, Any] = dict(options)
-            timeout = take_timeout(given, connection.config.timeout)
-            entry = found.entry
-            if entry is not None and entry.options:
-                given = {**entry.options, **given}
+            timeout = take_timeout(given, config.timeout)
+            if found.entry is not None and found.entry.options:
+                given = {**found.entry.options, **given}
             if "extra" in given:
                 self._check_extra(given["extra"], connection)
-            policy = given.pop("unsupported", connection.config.unsupported)
-            request = what.make(content, given, policy, stream=stream)
+            request = what.make(content, given, given.pop("unsupported", config.unsupported), stream=stream)
         except JackfieldError as error:
             connection.locate_and_redact(error, model_id)
             raise
@@ -259,7 +252,7 @@ class Pipeline:
             kind=what.kind,
             target=target,
             connection=connection.name,
-            provider=connection.config.provider_id,
+            provider=config.provider_id,
             model=found.model,
             request=request,
             stream=request.stream,
@@ -323,6 +316,10 @@ class Pipeline:
             # `explain` also works while the mesh is closed: it opens nothing.
             connection = Connection(self._config.connections[name], self._registry, self._config.prices)
         return connection
+
+
+def _is_over(timeout: TimeoutPolicy | None, began: float) -> bool:
+    return _subtract_elapsed(timeout, began).total == 0
 
 
 def _subtract_elapsed(timeout: TimeoutPolicy | None, began: float) -> TimeoutPolicy:

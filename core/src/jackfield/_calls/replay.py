@@ -38,10 +38,10 @@ def replayed_reply(
     """Build the reply to a call out of events, without asking the service.
 
     Args:
-        call: The call that is answered.
+        call: The call.
         events: From `events_of`, from a stream, or a middleware's own.
         replay: Where they are from. With it nothing was used and nothing paid: `usage` is 0, `cost` is 0 and says
-            why; what the recorded answer used and cost stays in `reply.replay`.
+            why; what the recorded reply used and cost stays in `reply.replay`.
     """
     folded = fold(events, provider=call.provider, model=call.model.id)
     return build_replay(call, folded, replay, complete=True)

@@ -165,7 +165,7 @@ class ReplayedStream:
     """A stream of events that are known already; what a middleware returns for a streaming call.
 
     Args:
-        call: The call that is answered.
+        call: The call.
         events: As for `replayed_reply`.
         replay: As there.
     """
@@ -212,7 +212,7 @@ class WatchedStream:
 
     Args:
         source: The stream that `proceed` returned.
-        on_end: Called once, when the answer is whole, failed, was left or cancelled: with the answer as far as it was
+        on_end: Called once, when the reply is complete, failed, was left or cancelled: with the reply as far as it was
             read (`complete` says whether it is whole) and the exception, if there was one. It must not block.
         on_event: Called with each event before the reader has it.
     """
@@ -244,7 +244,7 @@ class WatchedStream:
         try:
             event = await self._source.__anext__()
         except StopAsyncIteration:
-            # Another task may have closed it, which ends the iteration but not the answer.
+            # Another task may have closed it, which ends the iteration but not the reply.
             self._end(None)
             raise
         except BaseException as error:
