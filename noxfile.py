@@ -181,9 +181,9 @@ def together(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the budgets of the design against a hand-written client and other libraries.
+    """Measure the budgets of the design against a hand-written client and other libraries, and what plugins cost.
 
-    `-- --no-peers` leaves the others out (and takes three minutes, not ten), `-- --write` rewrites the page of the docs.
+    `-- --no-peers` leaves the others out (and takes four minutes, not ten), `-- --write` rewrites the page of the docs.
     `-- local` measures the engine of local models instead, beside optimum's and llama.cpp.
     """
     _, *clouds = (f"./{path}" for path in workspace.siblings(Path("plugins/bedrock")))

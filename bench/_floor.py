@@ -1,8 +1,12 @@
-"""The floor: what one writes by hand with aiohttp and orjson for one service, with nothing left out that we promise.
+"""The floor: what one writes by hand with aiohttp and orjson for one service.
 
-Limits of time are armed, failed calls are tried again by a plain loop, an answer is a small typed object, a stream is an
-async generator of typed events. This file is also the yardstick of `first answer of a fresh process`, so it imports
-what it needs and no more.
+It does this and no more: one session without a limit on connections; timeouts of 600 s in total, 10 s for a connection and
+120 s between two reads; up to three attempts, with pauses, if the connection fails or the status is 408, 409, 429, 500, 502,
+503 or 504; a body that is built as a dict and serialized by orjson; an answer that is parsed by orjson into a small object
+with slots (text, id, model, finish reason, four token counts); a stream that is an async generator of such objects, and an
+error if it was cut. `_subjects.BareSubject` is aiohttp and orjson without even that.
+
+This file is also the yardstick of `first answer of a fresh process`, so it imports what it needs and nothing else.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _rounds import HERE, Worker
+from _ours import NOTHING_CONFIGURED
+from _rounds import HERE, Worker, visible_plugins
 
 # The same single call, by hand and through us. A new process each time, from the interpreter's start to its end.
 FIRST_FLOOR = """
@@ -57,6 +58,12 @@ async def main():
     )
     print(answer.choices[0].message.content)
 asyncio.run(main())
+"""
+FIRST_AIMUX = """
+import sys
+import aimux
+model = aimux.openai("sk-none", "gpt-5-mini", sys.argv[1] + "/whole/v1")
+print(aimux.generate_text(model, "Why is the sky blue?", {"max_output_tokens": 300})["text"])
 """
 Process = tuple[str, str]  # interpreter, code
 
@@ -117,17 +124,33 @@ def imports(peers: str | None, rounds: int) -> dict[str, list[float]]:
             "openai": (peers, "import openai"),
             "litellm": (peers, "import litellm"),
             "pydantic-ai": (peers, "import pydantic_ai"),
+            "aimux": (peers, "import aimux"),
         }
     seen = interleaved(processes, rounds)
     bare = min(seen.pop("bare"))
     return {name: [value - bare for value in values] for name, values in seen.items()}
 
 
-def first_answers(address: str, peers: str | None, rounds: int) -> dict[str, list[float]]:
-    """CPU of a process that asks one question."""
-    processes = {"floor": (sys.executable, FIRST_FLOOR), "jackfield": (sys.executable, FIRST_JACKFIELD)}
+def first_answers(address: str, everything: str, peers: str | None, rounds: int) -> dict[str, list[float]]:
+    """CPU of a process that asks one question.
+
+    Args:
+        address: The service's.
+        everything: An interpreter that has all our packages.
+        peers: An interpreter that has the other libraries.
+        rounds: How often.
+    """
+    processes = {
+        "floor": (sys.executable, FIRST_FLOOR),
+        "jackfield": (sys.executable, FIRST_JACKFIELD),
+        NOTHING_CONFIGURED: (everything, FIRST_JACKFIELD),
+    }
     if peers is not None:
-        processes |= {"openai": (peers, FIRST_OPENAI), "litellm": (peers, FIRST_LITELLM)}
+        processes |= {
+            "openai": (peers, FIRST_OPENAI),
+            "litellm": (peers, FIRST_LITELLM),
+            "aimux": (peers, FIRST_AIMUX),
+        }
     return interleaved(processes, rounds, address)
 
 
@@ -135,7 +158,7 @@ def memory(address: str, calls: int) -> dict[str, tuple[int, int]]:
     """Resident bytes after a tenth of the calls, and after all of them."""
     found = {}
     for name in ("floor", "jackfield"):
-        worker = Worker(name, sys.executable, address)
+        worker = Worker(name, sys.executable, address, visible_plugins())
         worker.ready()
         early = worker.work("chat64", calls // 10)["memory"]
         found[name] = early, worker.work("chat64", calls - calls // 10)["memory"]

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 COLOURS = {
     "jackfield": "#00796b", "jackfield without numpy": "#4db6ac",
-    "openai": "#5c6bc0", "pydantic-ai": "#ef6c00", "litellm": "#8d6e63", "aioboto3": "#fbc02d",
+    "openai": "#5c6bc0", "pydantic-ai": "#ef6c00", "litellm": "#8d6e63", "aioboto3": "#fbc02d", "aimux": "#d81b60",
     "int8": "#00796b", "fp32": "#4db6ac", "llama.cpp": "#ef6c00",
 }  # fmt: skip
 
@@ -24,10 +24,11 @@ class Row:
     Args:
         what: What is measured.
         budget: The most that ours may be, as a multiple of the floor; None if nothing was promised.
-        ratios: By subject, multiples of the floor.
+        ratios: By subject, multiples of the base.
         spread: By subject, how far the middle half of all rounds lies apart, as a share of their median.
         subject: Whose ratio the budget holds.
         note: More to say.
+        base: What the ratios are multiples of: the floor, a "bare" call, or a "plain" call of Jackfield.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Row:
         spread: float | None = None,
         subject: str = "jackfield",
         note: str = "",
+        base: str = "floor",
     ) -> None:
         self.what = what
         self.budget = budget
@@ -46,6 +48,7 @@ class Row:
         self.spread = spread
         self.subject = subject
         self.note = note
+        self.base = base
 
     @property
     def ours(self) -> float:
@@ -64,7 +67,7 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         return {
             "what": self.what, "budget": self.budget, "ratios": self.ratios, "subject": self.subject,
-            "spread": self.spread, "verdict": self.verdict, "note": self.note,
+            "spread": self.spread, "verdict": self.verdict, "note": self.note, "base": self.base,
         }  # fmt: skip
 
 
@@ -95,27 +98,59 @@ def table(rows: list[Row]) -> str:
     )
 
 
+def _lines(rows: list[Row], base: str, *, others: bool = True) -> str:
+    """Write the rows of a base as lines of a table of the page."""
+    return "\n".join(
+        f"| {row.what} | {row.ours:.2f} | {'' if row.budget is None else f'{row.budget:.2f}'} | {row.verdict} |"
+        + (f" {row.peers() or row.note} |" if others else "")
+        for row in rows
+        if row.base == base
+    )
+
+
 def page(rows: list[Row], plot: str, versions: dict[str, str]) -> str:
     """Write the page of the documentation."""
-    body = "\n".join(
-        f"| {row.what} | {row.ours:.2f} | {'' if row.budget is None else f'{row.budget:.2f}'} | {row.verdict} "
-        f"| {row.peers() or row.note} |"
-        for row in rows
-    )
     used = ", ".join(f"{name} {version}" for name, version in versions.items())
+    bare = ", ".join(
+        f"{row.ours:.2f} ({row.what.removesuffix(', × bare')}; {row.note})"
+        for row in rows
+        if row.base == "bare"
+    )
     return f"""# Benchmarks
 
 This page shows the cost of Jackfield as a multiple of a **floor**: a client written by hand with aiohttp and orjson that does the same
-work, with timeouts set, a retry loop and typed results (`bench/_floor.py`). A value of 1 is the cost of the
-work itself. There are no absolute times, because they would depend on the machine more than on the library.
+work, with timeouts set, a retry loop and typed results. A value of 1 is the cost of the work itself. There are no absolute times, because
+they would depend on the machine more than on the library.
 
 ![Multiples of the floor, by library]({plot})
 
 | CPU of | ours, × floor | budget | verdict | others, × floor |
 |---|---|---|---|---|
-{body}
+{_lines(rows, "floor")}
 
 Measured on {dt.datetime.now(tz=dt.UTC).date().isoformat()}, {machine()}; {used}.
+
+**What the floor does** (`bench/_floor.py`). It has one `aiohttp.ClientSession` without a limit on connections, with a timeout of 600 seconds in
+total, 10 for a connection and 120 between two reads. It builds the body as a dict, serializes it with orjson and sends it. It makes up to
+three attempts, with pauses, if the status is 408, 409, 429, 500, 502, 503 or 504 or the connection fails. It parses the answer with orjson into
+two small objects with slots: the text, the id, the model and the finish reason, and four token counts. It reads a stream event by event
+into three kinds of objects, and notices if it was cut. It does nothing else: one service, one model, no options but a limit of tokens, no
+tools, no costs, no report, no redaction of errors.
+
+**Without even that**: beside aiohttp and orjson alone, with a dict for an answer, no retries and no timeouts but aiohttp's own, a call of
+Jackfield costs {bare}.
+
+## What plugins add
+
+A chat call, 1 in flight, as a multiple of the same call with the core and `jackfield-openai` alone.
+
+| CPU of a call with | × plain call | budget | verdict |
+|---|---|---|---|
+{_lines(rows, "plain", others=False)}
+
+The first row has every package of the repository installed and nothing configured: no middleware, no provider of spans or metrics. In the
+others, one plugin works: middlewares with their default settings, and `otel` with an SDK that creates spans and sums metrics, but
+exports nothing. A hit in the cache saves the exchange with the service.
 
 ## Method
 
@@ -127,9 +162,14 @@ event. `nox -s bench` repeats the measurements on your machine, and `nox -s benc
 print the table; `--write` also updates this page. On a busy machine, runs differ by about five to
 ten percent, so no test asserts these numbers.
 
+All processes have the same hash seed and the same settings of glibc's allocator. asyncio reads into a new buffer of 256 KiB each time, and
+whether glibc returns that memory to the system each time depends on what lies behind it in the heap. This adds about 30 µs a call to some
+processes and nothing to others, so earlier versions of this page compared a floor with it to a Jackfield without it, or the reverse.
+
 The bulk stream has 5,000 events; the paced stream has events 0.5 ms apart. The embeddings
 are 64 vectors of 1,536 numbers, sent as base64, and their floor uses the standard library's `array`. Bedrock calls use
-Converse; their floor does not sign requests, whereas Jackfield and aioboto3 do.
+Converse; their floor does not sign requests, whereas Jackfield and aioboto3 do. aimux is written in Rust and blocks its thread, so its 64
+calls in flight have a thread each, and it reads embeddings as JSON numbers.
 """
 
 

@@ -12,25 +12,52 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 
+# What else decides how long the same code takes is equal for all.
+_EVEN = {
+    # The layout of dicts and sets moves a measurement by some percent.
+    "PYTHONHASHSEED": "0",
+    # asyncio reads into a new buffer of 256 KiB each time. Whether glibc returns it to the system, and gets it back with
+    # new pages, depends on what happens to lie behind it in the heap: without these, a subject takes 30 µs a call more in
+    # one process than in the next, in most runs of some and in few of others.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 26),
+}
+
+
+def visible_plugins() -> str:
+    """Return what lets Jackfield find the providers that are measured, and no other plugin, however many there are."""
+    return ",".join(name for name in ("openai", "bedrock") if find_spec(f"jackfield_{name}"))
+
 
 class Worker:
-    """One subject at work."""
+    """One subject at work.
 
-    def __init__(self, name: str, python: str, address: str) -> None:
+    Args:
+        name: Its name in `_subjects`.
+        python: The interpreter that has it.
+        address: The service's.
+        visible: The plugins that Jackfield finds there; None is all.
+    """
+
+    def __init__(self, name: str, python: str, address: str, visible: str | None) -> None:
         self.name = name
-        # The same hash seed for all: the layout of dicts and sets moves a measurement by some percent.
+        environment = {**os.environ, **_EVEN}
+        environment.pop("JACKFIELD_PLUGINS_ALLOW", None)
+        if visible is not None:
+            environment["JACKFIELD_PLUGINS_ALLOW"] = visible
         self.process = subprocess.Popen(
             [python, str(HERE / "_worker.py"), name, address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if name not in ("floor", "jackfield") else None,
             text=True,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            env=environment,
         )
 
     def ready(self) -> str | None:
@@ -77,6 +104,8 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Measure a scenario: CPU seconds per unit of each subject, one number a round.
 
+    What a subject returns is compared with what the first one does: one that skips some of the work is reported.
+
     Args:
         workers: Who works, in turn.
         scenario: See `_worker.measured`.
@@ -84,11 +113,18 @@ def interleaved(
         rounds: How often.
     """
     seen: dict[str, list[float]] = {}
+    expected = None
     for worker in workers:
-        if "error" in worker.work(scenario, max(1, counts[worker.name] // 10)):  # warms up, and finds faults
-            print(f"  {worker.name} cannot do {scenario}", file=sys.stderr)
-        else:
-            seen[worker.name] = []
+        answer = worker.work(scenario, max(1, counts[worker.name] // 10))  # warms up, and finds faults
+        if "error" in answer:
+            print(f"  {worker.name} cannot do {scenario}: {answer['error']}", file=sys.stderr)
+            continue
+        seen[worker.name] = []
+        expected = expected or answer["result"]
+        if answer["result"] != expected:
+            print(
+                f"  {worker.name} returns something else in {scenario}: {answer['result']}", file=sys.stderr
+            )
     for _ in range(rounds):
         for worker in workers:
             if worker.name in seen:

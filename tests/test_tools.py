@@ -299,26 +299,37 @@ def test_a_wheel_is_asked_for_with_its_version_and_extras():
 # Benchmarks
 
 
-def test_a_benchmark_without_peers_installs_nothing(tmp_path, ran):
+@pytest.fixture
+def everything(tmp_path, monkeypatch):
+    """Let environments be made at once, and return the arguments that name the one with all our packages."""
+    monkeypatch.setattr(peers, "make_environment", commands.python_of)
+    return ["--everything", commands.python_of(tmp_path / "everything")]
+
+
+def test_a_benchmark_without_peers_installs_only_our_packages(tmp_path, ran, everything):
     peers.main([str(tmp_path), "--no-peers", "--rounds", "3", "--write"])
     peers.main([str(tmp_path), "local", "--no-peers", "--models", "a", "b"])
-    assert [command[1:] for command in ran] == [
-        ["bench/run.py", "--rounds", "3", "--write", "--no-peers"],
+    install_ours, *benchmarks = ran
+    assert install_ours[:3] == [everything[1], "-m", "tools.install"]
+    assert "--editable=./core" in install_ours
+    assert len(install_ours) == 3 + len(workspace.PACKAGES) + 1
+    assert [command[1:] for command in benchmarks] == [
+        ["bench/run.py", "--rounds", "3", "--write", *everything, "--no-peers"],
         ["bench/local.py", "--models", "a", "b"],
     ]
 
 
-def test_a_benchmark_gets_the_addresses_of_its_peers(tmp_path, monkeypatch, ran):
-    monkeypatch.setattr(peers, "make_environment", commands.python_of)
+def test_a_benchmark_gets_the_addresses_of_its_peers(tmp_path, ran, everything):
     peers.main([str(tmp_path), "--write"])
     installed = [command[-1] for command in ran if "--requirement" in command]
     assert installed == ["bench/requirements.txt", "bench/requirements-aws.txt"]
-    addresses = {
-        "peers": commands.python_of(tmp_path / "peers"),
-        "aws": commands.python_of(tmp_path / "aws-peers"),
-    }
-    expected = ["bench/run.py", "--write", "--peers", addresses["peers"], "--aws-peers", addresses["aws"]]
-    assert ran[-1][1:] == expected
+    addresses = [
+        "--peers",
+        commands.python_of(tmp_path / "peers"),
+        "--aws-peers",
+        commands.python_of(tmp_path / "aws-peers"),
+    ]
+    assert ran[-1][1:] == ["bench/run.py", "--write", *everything, *addresses]
 
 
 # Commands

@@ -1,9 +1,10 @@
-"""Install other libraries, each group in an environment of its own, and run a benchmark beside them.
+"""Install what a benchmark compares, each group in an environment of its own, and run it.
 
     python -m tools.peers FOLDER [local] [--no-peers] [ARGUMENT ...]
 
-The program is bench/run.py, or bench/local.py after the word `local`; other arguments go to it. Peers pin what they
-like, so they come without our constraints. The environments stay in the folder, for the next run.
+The program is bench/run.py, or bench/local.py after the word `local`; other arguments go to it. One environment has all
+packages of this repository, to measure what plugins cost that are installed and not used. Others have other libraries, which
+pin what they like, so they come without our constraints. The environments stay in the folder, for the next run.
 """
 
 from __future__ import annotations
@@ -15,16 +16,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .commands import PIP_INSTALL, make_environment, python_of, run
+from .workspace import PACKAGES, closure
 
 __all__ = ["main"]
 
 
-def _environment(folder: Path, requirements: str) -> str:
+def _python(folder: Path) -> str:
     python = python_of(folder)
     if not Path(python).exists():
         make_environment(folder)
+    return python
+
+
+def _environment(folder: Path, requirements: str) -> str:
+    python = _python(folder)
     run(python, *PIP_INSTALL, "--requirement", f"bench/{requirements}")
     return python
+
+
+def _everything(folder: Path) -> list[str]:
+    """Return the argument of bench/run.py that names an interpreter with all packages, and with OpenTelemetry's SDK."""
+    python = _python(folder / "everything")
+    editables = (f"--editable=./{package}" for package in closure(PACKAGES))
+    run(python, "-m", "tools.install", *editables, "opentelemetry-sdk")
+    return ["--everything", python]
 
 
 def _clouds(folder: Path) -> list[str]:
@@ -56,13 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="where the environments are")
     parser.add_argument("--no-peers", action="store_true", help="measure ours alone")
     given, others = parser.parse_known_args(arguments)
-    is_local = others[:1] == ["local"]
-    if given.no_peers:
-        peers = [] if is_local else ["--no-peers"]
+    folder = given.folder.resolve()
+    if others[:1] == ["local"]:
+        run(sys.executable, "bench/local.py", *others[1:], *([] if given.no_peers else _local(folder)))
     else:
-        peers = (_local if is_local else _clouds)(given.folder.resolve())
-    bench = "bench/local.py" if is_local else "bench/run.py"
-    run(sys.executable, bench, *(others[1:] if is_local else others), *peers)
+        peers = ["--no-peers"] if given.no_peers else _clouds(folder)
+        run(sys.executable, "bench/run.py", *others, *_everything(folder), *peers)
 
 
 if __name__ == "__main__":
