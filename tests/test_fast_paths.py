@@ -30,6 +30,7 @@ TESTS = {
     "anthropic: _chat_decoder.MessageDecoder.feed": (
         "plugins/anthropic/tests/test_chat_fast_path.py::test_the_fast_path_reads_a_delta_as_the_general_one_does"
     ),
+    "aws: _sigv4": "plugins/aws/tests/test_sigv4.py::test_a_signature_is_botocores",
     "bedrock: _converse_decoder.ConverseDecoder.feed": (
         "plugins/bedrock/tests/test_converse_fast_path.py::test_the_fast_path_reads_a_piece_of_a_stream_as_the_general_one_does"
     ),

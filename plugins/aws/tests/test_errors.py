@@ -19,8 +19,8 @@ EARLY = "Signature not yet current: 20261123T103000Z is still later than 2026112
         ("UnrecognizedClientException", "The security token is invalid.", AuthenticationError, "invalid", True),
         ("InvalidSignatureException", LATE, AuthenticationError, "clock is 612 seconds behind", False),
         ("InvalidSignatureException", EARLY, AuthenticationError, "clock is 1200 seconds ahead", False),
-        ("SignatureDoesNotMatch", "Signature expired: 99999999T999999Z, 20261123T100512Z (20261123T101012Z)", AuthenticationError, "clock right", False),
-        ("RequestTimeTooSkewed", "The difference is too large.", AuthenticationError, "clock right", False),
+        ("SignatureDoesNotMatch", "Signature expired: 99999999T999999Z, 20261123T100512Z (20261123T101012Z)", AuthenticationError, "check this machine's clock", False),
+        ("RequestTimeTooSkewed", "The difference is too large.", AuthenticationError, "check this machine's clock", False),
         ("SignatureDoesNotMatch", "We calculated another.", AuthenticationError, "calculated another", False),
     ],
 )  # fmt: skip

@@ -240,7 +240,7 @@ async def test_sso_by_a_profile(sts, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({}, "no AWS identity is found"),
+        ({}, "no AWS identity was found"),
         ({"profile": "nobody"}, "nobody"),
         ({"access_key_id": Secret(reference="env:NOBODY"), "secret_access_key": Secret("s")}, "NOBODY"),
         ({"web_identity_token_file": "/nowhere/token", "role_arn": ROLE}, "/nowhere/token"),
@@ -453,13 +453,13 @@ asyncio.run(main())
     [
         ({"access_key_id": Secret("a")}, "belong together"),
         ({"secret_access_key": Secret("a")}, "belong together"),
-        ({"session_token": Secret("a")}, "session_token needs"),
+        ({"session_token": Secret("a")}, "session_token requires"),
         (
             {"profile": "p", "access_key_id": Secret("a"), "secret_access_key": Secret("b")},
             "several identities",
         ),
-        ({"external_id": "e"}, "external_id need role_arn"),
-        ({"duration": 900, "role_session_name": "n"}, "role_session_name and duration need"),
+        ({"external_id": "e"}, "role_arn is required for external_id"),
+        ({"duration": 900, "role_session_name": "n"}, "role_arn is required for role_session_name and duration"),
         ({"role_arn": "inference"}, "must be a role's ARN"),
         ({"role_arn": ROLE, "duration": 60}, "900 to 43200"),
         ({"role_arn": ROLE, "role_session_name": "a b"}, "role_session_name must"),

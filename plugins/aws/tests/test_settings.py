@@ -24,12 +24,12 @@ WRONG = [
     ({"role_arn": "reader", "duration": 60}, "duration must be 900 to 43200 seconds, not 60"),
     ({"role_arn": "reader", "role_session_name": "a b"}, "role_session_name must be"),
     ({"role_arn": "reader", "external_id": "a b"}, "external_id must be"),
-    ({"web_identity_token_file": "token", "external_id": "a b"}, "is not for web identities"),
-    ({"web_identity_token_file": "token", "profile": " "}, "has several identities"),
+    ({"web_identity_token_file": "token", "external_id": "a b"}, "cannot be used with web identities"),
+    ({"web_identity_token_file": "token", "profile": " "}, "contains several identities"),
 ]
 
 
 def test_every_wrong_form_is_told_alone_and_with_the_others():
     told_alone_and_together(declared, WRONG)
-    told_alone_and_together(declared, [({"session_token": "env:T"}, "session_token needs access_key_id"),
-                                       ({"external_id": "ok", "duration": 900}, "external_id and duration need role_arn")])  # fmt: skip
+    told_alone_and_together(declared, [({"session_token": "env:T"}, "session_token requires access_key_id"),
+                                       ({"external_id": "ok", "duration": 900}, "role_arn is required for external_id and duration")])  # fmt: skip

@@ -2,13 +2,12 @@
 
 import json
 
+import jackfield_sagemaker
 from jackfield import Message
-from jackfield._calls.translation import translate as as_a_call_does
 from jackfield.plugin import ChatRequest, Head, Headers, ModelRef, Options
-from jackfield.testing import encode_aws_event
+from jackfield.testing import encode_aws_event, translated as translated_by
 from jackfield_sagemaker import SageMakerSettings
-from jackfield_sagemaker._models import capabilities
-from jackfield_sagemaker._routes import decoder, translate
+from jackfield_sagemaker._routes import decoder
 
 EVENTS = "application/vnd.amazon.eventstream"
 KEYS = {"access_key_id": "env:TEST_KEY_ID", "secret_access_key": "env:TEST_SECRET"}
@@ -56,8 +55,7 @@ def asked(text="Why?", *, stream=False, **options):
 
 
 def translated(model, request):
-
-    return as_a_call_does(translate, model, request, capabilities(model))
+    return translated_by(jackfield_sagemaker, model, request)
 
 
 def events_of(wire, frames, headers=None, status=200):

@@ -308,7 +308,7 @@ async def test_an_output_is_waited_for(server):
 async def test_an_output_elsewhere_than_it_seems_is_not_fetched(server, place):
     server.answer(submitted(output=place))
     async with Mesh.from_config(config(server, slow())) as mesh:
-        with pytest.raises(MalformedResponseError, match="is no place in S3"):
+        with pytest.raises(MalformedResponseError, match="is not a location in S3"):
             await mesh.chat("c:e", "Hello")
     assert len(server.requests) == 1
 
@@ -375,9 +375,9 @@ async def test_waiting_ends_with_the_calls_time(server):
 async def test_what_an_asynchronous_endpoint_cannot_do(server):
     server.answer(submitted(), submitted(output="https://elsewhere/1"), not_there(403, "AccessDenied"))
     async with Mesh.from_config(config(server, slow(), slow(input="s3://input/x") | {"id": "f"})) as mesh:
-        with pytest.raises(MalformedResponseError, match="where its output"):
+        with pytest.raises(MalformedResponseError, match="location of its output"):
             await mesh.chat("c:e", "Hello")
-        with pytest.raises(MalformedResponseError, match="no place in S3"):
+        with pytest.raises(MalformedResponseError, match="not a location in S3"):
             await mesh.chat("c:e", "Hello")
         with pytest.raises(ConfigurationError, match="128000"):
             await mesh.chat("c:e", "x" * 130_000)

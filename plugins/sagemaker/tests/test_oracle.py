@@ -268,6 +268,7 @@ async def test_an_endpoint_of_moto(moto):
         assert reply.text == "From moto."
 
 
+@pytest.mark.real_time
 async def test_the_endpoints_that_moto_lists(client, moto):
     def make():
         control = client(moto, "sagemaker")
@@ -291,6 +292,7 @@ async def test_the_endpoints_that_moto_lists(client, moto):
     assert cards == {"my-endpoint": True, "other-endpoint": False}
 
 
+@pytest.mark.real_time
 async def test_an_asynchronous_endpoint_with_motos_s3(client, moto, server):
     """The submission is answered by our server; input, output and failure lie in moto's S3."""
     s3 = client(moto, "s3")

@@ -85,18 +85,21 @@ def test_all_that_is_wrong_with_a_template_is_told_at_once():
     told_alone_and_together(
         with_template,
         [
-            ({"body": {"a": "{{promt}}", "b": "{{texts}} x"}}, "body.a: '{{promt}}' is no placeholder"),
-            ({"body": {"a": "{{promt}}", "b": "{{texts}} x"}}, "body.b: in a longer string only"),
+            (
+                {"body": {"a": "{{promt}}", "b": "{{texts}} x"}},
+                "body.a: '{{promt}}' is not a known placeholder",
+            ),
+            ({"body": {"a": "{{promt}}", "b": "{{texts}} x"}}, "body.b: a longer string may contain only"),
             ({"content_type": "text/plain"}, "body must be one placeholder for the content type text/plain"),
-            ({"embeddings": "e["}, "embeddings is no JMESPath"),
-            ({"text": "a["}, "text is no JMESPath"),
-            ({"finish": "]"}, "finish is no JMESPath"),
-            ({"roles": {"robot": "bot", "people": "user"}}, "roles knows no robot"),
-            ({"roles": {"robot": "bot", "people": "user"}}, "roles knows no people"),
+            ({"embeddings": "e["}, "embeddings is not a valid JMESPath"),
+            ({"text": "a["}, "text is not a valid JMESPath"),
+            ({"finish": "]"}, "finish is not a valid JMESPath"),
+            ({"roles": {"robot": "bot", "people": "user"}}, "roles has the unknown key robot"),
+            ({"roles": {"robot": "bot", "people": "user"}}, "roles has the unknown key people"),
         ],
     )
     told_alone_and_together(
-        with_stream, [({"framing": "text"}, "it is left out"), ({"finish": "a["}, "finish is no")]
+        with_stream, [({"framing": "text"}, "leave it out"), ({"finish": "a["}, "finish is not")]
     )
 
 
@@ -112,8 +115,8 @@ def test_mistakes_of_the_connection_and_of_its_entries_are_told_together():
 
 def test_every_entry_that_names_no_endpoint_is_told():
     said = mistakes_of(declared({"models": [{**ENTRY, "id": "a b"}, {**ENTRY, "id": "c d"}]}))
-    assert "models[a b] is no endpoint's name" in said
-    assert "models[c d] is no endpoint's name" in said
+    assert "models[a b] is not the name of an endpoint" in said
+    assert "models[c d] is not the name of an endpoint" in said
 
 
 def test_what_is_well_formed_passes():

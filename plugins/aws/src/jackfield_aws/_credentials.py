@@ -1,4 +1,4 @@
-"""Finds credentials with boto3's session. All of it blocks; imported in a thread."""
+"""Find credentials with boto3's session. All of it blocks; imported in a thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from jackfield import JackfieldError, MissingCredentialError
 
-from ._sdk_errors import told
+from ._sdk_errors import map_sdk_error
 from ._settings import AwsCredentials
 
 __all__ = ["Keys", "Source"]
@@ -24,11 +24,11 @@ _READ_SECONDS: Final = 30
 _MUST_RENEW: Final = 10 * 60
 """Seconds before the end at which botocore no longer signs with what it has (`RefreshableCredentials`)."""
 _RENEW_AGAIN: Final = 60.0
-"""Seconds between two tries to renew what is still good for a while."""
+"""Seconds between two attempts to renew credentials that are still valid for a while."""
 
 
 class _Session(botocore.session.Session):  # type: ignore[misc,unused-ignore]  # botocore is not typed
-    """Gives the clients of the identity services their declared addresses."""
+    """Creates the clients of the identity services with their declared addresses."""
 
     addresses: dict[str, str]
 
@@ -37,19 +37,19 @@ class _Session(botocore.session.Session):  # type: ignore[misc,unused-ignore]  #
         if address is not None:
             options.setdefault("endpoint_url", address)
         if options.get("region_name") is None and not args:
-            # A custom address needs a region to sign for, and who has none says so nowhere else.
+            # A custom address requires a region to sign for, and there is no other place to set one.
             options["region_name"] = self.get_config_variable("region") or "us-east-1"
         return super().create_client(service_name, *args, **options)
 
 
 @attrs.frozen
 class Keys:
-    """A copy of credentials that does not change, and does not show itself.
+    """An immutable copy of credentials; its repr hides them.
 
     Attributes:
         access_key: The id of the access key.
-        secret_key: Its secret.
-        token: The session's token, of temporary keys.
+        secret_key: The secret access key.
+        token: The session token of temporary keys.
     """
 
     access_key: str
@@ -58,17 +58,17 @@ class Keys:
 
     @classmethod
     def of(cls, found: Any) -> Keys:
-        """Copy botocore's."""
+        """Copy botocore's frozen credentials."""
         return cls(found.access_key, found.secret_key, found.token)
 
 
 class Source:
-    """Finds one identity's credentials, keeps them, and renews them before they end.
+    """Finds the credentials of one identity, keeps them, and renews them before they expire.
 
     Args:
-        settings: What is declared.
-        proxy: Address of a proxy for STS and SSO.
-        ca_bundle: File of certificate authorities for the same.
+        settings: The declared identity.
+        proxy: The address of a proxy for STS and SSO.
+        ca_bundle: A file of certificate authorities for them.
     """
 
     def __init__(self, settings: AwsCredentials, proxy: str | None, ca_bundle: str | None) -> None:
@@ -81,8 +81,8 @@ class Source:
         self._tried = 0.0
         self._declared: list[str] = []
 
-    def still(self, frozen: Keys) -> bool:
-        """Say whether a copy is the newest there is, and good for long enough. Never blocks."""
+    def is_current(self, frozen: Keys) -> bool:
+        """Return whether a copy is the latest, and valid for long enough. Never blocks."""
         credentials = self._credentials
         if frozen is not self._frozen or credentials is None:
             return False
@@ -91,34 +91,34 @@ class Source:
             return True
         return not needed(refresh_in=_MUST_RENEW) and time.monotonic() - self._tried < _RENEW_AGAIN
 
-    def frozen(self, *, refused: Keys | None = None) -> Keys:
-        """Give a copy of the credentials that does not change; one caller at a time asks for new ones.
+    def freeze(self, *, rejected: Keys | None = None) -> Keys:
+        """Return an immutable copy of the credentials; only one caller at a time requests new ones.
 
         Args:
-            refused: The copy that the service did not accept: all that led to it is done again, unless another
-                caller has done so in the meantime.
+            rejected: The copy that the service rejected: everything that led to it is repeated, unless another caller
+                has done so in the meantime.
         """
         with self._lock:
             try:
-                if self._credentials is None or (refused is not None and refused == self._frozen):
-                    self._credentials = self._found()
+                if self._credentials is None or (rejected is not None and rejected == self._frozen):
+                    self._credentials = self._find()
                 self._tried = time.monotonic()
                 frozen = Keys.of(self._credentials.get_frozen_credentials())
             except JackfieldError:
                 raise
             except Exception as error:
-                raise told(error, self._settings) from None
+                raise map_sdk_error(error, self._settings) from None
             if self._frozen is None or frozen != self._frozen:
                 self._frozen = frozen
             return self._frozen
 
     def secrets(self) -> list[str]:
-        """Give every secret that must not be shown."""
+        """Return all secrets, which must not be shown."""
         found = self._frozen
         kept = [] if found is None else [found.secret_key, found.token]
         return [secret for secret in (*self._declared, *kept) if secret]
 
-    def _found(self) -> Any:
+    def _find(self) -> Any:
         settings = self._settings
         session = self._session()
         if settings.web_identity_token_file is not None:
@@ -126,7 +126,7 @@ class Source:
         found = session.get_credentials()
         if found is None:
             raise MissingCredentialError(
-                "no AWS identity is found: name a profile or keys in [credentials], set AWS_PROFILE or "
+                "no AWS identity was found: write a profile or keys in [credentials], set AWS_PROFILE or "
                 "AWS_ACCESS_KEY_ID, or log in with `aws sso login`"
             )
         return found if settings.role_arn is None else self._by_role(session, found)
@@ -173,7 +173,7 @@ class Source:
     def _by_web_identity(self, session: boto3.session.Session) -> Any:
         path = self._settings.web_identity_token_file
         if path is None or not path.is_file():
-            raise MissingCredentialError(f"the file {path} of web_identity_token_file is not there")
+            raise MissingCredentialError(f"the file {path} of web_identity_token_file does not exist")
         fetcher = chain.AssumeRoleWithWebIdentityCredentialFetcher(
             client_creator=session._session.create_client,  # noqa: SLF001 -- as above
             web_identity_token_loader=lambda: path.read_text("utf-8").strip(),

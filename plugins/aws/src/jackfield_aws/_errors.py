@@ -1,4 +1,4 @@
-"""What a service of AWS says of the identity that called it, as our errors."""
+"""Map what services of AWS respond about an identity to errors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _RENEWABLE: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidToken", "InvalidAccessKeyId",
      "UnrecognizedClientException", "UnrecognizedClient"}
 )  # fmt: skip
-"""The keys have ended or were changed: the identity is asked for new ones, once."""
+"""The keys have expired or were changed: new ones are requested once."""
 _REFUSED: Final = frozenset(
     {"IncompleteSignature", "IncompleteSignatureException", "InvalidSignatureException", "MissingAuthenticationToken",
      "MissingAuthenticationTokenException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
 )  # fmt: skip
-_TIMED: Final = (
+_ABOUT_TIME: Final = (
     "Signature expired",
     "not yet current",
     "earlier than",
@@ -33,39 +33,39 @@ _TIME: Final = re.compile(r"\b(\d{8}T\d{6}Z)\b")
 
 
 def identity_error(failure: Failure, code: str, text: str) -> JackfieldError | None:
-    """Give the error for an answer that refuses the identity or its rights; None for any other answer.
+    """Return the error of a response that rejects the identity or its permissions; None for all others.
 
     Args:
-        failure: The answer.
-        code: AWS's word for it, without namespace ("ExpiredTokenException").
-        text: What it says.
+        failure: The failure.
+        code: AWS's name of the error, without namespace ("ExpiredTokenException").
+        text: The error's message.
     """
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "status": failure.status, "code": code, "body": failure.body or None, "headers": failure.headers,
     }  # fmt: skip
     message = text or code
     if code in _DENIED:
-        return PermissionDeniedError(message, **said)
+        return PermissionDeniedError(message, **fields)
     if code in _RENEWABLE:
-        return AuthenticationError(message, refresh_credentials=True, **said)
+        return AuthenticationError(message, refresh_credentials=True, **fields)
     if code in _REFUSED:
-        return AuthenticationError(message + clock_hint(f"{code} {text}"), **said)
+        return AuthenticationError(message + clock_hint(f"{code} {text}"), **fields)
     return None
 
 
 def clock_hint(text: str) -> str:
-    """Ask after the machine's clock where a refusal speaks of time, and say how far it is off where times are told."""
-    if not any(words in text for words in _TIMED):
+    """Return a hint at the machine's clock if an error mentions time, with its offset if the error contains times."""
+    if not any(words in text for words in _ABOUT_TIME):
         return ""
-    times = [time for found in _TIME.findall(text) if (time := _read(found)) is not None]
+    times = [time for found in _TIME.findall(text) if (time := _parse_time(found)) is not None]
     if len(times) < 3:
-        return "; is this machine's clock right?"
+        return "; check this machine's clock"
     off = round((times[0] - times[2]).total_seconds())
-    return f"; this machine's clock is {abs(off)} seconds {'ahead' if off > 0 else 'behind'}, set it right"
+    return f"; this machine's clock is {abs(off)} seconds {'ahead' if off > 0 else 'behind'}; correct it"
 
 
-def _read(text: str) -> dt.datetime | None:
+def _parse_time(text: str) -> dt.datetime | None:
     try:
         return dt.datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
     except ValueError:
-        return None  # the text only looks like a time
+        return None  # the text is not a time

@@ -17,10 +17,10 @@ __all__ = ["AwsIdentity", "default_identity"]
 
 
 class AwsIdentity:
-    """An AWS identity: gives signers, and knows the region. Holds no connection open.
+    """An AWS identity, which creates signers and has a region. It holds no connection open.
 
     Args:
-        settings: What is declared; None for the default chain of boto3.
+        settings: The declared identity; None for the default chain of boto3.
     """
 
     def __init__(self, settings: AwsCredentials | None = None) -> None:
@@ -34,13 +34,13 @@ class AwsIdentity:
     def signer(
         self, *, service: str, region: str, proxy: str | None = None, ca_bundle: str | None = None
     ) -> AwsSigner:
-        """Give a signer for one service. No I/O: the identity is found when the signer is first prepared.
+        """Return a signer for one service. No I/O: credentials are found when the signer is first prepared.
 
         Args:
-            service: The name that AWS signs for ("bedrock", "sagemaker", "s3").
+            service: The service's name in signatures ("bedrock", "sagemaker", "s3").
             region: The region of the service.
-            proxy: Address of a proxy for what the identity itself has to fetch (STS, SSO).
-            ca_bundle: File of certificate authorities for the same.
+            proxy: The address of a proxy for the identity's own requests (STS, SSO).
+            ca_bundle: A file of certificate authorities for them.
         """
         return AwsSigner(
             functools.partial(self._source, proxy, ca_bundle),
@@ -50,18 +50,18 @@ class AwsIdentity:
         )
 
     def fingerprint_parts(self) -> object:
-        """Return what is declared, and what the machine says where that decides who it is. May read files."""
+        """Return what is declared, and the machine's configuration if that decides the identity. May read files."""
         settings = self.settings
         if settings.access_key_id is not None or settings.web_identity_token_file is not None:
             return settings
         return settings, machine_identity(settings.profile)
 
     def region(self) -> str | None:
-        """Give the region of this identity: declared, from the environment, or of its profile. May read a file."""
+        """Return the region of this identity: declared, from the environment, or of its profile. May read a file."""
         return self.settings.region or region_of(self.settings.profile)
 
     def _source(self, proxy: str | None, ca_bundle: str | None) -> Source:
-        """Give what finds the credentials; signers with the same way out share it. Imports boto3."""
+        """Return the source of credentials, which signers with the same proxy and authorities share. Imports boto3."""
         from ._credentials import Source
 
         with self._lock:
@@ -72,5 +72,5 @@ class AwsIdentity:
 
 
 def default_identity() -> AwsIdentity:
-    """Give the identity of a connection that names none: what boto3 finds by itself."""
+    """Return the identity of a connection without one: what boto3 finds by itself."""
     return AwsIdentity()

@@ -1,4 +1,4 @@
-"""The region and the identity that a machine is set to, without the SDK: the environment, then the profile's file."""
+"""Read the region and the identity of the machine without the SDK: the environment, then the profile's file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECRET_KEYS: Final = ("aws_secret_access_key", "aws_session_token")
 
 
 def region_of(profile: str | None) -> str | None:
-    """Give the region of the environment or of a profile, in the order of AWS's SDKs; None if there is none.
+    """Return the region of the environment or of a profile, in the order of AWS's SDKs; None if there is none.
 
     Source: AWS SDKs and tools reference guide, "AWS Region" and "Location of the shared files" (2026-11-22).
     """
@@ -34,7 +34,7 @@ def region_of(profile: str | None) -> str | None:
 
 
 def machine_identity(profile: str | None) -> object:
-    """Return what decides whom AWS's default chain finds, as far as the environment and the shared files say; no secret.
+    """Return what decides the identity that AWS's default chain finds, by environment and shared files; no secrets.
 
     Source: AWS SDKs and tools reference guide, "Environment variables" and "Location of the shared files" (2026-11-22).
     """
@@ -47,9 +47,9 @@ def machine_identity(profile: str | None) -> object:
 
 
 def _sections(profile: str | None) -> list[Mapping[str, str]]:
-    """Return what the shared files say of a profile, the more important first."""
+    """Return the sections of a profile in the shared files, the more important first."""
     name = profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or "default"
-    # What the file of credentials says of a profile wins over the file of settings, as in botocore.
+    # The file of credentials takes precedence over the file of settings, as in botocore.
     return [
         *_read("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", [name]),
         *_read("AWS_CONFIG_FILE", "~/.aws/config", ["profile", name], [name]),
@@ -63,5 +63,5 @@ def _read(variable: str, default: str, *titles: list[str]) -> list[Mapping[str, 
         parser.read(path, encoding="utf-8")
         sections = [(shlex.split(section), section) for section in parser.sections()]
     except (Error, ValueError, OSError):
-        return []  # whoever needs the file will say what is wrong with it
+        return []  # the SDK reports what is wrong with the file, if it is used
     return [dict(parser[section]) for title in titles for words, section in sections if words == title]

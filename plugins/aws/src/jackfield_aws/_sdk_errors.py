@@ -1,4 +1,4 @@
-"""What AWS and its SDK say when an identity cannot be proved, as our errors."""
+"""Map errors of AWS's SDK about an identity to errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jackfield import (
 from ._errors import clock_hint
 from ._settings import AwsCredentials
 
-__all__ = ["told"]
+__all__ = ["map_sdk_error"]
 
 _UNREACHABLE: Final = (exceptions.HTTPClientError, exceptions.ConnectionError)
 _THROTTLED: Final = frozenset(
@@ -29,26 +29,26 @@ _THROTTLED: Final = frozenset(
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "RegionDisabledException"})
 
 
-def told(error: Exception, settings: AwsCredentials) -> JackfieldError:
-    """Give our error for what the SDK raised while it looked for credentials."""
-    whom = settings.role_arn or settings.profile or "the declared identity"
+def map_sdk_error(error: Exception, settings: AwsCredentials) -> JackfieldError:
+    """Map an exception that the SDK raised while it searched for credentials."""
+    name = settings.role_arn or settings.profile or "the declared identity"
     if isinstance(error, exceptions.ClientError):
-        return _refused(error.response, whom)
+        return _map_client_error(error.response, name)
     if isinstance(error, exceptions.SSOError | exceptions.TokenRetrievalError):
         login = f" --profile {settings.profile}" if settings.profile else ""
-        return MissingCredentialError(f"the SSO session of {whom} has ended; run `aws sso login{login}`")
+        return MissingCredentialError(f"the SSO session of {name} has ended; run `aws sso login{login}`")
     if isinstance(error, _UNREACHABLE):
-        return ConnectionFailedError(f"AWS cannot be asked for the identity of {whom}: {error}")
+        return ConnectionFailedError(f"AWS cannot be reached for the identity of {name}: {error}")
     if isinstance(error, exceptions.BotoCoreError):
-        return MissingCredentialError(f"the AWS identity of {whom} cannot be used: {error}")
-    return MissingCredentialError(f"the AWS identity of {whom} cannot be used: {type(error).__name__}")
+        return MissingCredentialError(f"the AWS identity of {name} cannot be used: {error}")
+    return MissingCredentialError(f"the AWS identity of {name} cannot be used: {type(error).__name__}")
 
 
-def _refused(answer: Mapping[str, Any], whom: str) -> JackfieldError:
-    said = answer.get("Error", {})
-    code, text = str(said.get("Code", "")), str(said.get("Message", ""))
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    message = f"AWS gives no credentials for {whom}: {code}: {text}"
+def _map_client_error(response: Mapping[str, Any], name: str) -> JackfieldError:
+    fields = response.get("Error", {})
+    code, text = str(fields.get("Code", "")), str(fields.get("Message", ""))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    message = f"AWS refuses credentials for {name}: {code}: {text}"
     if code in _DENIED:
         return PermissionDeniedError(message, status=status, code=code)
     if code in _THROTTLED:

@@ -1,4 +1,4 @@
-"""What an administrator may write in a table `[credentials.NAME]` of kind `aws`."""
+"""The settings of a table `[credentials.NAME]` of the kind `aws`."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ _ROLE: Final = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.AS
 _SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _DURATIONS: Final = (900, 43_200)
-"""Seconds that STS lends a role for. Source: AWS STS API reference, AssumeRole (2026-11-22)."""
+"""Seconds for which STS grants a role. Source: AWS STS API reference, AssumeRole (2026-11-22)."""
 
 
 @attrs.frozen(kw_only=True)
 class AwsCredentials:
     """Keys of a table `[credentials.NAME]` of the kind `aws`.
 
-    Who it is: `access_key_id` with `secret_access_key`, or `profile`, or nothing, which means the default chain of
-    boto3 (environment, profile `default`, SSO, web identity, container, instance). Whom it acts as: `role_arn`.
+    The identity is `access_key_id` with `secret_access_key`, or `profile`, or by default what boto3's chain finds
+    (environment, profile `default`, SSO, web identity, container, instance). It may assume `role_arn`.
 
     Attributes:
-        profile: A profile of `~/.aws/config`; keys, roles, SSO, `credential_process`: whatever stands there.
+        profile: A profile of `~/.aws/config`, with everything it may contain: keys, roles, SSO, `credential_process`.
         access_key_id: A reference to the id of an access key.
         secret_access_key: A reference to its secret.
         session_token: A reference to the token of temporary keys.
-        role_arn: The role that is assumed.
-        external_id: What the role's owner wants to be told.
-        role_session_name: How the session is named in the role's logs.
+        role_arn: The role to assume.
+        external_id: The external id that the role's owner requires.
+        role_session_name: The name of the session in the role's logs.
         duration: Seconds for which the role is assumed; it is renewed before they end.
-        web_identity_token_file: A file with an OIDC token by which the role is assumed; read again for each renewal.
-        region: The region of connections that name none.
-        sts_url: Takes the place of the address of STS.
-        sso_url: Takes the place of the address of IAM Identity Center's portal.
-        sso_oidc_url: Takes the place of the address where IAM Identity Center renews tokens.
+        web_identity_token_file: A file with an OIDC token for assuming the role; read again for each renewal.
+        region: The region of connections without one.
+        sts_url: Replaces the address of STS.
+        sso_url: Replaces the address of IAM Identity Center's portal.
+        sso_oidc_url: Replaces the address where IAM Identity Center renews tokens.
     """
 
     profile: str | None = None
@@ -60,7 +60,7 @@ class AwsCredentials:
     sso_oidc_url: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Refuse values that cannot work, all at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -80,17 +80,17 @@ class AwsCredentials:
         if (self.access_key_id is None) != (self.secret_access_key is None):
             yield "access_key_id and secret_access_key belong together; write both"
         if self.session_token is not None and self.access_key_id is None:
-            yield "session_token needs access_key_id and secret_access_key"
+            yield "session_token requires access_key_id and secret_access_key"
         sources = (self.profile, self.access_key_id, self.web_identity_token_file)
         if sum(source is not None for source in sources) > 1:
-            yield "has several identities in it; write profile, or access_key_id, or web_identity_token_file"
+            yield "contains several identities; write profile, or access_key_id, or web_identity_token_file"
 
     def _role_faults(self) -> Iterator[str]:
         if self.role_arn is None:
             given = ("external_id", "role_session_name", "duration", "web_identity_token_file")
             useless = [key for key in given if getattr(self, key) is not None]
             if useless:
-                yield f"{' and '.join(useless)} need role_arn"
+                yield f"role_arn is required for {' and '.join(useless)}"
         elif not _ROLE.fullmatch(self.role_arn):
             yield f'role_arn must be a role\'s ARN ("arn:aws:iam::123456789012:role/name"), not {self.role_arn!r}'
         if self.external_id is not None and not _EXTERNAL_ID.fullmatch(self.external_id):
@@ -100,14 +100,14 @@ class AwsCredentials:
         if self.duration is not None and not _DURATIONS[0] <= self.duration <= _DURATIONS[1]:
             yield f"duration must be {_DURATIONS[0]} to {_DURATIONS[1]} seconds, not {self.duration}"
         if self.web_identity_token_file is not None and self.external_id is not None:
-            yield "external_id is not for web identities; leave it out"
+            yield "external_id cannot be used with web identities; leave it out"
 
 
 def region_fault(region: str) -> str | None:
-    """Say what is wrong with how a region is written; one that nobody has heard of is nothing wrong."""
+    """Return what is wrong with the form of a region; None if nothing is, also for unknown regions."""
     if _REGION.fullmatch(region):
         return None
-    # Written large, or an availability zone ("eu-central-1a").
+    # In upper case, or an availability zone ("eu-central-1a").
     near = next((name for name in (region.strip().lower(), region[:-1]) if _REGION.fullmatch(name)), None)
     hint = "" if near is None else f'; write "{near}"'
     return f'region must be a region such as "eu-central-1", not {region!r}{hint}'

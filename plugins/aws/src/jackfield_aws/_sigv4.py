@@ -1,9 +1,8 @@
-"""Signature Version 4: botocore's steps for what is intricate and seldom changes, the rest in a few lines.
+"""Sign requests by Signature Version 4: with botocore's functions for intricate steps, and a fast path for the rest.
 
-Imported in a thread, when a signer is first prepared. How an address is made canonical is botocore's own
-(`SigV4Auth`), kept per address; what calls to one address have in common is kept, too, and the day's key; what is left
-per request is to hash. botocore's `add_auth` does all of it for each request, and writes the session token to its debug
-log.
+Imported in a thread, when a signer is first prepared. Canonical URLs are botocore's own (`SigV4Auth`), cached per URL;
+what calls to one URL have in common is cached, too, and the key of the day, so only hashing is left for each request.
+botocore's `add_auth` does everything for each request, and writes the session token to its debug log.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ __all__ = ["SignatureV4"]
 
 _SIGNED: Final = frozenset({"host", "content-type", "content-md5", "accept"})
 _NOT_SIGNED: Final = "x-amzn-trace-id"
-"""A tracing proxy may change it; so may proxies all other headers, which therefore are not signed either."""
+"""Proxies may change it, for tracing. They may change all other headers, so those are not signed either."""
 _DATE: Final = "x-amz-date"
 _FORMS_KEPT: Final = 256
 
 
 class _Form(NamedTuple):
-    """A canonical request around its date and before its body's hash, and the names of what is signed."""
+    """A canonical request without its date and its body's hash, and the names of the signed headers."""
 
     before_date: str
     after_date: str
@@ -42,8 +41,8 @@ class SignatureV4:
     """Signs with one copy of keys.
 
     Args:
-        keys: What it signs with.
-        service: The name that is signed for.
+        keys: The keys.
+        service: The service's name in signatures.
         region: The region of the service.
     """
 
@@ -60,14 +59,14 @@ class SignatureV4:
     def headers(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, now: float | None = None
     ) -> dict[str, str]:
-        """Give the headers that prove a request.
+        """Return the headers that sign a request.
 
         Args:
             method: The HTTP method.
-            url: The address, quoted as it is sent.
-            headers: What is sent besides.
-            body: The bytes that are sent.
-            now: When, in seconds since the epoch; the machine's time unless told.
+            url: The URL, quoted as it is sent.
+            headers: The other headers.
+            body: The body.
+            now: Seconds since the epoch; the default is the machine's time.
         """
         timestamp = self._timestamp(int(time.time() if now is None else now))
         digest = hashlib.sha256(body).hexdigest()
@@ -84,8 +83,8 @@ class SignatureV4:
         day = timestamp[:8]
         scope = f"{day}/{self._region}/{self._service}/aws4_request"
         hashed = hashlib.sha256(canonical).hexdigest()
-        said = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashed}"
-        signature = hmac.digest(self._key(day), said.encode(), "sha256").hex()
+        to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashed}"
+        signature = hmac.digest(self._key(day), to_sign.encode(), "sha256").hex()
         added["Authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={self._access_key}/{scope}, "
             f"SignedHeaders={form.names}, Signature={signature}"
@@ -100,7 +99,7 @@ class SignatureV4:
         return timestamp
 
     def _form(self, method: str, url: str, headers: Mapping[str, str]) -> _Form:
-        """Write the canonical request: all but the date, which is new each second, and the body's hash."""
+        """Build the canonical request without the date, which changes each second, and the body's hash."""
         path, query, host = _place(url, raw=self._service == "s3")
         signed = {"host": host, **_signed(headers), _DATE: ""}
         if self._token:
@@ -116,14 +115,14 @@ class SignatureV4:
         )
 
     def _remember(self, known: tuple[Any, ...], form: _Form) -> _Form:
-        """Keep what calls of one model to one address have in common; few are in use at a time."""
+        """Cache what calls of one model to one URL have in common; few are in use at a time."""
         if len(self._forms) >= _FORMS_KEPT:
             self._forms.clear()
         self._forms[known] = form
         return form
 
     def _key(self, day: str) -> bytes:
-        """Give the key of a day; source: AWS, "Create a signed AWS API request", calculate the signature (2026)."""
+        """Return the key of a day. Source: AWS, "Create a signed AWS API request", calculate the signature (2026)."""
         known, key = self._day_key
         if known != day:
             key = ("AWS4" + self._secret_key).encode()
@@ -144,9 +143,9 @@ def _signed(headers: Mapping[str, str]) -> dict[str, str]:
 
 @functools.lru_cache(maxsize=512)
 def _place(url: str, *, raw: bool) -> tuple[str, str, str]:
-    """Give path and query of an address as they are signed, and its `Host`.
+    """Return path and query of a URL as they are signed, and its `Host`.
 
-    S3 signs a path as it is sent (`raw`); every other service quotes what is sent once more.
+    S3 signs a path as it is sent (`raw`); for all other services it is quoted once more.
     """
     parts: SplitResult = urlsplit(url)
     auth = SigV4Auth(None, "", "")

@@ -1,10 +1,10 @@
-"""Conversations as one prompt, for models that complete text; shared by the providers on AWS.
+"""Write conversations as one prompt, for models that complete text; shared by the providers on AWS.
 
     write, title, takes_system = chat_prompt("llama-3")
     prompt, stops = write(messages)
 
-The formats stand in `prompts.json`. Source: Bedrock user guide, model parameters by maker (2024-2026); for Llama the
-same formats stand in the notebooks of aws/amazon-sagemaker-examples.
+The formats are in `prompts.json`. Source: Bedrock user guide, model parameters by maker (2024-2026); for Llama the
+notebooks of aws/amazon-sagemaker-examples have the same formats.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jackfield.plugin import load_table
 __all__ = ["ChatPrompt", "chat_prompt", "formats"]
 
 ChatPrompt: TypeAlias = Callable[[tuple[Message, ...]], tuple[str, tuple[str, ...]]]
-"""Gives the prompt of a conversation, and the stop sequences that belong to it."""
+"""Returns the prompt of a conversation, and its stop sequences."""
 
 
 def _table() -> Mapping[str, Mapping[str, Any]]:
@@ -28,13 +28,13 @@ def _table() -> Mapping[str, Mapping[str, Any]]:
 
 
 def formats() -> tuple[str, ...]:
-    """Name the formats."""
+    """Return the names of the formats."""
     return tuple(_table())
 
 
 @lru_cache(maxsize=16)
 def chat_prompt(name: str) -> tuple[ChatPrompt, str, bool]:
-    """Give the writer of a format, what it is called, and whether it has a place for a system prompt.
+    """Return the writer of a format, the format's title, and whether it accepts a system prompt.
 
     Special tokens inside texts are broken up, so that a text cannot end its own turn.
     """
@@ -57,11 +57,11 @@ def _write(form: Mapping[str, Any], messages: tuple[Message, ...]) -> str:
     if not form.get("system_in_user"):
         pieces.append(system)
         system = ""
-    for number, (role, said) in enumerate(spoken):
-        text = said
+    for number, (role, content) in enumerate(spoken):
+        text = content
         if system and role == "user":
-            text, system = system + said, ""
-        if role == "assistant" and number == len(spoken) - 1:  # the model goes on with its own words
+            text, system = system + content, ""
+        if role == "assistant" and number == len(spoken) - 1:  # the model continues its own message
             pieces.append(form[role].partition("{text}")[0] + text)
         else:
             pieces.append(form[role].replace("{text}", text))
@@ -71,10 +71,10 @@ def _write(form: Mapping[str, Any], messages: tuple[Message, ...]) -> str:
 
 
 def _turns(form: Mapping[str, Any], messages: Sequence[Message]) -> list[tuple[str, str]]:
-    """Give role and text of each turn, neighbours of one role joined.
+    """Return the role and text of each turn; adjacent turns of one role are joined.
 
     Raises:
-        UnsupportedError: The format has no place for a role or a part.
+        UnsupportedError: The format does not support a role or a part.
     """
     special = None if form["special"] is None else re.compile(form["special"])
     turns: list[tuple[str, str]] = []
@@ -82,25 +82,25 @@ def _turns(form: Mapping[str, Any], messages: Sequence[Message]) -> list[tuple[s
         where = f"messages[{index}]"
         if message.role == "tool" or form[message.role] is None:
             raise UnsupportedError(
-                f"{where} is of the role {message.role}, for which {form['name']} has no place",
+                f"{where} has the role {message.role}, which {form['name']} does not support",
                 parameter="messages",
             )
         for part in message.parts:
-            # What other models thought and what only they can read stays behind.
+            # Thinking and raw parts of other models are left out.
             if not isinstance(part, Text | Thinking | RawPart):
                 raise UnsupportedError(
-                    f"{where} holds a {type(part).__name__}; a prompt is text alone", parameter="messages"
+                    f"{where} contains a {type(part).__name__}; a prompt is only text", parameter="messages"
                 )
-        text = message.text if special is None else special.sub(_broken, message.text)
+        text = message.text if special is None else special.sub(_break_up, message.text)
         if turns and turns[-1][0] == message.role:
             text = f"{turns.pop()[1]}\n\n{text}"
         turns.append((message.role, text))
     if form["assistant"] is None and len(turns) > 1:
-        raise UnsupportedError("the model takes a single user turn", parameter="messages")
+        raise UnsupportedError("the model accepts only a single user turn", parameter="messages")
     return turns
 
 
-def _broken(found: re.Match[str]) -> str:
-    """Break a special token up, so that it is text to the model and no command."""
+def _break_up(found: re.Match[str]) -> str:
+    """Break up a special token, so that the model reads it as text."""
     token = found[0]
     return f"{token[0]} {token[1:]}"

@@ -25,7 +25,7 @@ __all__ = ["SageMakerModelKeys", "SageMakerSettings"]
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Return the provider's description."""
     return ProviderInfo(
         id="sagemaker",
         title="Amazon SageMaker",
@@ -47,7 +47,7 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what an endpoint's mode and its underlying model can do."""
+    """Return the capabilities of an endpoint's mode and its underlying model."""
     from ._models import capabilities
 
     return capabilities(model)
@@ -55,7 +55,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_discover(settings: SageMakerSettings) -> Listing:
-    """Say how to list the account's endpoints."""
+    """Return how to list the account's endpoints."""
     from ._listing import listing
 
     return listing(settings)
@@ -63,7 +63,7 @@ def jackfield_discover(settings: SageMakerSettings) -> Listing:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for the endpoint's mode."""
+    """Translate a request into a wire for the endpoint's mode."""
     from ._routes import translate
 
     return translate(model, request, capabilities)
@@ -71,7 +71,7 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 
 @hookimpl
 def jackfield_decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     from ._routes import decoder
 
     return decoder(wire)
@@ -79,7 +79,7 @@ def jackfield_decoder(wire: Wire) -> Decoder:
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Map a failure to an error."""
     from ._errors import error
 
     return error(failure)
@@ -87,7 +87,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 @hookimpl
 def jackfield_transport(settings: SageMakerSettings) -> HttpAccess | Transport:
-    """Say how to reach the runtime; asynchronous endpoints are submitted to and polled."""
+    """Return the address and the authentication; for asynchronous endpoints, a transport of their own."""
     if not settings.is_asynchronous:
         return access(settings)
     from ._transport import AsynchronousTransport

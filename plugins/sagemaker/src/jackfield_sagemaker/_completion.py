@@ -1,4 +1,4 @@
-"""Requests in which a container gets one text, or one conversation, and some options."""
+"""Text generation by a container: the request, which is one text or one conversation, and options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jackfield.plugin import (
     unserved,
 )
 
-from ._messages import turns_of
+from ._messages import build_messages
 from ._models import ModeRow
 
 __all__ = ["translate_text"]
@@ -32,10 +32,10 @@ _SAMPLING: Final = ("temperature", "top_p", "top_k")
 def translate_text(
     mode: ModeRow, model: ModelRef, request: Request, capabilities: Capabilities
 ) -> Translation:
-    """Write a text, a conversation or a text to sum up.
+    """Translate a text completion, a chat or a summary.
 
     Raises:
-        UnsupportedError: The mode has no such kind of request, or cannot carry an option.
+        UnsupportedError: The mode does not support this kind of request, or cannot honour an option.
     """
     if not isinstance(request, ChatRequest | CompletionRequest | SummarizeRequest):
         raise unserved(f"the mode {mode.name}", request)
@@ -43,13 +43,13 @@ def translate_text(
     meta: dict[str, Any] = {"api": "text", "logprobs": options.logprobs is True}
     body: dict[str, Any] = copy.deepcopy(dict(mode.fixed))
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
-    said = _said(mode, model, request, capabilities, writer)
+    content = _input_of(mode, model, request, capabilities, writer)
     if mode.content_type is not None:
         if options.extra.get("sagemaker"):
             writer.refuse("extra", "the body of this mode is the text itself")
         headers = {"Content-Type": mode.content_type}
-        return Translation(Wire("/", str(said).encode(), headers=headers, meta=meta), writer.finish())
-    body[mode.text or "inputs"] = said
+        return Translation(Wire("/", str(content).encode(), headers=headers, meta=meta), writer.finish())
+    body[mode.text or "inputs"] = content
     _put_options(mode, model, writer)
     if request.stream:
         body["stream"] = True
@@ -57,14 +57,14 @@ def translate_text(
     return Translation(Wire("/", body, stream=request.stream, meta=meta), writer.finish())
 
 
-def _said(
+def _input_of(
     mode: ModeRow,
     model: ModelRef,
     request: ChatRequest | CompletionRequest | SummarizeRequest,
     known: Capabilities,
     writer: ParameterWriter,
 ) -> Any:
-    """Give what is said: a text, or a conversation."""
+    """Return the input: a text, or a conversation."""
     if isinstance(request, SummarizeRequest):
         return request.text
     if isinstance(request, CompletionRequest):
@@ -75,8 +75,8 @@ def _said(
         messages = (Message("system", system), *messages)
         writer.note("system", "renamed", wire=mode.text, value=system)
     if mode.dialogs:
-        return [turns_of(messages, writer)]
-    # Asked here where the underlying model stands in the table of a plugin that chats with it in its own way.
+        return [build_messages(messages, writer)]
+    # Without a prompt format: the underlying model is in the table of a plugin that chats with it by an API of its own.
     if known.chat_prompt is None:
         raise UnsupportedError(
             f"{model.id} completes text in the mode {mode.name}; declare the prompt format of its conversations "
@@ -91,14 +91,14 @@ def _said(
 def _put_options(mode: ModeRow, model: ModelRef, writer: ParameterWriter) -> None:
     paths = mode.options
     if "max_tokens" in paths and writer.put("max_tokens", paths["max_tokens"]) is UNSET and mode.max_tokens:
-        why = "the container stops after some 20 tokens unless told"
+        why = "the container stops after some 20 tokens by default"
         writer.default("max_tokens", paths["max_tokens"], mode.max_tokens, why)
     sampled = _put_sampling(mode, writer)
     for name in ("stop", "seed", "n", "presence_penalty", "frequency_penalty", "logprobs"):
         if name in paths:
             writer.put(name, paths[name], list if name == "stop" else None)
     if sampled and mode.do_sample:
-        why = "sampling options count only with it"
+        why = "sampling options apply only with it"
         writer.default("do_sample", "parameters.do_sample", True, why)
     if mode.full_text:
         writer.default(
@@ -109,7 +109,7 @@ def _put_options(mode: ModeRow, model: ModelRef, writer: ParameterWriter) -> Non
 
 
 def _put_sampling(mode: ModeRow, writer: ParameterWriter) -> bool:
-    """Put temperature and its kin; say whether the answer is to be sampled."""
+    """Write temperature and the like; return whether the answer is sampled."""
     greedy = False
     sampled = False
     for name in _SAMPLING:

@@ -1,4 +1,4 @@
-"""Answers that are texts: whole, in all the shapes that versions of images give, and streamed token by token."""
+"""Text generation by a container: the decoder of whole answers, in all shapes of container versions, and of tokens."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
 _TEXTS: Final = (
     "generated_text", "generation", "summary", "summary_text", "generated_texts", "outputs", "completion", "text",
 )  # fmt: skip
-"""Where answers have their text, in the order in which they are looked for."""
+"""The keys under which answers have their text, in the order of the search."""
 
 
 def reason_of(raw: str | None) -> FinishReason:
-    """Give our reason for a container's."""
+    """Return the finish reason for a container's own."""
     return _REASONS.get((raw or "").lower(), "other")
 
 
 class TextDecoder:
-    """Reads one answer of text, streamed or whole.
+    """Decodes one answer of text, streamed or whole.
 
-    A stream ends with the item that has the whole text or the reason of its end. Of an answer that tells no reason
-    none is made up: it is `other`.
+    A stream ends with the item that has the whole text or the finish reason. The finish reason of an answer without one
+    is `other`.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -55,25 +55,25 @@ class TextDecoder:
         self._ended = False
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one item of a stream, or a whole answer."""
-        if self._streamed and bytes(frame.data).strip() == b"[DONE]":  # servers that speak OpenAI's form, too
+        """Decode one item of a stream, or a whole answer."""
+        if self._streamed and bytes(frame.data).strip() == b"[DONE]":  # servers that also have OpenAI's APIs
             return []
         try:
             value = orjson.loads(frame.data)
         except orjson.JSONDecodeError as error:
             raise MalformedResponseError(
-                "the container's answer is no JSON", body=bytes(frame.data)
+                "the container's answer is not valid JSON", body=bytes(frame.data)
             ) from error
         if isinstance(value, dict) and value.get("token") is not None:
             return list(self._token(value))
         return list(self._whole(value, frame))
 
     def finish(self) -> list[Event]:
-        """Check that the answer has its end."""
+        """Check that the answer is complete."""
         if not self._ended:
             raise StreamInterruptedError("the stream ended without its last token; ask again")
         return []
@@ -132,7 +132,7 @@ class TextDecoder:
 
 
 def _choices(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give the texts of an answer with what is told of each."""
+    """Return the texts of an answer, each with its details."""
     if isinstance(value, str):
         yield value, {}
     elif isinstance(value, list):
@@ -145,15 +145,15 @@ def _choices(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         name = next((name for name in _TEXTS if value.get(name) is not None), None)
         if name is None:
             return
-        said = value[name]
-        if isinstance(said, dict):  # Llama 2's dialogs: a turn of the assistant
-            said = said.get("content") or ""
-        if isinstance(said, list):
-            for item in said:
+        text = value[name]
+        if isinstance(text, dict):  # Llama 2's dialogs: a turn of the assistant
+            text = text.get("content") or ""
+        if isinstance(text, list):
+            for item in text:
                 yield from _choices(item)
         else:
             details = value.get("details")
-            yield str(said), details if isinstance(details, dict) else {}
+            yield str(text), details if isinstance(details, dict) else {}
 
 
 def _completion(item: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -163,7 +163,7 @@ def _completion(item: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _fail(value: Any) -> None:
-    """Raise an error that came with a good status: `{"error", "error_type" | "code"}`."""
+    """Raise an error that came with a successful status: `{"error", "error_type" | "code"}`."""
     found = value[0] if isinstance(value, list) and len(value) == 1 else value
     if isinstance(found, dict) and found.get("error"):
         raise FailureInStream(Failure(data=found))

@@ -1,4 +1,4 @@
-"""Containers that speak another service's dialect: OpenAI's, Anthropic's text completions, Cohere's."""
+"""How containers differ that use another service's dialect: OpenAI's, Anthropic's text completions, Cohere's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jackfield_openai import Dialect as OpenAI
 __all__ = ["CLAUDE", "COHERE", "OPENAI"]
 
 _HERE: Final = "/"
-"""Where in the container makes no difference: the envelope has the path."""
+"""The path within the container does not matter: the envelope has one."""
 
 OPENAI: Final = OpenAI(
     id="sagemaker", chat_path=_HERE, completion_path=_HERE, embedding_path=_HERE, models_path=None,
@@ -22,7 +22,7 @@ OPENAI: Final = OpenAI(
 
 
 def _name(model: ModelRef) -> str:
-    # Of a Claude that nobody names it is known that it completes text, as all of that time do.
+    # A Claude without `underlying` is known to complete text, as all of its time do.
     return "claude-2" if model.underlying is None else model.known_as
 
 

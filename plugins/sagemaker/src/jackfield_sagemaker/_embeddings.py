@@ -1,4 +1,4 @@
-"""Embeddings of Hugging Face's and JumpStart's containers."""
+"""Embeddings by Hugging Face's and JumpStart's containers: the request and the answer."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ __all__ = ["embedding_decoder", "translate_embedding", "vectors_of"]
 def translate_embedding(
     mode: ModeRow, model: ModelRef, request: EmbedRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write texts to embed.
+    """Translate a request for embeddings.
 
     Raises:
-        UnsupportedError: The mode embeds nothing, or cannot carry an option.
+        UnsupportedError: The mode does not support embeddings, or cannot honour an option.
     """
     if "embedding" not in mode.kinds:
-        raise UnsupportedError(f"the mode {mode.name} embeds nothing", parameter="kind")
+        raise UnsupportedError(f"the mode {mode.name} does not support embeddings", parameter="kind")
     body: dict[str, Any] = {mode.text or "inputs": list(request.inputs)}
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
     writer.merge_extra(request.extra, "sagemaker")
@@ -44,10 +44,9 @@ def translate_embedding(
 
 
 def embedding_decoder(inputs: int) -> WholeDecoder:
-    """Give the decoder of vectors: a list of them, or under `embedding`, `embeddings` or `vectors`.
+    """Return the decoder of vectors: a list of them, or under `embedding`, `embeddings` or `vectors`.
 
-    A vector for each token (the toolkit's feature extraction) is made one for the text by the mean of all, as the
-    models' cards do it.
+    Vectors of single tokens (the toolkit's feature extraction) are replaced by their mean, as the models' cards do.
     """
     return WholeDecoder(functools.partial(_read, inputs))
 
@@ -64,16 +63,16 @@ def _read(inputs: int, value: Any) -> Iterator[Event]:
 
 
 def vectors_of(value: Any, inputs: int) -> list[Sequence[float]]:
-    """Give one vector an input.
+    """Return one vector per input.
 
     Raises:
-        MalformedResponseError: There are not as many.
+        MalformedResponseError: The number of vectors and inputs differs.
     """
     if _depth(value) == 1:
         value = [value]
-    found = list(map(_one, value)) if isinstance(value, list) else []
+    found = list(map(_vector_of, value)) if isinstance(value, list) else []
     if len(found) != inputs or not all(found):
-        raise MalformedResponseError(f"the answer holds {len(found)} vectors for {inputs} texts")
+        raise MalformedResponseError(f"the answer contains {len(found)} vectors for {inputs} texts")
     return found
 
 
@@ -84,8 +83,8 @@ def _depth(value: Any) -> int:
     return depth if isinstance(value, int | float) else 0
 
 
-def _one(value: Any) -> Sequence[float]:
-    """Give a text's vector, of its own or as the mean of its tokens'."""
+def _vector_of(value: Any) -> Sequence[float]:
+    """Return the vector of a text, or the mean of its tokens' vectors."""
     while _depth(value) > 2:
         value = value[0]
     if _depth(value) == 1:

@@ -1,4 +1,4 @@
-"""What a failure of an endpoint means. Source: SageMaker runtime service model (botocore 1.44.5, 2026-11)."""
+"""Map failures to errors. Source: SageMaker runtime service model (botocore 1.44.5, 2026-11)."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ _TIMED_OUT: Final = re.compile(r"timed? ?out", re.IGNORECASE)
 _OF_S3: Final = re.compile(rb"<Error>.*?<Code>(\w+)</Code>", re.DOTALL)
 _S3_SAYS: Final = re.compile(rb"<Error>.*?<Message>(.*?)</Message>", re.DOTALL)
 _BY_WORD: Final = {"validation": 422, "overloaded": 429, "incomplete_generation": 500, "generation": 424}
-"""TGI's `error_type`, and the status that it has outside a stream. Source: text-generation-inference, server.rs."""
+"""TGI's values of `error_type`, and the status of each outside a stream. Source: text-generation-inference, server.rs."""
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error; None for one that says nothing of its own."""
+    """Map a failure to an error; None leaves an exception without a response to the core."""
     value = failure.json()
     if not isinstance(value, Mapping):
         value = {}
@@ -64,17 +64,17 @@ def error(failure: Failure) -> JackfieldError | None:
     if refused is not None:
         return refused
     if code in ("ModelError", "ModelStreamError"):
-        return _of_container(failure, value, code)
+        return _map_container(failure, value, code)
     if code in ("ValidationError", "ValidationException") and "not found" in text.lower():
-        return _made(NotFoundError, failure, text, code)
+        return _build(NotFoundError, failure, text, code)
     if code is not None and code in _CLASS:
-        return _made(_CLASS[code], failure, text, code)
+        return _build(_CLASS[code], failure, text, code)
     if failure.in_stream:
-        return _of_answer(failure, value)
+        return _map_answer(failure, value)
     return error_from_status(failure, message=text, code=code)
 
 
-def _made(cls: type[JackfieldError], failure: Failure, text: str, code: str | None) -> JackfieldError:
+def _build(cls: type[JackfieldError], failure: Failure, text: str, code: str | None) -> JackfieldError:
     made = error_from_status(failure, message=text, code=code)
     if cls is TimeoutError:
         return TimeoutError(text, phase="server", status=failure.status, code=code, body=failure.body)
@@ -89,57 +89,57 @@ def _made(cls: type[JackfieldError], failure: Failure, text: str, code: str | No
 
 
 def _code_of(failure: Failure, value: Mapping[str, Any]) -> str | None:
-    said = failure.headers.get("x-amzn-errortype") or failure.event or value.get("__type")
-    if not said and (found := _OF_S3.search(failure.body)):
+    name = failure.headers.get("x-amzn-errortype") or failure.event or value.get("__type")
+    if not name and (found := _OF_S3.search(failure.body)):
         return found[1].decode("utf-8", "replace")
-    if not said or said == "PayloadPart":
+    if not name or name == "PayloadPart":
         return None
-    return str(said).partition(":")[0].rpartition("#")[2]
+    return str(name).partition(":")[0].rpartition("#")[2]
 
 
 def _text_of(failure: Failure, value: Mapping[str, Any]) -> str:
     found = value.get("Message") or value.get("message") or value.get("error")
-    if not value and (told := _S3_SAYS.search(failure.body)):
-        return told[1].decode("utf-8", "replace")
+    if not value and (found := _S3_SAYS.search(failure.body)):
+        return found[1].decode("utf-8", "replace")
     return found if isinstance(found, str) and found else failure_message(failure)
 
 
-def _of_container(failure: Failure, value: Mapping[str, Any], code: str) -> JackfieldError:
-    """Read what the container said: its status and its body stand inside SageMaker's own error."""
+def _map_container(failure: Failure, value: Mapping[str, Any], code: str) -> JackfieldError:
+    """Map an error of the container, whose status and body are inside SageMaker's own error."""
     message = str(value.get("Message") or value.get("message") or failure_message(failure))
     reason = value.get("ErrorCode")
     quoted = _QUOTED.search(message)
     original = value.get("OriginalMessage") or (quoted[1] if quoted else message)
-    told = _STATUS.search(message)
-    status = value.get("OriginalStatusCode") or (int(told[1]) if told else None)
+    found = _STATUS.search(message)
+    status = value.get("OriginalStatusCode") or (int(found[1]) if found else None)
     text = _container_text(str(original))
     log = value.get("LogStreamArn")
     if log:
         text += f"; the container's log: {log}"
     if reason == "StreamBroken":
-        return _made(StreamInterruptedError, failure, text, reason)
+        return _build(StreamInterruptedError, failure, text, reason)
     if reason == "ModelInvocationTimeExceeded" or (_TIMED_OUT.search(text) and status not in (400, 422)):
-        return _made(TimeoutError, failure, text, reason or code)
-    return _by_status(failure, text, status, reason or code)
+        return _build(TimeoutError, failure, text, reason or code)
+    return _map_status(failure, text, status, reason or code)
 
 
-def _by_status(failure: Failure, text: str, status: Any, code: str | None) -> JackfieldError:
+def _map_status(failure: Failure, text: str, status: Any, code: str | None) -> JackfieldError:
     if "accept_eula" in text:
-        hint = f'{text}; whoever accepts the licence writes custom_attributes = "accept_eula=true" for this endpoint'
-        return _made(PermissionDeniedError, failure, hint, code)
+        hint = f'{text}; if you accept the licence, write custom_attributes = "accept_eula=true" for this endpoint'
+        return _build(PermissionDeniedError, failure, hint, code)
     if status in (400, 413, 422, 424):
         cls = ContextLengthExceededError if _TOO_LONG.search(text) else InvalidRequestError
-        return _made(cls, failure, text, code)
+        return _build(cls, failure, text, code)
     if not isinstance(status, int) or status < 400:
-        return _made(ServerError, failure, text, code)
-    # A container has no statuses of its own: 404 for a model that it does not have, 504 for one that is too slow.
+        return _build(ServerError, failure, text, code)
+    # Containers use the usual statuses: 404 for a model that they do not have, 504 for one that is too slow.
     made = error_from_status(attrs.evolve(failure, status=status), message=text, code=code)
     made.status = failure.status
     return made
 
 
 def _container_text(original: str) -> str:
-    """Give the words of a container's own answer, which often is JSON as text."""
+    """Return the message of a container's own error, which often is JSON as text."""
     try:
         value = json.loads(original)
     except ValueError:
@@ -148,18 +148,18 @@ def _container_text(original: str) -> str:
     return failure_message(inner) if isinstance(value, dict) else original
 
 
-def _of_answer(failure: Failure, value: Mapping[str, Any]) -> JackfieldError:
-    """Read an error that a container gave with a good status."""
-    said = value.get("error")
+def _map_answer(failure: Failure, value: Mapping[str, Any]) -> JackfieldError:
+    """Map an error that a container returned with a successful status."""
+    content = value.get("error")
     details = value.get("details")
-    if isinstance(said, Mapping):
-        text, code = str(said.get("message") or said), said.get("code") or said.get("type")
+    if isinstance(content, Mapping):
+        text, code = str(content.get("message") or content), content.get("code") or content.get("type")
     else:
         text, code = (
-            str(said or "the container's generation failed"),
+            str(content or "the container's generation failed"),
             value.get("error_type") or value.get("code"),
         )
-    if isinstance(details, Mapping) and not said:
+    if isinstance(details, Mapping) and not content:
         text = "the container ended its generation with an error"
     status = code if isinstance(code, int) else _BY_WORD.get(str(code))
-    return _by_status(failure, text, status, None if code is None else str(code))
+    return _map_status(failure, text, status, None if code is None else str(code))

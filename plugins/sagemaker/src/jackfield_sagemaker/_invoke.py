@@ -27,7 +27,7 @@ _ASYNCHRONOUS: Final = {
 
 
 def with_envelope(wire: Wire, mode: ModeRow, model: ModelRef) -> Wire:
-    """Give the wire of a mode the address, the headers and the framing of the operation that carries it."""
+    """Add the envelope to a wire: the path, the headers and the framing of the operation."""
     declared = model.declared
     waits: Mapping[str, Any] | None = declared.get("asynchronous")
     operation = "async-invocations" if waits is not None else "invocations"
@@ -36,7 +36,7 @@ def with_envelope(wire: Wire, mode: ModeRow, model: ModelRef) -> Wire:
     endpoint = quote_segment(declared.get("endpoint") or model.id)
     accept = wire.headers.get("Accept") or (None if wire.stream else "application/json")
     content_type = wire.headers.get("Content-Type", "application/json")
-    # The names differ: a stream's and an asynchronous answer's own headers are not those of the envelope.
+    # In streamed and asynchronous operations, headers for the container have names of their own.
     headers = {(_PREFIX if waits is not None else "") + "Content-Type": content_type}
     if accept is not None:
         headers["Accept" if operation == "invocations" else _PREFIX + "Accept"] = accept

@@ -1,4 +1,4 @@
-"""SageMaker's envelope around a stream: parts of the container's bytes, cut anywhere, and exceptions."""
+"""InvokeEndpoint: the decoder of the envelope around a stream: parts of the container's bytes, and exceptions."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _IN_STRING: Final = re.compile(rb'["\\]')
 
 
 class JSONStreamFramer:
-    """Cut JSON objects that follow one another, with or without anything between them."""
+    """Frames JSON objects that follow one another, with or without separators."""
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._at = 0  # what stands before has been looked at
+        self._at = 0  # how far the bytes have been searched
         self._depth = 0
         self._quoted = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Take the next bytes and give the objects that they complete."""
+        """Return the objects that the next bytes complete."""
         self._held += chunk
         frames = []
         while (end := self._next_end()) is not None:
@@ -39,7 +39,7 @@ class JSONStreamFramer:
         return frames
 
     def close(self) -> list[Frame]:
-        """Take the clean end of the body.
+        """Handle the end of the body.
 
         Raises:
             FramingError: It ended inside an object.
@@ -57,7 +57,7 @@ class JSONStreamFramer:
                 return None
             place, character = found.start(), found.group()
             if character == b"\\":
-                if place + 1 == len(held):  # what is escaped has not come yet
+                if place + 1 == len(held):  # the escaped character has not come yet
                     self._at = place
                     return None
                 self._at = place + 2
@@ -75,24 +75,24 @@ class JSONStreamFramer:
 
 
 class TextFramer:
-    """Give text as it comes, never half a character; each frame holds UTF-8."""
+    """Frames text as it comes, without splitting characters; each frame contains UTF-8."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Take the next bytes and give the characters that they complete."""
+        """Return the characters that the next bytes complete."""
         text = self._decoder.decode(chunk)
         return [Frame(text.encode())] if text else []
 
     def close(self) -> list[Frame]:
-        """Give what is left."""
+        """Return the rest."""
         text = self._decoder.decode(b"", final=True)
         return [Frame(text.encode())] if text else []
 
 
-class _Sniffed:
-    """Looks at the first byte: JSON objects, or server-sent events, whose lines begin with a letter or a colon."""
+class _SniffingFramer:
+    """Chooses by the first byte: JSON objects, or server-sent events, whose lines begin with a letter or a colon."""
 
     def __init__(self) -> None:
         self._inner: Framer | None = None
@@ -120,19 +120,19 @@ _BY_TYPE: Final = {
 
 def _framer(content_type: str, declared: str | None) -> Framer:
     name = declared or _BY_TYPE.get(content_type.partition(";")[0].strip().lower())
-    return _Sniffed() if name is None else _FRAMERS[name]()
+    return _SniffingFramer() if name is None else _FRAMERS[name]()
 
 
 class EnvelopeDecoder:
-    """Joins the parts of a stream, cuts the joined bytes by their own framing, and has the inner decoder read them.
+    """Joins the parts of a stream, frames the joined bytes by their own framing, and passes frames to the inner decoder.
 
     Source: SageMaker runtime service model, `ResponseStream` (botocore 1.44.5, 2026-11): events `PayloadPart`,
-    exceptions `ModelStreamError` and `InternalStreamFailure`; the type of the joined bytes stands in the header
-    `X-Amzn-SageMaker-Content-Type`.
+    exceptions `ModelStreamError` and `InternalStreamFailure`; the header `X-Amzn-SageMaker-Content-Type`
+    has the media type of the joined bytes.
 
     Args:
-        inner: Reads the container's own answer.
-        framing: sse, jsonlines, json or text; None for what the answer's header says, or its first byte.
+        inner: Decodes the container's own answer.
+        framing: sse, jsonlines, json or text; None: the response's header decides, or the first byte.
     """
 
     def __init__(self, inner: Decoder, framing: str | None) -> None:
@@ -142,13 +142,13 @@ class EnvelopeDecoder:
         self._fault: Exception | None = None
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         content_type = head.headers.get("x-amzn-sagemaker-content-type", "")
         self._framer = _framer(content_type, self._framing)
         return self._inner.start(head)
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of the envelope."""
+        """Decode one event of the envelope."""
         self._raise()
         payload = event_payload(frame)
         if payload is None:
@@ -159,7 +159,7 @@ class EnvelopeDecoder:
         return self._read(lambda: framer.feed(payload))
 
     def finish(self) -> list[Event]:
-        """Hear that the answer ended; check that nothing is missing."""
+        """Check that the answer is complete."""
         self._raise()
         framer = self._framer
         events = [] if framer is None else self._read(framer.close)
@@ -173,9 +173,9 @@ class EnvelopeDecoder:
                 events += self._inner.feed(inner)
         except FramingError as error:
             self._fault = MalformedResponseError(
-                f"the container's answer does not keep to its framing: {error}"
+                f"the container's answer does not follow its framing: {error}"
             )
-        except Exception as error:  # what came before it is given first
+        except Exception as error:  # the events before it are returned first
             self._fault = error
         if self._fault is not None and not events:
             self._raise()

@@ -1,4 +1,4 @@
-"""The account's endpoints. Source: SageMaker service model, `ListEndpoints` (botocore 1.44.5, 2026-11)."""
+"""The live list of endpoints. Source: SageMaker service model, `ListEndpoints` (botocore 1.44.5, 2026-11)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["listing"]
 
 
 def listing(settings: SageMakerSettings) -> Listing:
-    """List the endpoints that are in service; which models they hold, the account does not tell."""
+    """Return how to list the endpoints that are in service; the list does not contain their models."""
     address = control_address(settings) + "/"
 
     def page(token: str | None) -> Wire:

@@ -1,4 +1,4 @@
-"""A conversation as roles and texts."""
+"""Build messages of roles and texts."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Mapping
 from jackfield import Message, RawPart, Text, Thinking, UnsupportedError
 from jackfield.plugin import ParameterWriter
 
-__all__ = ["turns_of"]
+__all__ = ["build_messages"]
 
 
-def turns_of(
+def build_messages(
     messages: tuple[Message, ...], writer: ParameterWriter, names: Mapping[str, str] | None = None
 ) -> list[dict[str, str]]:
-    """Give a conversation as role and text.
+    """Build messages of the form `{"role", "content"}`.
 
     Args:
         messages: The conversation.
-        writer: What is left out is reported to it.
-        names: What roles and the two keys are called, if otherwise: `{"assistant": "bot", "content": "text"}`.
+        writer: Collects the report of what is left out.
+        names: Other names of roles and of the two keys: `{"assistant": "bot", "content": "text"}`.
 
     Raises:
-        UnsupportedError: A part is no text.
+        UnsupportedError: A part is not text.
     """
     called = names or {}
     turns = []
     for index, message in enumerate(messages):
         for part in message.parts:
             if isinstance(part, Thinking | RawPart):
-                writer.drop(f"messages[{index}]", "this endpoint knows text alone", type(part).__name__)
+                writer.drop(f"messages[{index}]", "this endpoint accepts only text", type(part).__name__)
             elif not isinstance(part, Text):
                 raise UnsupportedError(
-                    f"messages[{index}] holds a {type(part).__name__}; this endpoint knows text alone",
+                    f"messages[{index}] contains a {type(part).__name__}; this endpoint accepts only text",
                     parameter="messages",
                 )
         turns.append(

@@ -1,4 +1,4 @@
-"""What the modes mean, and what is known of the models behind endpoints; the table is `modes.json`."""
+"""The table of modes and of models behind endpoints: capabilities."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _TEXT_ALONE: Final = (
 
 @attrs.frozen(kw_only=True)
 class ModeRow:
-    """How a kind of container speaks.
+    """The API of a kind of container.
 
     Attributes:
         name: The mode.
-        title: For people.
-        kinds: The kinds of request it serves.
+        title: The mode's title, for people.
+        kinds: The kinds of request that it supports.
         streams: Its answers can be streamed.
-        source: The document that says so.
-        dialect: Another plugin's dialect that it speaks: anthropic, cohere or openai.
-        text: Where the text goes, a dotted path.
-        fixed: What every body holds.
-        options: Ours to its names, dotted paths.
-        content_type: Of the body, if that is not JSON but the text itself.
-        dialogs: It takes conversations, each a list of turns.
-        greedy: A temperature of 0 is refused; greedy decoding is asked for by `do_sample`.
-        do_sample: Sampling options count only with `do_sample`.
-        full_text: It repeats the prompt unless told not to.
-        max_tokens: What it is asked for if the caller does not say: by itself it stops after some 20 tokens.
-        details: It tells its finish reason and counts if asked.
+        source: The document on which the row rests.
+        dialect: Another plugin's dialect that it uses: anthropic, cohere or openai.
+        text: The place of the text in the body, with dots.
+        fixed: The constant part of every body.
+        options: Its names of options, with dots, by ours.
+        content_type: The media type of the body, if that is not JSON but the text itself.
+        dialogs: It accepts conversations, each a list of turns.
+        greedy: It rejects a temperature of 0; `do_sample` requests greedy decoding.
+        do_sample: Sampling options apply only with `do_sample`.
+        full_text: It repeats the prompt by default.
+        max_tokens: The default of `max_tokens`; without one the container stops after some 20 tokens.
+        details: It reports its finish reason and token counts on request.
     """
 
     name: str
@@ -69,15 +69,15 @@ def _table() -> Mapping[str, Any]:
 
 @lru_cache(maxsize=1)
 def modes() -> Mapping[str, ModeRow]:
-    """Give the rows of all modes."""
+    """Return the rows of all modes."""
     return {name: ModeRow(name=name, **row) for name, row in _table()["modes"].items()}
 
 
 def mode_of(model: ModelRef) -> ModeRow:
-    """Give the mode that a model's entry declares.
+    """Return the mode in a model's entry.
 
     Raises:
-        ConfigurationError: It declares none.
+        ConfigurationError: The entry has no mode.
     """
     row = modes().get(model.declared.get("mode", ""))
     if row is None:
@@ -93,7 +93,7 @@ def _row_of(name: str) -> Mapping[str, Any] | None:
 
 
 def capabilities(model: ModelRef) -> Capabilities:
-    """Say what an endpoint can do: what its mode can carry, and what is known of its underlying model."""
+    """Return the capabilities of an endpoint, which depend on its mode and its underlying model."""
     mode = modes().get(model.declared.get("mode", ""))
     if mode is None:
         return Capabilities()
@@ -132,23 +132,23 @@ def _streams(mode: ModeRow, model: ModelRef) -> bool:
 
 
 def _of_dialect(mode: ModeRow, model: ModelRef) -> Capabilities:
-    """Say what a dialect's own table knows of the underlying model."""
+    """Return the capabilities of the underlying model by the table of a dialect's plugin."""
     if mode.dialect == "anthropic":
-        from jackfield_anthropic import capabilities as of_claude
+        from jackfield_anthropic import capabilities as claude_capabilities
 
         from ._dialect import CLAUDE
 
-        known = of_claude(CLAUDE, model)
+        known = claude_capabilities(CLAUDE, model)
     elif mode.dialect == "cohere":
-        from jackfield_cohere import capabilities as of_cohere
+        from jackfield_cohere import capabilities as cohere_capabilities
 
         from ._dialect import COHERE
 
-        known = of_cohere(COHERE, model)
+        known = cohere_capabilities(COHERE, model)
     else:
         from jackfield_openai import OPENAI
 
-        # The rules are those of OpenAI's own service; a container has its own.
+        # The rules apply to OpenAI's own service; a container has others.
         known = attrs.evolve(OPENAI.capabilities(model), parameters={})
     return known if model.underlying is not None else attrs.evolve(known, known=False, limits=Limits())
 
@@ -156,7 +156,7 @@ def _of_dialect(mode: ModeRow, model: ModelRef) -> Capabilities:
 def _with_prompt(
     known: Capabilities, mode: ModeRow, model: ModelRef, row: Mapping[str, Any] | None
 ) -> Capabilities:
-    """Add the format in which conversations are written for a model that completes text."""
+    """Return the capabilities with the prompt format of conversations, for a model that completes text."""
     name = model.declared.get("prompt")
     if name is None and row is not None and "prompt" in row:
         chats = "instruct" not in row or re.search(row["instruct"], model.known_as.lower())

@@ -1,8 +1,8 @@
-"""Placeholders in the body of a template: a tree, as the configuration has it.
+"""Find and fill placeholders in the body of a template, which is a tree as parsed from the configuration.
 
-A string that is one placeholder is replaced by the value with its type; `{{prompt}}`, `{{system}}` and `{{text}}` may
-stand inside longer strings too. Values are put into the parsed tree, which is made JSON afterwards, and are never looked
-through for placeholders.
+A string that consists of one placeholder is replaced by the value with its type; `{{prompt}}`, `{{system}}` and `{{text}}`
+may also be inside longer strings. Values are put into the parsed tree, which is converted to JSON afterwards, and are
+never searched for placeholders.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ _ABSENT: Final = object()
 
 
 def is_json(content_type: str) -> bool:
-    """Say whether a body of a content type is a tree."""
+    """Return whether a media type is JSON, so that the body is a tree."""
     return content_type.partition(";")[0].strip().lower().endswith("json")
 
 
 def is_placeholder(node: Any) -> bool:
-    """Say whether a node is a string that is one placeholder."""
+    """Return whether a node is a string that consists of one placeholder."""
     return isinstance(node, str) and _PLACE.fullmatch(node) is not None
 
 
 def place_faults(node: Any, where: str) -> Iterator[str]:
-    """Say which placeholders of a tree are not known, or stand where none may stand."""
+    """Return faults for placeholders of a tree that are unknown or not allowed where they are."""
     if isinstance(node, str):
         names = _PLACE.findall(node)
         if "{{" in _PLACE.sub("", node) or not set(names) <= set(_KNOWN):
             known = ", ".join(f"{{{{{name}}}}}" for name in _KNOWN)
-            yield f"{where}: {node!r} is no placeholder that is known; there are {known}"
+            yield f"{where}: {node!r} is not a known placeholder; known: {known}"
         elif not _PLACE.fullmatch(node) and not set(names) <= _INSIDE_STRINGS:
-            yield f"{where}: in a longer string only {{{{prompt}}}}, {{{{system}}}}, {{{{text}}}}"
+            yield f"{where}: a longer string may contain only {{{{prompt}}}}, {{{{system}}}}, {{{{text}}}}"
     elif isinstance(node, Mapping):
         for key, value in node.items():
             if "{{" in str(key):
-                yield f"{where}: a key is no place for a placeholder: {key!r}"
+                yield f"{where}: a key must not contain a placeholder: {key!r}"
             yield from place_faults(value, f"{where}.{key}")
     elif isinstance(node, list | tuple):
         for index, value in enumerate(node):
@@ -67,7 +67,7 @@ def place_faults(node: Any, where: str) -> Iterator[str]:
 
 
 def places_in(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Give placeholder and place of every placeholder of a tree."""
+    """Return name and path of every placeholder of a tree."""
     if isinstance(node, str):
         yield from ((name, path) for name in _PLACE.findall(node))
     elif isinstance(node, Mapping):
@@ -79,14 +79,14 @@ def places_in(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def kinds_of(template: Mapping[str, Any]) -> frozenset[Kind]:
-    """Say which kinds of request a declared template can carry, by its placeholders."""
+    """Return the kinds of request that a declared template supports, by its placeholders."""
     return frozenset(
         KIND_BY_PLACE[name] for name, _ in places_in(template.get("body")) if name in KIND_BY_PLACE
     )
 
 
 def fill(node: Any, values: Mapping[str, Any]) -> Any:
-    """Give a copy of a tree with its placeholders replaced; what has no value is left out."""
+    """Return a copy of a tree with its placeholders replaced; those without a value are left out."""
     if isinstance(node, str):
         alone = _PLACE.fullmatch(node)
         if alone is not None:

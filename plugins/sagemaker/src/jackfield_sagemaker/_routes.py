@@ -1,4 +1,4 @@
-"""Which API a request goes to, and who reads its answer."""
+"""Choose the API for a request, and the decoder for its answer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ __all__ = ["decoder", "translate"]
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for the endpoint's mode.
+    """Translate a request into a wire for the endpoint's mode.
 
     Raises:
-        UnsupportedError: The mode has no such kind of request, or cannot carry an option.
+        UnsupportedError: The mode does not support this kind of request, or cannot honour an option.
     """
     mode = mode_of(model)
-    made = _translated(mode, model, request, capabilities)
+    made = _translate_for_mode(mode, model, request, capabilities)
     return Translation(with_envelope(made.wire, mode, model), made.report)
 
 
-def _translated(mode: ModeRow, model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+def _translate_for_mode(
+    mode: ModeRow, model: ModelRef, request: Request, capabilities: Capabilities
+) -> Translation:
     if mode.dialect is not None:
         return _translate_in_dialect(mode, model, request, capabilities)
     if mode.name == "template":
@@ -42,7 +44,7 @@ def _translated(mode: ModeRow, model: ModelRef, request: Request, capabilities: 
 def _translate_in_dialect(
     mode: ModeRow, model: ModelRef, request: Request, capabilities: Capabilities
 ) -> Translation:
-    """Turn a request into a wire of a dialect; the model's name is written into the body where it is declared."""
+    """Translate a request in a dialect; a declared `model_name` is written into the body."""
     from . import _dialect
 
     if mode.dialect == "anthropic":
@@ -65,7 +67,7 @@ def _translate_in_dialect(
 
 
 def decoder(wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     inner = _decoder_of(wire)
     if not wire.stream:
         return inner
@@ -92,7 +94,7 @@ def _decoder_of(wire: Wire) -> Decoder:
 
 
 def _decoder_in_dialect(dialect: str, wire: Wire) -> Decoder:
-    """Give the decoder for an answer in a dialect."""
+    """Return the decoder for an answer in a dialect."""
     from . import _dialect
 
     if dialect == "anthropic":

@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to SageMaker endpoints."""
+"""The settings of a connection to SageMaker endpoints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Mode = Literal[
     "jurassic2-summarize", "lmi", "llama", "llama-dialogs", "openai", "summarization", "summarization-jumpstart",
     "summarization-text", "template", "text2text", "tgi",
 ]  # fmt: skip
-"""How a container speaks; `modes.json` says what each means."""
+"""The API of a container; `modes.json` defines each."""
 MODES: Final[tuple[str, ...]] = get_args(Mode)
 
 _ENDPOINT: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -43,13 +43,13 @@ _BUCKET: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
 
 @attrs.frozen(kw_only=True)
 class Asynchronous:
-    """How an endpoint is used that answers by way of S3.
+    """How to use an endpoint that answers by way of S3.
 
     Attributes:
-        input: Where inputs of more than 128,000 bytes are put, "s3://bucket/prefix"; smaller ones need no S3.
-        poll: Seconds between two looks at the output; grows to ten times as much.
-        seconds: For how long the model may run (60 to 3,600); the service's default is 900.
-        waits: For how long a request may wait in the queue (60 to 21,600); the service's default is 21,600.
+        input: The place in S3 for inputs of more than 128,000 bytes, "s3://bucket/prefix"; smaller ones need no S3.
+        poll: Seconds between two polls of the output; grows tenfold.
+        seconds: How long the model may run, in seconds (60 to 3,600); the service's default is 900.
+        waits: How long a request may wait in the queue, in seconds (60 to 21,600); the service's default is 21,600.
     """
 
     input: str | None = None
@@ -58,7 +58,7 @@ class Asynchronous:
     waits: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Refuse values that cannot work, all at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -75,13 +75,13 @@ class Asynchronous:
 
 @attrs.frozen(kw_only=True)
 class TemplateStream:
-    """How a container's stream is read.
+    """How to read a container's stream.
 
     Attributes:
         framing: Server-sent events, lines of JSON, JSON objects one after the other, or plain text.
         text: JMESPath of the piece of text in each item; not for plain text.
-        finish: JMESPath of the reason of the end; the stream is whole when it is there. Without it, a clean end is.
-        accept: The media type that is asked for.
+        finish: JMESPath of the finish reason, which ends the stream. Without it, the end of the body does.
+        accept: The requested media type.
     """
 
     framing: Literal["sse", "jsonlines", "json", "text"]
@@ -90,33 +90,33 @@ class TemplateStream:
     accept: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Refuse values that cannot work, all at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
     def _faults(self) -> Iterator[str]:
         if (self.framing == "text") != (self.text is None):
-            yield 'text is the path of the text in each item; it is left out for framing = "text"'
+            yield 'text is the path of the text in each item; leave it out for framing = "text"'
         yield from _path_faults(self, ("text", "finish"))
 
 
 @attrs.frozen(kw_only=True)
 class Template:
-    """How a container is asked and how its answer is read.
+    """How to write a request to a container, and how to read its answer.
 
     Attributes:
         body: The body, a tree with placeholders; for a content type that is not JSON, a string with one placeholder.
         content_type: The media type of the body.
-        accept: The media type that is asked for.
-        roles: What roles and the keys of a turn are called: `{ assistant = "bot", content = "text" }`.
-        text: JMESPath of the text, of chats, completions and summaries; a list is several choices.
+        accept: The requested media type.
+        roles: Other names of roles and of a turn's keys: `{ assistant = "bot", content = "text" }`.
+        text: JMESPath of the text of chats, completions and summaries; a list is several choices.
         embeddings: JMESPath of the list of vectors.
-        finish: JMESPath of the reason of the end.
-        finish_map: What the container's reasons mean: stop, length, content_filter.
-        input_tokens: JMESPath of the count of input tokens.
-        output_tokens: JMESPath of the count of output tokens.
-        error: JMESPath of an error that comes with a good status.
-        stream: How a stream is read; without it the endpoint does not stream.
+        finish: JMESPath of the finish reason.
+        finish_map: The meaning of the container's finish reasons: stop, length, content_filter.
+        input_tokens: JMESPath of the number of input tokens.
+        output_tokens: JMESPath of the number of output tokens.
+        error: JMESPath of an error that comes with a successful status.
+        stream: How to read a stream; without it the endpoint does not stream.
     """
 
     body: Any
@@ -133,7 +133,7 @@ class Template:
     stream: TemplateStream | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Refuse values that cannot work, all at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -142,7 +142,7 @@ class Template:
         places = {name for name, _ in places_in(self.body)}
         if not places & KIND_BY_PLACE.keys():
             wanted = ", ".join(f"{{{{{name}}}}}" for name in KIND_BY_PLACE)
-            yield f"body asks for nothing; it needs one of the placeholders {wanted}"
+            yield f"body must contain one of the placeholders {wanted}"
         if not is_json(self.content_type) and not is_placeholder(self.body):
             yield f"body must be one placeholder for the content type {self.content_type}"
         if ("texts" in places) != (self.embeddings is not None):
@@ -151,7 +151,7 @@ class Template:
             yield "text is missing: the JMESPath of the answer's text"
         for name in self.roles:
             if name not in _ROLES:
-                yield f"roles knows no {name}; it knows {', '.join(_ROLES)}"
+                yield f"roles has the unknown key {name}; known: {', '.join(_ROLES)}"
         yield from _path_faults(
             self, ("text", "embeddings", "finish", "input_tokens", "output_tokens", "error")
         )
@@ -165,8 +165,8 @@ def _path_faults(template: object, names: tuple[str, ...]) -> Iterator[str]:
         if path is not None:
             try:
                 jmespath.compile(path)
-            except Exception as error:  # its parser raises what it happens to trip over, too
-                yield f"{name} is no JMESPath: {str(error).splitlines()[0]}"
+            except Exception as error:  # its parser also raises other errors
+                yield f"{name} is not a valid JMESPath: {str(error).splitlines()[0]}"
 
 
 @attrs.frozen(kw_only=True)
@@ -174,17 +174,17 @@ class SageMakerModelKeys:
     """Keys of an entry in `models`.
 
     Attributes:
-        mode: How the endpoint's container speaks.
-        endpoint: The endpoint's name, where the entry's id is another (several models behind one endpoint).
+        mode: The API of the endpoint's container.
+        endpoint: The endpoint's name, if it is not the entry's id (several models behind one endpoint).
         inference_component: The inference component, of an endpoint that has several.
         target_model: The model, of a multi-model endpoint.
         target_variant: The production variant.
         target_container: The host name of the container, of a multi-container endpoint.
-        custom_attributes: Sent with each request, as `accept_eula=true` for a model whose licence you accept.
-        prompt: The format in which conversations are written for a model that completes text: llama-2, llama-3,
-            mistral, single; that of the underlying model unless told.
-        model_name: What the body calls the model (modes openai, cohere-chat, cohere-embed); left out unless told.
-        details: The container is asked for its finish reason and its count of tokens (modes llama, lmi, tgi).
+        custom_attributes: Sent with each request, such as `accept_eula=true` for a model whose licence you accept.
+        prompt: The prompt format of conversations, for a model that completes text: llama-2, llama-3, mistral, single.
+            The default is that of the underlying model.
+        model_name: The model's name in the body (modes openai, cohere-chat, cohere-embed).
+        details: Request the container's finish reason and token counts (modes llama, lmi, tgi).
         template: The request and the answer of any other container (mode template).
         asynchronous: The endpoint is asynchronous.
     """
@@ -203,7 +203,7 @@ class SageMakerModelKeys:
     asynchronous: Asynchronous | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Refuse values that cannot work, all at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -213,7 +213,7 @@ class SageMakerModelKeys:
             if name is not None and not _ENDPOINT.fullmatch(name):
                 yield f"{key} must be a name of up to 63 letters, digits and dashes, not {name!r}"
         if self.target_model is not None and not _PRINTED.fullmatch(self.target_model):
-            yield "target_model must be the path of a model (printable ASCII, no blank before it)"
+            yield "target_model must be the path of a model (printable ASCII, no space before it)"
         if (self.mode == "template") != (self.template is not None):
             yield 'mode = "template" and a table template belong together'
         if self.prompt is not None:
@@ -227,21 +227,21 @@ class SageMakerModelKeys:
 
 @attrs.frozen(kw_only=True)
 class SageMakerSettings:
-    """Config keys of a connection to SageMaker endpoints.
+    """Configuration keys of a connection to SageMaker endpoints.
 
     Attributes:
-        region: The endpoints' region; that of the identity unless told (environment, profile).
+        region: The endpoints' region. The default is that of the identity (environment, profile).
         credentials: The identity that a table `[credentials.NAME]` of the kind `aws` declares; without one, what
             boto3 finds by itself.
-        base_url: Takes the place of the runtime's address: scheme and host.
-        control_url: Takes the place of the address where endpoints are listed.
-        s3_url: Takes the place of the address of S3, for asynchronous endpoints; buckets then stand in the path.
-        models: The entries, given by the core.
-        proxy: The connection's proxy, for the identity too.
-        ca_bundle: The connection's certificate authorities, for the identity too.
+        base_url: Replaces scheme and host of the runtime's address.
+        control_url: Replaces the address where endpoints are listed.
+        s3_url: Replaces the address of S3, for asynchronous endpoints; buckets are then in the path.
+        models: The entries, set by the core.
+        proxy: The connection's proxy, which the identity uses, too.
+        ca_bundle: The connection's certificate authorities, which the identity uses, too.
         headers: The connection's headers.
-        timeout: The connection's time limits.
-        max_response: Most bytes of an answer, and of an object of S3.
+        timeout: The connection's timeouts.
+        max_response: The maximum size of an answer, and of an object in S3, in bytes.
     """
 
     region: str | None = None
@@ -257,7 +257,7 @@ class SageMakerSettings:
     max_response: int | None = 256 << 20
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Refuse values that cannot work, all at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -267,7 +267,7 @@ class SageMakerSettings:
         for entry in self.models:
             endpoint = getattr(entry.own, "endpoint", None) or entry.id
             if not _ENDPOINT.fullmatch(endpoint):
-                yield f'models[{entry.id}] is no endpoint\'s name; write endpoint = "NAME" beside the id'
+                yield f'models[{entry.id}] is not the name of an endpoint; write endpoint = "NAME" beside the id'
 
     @property
     def identity(self) -> AwsIdentity:
@@ -285,28 +285,28 @@ class SageMakerSettings:
 
 
 def region_of(settings: SageMakerSettings, identity: AwsIdentity) -> str:
-    """Give the region.
+    """Return the region.
 
     Raises:
-        ConfigurationError: Nobody names one, or what the machine names is not a region.
+        ConfigurationError: There is none, or what the machine is configured with is not a region.
     """
     region = settings.region or identity.region()
     if region is None:
         raise ConfigurationError(
             'no region is known: write region = "eu-central-1", or set AWS_REGION in the environment'
         )
-    if fault := region_fault(region):  # that of the environment becomes part of the host, too
+    if fault := region_fault(region):  # a region from the environment also becomes part of the host
         raise ConfigurationError(fault)
     return region
 
 
 def _suffix(region: str) -> str:
-    """Give the domain of a region's partition. Source: AWS endpoints and quotas (2026)."""
+    """Return the domain of a region's partition. Source: AWS endpoints and quotas (2026)."""
     return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
 
 
 def s3_address(settings: SageMakerSettings, region: str, bucket: str) -> str:
-    """Give the address of a bucket; one with dots in its name stands in the path, for TLS knows no such host."""
+    """Return the address of a bucket; one with dots in its name is in the path, because TLS does not accept such a host."""
     if settings.s3_url is not None:
         return f"{settings.s3_url.rstrip('/')}/{bucket}"
     host = f"s3.{region}.{_suffix(region)}"
@@ -314,7 +314,7 @@ def s3_address(settings: SageMakerSettings, region: str, bucket: str) -> str:
 
 
 def control_address(settings: SageMakerSettings) -> str:
-    """Give the address where endpoints are listed."""
+    """Return the address where endpoints are listed."""
     if settings.control_url is not None:
         return settings.control_url.rstrip("/")
     region = region_of(settings, settings.identity)
@@ -322,10 +322,10 @@ def control_address(settings: SageMakerSettings) -> str:
 
 
 def access(settings: SageMakerSettings) -> HttpAccess:
-    """Say how to reach the runtime, and S3 if an endpoint is asynchronous.
+    """Return the address and the authentication, with that of S3 if an endpoint is asynchronous.
 
     Raises:
-        ConfigurationError: No region is known.
+        ConfigurationError: The region is unknown.
     """
     identity = settings.identity
     region = region_of(settings, identity)

@@ -1,7 +1,7 @@
-"""The custom query template: a request whose body is declared in configuration.
+"""The custom query template: a request whose body is declared in the configuration.
 
-No template language: there is nothing to call, no attribute to reach and no expression to evaluate. Answers are read by
-JMESPath, which has no side effects.
+It is not a template language: there are no calls, attributes or expressions. Answers are read by JMESPath, which has no
+side effects.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from jackfield.plugin import (
     unserved,
 )
 
-from ._messages import turns_of
+from ._messages import build_messages
 from ._placeholders import OPTIONS, fill, is_json, places_in
 
 __all__ = ["translate_by_template"]
 
 
 def translate_by_template(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Fill a template in.
+    """Translate a request by filling in a template.
 
     Raises:
-        UnsupportedError: The template has no place for the kind of request, or for an option.
+        UnsupportedError: The template has no placeholder for the kind of request, or for an option.
     """
     template: Mapping[str, Any] = model.declared["template"]
     places = dict(places_in(template["body"]))
     given, extra, policy = _options_of(request)
-    # What the admin's body says stays as it is: rules of the underlying model's own service do not rename anything.
+    # The declared body decides the names of options, not the rules of the underlying model's own service.
     writer = ParameterWriter(given, capabilities, policy, {}, model=model.id)
     if isinstance(request, ChatRequest) and "messages" not in places and capabilities.chat_prompt is not None:
-        request = _written_out(request, capabilities, writer)
+        request = _as_completion(request, capabilities, writer)
     values = _values(model, request, template, places, writer)
     for name in OPTIONS:
         if name in places and (value := writer.take(name)) is not UNSET:
@@ -60,14 +60,14 @@ def translate_by_template(model: ModelRef, request: Request, capabilities: Capab
         body = str(body).encode()
     elif isinstance(body, dict):
         writer.merge_extra(extra, "sagemaker", into=body)
-    meta = {"api": "template", "inputs": len(values.get("texts", ())), "template": _reading(template)}
+    meta = {"api": "template", "inputs": len(values.get("texts", ())), "template": _paths_of(template)}
     if request.stream:
         meta["framing"] = stream["framing"]
     return Translation(Wire("/", body, headers=headers, stream=request.stream, meta=meta), writer.finish())
 
 
-def _written_out(request: ChatRequest, known: Capabilities, writer: ParameterWriter) -> CompletionRequest:
-    """Write a conversation for a template that takes a prompt, where the entry declares that it chats."""
+def _as_completion(request: ChatRequest, known: Capabilities, writer: ParameterWriter) -> CompletionRequest:
+    """Convert a chat into a text completion, for a template with `{{prompt}}` whose entry declares the kind chat."""
     messages = request.messages
     system = writer.take("system")
     if system is not UNSET:
@@ -86,8 +86,8 @@ def _options_of(request: Request) -> tuple[dict[str, Any], Mapping[str, Mapping[
     raise unserved("a template", request)
 
 
-def _reading(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what the decoder needs of a template."""
+def _paths_of(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a template that the decoder needs."""
     names = (
         "text",
         "embeddings",
@@ -110,10 +110,10 @@ def _values(
     writer: ParameterWriter,
 ) -> dict[str, Any]:
     values: dict[str, Any] = {"stream": request.stream}
-    name, said = _said(request)
+    name, content = _input_of(request)
     if name not in places:
         raise UnsupportedError(
-            f"the template of {model.id} has no place for this kind of request ({{{{{name}}}}})",
+            f"the template of {model.id} has no placeholder for this kind of request ({{{{{name}}}}})",
             parameter="kind",
         )
     if isinstance(request, ChatRequest):
@@ -125,15 +125,15 @@ def _values(
         elif system is not UNSET:
             values["system"] = system
             writer.note("system", "renamed", wire=places["system"], value=system)
-        said = turns_of(messages, writer, template.get("roles"))
+        content = build_messages(messages, writer, template.get("roles"))
     elif "system" in places and (system := writer.take("system")) is not UNSET:
         values["system"] = system
         writer.note("system", "renamed", wire=places["system"], value=system)
-    values[name] = said
+    values[name] = content
     return values
 
 
-def _said(request: Request) -> tuple[str, Any]:
+def _input_of(request: Request) -> tuple[str, Any]:
     if isinstance(request, ChatRequest):
         return "messages", None
     if isinstance(request, CompletionRequest):

@@ -1,4 +1,4 @@
-"""Reads the answer of any container by the paths of a template."""
+"""The decoder for answers of any container, by the paths of a template."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["TemplateDecoder"]
 
 
 class TemplateDecoder:
-    """Reads one answer, streamed or whole, by the paths that the wire carries."""
+    """Decodes one answer, streamed or whole, by the paths in the wire."""
 
     def __init__(self, wire: Wire) -> None:
         self._paths: dict[str, Any] = wire.meta["template"]
@@ -37,44 +37,44 @@ class TemplateDecoder:
         self._json = self._stream is None or self._stream["framing"] != "text"
         self._is_text = False
         self._started = False
-        self._said = False
+        self._has_text = False
         self._ended = False
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         self._is_text = head.headers.get("content-type", "").startswith("text/")
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one item of a stream, or a whole answer."""
+        """Decode one item of a stream, or a whole answer."""
         events: list[Event] = [] if self._started else [Started()]
         self._started = True
         if bytes(frame.data).strip() == b"[DONE]":
             return events
         if not self._json:
-            self._said = True
+            self._has_text = True
             return [*events, TextDelta(bytes(frame.data).decode("utf-8", "replace"))]
         value = self._value(frame)
         self._fail(value)
         return [*events, *(self._item(value) if self._stream else self._whole(value, frame))]
 
     def finish(self) -> list[Event]:
-        """Check that the answer has its end: its reason where a path for it is declared, else something said."""
+        """Check that the answer is complete: it has a finish reason if a path of it is declared, otherwise any text."""
         if self._ended:
             return []
-        if (self._stream or {}).get("finish") is not None or not self._said:
-            raise StreamInterruptedError("the stream ended without its end; ask again")
+        if (self._stream or {}).get("finish") is not None or not self._has_text:
+            raise StreamInterruptedError("the stream ended without a finish reason or text; ask again")
         return [Finish("other")]
 
     def _value(self, frame: Frame) -> Any:
-        """Parse an answer; one that says it is text, and is no JSON, is a text: the path `@` gives it."""
+        """Parse an answer; if its media type is text and it is not JSON, it is a text, which the path `@` selects."""
         try:
             return orjson.loads(frame.data)
         except orjson.JSONDecodeError as error:
             if self._is_text and self._stream is None:
                 return bytes(frame.data).decode("utf-8", "replace")
             raise MalformedResponseError(
-                "the container's answer is no JSON", body=bytes(frame.data)
+                "the container's answer is not valid JSON", body=bytes(frame.data)
             ) from error
 
     def _find(self, name: str, value: Any) -> Any:
@@ -90,11 +90,11 @@ class TemplateDecoder:
         stream = self._stream or {}
         piece = jmespath.search(stream["text"], value)
         if isinstance(piece, str) and piece:
-            self._said = True
+            self._has_text = True
             yield TextDelta(piece)
         elif piece is not None and not isinstance(piece, str):
             raise MalformedResponseError(
-                f"stream.text ({stream['text']}) gives a {type(piece).__name__}, no text"
+                f"stream.text ({stream['text']}) selects a {type(piece).__name__}, not a text"
             )
         yield from self._usage(value)
         raw = None if stream.get("finish") is None else jmespath.search(stream["finish"], value)
@@ -113,8 +113,10 @@ class TemplateDecoder:
         texts = found if isinstance(found, list) else [found]
         if not texts or not all(isinstance(text, str) for text in texts):
             path = self._paths.get("text")
-            said = "nothing" if found is None else f"a {type(found).__name__}"
-            raise MalformedResponseError(f"text ({path}) finds {said} in the answer", body=bytes(frame.data))
+            what = "nothing" if found is None else f"a {type(found).__name__}"
+            raise MalformedResponseError(
+                f"text ({path}) selects {what} in the answer", body=bytes(frame.data)
+            )
         for number, text in enumerate(texts):
             if text:
                 yield TextDelta(text, number)

@@ -1,4 +1,4 @@
-"""Asynchronous endpoints: submit, look for the output in S3, fetch it; over the core's HTTP transport.
+"""A transport for asynchronous endpoints: submit, poll S3 for the output, fetch it, all over the core's HTTP transport.
 
 Source: SageMaker runtime service model, `InvokeEndpointAsync` (botocore 1.44.5, 2026-11).
 """
@@ -30,22 +30,22 @@ from ._settings import SageMakerSettings, access, region_of, s3_address
 
 __all__ = ["AsynchronousTransport"]
 
-_MOST_INLINE: Final = 128_000
-"""Bytes of a body that need no S3. Source: as above, `AsyncBodyBlob`."""
+_MAX_INLINE: Final = 128_000
+"""The maximum size of a body that needs no S3, in bytes. Source: as above, `AsyncBodyBlob`."""
 _S3: Final = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)")
 _INPUT: Final = "X-Amzn-SageMaker-InputLocation"
 _NOT_YET: Final = (404, 403, 500, 503)
-"""An object that is not there yet is 404 for who may list the bucket, and 403 for who may not; S3 may be busy."""
+"""A missing object is 404 for identities that may list the bucket, and 403 for others; S3 may be busy."""
 _SLOWER: Final = 1.5
 _SLOWEST: Final = 10
 _GONE: Final = (b"<Code>ExpiredToken<", b"<Code>InvalidToken<", b"<Code>InvalidAccessKeyId<")
 
 
 class AsynchronousTransport(HttpTransport):
-    """Carries wires of asynchronous endpoints by way of S3, and all others as the core does.
+    """Sends wires of asynchronous endpoints by way of S3, and all others like the core's transport.
 
     Args:
-        settings: The connection's.
+        settings: The connection's settings.
     """
 
     def __init__(self, settings: SageMakerSettings) -> None:
@@ -58,122 +58,122 @@ class AsynchronousTransport(HttpTransport):
         super().__init__(attrs.evolve(reached, named_auth={}), headers=settings.headers, **ways)
         self._settings = settings
         self._region = region_of(settings, settings.identity)
-        # The connection's own headers are for the runtime, or for a gateway before it; S3 never sees them.
+        # The connection's headers are for the runtime, or for a gateway in front of it; S3 does not get them.
         self._s3 = HttpTransport(
             HttpAccess(base_url=settings.s3_url or "https://s3.amazonaws.com", auth=reached.named_auth["s3"]),
             **ways,
         )
 
     async def open(self) -> None:
-        """Open both ways; nothing is sent."""
+        """Open both transports; nothing is sent."""
         await super().open()
         await self._s3.open()
 
     def exchange(self, wire: Wire) -> Any:
-        """Send a wire; that of an asynchronous endpoint is submitted, and its output waited for."""
-        return super().exchange(wire) if "asynchronous" not in wire.meta else self._waited(wire)
+        """Send a wire; for an asynchronous endpoint, submit it and wait for its output."""
+        return super().exchange(wire) if "asynchronous" not in wire.meta else self._submit_and_wait(wire)
 
     async def aclose(self) -> None:
-        """Close both ways; may be called twice."""
+        """Close both transports; may be called twice."""
         await super().aclose()
         await self._s3.aclose()
 
     async def refresh_credentials(self, wire: Wire) -> bool:
-        """Ask for credentials anew after they were refused."""
+        """Renew the credentials after they were rejected."""
         await self._s3.refresh_credentials(wire)
         return await super().refresh_credentials(wire)
 
     def secrets(self) -> list[str]:
-        """Give every secret that must not be shown."""
+        """Return all secrets, which must not be shown."""
         return [*super().secrets(), *self._s3.secrets()]
 
     @asynccontextmanager
-    async def _waited(self, wire: Wire) -> AsyncIterator[Exchange]:
-        head, body = await _fetched(super().exchange(await self._with_input(wire)))
+    async def _submit_and_wait(self, wire: Wire) -> AsyncIterator[Exchange]:
+        head, body = await _fetch(super().exchange(await self._with_input(wire)))
         if head.status is not None and head.status < 300:
-            head, body = await self._output(wire.meta["asynchronous"], head)
+            head, body = await self._poll_output(wire.meta["asynchronous"], head)
         yield Exchange(head, _frames(body))
 
     async def _with_input(self, wire: Wire) -> Wire:
-        """Put a body into S3 that is too large to be sent; give the wire that says where it is."""
+        """Put a body into S3 if it is too large to send, and return the wire that refers to it."""
         body = wire.body if isinstance(wire.body, bytes) else orjson.dumps(wire.body)
-        if len(body) <= _MOST_INLINE:
+        if len(body) <= _MAX_INLINE:
             return wire
         place = wire.meta["asynchronous"].get("input")
         if place is None:
             raise ConfigurationError(
-                f"the request has {len(body)} bytes; an asynchronous endpoint takes {_MOST_INLINE} without S3: "
+                f"the request has {len(body)} bytes; an asynchronous endpoint takes {_MAX_INLINE} without S3: "
                 'write asynchronous = { input = "s3://bucket/prefix" }'
             )
         location = f"{place.rstrip('/')}/{uuid.uuid4()}"
         content_type = wire.headers.get("X-Amzn-SageMaker-Content-Type", "application/json")
         put = Wire(self._address(location), body, method="PUT", headers={"Content-Type": content_type})
-        head, said = await _fetched(self._s3.exchange(put))
+        head, answer = await _fetch(self._s3.exchange(put))
         if head.status != 200:
-            refused = error(Failure(head.status, head.headers, said)) or ConfigurationError("no reason told")
-            refused.message = f"the input cannot be put to {location}: {refused.message}"
-            raise refused
+            mapped = error(Failure(head.status, head.headers, answer)) or ConfigurationError("unknown reason")
+            mapped.message = f"the input cannot be put to {location}: {mapped.message}"
+            raise mapped
         return attrs.evolve(wire, body=None, headers={**wire.headers, _INPUT: location})
 
-    async def _output(self, how: Mapping[str, Any], submitted: Head) -> tuple[Head, bytes]:
-        """Look for the output, and for word of a failure, until one is there; the core's time limits end it."""
+    async def _poll_output(self, how: Mapping[str, Any], submitted: Head) -> tuple[Head, bytes]:
+        """Poll for the output and for a failure until there is one; the core's timeouts end it."""
         output = submitted.headers.get("x-amzn-sagemaker-outputlocation")
         if not output:
             raise MalformedResponseError(
-                "the endpoint took the request and does not say where its output will be"
+                "the endpoint accepted the request but did not return the location of its output"
             )
         failure = submitted.headers.get("x-amzn-sagemaker-failurelocation")
         pause = first = float(how.get("poll", 1.0))
         renewed = False
         while True:
-            head, body = await self._object(output)
+            head, body = await self._get_object(output)
             if head.status != 200 and any(
                 code in body for code in _GONE
-            ):  # the wait may be longer than credentials last
+            ):  # the wait may be longer than the life of the credentials
                 if renewed:
                     raise AuthenticationError(
-                        "S3 refuses the renewed credentials", status=head.status, body=body
+                        "S3 rejects the renewed credentials", status=head.status, body=body
                     )
                 renewed = await self._s3.refresh_credentials(Wire(output))
                 continue
             if head.status not in _NOT_YET:
                 return head, body
             if failure:
-                failed, said = await self._object(failure)
+                failed, answer = await self._get_object(failure)
                 if failed.status == 200:
-                    return _as_model_error(said)
+                    return _as_model_error(answer)
             await asyncio.sleep(pause)
             pause = min(pause * _SLOWER, first * _SLOWEST)
 
-    async def _object(self, location: str) -> tuple[Head, bytes]:
+    async def _get_object(self, location: str) -> tuple[Head, bytes]:
         try:
-            return await _fetched(self._s3.exchange(Wire(self._address(location), method="GET")))
+            return await _fetch(self._s3.exchange(Wire(self._address(location), method="GET")))
         except (ConnectionFailedError, StreamInterruptedError):
-            # The request is under way and will be paid for: to be asked again is S3's lot, not the endpoint's.
+            # The request is running and will be charged, so only the look at S3 is repeated.
             return Head(_NOT_YET[0]), b""
 
     def _address(self, location: str) -> str:
         found = _S3.fullmatch(location)
         if found is None:
-            raise MalformedResponseError(f"{location!r} is no place in S3")
+            raise MalformedResponseError(f"{location!r} is not a location in S3")
         bucket, key = found.groups()
-        # Segments of a key may be empty: the place of outputs may be configured with a slash at its end.
+        # Segments of a key may be empty: the location of outputs may be configured with a trailing slash.
         try:
             path = "/".join([part and quote_segment(part) for part in key.split("/")])
         except ConfigurationError as error:
-            raise MalformedResponseError(f"{location!r} is no place in S3: {error.message}") from error
+            raise MalformedResponseError(f"{location!r} is not a location in S3: {error.message}") from error
         return f"{s3_address(self._settings, self._region, bucket)}/{path}"
 
 
-async def _fetched(under_way: AbstractAsyncContextManager[Exchange]) -> tuple[Head, bytes]:
+async def _fetch(under_way: AbstractAsyncContextManager[Exchange]) -> tuple[Head, bytes]:
     async with under_way as exchange:
         body = b"".join([bytes(frame.data) async for frames in exchange.frames for frame in frames])
         return exchange.head, body
 
 
-def _as_model_error(said: bytes) -> tuple[Head, bytes]:
-    """Give what stands at the place of failures as the synchronous operation would have said it."""
-    text = said.decode("utf-8", "replace")
+def _as_model_error(answer: bytes) -> tuple[Head, bytes]:
+    """Return the content of the failure location as the error of the synchronous operation."""
+    text = answer.decode("utf-8", "replace")
     return Head(424, Headers({"x-amzn-errortype": "ModelError"})), orjson.dumps({"Message": text})
 
 
