@@ -260,7 +260,8 @@ class Mesh:
     def _run(
         self, target: str, what: CallKind[ReplyT], content: object, options: Mapping[str, object]
     ) -> Awaitable[ReplyT]:
-        self._require_open()
+        if not self._entered:
+            self._require_open()
         return self._pipeline.run(target, what, content, options)
 
     def _stream(

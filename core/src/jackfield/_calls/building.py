@@ -18,10 +18,10 @@ from jackfield._types.usage import Usage
 from .fold import Folded, fold
 
 if TYPE_CHECKING:
-    from jackfield._plugins.provider import Provider
     from jackfield._types.calls import Call
     from jackfield._types.events import Event
 
+    from .connection import Connection
     from .exchange import WireExchange
 
 __all__ = ["NOTHING_USED", "build_replay", "build_reply", "check_reply", "fold_decoded"]
@@ -31,13 +31,13 @@ NOTHING_USED: Final = Usage(input_tokens=0, output_tokens=0)
 _NO_REPORT = ParameterReport()
 
 
-def fold_decoded(call: Call, events: Iterable[Event], provider: Provider) -> Folded:
+def fold_decoded(call: Call, events: Iterable[Event], connection: Connection) -> Folded:
     """Fold the events that a decoder returned for a service's answer.
 
     Args:
         call: The call.
         events: In the order in which they came.
-        provider: Whose decoder it was.
+        connection: Where they came from, for the error.
 
     Raises:
         PluginError: The events do not fit together.
@@ -46,7 +46,7 @@ def fold_decoded(call: Call, events: Iterable[Event], provider: Provider) -> Fol
         return fold(events, provider=call.provider, model=call.model.id)
     except Exception as error:
         raise plugin_fault(
-            provider.label,
+            connection.provider.label,
             f"the decoder gave events that do not fit together ({type(error).__name__}: {error})",
         ) from error
 

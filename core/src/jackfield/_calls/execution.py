@@ -148,7 +148,7 @@ class Execution(Generic[ReplyT]):
         Raises:
             PluginError: They do not fit together.
         """
-        return fold_decoded(self._call, events, self._connection.provider)
+        return fold_decoded(self._call, events, self._connection)
 
     def _translate(self) -> Translation:
         call, target, provider = self._call, self._target, self._connection.provider
@@ -183,12 +183,14 @@ class Execution(Generic[ReplyT]):
         return reply if isinstance(reply, Reply) else None
 
     def _build_whole(self, exchange: WireExchange) -> ReplyT:
-        folded = self.fold(exchange.events)
-        if isinstance(self._call.request, CountRequest):
-            return cast("ReplyT", _read_count(folded, exchange))
+        call = self._call
+        folded = fold_decoded(call, exchange.events, self._connection)
+        if isinstance(call.request, CountRequest):
+            return _read_count(folded, exchange)  # type: ignore[return-value]
         reply = self.build(folded, exchange.body, complete=True)
-        check_reply(self._call, folded, reply, exchange)
-        return cast("ReplyT", reply)  # the kind of the request decides both
+        check_reply(call, folded, reply, exchange)
+        # The kind of the request decides both types; `cast` would be called for each reply.
+        return reply  # type: ignore[return-value]
 
     def _defer_cost(self, folded: Folded) -> Callable[[], Cost]:
         """Return a function that computes the cost when it is first read."""

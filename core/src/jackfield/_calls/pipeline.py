@@ -293,7 +293,8 @@ class Pipeline:
             raise UnknownTargetError(
                 f'{target!r} is neither an alias nor of the form "connection:model"{hint(target, known)}'
             )
-        return self.find_connection(name, model_id), model_id
+        connection = self._connections.get(name)
+        return self.find_connection(name, model_id) if connection is None else connection, model_id
 
     def find_connection(self, name: str, model_id: str | None = None) -> Connection:
         """Return a connection by its name.
