@@ -26,12 +26,12 @@ from jackfield_anthropic import ANTHROPIC, decoder
 
 
 def rows():
-    """Give every recorded exchange."""
+    """Return every recorded exchange."""
     return recorded("anthropic")
 
 
 def of(api, **facts):
-    """Give the exchanges of an API whose responses have these facts."""
+    """Return the exchanges of an API whose responses have these facts."""
     return [r for r in rows() if r["api"] == api and all(r["response"][k] == v for k, v in facts.items())]
 
 

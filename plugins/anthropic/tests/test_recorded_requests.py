@@ -33,7 +33,7 @@ PLAIN_TOOL = {"name", "description", "input_schema", "strict", "cache_control"}
 
 
 def rows():
-    """Give every recorded exchange."""
+    """Return every recorded exchange."""
     return recorded("anthropic")
 
 

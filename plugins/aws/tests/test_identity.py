@@ -459,7 +459,10 @@ asyncio.run(main())
             "several identities",
         ),
         ({"external_id": "e"}, "role_arn is required for external_id"),
-        ({"duration": 900, "role_session_name": "n"}, "role_arn is required for role_session_name and duration"),
+        (
+            {"duration": 900, "role_session_name": "n"},
+            "role_arn is required for role_session_name and duration",
+        ),
         ({"role_arn": "inference"}, "must be a role's ARN"),
         ({"role_arn": ROLE, "duration": 60}, "900 to 43200"),
         ({"role_arn": ROLE, "role_session_name": "a b"}, "role_session_name must"),

@@ -88,7 +88,7 @@ def asked(*, stream=False, messages=ASKED, **options):
 
 
 def both(pair, whole, streamed, **case):
-    """Give the cases of one answer, whole and streamed."""
+    """Return the cases of one answer, whole and streamed."""
     request = case.pop("request", {})
     yield Case(wire=whole, pair=pair, name=f"{pair}, whole", request=asked(**request), **case)
     yield Case(
@@ -98,7 +98,7 @@ def both(pair, whole, streamed, **case):
 
 
 def texts():
-    """Give a text completion of each maker, whole and streamed."""
+    """Return a text completion of each maker, whole and streamed."""
     for model, (whole, pieces) in TEXTS.items():
         case = {
             "model": model,
@@ -114,7 +114,7 @@ def texts():
 
 
 def refusal(status, name, message, error, model=MODEL):
-    """Give a refusal as the service words it."""
+    """Return a refusal as the service words it."""
     head = (
         {"x-amzn-errortype": f"{name}:http://internal.amazon.com/coral/com.amazon.bedrock/"} if name else {}
     )
@@ -124,7 +124,7 @@ def refusal(status, name, message, error, model=MODEL):
 
 
 def broken(name, error, **more):
-    """Give a stream that breaks with an exception."""
+    """Return a stream that breaks with an exception."""
     wire = stream(("messageStart", {"role": "assistant"}), delta(0, text="The")) + exception(
         name, "No.", **more
     )

@@ -79,7 +79,7 @@ def streamed(body):
 
 @lru_cache(maxsize=1)
 def aws_session():
-    """Give AWS's own session; it reads the services' descriptions once."""
+    """Return AWS's own session; it reads the services' descriptions once."""
     session = botocore_session.Session()
     session.set_credentials(KEY_ID, KEY)
     return session

@@ -65,7 +65,7 @@ STOPS = {
 
 
 def rows(api=None):
-    """Give the recorded exchanges, or those of one api."""
+    """Return the recorded exchanges, or those of one api."""
     return [row for row in recorded("bedrock") if api in (None, row["api"])]
 
 
@@ -75,13 +75,13 @@ def good(api):
 
 
 def asked(row):
-    """Give the body that was asked, or {}."""
+    """Return the body that was asked, or {}."""
     body = (row.get("request") or {}).get("body")
     return body if isinstance(body, dict) else {}
 
 
 def model_of(row):
-    """Give the model as the caller of that line would have declared it."""
+    """Return the model as the caller of that line would have declared it."""
     model, answer = row["model"] or "unknown.model", natives(row)
     route = READ[row["api"]]
     if route == "invoke" and ("claude-v2" in model or "instant" in model):
@@ -106,7 +106,7 @@ def wire_of(row):
 
 
 def raw_body(row):
-    """Give the bytes that came; events that were parsed by the recording program are framed again."""
+    """Return the bytes that came; events that were parsed by the recording program are framed again."""
     kind, body = row["response"]["body_kind"], row["response"]["body"]
     if kind == "eventstream":
         return base64.b64decode(body)
@@ -168,7 +168,7 @@ def frames_of(data):
 
 
 def natives(row):
-    """Give the native objects of an answer of InvokeModel, or what Converse says as `{event: payload}`."""
+    """Return the native objects of an answer of InvokeModel, or what Converse says as `{event: payload}`."""
     kind, body = row["response"]["body_kind"], row["response"]["body"]
     if kind == "json":
         return [body]

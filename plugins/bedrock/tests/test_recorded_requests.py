@@ -36,7 +36,7 @@ MEDIA = {
 
 
 def rows(*apis):
-    """Give the recorded exchanges of these apis that carry a request's body."""
+    """Return the recorded exchanges of these apis that carry a request's body."""
     for row in recorded("bedrock"):
         body = (row.get("request") or {}).get("body")
         if row["api"] in apis and isinstance(body, dict):
@@ -108,7 +108,7 @@ def part_of(block):
 
 
 def tools_of(config):
-    """Give tools; a cache point behind a tool is the tool's mark."""
+    """Return tools; a cache point behind a tool is the tool's mark."""
     found = []
     for entry in config.get("tools") or ():
         if "toolSpec" in entry:
@@ -273,7 +273,7 @@ REASONS = (empty_parts, told_success, named_schema, blank_text, empty_descriptio
 
 
 def differences(recorded_body, ours):
-    """Say by which reasons a recorded body differs from ours; None if a difference has no reason."""
+    """Return the reasons why a recorded body differs from ours; None if a difference has no reason."""
     wanted, found, seen = normal(recorded_body), normal(ours), set()
     for reason in REASONS:
         if reason(wanted) and not reason(found):

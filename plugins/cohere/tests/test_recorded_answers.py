@@ -44,7 +44,7 @@ def data_of(row):
 
 
 def simple(row):
-    """Give a chat's text, thinking, calls, citations, usage and raw finish reason, streamed or whole."""
+    """Return a chat's text, thinking, calls, citations, usage and raw finish reason, streamed or whole."""
     if row["api"] == "cohere.chat_v1":
         return simple_v1(row)
     found = {"text": "", "thinking": "", "calls": [], "citations": [], "usage": None, "raw": None}

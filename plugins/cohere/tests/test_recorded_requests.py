@@ -94,7 +94,7 @@ def documents_of(body):
 
 
 def chat_of(body):
-    """Give our request for a body of chat v2."""
+    """Return our request for a body of chat v2."""
     options = options_of(body)
     if "tools" in body:
         options["tools"] = tuple(tool_of(tool, body.get("strict_tools")) for tool in body["tools"])
@@ -195,7 +195,7 @@ ROLES = {"system": "system", "user": "user", "chatbot": "assistant"}
 
 
 def chat_v1_of(body):
-    """Give our request for a body of chat v1."""
+    """Return our request for a body of chat v1."""
     options, messages, calls = options_of(body), [], {}
     for turn in body.get("chat_history") or ():
         parts = [Text(turn["message"])]

@@ -50,7 +50,7 @@ def mode_of(row):
 
 
 def completes_text(row):
-    """Say whether a container completes text here; those that chat speak OpenAI's form, which is tested with `hf`."""
+    """Return whether a container completes text here; those that chat speak OpenAI's form, which is tested with `hf`."""
     body = row.get("request", {}).get("body")
     return isinstance(body, dict) and isinstance(body.get("inputs"), str)
 

@@ -163,7 +163,7 @@ class Source:
         settings = self._settings
         more = {"ExternalId": settings.external_id, **self._role_arguments()}
         fetcher = chain.AssumeRoleCredentialFetcher(
-            client_creator=session._session.create_client,  # noqa: SLF001 -- boto3's clients know no default config
+            client_creator=session._session.create_client,  # noqa: SLF001 -- boto3's clients have no default config
             source_credentials=source,
             role_arn=settings.role_arn,
             extra_args={name: value for name, value in more.items() if value is not None},

@@ -30,40 +30,48 @@ def translate_native(
         UnsupportedError: The model has no native body for chats.
     """
     native = "messages" if messages else row_of(model.known_as)["native"]
-    path, stream_path = path_of(model, INVOKE), path_of(model, STREAM)
     if native == "messages":
-        from jackfield_anthropic import translate as translate_claude
-
-        asked = attrs.evolve(request, messages=tuple(map(_mark_foreign, request.messages)))
-        translation = translate_claude(claude(path, stream_path, text=False), model, asked, capabilities)
-        old = row_of(model.known_as)["family"] != "claude"
-        return with_envelope(
-            translation, model, "claude", stream=request.stream, **({"may_lack_end": True} if old else {})
-        )
+        return _translate_claude(model, request, capabilities)
     if native == "command-r":
-        from jackfield_cohere import translate as translate_cohere
-
-        plain = attrs.evolve(model, declared={})  # routes have other names in Cohere's own table
-        translation = translate_cohere(
-            cohere(path, stream_path, generate=False), plain, request, capabilities
-        )
-        return with_envelope(translation, model, "cohere", stream=request.stream)
+        return _translate_cohere(model, request, capabilities)
     if native == "openai-like":
-        from jackfield_openai import translate as translate_openai
-
-        place = stream_path if request.stream else path
-        translation = translate_openai(
-            like_openai(place), attrs.evolve(model, declared={}), request, capabilities
-        )
-        body = {name: value for name, value in translation.wire.body.items() if name != "stream"}
-        translation = Translation(attrs.evolve(translation.wire, body=body), translation.report)
-        return with_envelope(translation, model, "openai-like", stream=request.stream)
+        return _translate_openai_like(model, request, capabilities)
     if native == "nova":
         from ._converse import translate_chat
 
         translation = translate_chat(model, request, capabilities, native=True)
         return with_envelope(translation, model, "nova", stream=request.stream)
     raise UnsupportedError(f"{model.id} has no native body for chats", parameter="messages")
+
+
+def _translate_claude(model: ModelRef, request: ChatRequest, capabilities: Capabilities) -> Translation:
+    from jackfield_anthropic import translate
+
+    dialect = claude(path_of(model, INVOKE), path_of(model, STREAM), text=False)
+    marked = attrs.evolve(request, messages=tuple(map(_mark_foreign, request.messages)))
+    translation = translate(dialect, model, marked, capabilities)
+    old = row_of(model.known_as)["family"] != "claude"
+    more = {"may_lack_end": True} if old else {}
+    return with_envelope(translation, model, "claude", stream=request.stream, **more)
+
+
+def _translate_cohere(model: ModelRef, request: ChatRequest, capabilities: Capabilities) -> Translation:
+    from jackfield_cohere import translate
+
+    dialect = cohere(path_of(model, INVOKE), path_of(model, STREAM), generate=False)
+    plain = attrs.evolve(model, declared={})  # routes have other names in Cohere's own table
+    translation = translate(dialect, plain, request, capabilities)
+    return with_envelope(translation, model, "cohere", stream=request.stream)
+
+
+def _translate_openai_like(model: ModelRef, request: ChatRequest, capabilities: Capabilities) -> Translation:
+    from jackfield_openai import translate
+
+    dialect = like_openai(path_of(model, STREAM if request.stream else INVOKE))
+    translation = translate(dialect, attrs.evolve(model, declared={}), request, capabilities)
+    body = {name: value for name, value in translation.wire.body.items() if name != "stream"}
+    translation = Translation(attrs.evolve(translation.wire, body=body), translation.report)
+    return with_envelope(translation, model, "openai-like", stream=request.stream)
 
 
 def _mark_foreign(message: Message) -> Message:

@@ -91,7 +91,7 @@ class BedrockSettings:
         if self.api_key is None and self.bearer is not None and not self._is_own:
             yield (
                 f"base_url is not Amazon's own, and the key in {_BEARER} does not go there unasked: write "
-                f'api_key = "env:{_BEARER}", or credentials, or api_key = "none" if that server wants no identity'
+                f'api_key = "env:{_BEARER}", or credentials, or api_key = "none" if that server does not authenticate'
             )
         yield from _profile_faults(self.inference_profile)
         yield from self._guardrail_faults()

@@ -33,34 +33,41 @@ def put_tools(
     Returns:
         The name of the tool through which an answer in JSON comes; None if it comes as text.
     """
-    if _OPTIONS.isdisjoint(writer.left) and not _tools_called(messages):
+    if _OPTIONS.isdisjoint(writer.left) and not _called_tools(messages):
         return None
-    given, choice = writer.take("tools"), _choice(writer)
-    tools = [] if given is UNSET else _tools(given, writer)
+    offered, choice = writer.take("tools"), _take_choice(writer)
+    tools = [] if offered is UNSET else _tools(offered, writer)
     if tools and stream and row.get("streams_tools") is False:
         writer.refuse(
-            "tools", "the service does not stream tool calls of this model; call it without streaming", given
+            "tools",
+            "the service does not stream tool calls of this model; call it without streaming",
+            offered,
         )
-        tools, given = [], UNSET
-    if given is not UNSET and not given:
-        writer.drop("tools", "the service does not accept an empty list of tools", given)
+        tools, offered = [], UNSET
+    if offered is not UNSET and not offered:
+        writer.drop("tools", "the service does not accept an empty list of tools", offered)
     through = _put_format(writer, options, row, tools, choice)
     if through is None:
         _omit_or_keep(writer, tools, choice, messages)
     if tools:
         writer.body[_CONFIG] = {"tools": tools}
-        if given is not UNSET and given:
-            writer.note("tools", "renamed", wire=f"{_CONFIG}.tools", value=given)
+        if offered is not UNSET and offered:
+            writer.note("tools", "renamed", wire=f"{_CONFIG}.tools", value=offered)
     if through is not None:
         writer.body[_CONFIG]["toolChoice"] = through[1]
-    elif tools and choice is not UNSET and choice != "none":
-        named = {_CHOICES[choice]: {}} if choice in _CHOICES else {"tool": {"name": choice}}
-        writer.write("tool_choice", f"{_CONFIG}.toolChoice", named)
     elif choice is not UNSET and choice != "none":
-        report = writer.drop if choice == "auto" else writer.refuse
-        report("tool_choice", "there is no tool to choose", choice)
+        _put_choice(writer, choice, any_tools=bool(tools))
     _put_parallel(writer)
     return None if through is None else through[0]
+
+
+def _put_choice(writer: ParameterWriter, choice: str, *, any_tools: bool) -> None:
+    if any_tools:
+        named = {_CHOICES[choice]: {}} if choice in _CHOICES else {"tool": {"name": choice}}
+        writer.write("tool_choice", f"{_CONFIG}.toolChoice", named)
+    else:
+        report = writer.drop if choice == "auto" else writer.refuse
+        report("tool_choice", "there is no tool to choose", choice)
 
 
 def _tools(given: Sequence[Tool], writer: ParameterWriter) -> list[dict[str, Any]]:
@@ -72,7 +79,7 @@ def _tools(given: Sequence[Tool], writer: ParameterWriter) -> list[dict[str, Any
     return tools
 
 
-def _choice(writer: ParameterWriter) -> Any:
+def _take_choice(writer: ParameterWriter) -> Any:
     """Take the choice; no call can be forced while a model thinks with a budget."""
     choice = writer.take("tool_choice")
     if choice not in (UNSET, "auto", "none") and thinks_with_budget(writer):
@@ -100,7 +107,7 @@ def _omit_or_keep(
 
     Source: Bedrock user guide, tool use (2024-2026): a history with calls or results requires `toolConfig`.
     """
-    called = _tools_called(messages)
+    called = _called_tools(messages)
     if choice == "none":
         if tools and called:
             writer.refuse(
@@ -118,7 +125,7 @@ def _omit_or_keep(
         writer.note("tools", "defaulted", wire=f"{_CONFIG}.tools", value=called, why=why)
 
 
-def _tools_called(messages: Sequence[Message]) -> list[str]:
+def _called_tools(messages: Sequence[Message]) -> list[str]:
     names: dict[str, None] = {}
     found = False
     for message in messages:

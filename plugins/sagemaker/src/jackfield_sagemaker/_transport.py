@@ -102,7 +102,7 @@ class AsynchronousTransport(HttpTransport):
         place = wire.meta["asynchronous"].get("input")
         if place is None:
             raise ConfigurationError(
-                f"the request has {len(body)} bytes; an asynchronous endpoint takes {_MAX_INLINE} without S3: "
+                f"the request has {len(body)} bytes; an asynchronous endpoint accepts {_MAX_INLINE} without S3: "
                 'write asynchronous = { input = "s3://bucket/prefix" }'
             )
         location = f"{place.rstrip('/')}/{uuid.uuid4()}"
