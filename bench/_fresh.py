@@ -74,7 +74,7 @@ def _byte_code() -> tempfile.TemporaryDirectory[str]:
 
 
 def environment() -> dict[str, str]:
-    """Give the environment of fresh processes: byte code is kept, for all alike, and outside the checkout."""
+    """Return the environment of fresh processes: byte code is kept, for all alike, and outside the checkout."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": _byte_code().name}
 

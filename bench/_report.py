@@ -72,7 +72,7 @@ class Row:
 
 
 def machine() -> str:
-    """Say on what class of machine this ran, without naming it."""
+    """Describe the class of the machine, without naming it."""
     model = platform.machine()
     return f"{os.cpu_count()} cores ({model}), {platform.system()}, CPython {platform.python_version()}"
 

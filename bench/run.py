@@ -63,7 +63,7 @@ def start(names: Iterable[str], python: str, address: str) -> dict[str, Worker]:
 
 
 def spread(values: list[float]) -> float:
-    """Say how far the middle half of the rounds lies apart, as a share of the median."""
+    """Return the interquartile range of the rounds as a share of the median."""
     low, middle, high = statistics.quantiles(values, n=4)
     return (high - low) / middle
 

@@ -97,7 +97,7 @@ class Soak:
         self.lags: Counter[int] = Counter()
 
     async def client(self, until: float) -> None:
-        """Ask one thing after another."""
+        """Send one request after another."""
         acts: list[tuple[int, Callable[[str], Coroutine[Any, Any, str]]]] = [
             (5, self.ask), (4, self.listen), (4, self.leave), (4, self.cancel), (1, self.too_long), (1, self.too_much),
             (1, self.too_hot), (1, self.hurried),
@@ -189,7 +189,7 @@ class Soak:
         return "answered in time"
 
     async def probe(self, connection: str) -> str:
-        """Ask what was asked at the start."""
+        """Send the request from the start again."""
         reply = await self.mesh.chat(f"{connection}:m", PROBE, temperature=0, max_tokens=30)
         return reply.text
 
@@ -201,7 +201,7 @@ class Soak:
 
 
 def busy() -> list[str]:
-    """Say which engines hold a slot or a request."""
+    """Return which engines hold a slot or a request."""
     from jackfield_onnx._engine.scheduler import Scheduler
 
     found = [one for one in gc.get_objects() if isinstance(one, Scheduler)]
@@ -235,7 +235,7 @@ def footprint() -> Footprint:
 
 
 def in_use() -> float:
-    """Give the megabytes that malloc gave out and that were not freed; 0 where the C library does not tell."""
+    """Return the megabytes that malloc gave out and that were not freed; 0 where the C library does not tell."""
     library = ctypes.CDLL(None)
     if not hasattr(library, "mallinfo2"):
         return 0.0
@@ -310,7 +310,7 @@ def report(run: Soak, seen: list[Footprint]) -> int:
 
 
 def late_by(lags: Counter[int], share: float) -> float:
-    """Give the milliseconds that this share of the ticks was not later than."""
+    """Return the milliseconds that this share of the ticks did not exceed."""
     left = share * lags.total()
     for tenths, count in sorted(lags.items()):
         left -= count

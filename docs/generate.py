@@ -47,13 +47,13 @@ WIDTH = 96
 
 
 def summary(thing: object) -> str:
-    """Give the first sentence of a docstring, on one line."""
+    """Return the first sentence of a docstring, on one line."""
     text = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
     return re.split(r"(?<=[a-z`)\"'\]*])\. (?=[A-Z`])", text, maxsplit=1)[0].rstrip(".") + "." if text else ""
 
 
 def introduction(thing: object) -> str:
-    """Give what a docstring says before its first section, on one line a paragraph, examples left out."""
+    """Return what a docstring says before its first section, on one line a paragraph, examples left out."""
     text = re.split(r"(?m)^(?:Args|Attributes|Returns|Raises):$", inspect.getdoc(thing) or "")[0]
     paragraphs = [words for words in text.strip().split("\n\n") if not words.startswith((" ", "```"))]
     return "\n\n".join(" ".join(words.split()) for words in paragraphs)
@@ -75,7 +75,7 @@ def section(thing: object, name: str) -> dict[str, str]:
 
 
 def described(cls: type) -> dict[str, str]:
-    """Give the described attributes of a class, inherited ones included."""
+    """Return the described attributes of a class, inherited ones included."""
     entries: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if base.__module__.startswith("jackfield"):
@@ -177,7 +177,7 @@ def folded(name: str, rest: str) -> str:
 
 
 def assigned(module: ModuleType) -> dict[str, tuple[str, str]]:
-    """Give the names that a module assigns, each with its value's source and the docstring below it."""
+    """Return the names that a module assigns, each with its value's source and the docstring below it."""
     body = ast.parse(inspect.getsource(module)).body
     found = {}
     for place, node in enumerate(body):
@@ -199,7 +199,7 @@ def assigned(module: ModuleType) -> dict[str, tuple[str, str]]:
 
 
 def members(cls: type) -> Iterator[tuple[str, str, str]]:
-    """Give the public methods and properties that a class defines: name, signature and first sentence."""
+    """Return the public methods and properties that a class defines: name, signature and first sentence."""
     for name, value in vars(cls).items():
         if name.startswith("_") or name in getattr(cls, "__slots__", ()):
             continue
@@ -301,7 +301,16 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
     },
     "jackfield.testing": {
-        "programs": ("answers", "fake_answers", "fakes", "guard", "http_reader", "pauses", "server", "stand_ins"),
+        "programs": (
+            "answers",
+            "fake_answers",
+            "fakes",
+            "guard",
+            "http_reader",
+            "pauses",
+            "server",
+            "stand_ins",
+        ),
         "plugins": ("case", "check", "conformance", "eventstream", "protocols", "toolkit"),
     },
 }
@@ -459,12 +468,12 @@ def hooks_of(specs: str) -> Callable[[], str]:
 
 
 def error_tree() -> str:
-    """Give the tree as the module draws it."""
+    """Return the tree as the module draws it."""
     return f"```text\n{(inspect.getdoc(_errors) or '').partition(chr(10) * 2)[2].strip()}\n```\n"
 
 
 def error_table() -> str:
-    """Say of every error what it means, whether it is retried, and the exit code of the command line."""
+    """Describe every error: its meaning, whether it is retried, and the exit code of the command line."""
     rows = ["| error | means | retryable | exit code |", "|---|---|---|---|"]
     for name in sorted(_errors.__all__, key=_depth_first().index):
         cls = getattr(_errors, name)
@@ -487,7 +496,7 @@ STATUSES = (
 
 
 def status_table() -> str:
-    """Say what the core makes of a status alone."""
+    """Return the error that the core derives from a status alone."""
     rows = ["| status | error | retryable |", "|---|---|---|"]
     seen: dict[tuple[str, bool], list[str]] = {}
     for status in STATUSES:
@@ -644,7 +653,7 @@ def check_list() -> str:
 
 
 def summary_prompt() -> str:
-    """Give the prompt of `summarize`."""
+    """Return the prompt of `summarize`."""
     return f"> {SUMMARY_PROMPT}\n"
 
 
@@ -709,7 +718,7 @@ def plugins_on_plugins() -> str:
 
 
 def plugins_here() -> dict[str, Path]:
-    """Give the `pyproject.toml` of every plugin of the repository, by the plugin's folder.
+    """Return the `pyproject.toml` of every plugin of the repository, by the plugin's folder.
 
     One that is being written is here when git knows it; without git, when it lies on the disk.
     """
@@ -767,7 +776,7 @@ def generator(name: str) -> Callable[[], str] | None:
 
 
 def regenerated(text: str) -> str:
-    """Give a page with all its generated parts made anew."""
+    """Return a page with all its generated parts regenerated."""
 
     def replaced(part: re.Match[str]) -> str:
         make = generator(part[2])
@@ -784,7 +793,7 @@ def documented(kind: str) -> list[str]:
 
 
 def with_all_plugins(text: str) -> str:
-    """Give the page of configuration with a place for the keys of every plugin."""
+    """Return the configuration page with a place for the keys of every plugin."""
     text = with_places(
         text, "## `[aliases]`\n", "keys of credentials of", "### kind = ", documented("credentials")
     )
@@ -792,7 +801,7 @@ def with_all_plugins(text: str) -> str:
 
 
 def with_places(text: str, before: str, part: str, heading: str, names: list[str]) -> str:
-    """Give a page with the parts that are missing put before a heading."""
+    """Return a page with the missing parts inserted before a heading."""
     head, mark, tail = text.partition(before)
     for name in names if mark else ():
         start = f"<!-- generated: {part} {name} -->\n"

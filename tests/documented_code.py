@@ -69,7 +69,7 @@ class Block:
 
 
 def blocks(page: Path, text: str) -> Iterator[Block]:
-    """Give the blocks of a page in order, hidden runs of Python as blocks of the language `run`."""
+    """Return the blocks of a page in order, hidden runs of Python as blocks of the language `run`."""
     lines = text.splitlines()
     directive, number = "", 0
     while number < len(lines):
@@ -121,7 +121,7 @@ def on_this_machine(settings: Any) -> bool:
 
 
 def stand_ins(registry: Registry) -> dict[str, PageStandIn]:
-    """Give a stand-in for every provider that is installed and works, by id."""
+    """Return a stand-in for every installed provider that works, by id."""
     found = {}
     for name in registry.provider_ids():
         with contextlib.suppress(PluginError):  # a plugin that cannot be loaded fails its own tests
@@ -130,7 +130,7 @@ def stand_ins(registry: Registry) -> dict[str, PageStandIn]:
 
 
 def credential_kinds(registry: Registry) -> dict[str, CredentialKind]:
-    """Give the kinds of credentials that are installed and work, by name."""
+    """Return the kinds of credentials that are installed and work, by name."""
     found = {}
     for name in registry.names("credentials"):
         with contextlib.suppress(PluginError):
@@ -139,7 +139,7 @@ def credential_kinds(registry: Registry) -> dict[str, CredentialKind]:
 
 
 def middlewares(registry: Registry) -> dict[str, Any]:
-    """Give the middlewares that are installed and work, by name."""
+    """Return the middlewares that are installed and work, by name."""
     found = {}
     for name in registry.names("middleware"):
         with contextlib.suppress(PluginError):

@@ -29,7 +29,7 @@ def lines():
 
 
 def reads(line):
-    """Say what a line is to the plugin: an answer, an error, or why it is none of its business."""
+    """Return what a line is to the plugin: an answer, an error, or why it is not for this plugin."""
     body = line["response"]["body"]
     asked = (line.get("request") or {}).get("body")
     if line["response"]["status"] >= 400:

@@ -23,7 +23,7 @@ LOCAL = re.compile(r"(?P<folder>\./[\w./-]+?)(?:\[(?P<extras>[\w,-]+)\])?")
 
 
 def wanted(text):
-    """Give what each line installs, with the paragraph that it stands in."""
+    """Return what each line installs, with the paragraph that contains it."""
     for paragraph in text.split("\n\n"):
         for found in LINE.finditer(paragraph):
             for word in found["words"].split():
@@ -31,7 +31,7 @@ def wanted(text):
 
 
 def fault(word, paragraph):
-    """Say why a word of a line cannot be installed; None if it can, or if the page speaks of a later release."""
+    """Return why an argument cannot be installed; None if it can, or if the page describes a later release."""
     if OURS.fullmatch(word):
         if re.search(r"\brelease", paragraph):
             return None

@@ -79,7 +79,7 @@ def room(module: str) -> str:
 
 
 def is_allowed(source: str, target: str) -> bool:
-    """Tell whether the layers allow an import between two modules of the core."""
+    """Return whether the layers allow an import between two modules of the core."""
     above, below = room(source), room(target)
     if above == below or not above:
         return True  # the program's face names what is public, wherever it is

@@ -94,7 +94,7 @@ def providers() -> list[str]:
 
 
 def is_planned(stem: str) -> bool:
-    """Tell whether a file name is one of the plan's: a role, an API, or the decoder or fast path of an API."""
+    """Return whether a file name is one of the plan's: a role, an API, or the decoder or fast path of an API."""
     base = re.sub(r"_(decoder|fast_path|v\d)$", "", stem)
     return stem in ROLES or base in APIS or re.sub(r"_v\d$", "", base) in APIS
 

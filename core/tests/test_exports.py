@@ -39,7 +39,7 @@ def named(module):
 
 
 def type_checking_imports(module):
-    """Give what a module imports for type checkers alone: name and submodule."""
+    """Return what a module imports for type checkers alone: name and submodule."""
     found = {}
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":

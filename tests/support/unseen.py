@@ -25,7 +25,7 @@ COUNTS = frozenset({"usage", "usageMetadata", "billed_units", "tokens", "token_c
 
 
 def with_unknown_fields(value):
-    """Give a value with a field that nobody knows in each of its objects."""
+    """Return a value with a field that nobody knows in each of its objects."""
     if isinstance(value, dict):
         told = {name: one if name in OWN_DATA else with_unknown_fields(one) for name, one in value.items()}
         return {**told, "x_new": {"a": [1]}}
@@ -33,7 +33,7 @@ def with_unknown_fields(value):
 
 
 def with_points(value, *, counts=False):
-    """Give a value whose counts are written as 12.0, as they come out of some libraries for protobuf and JSON."""
+    """Return a value whose counts are written as 12.0, as they come out of some libraries for protobuf and JSON."""
     if isinstance(value, dict):
         return {name: with_points(one, counts=counts or name in COUNTS) for name, one in value.items()}
     if isinstance(value, list):
@@ -42,7 +42,7 @@ def with_points(value, *, counts=False):
 
 
 def mutated(row, change):
-    """Give a row whose answer is changed, each of its JSON values by itself."""
+    """Return a row whose answer is changed, each of its JSON values by itself."""
     kind, body = row["response"]["body_kind"], row["response"]["body"]
     if kind in ("sse", "ndjson"):
         body = "".join(f"{_line(line, change)}\n" for line in body.replace("\r\n", "\n").split("\n"))
@@ -62,7 +62,7 @@ def _line(line, change):
 
 
 def said(events):
-    """Give what an answer says: each choice's parts, its end, and the counts."""
+    """Return the contents of an answer: each choice's parts, its end, and the counts."""
     answer = fold(events)
     # What a call carries beside these is replayed as it came, unknown fields too.
     choices = [

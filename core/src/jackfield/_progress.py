@@ -22,7 +22,7 @@ _changing = threading.Lock()
 
 
 def report(stage: str, done: int, total: int | None = None) -> None:
-    """Tell all listeners how far some work has come; costs next to nothing when none listens.
+    """Report progress to all listeners; costs next to nothing when there are none.
 
     Args:
         stage: A word for what is being done: "download", "convert".

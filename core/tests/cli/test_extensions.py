@@ -11,7 +11,7 @@ class Good:
         @cli.command("greet")
         @click.pass_obj
         def greet(session):
-            """Say hello."""
+            """Print a greeting."""
             click.echo(f"hello from {', '.join(session.mesh().connections)}")
 
 

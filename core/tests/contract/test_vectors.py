@@ -16,7 +16,7 @@ TEXT = base64.b64encode(array("f", VALUES).tobytes()).decode()
 
 @pytest.fixture
 def reader_without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Callable[[Any], Any]]]:
-    """Give the reader that is chosen where the named packages are not installed."""
+    """Return the reader that is chosen where the named packages are not installed."""
 
     def reader(*absent: str) -> Callable[[Any], Any]:
         installed = sys.modules.get("importlib.util")

@@ -21,7 +21,7 @@ FAULTS = []
 
 
 def caught_by(*names):
-    """Say which checks have to catch a fault; the first is the one that is meant for it."""
+    """Return which checks have to catch a fault; the first is the one that is meant for it."""
 
     def add(cls):
         FAULTS.append((cls, names))

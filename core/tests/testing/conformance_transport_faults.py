@@ -52,7 +52,7 @@ class OwnTransport(Acme):
 
 
 def caught_by(*names):
-    """Say which checks have to catch a fault."""
+    """Return which checks have to catch a fault."""
 
     def add(cls):
         plugin = type(f"{cls.__name__}Acme", (OwnTransport,), {"transport": cls, "__module__": __name__})

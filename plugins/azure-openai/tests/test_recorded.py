@@ -48,7 +48,7 @@ def rows():
 
 
 def is_cut(row):
-    """Say whether a recording was shortened by hand, so that its stream lacks its end."""
+    """Return whether a recording was shortened by hand, so that its stream lacks its end."""
     return row["fidelity"] == "wire_excerpt"
 
 

@@ -55,7 +55,7 @@ class Question:
 
 
 async def answer(session: Session, mesh: Mesh, question: Question) -> Reply:
-    """Ask, write the answer to stdout and what is to be said of it to stderr."""
+    """Send the request, print the reply to stdout and the notes about it to stderr."""
     session.answer_begun = False
     notices = _Notices(session, question)
     notices.before()
@@ -203,7 +203,7 @@ def _note_reply(session: Session, reply: Reply) -> None:
 
 
 def note_parameters(session: Session, report: ParameterReport) -> None:
-    """Say which parameters became something else than was asked for."""
+    """Return which parameters were not sent as they were given."""
     options = {*ChatOptions.__annotations__, *EmbedOptions.__annotations__}
     for entry in report.changed():
         # What a service needs besides our options, on every call, is for `explain` and `--json` to show.
@@ -215,7 +215,7 @@ def note_parameters(session: Session, report: ParameterReport) -> None:
 
 
 def reply_as_dict(reply: Reply, notice: str, *, event: bool = False) -> dict[str, Any]:
-    """Give a reply as the JSON that `--json` promises.
+    """Return a reply in the JSON form of `--json`.
 
     Args:
         reply: The reply.

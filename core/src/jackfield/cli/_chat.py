@@ -34,7 +34,7 @@ def chat(
     options: tuple[str, ...],
     **named: Any,
 ) -> None:
-    """Ask a model; without PROMPT and at a terminal, hold a conversation.
+    """Chat with a model; without PROMPT and at a terminal, start a conversation.
 
     What is piped in follows PROMPT. The answer goes to stdout as it comes, everything else to stderr.
     """

@@ -102,7 +102,7 @@ def _all_failures(failures: Any) -> ConfigurationError:
 
 
 def _placeholders(connection: ConnectionConfig) -> list[str]:
-    """Say which values are still those that `config init` wrote in the place of a person's own."""
+    """Return which values are still the placeholders that `config init` wrote."""
     import attrs
 
     from ._template import PLACEHOLDER
@@ -119,7 +119,7 @@ def _placeholders(connection: ConnectionConfig) -> list[str]:
 
 
 def _missing_secrets(connection: ConnectionConfig) -> list[str]:
-    """Say which secrets are not there now; they may be there where the program will run."""
+    """Return which secrets are missing now; they may be present where the program will run."""
     import attrs
 
     from jackfield import Secret

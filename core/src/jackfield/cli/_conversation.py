@@ -26,7 +26,7 @@ _PROMPT: Final = "> "
 
 
 def converse(session: Session, question: Question) -> None:
-    """Ask turn by turn until the person leaves. `question.input` is the first turn, "" for none."""
+    """Run a conversation turn by turn until the user leaves. `question.input` is the first turn, "" for none."""
     mesh = session.mesh()
     notices = told_before(session, question.target)
     session.note("\n".join([*notices, f"{HELP}."]) if notices else f"Talking to {question.target}. {HELP}.")
@@ -52,7 +52,7 @@ class _Conversation:
         self._messages: list[Any] = []
 
     def next_line(self) -> str | None:
-        """Give what the person says next; None if they leave."""
+        """Return the user's next input; None if they leave."""
         while True:
             try:
                 line = _read_line().strip()
@@ -73,7 +73,7 @@ class _Conversation:
                 return line
 
     def take(self, runner: asyncio.Runner, line: str) -> None:
-        """Ask one turn. One that fails or is stopped is not remembered, and the conversation goes on."""
+        """Run one turn. A turn that fails or is stopped is not kept in the history, and the conversation goes on."""
         messages = [*self._messages, {"role": "user", "content": line}]
         question = attrs.evolve(self._question, input=messages)
         try:

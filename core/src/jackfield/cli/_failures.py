@@ -54,14 +54,14 @@ _PASSED: Final = re.compile(
 
 
 def exit_code(error: BaseException) -> int:
-    """Give the exit code that belongs to an error."""
+    """Return the exit code of an error."""
     if isinstance(error, click.ClickException):
         return error.exit_code
     return next((code for cls, code in _CODES if isinstance(error, cls)), 1)
 
 
 def describe(error: BaseException, *, answer_begun: bool = False) -> str:
-    """Say in one paragraph what went wrong, where, and what to do.
+    """Describe an error in one paragraph: what went wrong, where, and what to do.
 
     Args:
         error: What went wrong.
@@ -89,7 +89,7 @@ def describe(error: BaseException, *, answer_begun: bool = False) -> str:
 
 
 def to_json(error: BaseException) -> dict[str, Any]:
-    """Give an error as the JSON that `--json` promises."""
+    """Return an error in the JSON form of `--json`."""
     message = error.message if isinstance(error, JackfieldError) else describe(error)
     names = ("provider", "connection", "model", "status", "retry_after")
     context = {name: getattr(error, name, None) for name in names}
@@ -106,7 +106,7 @@ def _status(status: int) -> str:
 
 
 def _in_words_of_the_shell(error: JackfieldError) -> str:
-    """Say what a program would pass as it is written on a command line."""
+    """Rewrite the names of Python arguments as options of the command line."""
     text = str(error)
     if isinstance(error, errors.UnsupportedError):  # our own words, not a service's
         text = _PASSED.sub(_as_option, text)

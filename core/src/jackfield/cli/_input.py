@@ -57,7 +57,7 @@ stream_option = click.option(
 
 
 def generation(command: F) -> F:
-    """Give a command the options of calls that write text."""
+    """Add the options of text generation to a command."""
     for option in (
         options_option,
         click.option("--temperature", type=float, help="0 is the most predictable."),
@@ -70,7 +70,7 @@ def generation(command: F) -> F:
 
 
 def read_options(kind: Kind, pairs: Sequence[str], **named: Any) -> dict[str, Any]:
-    """Give the options of a call; what was not given is left out.
+    """Return the options of a call, without those that were not given.
 
     Args:
         kind: The kind of call.
@@ -115,7 +115,7 @@ def _check(kind: Kind, options: dict[str, Any]) -> None:
 
 
 def read_text(words: Sequence[str], what: str) -> str:
-    """Give the words of a command line, followed by what is piped in; `-` among them waits for it.
+    """Return the words of a command line, followed by piped input; a `-` among them waits for it.
 
     Args:
         words: The words.
@@ -135,7 +135,7 @@ def read_text(words: Sequence[str], what: str) -> str:
 
 
 def read_texts(words: Sequence[str], what: str) -> list[str]:
-    """Give each word as a text of its own; without words, each line that is piped in.
+    """Return each word as a text of its own; without words, each line of the piped input.
 
     Raises:
         click.UsageError: There is none.
@@ -167,7 +167,7 @@ def _piped(*, wait: bool) -> str:
 
 
 def _has_begun(stdin: Any) -> bool:
-    """Say whether something is piped in.
+    """Return whether input is piped in.
 
     Programs that start this one often leave it a pipe that nothing is ever written to and nobody closes. Waiting
     for its end would be waiting for ever.

@@ -91,7 +91,7 @@ def _is_retired(card: ModelCard) -> bool:
 def _known(
     session: Session, name: str, failures: dict[str, JackfieldError], *, every: bool
 ) -> list[ModelCard]:
-    """Give the models that a connection declares and its plugin's table names, without asking its service."""
+    """Return the models that a connection declares and its plugin's table lists, without a request to the service."""
     from jackfield._calls.connection import Connection
     from jackfield._calls.listing import ModelList
 
@@ -141,7 +141,7 @@ def _as_dict(card: ModelCard) -> dict[str, Any]:
 
 
 def _price(card: Any) -> str:
-    """Say what input and output cost, for a million tokens as price lists do."""
+    """Return the prices of input and output for a million tokens, as price lists show them."""
     if card is None:
         return ""
     amounts = []

@@ -34,12 +34,12 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def is_terminal(stream: Any) -> bool:
-    """Say whether a person looks at a stream."""
+    """Return whether a stream is a terminal."""
     return bool(getattr(stream, "isatty", bool)())
 
 
 def safe(text: str) -> str:
-    """Give a text without the control characters that a terminal would obey."""
+    """Return a text without the control characters that a terminal would obey."""
     return _CONTROLS.sub("", text)
 
 
@@ -75,7 +75,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, err
 
 
 def as_json(value: Any, *, indent: bool = False) -> str:
-    """Give a value as JSON: Jackfield's own objects as objects, money as strings, bytes as base64."""
+    """Return a value as JSON: Jackfield's own objects as objects, money as strings, bytes as base64."""
     import orjson
 
     option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
@@ -83,7 +83,7 @@ def as_json(value: Any, *, indent: bool = False) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Give something as plain data, one level deep."""
+    """Return a value as plain data, one level deep."""
     import attrs
 
     from jackfield import JackfieldError
@@ -112,7 +112,7 @@ def plain(value: Any) -> Any:
 
 
 def usage_words(usage: Usage) -> str:
-    """Say what was used."""
+    """Return the usage as one line."""
     counts = [(usage.input_tokens, "in"), (usage.output_tokens, "out")]
     words = [f"{count} {what}" for count, what in counts if count is not None]
     parts = [(usage.cached_input_tokens, "from cache"), (usage.reasoning_tokens, "thinking")]
@@ -125,7 +125,7 @@ def usage_words(usage: Usage) -> str:
 
 
 def cost_words(cost: Cost) -> str:
-    """Say what it cost; unknown is said, too."""
+    """Return the cost as one line, also where it is unknown."""
     if cost.amount is None:
         return "cost unknown"
     amount = format(cost.amount.normalize(), "f")
@@ -134,7 +134,7 @@ def cost_words(cost: Cost) -> str:
 
 
 def replay_words(replay: Replay) -> str:
-    """Say where an answer is from that the service was not asked for."""
+    """Return where a reply comes from that was not requested from the service."""
     if replay.recorded_at is None:
         return f"from the {replay.by}"
     return f"from the {replay.by}, recorded {datetime.fromtimestamp(replay.recorded_at, UTC):%Y-%m-%d %H:%M:%S} UTC"

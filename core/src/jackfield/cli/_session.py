@@ -97,7 +97,7 @@ class Session:
         return progress_shown(quiet=self.json)
 
     def note(self, text: str) -> None:
-        """Say something about an answer on stderr; with `--json`, stderr is for errors alone."""
+        """Print a note about a reply to stderr; with `--json`, only errors are printed there."""
         if not self.json:
             from ._output import write_aside
 
@@ -111,7 +111,7 @@ class Session:
 
 
 def shared(command: F) -> F:
-    """Give a command the options that all commands have; they may stand before or after its name."""
+    """Add the common options to a command; they may be written before or after its name."""
     for option in (
         click.option("--debug", is_flag=True, expose_value=False, callback=_set, help="Show tracebacks."),
         click.option(

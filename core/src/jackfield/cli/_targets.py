@@ -22,7 +22,7 @@ _SHOWN: Final = 12
 
 
 def choose_target(session: Session, given: str | None, kind: Kind) -> str:
-    """Give the target of a call.
+    """Return the target of a call.
 
     The one that was named, else the alias `default`, else the alias named like the kind (`embedding`, `rerank`),
     else the only declared model of the kind.
@@ -56,7 +56,7 @@ def choose_target(session: Session, given: str | None, kind: Kind) -> str:
 
 
 def told_before(session: Session, target: str) -> list[str]:
-    """Give what is to be said of a target before it is asked: that it is the demo model, that it is retired.
+    """Return the notes about a target to print before the call: it is the demo model, it is retired.
 
     Of an alias that has several nothing is said yet: who answers is not known.
     """
@@ -67,7 +67,7 @@ def told_before(session: Session, target: str) -> list[str]:
 
 
 def told_after(session: Session, target: str, attempts: Sequence[Attempt]) -> list[str]:
-    """Give what is to be said of an alias's answer: which targets failed, and what answered in their place."""
+    """Return the notes about an alias's reply: which targets failed, and which one answered instead."""
     if len(session.config.aliases.get(target, ())) < 2 or not attempts:
         return []
     answered = _target_of(attempts[-1])
@@ -81,7 +81,7 @@ def told_after(session: Session, target: str, attempts: Sequence[Attempt]) -> li
 
 
 def demo_notice(session: Session, target: str) -> str | None:
-    """Say it plainly if a target is the small model that is there to try things with."""
+    """Return a note if a target is the small demo model."""
     connection, _, model = target.partition(":")
     declared = session.config.connections.get(connection)
     if declared is None or declared.failure is not None or (declared.provider_id, model) != _DEMO:
@@ -93,7 +93,7 @@ def demo_notice(session: Session, target: str) -> str | None:
 
 
 def retired_notice(session: Session, target: str) -> str | None:
-    """Say if the provider's table knows that the service has let go of a model."""
+    """Return a note if the provider's table says that a model is retired."""
     known = _capabilities(session, target, None)
     day = None if known is None else known.retired
     if day is None or day > datetime.now(UTC).date().isoformat():
@@ -119,7 +119,7 @@ def _is_open_ended(connection: ConnectionConfig) -> bool:
 
 
 def _serves(session: Session, target: str, kind: Kind, *, unknown: bool) -> bool:
-    """Say whether a model serves a kind of request; `unknown` is the answer if that is not known."""
+    """Return whether a model serves a kind of request; `unknown` if that is not known."""
     known = _capabilities(session, target, kind)
     if known is None or not known.kinds:
         return unknown

@@ -79,7 +79,7 @@ def _section(registry: Registry, id: str) -> str:
 
 
 def _is_ready(provider: Provider) -> bool:
-    """Say whether a connection works as it stands: nothing is asked for, and its key is there."""
+    """Return whether a connection works as it is: no setting is required, and its key is present."""
     fields = attrs.fields(provider.info.settings)
     secrets = [field.default for field in fields if isinstance(field.default, Secret)]
     if provider.info.requires_models or any(field.default is attrs.NOTHING for field in fields):
@@ -95,7 +95,7 @@ def _is_there(secret: Secret) -> bool:
 
 
 def _keys(provider: Provider) -> list[str]:
-    """Give a provider's own keys as lines, each below what it means."""
+    """Return a provider's own keys as lines, each below its description."""
     lines: list[str] = []
     settings = provider.info.settings
     meanings, values = _meanings(settings), _values(settings)
@@ -121,7 +121,7 @@ def _keys(provider: Provider) -> list[str]:
 
 
 def _values(settings: type) -> dict[str, str]:
-    """Give what is written for each key: its default, else a placeholder, "" where words alone would be right."""
+    """Return the value to write for each key: its default, else a placeholder, "" where only a description fits."""
     hints = _hints(settings)
     values, optional = {}, []
     for field in attrs.fields(settings):  # type: ignore[arg-type, misc, unused-ignore]

@@ -98,7 +98,7 @@ def _named_by(entry: EntryPoint, name: str) -> bool:
 
 
 def _plugins(name: str) -> list[tuple[str, Any]]:
-    """Give what a name means: an object, or the providers that the entry points of a package name."""
+    """Resolve a name: to an object, or to the providers that a package's entry points name."""
     if ":" in name:
         return [(name, _loaded(name))]
     found = [entry for entry in entry_points(group=GROUP) if _named_by(entry, name)]

@@ -13,7 +13,7 @@ __all__ = ["holds_schema", "holds_text", "holds_value", "keys_of", "leaves"]
 
 
 def _opened(value: Any) -> Any:
-    """Give what stands behind bytes, JSON in a string, or one of our own values."""
+    """Return the plain value of bytes, of JSON in a string, or of one of our own values."""
     if isinstance(value, bytes | str) and value[:1] in {b"{", b"[", "{", "["}:
         try:
             return orjson.loads(value)
@@ -25,7 +25,7 @@ def _opened(value: Any) -> Any:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Give every value in a body that is no container."""
+    """Yield every value in a body that is not a container."""
     value = _opened(value)
     if isinstance(value, Mapping):
         for entry in value.values():
@@ -38,7 +38,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def keys_of(value: Any) -> Iterator[str]:
-    """Give every key in a body, at any depth."""
+    """Yield every key in a body, at any depth."""
     value = _opened(value)
     if isinstance(value, Mapping):
         for key, entry in value.items():
@@ -50,7 +50,7 @@ def keys_of(value: Any) -> Iterator[str]:
 
 
 def holds_value(body: Any, value: Any) -> bool:
-    """Say whether a value stands somewhere in a body; a sequence if each of its entries does."""
+    """Return whether a body contains a value; for a sequence, whether it contains each of its entries."""
     if isinstance(value, list | tuple):
         return all(holds_value(body, entry) for entry in value)
     if isinstance(value, str):
@@ -59,7 +59,7 @@ def holds_value(body: Any, value: Any) -> bool:
 
 
 def holds_text(body: Any, text: str) -> bool:
-    """Say whether a text stands somewhere in a body, as it is or as base64."""
+    """Return whether a body contains a text, as it is or as base64."""
     encoded = base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
     for leaf in leaves(body):
         if isinstance(leaf, bytes):
@@ -70,7 +70,7 @@ def holds_text(body: Any, text: str) -> bool:
 
 
 def holds_schema(body: Any, schema: Mapping[str, Any]) -> bool:
-    """Say whether a JSON schema stands in a body; keys may have been added, type names be written in capitals."""
+    """Return whether a body contains a JSON schema; keys may have been added, and type names may be in capitals."""
     body = _opened(body)
     if isinstance(body, Mapping):
         return _covers(body, schema) or any(holds_schema(entry, schema) for entry in body.values())

@@ -127,7 +127,7 @@ class Case:
         return Usage(*self.usage)
 
     def body(self, folders: Sequence[Path] = ()) -> bytes:
-        """Give the answer's bytes.
+        """Return the answer's bytes.
 
         Args:
             folders: Where relative paths are looked for, after the working directory.
@@ -147,7 +147,7 @@ class Case:
         raise FileNotFoundError(f"the case's file {self.wire} is in none of {where}")
 
     def media_type(self, body: bytes) -> str:
-        """Give the answer's content type."""
+        """Return the answer's content type."""
         if self.content_type is not None:
             return self.content_type
         suffix = Path(self.wire).suffix if isinstance(self.wire, str | Path) else ""
@@ -160,11 +160,11 @@ class Case:
         )
 
     def head(self, body: bytes) -> Head:
-        """Give the answer's head."""
+        """Return the answer's head."""
         return Head(self.status, Headers({"content-type": self.media_type(body), **self.headers}))
 
     def is_stream(self, body: bytes) -> bool:
-        """Say whether the answer is streamed."""
+        """Return whether the answer is streamed."""
         if self.stream is not None:
             return self.stream
         if self.request is not None:
@@ -172,19 +172,19 @@ class Case:
         return any(word in self.media_type(body) for word in _STREAMED)
 
     def asked(self, body: bytes) -> Request:
-        """Give the request that was answered."""
+        """Return the request that was answered."""
         if self.request is not None:
             return self.request
         return plain_request(self.kind, stream=self.is_stream(body))
 
     def ref(self, settings: object) -> ModelRef:
-        """Give the model as a hook sees it."""
+        """Return the model as a hook sees it."""
         kind: Any = "chat" if self.kind in {"count", "listing"} else self.kind
         return ModelRef(self.model, "conformance", kind, self.underlying, self.declared, settings)
 
 
 def plain_request(kind: CaseKind, *, stream: bool = False, text: str = "Why is the sky blue?") -> Request:
-    """Give a request of a kind that asks for nothing special."""
+    """Return a request of a kind that asks for nothing special."""
     if kind == "embedding":
         return EmbedRequest(inputs=(text,))
     if kind == "rerank":
@@ -199,5 +199,5 @@ def plain_request(kind: CaseKind, *, stream: bool = False, text: str = "Why is t
 
 
 def call_pairs(calls: Sequence[ToolCall]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Give tool calls as `(name, arguments)` pairs."""
+    """Return tool calls as `(name, arguments)` pairs."""
     return [(call.name, dict(call.arguments)) for call in calls]

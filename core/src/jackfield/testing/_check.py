@@ -36,7 +36,7 @@ _AREAS: Final = (
 
 
 def core_version() -> str:
-    """Give the version of the core that runs."""
+    """Return the version of the running core."""
     return version("jackfield")
 
 
@@ -133,7 +133,7 @@ def check(
 
 
 def checks() -> tuple[Check, ...]:
-    """Give all checks, in the order in which they run."""
+    """Return all checks, in the order in which they run."""
     for area in _AREAS:
         import_module(f"{__package__}._checks_{area}")
     return tuple(sorted(_CHECKS.values(), key=lambda entry: _AREAS.index(entry.area)))

@@ -33,7 +33,7 @@ def _with(look: Callable[[Case], Any], what: str) -> Applies:
 
 
 def _answers(subject: Subject, look: Callable[[Case], Any]) -> Iterator[tuple[Case, Folded]]:
-    """Give the cases that say something, with what they mean."""
+    """Return the cases that hold an answer, decoded."""
     for case in subject.good_cases():
         if look(case):
             decoded = subject.decoded(case)

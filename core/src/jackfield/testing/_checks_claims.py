@@ -33,7 +33,7 @@ def _with_part(part: Any) -> Request:
 
 
 def _thinking(capabilities: Capabilities) -> Iterator[Request]:
-    """Ask for thinking in each way that a model may know: by the words that its rule allows, and by a budget."""
+    """Return requests for thinking in each way that a model may support: by the efforts that its rule allows, and by a budget."""
     rule = capabilities.parameters.get("reasoning")
     choices = rule.choices if rule is not None and rule.choices is not None else ("low", "medium", "high")
     for word in choices:
@@ -44,7 +44,7 @@ def _thinking(capabilities: Capabilities) -> Iterator[Request]:
 
 
 def _asking(name: str, capabilities: Capabilities) -> Iterable[Request]:
-    """Give the requests that ask for a feature; one that a model takes is enough to honour a claim."""
+    """Return the requests that ask for a feature; one that a model takes is enough to honour a claim."""
     return _thinking(capabilities) if name == "reasoning" else (_ASKING[name][1](),)
 
 
@@ -194,7 +194,7 @@ def table(subject: Subject) -> Iterable[str]:
 
 
 def _shown(subject: Subject, case: Case) -> set[str]:
-    """Say which features a case exercises."""
+    """Return which features a case exercises."""
     shown = set(case.shows)
     if case.error is None and case.is_stream(subject.body(case)):
         shown.add("streaming")

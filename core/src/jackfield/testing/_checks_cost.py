@@ -24,7 +24,7 @@ def _cost(subject: Subject, model: ModelRef, usage: Usage) -> Cost | None:
 
 
 def _priced(subject: Subject) -> Iterator[tuple[ModelRef, Callable[[Usage], Decimal | None]]]:
-    """Give each model that has a price, and a function that prices tokens alone, without a fee per call.
+    """Return each model that has a price, and a function that prices tokens alone, without a fee per call.
 
     Raises:
         SkipCheck: There is none.

@@ -53,7 +53,7 @@ def _models(subject: Subject) -> list[ModelRef]:
 
 
 def _answered(subject: Subject, body: bytes = _JSON) -> Iterator[tuple[int, JackfieldError]]:
-    """Give the error of every status."""
+    """Return the error of every status."""
     for model in _models(subject):
         for status in _CLASS_BY_STATUS:
             failure = Failure(status, Headers({"content-type": "application/json", "x-probe": "1"}), body)

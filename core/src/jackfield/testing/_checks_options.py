@@ -123,7 +123,7 @@ def zero(subject: Subject) -> Iterable[str]:
 
 
 def _is_at(body: Any, path: str | None, value: Any) -> bool:
-    """Say whether a dotted path of a body is there; numbers must stand there as they were given."""
+    """Return whether a body has a dotted path; numbers must be there as they were given."""
     for key in (path or "").split("."):
         if not isinstance(body, Mapping):
             return path is None or not isinstance(body, dict | list)  # a body of its own form
@@ -152,7 +152,7 @@ class _OptionsOfTomorrow(Options):
     __slots__ = ()
 
     def given(self) -> dict[str, Any]:
-        """Give the options, and one more."""
+        """Return the options, and one more."""
         return {**super().given(), "jackfield_tomorrow": 1}
 
 
@@ -176,7 +176,7 @@ def unknown(subject: Subject) -> Iterable[str]:
 
 
 def _violations(rule: ParameterRule) -> Iterator[tuple[Any, str]]:
-    """Give values that a rule forbids, and why."""
+    """Return values that a rule forbids, and why."""
     if rule.supported is not False:
         if rule.minimum is not None:
             yield rule.minimum - 1, f"less than {rule.minimum}"

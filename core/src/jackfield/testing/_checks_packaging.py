@@ -82,7 +82,7 @@ def core_bound(subject: Subject) -> Iterable[str]:
 
 
 def _unbound(distribution: Distribution, seen: frozenset[str]) -> str | None:
-    """Say why nothing bounds the core from below; None if something does."""
+    """Return why the core has no lower version bound; None if it has one."""
     seen |= {distribution.name}
     needs = [line for line in distribution.requires or () if "extra ==" not in line]
     family = [line for line in needs if re.match(r"jackfield(?=[-_.]|\W|$)", line, re.IGNORECASE)]

@@ -29,7 +29,7 @@ _CONTEXT = CostContext(when=1_780_000_000.0)
 
 
 def _every_hook(subject: Subject) -> dict[str, Callable[[], Any]]:
-    """Give a call of each hook, by a name for messages."""
+    """Return a call of each hook, by a name for messages."""
     hooks, settings = subject.hooks, subject.settings
     calls: dict[str, Callable[[], Any]] = {
         "jackfield_provider": lambda: hooks.info,

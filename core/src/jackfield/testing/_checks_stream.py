@@ -24,7 +24,7 @@ _STRANGER = {"type": "jackfield.stranger", "jackfield_probe": 1}
 
 
 def _streams(subject: Subject) -> Iterator[tuple[Case, bytes, Decoded]]:
-    """Give each streamed case that can be read, with its bytes and what it means.
+    """Return each streamed case that can be read, with its bytes and what it means.
 
     Raises:
         SkipCheck: There is none.
@@ -59,7 +59,7 @@ def _difference(one: Folded, other: Folded) -> str | None:
 
 
 def _cuts(body: bytes) -> list[int]:
-    """Give the places to cut at: all, or a spread of them with every one inside a character."""
+    """Return the places to cut at: all, or a spread of them with every one inside a character."""
     if len(body) <= _MOST_CUTS:
         return list(range(1, len(body)))
     spread = range(1, len(body), max(1, len(body) // _MOST_CUTS))
@@ -236,7 +236,7 @@ def truncated(subject: Subject) -> Iterable[str]:
 
 
 def _short(whole: Decoded, read: Decoded, *, declared: bool) -> str | None:
-    """Say why a cut stream is taken for a whole one, though it is not; None if it is one."""
+    """Return why a cut stream must not pass as complete; None if it is complete."""
     wanted, found = whole.folded.choices, read.folded.choices
     if found == wanted:
         return None  # only usage or the marker is missing

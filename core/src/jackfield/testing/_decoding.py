@@ -54,7 +54,7 @@ class Decoded:
         return fold(self.events)
 
     def finishes(self) -> dict[int, list[Finish]]:
-        """Give the finish events by choice."""
+        """Return the finish events by choice."""
         found: dict[int, list[Finish]] = {}
         for event in self.events:
             if isinstance(event, Finish):
@@ -107,7 +107,7 @@ def decode_frames(
 
 
 def named_error(provider: Provider, model: ModelRef | None, failure: Failure) -> JackfieldError:
-    """Give the error that a caller sees: the plugin's, else the core's by status."""
+    """Return the error that a caller sees: the plugin's, else the core's by status."""
     error = provider.error(model, failure)
     if error is not None:
         return error

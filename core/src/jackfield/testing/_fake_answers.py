@@ -78,7 +78,7 @@ class FakeAnswer:
 
 
 def answer_frames(answer: FakeAnswer | None, request: Request, model: str) -> list[dict[str, Any]]:
-    """Give the frames of an answer, the end marker included.
+    """Return the frames of an answer, the end marker included.
 
     Args:
         answer: What is scripted; None to make one up from the request.
@@ -222,7 +222,7 @@ def _usage(script: FakeAnswer, counted: Usage) -> Iterator[dict[str, Any]]:
 
 
 def hash_vector(text: str, size: int = DIMENSIONS) -> array[float]:
-    """Give a vector of length 1 that depends on the text alone."""
+    """Return a vector of length 1 that depends on the text alone."""
     values: list[float] = []
     block = 0
     while len(values) < size:
@@ -273,7 +273,7 @@ _EMPTY_BY_TYPE: Mapping[str, Any] = {"string": "", "integer": 0, "number": 0, "b
 
 
 def _instance(schema: Mapping[str, Any]) -> Any:
-    """Give the plainest value that follows a JSON schema (types, enum, const, properties)."""
+    """Return the plainest value that follows a JSON schema (types, enum, const, properties)."""
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):

@@ -63,7 +63,7 @@ def translate(provider: str, model: ModelRef, request: Request, capabilities: Ca
 
 
 def meta_of(model: ModelRef, request: Request) -> dict[str, Any]:
-    """Give what a fake transport needs to answer a wire."""
+    """Return what a fake transport needs to answer a wire."""
     return {"request": request, "model": model.id}
 
 
@@ -160,7 +160,7 @@ class FakeDecoder:
         self._done = False
 
     def start(self, head: Head) -> list[ev.Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         del head
         return []
 

@@ -102,14 +102,14 @@ class FakeProvider:
 
     @hookimpl
     def jackfield_provider(self) -> ProviderInfo:
-        """Say who the provider is."""
+        """Return the provider's info."""
         return ProviderInfo(
             id=self.id, title="Fake, for tests", settings=FakeSettings, kinds=frozenset(KINDS)
         )
 
     @hookimpl
     def jackfield_capabilities(self, model: ModelRef) -> Capabilities:
-        """Give what the test declared, else: everything."""
+        """Return the capabilities that the test declared; by default, all of them."""
         declared = self.capabilities
         if isinstance(declared, Mapping):
             declared = declared.get(model.known_as)
@@ -136,14 +136,14 @@ class FakeProvider:
 
     @hookimpl
     def jackfield_error(self, model: ModelRef | None, failure: Failure) -> JackfieldError | None:
-        """Give a scripted error as it is; leave the rest to the core."""
+        """Return a scripted error as it is; leave others to the core."""
         del model
         exception = failure.exception
         return exception if isinstance(exception, JackfieldError) else None
 
     @hookimpl
     def jackfield_cost(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
-        """Give the price that the test gave."""
+        """Return the price that the test declared."""
         del model, usage, context
         return self.price
 
@@ -226,7 +226,7 @@ class _Run:
         self._frames = answer_frames(answer, request, wire.meta["model"])
 
     async def reads(self) -> AsyncIterator[Sequence[Frame]]:
-        """Give a stream frame by frame, a whole answer at once."""
+        """Yield a stream frame by frame, a whole answer at once."""
         answer = self._answer
         frames = [Frame(frame, frame["type"]) for frame in self._frames]
         if answer.error is not None and answer.after is not None:

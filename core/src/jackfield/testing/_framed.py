@@ -11,7 +11,7 @@ __all__ = ["events_of", "framing_of", "spellings"]
 
 
 def framing_of(subject: Subject, case: Case, body: bytes) -> str:
-    """Say how a case's stream is framed: sse, jsonlines, or something in which nothing can be slipped in."""
+    """Return how a case's stream is framed: "sse", "jsonlines" or "objects"; "" where no event can be inserted."""
     if case.in_process:
         return "objects"
     media_type = case.media_type(body).partition(";")[0].strip().lower()

@@ -15,7 +15,7 @@ _LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
 
 
 class NetworkForbiddenError(AssertionError):
-    """Say that code under test reached for the network.
+    """Raised when code under test opens a network connection.
 
     No `OSError`: a client would take that for an unreachable host, and retry.
 

@@ -14,7 +14,7 @@ _MAX_HEAD = 1 << 18
 
 
 class BadRequestError(ValueError):
-    """Say that bytes are no HTTP/1.1 request."""
+    """Raised for bytes that are not an HTTP/1.1 request."""
 
 
 @attrs.frozen
@@ -97,7 +97,7 @@ class RequestReader:
         return RecordedRequest(method, path_qs, headers, body, self._connection)
 
     def _body(self, headers: Headers, at: int) -> tuple[bytes, int] | None:
-        """Give the body that begins at `at` and where it ends; None while it is not complete."""
+        """Return the body that begins at `at` and where it ends; None while it is not complete."""
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return self._chunked(at)
         end = at + int(headers.get("content-length", "0"))

@@ -27,7 +27,7 @@ _REMEDY = "record the answer again, and see what has changed"
 
 
 def check_live(subject: Subject) -> list[Result]:
-    """Ask the service what the cases ask. Costs what the service charges for it.
+    """Send the cases' requests to the real service, which charges for them.
 
     Keys come from where the plugin's settings say, mostly the environment; other keys of the settings from the
     kit's `settings`.

@@ -13,7 +13,7 @@ __all__ = ["hooks_and_arguments", "imported_names"]
 
 
 def hooks_and_arguments(marked: Mapping[str, Callable[..., Any]]) -> Iterator[tuple[str, str]]:
-    """Give each hook that is implemented, and `hook.argument` for each argument that it asks for, with its place."""
+    """Return each hook that is implemented, and `hook.argument` for each argument that it asks for, with its place."""
     for name, function in marked.items():
         hook = getattr(function, "jackfield_impl", {}).get("specname") or name
         yield name, hook
@@ -22,7 +22,7 @@ def hooks_and_arguments(marked: Mapping[str, Callable[..., Any]]) -> Iterator[tu
 
 
 def imported_names(package: ModuleType | None) -> Iterator[tuple[str, str]]:
-    """Give each public name that a package takes from `jackfield` or a module below it, with file and line."""
+    """Return each public name that a package takes from `jackfield` or a module below it, with file and line."""
     folders = [Path(folder) for folder in getattr(package, "__path__", ())]
     file = getattr(package, "__file__", None)
     files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]

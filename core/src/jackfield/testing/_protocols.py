@@ -60,11 +60,11 @@ class ProviderPlugin(Protocol):
 
     @property
     def jackfield_provider(self) -> Callable[[], ProviderInfo]:
-        """Say who the provider is."""
+        """Return the provider's info."""
 
     @property
     def jackfield_capabilities(self) -> Callable[[ModelRef], Capabilities] | Callable[[], Capabilities]:
-        """Say what a model can do."""
+        """Return the capabilities of a model."""
 
     @property
     def jackfield_translate(self) -> _Translate:
@@ -72,11 +72,11 @@ class ProviderPlugin(Protocol):
 
     @property
     def jackfield_decoder(self) -> _Decoder:
-        """Give a decoder."""
+        """Return a decoder."""
 
     @property
     def jackfield_transport(self) -> Callable[[Any], _Transport] | Callable[[], _Transport]:
-        """Say how to reach the service."""
+        """Return how to reach the service."""
 
 
 class FullProviderPlugin(ProviderPlugin, Protocol):
@@ -87,7 +87,7 @@ class FullProviderPlugin(ProviderPlugin, Protocol):
 
     @property
     def jackfield_discover(self) -> Callable[[Any], Listing | None] | Callable[[], Listing | None]:
-        """Say how to list models."""
+        """Return how to list models."""
 
     @property
     def jackfield_error(self) -> _Error:
@@ -95,4 +95,4 @@ class FullProviderPlugin(ProviderPlugin, Protocol):
 
     @property
     def jackfield_cost(self) -> _Cost:
-        """Give rates or a cost."""
+        """Return rates or a cost."""

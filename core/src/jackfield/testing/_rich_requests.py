@@ -27,14 +27,14 @@ SCHEMA: Final[Mapping[str, Any]] = {
 
 
 def schema() -> dict[str, Any]:
-    """Give a JSON schema with nesting, an enum and letters beyond ASCII."""
+    """Return a JSON schema with nesting, an enum and letters beyond ASCII."""
     import copy
 
     return copy.deepcopy(dict(SCHEMA))
 
 
 def TOOL() -> Tool:  # noqa: N802 -- a constant that must be new each time
-    """Give a tool."""
+    """Return a tool."""
     return Tool("jackfield_weather", "Says what the weather will be.", schema())
 
 
@@ -56,7 +56,7 @@ TELLTALE: Final[Mapping[str, Any]] = {
 
 
 def option_values() -> dict[str, Any]:
-    """Give a plain value for every option of a chat."""
+    """Return a plain value for every option of a chat."""
     return {
         **TELLTALE,
         "logit_bias": {"11": -5},
@@ -82,12 +82,12 @@ BATCH_VALUES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def values_for(kind: CaseKind) -> dict[str, Any]:
-    """Give a plain value for every option that a kind of request knows."""
+    """Return a plain value for every option that a kind of request knows."""
     return dict(BATCH_VALUES[kind]) if kind in BATCH_VALUES else option_values()
 
 
 def with_options(request: Request, **options: Any) -> Request:
-    """Give a request with options."""
+    """Return a request with options."""
     if isinstance(request, EmbedRequest | RerankRequest):
         return attrs.evolve(request, **options)
     return attrs.evolve(request, options=attrs.evolve(request.options, **options))
@@ -98,7 +98,7 @@ _NEEDS: Final[Mapping[str, Mapping[str, Any]]] = {"top_logprobs": {"logprobs": T
 
 
 def asking(kind: CaseKind, name: str, value: Any, **more: Any) -> Request:
-    """Give a plain request with one option, and what that option needs beside it."""
+    """Return a plain request with one option, and the options that this one requires."""
     needs: dict[str, Any] = dict(_NEEDS.get(name, {}))
     if name in {"tool_choice", "parallel_tool_calls"}:
         needs["tools"] = (TOOL(),)
@@ -106,7 +106,7 @@ def asking(kind: CaseKind, name: str, value: Any, **more: Any) -> Request:
 
 
 def conversation(*, text: str = "What will the weather be?") -> tuple[Message, ...]:
-    """Give a conversation with a tool call and its result."""
+    """Return a conversation with a tool call and its result."""
     return (
         Message("user", text),
         Message("assistant", (ToolCall("call_9a", "jackfield_weather", {"place": "Åre", "days": 3}),)),
@@ -116,7 +116,7 @@ def conversation(*, text: str = "What will the weather be?") -> tuple[Message, .
 
 
 def rich_request(kind: CaseKind) -> Request:
-    """Give a request with every option, of which what is not possible is dropped."""
+    """Return a request with every option; impossible ones are dropped."""
     values = values_for(kind)
     if kind != "completion":
         values.pop("suffix", None)

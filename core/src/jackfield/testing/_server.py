@@ -197,7 +197,7 @@ class RecordingServer:
         self._notify()
 
     def scripted(self, request: RecordedRequest) -> Answer | Respond:
-        """Give what the test has written for this request."""
+        """Return the answer that the test has scripted for this request."""
         if self._queue:
             return self._queue.popleft()
         for route in self._routes:
@@ -287,7 +287,7 @@ class _Connection(asyncio.Protocol):
                 return
 
     async def _choose(self, request: RecordedRequest) -> Answer:
-        """Give the scripted answer; a function that fails is a 500 that names the error."""
+        """Return the scripted answer; a function that fails is a 500 that names the error."""
         chosen = self._owner.scripted(request)
         if isinstance(chosen, Answer):
             return chosen

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def served(subject: Subject) -> str | None:
-    """Say why no loopback server can play the service; None if one can."""
+    """Return why no loopback server can play the service; None if one can."""
     if not subject.has_base_url:
         return "its settings have no base_url"
     if not subject.speaks_http and not any(not case.in_process for case in subject.cases):
@@ -70,7 +70,7 @@ async def open_mesh(
     key: Secret | None = None,
     max_response: int | None = MAX_RESPONSE,
 ) -> AsyncIterator[Mesh]:
-    """Give an open mesh with the plugin as the connection `conformance`, pointed at a server."""
+    """Open a mesh with the plugin as the connection `conformance`, pointed at a server."""
     # A deployment's model may stand in the tables of other plugins.
     plugins = Registry.of(subject.plugin) if case.underlying is None else Registry.installed()
     provider = subject.hooks
@@ -90,7 +90,7 @@ async def open_mesh(
 
 
 def answer_of(subject: Subject, case: Case, **play: Any) -> Answer:
-    """Give a case's answer for the server to play; with a fault, in two halves."""
+    """Return a case's answer for the server to play; with a fault, in two halves."""
     body = subject.body(case)
     headers = {"content-type": case.media_type(body), **case.headers}
     half = len(body) // 2
@@ -113,7 +113,7 @@ async def call(mesh: Mesh, case: Case) -> Any:
 
 
 def _vectors(case: Case) -> int:
-    """Say how many texts a case's answer is for."""
+    """Return how many texts a case's answer is for."""
     if isinstance(case.request, EmbedRequest):
         return len(case.request.inputs)
     wanted: Any = case.embedding or (1, 0)
@@ -121,7 +121,7 @@ def _vectors(case: Case) -> int:
 
 
 def whole_case(subject: Subject) -> Case:
-    """Give a case that a plain call can be answered with."""
+    """Return a case that a plain call can be answered with."""
     for case in subject.good_cases(stream=False):
         if not case.in_process and case.kind != "count":
             return case
@@ -129,7 +129,7 @@ def whole_case(subject: Subject) -> Case:
 
 
 def stream_case(subject: Subject) -> Case:
-    """Give a case that a stream can be answered with."""
+    """Return a case that a stream can be answered with."""
     for case in subject.good_cases(stream=True):
         if not case.in_process and case.kind in {"chat", "completion"}:
             return case

@@ -57,12 +57,12 @@ class StandIn(FakeProvider):
 
     @hookimpl
     def jackfield_provider(self) -> ProviderInfo:
-        """Say what the plugin says."""
+        """Return the plugin's provider info."""
         return self.real.info
 
     @hookimpl
     def jackfield_capabilities(self, model: ModelRef) -> Capabilities:
-        """Give what the plugin's table says."""
+        """Return the capabilities from the plugin's table."""
         return self.real.capabilities(model)
 
     @hookimpl
@@ -81,13 +81,13 @@ class StandIn(FakeProvider):
 
     @hookimpl
     def jackfield_error(self, model: ModelRef | None, failure: Failure) -> JackfieldError | None:
-        """Give a scripted error as it is, and read a scripted status as the plugin does."""
+        """Return a scripted error as it is, and map a scripted status as the plugin does."""
         scripted = super().jackfield_error(model, failure)
         return self.real.error(model, failure) if scripted is None else scripted
 
     @hookimpl
     def jackfield_cost(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
-        """Give the plugin's prices."""
+        """Return the plugin's prices."""
         return self.real.cost(model, usage, context)
 
     @hookimpl

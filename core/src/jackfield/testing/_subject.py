@@ -177,13 +177,13 @@ class Subject:
             return False  # `transport.gives` tells of it
 
     def capabilities(self, model: ModelRef) -> Capabilities:
-        """Say what a model can do, as the core finds it out: of a deployment, from other plugins' tables, too."""
+        """Return a model's capabilities as the core resolves them, for a deployment also from other plugins' tables."""
         if model.underlying is None:
             return self.hooks.capabilities(model)
         return resolve_capabilities(Registry.installed(), self.hooks, model, None)
 
     def ref(self, case: Case) -> ModelRef:
-        """Give a case's model as a hook sees it."""
+        """Return a case's model as a hook sees it."""
         model = case.ref(self.settings)
         found = find_underlying(Registry.installed(), self.hooks, model)
         return model if found is None else attrs.evolve(model, underlying=found[1])
@@ -221,7 +221,7 @@ class Subject:
         return tuple(probes)
 
     def probes_of(self, *kinds: CaseKind) -> tuple[Probe, ...]:
-        """Give the probes of these kinds.
+        """Return the probes of these kinds.
 
         Raises:
             SkipCheck: There are none.
@@ -233,11 +233,11 @@ class Subject:
         return found
 
     def body(self, case: Case) -> bytes:
-        """Give a case's bytes."""
+        """Return a case's bytes."""
         return case.body(self._folders)
 
     def wire(self, case: Case) -> Wire:
-        """Give the wire whose answer a case is."""
+        """Return the wire whose answer a case is."""
         wire = self.translate(self.ref(case), case.asked(self.body(case))).wire
         if not isinstance(wire, Wire):
             raise TypeError(f"jackfield_translate gave a {type(wire).__name__} as the wire")
@@ -267,13 +267,13 @@ class Subject:
         return decode_wire(self.hooks, model, wire, case.head(own), chunks)
 
     def good_cases(self, *, stream: bool | None = None) -> Iterator[Case]:
-        """Give the cases that are no errors: all, the streamed, or the whole ones."""
+        """Return the cases that are no errors: all, the streamed, or the whole ones."""
         for case in self.cases:
             if case.error is None and (stream is None or case.is_stream(self.body(case)) is stream):
                 yield case
 
     def some_cases(self, *, stream: bool | None = None) -> list[Case]:
-        """Give the same as a list.
+        """Return the good cases as a list.
 
         Raises:
             SkipCheck: There are none.
@@ -285,7 +285,7 @@ class Subject:
         return found
 
     def marked_hooks(self) -> dict[str, Any]:
-        """Give what the plugin marks with @hookimpl, by name."""
+        """Return what the plugin marks with @hookimpl, by name."""
         found = {}
         for name in dir(self.plugin):
             try:

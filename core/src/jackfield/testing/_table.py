@@ -24,7 +24,7 @@ _WORDS = {True: "yes", False: "no", None: "unknown"}
 
 
 def result_table(results: Sequence[Result], *, verbose: bool = False) -> str:
-    """Give the results line by line, what is to be done below its line."""
+    """Yield the results line by line, each remedy below its line."""
     width = max((len(result.check) for result in results), default=0)
     lines = []
     for result in results:
@@ -49,7 +49,7 @@ def summary(results: Iterable[Result]) -> str:
 
 
 def capability_table(subject: Subject) -> str:
-    """Give what the plugin says of the models of its cases, as a Markdown table."""
+    """Return the capabilities of the cases' models as a Markdown table."""
     models = {
         model.id: subject.capabilities(model)
         for model, _ in subject.models

@@ -37,7 +37,7 @@ class End:
 
 
 def line_of(call: Call, end: End, *, content: bool) -> dict[str, Any]:
-    """Give the line of a call; what is not known is left out or null, never 0.
+    """Return the line of a call; what is not known is left out or null, never 0.
 
     Args:
         call: The call.
@@ -138,7 +138,7 @@ def _said(answer: object) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Give what JSON can hold; of bytes their number, of options those that were given."""
+    """Return what JSON can hold; of bytes their number, of options those that were given."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, bytes | bytearray):

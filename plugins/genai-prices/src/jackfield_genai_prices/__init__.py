@@ -9,14 +9,14 @@ __all__ = ["context_window"]
 
 @hookimpl
 def jackfield_price(model: ModelRef, context: CostContext) -> RateCard | None:
-    """Give the published rates of a model for one call; None if the data does not know them."""
+    """Return the published rates of a model for one call; None if the data does not know them."""
     from ._rates import rates
 
     return rates(model, context)
 
 
 def context_window(provider: str, model: str) -> int | None:
-    """Give a model's context window in tokens; None if the data does not tell it.
+    """Return a model's context window in tokens; None if the data does not tell it.
 
     Args:
         provider: The id of a provider of Jackfield's.

@@ -53,7 +53,7 @@ class Entry:
         return window
 
     def prices(self, when: datetime, choices: Mapping[str, str], tokens: int | None) -> Found | None:
-        """Give the prices at a time.
+        """Return the prices at a time.
 
         Args:
             when: The time of the call.
@@ -96,7 +96,7 @@ def _lookup(provider_id: str, name: str) -> Entry | None:
 
 
 def _means(match: Any, name: str) -> bool:
-    """Say whether a name is matched for what it is: of a longer one, only a date or a version may follow.
+    """Return whether a name is matched for what it is: of a longer one, only a date or a version may follow.
 
     Older entries match by the beginning alone, so that a new model would get an old one's price (issue 173).
     """
@@ -122,7 +122,7 @@ def _amount(value: Any, tokens: int | None) -> Decimal:
 
 
 def _begin(model: Any, when: datetime) -> date | None:
-    """Give the day from which the model's price at a time holds, if the data tells it."""
+    """Return the day from which the model's price at a time holds, if the data tells it."""
     if not isinstance(model.prices, list):
         return None
     for dated in reversed(model.prices):
@@ -134,7 +134,7 @@ def _begin(model: Any, when: datetime) -> date | None:
 
 @lru_cache(maxsize=64)
 def _newest(day: date) -> date | None:
-    """Give the newest day on which a price of the data begins, up to a day: so new is the data at least."""
+    """Return the newest day on which a price of the data begins, up to a day: so new is the data at least."""
     begins = [
         begin
         for provider in _providers().values()

@@ -35,7 +35,7 @@ _PLAIN: Final = frozenset({"default", "standard", "auto", "on_demand", "standard
 
 
 def rates(model: ModelRef, context: CostContext) -> RateCard | None:
-    """Give the rates of one call.
+    """Return the rates of one call.
 
     The day of the call chooses among dated prices, the length of its prompt among tiers (of the whole
     prompt), and the tier that the answer reports, or the batch, among variants. What has no published

@@ -55,7 +55,7 @@ class PiiGuard:
         return self._restored(call, answer, redaction) if self._settings.restore else answer
 
     async def _find(self) -> Finder:
-        """Give the finder; the first caller loads the libraries, in a thread."""
+        """Return the finder; the first caller loads the libraries, in a thread."""
         if self._finder is None:
             self._finder = await asyncio.to_thread(make_finder, self._settings)
         return self._finder

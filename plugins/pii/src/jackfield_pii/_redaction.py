@@ -55,7 +55,7 @@ class Redaction:
         self.values: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
-        """Give a text with placeholders in the places of what is found."""
+        """Return a text with placeholders in the places of what is found."""
         pieces, end = [], 0
         for found in self._find(text):
             self.counts[found.entity] += 1
@@ -80,7 +80,7 @@ class Redaction:
 
 
 def redacted(request: Request, find: Finder) -> tuple[Request, Redaction]:
-    """Give a request without what is found in it, and what was found; the request itself stays as it is."""
+    """Return a request without what is found in it, and what was found; the request itself stays as it is."""
     taken: set[str] = set()
     _read(request, lambda text: taken.update(_PLACEHOLDER.findall(text)))
     redaction = Redaction(find, frozenset(taken))

@@ -61,7 +61,7 @@ class _Restorer:
 
 
 def restored(reply: Reply, values: Mapping[str, str], *, in_json: bool) -> Reply:
-    """Give an answer with what the placeholders in it stand for."""
+    """Return an answer with what the placeholders in it stand for."""
     text, arguments = _Restorer(values, in_json=in_json), _Restorer(values, in_json=False)
     raw = _Restorer(values, in_json=True)
     choices = tuple(
@@ -114,7 +114,7 @@ class StreamRestorer:
         self._held: dict[tuple[int, int], TextDelta | RefusalDelta | ToolCallDelta] = {}
 
     def __call__(self, event: Event) -> list[Event]:
-        """Give what takes an event's place."""
+        """Return what takes an event's place."""
         if isinstance(event, CitationDelta):
             return [CitationDelta(_citation(event.citation, self._text), event.choice)]
         choice = getattr(event, "choice", None)

@@ -19,7 +19,7 @@ def _rows() -> tuple[dict[str, str], ...]:
 
 
 def rates(provider: str | None, model: str, when: float) -> RateCard | None:
-    """Give the rates of a model at a time, in seconds since the epoch; None if there is no row for it."""
+    """Return the rates of a model at a time, in seconds since the epoch; None if there is no row for it."""
     day = datetime.fromtimestamp(when, UTC).date().isoformat()
     for row in _rows():
         if (row["provider"], row["model"]) == (provider, model) and row["from"] <= day:
