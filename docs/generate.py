@@ -28,13 +28,17 @@ import attrs
 import jackfield
 from jackfield._calls.translation import SUMMARY_PROMPT
 from jackfield._config import defaults as _shared_keys, loader as _config, model_entries as _entries
+from jackfield._config.connections import ConnectionConfig
 from jackfield._contract import hookspecs as _hookspecs
 from jackfield._plugins.registry import Registry
 from jackfield._pricing import declared as _money, price_file as _pricefile
 from jackfield._types import errors as _errors
-from jackfield._types.capabilities import FEATURES, Limits
+from jackfield._types.capabilities import FEATURES, Limits, ModelEntry
 from jackfield._types.failures import Failure, error_from_status
+from jackfield._types.option_rules import option_rules
+from jackfield._types.options import Options
 from jackfield._types.policies import _STREAM_FIRST_EVENT, RetryPolicy, TimeoutPolicy
+from jackfield._types.requests import EmbedRequest, RerankRequest
 from jackfield.cli._failures import exit_code
 from jackfield.testing import checks
 
@@ -238,9 +242,8 @@ def class_entry(name: str, cls: Any) -> str:
     lines = [f"### {name}\n"]
     if typing.is_typeddict(cls):
         fields = "".join(f"    {key}: {_forward(hint)}\n" for key, hint in cls.__annotations__.items())
-        return "\n".join(
-            [*lines, code(f"class {name}(TypedDict, total=False):\n{fields}".rstrip()), summary(cls), ""]
-        )
+        declared = code(f"class {name}(TypedDict, total=False):\n{fields}".rstrip())
+        return "\n".join([*lines, declared, summary(cls) + "\n", *option_lines(cls), ""])
     if not getattr(cls, "_is_protocol", False):
         lines.append(code(folded(name, constructor(cls))))
     lines.append(introduction(cls) + "\n")
@@ -254,6 +257,25 @@ def class_entry(name: str, cls: Any) -> str:
         shown = f"`{prefix}.{member}{signature}`"
         lines.append(f"* {shown}" + (f"  \n  {words}" if words else ""))
     return "\n".join(lines).rstrip() + "\n"
+
+
+def option_lines(typed: Any) -> Iterator[str]:
+    """Describe each keyword option: its meaning from the class that holds it, what is accepted from its rule."""
+    holders = (Options, EmbedRequest, RerankRequest)
+    holder = next(
+        cls for cls in holders if set(option_rules(cls)) == set(typed.__annotations__) - {"timeout"}
+    )
+    meanings = section(holder, "Attributes")
+    for name, rule in option_rules(holder).items():
+        range_ = [f"{rule.minimum} or more"] if rule.minimum is not None else []
+        choices = [" or ".join(map(code_words, rule.choices))] if rule.choices else []
+        accepted = ", ".join([*([] if choices else [rule.words]), *range_, *choices])
+        yield f"* `{name}` ({accepted}): {meanings[name]}"
+
+
+def code_words(word: str) -> str:
+    """Return a word as it stands in code."""
+    return f'`"{word}"`'
 
 
 def _forward(hint: object) -> str:
@@ -289,6 +311,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "models": ("capabilities",),
         "requests": (
             "requests",
+            "option_rules",
             "options",
             "content",
             "parameters",
@@ -547,7 +570,7 @@ def key_table(cls: Any, *, left_out: tuple[str, ...] = ()) -> str:
 
 def described_elsewhere(name: str) -> str:
     """Describe a key that many settings classes have and need not describe."""
-    known = {**described(_config.ConnectionConfig), **described(_shared_keys.SharedKeys)}
+    known = {**described(ConnectionConfig), **described(_shared_keys.SharedKeys)}
     usual = {"api_key": "A reference to the key.", "base_url": "Where the service is."}
     return usual.get(name) or known.get(name) or ""
 
@@ -563,7 +586,7 @@ def timeout_table() -> str:
 def connection_table() -> str:
     """Describe the keys that every connection has."""
     words = {
-        **described(_config.ConnectionConfig),
+        **described(ConnectionConfig),
         "provider": "The provider's id.",
         "credentials": "The name of a table `[credentials.NAME]`, where the provider takes one.",
         "models": "The allow-list: ids, patterns that end in `*`, tables (below). Absent allows all, `[]` none.",
@@ -581,7 +604,7 @@ def connection_table() -> str:
 
 def entry_table() -> str:
     """Describe the keys of an entry in `models`."""
-    words = {**described(_entries.ModelEntry)}
+    words = {**described(ModelEntry)}
     words["kind"] = "The kind of request it is declared to serve; `kinds` for several."
     rows = ["| key | meaning |", "|---|---|"]
     rows += [f"| `{key}` | {words[key]} |" for key in _entries.KEYS]

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = {
     "core: _http.framers.SSEFramer._events": "core/tests/http/test_fast_paths.py::test_whole_events_are_read_as_line_by_line",
     "core: _http.prepared_post": "core/tests/http/test_direct.py::test_both_ways_send_the_same_request",
-    "core: _input.arguments._options": "core/tests/input/test_fast_paths.py::test_options_are_those_that_their_class_makes",
+    "core: _types.options.options_of": "core/tests/input/test_fast_paths.py::test_options_are_those_that_their_class_makes",
     "core: _input.messages.message_from_dict": (
         "core/tests/input/test_fast_paths.py::test_a_dict_of_role_and_text_is_read_as_one_with_more_keys"
     ),

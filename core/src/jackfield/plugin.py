@@ -79,12 +79,13 @@ if TYPE_CHECKING:
         TokensCounted as TokensCounted,
     )
     from ._types.failures import Failure as Failure
-    from ._types.options import (
+    from ._types.option_rules import (
         UNSET as UNSET,
-        Options as Options,
+        Maybe as Maybe,
         Unset as Unset,
         UnsupportedPolicy as UnsupportedPolicy,
     )
+    from ._types.options import Options as Options
     from ._types.parameters import Translation as Translation
     from ._types.replies import Replay as Replay
     from ._types.requests import (
@@ -98,12 +99,7 @@ if TYPE_CHECKING:
         SummarizeRequest as SummarizeRequest,
         Truncate as Truncate,
     )
-    from ._types.wire import (
-        Frame as Frame,
-        Head as Head,
-        Headers as Headers,
-        Wire as Wire,
-    )
+    from ._types.wire import Frame as Frame, Head as Head, Headers as Headers, Wire as Wire
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
@@ -133,11 +129,12 @@ else:
             "_types.content": "Role",
             "_types.cost": "Rate RateCard",
             "_types.events": "EmbeddingData RerankScore TokensCounted",
-            "_types.options": "UNSET Options Unset UnsupportedPolicy",
+            "_types.failures": "Failure",
+            "_types.option_rules": "UNSET Maybe Unset UnsupportedPolicy",
+            "_types.options": "Options",
             "_types.parameters": "Translation",
             "_types.replies": "Replay",
             "_types.requests": "ChatRequest CompletionRequest CountRequest EmbedRequest InputType Request RerankRequest SummarizeRequest Truncate",
-            "_types.failures": "Failure",
             "_types.wire": "Frame Head Headers Wire",
         },
     )

@@ -6,7 +6,7 @@ import pytest
 
 from jackfield._types.capabilities import Capabilities, ParameterRule
 from jackfield._types.cost import RateCard
-from jackfield._types.options import UNSET
+from jackfield._types.option_rules import UNSET
 from jackfield.testing import FakeAnswer, FakeProvider
 
 

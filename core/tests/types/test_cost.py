@@ -217,3 +217,8 @@ class TestBills:
         assert (total.status, total.amount) == ("partial", known.amount)
         assert sum_costs([Cost(), Cost()]).status == "unknown"
         assert sum_costs([]).status == "unknown"
+
+
+def test_a_card_takes_amounts_as_a_mapping_too():
+    made = RateCard.of({"input": Decimal("0.5"), "search_unit": None}, source="s", output="1")
+    assert made == RateCard.of(source="s", input="0.5", output="1")

@@ -24,6 +24,7 @@ from jackfield import (
     ProviderError,
     RateLimitError,
     RawPart,
+    Reasoning,
     Registry,
     Reply,
     RerankReply,
@@ -38,6 +39,7 @@ from jackfield import (
 )
 from jackfield.http import Framer, SSEFramer, error_from_status, event_payload, failure_message
 from jackfield.plugin import (
+    UNSET,
     Auth,
     Bearer,
     Call,
@@ -47,33 +49,46 @@ from jackfield.plugin import (
     CostContext,
     CountRequest,
     CredentialKind,
+    DatedRates,
     EmbedRequest,
     Exchange,
     Failure,
     FailureInStream,
     Head,
     HttpAccess,
+    InputType,
+    JSONTool,
     Limits,
     Listing,
+    Maybe,
     ModelRef,
     NoAuth,
+    Options,
     Outcome,
     ParameterRule,
     ParameterWriter,
     PluginState,
     Provider,
     RateCard,
+    ReportBuilder,
     Request,
     RerankRequest,
     StaticHeader,
     SummarizeRequest,
     Timings,
     Token,
+    Translation,
     Transport,
+    Unset,
+    UnsupportedPolicy,
     WholeDecoder,
     Wire,
     events_of,
     hookimpl,
+    json_tool,
+    load_table,
+    nearest_effort,
+    suggestion,
     vector_reader,
 )
 from jackfield.progress import listening
@@ -128,6 +143,53 @@ def a_translator(request: ChatRequest, capabilities: Capabilities) -> ParameterR
     writer.default("max_tokens", "limit", 5, "the service wants one")
     writer.put("stop", convert=3)  # type: ignore[arg-type]
     return writer.finish()
+
+
+def options_have_the_types_of_their_values(
+    options: Options, embed: EmbedRequest, rerank: RerankRequest
+) -> None:
+    assert_type(options.temperature, float | Unset)
+    assert_type(options.stop, tuple[str, ...] | Unset)
+    assert_type(options.reasoning, Reasoning | Unset)
+    assert_type(options.response_format, str | Mapping[str, Any] | Unset)
+    assert_type(options.unsupported, UnsupportedPolicy)
+    assert_type(embed.input_type, InputType | Unset)
+    assert_type(rerank.top_n, int | Unset)
+    if options.tools is not UNSET:
+        assert_type([tool.name for tool in options.tools], list[str])
+    if options.max_tokens is UNSET:
+        return
+    assert_type(options.max_tokens + 1, int)
+    own: Maybe[int] = options.top_k
+    wrong: str | Unset = options.top_k  # type: ignore[assignment]
+    Options(temperature="hot")  # type: ignore[arg-type]
+    EmbedRequest(inputs=("x",), truncate="middle")  # type: ignore[arg-type]
+    del own, wrong
+
+
+def a_translation_holds_one_wire(translation: Translation) -> None:
+    assert_type(translation.wire, Wire)
+    assert_type(translation.report, ParameterReport)
+    Translation("wire")  # type: ignore[arg-type]
+
+
+def a_report_without_a_body(request: ChatRequest) -> ParameterReport:
+    report = ReportBuilder(request.options.unsupported, model="m")
+    report.drop("thinking", "it is another provider's")
+    writer: ReportBuilder = ParameterWriter({}, Capabilities(), "drop", {})
+    report.extend(writer.finish())
+    tool = json_tool(report, "json", names=(), choice=UNSET, emulate=True)
+    assert_type(tool, JSONTool | None)
+    return report.finish()
+
+
+def tables_and_rates() -> RateCard | None:
+    rows = load_table(__file__, "prices.json")["rows"]
+    amounts = DatedRates(rows, long_prompt=200_000).amounts(0.0, 5)
+    assert_type(amounts, dict[str, Decimal] | None)
+    assert_type(nearest_effort("low", ("high",)), str | None)
+    assert_type(suggestion("opnai", ("openai",)), str | None)
+    return None if amounts is None else RateCard.of(amounts, source="page")
 
 
 def a_table() -> Capabilities:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jackfield._plugins.hooks import plugin_fault
 from jackfield._types.cost import UNKNOWN_COST, Cost, CostItem
 from jackfield._types.errors import StreamInterruptedError
-from jackfield._types.options import UNSET
+from jackfield._types.option_rules import UNSET
 from jackfield._types.parameters import ParameterReport
 from jackfield._types.replies import Attempt, EmbedReply, Ranking, Replay, Reply, RerankReply
 from jackfield._types.requests import EmbedRequest, RerankRequest

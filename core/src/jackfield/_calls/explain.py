@@ -17,7 +17,7 @@ from jackfield._types.capabilities import Capabilities
 from jackfield._types.content import Message, Text, ToolResult
 from jackfield._types.cost import Cost, compute_cost
 from jackfield._types.errors import JackfieldError
-from jackfield._types.options import UNSET
+from jackfield._types.option_rules import UNSET
 from jackfield._types.parameters import ParameterReport
 from jackfield._types.replies import TokenCount
 from jackfield._types.requests import Request

@@ -12,7 +12,7 @@ import attrs
 
 from jackfield._types.capabilities import Limits
 from jackfield._types.cost import sum_costs
-from jackfield._types.options import UNSET
+from jackfield._types.option_rules import UNSET
 from jackfield._types.replies import EmbedReply, Ranking, RerankReply
 from jackfield._types.requests import EmbedRequest, RerankRequest
 

@@ -24,7 +24,8 @@ from jackfield._types.content import (
     ToolResult,
 )
 from jackfield._types.errors import UnsupportedError
-from jackfield._types.options import UNSET, Options
+from jackfield._types.option_rules import UNSET
+from jackfield._types.options import Options
 from jackfield._types.parameters import ParameterNote, ParameterReport, Translation
 from jackfield._types.requests import (
     ChatRequest,

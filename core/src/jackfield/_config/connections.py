@@ -13,7 +13,7 @@ from jackfield._faces import show_in
 from jackfield._types.capabilities import ModelEntry
 from jackfield._types.cost import RateCard
 from jackfield._types.errors import JackfieldError
-from jackfield._types.options import UnsupportedPolicy
+from jackfield._types.option_rules import UnsupportedPolicy
 from jackfield._types.policies import RetryPolicy, TimeoutPolicy
 from jackfield._types.sizes import MAX_RESPONSE
 from jackfield._values import Value

@@ -13,7 +13,7 @@ import attrs
 from jackfield._contract.addresses import address_fault
 from jackfield._contract.secrets import Secret
 from jackfield._contract.settings import INVALID, Reader, described, join
-from jackfield._types.options import UnsupportedPolicy
+from jackfield._types.option_rules import UnsupportedPolicy
 from jackfield._types.policies import RetryPolicy, TimeoutPolicy
 from jackfield._types.sizes import MAX_RESPONSE, parse_size, show_size
 from jackfield._values import Value

@@ -11,7 +11,7 @@ from jackfield._contract.paths import model_id_fault
 from jackfield._contract.protocols import ProviderInfo
 from jackfield._contract.settings import INVALID, Reader, join
 from jackfield._hints import hint
-from jackfield._input.arguments import ChatOptions, EmbedOptions, RerankOptions, option_fault
+from jackfield._input.arguments import DECLARABLE, option_fault
 from jackfield._pricing.declared import read_price, read_rate
 from jackfield._types.capabilities import FEATURES, Kind, Limits, ModelEntry
 
@@ -28,11 +28,6 @@ KEYS: Final = (
     "capabilities",
     "limits",
     "options",
-)
-
-OPTIONS: Final = frozenset(
-    {*ChatOptions.__annotations__, *EmbedOptions.__annotations__, *RerankOptions.__annotations__}
-    - {"timeout"}
 )
 
 
@@ -120,8 +115,8 @@ def _capabilities(reader: Reader, value: Any, where: str) -> Mapping[str, bool]:
 def _options(reader: Reader, value: Any, where: str) -> Mapping[str, Any]:
     table = reader.table(value, where)
     for name, given in table.items():
-        known = name in OPTIONS
-        fault = option_fault(name, given) if known else f"there is no such option{hint(name, OPTIONS)}"
+        known = name in DECLARABLE
+        fault = option_fault(name, given) if known else f"there is no such option{hint(name, DECLARABLE)}"
         if fault is not None:
             reader.wrong(join(where, name), fault)
     return dict(table)

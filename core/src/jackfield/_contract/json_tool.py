@@ -9,7 +9,7 @@ import attrs
 
 from jackfield._faces import show_in
 from jackfield._types.content import Tool
-from jackfield._types.options import UNSET
+from jackfield._types.option_rules import UNSET
 from jackfield._values import Value
 
 from .translating import ReportBuilder

@@ -12,7 +12,8 @@ from jackfield._faces import show_in
 from jackfield._types.capabilities import Capabilities, ModelRef, ParameterRule
 from jackfield._types.content import Message, Tool
 from jackfield._types.errors import UnsupportedError
-from jackfield._types.options import UNSET, Reasoning
+from jackfield._types.option_rules import UNSET
+from jackfield._types.options import Reasoning
 from jackfield._types.parameters import Fate, ParameterNote, ParameterReport
 from jackfield._types.requests import (
     ChatRequest,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 import attrs
@@ -12,14 +12,8 @@ from jackfield._faces import show_in
 from jackfield._hints import a_or_an, hint
 from jackfield._types.content import MessageLike, Tool
 from jackfield._types.errors import ConfigurationError
-from jackfield._types.options import (
-    UNSET,
-    Options,
-    UnsupportedPolicy,
-    normalise_reasoning,
-    normalise_stop,
-    normalise_tools,
-)
+from jackfield._types.option_rules import UNSET, UNSUPPORTED, OptionRule, UnsupportedPolicy, option_rules
+from jackfield._types.options import Options, options_of
 from jackfield._types.policies import TimeoutPolicy
 from jackfield._types.requests import (
     ChatRequest,
@@ -33,6 +27,7 @@ from jackfield._types.requests import (
 from .messages import normalise_messages
 
 __all__ = [
+    "DECLARABLE",
     "ChatOptions",
     "EmbedOptions",
     "RerankOptions",
@@ -101,51 +96,13 @@ class RerankOptions(TypedDict, total=False):
     unsupported: UnsupportedPolicy
 
 
-_NORMALISERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "stop": normalise_stop,
-    "tools": normalise_tools,
-    "reasoning": normalise_reasoning,
-}
-_INPUT_TYPES: Final = ("query", "document", "classification", "clustering", "similarity")
-_TRUNCATE: Final = ("error", "start", "end")
-_POLICIES: Final = ("error", "drop")
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "input_type": _INPUT_TYPES,
-    "truncate": _TRUNCATE,
-    "unsupported": _POLICIES,
-}
-_NOT_NEGATIVE: Final = frozenset(
-    {"max_tokens", "temperature", "top_p", "top_logprobs", "n", "dimensions", "top_n"}
-)
-_KNOWN_OPTIONS: Final = frozenset(field.name for field in attrs.fields(Options))
 _KNOWN_TIMEOUTS: Final = tuple(field.name for field in attrs.fields(TimeoutPolicy))
 
-# What a value must be; bool is an int to Python and no number here.
-_TYPES: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
-    "system": ((str,), "a string"),
-    "max_tokens": ((int,), "a whole number"),
-    "temperature": ((int, float), "a number"),
-    "top_p": ((int, float), "a number"),
-    "top_k": ((int,), "a whole number"),
-    "stop": ((str, list, tuple), "a string or a list of strings"),
-    "seed": ((int,), "a whole number"),
-    "presence_penalty": ((int, float), "a number"),
-    "frequency_penalty": ((int, float), "a number"),
-    "logit_bias": ((Mapping,), "a mapping of token id to number"),
-    "logprobs": ((bool,), "True or False"),
-    "top_logprobs": ((int,), "a whole number"),
-    "n": ((int,), "a whole number"),
-    "tools": ((list, tuple), "a list of tools"),
-    "tool_choice": ((str,), '"auto", "none", "required" or the name of a tool'),
-    "parallel_tool_calls": ((bool,), "True or False"),
-    "response_format": ((str, Mapping), '"json" or a JSON schema'),
-    "user": ((str,), "a string"),
-    "suffix": ((str,), "a string"),
-    "extra": ((Mapping,), "a mapping of provider id to a mapping"),
-    "dimensions": ((int,), "a whole number"),
-    "top_n": ((int,), "a whole number"),
-    "emulate": ((bool,), "True or False"),
-}
+_OF_CHAT: Final = option_rules(Options)
+_OF_EMBED: Final = option_rules(EmbedRequest)
+_OF_RERANK: Final = option_rules(RerankRequest)
+DECLARABLE: Final[Mapping[str, OptionRule]] = {**_OF_EMBED, **_OF_RERANK, **_OF_CHAT}
+"""The rules of all options that a configuration may give to a model, by name."""
 
 
 def chat_request(
@@ -189,10 +146,7 @@ def embed_request(
         raise ConfigurationError("embed got no text; give a string or a list with at least one")
     for index, text in enumerate(texts):
         _text(text, f"inputs[{index}]")
-    options = _checked(given, EmbedOptions, policy)
-    _choice(options, "input_type", _INPUT_TYPES)
-    _choice(options, "truncate", _TRUNCATE)
-    return EmbedRequest(inputs=texts, **options)
+    return EmbedRequest(inputs=texts, **_checked(given, _OF_EMBED, policy))
 
 
 def rerank_request(
@@ -204,25 +158,19 @@ def rerank_request(
         raise ConfigurationError("rerank wants a list with at least one document")
     for index, text in enumerate(texts):
         _text(text, f"documents[{index}]")
-    options = _checked(given, RerankOptions, policy)
-    _choice(options, "truncate", _TRUNCATE)
+    options = _checked(given, _OF_RERANK, policy)
     return RerankRequest(query=_text(query, "query"), documents=texts, **options)
 
 
 def option_fault(name: str, value: Any) -> str | None:
-    """Say what is wrong with an option that a configuration gives, as far as no model need be known; None is nothing."""
+    """Return what is wrong with an option that a configuration gives, as far as no model need be known; None is nothing."""
+    rule = DECLARABLE[name]
     try:
-        _check_type(name, value)
-        if name in _NORMALISERS:
-            _NORMALISERS[name](value)
-        if name in _CHOICES:
-            _choice({name: value}, name, _CHOICES[name])
+        _checked_value(name, value, rule)
     except ConfigurationError as error:
         return error.message.removeprefix(f"{name} ")
-    except (TypeError, ValueError) as error:
-        return f"is not understood: {error}"
-    if name in _NOT_NEGATIVE and not value >= 0:  # not a number is none either
-        return f"must be 0 or more, got {value!r}"
+    if rule.minimum is not None and not value >= rule.minimum:
+        return f"must be {rule.minimum} or more, got {value!r}"
     if name == "response_format" and isinstance(value, str) and value != "json":
         return f'must be "json" or a JSON schema, got {value!r}'
     return None
@@ -258,13 +206,9 @@ def _seconds(value: Any, phase: str | None) -> float | None:
 
 
 def _options(given: Mapping[str, Any], policy: UnsupportedPolicy) -> Options:
-    if not given:
-        return _default_options(policy)
-    # What `Options(**given)` does, in a third of the time: most of its many fields keep their defaults.
-    options = object.__new__(Options)
-    options.__dict__.update(_DEFAULTS[policy].__dict__)
-    options.__dict__.update(_checked(given, ChatOptions, policy))
-    _check_words(options)
+    options = options_of(_checked(given, _OF_CHAT, policy), policy)
+    if given:
+        _check_words(options)
     return options
 
 
@@ -282,52 +226,34 @@ def _check_words(options: Options) -> None:
         raise ConfigurationError(f"tool_choice names no tool that is given: {choice!r}{hint(choice, names)}")
 
 
-def _default_options(policy: UnsupportedPolicy) -> Options:
-    return _DEFAULTS[_checked_policy(policy)]
-
-
-def _checked_policy(policy: UnsupportedPolicy) -> UnsupportedPolicy:
-    if policy not in _POLICIES:  # callers without a type checker
+def _checked(
+    given: Mapping[str, Any], rules: Mapping[str, OptionRule], policy: UnsupportedPolicy
+) -> dict[str, Any]:
+    if policy not in UNSUPPORTED:  # callers without a type checker
         raise ConfigurationError(f'unsupported must be "error" or "drop", got {policy!r}')
-    return policy
-
-
-def _checked(given: Mapping[str, Any], known: Any, policy: UnsupportedPolicy) -> dict[str, Any]:
-    names = known.__annotations__
-    result: dict[str, Any] = {"unsupported": _checked_policy(policy)}
+    result: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in names:
-            raise ConfigurationError(f"there is no option {name!r}{hint(name, names)}")
-        _check_type(name, value)
-        normalise = _NORMALISERS.get(name)
-        try:
-            result[name] = value if normalise is None else normalise(value)
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"{name} is not understood: {error}") from error
+        rule = rules.get(name)
+        if rule is None:
+            raise ConfigurationError(f"there is no option {name!r}{hint(name, (*rules, 'timeout'))}")
+        result[name] = _checked_value(name, value, rule)
     return result
 
 
-def _check_type(name: str, value: Any) -> None:
-    rule = _TYPES.get(name)
-    if rule is None:
-        return
-    types, words = rule
+def _checked_value(name: str, value: Any, rule: OptionRule) -> Any:
+    types = rule.types
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise ConfigurationError(f"{name} must be {words}, got {value!r}")
+        raise ConfigurationError(f"{name} must be {rule.words}, got {value!r}")
     if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for it: null would be sent
         raise ConfigurationError(f"{name} must be a finite number, got {value!r}")
-    if isinstance(value, Mapping) and name == "logit_bias" and not all(map(_is_number, value.values())):
-        raise ConfigurationError(f"{name} must be a mapping of token id to number, got {value!r}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _choice(options: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> None:
-    value = options.get(name, choices[0])
-    if value not in choices:
-        raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    if rule.choices and value not in rule.choices:
+        raise ConfigurationError(f"{name} must be one of {', '.join(rule.choices)}, got {value!r}")
+    if rule.normalise is None:
+        return value
+    try:
+        return rule.normalise(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name} is not understood: {error}") from error
 
 
 def _messages(messages: str | Sequence[MessageLike]) -> Any:
@@ -353,12 +279,6 @@ def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise ConfigurationError(f"{where} must be a string, got {a_or_an(type(value).__name__)}")
     return value
-
-
-_DEFAULTS: Final[Mapping[str, Options]] = {
-    "error": Options(unsupported="error"),
-    "drop": Options(unsupported="drop"),
-}
 
 
 show_in("jackfield", ChatOptions, EmbedOptions, RerankOptions)

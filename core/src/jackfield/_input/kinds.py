@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import attrs
 
 from jackfield._types.capabilities import Kind
-from jackfield._types.options import UnsupportedPolicy
+from jackfield._types.option_rules import UnsupportedPolicy
 from jackfield._types.replies import EmbedReply, Reply, RerankReply, TokenCount
 from jackfield._types.requests import Request
 

@@ -58,6 +58,8 @@ class RateCard(Value):
     @classmethod
     def of(
         cls,
+        by_unit: Mapping[str, str | int | Decimal | None] | None = None,
+        /,
         *,
         source: str,
         as_of: str | None = None,
@@ -65,10 +67,13 @@ class RateCard(Value):
         per: int = _MILLION,
         **amounts: str | int | Decimal | None,
     ) -> RateCard:
-        """Make a card from amounts by unit; None leaves a unit out. Amounts are strings or integers."""
+        """Make a card from amounts by unit, as a mapping or by keyword; None leaves a unit out.
+
+        Amounts are strings, integers or decimals.
+        """
         rates = {
             unit: Rate(unit, Decimal(amount), 1 if unit in {"request", "second"} else per, source, as_of)
-            for unit, amount in amounts.items()
+            for unit, amount in {**(by_unit or {}), **amounts}.items()
             if amount is not None
         }
         return cls(rates, currency)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import enum
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import attrs
 
@@ -14,28 +14,18 @@ from jackfield._values import Value
 
 from .content import Tool
 from .dicts import describe
+from .option_rules import (
+    UNSET,
+    UNSUPPORTED,
+    Maybe,
+    UnsupportedPolicy,
+    extra_option,
+    option,
+    option_rules,
+    unsupported_option,
+)
 
-__all__ = ["UNSET", "Maybe", "Options", "Reasoning", "Unset", "UnsupportedPolicy"]
-
-
-class Unset(enum.Enum):
-    """The type of `UNSET`."""
-
-    UNSET = "UNSET"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-    def __bool__(self) -> bool:
-        # `if option:` would drop 0, False, "" and []; make the mistake loud.
-        msg = "UNSET has no truth value; compare with `is UNSET`"
-        raise TypeError(msg)
-
-
-UNSET: Final = Unset.UNSET
-"""Not given. 0, False, "" and [] are given."""
-
-UnsupportedPolicy: TypeAlias = Literal["error", "drop"]
+__all__ = ["PARAMETER_NAMES", "Options", "Reasoning", "options_of"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,79 +43,6 @@ class Reasoning(Value):
     summary: str | bool | None = None
 
 
-Maybe: TypeAlias = Any
-"""A value or `UNSET`; the class below names the value's type in its docstring."""
-
-
-# One a call: setting this many slots of a frozen object takes thrice as long.
-@attrs.frozen(kw_only=True, slots=False)
-class Options:
-    """The options of one call; each is `UNSET` unless the caller gave it.
-
-    Attributes:
-        system: Text (str) put before the conversation.
-        max_tokens: Most tokens (int) to generate, thinking included.
-        temperature: Sampling temperature (float).
-        top_p: Nucleus sampling mass (float).
-        top_k: Sample among this many tokens (int).
-        stop: Stop sequences (tuple of str).
-        seed: Sampling seed (int).
-        presence_penalty: Float.
-        frequency_penalty: Float.
-        logit_bias: Mapping of token id to bias.
-        logprobs: Whether log probabilities are wanted (bool).
-        top_logprobs: Alternatives per position (int).
-        n: Number of choices (int).
-        tools: Tuple of `Tool`.
-        tool_choice: "auto", "none", "required" or a tool's name.
-        parallel_tool_calls: Bool.
-        response_format: "json" or a JSON schema (mapping).
-        reasoning: `Reasoning`.
-        user: An id (str) of the end user.
-        suffix: Text (str) that follows the completion (text completion only).
-        extra: Provider id to a mapping that is merged into that provider's wire body. Ids of other providers are
-            left alone, for one call may go to several; an id that nobody has is a `ConfigurationError`.
-        unsupported: What happens to what the model cannot honour.
-        emulate: Whether a kind of request may be emulated by another.
-    """
-
-    system: Maybe = UNSET
-    max_tokens: Maybe = UNSET
-    temperature: Maybe = UNSET
-    top_p: Maybe = UNSET
-    top_k: Maybe = UNSET
-    stop: Maybe = UNSET
-    seed: Maybe = UNSET
-    presence_penalty: Maybe = UNSET
-    frequency_penalty: Maybe = UNSET
-    logit_bias: Maybe = UNSET
-    logprobs: Maybe = UNSET
-    top_logprobs: Maybe = UNSET
-    n: Maybe = UNSET
-    tools: Maybe = UNSET
-    tool_choice: Maybe = UNSET
-    parallel_tool_calls: Maybe = UNSET
-    response_format: Maybe = UNSET
-    reasoning: Maybe = UNSET
-    user: Maybe = UNSET
-    suffix: Maybe = UNSET
-    extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
-    unsupported: UnsupportedPolicy = "error"
-    emulate: bool = True
-
-    def given(self) -> dict[str, Any]:
-        """Give the options that the caller gave, by name; policies and `extra` left out."""
-        given = {name: value for name, value in self.__dict__.items() if value is not UNSET}
-        for policy in _POLICIES:
-            del given[policy]
-        return given
-
-
-_POLICIES: Final = ("extra", "unsupported", "emulate")
-PARAMETER_NAMES: Final[tuple[str, ...]] = tuple(
-    field.name for field in attrs.fields(Options) if field.name not in _POLICIES
-)
-"""Every option that a provider may honour or not."""
 _REASONING: Final = tuple(field.name for field in attrs.fields(Reasoning))
 
 
@@ -160,6 +77,19 @@ def normalise_reasoning(value: str | Mapping[str, Any] | Reasoning) -> Reasoning
     return Reasoning(**value)
 
 
+def check_numbers(biases: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return a mapping whose values are all finite numbers.
+
+    Raises:
+        TypeError: One is not.
+    """
+    for one in biases.values():
+        if not isinstance(one, int | float) or isinstance(one, bool) or not math.isfinite(one):
+            msg = f"it must be a mapping of token id to number, got {one!r} in it"
+            raise TypeError(msg)
+    return biases
+
+
 def normalise_tools(tools: Sequence[Tool | Mapping[str, Any]]) -> tuple[Tool, ...]:
     """Turn tools and OpenAI tool dicts into a tuple of `Tool`.
 
@@ -179,5 +109,99 @@ def _tool(tool: object, where: str) -> Tool:
     raise TypeError(msg)
 
 
+# One a call: setting this many slots of a frozen object takes thrice as long.
+@attrs.frozen(kw_only=True, slots=False)
+class Options:
+    """The options of one call; each is `UNSET` unless the caller gave it.
+
+    Attributes:
+        system: Put before the conversation.
+        max_tokens: Most tokens to generate, thinking included.
+        temperature: Sampling temperature.
+        top_p: Nucleus sampling mass.
+        top_k: Sample among this many tokens.
+        stop: Stop sequences.
+        seed: Sampling seed.
+        presence_penalty: Penalty for tokens that have occurred.
+        frequency_penalty: Penalty for tokens by how often they have occurred.
+        logit_bias: Bias by token id.
+        logprobs: Whether log probabilities are wanted.
+        top_logprobs: Alternatives per position.
+        n: Number of choices.
+        tools: What the model may call.
+        tool_choice: Whether tools are called, and which.
+        parallel_tool_calls: Whether several tools may be called at once.
+        response_format: The form of an answer that shall be JSON.
+        reasoning: How much the model shall think.
+        user: An id of the end user.
+        suffix: Text that follows the completion (text completion only).
+        extra: Provider id to a mapping that is merged into that provider's wire body. Ids of other providers are
+            left alone, for one call may go to several; an id that nobody has is a `ConfigurationError`.
+        unsupported: What happens to what the model cannot honour.
+        emulate: Whether a kind of request may be emulated by another.
+    """
+
+    system: Maybe[str] = option("a string", str)
+    max_tokens: Maybe[int] = option("a whole number", int, minimum=0)
+    temperature: Maybe[float] = option("a number", int, float, minimum=0)
+    top_p: Maybe[float] = option("a number", int, float, minimum=0)
+    top_k: Maybe[int] = option("a whole number", int)
+    stop: Maybe[tuple[str, ...]] = option(
+        "a string or a list of strings", str, list, tuple, normalise=normalise_stop
+    )
+    seed: Maybe[int] = option("a whole number", int)
+    presence_penalty: Maybe[float] = option("a number", int, float)
+    frequency_penalty: Maybe[float] = option("a number", int, float)
+    logit_bias: Maybe[Mapping[str, float] | Mapping[int, float]] = option(
+        "a mapping of token id to number", Mapping, normalise=check_numbers
+    )
+    logprobs: Maybe[bool] = option("True or False", bool)
+    top_logprobs: Maybe[int] = option("a whole number", int, minimum=0)
+    n: Maybe[int] = option("a whole number", int, minimum=1)
+    tools: Maybe[tuple[Tool, ...]] = option("a list of tools", list, tuple, normalise=normalise_tools)
+    tool_choice: Maybe[str] = option(
+        '"auto", "none", "required" or the name of a tool', str, keywords=("auto", "none", "required")
+    )
+    parallel_tool_calls: Maybe[bool] = option("True or False", bool)
+    response_format: Maybe[str | Mapping[str, Any]] = option(
+        '"json" or a JSON schema', str, Mapping, keywords=("json",)
+    )
+    reasoning: Maybe[Reasoning] = option(
+        "an effort or a mapping", str, Mapping, Reasoning, normalise=normalise_reasoning
+    )
+    user: Maybe[str] = option("a string", str)
+    suffix: Maybe[str] = option("a string", str)
+    extra: Mapping[str, Mapping[str, Any]] = extra_option()
+    unsupported: UnsupportedPolicy = unsupported_option()
+    emulate: bool = option("True or False", bool, default=True)
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that the caller gave, by name; policies and `extra` left out."""
+        given = {name: value for name, value in self.__dict__.items() if value is not UNSET}
+        for policy in _POLICIES:
+            del given[policy]
+        return given
+
+
+_POLICIES: Final = ("extra", "unsupported", "emulate")
+PARAMETER_NAMES: Final[tuple[str, ...]] = tuple(
+    name for name in option_rules(Options) if name not in _POLICIES
+)
+"""Every option of `Options` that a provider may honour or not."""
+
+_DEFAULTS: Final = {policy: Options(unsupported=policy) for policy in UNSUPPORTED}
+
+
+def options_of(given: Mapping[str, Any], policy: UnsupportedPolicy) -> Options:
+    """Return `Options(unsupported=policy, **given)`, of values that have been checked."""
+    if not given:
+        return _DEFAULTS[policy]
+    # A fast path, in a third of the constructor's time: most of the many fields keep their defaults.
+    options = object.__new__(Options)
+    options.__dict__.update(_DEFAULTS[policy].__dict__)
+    options.__dict__.update(given)
+    return options
+
+
 show_in("jackfield", Reasoning)
-show_in("jackfield.plugin", Options, Unset)
+show_in("jackfield.plugin", Options)

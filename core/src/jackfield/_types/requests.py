@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -11,9 +11,20 @@ from jackfield._faces import show_in
 from jackfield._values import Value
 
 from .content import Message
-from .options import UNSET, Maybe, Options
+from .option_rules import (
+    UNSET,
+    Maybe,
+    UnsupportedPolicy,
+    extra_option,
+    option,
+    option_rules,
+    unsupported_option,
+)
+from .options import Options
 
 __all__ = [
+    "EMBED_OPTIONS",
+    "RERANK_OPTIONS",
     "ChatRequest",
     "CompletionRequest",
     "CountRequest",
@@ -62,45 +73,67 @@ class EmbedRequest(Value):
 
     Attributes:
         inputs: The texts of this wire; the core has already cut what is too many for one.
-        dimensions: Wished length (int) or `UNSET`.
-        input_type: An `InputType` or `UNSET`.
-        truncate: What happens to an input that is too long (a `Truncate`) or `UNSET`.
-        user: As in `Options`.
+        dimensions: Wished length.
+        input_type: What the texts are for.
+        truncate: What happens to an input that is too long.
+        user: An id of the end user.
         extra: As in `Options`.
         unsupported: As in `Options`.
         stream: Always False.
     """
 
     inputs: tuple[str, ...]
-    dimensions: Maybe = UNSET
-    input_type: Maybe = UNSET
-    truncate: Maybe = UNSET
-    user: Maybe = UNSET
-    extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
-    unsupported: Literal["error", "drop"] = "error"
+    dimensions: Maybe[int] = option("a whole number", int, minimum=0)
+    input_type: Maybe[InputType] = option("a word", str, choices=get_args(InputType))
+    truncate: Maybe[Truncate] = option("a word", str, choices=get_args(Truncate))
+    user: Maybe[str] = option("a string", str)
+    extra: Mapping[str, Mapping[str, Any]] = extra_option()
+    unsupported: UnsupportedPolicy = unsupported_option()
     stream: bool = False
 
     def given(self) -> dict[str, Any]:
-        """Give the options that the caller gave, by name."""
-        names = ("dimensions", "input_type", "truncate", "user")
-        return {name: value for name in names if (value := getattr(self, name)) is not UNSET}
+        """Return the options that the caller gave, by name."""
+        return _given(self, EMBED_OPTIONS)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class RerankRequest(Value):
-    """Documents to order by how well they fit a query."""
+    """Documents to order by how well they fit a query.
+
+    Attributes:
+        query: What they are to fit.
+        documents: The texts of this wire; the core has already cut what is too many for one.
+        top_n: How many of the best are wished.
+        truncate: What happens to a document that is too long.
+        extra: As in `Options`.
+        unsupported: As in `Options`.
+        stream: Always False.
+    """
 
     query: str
     documents: tuple[str, ...]
-    top_n: Maybe = UNSET
-    truncate: Maybe = UNSET
-    extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
-    unsupported: Literal["error", "drop"] = "error"
+    top_n: Maybe[int] = option("a whole number", int, minimum=0)
+    truncate: Maybe[Truncate] = option("a word", str, choices=get_args(Truncate))
+    extra: Mapping[str, Mapping[str, Any]] = extra_option()
+    unsupported: UnsupportedPolicy = unsupported_option()
     stream: bool = False
 
     def given(self) -> dict[str, Any]:
-        """Give the options that the caller gave, by name."""
-        return {n: value for n in ("top_n", "truncate") if (value := getattr(self, n)) is not UNSET}
+        """Return the options that the caller gave, by name."""
+        return _given(self, RERANK_OPTIONS)
+
+
+def _names(cls: type[EmbedRequest | RerankRequest]) -> tuple[str, ...]:
+    return tuple(name for name in option_rules(cls) if name not in {"extra", "unsupported"})
+
+
+EMBED_OPTIONS: Final = _names(EmbedRequest)
+RERANK_OPTIONS: Final = _names(RerankRequest)
+"""Every option of these requests that a provider may honour or not."""
+
+
+def _given(request: EmbedRequest | RerankRequest, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(request, name)) is not UNSET}
 
 
 @attrs.frozen(eq=False, repr=False)

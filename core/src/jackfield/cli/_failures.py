@@ -114,9 +114,9 @@ def _in_words_of_the_shell(error: JackfieldError) -> str:
 
 
 def _as_option(found: re.Match[str]) -> str:
-    from jackfield._config.model_entries import OPTIONS
+    from jackfield._input.arguments import DECLARABLE
 
-    if found["name"] not in OPTIONS:
+    if found["name"] not in DECLARABLE:
         return found[0]
     return f"{'add ' if found['pass'] else ''}-o {found['name']}={(found['word'] or found['truth']).lower()}"
 

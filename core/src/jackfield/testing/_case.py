@@ -12,7 +12,7 @@ from jackfield._types.capabilities import ModelRef
 from jackfield._types.content import Message, ToolCall
 from jackfield._types.errors import JackfieldError
 from jackfield._types.events import FinishReason
-from jackfield._types.options import UNSET
+from jackfield._types.option_rules import UNSET
 from jackfield._types.requests import (
     ChatRequest,
     CompletionRequest,

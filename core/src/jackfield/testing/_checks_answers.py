@@ -13,7 +13,7 @@ from jackfield._types.capabilities import ModelCard
 from jackfield._types.content import Thinking
 from jackfield._types.errors import MalformedResponseError
 from jackfield._types.events import Event
-from jackfield._types.options import UNSET
+from jackfield._types.option_rules import UNSET
 from jackfield._types.replies import Choice
 from jackfield._types.usage import Usage
 

@@ -9,7 +9,7 @@ from typing import Any
 from jackfield._types.capabilities import FEATURES, KINDS, Capabilities, Capability, ModelRef
 from jackfield._types.content import Audio, Document, Image, Message
 from jackfield._types.options import PARAMETER_NAMES, Reasoning
-from jackfield._types.requests import ChatRequest, EmbedRequest, Request
+from jackfield._types.requests import EMBED_OPTIONS, RERANK_OPTIONS, ChatRequest, EmbedRequest, Request
 
 from ._case import Case, CaseKind, plain_request
 from ._check import check
@@ -17,7 +17,6 @@ from ._findings import SkipCheck, Warn
 from ._rich_requests import TOOL, schema, with_options
 from ._subject import Subject, refused
 
-_BATCH_PARAMETERS = frozenset({"dimensions", "input_type", "truncate", "top_n"})
 _PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
@@ -89,7 +88,7 @@ def shape(subject: Subject) -> Iterable[str]:
             yield f"{where}: they are a {type(known).__name__}"
             continue
         yield from (f"{where}: unknown feature {name!r}" for name in known.features if name not in FEATURES)
-        parameters = {*PARAMETER_NAMES, *_BATCH_PARAMETERS}
+        parameters = {*PARAMETER_NAMES, *EMBED_OPTIONS, *RERANK_OPTIONS}
         yield from (
             f"{where}: unknown parameter {name!r}" for name in known.parameters if name not in parameters
         )

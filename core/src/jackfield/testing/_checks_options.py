@@ -9,7 +9,8 @@ import attrs
 
 from jackfield._types.capabilities import ParameterRule
 from jackfield._types.errors import UnsupportedError
-from jackfield._types.options import Options
+from jackfield._types.option_rules import option_rules
+from jackfield._types.options import PARAMETER_NAMES, Options, Reasoning
 from jackfield._types.parameters import ParameterNote, Translation
 from jackfield._types.requests import Request
 
@@ -21,25 +22,16 @@ from ._subject import Probe, Subject
 
 _KINDS: tuple[CaseKind, ...] = ("chat", "completion", "summarization", "embedding", "rerank")
 
+_RULES = {name: rule for name, rule in option_rules(Options).items() if name in PARAMETER_NAMES}
 _ZEROS: Mapping[str, Any] = {
-    "temperature": 0,
-    "top_p": 0.0,
-    "seed": 0,
-    "presence_penalty": 0.0,
-    "frequency_penalty": 0.0,
-    "top_k": 0,
-    "top_logprobs": 0,
-    "logprobs": False,
-    "parallel_tool_calls": False,
-    "max_tokens": 1,
+    name: False if bool in rule.types else rule.minimum or 0
+    for name, rule in _RULES.items()
+    if bool in rule.types or int in rule.types
 }
 _EMPTIES: Mapping[str, Any] = {
-    "stop": (),
-    "system": "",
-    "user": "",
-    "tools": (),
-    "logit_bias": {},
-    "suffix": "",
+    name: () if tuple in rule.types else "" if str in rule.types else {}
+    for name, rule in _RULES.items()
+    if not rule.keywords and not {int, bool, Reasoning} & {*rule.types}
 }
 
 

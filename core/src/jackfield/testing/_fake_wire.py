@@ -21,6 +21,8 @@ from jackfield._types.failures import Failure
 from jackfield._types.options import PARAMETER_NAMES
 from jackfield._types.parameters import Translation
 from jackfield._types.requests import (
+    EMBED_OPTIONS,
+    RERANK_OPTIONS,
     ChatRequest,
     CompletionRequest,
     CountRequest,
@@ -34,7 +36,6 @@ from jackfield._types.wire import Frame, Head, Wire
 
 __all__ = ["FakeDecoder", "meta_of", "translate"]
 
-_BATCH_OPTIONS = ("dimensions", "input_type", "truncate", "top_n")
 # What the core itself refuses (tools, images, streaming...) never comes here.
 _FEATURE_BY_OPTION = {"parallel_tool_calls": "parallel_tool_calls", "dimensions": "dimensions"}
 
@@ -46,7 +47,7 @@ def translate(provider: str, model: ModelRef, request: Request, capabilities: Ca
     given = options.given()
     writer = ParameterWriter(given, capabilities, options.unsupported, body, model=model.id)
     _write_input(provider, request, capabilities, writer)
-    for name in (*PARAMETER_NAMES, *_BATCH_OPTIONS):
+    for name in dict.fromkeys((*PARAMETER_NAMES, *EMBED_OPTIONS, *RERANK_OPTIONS)):
         if name in given:
             _write_option(name, given[name], capabilities, writer)
     if request.stream:

@@ -12,7 +12,7 @@ from jackfield._mesh import Mesh
 from jackfield._plugins.registry import Registry
 from jackfield._types.capabilities import ModelEntry
 from jackfield._types.errors import JackfieldError
-from jackfield._types.options import UNSET
+from jackfield._types.option_rules import UNSET
 from jackfield._types.requests import EmbedRequest, RerankRequest
 
 from ._case import Case

@@ -52,9 +52,11 @@ def translate_chat(
 
 def _adapt(request: ChatRequest, report: ReportBuilder, *, claude: bool, split: bool) -> ChatRequest:
     """Adapt the conversation to the service's rules; the system option joins system messages."""
-    options, system = request.options, None
+    options = request.options
+    system: str | None = None
     if options.system is not UNSET and any(message.role == "system" for message in request.messages):
-        options, system = attrs.evolve(options, system=UNSET), options.system
+        system = options.system
+        options = attrs.evolve(options, system=UNSET)
     messages = adapt_messages(request.messages, report, system=system, claude=claude, split=split)
     return attrs.evolve(request, messages=messages, options=options)
 

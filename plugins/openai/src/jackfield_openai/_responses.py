@@ -65,8 +65,7 @@ def translate_response(
     for name in ("temperature", "top_p", "user"):
         put_renamed(dialect, writer, name)
     _put_logprobs(writer)
-    if writer.take("n") not in (UNSET, 1):
-        writer.refuse("n", "the Responses API returns a single answer", request.options.n)
+    _put_count(writer)
     if request.stream:
         body["stream"] = True
     writer.merge_extra(request.options.extra, *dialect.ids)
@@ -124,10 +123,18 @@ def _begin(
     return writer, body, path
 
 
+def _put_count(writer: ParameterWriter) -> None:
+    wanted = writer.take("n")
+    if wanted == 1:
+        writer.drop("n", "the Responses API has no such parameter, and returns a single answer anyway", wanted)
+    elif wanted is not UNSET:
+        writer.refuse("n", "the Responses API returns a single answer", wanted)
+
+
 def _put_tools(writer: ParameterWriter, options: Options) -> None:
     if writer.put("tools", convert=lambda tools: [_convert_tool(tool) for tool in tools]) is UNSET:
         return
-    if any(tool.strict is None for tool in options.tools):
+    if options.tools is not UNSET and any(tool.strict is None for tool in options.tools):
         why = "the API's default is true, and it would reject an open schema"
         writer.note("tools.strict", "defaulted", wire="tools.strict", value=False, why=why)
 
