@@ -138,7 +138,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def template(session: nox.Session) -> None:
-    """Render the plugin template in every kind; each passes lint, types, kit and build; an edited project is updated."""
+    """Render the plugin template in every kind and run each project's nox; an edited project is updated."""
     install(session, *group("template"), *group("build-backend"), editable=[TESTING, OPENAI])
     session.run("python", "-m", "tools.template", *session.posargs)
 

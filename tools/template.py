@@ -1,9 +1,9 @@
-"""Try the plugin template, in an environment that has the core, copier, the linters and the type checker.
+"""Try the plugin template as its users do, in an environment that has the core, copier, nox, the linters and mypy.
 
     python -m tools.template [KIND ...]
 
-Every kind is rendered, installed, linted, type-checked and tested, and its wheel is built and checked by the kit. Then an
-older template's project, edited by its author, is brought up to date.
+A project of every kind is created, and its own `nox` is run: tests, the conformance kit, lint, types and the wheel. The
+tutorial's project is built and checked. Then a project that was edited is updated to a newer template.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ __all__ = ["KINDS", "main"]
 KINDS = ("http", "sdk", "compatible")
 ENVIRONMENT = {
     **os.environ,
+    "JACKFIELD_CHECKOUT": str(ROOT),
+    "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     **{f"GIT_{who}_NAME": "A" for who in ("AUTHOR", "COMMITTER")},
@@ -59,14 +61,23 @@ def copied_template(folder: Path) -> Path:
 
 
 def render(template: Path, folder: Path, kind: str) -> None:
-    """Render the template's first release in one kind."""
+    """Render the template's first release in one kind, from within the template, as a relative path."""
     answers = ("--data", f"kind={kind}", "--data", f"id=demo-{kind}", "--data", 'author=An "Author"')
     copy = ("copy", "--quiet", "--defaults", "--vcs-ref", "v1.0.0")
-    _python("copier", *copy, *answers, str(template), str(folder), cwd=ROOT)
+    _python("copier", *copy, *answers, ".", str(folder), cwd=template)
 
 
-def check(folder: Path, kind: str, *, distribution: str | None = None) -> None:
-    """Run everything on a project that its own noxfile runs."""
+def check(folder: Path, kind: str) -> None:
+    """Run the sessions of a project's own noxfile."""
+    began = time.monotonic()
+    _python("nox", cwd=folder)
+    print(
+        f"{kind}: {sum(1 for _ in (folder / 'src').rglob('*.py'))} modules, {time.monotonic() - began:.0f} s"
+    )
+
+
+def check_here(folder: Path, distribution: str) -> None:
+    """Run what a project's noxfile runs, in this environment."""
     began = time.monotonic()
     install = ("install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
     _python("pip", *install, "--editable", ".", cwd=folder)
@@ -82,15 +93,15 @@ def check(folder: Path, kind: str, *, distribution: str | None = None) -> None:
     (wheel,) = (path for path in built if path.suffix == ".whl")
     _python("pip", *install, "--force-reinstall", str(wheel), cwd=folder)
     with tempfile.TemporaryDirectory() as elsewhere:
-        _python("jackfield.testing", distribution or f"jackfield-demo-{kind}", cwd=Path(elsewhere))
-    print(f"{kind}: {sum(1 for _ in folder.rglob('*.py'))} modules, {time.monotonic() - began:.0f} s")
+        _python("jackfield.testing", distribution, cwd=Path(elsewhere))
+    print(f"{distribution}: {time.monotonic() - began:.0f} s")
 
 
 def check_update(template: Path, folder: Path) -> None:
-    """Bring an edited project up to a newer template: the author's edits stay, the template's come."""
+    """Update an edited project to a newer template: the author's edits stay, the template's come."""
     render(template, folder, "http")
     commit(folder)
-    models = folder / "src/jackfield_demo_http/_models.py"
+    models = folder / "src/jackfield_demo_http/models.json"
     models.write_text(models.read_text("utf-8").replace("small-1", "brook-1"), "utf-8")
     readme = folder / "README.md"
     readme.write_text(f"{readme.read_text('utf-8')}\nThe author's own words.\n", "utf-8")
@@ -117,18 +128,19 @@ def check_update(template: Path, folder: Path) -> None:
 
 
 def check_tutorial(template: Path, folder: Path) -> None:
-    """Do what the tutorial says: from the template to the plugin that it ends with."""
+    """Follow the tutorial, from the template to its finished plugin."""
     answers = ("--data", "kind=http", "--data", "id=tgi", "--data", "title=TGI")
     _python("copier", "copy", "--quiet", "--defaults", *answers, str(template), str(folder), cwd=ROOT)
     page = (ROOT / "docs/tutorial/first-plugin.md").read_text("utf-8")
-    (rm,) = re.findall(r"(?m)^rm (.+)$", page)
-    for pattern in rm.split():
+    for pattern in " ".join(re.findall(r"(?m)^rm (.+)$", page)).split():
         for path in folder.glob(pattern):
             path.unlink()
     for name, text in re.findall(r"<!-- code: file (\S+) -->\n\n```\w+\n(.*?)```\n", page, re.DOTALL):
         if not name.startswith("compatible/"):
             (folder / name).write_text(text, "utf-8")
-    check(folder, "tgi", distribution="jackfield-tgi")
+    hooks = "src/jackfield_tgi/__init__.py"
+    shutil.copy(ROOT / "docs/examples/http-tgi" / hooks, folder / hooks)  # as edited by the tutorial
+    check_here(folder, "jackfield-tgi")
 
 
 def main() -> None:

@@ -58,4 +58,5 @@ def test_a_key_in_the_usual_header():
     key = Secret("k")
     access = HttpAccess.with_bearer("https://api.example/v1/", key)
     assert access.base_url == "https://api.example/v1"
-    assert access.auth == StaticHeader("Authorization", key, "Bearer ", optional=True)
+    assert access.auth == StaticHeader("Authorization", key, "Bearer ")
+    assert HttpAccess.with_bearer("https://api.example", None).auth.optional

@@ -1,4 +1,4 @@
-"""Decode answers that consist of JSON objects, streamed or whole, without naming an event class."""
+"""Decode answers that consist of JSON values, streamed or whole, without naming an event class."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def whole_tool_call(
 
 
 class EventDecoder:
-    """Decode an answer whose frames are JSON objects: subclass it, and implement `read`.
+    """Decode an answer whose frames are JSON: subclass it, and implement `read`.
 
-    `read` gets one object, an event of a stream or a whole answer, and calls the `add_` methods for what is in it:
+    `read` gets one value, an event of a stream or a whole answer, and calls the `add_` methods for what is in it:
 
         class ChatDecoder(EventDecoder):
             def read(self, data):
@@ -81,8 +81,8 @@ class EventDecoder:
         self._open: dict[int, int] = {}
         self._finished: dict[int, bool] = {}
 
-    def read(self, data: dict[str, Any]) -> None:
-        """Read one object of the answer. Called by `feed`."""
+    def read(self, data: Any) -> None:
+        """Read one JSON value of the answer. Called by `feed`."""
         raise NotImplementedError(f"{type(self).__name__} must implement read")
 
     def start(self, head: Head) -> list[Event]:
@@ -90,10 +90,10 @@ class EventDecoder:
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Decode one frame: bytes of JSON, or the object itself from an SDK.
+        """Decode one frame: bytes of JSON, or the value itself from an SDK.
 
         Raises:
-            MalformedResponseError: It is not a JSON object.
+            MalformedResponseError: It is not JSON.
         """
         data = frame.data
         if isinstance(data, bytes):
@@ -104,8 +104,6 @@ class EventDecoder:
                     f"the service sent something that is not JSON ({error}): {frame.data[:80]!r}",
                     body=frame.data,
                 ) from error
-        if not isinstance(data, dict):
-            raise MalformedResponseError(f"the service sent a {type(data).__name__} instead of a JSON object")
         self.event = frame.event
         self._events = []
         self.read(data)

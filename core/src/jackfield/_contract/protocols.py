@@ -270,7 +270,7 @@ class HttpAccess(Value):
             base_url: The address; a slash at its end is cut off.
             key: The key; None sends no header.
         """
-        auth = StaticHeader("Authorization", key, "Bearer ", optional=True)
+        auth = StaticHeader("Authorization", key, "Bearer ", optional=key is None)
         return cls(base_url=base_url.rstrip("/"), auth=auth)
 
 

@@ -7,7 +7,7 @@ from jackfield.testing import Case, ProviderPlugin, conformance
 
 import jackfield_tgi as plugin
 
-_: ProviderPlugin = plugin  # a type checker compares the types of every hook
+_: ProviderPlugin = plugin  # a type checker checks the types of every hook
 
 HELLO: dict[str, Any] = {
     "model": "tgi",

@@ -1,11 +1,12 @@
-"""Text Generation Inference (TGI) for Jackfield: its own API, `generate` and `generate_stream`.
+"""TGI for Jackfield.
 
-This module contains only the hooks; each calls the module that does the work.
+This module contains only the hooks; each imports the module that does the work.
 """
 
 from jackfield import JackfieldError
 from jackfield.plugin import (
     Capabilities,
+    EventDecoder,
     Failure,
     HttpAccess,
     Listing,
@@ -13,52 +14,66 @@ from jackfield.plugin import (
     ProviderInfo,
     Request,
     Translation,
-    Wire,
     hookimpl,
 )
 
-from . import _errors, _listing, _models, _translate
-from ._decoder import AnswerDecoder
 from ._settings import Settings, access
 
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
     """Describe the provider."""
-    return ProviderInfo(id="tgi", title="TGI", settings=Settings, kinds=frozenset({"completion"}))
+    return ProviderInfo(
+        id="tgi",
+        title="TGI",
+        settings=Settings,
+        kinds=frozenset({"completion"}),
+        # Imported in a thread when a mesh is entered, so that no call waits for it.
+        preload=("jackfield_tgi._models", "jackfield_tgi._routes"),
+    )
 
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Return the capabilities of a model, from the table."""
-    return _models.capabilities(model)
+    from ._models import capabilities
+
+    return capabilities(model)
 
 
 @hookimpl
 def jackfield_discover(settings: Settings) -> Listing:
     """Return how to list models."""
-    return _listing.LISTING
+    from ._listing import LISTING
+
+    return LISTING
 
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Translate a request into a wire."""
-    return _translate.translate(model, request, capabilities)
+    from ._routes import translate
+
+    return translate(model, request, capabilities)
 
 
 @hookimpl
-def jackfield_decoder(wire: Wire) -> AnswerDecoder:
+def jackfield_decoder() -> EventDecoder:
     """Return a decoder for one answer, streamed or whole."""
-    return AnswerDecoder(wire)
+    from ._routes import decoder
+
+    return decoder()
 
 
 @hookimpl
-def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Convert a failure to an error; None lets the status decide."""
-    return _errors.error(failure)
+def jackfield_error(failure: Failure) -> JackfieldError:
+    """Convert a failure to an error."""
+    from ._errors import error
+
+    return error(failure)
 
 
 @hookimpl
 def jackfield_transport(settings: Settings) -> HttpAccess:
-    """Return how to reach the service; the core sends the requests."""
+    """Return how to reach the service; Jackfield sends the requests."""
     return access(settings)

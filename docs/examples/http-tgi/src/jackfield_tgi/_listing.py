@@ -1,13 +1,13 @@
 """The list of models: a server serves a single one."""
 
-import orjson
+from typing import Any
+
 from jackfield import ModelCard
-from jackfield.plugin import Head, Limits, Listing, Wire
+from jackfield.plugin import Limits, Listing
 
 
-def _parse(head: Head, body: bytes) -> tuple[list[ModelCard], Wire | None]:
-    """Parse the server's description of itself; there is only one page."""
-    info = orjson.loads(body)
+def _page(info: dict[str, Any]) -> tuple[list[ModelCard], None]:
+    """Return the model that the server describes; there is only one page."""
     card = ModelCard(
         id=info["model_id"],
         kinds=frozenset({"completion"}),
@@ -17,4 +17,4 @@ def _parse(head: Head, body: bytes) -> tuple[list[ModelCard], Wire | None]:
     return [card], None
 
 
-LISTING = Listing(Wire("/info", method="GET"), _parse)
+LISTING = Listing.of_pages("/info", _page)

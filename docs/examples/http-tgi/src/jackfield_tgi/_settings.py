@@ -2,7 +2,7 @@
 
 import attrs
 from jackfield import Secret
-from jackfield.plugin import HttpAccess, StaticHeader, secret
+from jackfield.plugin import HttpAccess, secret
 
 
 @attrs.frozen
@@ -20,5 +20,4 @@ class Settings:
 
 def access(settings: Settings) -> HttpAccess:
     """Return the address of the server, and how to authenticate."""
-    key = StaticHeader("Authorization", settings.api_key, prefix="Bearer ", optional=True)
-    return HttpAccess(base_url=settings.base_url.rstrip("/"), auth=key)
+    return HttpAccess.with_bearer(settings.base_url, settings.api_key)

@@ -2,16 +2,15 @@
 
 import pytest
 from jackfield import UnsupportedError
-from jackfield.plugin import CompletionRequest, ModelRef, Options
+from jackfield.plugin import CompletionRequest, Options
+from jackfield.testing import translated
 
 import jackfield_tgi as plugin
-
-MODEL = ModelRef("tgi")
 
 
 def translate(stream=False, **options):
     request = CompletionRequest("Once", Options(**options), stream)
-    return plugin.jackfield_translate(MODEL, request, plugin.jackfield_capabilities(MODEL))
+    return translated(plugin, "tgi", request)
 
 
 def test_options_have_the_names_of_the_service():
@@ -30,6 +29,6 @@ def test_no_temperature_is_no_sampling():
     assert [note.fate for note in made.report if note.name == "temperature"] == ["renamed"]
 
 
-def test_more_stop_sequences_than_a_server_takes_are_refused():
+def test_more_stop_sequences_than_a_server_accepts_are_refused():
     with pytest.raises(UnsupportedError, match="at most 4"):
         translate(stop=tuple("abcde"))
