@@ -266,7 +266,7 @@ async def test_what_has_no_form_in_json_is_not_kept():
 
 
 async def test_a_price_that_fails_breaks_no_call(caplog):
-    from jackfield._types.replies import Choice, Reply
+    from jackfield import Choice, Reply
     from jackfield.plugin import Call, ChatRequest, ModelRef
 
     def broken():

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from jackfield import Mesh, Registry, Secret
+from jackfield import Choice, Mesh, Message, Registry, Reply, Secret
 from jackfield.plugin import (
     CredentialKind,
     HttpAccess,
@@ -262,13 +262,20 @@ async def test_where_the_plugin_says_that_calls_go_counts(tmp_path, monkeypatch)
                 base_url=f"https://{self.region}.example", auth=StaticHeader("x-key", settings.api_key)
             )
 
-    from jackfield._calls.fingerprint import ConnectionFingerprint
-
     async def digest(region):
+        found = []
+
+        async def note(call, proceed):
+            found.append(await call.fingerprint.digest("m", inside=note))
+            return Reply(choices=(Choice(index=0, message=Message("assistant", "Hi"), finish_reason="stop"),))
+
         service = Regional()
         service.region = region
-        mesh = Mesh.from_config({"connections": {"c": BASE}}, registry=registry_of(service))
-        return await ConnectionFingerprint(mesh.connections["c"], registry_of(service)).digest("m")
+        kinds = {"note": MiddlewareKind(GuardSettings, lambda settings: note)}
+        config = {"connections": {"c": {**BASE, "middlewares": ["note"]}}}
+        async with Mesh.from_config(config, registry=Registry.of(service, middlewares=kinds)) as mesh:
+            await mesh.chat("c:m", "Hi")
+        return found[0]
 
     assert await digest("eu") == await digest("eu") != await digest("us")
 

@@ -12,9 +12,8 @@ from hypothesis import given, settings, strategies as st
 
 import jackfield_genai_prices as extension
 from jackfield import Mesh, Registry, Usage
-from jackfield._types.cost import compute_cost
 from jackfield.plugin import CostContext, ModelRef
-from jackfield.testing import Answer, RecordingServer
+from jackfield.testing import Answer, FakeProvider, RecordingServer, cost_of
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC).timestamp()
 CHAT = {"id": "c", "model": "gpt-4o-2024-08-06", "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1_000, "completion_tokens": 500, "total_tokens": 1_500}}  # fmt: skip
@@ -88,6 +87,11 @@ MODELS = [
 ]  # fmt: skip
 
 
+def charged(usage, rates):
+    """Return the cost of a call by these rates."""
+    return cost_of(FakeProvider(price=rates), "m", usage)
+
+
 @st.composite
 def usages(draw):
     """A usage whose parts are parts: cached and written of the input, one hour of the written, thinking of the output."""
@@ -104,7 +108,7 @@ def usages(draw):
 @given(usage=usages())
 def test_each_token_is_charged_once_and_the_parts_sum_to_the_whole(provider, model, usage):
     found = card(provider, model, input_tokens=usage.input_tokens)
-    cost = compute_cost(usage, found)
+    cost = charged(usage, found)
     quantities = {item.unit: item.quantity for item in cost.items}
     into = sum(q for unit, q in quantities.items() if unit.startswith(("input", "cache_")))
     out = sum(q for unit, q in quantities.items() if unit.startswith(("output", "reasoning")))
@@ -142,18 +146,18 @@ def test_the_bill_is_the_packages_own(provider, model, usage):
         genai_request_timestamp=datetime.fromtimestamp(NOW, UTC),
     )
     found = card(provider, model, input_tokens=usage.input_tokens)
-    assert compute_cost(usage, found).amount == price.total_price
+    assert charged(usage, found).amount == price.total_price
 
 
 def test_no_price_below_the_cached_one_is_made_of_counts_that_contradict():
     usage = Usage(10, 0, cached_input_tokens=20)
-    cost = compute_cost(usage, card("openai", "gpt-4o"))
+    cost = charged(usage, card("openai", "gpt-4o"))
     assert cost.amount == Decimal("0.000025")
 
 
 def test_a_usage_that_is_not_told_is_not_free():
-    assert compute_cost(Usage(), card("openai", "gpt-4o")).status == "unknown"
-    assert compute_cost(Usage(10, None), card("openai", "gpt-4o")).status == "partial"
+    assert charged(Usage(), card("openai", "gpt-4o")).status == "unknown"
+    assert charged(Usage(10, None), card("openai", "gpt-4o")).status == "partial"
 
 
 def run(code):

@@ -33,8 +33,7 @@ from jackfield import (
     Usage,
     UsageUpdate,
 )
-from jackfield._calls.fold import fold
-from jackfield.testing import FakeAnswer, FakeProvider
+from jackfield.testing import FakeAnswer, FakeProvider, reply_of
 from jackfield_pii import PII
 from jackfield_pii._recognizers import make_finder
 from jackfield_pii._restoring import StreamRestorer
@@ -530,7 +529,7 @@ async def test_arguments_of_tools_are_restored_as_json():
         events = [out for event in order for out in StreamRestorer({"<X_1>": value}, in_json=False)(event)]
         assert len(events) >= 7
     ordered = sorted(given, key=lambda event: getattr(event, "index", 9))
-    calls = fold([out for event in ordered for out in restorer(event)]).choices[0].message.tool_calls
+    calls = reply_of([out for event in ordered for out in restorer(event)]).choices[0].message.tool_calls
     assert [call.arguments for call in calls] == [{"to": value}, {"to": value}]
 
 
