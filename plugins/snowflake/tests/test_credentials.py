@@ -81,7 +81,7 @@ def test_a_passphrase_opens_a_key(key):
         ("sealed", None, "is encrypted"),
         ("sealed", "wrong", "not its passphrase"),
         ("open", "pass", "is not encrypted"),
-        ("no key at all", None, "no private key"),
+        ("no key at all", None, "not a valid private key"),
         ("curve", None, "RSA"),
     ],
 )
@@ -245,7 +245,7 @@ def test_an_identity_that_cannot_work_is_refused_at_once(keys, words):
         ({"account": "https://x.snowflakecomputing.com/"}, 'write account = "x"'),
         ({"account": "x.eu-west-1.snowflakecomputing.com"}, 'write account = "x.eu-west-1"'),
         ({"account": "a", "role": "r"}, "default role"),
-        ({"account": "a", "warehouse": "w", "route": "complete"}, "holds for sessions"),
+        ({"account": "a", "warehouse": "w", "route": "complete"}, "applies to sessions"),
         ({"account": "a", "sessions": 0}, "sessions"),
         ({"account": "a", "credentials": object()}, "SnowflakeIdentity"),
     ],

@@ -40,4 +40,4 @@ class Inner:
 @given(st.lists(EVENTS, max_size=3), st.sampled_from([None, {"input": Decimal("0.5"), "output": Decimal(1)}]))
 def test_the_fast_path_hands_on_what_the_general_one_does(events, per_token):
     fast = CortexDecoder(Inner(events), 4, per_token).feed(Frame(b""))
-    assert fast == CortexDecoder(Inner(events), 4, per_token)._completed(events)
+    assert fast == CortexDecoder(Inner(events), 4, per_token)._complete(events)

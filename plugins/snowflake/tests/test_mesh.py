@@ -116,7 +116,7 @@ async def test_embeddings(service, route):
         "credit",
         "9E-8",
     )
-    with pytest.raises(UnsupportedError, match="cuts"):
+    with pytest.raises(UnsupportedError, match="truncates"):
         async with Mesh.from_config(connection(service)) as mesh:
             await mesh.embed("s:e5-base-v2", ["a"], truncate="error")
 

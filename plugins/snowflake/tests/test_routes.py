@@ -74,7 +74,7 @@ def test_a_model_has_its_own_route_within_rest():
         made("openai", declared={"route": "sql"})
     with pytest.raises(UnsupportedError, match="no route"):
         made("openai", declared={"route": "carrier-pigeon"})
-    with pytest.raises(UnsupportedError, match="Claude alone"):
+    with pytest.raises(UnsupportedError, match="only serves Claude"):
         made("messages", name="mistral-7b")
 
 

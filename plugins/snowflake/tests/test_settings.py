@@ -39,7 +39,7 @@ def test_every_wrong_form_is_told_alone_and_with_the_others():
             ({"account": "my account"}, "account must be a name such as"),
             ({"account": ""}, "account must be a name such as"),
             ({"account": "user@org"}, "account must be a name such as"),
-            ({"role": "r", "warehouse": "w"}, "role and warehouse hold for sessions"),
+            ({"role": "r", "warehouse": "w"}, "role and warehouse apply to sessions"),
             ({"sessions": 0}, "sessions must be 1 or more, not 0"),
         ],
     )
@@ -49,7 +49,7 @@ def test_every_wrong_form_is_told_alone_and_with_the_others():
             ({"private_key": "file:k"}, "needs user with private_key"),
             ({"private_key": "file:k", "account": "a b"}, "account must be a name"),
             ({"private_key": "file:k", "token": "env:T"}, "has several identities"),
-            ({"host": "https://x"}, "host must be a host's name"),
+            ({"host": "https://x"}, "host must be a host name"),
             ({"mfa": True}, "mfa need"),
         ],
     )

@@ -249,7 +249,7 @@ def test_what_cannot_work_is_refused_at_load(monkeypatch):
     with pytest.raises(ConfigurationError, match="project must"):
         VertexSettings(project="a/b")
     identity = GoogleIdentity(GoogleCredentials())
-    with pytest.raises(ConfigurationError, match="two ways"):
+    with pytest.raises(ConfigurationError, match="two identities"):
         VertexSettings(project="p", api_key=Secret("k"), credentials=identity)
     with pytest.raises(ConfigurationError, match="several"):
         GoogleCredentials(key=Secret("a"), token=Secret("b"))

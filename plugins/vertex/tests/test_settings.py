@@ -33,9 +33,9 @@ def test_every_wrong_form_is_told_alone_and_with_the_others():
             ({"location": "europe-west4-b"}, "not 'europe-west4-b'; write \"europe-west4\""),
             ({"location": "eu-central-1"}, "location must be a region"),
             ({"location": ""}, "location must be a region"),
-            ({"safety": {"HARASSMENT": "BLOCK_NON"}}, "safety: 'HARASSMENT' is no category"),
+            ({"safety": {"HARASSMENT": "BLOCK_NON"}}, "safety: 'HARASSMENT' is not a valid category"),
             ({"safety": {"HARASSMENT": "BLOCK_NON"}}, "safety.HARASSMENT must be one of BLOCK_LOW_AND_ABOVE"),
-            ({"api_key": "env:K", "credentials": "a"}, "two ways to prove identity"),
+            ({"api_key": "env:K", "credentials": "a"}, "are two identities"),
         ],
     )
     told_alone_and_together(

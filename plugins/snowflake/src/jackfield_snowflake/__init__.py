@@ -34,7 +34,7 @@ CREDENTIALS: Final = CredentialKind(SnowflakeCredentials, SnowflakeIdentity)
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Describe the provider."""
     return ProviderInfo(
         id="snowflake",
         title="Snowflake Cortex",
@@ -56,7 +56,7 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model on its route."""
+    """Return the capabilities of a model on its route, from the table."""
     from ._models import capabilities
 
     return capabilities(model)
@@ -64,7 +64,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_discover(settings: SnowflakeSettings) -> Listing:
-    """Say how to list the models that the caller may use."""
+    """Return how to list the models that the caller may use."""
     from ._listing import listing
 
     return listing(settings)
@@ -72,7 +72,7 @@ def jackfield_discover(settings: SnowflakeSettings) -> Listing:
 
 @hookimpl
 def jackfield_table() -> tuple[str, ...]:
-    """Name the models of the table."""
+    """Return the models of the table."""
     from ._models import known_models
 
     return tuple(known_models())
@@ -80,7 +80,7 @@ def jackfield_table() -> tuple[str, ...]:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire for the model's route."""
+    """Translate a request into a wire for the model's route."""
     from ._routes import translate
 
     return translate(model, request, capabilities)
@@ -88,7 +88,7 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 
 @hookimpl
 def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     from ._routes import decoder
 
     return decoder(model, wire)
@@ -96,7 +96,7 @@ def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Convert a failure to an error."""
     from ._errors import error
 
     return error(failure)
@@ -104,7 +104,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give what is declared of a model in credits; what a credit costs is in the account's contract."""
+    """Return the declared rates of a model in credits; the price of a credit is in the account's contract."""
     from ._usage import credit_card
 
     return credit_card(model, usage)
@@ -112,7 +112,7 @@ def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateC
 
 @hookimpl
 def jackfield_transport(settings: SnowflakeSettings) -> HttpAccess | Transport:
-    """Say how to reach the account."""
+    """Return how to reach the account."""
     from ._transport import access
 
     return access(settings)

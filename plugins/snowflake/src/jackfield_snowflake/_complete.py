@@ -22,11 +22,11 @@ from ._names import family_of
 
 __all__ = ["translate_complete"]
 
-_STREAMS: Final = "the service streams unless it is told not to"
+_STREAMS: Final = "the service streams by default"
 
 
 def translate_complete(model: ModelRef, request: ChatRequest, capabilities: Capabilities) -> Translation:
-    """Write a chat. Sources: snowflake.core 1.14.0 (made of the REST definition); docs.snowflake.com, 2026."""
+    """Translate a chat. Sources: snowflake.core 1.14.0 (generated from the REST definition); docs.snowflake.com, 2026."""
     options = request.options
     family = family_of(model.known_as)
     body: dict[str, Any] = {"model": model.id}
@@ -63,7 +63,9 @@ def _put_tools(options: Options, writer: ParameterWriter) -> None:
     if choice == "none":
         tools = writer.take("tools")
         if tools is not UNSET:
-            writer.drop("tools", "the service has no tool_choice none; without tools there is no call", tools)
+            writer.drop(
+                "tools", "the service has no tool_choice none; without tools the model cannot call any", tools
+            )
         writer.note("tool_choice", "emulated", value=choice, why="tools were left out")
         return
     writer.put("tools", convert=lambda tools: [_tool(tool, writer, i) for i, tool in enumerate(tools)])
@@ -80,18 +82,17 @@ def _tool(tool: Tool, writer: ParameterWriter, number: int) -> dict[str, Any]:
     spec["input_schema"] = tool.parameters
     for name in ("strict", "cache"):
         if getattr(tool, name) is not None:
-            writer.drop(f"tools[{number}].{name}", "a tool has no such field here", getattr(tool, name))
+            writer.drop(f"tools[{number}].{name}", "tools have no such field here", getattr(tool, name))
     return {"tool_spec": spec}
 
 
 def _put_format(writer: ParameterWriter) -> None:
-    wanted = writer.take("response_format")
-    if wanted is UNSET:
+    schema = writer.take("response_format")
+    if schema is UNSET:
         return
-    schema = wanted
-    if wanted == "json":
+    if schema == "json":
         schema = {"type": "object"}
-        why = "the service wants a schema"
+        why = "the service requires a schema"
         writer.note(
             "response_format.schema", "defaulted", wire="response_format.schema", value=schema, why=why
         )
@@ -106,7 +107,7 @@ def _put_reasoning(writer: ParameterWriter, family: str) -> None:
         if family == "openai":
             writer.refuse(
                 "reasoning.budget_tokens",
-                "models of OpenAI's know efforts, no budgets",
+                "OpenAI's models have efforts, not budgets",
                 reasoning.budget_tokens,
             )
         else:
@@ -117,17 +118,21 @@ def _put_reasoning(writer: ParameterWriter, family: str) -> None:
         if family == "openai":
             writer.write("reasoning.effort", "openai.reasoning.effort", reasoning.effort)
         elif reasoning.effort == "none":
-            writer.drop("reasoning.effort", "the model thinks only if it is given a budget", reasoning.effort)
+            writer.drop(
+                "reasoning.effort", "the model only thinks if budget_tokens is passed", reasoning.effort
+            )
         else:
             writer.refuse(
-                "reasoning.effort", "Claude knows budgets (budget_tokens) here, no efforts", reasoning.effort
+                "reasoning.effort", "Claude has budgets (budget_tokens) here, not efforts", reasoning.effort
             )
     if reasoning.summary not in (None, False):
-        writer.refuse("reasoning.summary", "the service shows no summary of the thinking", reasoning.summary)
+        writer.refuse(
+            "reasoning.summary", "the service returns no summary of the thinking", reasoning.summary
+        )
 
 
 class _Conversation:
-    """Writes messages; what the service does not understand is left out and reported."""
+    """Write messages; what the service does not support is dropped and reported."""
 
     def __init__(self, messages: Sequence[Message], writer: ParameterWriter, *, marks: bool) -> None:
         self._messages = messages
@@ -168,16 +173,16 @@ class _Conversation:
         if isinstance(part, RawPart) and part.provider == "snowflake":
             return dict(part.data)
         if isinstance(part, Thinking):
-            self._writer.drop(f"{where}.thinking", "the service takes no thinking back in this form")
+            self._writer.drop(f"{where}.thinking", "this API accepts no thinking")
         elif isinstance(part, RawPart):
-            self._writer.drop(where, f"it is a part of the provider {part.provider}", part)
+            self._writer.drop(where, f"it was produced by {part.provider} and cannot be sent elsewhere", part)
         else:
-            self._writer.refuse(where, f"a {type(part).__name__} has no form here", part)
+            self._writer.refuse(where, f"this API does not accept a {type(part).__name__}", part)
         return None
 
     def _image(self, part: Image, where: str) -> dict[str, Any] | None:
         if part.data is None:
-            self._writer.refuse(where, "the service takes images as data, not by address", part.url)
+            self._writer.refuse(where, "the service accepts images as data, not as an address", part.url)
             return None
         if part.detail is not None:
             self._writer.drop(f"{where}.detail", "images have no such field here", part.detail)
@@ -189,14 +194,16 @@ class _Conversation:
         arguments: Mapping[str, Any] = call.arguments
         if call.arguments_raw is not None:
             self._writer.drop(
-                f"{where}.arguments", "arguments that are no JSON object cannot be sent", call.arguments_raw
+                f"{where}.arguments",
+                "arguments that are not a JSON object cannot be sent",
+                call.arguments_raw,
             )
         return {"tool_use_id": call.id, "name": call.name, "input": arguments}
 
     def _result(self, result: ToolResult, where: str) -> dict[str, Any]:
         if result.is_error:
             self._writer.drop(
-                f"{where}.is_error", "no word for it is documented; the content says what failed"
+                f"{where}.is_error", "no field for it is documented; the content says what failed"
             )
         parts = (Text(result.content),) if isinstance(result.content, str) else result.content
         content = [item for part in parts if (item := self._part(part, where)) is not None]
@@ -208,7 +215,7 @@ class _Conversation:
         if cache is None:
             return item
         if not self._marks:
-            self._writer.drop(f"{where}.cache", "only Claude honours marks of cacheable prefixes", cache)
+            self._writer.drop(f"{where}.cache", "only Claude supports marks of cacheable prefixes", cache)
             return item
         if cache != "5m":
             why = f"the service keeps a prefix for 5m, not for {cache}"

@@ -44,20 +44,20 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
 
 
 def raise_failure(value: Any, event: str | None = None) -> None:
-    """Raise the error that an answer holds, if it holds one: `error`, or `message` where `choices` should be.
+    """Raise the error in an answer, if there is one: `error`, or `message` instead of `choices`.
 
     Raises:
-        FailureInStream: It does.
+        FailureInStream: There is one.
     """
     if not isinstance(value, dict):
-        raise MalformedResponseError(f"the answer is a {type(value).__name__}, no object")
-    said = value.get("message") is not None and "choices" not in value
-    if event == "error" or value.get("error") or said:
+        raise MalformedResponseError(f"the answer is a {type(value).__name__}, not an object")
+    is_message = value.get("message") is not None and "choices" not in value
+    if event == "error" or value.get("error") or is_message:
         raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value, event=event))
 
 
 class _Choice:
-    """What is known of one choice."""
+    """The state of one choice."""
 
     __slots__ = ("arguments", "call", "calls", "open", "raw", "said")
 
@@ -71,10 +71,10 @@ class _Choice:
 
 
 class CompleteDecoder:
-    """Reads one answer. Sources: docs.snowflake.com, Cortex REST API (2025); snowflake.core 1.14.0.
+    """Decode one answer. Sources: docs.snowflake.com, Cortex REST API (2025); snowflake.core 1.14.0.
 
-    A stream has no end marker and no finish reason. Every documented stream tells its usage, at the end or with each
-    piece, so one that ended without was cut. What ended an answer is inferred by `CortexDecoder`.
+    A stream has no end marker and no finish reason. Every documented stream reports its usage, at the end or with each
+    piece, so a stream that ends without it was cut off. `CortexDecoder` infers why an answer ended.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -84,16 +84,16 @@ class CompleteDecoder:
         self._started: Started | None = None
         self._choices: dict[int, _Choice] = {}
         self._usage: Any = None
-        self._told = False  # the last event was the usage alone
+        self._usage_is_last = False  # the last event contained nothing but the usage
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began; JSON instead of a stream is a whole answer."""
+        """Handle the response head; JSON instead of a stream is a whole answer."""
         if head.headers.get("content-type", "").startswith("application/json"):
             self._streamed = False
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one event of a stream, or a whole answer."""
+        """Decode one event of a stream, or a whole answer."""
         data = frame.data
         try:
             event = orjson.loads(data)
@@ -114,10 +114,10 @@ class CompleteDecoder:
         return list(self._event(event))
 
     def finish(self) -> list[Event]:
-        """Check that something was said, and end every choice."""
+        """Check that there was an answer, and finish every choice."""
         if not self._choices or (self._streamed and self._usage is None):
             raise StreamInterruptedError(
-                "the stream ended without its usage, which comes at its end; ask again"
+                "the stream ended without its usage, which comes at the end; try again"
             )
         return [event for index, choice in self._choices.items() for event in self._end(index, choice)]
 
@@ -130,45 +130,45 @@ class CompleteDecoder:
             if event[name] is not None:
                 yield RawEvent(name, event[name])
         usage = event.get("usage")
-        self._told = bool(usage)
+        self._usage_is_last = bool(usage)
         for position, wire in enumerate(event.get("choices") or ()):
             index = wire.get("index", position)
             choice = self._choices.setdefault(index, _Choice())
             choice.raw = wire.get("finish_reason") or choice.raw
-            for one in self._message(_spoken(wire), index, choice):
-                self._told = False
+            for one in self._message(_message_of(wire), index, choice):
+                self._usage_is_last = False
                 yield one
         if usage and usage != self._usage:
             self._usage = usage
             yield UsageUpdate(read_usage(usage), usage)
 
     def _message(self, message: Mapping[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
-        """Read what was said: text stands in `content`, in `text` and in `content_list` at once, so one is taken."""
+        """Read a message: its text is in `content`, in `text` and in `content_list` at once, so only one is read."""
         items = [item for item in message.get("content_list") or () if isinstance(item, Mapping)]
         listed = any(_text(item) for item in items)
         text = message.get("content") or message.get("text")
         if text and not listed and isinstance(text, str):
-            yield self._said(text, index, choice)
+            yield self._text_delta(text, index, choice)
         for item in items or (message,):
             if _text(item):
                 if listed:
-                    yield self._said(_text(item), index, choice)
+                    yield self._text_delta(_text(item), index, choice)
             else:
                 yield from self._item(item, index, choice)
         for name in message.keys() - _DELTA:
             if message[name] not in (None, "", []):
                 yield RawEvent(name, message[name])
 
-    def _said(self, text: str, index: int, choice: _Choice) -> TextDelta:
+    def _text_delta(self, text: str, index: int, choice: _Choice) -> TextDelta:
         choice.said += text if self._unsafe is not None else ""
         return TextDelta(text, index)
 
     def _item(self, item: Mapping[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
-        """Read a piece of a tool call, flat or in `tool_use`; an item of another type is kept as it came."""
+        """Read a piece of a tool call, flat or in `tool_use`; keep an item of another type as it came."""
         call = item.get("tool_use")
         call = call if isinstance(call, Mapping) else item
         name = call.get("tool_use_id")
-        if name and name != choice.call:  # the id may be repeated, or "", with the pieces that follow
+        if name and name != choice.call:  # the pieces that follow may repeat the id, or have ""
             yield from self._close(index, choice)
             choice.open, choice.arguments, choice.call = True, "", name
             yield ToolCallStart(choice.calls, str(name), str(call.get("name") or ""), index)
@@ -187,27 +187,27 @@ class CompleteDecoder:
             yield ToolCallEnd(choice.calls - 1, index)
 
     def _end(self, index: int, choice: _Choice) -> Iterator[Event]:
-        if choice.open and self._streamed and not self._told and not _is_json(choice.arguments):
-            raise StreamInterruptedError("the stream ended within a tool call; ask again")
+        if choice.open and self._streamed and not self._usage_is_last and not _is_json(choice.arguments):
+            raise StreamInterruptedError("the stream ended within a tool call; try again")
         yield from self._close(index, choice)
         reason: FinishReason = _REASONS.get(choice.raw or "", "other")
         if reason == "stop" and choice.calls:
             reason = "tool_calls"
         if self._unsafe is not None and choice.said.strip() == str(self._unsafe).strip():
-            # Cortex Guard answers with a text of the caller's own, as if the model had said it.
+            # Cortex Guard answers with the caller's own text, as if the model had written it.
             yield Finish("content_filter", index, "guardrails")
         else:
             yield Finish(reason, index, choice.raw)
 
 
-def _spoken(wire: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give what a choice says: `delta`, `message`, or text in `messages`, as the SQL function has it."""
+def _message_of(wire: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the message of a choice: `delta`, `message`, or text in `messages`, as in the SQL function."""
     text = wire.get("messages")
     return wire.get("delta") or wire.get("message") or ({"content": text} if isinstance(text, str) else {})
 
 
 def _text(item: Mapping[str, Any]) -> str:
-    """Give an item's text, "" if it is no text."""
+    """Return the text of an item; "" if it is not text."""
     text = item.get("text") if item.get("type", "text") == "text" else None
     return text if isinstance(text, str) else ""
 

@@ -23,7 +23,7 @@ _KIND_OF_TOKEN: Final = {"pat": "PROGRAMMATIC_ACCESS_TOKEN", "oauth": "OAUTH", "
 
 
 def token_header(kind: str) -> dict[str, str]:
-    """Give the header that says what a bearer token is; old accounts do not guess.
+    """Return the header with the type of a bearer token, which old accounts do not detect.
 
     Source: docs.snowflake.com, REST API authentication (2026).
     """
@@ -31,7 +31,7 @@ def token_header(kind: str) -> dict[str, str]:
 
 
 def account_fault(account: str) -> str | None:
-    """Say what is wrong with how an account is written: as an address, or with what no account has in its name."""
+    """Return what is wrong with the name of an account: it is an address, or has characters that no account has."""
     bare = account.rpartition("://")[2].partition("/")[0]
     name = bare.partition(".snowflakecomputing.")[0]
     if account != name and _ACCOUNT.fullmatch(name):
@@ -49,17 +49,17 @@ class SnowflakeCredentials:
 
     Attributes:
         connection: A name in `connections.toml` (or in `[connections]` of `config.toml`); "" is the default connection.
-        connections_file: Where that file is, if not where Snowflake's own tools look for it.
+        connections_file: The path of that file, if it is not where Snowflake's own tools look for it.
         account: The account, `organisation-account` or its locator.
         host: The account's host, if it does not follow from `account` (private links).
         user: The user's name.
         private_key: A reference to the private key: PEM, PKCS#8.
         private_key_passphrase: A reference to its passphrase.
-        token: A reference to a token that somebody else renews.
-        token_type: What it is: a programmatic access token ("pat") or one of an OAuth server ("oauth").
-        password: A reference to the password; the driver logs in with it, so it wants the extra `sql`.
-        mfa: The user has a second factor; the driver asks for it once and keeps its answer, where the account allows that
-            (`ALLOW_CLIENT_MFA_CACHING`).
+        token: A reference to a token that is renewed elsewhere.
+        token_type: The type of the token: a programmatic access token ("pat") or one of an OAuth server ("oauth").
+        password: A reference to the password; the driver logs in with it, so it needs the extra `sql`.
+        mfa: Whether the user has a second factor; the driver asks for it once and caches the answer, if the account allows
+            that (`ALLOW_CLIENT_MFA_CACHING`).
         passcode: A reference to the passcode of the second factor.
     """
 
@@ -77,16 +77,18 @@ class SnowflakeCredentials:
     passcode: Secret | None = secret()
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Report all mistakes at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
     def _faults(self) -> Iterator[str]:
-        ways = {name: getattr(self, name) for name in ("connection", "private_key", "token", "password")}
-        given = [name for name, value in ways.items() if value is not None]
+        identities = {
+            name: getattr(self, name) for name in ("connection", "private_key", "token", "password")
+        }
+        given = [name for name, value in identities.items() if value is not None]
         if len(given) != 1:
-            many = "has several identities in it" if given else "has no identity in it"
-            yield f"{many}; write exactly one of {', '.join(ways)}"
+            many = "has several identities" if given else "has no identity"
+            yield f"{many}; write exactly one of {', '.join(identities)}"
         named = [name for name in given if name in ("private_key", "password")]
         if named and self.user is None:
             yield f"needs user with {named[0]}"
@@ -97,7 +99,7 @@ class SnowflakeCredentials:
         elif self.account is None and self.host is None and self.connection is None:
             yield "needs account: organisation-account, or the account's locator"
         if self.host is not None and not _HOST.fullmatch(self.host):
-            yield f'host must be a host\'s name such as "org-name.privatelink.snowflakecomputing.com", not {self.host!r}'
+            yield f'host must be a host name such as "org-name.privatelink.snowflakecomputing.com", not {self.host!r}'
         if self.private_key_passphrase is not None and self.private_key is None:
             yield "private_key_passphrase needs private_key"
         if self.password is None:
@@ -108,26 +110,26 @@ class SnowflakeCredentials:
 
 @attrs.frozen
 class SnowflakeIdentity:
-    """What connections that name the same `[credentials.NAME]` share. Holds nothing open.
+    """The identity of all connections that name the same `[credentials.NAME]`. Keeps nothing open.
 
-    A program that has a Snowpark session passes `SnowflakeIdentity(session=session)` as `credentials`; the session stays the
-    program's own and is not closed.
+    A program with a Snowpark session passes `SnowflakeIdentity(session=session)` as `credentials`; the program keeps the
+    session, and closes it itself.
 
     Attributes:
-        settings: What is declared; None with a session.
-        session: A Snowpark `Session` that the program holds.
+        settings: The declared keys; None with a session.
+        session: A Snowpark `Session` of the program.
     """
 
     settings: SnowflakeCredentials | None = None
     session: Any = attrs.field(default=None, repr=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse an identity of nothing."""
+        """Require either the declared keys or a session."""
         if (self.settings is None) == (self.session is None):
-            raise ConfigurationError("an identity is either what is declared or a session")
+            raise ConfigurationError("an identity needs either settings or a session")
 
     def fingerprint_parts(self) -> object:
-        """Return what `connections.toml` says where it decides who logs in where. Reads that file."""
+        """Return the entry of `connections.toml`, if it decides who logs in where. Reads that file."""
         if self.settings is None:
             return self.session
         if self.settings.connection is None:
@@ -138,12 +140,12 @@ class SnowflakeIdentity:
 
     @property
     def needs_login(self) -> bool:
-        """Whether a token for REST is known only when a file has been read or a session was opened."""
+        """Whether a token for REST is known only after a file was read or a session was opened."""
         settings = self.settings
         return settings is None or settings.connection is not None or settings.password is not None
 
     def auth(self) -> tuple[Auth, dict[str, str]]:
-        """Say how to prove this identity over REST, with the headers that go with it; nothing is read yet."""
+        """Return how to authenticate over REST, and the headers that belong to it; nothing is read yet."""
         settings = self.settings
         if settings is None or self.needs_login:
             msg = "an identity that needs a login has a transport of its own"
@@ -154,7 +156,7 @@ class SnowflakeIdentity:
 
 
 def key_token(settings: SnowflakeCredentials) -> Token:
-    """Make a token with the private key. Blocks for a moment."""
+    """Create a token with the private key. Blocks for a moment."""
     from ._keys import make_token
 
     assert settings.private_key is not None  # noqa: S101 -- asked for only where there is one

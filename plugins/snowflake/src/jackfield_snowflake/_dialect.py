@@ -1,4 +1,4 @@
-"""How the dialects of OpenAI and Anthropic differ on Cortex."""
+"""Differences of the dialects of OpenAI and Anthropic on Cortex."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BASE: Final = "/api/v2/cortex"
 
 @lru_cache(maxsize=8)
 def openai(family: str) -> OpenAIDialect:
-    """Give the dialect of OpenAI's form for a family of models.
+    """Return the dialect of OpenAI's API for a family of models.
 
-    Sources: docs.snowflake.com, Cortex REST API (2026); recorded 2026: Claude takes `reasoning.effort`, an answer has its
+    Sources: docs.snowflake.com, Cortex REST API (2026); recorded 2026: Claude accepts `reasoning.effort`, an answer has its
     thinking in `reasoning_details`, and a stream ends with `[DONE]` and without a finish reason.
     """
     return OpenAIDialect(
@@ -34,7 +34,7 @@ def openai(family: str) -> OpenAIDialect:
 
 @lru_cache(maxsize=1)
 def claude() -> Any:
-    """Give the dialect of Anthropic's form. Source: docs.snowflake.com, Cortex REST API, messages (2026)."""
+    """Return the dialect of Anthropic's API. Source: docs.snowflake.com, Cortex REST API, messages (2026)."""
     from jackfield_anthropic import Dialect
 
     return Dialect(

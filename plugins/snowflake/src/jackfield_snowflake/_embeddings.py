@@ -25,7 +25,7 @@ __all__ = ["put_truncate", "read_embeddings", "translate_embedding"]
 
 
 def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
-    """Write an embedding request. Source: snowflake.core 1.14.0."""
+    """Translate an embedding request. Source: snowflake.core 1.14.0."""
     body = {"model": model.id, "text": list(request.inputs)}
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
     put_truncate(writer)
@@ -37,21 +37,24 @@ def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Ca
 
 
 def put_truncate(writer: ParameterWriter) -> None:
-    """Say what becomes of a text that is too long: the service cuts its end, and cannot be told not to.
+    """Write `truncate`: the service always truncates the end of a text that is too long.
 
     Source: docs.snowflake.com, EMBED_TEXT_1024 (2026).
     """
-    wanted = writer.take("truncate")
-    if wanted == "end":
+    side = writer.take("truncate")
+    if side == "end":
         writer.note(
-            "truncate", "sent", value=wanted, why="the service cuts the end of a text that is too long anyway"
+            "truncate",
+            "sent",
+            value=side,
+            why="the service always truncates the end of a text that is too long",
         )
-    elif wanted is not UNSET:
-        writer.refuse("truncate", "the service cuts the end of a text that is too long, silently", wanted)
+    elif side is not UNSET:
+        writer.refuse("truncate", "the service always truncates the end of a text that is too long", side)
 
 
 def read_embeddings(body: Any) -> Iterator[Event]:
-    """Read embeddings; a vector lies one level deeper than in OpenAI's form."""
+    """Decode embeddings; a vector is one level deeper than in OpenAI's format."""
     entries = body.get("data") if isinstance(body, dict) else None
     if not isinstance(entries, list):
         if isinstance(body, dict):

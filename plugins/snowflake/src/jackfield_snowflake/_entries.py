@@ -19,12 +19,12 @@ def entry_of(connection: str | None, connections_file: str | None) -> dict[str, 
 
     Args:
         connection: The entry's name; "" is the default connection.
-        connections_file: Where the file is; None looks where Snowflake's own tools do.
+        connections_file: The path of the file; None means where Snowflake's own tools look for it.
 
     Source: connector 4.8.1, `config_manager` and `sf_dirs`.
 
     Raises:
-        ConfigurationError: There is no such entry; says which there are.
+        ConfigurationError: There is no such entry; the message lists those that exist.
     """
     home = _home()
     file = Path(connections_file).expanduser() if connections_file else home / "connections.toml"
@@ -35,7 +35,7 @@ def entry_of(connection: str | None, connections_file: str | None) -> dict[str, 
     entry = entries.get(name)
     if not isinstance(entry, Mapping):
         known = ", ".join(sorted(entries)) or "none"
-        raise ConfigurationError(f"there is no connection {name!r} in {file}; there are: {known}")
+        raise ConfigurationError(f"there is no connection {name!r} in {file}; known are: {known}")
     return dict(entry)
 
 

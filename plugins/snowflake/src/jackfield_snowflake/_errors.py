@@ -1,4 +1,4 @@
-"""What a failure of Cortex means: over REST, in a row of a result, or raised by the driver."""
+"""The meaning of failures of Cortex: over REST, in a row of a result, or raised by the driver."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jackfield import (
     ProviderError,
     TimeoutError,
 )
-from jackfield.http import error_from_status, failure_message, retry_after_seconds
+from jackfield.http import failure_message
 from jackfield.plugin import Failure
 
 __all__ = ["error"]
@@ -51,7 +51,7 @@ _TOKEN: Final = re.compile(r"\beyJ[\w-]{10,}(\.[\w-]+)*|(?<=Token=\")[^\"]+")
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error; None leaves a foreign exception to the core."""
+    """Convert a failure to an error; None leaves a foreign exception to the core."""
     if failure.exception is not None and failure.status is None and failure.data is None:
         return _raised(failure.exception)
     value = failure.json()
@@ -70,38 +70,31 @@ def error(failure: Failure) -> JackfieldError | None:
         status, message = _remote(message, status if status is not None and status >= 400 else None)
         if status is None and code is not None and re.fullmatch("[45][0-9][0-9]", code):
             status = int(code)
-    return _masked(_made(failure, status, code, message))
+    return _masked(_error_of(failure, status, code, message))
 
 
-def _made(failure: Failure, status: int | None, code: str | None, message: str) -> JackfieldError:
-    told: dict[str, Any] = {
-        "status": failure.status,
-        "code": code,
-        "body": failure.body,
-        "headers": failure.headers,
-        "retry_after": retry_after_seconds(failure.headers),
-    }
+def _error_of(failure: Failure, status: int | None, code: str | None, message: str) -> JackfieldError:
     kind = _class_of(status, code, message)
     if kind is not None:
-        return kind(message, **told)
-    if status in (408, 503, 504) and _TIMED_OUT.search(message):
-        return TimeoutError(message, phase="server", **told)
-    if status == 405:  # the service's word for a body or a path that it does not know
-        return InvalidRequestError(message, **told)
-    made = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
-    made.status = failure.status
-    return made
+        return failure.error(kind, message, code=code)
+    if status == 405:  # the service's status for a body or a path that it does not know
+        return failure.error(InvalidRequestError, message, code=code)
+    # The status of a server's own timeout becomes a TimeoutError.
+    timed_out = status in (408, 503, 504) and _TIMED_OUT.search(message)
+    converted = attrs.evolve(failure, status=504 if timed_out else status).error(message=message, code=code)
+    converted.status = failure.status
+    return converted
 
 
 def _class_of(status: int | None, code: str | None, message: str) -> type[ProviderError] | None:
     if status in (None, 400, 404, 413, 422):
-        said = f"{code} {message}"
+        text = f"{code} {message}"
         for pattern, kind in (
             (_NOT_THERE, NotFoundError),
             (_TOO_LONG, ContextLengthExceededError),
             (_FILTERED, ContentFilteredError),
         ):
-            if pattern.search(said):
+            if pattern.search(text):
                 return kind
     if code is not None and re.fullmatch(r"39(0|44)\d+", code) and status in (None, 400, 401, 403):
         return AuthenticationError
@@ -109,7 +102,7 @@ def _class_of(status: int | None, code: str | None, message: str) -> type[Provid
 
 
 def _explained(value: Any) -> tuple[str | None, str | None]:
-    """Find message and code in `{"message", "code" | "error_code"}` or `{"error": {…} | "text"}`."""
+    """Return message and code of `{"message", "code" | "error_code"}` or `{"error": {…} | "text"}`."""
     if not isinstance(value, Mapping):
         return None, None
     inner = value.get("error")
@@ -123,7 +116,7 @@ def _explained(value: Any) -> tuple[str | None, str | None]:
 
 
 def _remote(message: str, status: int | None) -> tuple[int | None, str]:
-    """Cut status and text of the model's own service out of what SQL says of it."""
+    """Return status and text of the model's own service, which are part of the SQL error."""
     found = _REMOTE.search(message)
     if found is None:
         return status, message
@@ -135,45 +128,45 @@ def _remote(message: str, status: int | None) -> tuple[int | None, str]:
 
 
 def _raised(exception: BaseException) -> JackfieldError | None:
-    """Read an exception of the connector's or of Snowpark's, by its numbers; neither is imported for it."""
+    """Convert an exception of the connector or of Snowpark by its number, without importing either."""
     names = {cls.__name__ for cls in type(exception).__mro__ if cls.__module__.startswith("snowflake.")}
     if not names:
         return ConnectionFailedError(str(exception)) if isinstance(exception, OSError) else None
-    told = str(getattr(exception, "errno", None) or getattr(exception, "sql_error_code", None))
-    number = int(told) if told.lstrip("-").isdigit() else None
-    said = str(getattr(exception, "msg", None) or getattr(exception, "message", None) or exception)
-    return _masked(_of_number(number, said, names))
+    written = str(getattr(exception, "errno", None) or getattr(exception, "sql_error_code", None))
+    number = int(written) if written.lstrip("-").isdigit() else None
+    text = str(getattr(exception, "msg", None) or getattr(exception, "message", None) or exception)
+    return _masked(_of_number(number, text, names))
 
 
-def _of_number(number: int | None, said: str, names: set[str]) -> JackfieldError:
+def _of_number(number: int | None, message: str, names: set[str]) -> JackfieldError:
     code = None if number is None or number < 0 else f"{number:06d}"
-    status, text = _remote(said, None)
+    status, text = _remote(message, None)
     if status is not None:
-        return _made(Failure(), status, code, text)
+        return _error_of(Failure(), status, code, text)
     if number in _SESSION_OVER:
-        return AuthenticationError(said, code=code, refresh_credentials=True)
-    if (code is not None and re.match(r"39(0|44)", code)) or _BAD_LOGIN.search(said):
-        return AuthenticationError(said, code=code)
+        return AuthenticationError(message, code=code, refresh_credentials=True)
+    if (code is not None and re.match(r"39(0|44)", code)) or _BAD_LOGIN.search(message):
+        return AuthenticationError(message, code=code)
     if number == 606:
-        return ConfigurationError(f"{said}; name a warehouse in the connection", code=code)
+        return ConfigurationError(f"{message}; name a warehouse in the connection", code=code)
     if number in (2003, 3001):
-        return PermissionDeniedError(f"{said}; has the role SNOWFLAKE.CORTEX_USER?", code=code)
-    if _TIMED_OUT.search(said):
-        return TimeoutError(said, phase="server", code=code)
-    kind = _class_of(None, None, said)
+        return PermissionDeniedError(f"{message}; does the role have SNOWFLAKE.CORTEX_USER?", code=code)
+    if _TIMED_OUT.search(message):
+        return TimeoutError(message, phase="server", code=code)
+    kind = _class_of(None, None, message)
     if kind is not None:
-        return kind(said, code=code)
+        return kind(message, code=code)
     if names & {"ServiceUnavailableError", "TooManyRequests", "BadGatewayError", "GatewayTimeoutError"}:
-        return OverloadedError(said, code=code)
+        return OverloadedError(message, code=code)
     if names & {"OperationalError", "InterfaceError"} or number in (250001, 250003):
-        return ConnectionFailedError(said, code=code)
+        return ConnectionFailedError(message, code=code)
     if "ProgrammingError" in names:
-        return InvalidRequestError(said, code=code)
-    return ProviderError(said, code=code)
+        return InvalidRequestError(message, code=code)
+    return ProviderError(message, code=code)
 
 
-def _masked(made: JackfieldError | None) -> JackfieldError | None:
-    if made is not None and _TOKEN.search(made.message):
-        made.message = _TOKEN.sub("***", made.message)
-        made.args = (made.message,)
-    return made
+def _masked(error: JackfieldError | None) -> JackfieldError | None:
+    if error is not None and _TOKEN.search(error.message):
+        error.message = _TOKEN.sub("***", error.message)
+        error.args = (error.message,)
+    return error

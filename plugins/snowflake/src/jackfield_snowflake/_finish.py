@@ -1,4 +1,4 @@
-"""How an answer ended where the service does not say: a decoder around a decoder, which adds credits as well."""
+"""A decoder around the decoder of a route: it infers why an answer ended, and adds credits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from jackfield.plugin import Decoder, Frame, Head
 
 from ._usage import with_credits
 
-__all__ = ["CortexDecoder", "inferred"]
+__all__ = ["CortexDecoder", "infer_reason"]
 
 
-def inferred(usage: Usage | None, limit: Any, *, calls: bool) -> FinishReason:
-    """Say why an answer ended that has no finish reason.
+def infer_reason(usage: Usage | None, limit: Any, *, calls: bool) -> FinishReason:
+    """Return why an answer without a finish reason ended.
 
-    Cortex leaves it out in its own form and sends "" in OpenAI's (recorded 2026). An answer of which nothing was
-    counted may as well have been cut, so its end is not known.
+    Cortex leaves it out in its own API and sends "" in OpenAI's (recorded 2026). An answer without token counts may have
+    been cut off, so its reason is unknown.
     """
     if calls:
         return "tool_calls"
@@ -32,13 +32,13 @@ def inferred(usage: Usage | None, limit: Any, *, calls: bool) -> FinishReason:
 
 
 class CortexDecoder:
-    """Reads what another dialect's decoder reads, and fills in how the answer ended and what it cost in credits.
+    """Decode with another decoder, and add why the answer ended and what it cost in credits.
 
     Args:
         inner: The dialect's decoder.
-        limit: The limit of the answer's tokens that was sent, or None.
-        per_token: Declared credits for a token of each kind, or None.
-        embeds: It is an embedding, which has no output.
+        limit: The limit of output tokens that was sent, or None.
+        per_token: Declared credits per token of each kind, or None.
+        embeds: Whether it is an embedding, which has no output.
     """
 
     def __init__(
@@ -52,31 +52,31 @@ class CortexDecoder:
         self._calls: set[int] = set()
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return self._inner.start(head)
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one frame."""
+        """Decode one frame."""
         events = self._inner.feed(frame)
         if len(events) == 1 and type(events[0]) is TextDelta:  # fast path: nearly every event of a stream
             return events
-        return self._completed(events)
+        return self._complete(events)
 
     def finish(self) -> list[Event]:
-        """Hear that the body ended cleanly."""
-        return self._completed(self._inner.finish())
+        """Handle the clean end of the body."""
+        return self._complete(self._inner.finish())
 
-    def _completed(self, events: Sequence[Event]) -> list[Event]:
-        for event in events:  # an end may stand before the count by which it is known
+    def _complete(self, events: Sequence[Event]) -> list[Event]:
+        for event in events:  # a finish may come before the counts that explain it
             if isinstance(event, UsageUpdate):
                 self._usage = event.usage
             elif isinstance(event, ToolCallStart):
                 self._calls.add(event.choice)
-        return [self._changed(event) for event in events]
+        return [self._fill_in(event) for event in events]
 
-    def _changed(self, event: Event) -> Event:
+    def _fill_in(self, event: Event) -> Event:
         if isinstance(event, Finish) and event.reason == "other" and not event.raw:
-            reason = inferred(self._usage, self._limit, calls=event.choice in self._calls)
+            reason = infer_reason(self._usage, self._limit, calls=event.choice in self._calls)
             return Finish(reason, event.choice, None, event.detail)
         if isinstance(event, UsageUpdate) and self._per_token is not None:
             return attrs.evolve(event, usage=with_credits(event.usage, self._per_token, embeds=self._embeds))

@@ -1,4 +1,4 @@
-"""Key pairs: read a private key, and make the tokens that it signs. All of it blocks."""
+"""Key pairs: read a private key, and create tokens signed with it. All of it blocks."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from jackfield.plugin import Token
 
 __all__ = ["der_of", "make_token"]
 
-_LIFETIME: Final = 3540  # the service takes at most an hour
+_LIFETIME: Final = 3540  # the service accepts at most an hour
 
 
 def make_token(pem: str, passphrase: str | None, *, account: str, user: str) -> Token:
-    """Make a token (RS256) with a private key.
+    """Create a token (RS256) with a private key.
 
     Source: docs.snowflake.com, key-pair authentication and REST authentication (2026): the issuer is
     `ACCOUNT.USER.SHA256:` and the fingerprint of the public key; account without its region, upper case.
 
     Raises:
-        MissingCredentialError: What is declared is no private key, or the passphrase is wrong.
+        MissingCredentialError: The private key is not valid, or the passphrase is wrong.
     """
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import padding
 
-    key = _loaded(pem, passphrase)
+    key = _load(pem, passphrase)
     public = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -43,24 +43,24 @@ def make_token(pem: str, passphrase: str | None, *, account: str, user: str) -> 
 
 
 def der_of(pem: str, passphrase: str | None) -> bytes:
-    """Give a private key as the driver wants it: DER, PKCS#8, not encrypted."""
+    """Return a private key as the driver requires it: DER, PKCS#8, not encrypted."""
     from cryptography.hazmat.primitives import serialization
 
-    made: bytes = _loaded(pem, passphrase).private_bytes(
+    key: bytes = _load(pem, passphrase).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return made
+    return key
 
 
 def account_in_token(account: str) -> str:
-    """Give the account as tokens name it: without region, upper case.
+    """Return the name of an account in tokens: without region, upper case.
 
-    Source: docs.snowflake.com, the example that makes a token in Python (2026).
+    Source: docs.snowflake.com, the example that creates a token in Python (2026).
     """
     return account.partition("-" if ".global" in account else ".")[0].upper()
 
 
-def _loaded(pem: str, passphrase: str | None) -> Any:
+def _load(pem: str, passphrase: str | None) -> Any:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -71,10 +71,10 @@ def _loaded(pem: str, passphrase: str | None) -> Any:
         raise MissingCredentialError(f"the private key {asked}") from None
     except ValueError:
         raise MissingCredentialError(
-            "private_key is no private key in PEM, or private_key_passphrase is not its passphrase"
+            "private_key is not a valid private key in PEM, or private_key_passphrase is not its passphrase"
         ) from None
     if not isinstance(key, RSAPrivateKey):
-        raise MissingCredentialError("Snowflake takes RSA keys; private_key is of another kind")
+        raise MissingCredentialError("Snowflake accepts RSA keys; private_key is of another kind")
     return key
 
 

@@ -1,4 +1,4 @@
-"""Which models the caller may use: one page over REST, or a SHOW statement."""
+"""The list of models that the caller may use: one page over REST, or a SHOW statement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOW: Final = "SHOW CORTEX BASE MODELS IN SCHEMA SNOWFLAKE.MODELS"
 
 
 def listing(settings: SnowflakeSettings) -> Listing:
-    """Say how to list models. Sources: docs.snowflake.com, Cortex REST API (2026); snowflake.core 1.14.0."""
+    """Return how to list models. Sources: docs.snowflake.com, Cortex REST API (2026); snowflake.core 1.14.0."""
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
         value = orjson.loads(body)
@@ -55,7 +55,7 @@ def _rows(value: Any) -> list[Mapping[str, Any]]:
 def _card(entry: Mapping[str, Any], settings: SnowflakeSettings) -> ModelCard:
     name = str(entry.get("name") or entry.get("id") or entry.get("model") or "")
     if settings.by_sql and name.lower() in known_models():
-        name = name.lower()  # SHOW gives identifiers in upper case
+        name = name.lower()  # SHOW returns identifiers in upper case
     known = capabilities(ModelRef(name, settings=settings))
     end = entry.get("eol_date")
     return ModelCard(

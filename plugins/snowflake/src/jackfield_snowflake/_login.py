@@ -1,4 +1,4 @@
-"""How a session logs in: what is declared, or an entry of `connections.toml`, as the driver's parameters. All of it blocks."""
+"""The declared identity, or an entry of `connections.toml`, as parameters of the driver. All of it blocks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _KIND_BY_WORD: Final = {"OAUTH": "oauth", "PROGRAMMATIC_ACCESS_TOKEN": "pat"}
 
 
 def parameters(settings: SnowflakeSettings) -> dict[str, Any]:
-    """Give what Snowpark's session builder is told; secrets are resolved.
+    """Return the parameters of Snowpark's session builder, with secrets resolved.
 
     Raises:
-        MissingCredentialError: A secret is not there, or is no such thing.
-        ConfigurationError: The entry of `connections.toml` is not there.
+        MissingCredentialError: A secret is missing or not valid.
+        ConfigurationError: The entry of `connections.toml` does not exist.
     """
     identity = settings.credentials.settings if settings.credentials is not None else None
     if identity is None:
@@ -88,21 +88,21 @@ def _place(settings: SnowflakeSettings, identity: SnowflakeCredentials | None) -
 
 
 def _limits(settings: SnowflakeSettings) -> dict[str, Any]:
-    """Bound what the driver does by itself: it repeats a request until its own limit, which is none.
+    """Return the driver's timeouts: by default it repeats a request without a limit.
 
     Source: connector 4.8.1.
     """
     total = getattr(settings.timeout, "total", None)
-    # Zero: the driver asks no metadata service of a cloud where it runs, which it would tell with each login.
+    # Zero: the driver does not ask the metadata service of a cloud, whose answer it would send with each login.
     found = {"login_timeout": _LOGIN_SECONDS, "platform_detection_timeout_seconds": 0.0}
     return found if total is None else {**found, "network_timeout": max(1, round(total))}
 
 
 def bearer_of(entry: Mapping[str, Any]) -> tuple[Auth, dict[str, str]] | None:
-    """Say how an entry proves itself over REST without the driver; None if only the driver can.
+    """Return how to authenticate over REST with an entry; None if only the driver can.
 
     Raises:
-        MissingCredentialError: A file that it names is not there.
+        MissingCredentialError: A file that it names does not exist.
     """
     word = str(entry.get("authenticator", "")).upper()
     if word == "SNOWFLAKE_JWT" or (not word and any(name in entry for name in _KEY_FILES)):
@@ -125,7 +125,7 @@ def _key_of(entry: Mapping[str, Any]) -> tuple[Auth, dict[str, str]] | None:
     passphrase = next((str(entry[name]) for name in _PASSPHRASES if name in entry), None)
     for name in ("account", "user"):
         if name not in entry:
-            raise MissingCredentialError(f"the entry has a private key and no {name}")
+            raise MissingCredentialError(f"the entry has a private key but no {name}")
     key = Secret.parse(f"file:{path}")
 
     def fetch() -> Any:
@@ -135,7 +135,7 @@ def _key_of(entry: Mapping[str, Any]) -> tuple[Auth, dict[str, str]] | None:
 
 
 def address_of(settings: SnowflakeSettings, entry: Mapping[str, Any]) -> str:
-    """Give the address that an entry names: scheme and host.
+    """Return the address that an entry names: scheme and host.
 
     Raises:
         ConfigurationError: It names neither a host nor an account.

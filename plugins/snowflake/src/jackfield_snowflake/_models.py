@@ -1,4 +1,4 @@
-"""The table of Cortex' models, and what follows from the route by which they are asked."""
+"""The capabilities of Cortex' models, from the table and by route."""
 
 from __future__ import annotations
 
@@ -42,10 +42,12 @@ _RULES: Final[Mapping[str, Mapping[str, ParameterRule]]] = {
     "legacy_sql": _SQL_RULES,
 }
 _EMBEDDING_RULES: Final = {
-    **_none("dimensions", why="its embeddings have one size", source=_REST),
-    **_none("input_type", "user", why="inference:embed and the SQL functions know texts alone", source=_REST),
+    **_none("dimensions", why="its embeddings have a fixed size", source=_REST),
+    **_none(
+        "input_type", "user", why="inference:embed and the SQL functions only accept texts", source=_REST
+    ),
 }
-# What a route can carry at all, whatever the model.
+# What a route supports with any model.
 _CARRIES: Final[Mapping[str, Mapping[str, bool]]] = {
     "openai": {"streaming": True, "system": True},
     "messages": {"streaming": True, "system": True},
@@ -57,36 +59,36 @@ _TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls", "images", "reaso
 
 
 def rules_on(route: str) -> Mapping[str, ParameterRule]:
-    """Give the rules of a route's chats."""
+    """Return the rules of chats on a route."""
     return _RULES.get(route, {})
 
 
 def known_models() -> Mapping[str, Mapping[str, Any]]:
-    """Give the rows of the table."""
+    """Return the rows of the table."""
     models: Mapping[str, Mapping[str, Any]] = table()["models"]
     return models
 
 
 def retired(model: str) -> str | None:
-    """Give the day (ISO) from which a model is gone, if the table knows one."""
+    """Return the day (ISO) from which a model is retired, if the table has one."""
     return (row_of(model) or {}).get("retired")
 
 
 def route_of(model: ModelRef) -> str:
-    """Give the route of a model: its own (`route` of its entry), else the connection's.
+    """Return the route of a model: its own (`route` of its entry), else the connection's.
 
     Raises:
-        UnsupportedError: There is no such route, or the connection's transport cannot take it.
+        UnsupportedError: There is no such route, or the connection's transport does not support it.
     """
-    standing: str = getattr(model.settings, "route", "openai")
-    route = model.declared.get("route", standing)
+    default: str = getattr(model.settings, "route", "openai")
+    route = model.declared.get("route", default)
     if route not in ROUTES:
         raise UnsupportedError(
             f"there is no route {route!r}; the routes of snowflake are {', '.join(ROUTES)}", parameter="route"
         )
-    if (route in SQL_ROUTES) != (standing in SQL_ROUTES):
+    if (route in SQL_ROUTES) != (default in SQL_ROUTES):
         raise UnsupportedError(
-            f"a connection speaks either REST or SQL: {route} is not to be had where the connection's route is {standing}; "
+            f"a connection uses either REST or SQL, and {route} does not go with the connection's route {default}; "
             "declare a second connection with the same credentials",
             parameter="route",
         )
@@ -94,7 +96,7 @@ def route_of(model: ModelRef) -> str:
 
 
 def capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model on its route; of an unknown model, what the route alone tells."""
+    """Return the capabilities of a model on its route; of an unknown model, those of the route."""
     route = route_of(model)
     if route == "messages" and family_of(model.known_as) == "claude":
         from jackfield_anthropic.dialect import capabilities as of_claude
@@ -123,21 +125,21 @@ def _capabilities(model: str, route: str) -> Capabilities:
     limits = Limits(
         context_window=(row or {}).get("context"), max_output_tokens=_OUTPUT.get(route) if row else None
     )
-    made = Capabilities(features=features, parameters=rules_on(route), limits=limits, source=source)
-    return made if row is None else attrs.evolve(made, known=True, kinds=frozenset({"chat"}))
+    found = Capabilities(features=features, parameters=rules_on(route), limits=limits, source=source)
+    return found if row is None else attrs.evolve(found, known=True, kinds=frozenset({"chat"}))
 
 
 def _of_family(family: str, route: str, *, known: bool) -> dict[str, bool]:
-    """Say what models of a family can do over REST. Source: docs.snowflake.com, Cortex REST API (2026)."""
+    """Return the features of a family of models over REST. Source: docs.snowflake.com, Cortex REST API (2026)."""
     if family == "other":
-        # Tools and images are with Claude's and OpenAI's models alone.
+        # Only Claude's and OpenAI's models have tools and images.
         return {**dict.fromkeys(_TOOLS, False), "prompt_cache": False} if known else {}
     values = {**dict.fromkeys(_TOOLS, True), "json_schema": True, "prompt_cache": family == "claude"}
     if route == "complete":
         return {name: value for name, value in values.items() if name != "parallel_tool_calls"} | {
             "json": True
         }
-    # Whether Claude can be held to JSON without a schema in OpenAI's form is not documented.
+    # Whether OpenAI's API can force Claude to write JSON without a schema is not documented.
     return values | {"json": True} if family == "openai" else values
 
 

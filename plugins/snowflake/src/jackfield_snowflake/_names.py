@@ -1,33 +1,28 @@
-"""What an id means: the model's row in the table, its family, and Anthropic's name for it."""
+"""From ids of models to rows of the table, families and Anthropic's names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from jackfield.plugin import ModelRef
+from jackfield.plugin import ModelRef, load_table
 
 __all__ = ["claude_name", "family_of", "row_of", "table"]
 
 
-@lru_cache(maxsize=1)
 def table() -> Mapping[str, Any]:
-    import orjson
-
-    read: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return read
+    """Return the table of models."""
+    return load_table(__file__, "models.json")
 
 
 def row_of(model: str) -> Mapping[str, Any] | None:
-    """Give a model's row; ids have no case."""
+    """Return the row of a model; upper and lower case make no difference."""
     row: Mapping[str, Any] | None = table()["models"].get(model.lower())
     return row
 
 
 def family_of(model: str) -> str:
-    """Say whose model it is, as far as it matters: claude, openai or other."""
+    """Return the family of a model: claude, openai or other."""
     name = model.lower()
     if name.startswith("claude"):
         return "claude"
@@ -35,6 +30,6 @@ def family_of(model: str) -> str:
 
 
 def claude_name(model: ModelRef) -> str:
-    """Give Anthropic's name of a model."""
+    """Return Anthropic's name of a model."""
     name = model.known_as
     return str((row_of(name) or {}).get("underlying", name))

@@ -1,4 +1,4 @@
-"""Which way a model is asked: OpenAI's form, Anthropic's, Snowflake's own, or a SQL function."""
+"""Choose the API for a request (OpenAI's, Anthropic's, Snowflake's own, or a SQL function), and its decoder."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ __all__ = ["decoder", "translate"]
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into one wire for the model's route.
+    """Translate a request into a wire for the model's route.
 
     Raises:
-        UnsupportedError: The route serves no such request, or cannot honour an option.
+        UnsupportedError: The route does not serve the request, or cannot honour an option.
     """
     route = route_of(model)
     if route in SQL_ROUTES:
@@ -50,7 +50,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         return translate_embedding(model, request, capabilities)
     if isinstance(request, SummarizeRequest):
         raise UnsupportedError(
-            'summaries of Snowflake\'s own are SQL functions; choose route = "sql", or let a chat model summarize',
+            'Snowflake\'s own summaries are SQL functions; choose route = "sql", or let a chat model summarize',
             parameter="kind",
         )
     if not isinstance(request, ChatRequest):
@@ -69,16 +69,16 @@ def _messages(model: ModelRef, request: ChatRequest, capabilities: Capabilities)
 
     if family_of(model.known_as) != "claude":
         raise UnsupportedError(
-            f"the route messages carries Claude alone, not {model.id}; choose the route openai",
+            f"the route messages only serves Claude, not {model.id}; choose the route openai",
             parameter="route",
         )
-    made = claude_translate(claude(), model, request, capabilities)
-    headers = {"anthropic-version": "2023-06-01", **made.wire.headers}
-    return attrs.evolve(made, wire=attrs.evolve(made.wire, headers=headers))
+    translation = claude_translate(claude(), model, request, capabilities)
+    headers = {"anthropic-version": "2023-06-01", **translation.wire.headers}
+    return attrs.evolve(translation, wire=attrs.evolve(translation.wire, headers=headers))
 
 
 def decoder(model: ModelRef, wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     api = wire.meta.get("api")
     per_token = credits_of(model)
     inner: Decoder

@@ -1,4 +1,4 @@
-"""Sessions of Snowpark: opened, used for one statement at a time, renewed. All of it blocks and runs in threads."""
+"""Open Snowpark sessions and run statements in them, one at a time. All of it blocks and runs in threads."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["SessionSigner", "Sessions", "Statement"]
 
 
 class Sessions:
-    """Opens sessions by what is declared and keeps the idle ones. Safe in threads."""
+    """Open sessions for the declared identity and keep the idle ones. Thread-safe."""
 
     def __init__(self, settings: SnowflakeSettings) -> None:
         self._settings = settings
-        self._given = None if settings.credentials is None else settings.credentials.session
+        self._own = None if settings.credentials is None else settings.credentials.session
         self._lock = threading.Lock()
         self._free: list[Any] = []
         self._parameters: dict[str, Any] = {}
@@ -33,66 +33,66 @@ class Sessions:
 
     @property
     def most(self) -> int:
-        """How many there may be at once; a program's own session is one."""
-        return self._settings.sessions if self._given is None else 1
+        """The greatest number of sessions; 1 for a program's own session."""
+        return self._settings.sessions if self._own is None else 1
 
     def load(self) -> None:
         """Import Snowpark and resolve secrets; no session is opened.
 
         Raises:
-            MissingCredentialError: A secret is not there.
+            MissingCredentialError: A secret is missing.
             ConfigurationError: Snowpark is not installed.
         """
-        if self._given is not None:
+        if self._own is not None:
             return
-        # First, for who has no key need not wait for an import to hear of it.
+        # First: a missing key should be reported without waiting for an import.
         self._parameters = parameters(self._settings)
         try:
-            with _collector_at_rest():
+            with _without_garbage_collection():
                 from snowflake.snowpark import Session
         except ImportError as error:
             raise ConfigurationError(
-                'sessions are Snowpark\'s: pip install "jackfield-snowflake[sql]"; over REST a key pair or a token needs none'
+                'sessions need Snowpark: pip install "jackfield-snowflake[sql]"; over REST, a key pair or a token needs no session'
             ) from error
         self._kind = Session
 
     def take(self) -> Any:
-        """Give an idle session, or open one."""
-        if self._given is not None:
-            return self._given
+        """Return an idle session, or open one."""
+        if self._own is not None:
+            return self._own
         with self._lock:
             if self._free:
                 return self._free.pop()
         kind = self._kind
         if kind is None:
             raise ConfigurationError("the sessions are closed; use the mesh inside its `async with`")
-        # A builder each time: it forgets the password once it has made a session.
+        # A new builder each time: it forgets the password when it has created a session.
         return kind.builder.configs(dict(self._parameters)).create()
 
-    def give_back(self, session: Any, *, sound: bool) -> None:
+    def give_back(self, session: Any, *, usable: bool) -> None:
         """Keep a session for the next statement, or close it."""
-        if session is self._given:
+        if session is self._own:
             return
-        if sound and self._kind is not None:
+        if usable and self._kind is not None:
             with self._lock:
                 self._free.append(session)
         else:
             _close(session)
 
     def drop_idle(self) -> None:
-        """Close all idle sessions, so that the next one logs in anew."""
+        """Close all idle sessions, so that the next one logs in again."""
         with self._lock:
             idle, self._free = self._free, []
         for session in idle:
             _close(session)
 
     def close(self) -> None:
-        """Close everything that is open here."""
+        """Close all idle sessions, and open no more."""
         self._kind = None
         self.drop_idle()
 
     def secrets(self) -> list[str]:
-        """Give what must not be shown."""
+        """Return all resolved secrets."""
         names = (
             "password",
             "token",
@@ -107,11 +107,11 @@ class Sessions:
 
 
 @contextlib.contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Let nobody collect garbage while the driver is imported for the first time, and its modules never.
+def _without_garbage_collection() -> Iterator[None]:
+    """Suspend garbage collection while the driver is imported for the first time, and exempt its modules from it.
 
-    An import of this size makes the collector go through all objects again and again, once more when it is over, and it holds
-    the interpreter for 50 to 75 ms at a time, for which the event loop would wait; so it is 10 to 36 (Snowpark 1.56).
+    During such a large import the collector visits all objects again and again, and once more afterwards. Each time it
+    holds the interpreter, and so the event loop, for 50 to 75 ms; without it, for 10 to 36 ms (Snowpark 1.56).
     """
     if "snowflake.snowpark" in sys.modules or not gc.isenabled():
         yield
@@ -125,7 +125,7 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 def _close(session: Any) -> None:
-    # What a service says of a session that is thrown away helps nobody.
+    # An error of a session that is discarded does not matter.
     with contextlib.suppress(Exception):
         session.close()
 
@@ -133,7 +133,7 @@ def _close(session: Any) -> None:
 class Statement:
     """One statement with its bindings, which another thread may cancel.
 
-    The request has an id of ours, by which the service is told to cancel it, as the connector does when its own time is up.
+    The request has an id of ours, by which it is cancelled at the service, as the connector does on its own timeouts.
     """
 
     def __init__(self, sessions: Sessions, text: str, bind: Mapping[str, Any]) -> None:
@@ -147,12 +147,12 @@ class Statement:
         self._cancelled = False
 
     def run(self) -> bytes:
-        """Run it and give the result as JSON; blocks until there is one."""
+        """Run the statement and return the result as JSON; blocks until there is one."""
         session = self._sessions.take()
-        sound = False
+        usable = False
         try:
             if self._cancelled:
-                sound = True
+                usable = True
                 return b"{}"
             self._session = session
             with session.connection.cursor() as cursor:
@@ -161,19 +161,19 @@ class Statement:
                 rows = cursor.fetchall()
                 columns = [column[0] for column in cursor.description or ()]
                 query = cursor.sfqid
-            sound = True
+            usable = True
             result = {"query_id": query, "columns": columns, "rows": [list(row) for row in rows]}
             return orjson.dumps(result, default=str)
         except Exception as error:
-            # A statement that is wrong leaves its session in order.
-            sound = type(error).__name__ == "ProgrammingError" and not self._cancelled
+            # After a statement with a mistake, the session can still be used.
+            usable = type(error).__name__ == "ProgrammingError" and not self._cancelled
             raise
         finally:
             self._session = None
-            self._sessions.give_back(session, sound=sound)
+            self._sessions.give_back(session, usable=usable)
 
     def cancel(self) -> None:
-        """Have the service cancel it; says nothing if it is over, or has not begun."""
+        """Cancel it at the service; do nothing if it has finished, or has not begun."""
         self._cancelled = True
         session = self._session
         if session is None:
@@ -186,7 +186,7 @@ class Statement:
 
 
 class SessionSigner:
-    """Proves identity over REST with the token of a session, as Snowflake's own packages do.
+    """Authenticate over REST with the token of a session, as Snowflake's own packages do.
 
     Source: snowflake-ml-python 2.6.0 (`Authorization: Snowflake Token="…"`).
     """
@@ -194,10 +194,10 @@ class SessionSigner:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._session: Any = None
-        self._shown: list[str] = []
+        self._sent: list[str] = []
 
     def prepare(self, *, refresh: bool) -> None:
-        """Open the session; if its token was refused, let the driver renew it, or log in anew."""
+        """Open the session; if its token was rejected, let the driver renew it, or log in again."""
         if self._session is None:
             self._session = self._sessions.take()
         elif refresh:
@@ -209,25 +209,25 @@ class SessionSigner:
                 self._session = self._sessions.take()
 
     def sign(self, method: str, url: str, headers: Any, body: bytes) -> dict[str, str]:
-        """Give the header."""
+        """Return the header with the token."""
         token = self._session.connection.rest.token
         if not token:
             raise MissingCredentialError("the session has no token; it was closed")
-        if token not in self._shown:
-            self._shown = [*self._shown[-3:], token]
+        if token not in self._sent:
+            self._sent = [*self._sent[-3:], token]
         return {"Authorization": f'Snowflake Token="{token}"'}
 
     @property
     def address(self) -> str:
-        """Where the session's account is: scheme, host and port."""
+        """The address of the session's account: scheme, host and port."""
         return str(self._session.connection.rest.server_url)
 
     def secrets(self) -> list[str]:
-        """Give the tokens that were sent."""
-        return [*self._shown, *self._sessions.secrets()]
+        """Return the tokens that were sent."""
+        return [*self._sent, *self._sessions.secrets()]
 
     def close(self) -> None:
-        """Close the session, unless a program holds it."""
+        """Close the session, unless it belongs to the program."""
         session, self._session = self._session, None
         if session is not None:
-            self._sessions.give_back(session, sound=False)
+            self._sessions.give_back(session, usable=False)

@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to Snowflake."""
+"""The configuration keys of a connection to Snowflake."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CREDITS: Final = ("input", "output", "cache_read", "cache_write", "guard")
 
 
 def host_of(account: str) -> str:
-    """Give an account's host: lower case, underscores as dashes.
+    """Return the host of an account: lower case, underscores as dashes.
 
     Source: docs.snowflake.com, account identifiers (2026).
     """
@@ -37,21 +37,21 @@ class ModelKeys:
     """The plugin's own keys of an entry in `models`.
 
     Attributes:
-        credits: Credits for a million tokens, as strings, by `input`, `output`, `cache_read`, `cache_write`, `guard`: the row
-            of Snowflake's Service Consumption Table that holds for the account.
+        credits: Credits per million tokens, as strings, by `input`, `output`, `cache_read`, `cache_write`, `guard`: the row
+            of Snowflake's Service Consumption Table that applies to the account.
     """
 
     credits: Mapping[str, str] | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Report all mistakes at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
     def _faults(self) -> Iterator[str]:
         for unit, amount in (self.credits or {}).items():
             if unit not in _CREDITS:
-                yield f"credits knows {', '.join(_CREDITS)}, not {unit!r}"
+                yield f"credits has the keys {', '.join(_CREDITS)}, not {unit!r}"
             elif not _is_amount(amount):
                 yield f'credits.{unit} must be an amount such as "1.5", not {amount!r}'
 
@@ -66,27 +66,27 @@ def _is_amount(text: str) -> bool:
 
 @attrs.frozen(kw_only=True)
 class SnowflakeSettings:
-    """Config keys of a connection to Snowflake Cortex.
+    """The configuration keys of a connection to Snowflake Cortex.
 
     Attributes:
         account: The account, `organisation-account` or its locator; not needed with `credentials`.
-        token: A reference to a token; not looked at where `credentials` are named. `env:SNOWFLAKE_TOKEN` goes to Snowflake's
-            own hosts alone: under another `base_url` it has to be written, `none` for none.
-        token_type: What it is: a programmatic access token ("pat") or one of an OAuth server ("oauth").
+        token: A reference to a token; ignored if `credentials` are set. `env:SNOWFLAKE_TOKEN` is only sent to Snowflake's own
+            hosts: with another `base_url`, write the reference, or `none` for no token.
+        token_type: The type of the token: a programmatic access token ("pat") or one of an OAuth server ("oauth").
         credentials: The identity that a table `[credentials.NAME]` declares.
-        route: The way in: `openai`, `messages` or `complete` over REST; `sql` or `legacy_sql` through a session.
-        role: The role of sessions; over REST the user's default role holds.
-        warehouse: Where SQL runs; a small one is enough.
+        route: The API: `openai`, `messages` or `complete` over REST; `sql` or `legacy_sql` through a session.
+        role: The role of sessions; over REST, the user's default role applies.
+        warehouse: The warehouse that runs SQL; a small one is enough.
         database: The database of sessions.
         schema: The schema of sessions.
-        query_tag: Marks the statements of this connection in the query history.
-        sessions: Most sessions at once, and so most statements at once, of the routes of SQL.
-        base_url: Takes the place of the account's address: scheme and host.
+        query_tag: A tag for the statements of this connection in the query history.
+        sessions: The greatest number of sessions, and so of statements, at a time; for the routes of SQL.
+        base_url: Replaces the account's address: scheme and host.
         proxy: The connection's proxy.
         ca_bundle: The connection's certificate authorities.
         headers: The connection's headers.
-        timeout: The connection's limits.
-        max_response: Most bytes of an answer over REST.
+        timeout: The connection's timeouts.
+        max_response: The greatest size of a response over REST, in bytes.
     """
 
     account: str | None = None
@@ -108,7 +108,7 @@ class SnowflakeSettings:
     max_response: int | None = 256 << 20
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Report all mistakes at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
@@ -123,8 +123,8 @@ class SnowflakeSettings:
         idle = [name for name in _OF_SESSIONS if getattr(self, name) is not None]
         if idle and not self.by_sql:
             yield (
-                f"{' and '.join(idle)} {'hold' if idle[1:] else 'holds'} for sessions, which the route {self.route} has "
-                "none of: over REST the user's default role is used; set that (ALTER USER … SET DEFAULT_ROLE), or choose "
+                f"{' and '.join(idle)} {'apply' if idle[1:] else 'applies'} to sessions, and the route {self.route} has "
+                "none: over REST the user's default role is used; set that (ALTER USER … SET DEFAULT_ROLE), or choose "
                 'route = "sql"'
             )
         if self.sessions < 1:
@@ -137,7 +137,7 @@ class SnowflakeSettings:
 
     @property
     def address(self) -> str | None:
-        """Where the account is: scheme and host; None if a file or a session knows."""
+        """The address of the account: scheme and host; None if it is in a file or a session."""
         if self.base_url is not None:
             return self.base_url.rstrip("/")
         declared = self.credentials.settings if self.credentials is not None else None

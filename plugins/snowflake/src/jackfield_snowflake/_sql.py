@@ -1,4 +1,4 @@
-"""The SQL functions of Cortex: the request. Every value is bound; no text of a caller stands in a statement."""
+"""The SQL functions of Cortex: the request. All values are bound; no caller input is ever put into a statement."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ._embeddings import put_truncate
 __all__ = ["translate_sql"]
 
 # Sources: docs.snowflake.com, COMPLETE, AI_COMPLETE, AI_EMBED, EMBED_TEXT_768 and _1024, SUMMARIZE, AI_SUMMARIZE (2026).
-# With options COMPLETE gives JSON with usage, without them bare text: they are always there, if only as {}.
+# COMPLETE returns JSON with usage if there are options, else bare text; so there are always options, at least {}.
 _COMPLETE: Final = "SELECT SNOWFLAKE.CORTEX.COMPLETE(?, PARSE_JSON(?), PARSE_JSON(?)) AS answer"
 _AI_COMPLETE: Final = (
     "SELECT AI_COMPLETE(model => ?, prompt => ?, model_parameters => PARSE_JSON(?), "
@@ -50,13 +50,13 @@ _ROLES: Final = {"system": "System", "user": "User", "assistant": "Assistant", "
 def translate_sql(
     model: ModelRef, request: Request, capabilities: Capabilities, *, legacy: bool
 ) -> Translation:
-    """Turn a request into one statement with its bindings.
+    """Translate a request into one statement with its bindings.
 
     Args:
         model: The model.
-        request: What is asked.
-        capabilities: What the model can do.
-        legacy: Use the functions of `SNOWFLAKE.CORTEX` instead of their successors `AI_…`.
+        request: The request.
+        capabilities: The model's capabilities.
+        legacy: Whether to use the functions of `SNOWFLAKE.CORTEX` instead of their successors `AI_…`.
 
     Raises:
         UnsupportedError: There is no such function, or it cannot honour an option.
@@ -67,12 +67,14 @@ def translate_sql(
         return _summary(model, request, capabilities, legacy=legacy)
     if isinstance(request, ChatRequest) and not request.stream:
         return _chat(model, request, capabilities, legacy=legacy)
-    how = "streams nothing" if isinstance(request, ChatRequest) else f"serves no {type(request).__name__}"
+    how = (
+        "cannot stream" if isinstance(request, ChatRequest) else f"does not serve a {type(request).__name__}"
+    )
     raise UnsupportedError(f"SQL {how}; choose a route of REST", parameter="stream")
 
 
 def _wire(function: str, statement: str, bind: dict[str, Any], **meta: Any) -> Wire:
-    """Make a wire: `bind` holds what is bound, in the order of the statement's question marks; the transport writes JSON."""
+    """Return a wire: `bind` has the bound values, in the order of the question marks; the transport writes JSON."""
     body = {"statement": statement, "bind": bind}
     return Wire(function, body, meta={"api": "sql", "function": function, **meta})
 
@@ -101,7 +103,7 @@ def _chat(model: ModelRef, request: ChatRequest, capabilities: Capabilities, *, 
     for name in ("max_tokens", "temperature", "top_p"):
         writer.put(name, f"bind.{place}.{name}")
     _put_format(writer, f"bind.{place}" if legacy else "bind")
-    writer.body = parameters  # where what is left for the service's own options belongs
+    writer.body = parameters  # where the service's own options belong
     writer.merge_extra(options.extra, "snowflake")
     if not legacy and "response_format" in parameters:
         bind["response_format"] = parameters.pop("response_format")
@@ -111,13 +113,13 @@ def _chat(model: ModelRef, request: ChatRequest, capabilities: Capabilities, *, 
 
 
 def _text(index: int, message: Message, writer: ParameterWriter) -> str:
-    """Give the text of a turn; SQL knows nothing else, and the core has refused what it knew the model lacks."""
+    """Return the text of a turn, which is all that SQL accepts."""
     texts: list[str] = []
     where = f"messages[{index}]"
     for part in message.parts:
         text = part.text if isinstance(part, Text) else getattr(part, "text", None)
         if isinstance(part, Thinking):
-            writer.drop(f"{where}.thinking", "the SQL functions take no thinking back")
+            writer.drop(f"{where}.thinking", "the SQL functions accept no thinking")
         elif isinstance(part, ToolCall):
             writer.note(where, "emulated", why="a tool call was written as text")
             texts.append(
@@ -131,14 +133,14 @@ def _text(index: int, message: Message, writer: ParameterWriter) -> str:
                 writer.note(where, "emulated", why="the document's text was sent as text")
             texts.append(text)
         else:
-            writer.drop(where, f"a {type(part).__name__} has no form in SQL", part)
+            writer.drop(where, f"the SQL functions do not accept a {type(part).__name__}", part)
         if getattr(part, "cache", None) is not None:
-            writer.drop(f"{where}.cache", "the SQL functions know no marks", part)
+            writer.drop(f"{where}.cache", "the SQL functions have no marks of cacheable prefixes", part)
     return "\n\n".join(texts)
 
 
 def _prompt(turns: Sequence[dict[str, str]], writer: ParameterWriter, *, emulate: bool) -> str:
-    """Write a conversation as the one text that AI_COMPLETE takes.
+    """Write a conversation as the single text that AI_COMPLETE accepts.
 
     Raises:
         UnsupportedError: It has several turns, and emulation is forbidden.
@@ -147,7 +149,7 @@ def _prompt(turns: Sequence[dict[str, str]], writer: ParameterWriter, *, emulate
         return turns[0]["content"]
     if not emulate:
         raise UnsupportedError(
-            "AI_COMPLETE takes one text and no conversation, and emulate=False forbids to write it as one; choose the route "
+            "AI_COMPLETE accepts one text, and emulate=False forbids writing a conversation as one; choose the route "
             "legacy_sql or one of REST",
             parameter="emulate",
         )
@@ -155,20 +157,24 @@ def _prompt(turns: Sequence[dict[str, str]], writer: ParameterWriter, *, emulate
         "messages",
         "emulated",
         wire="prompt",
-        why="AI_COMPLETE takes one text: each turn was put behind its role",
+        why="AI_COMPLETE accepts one text: each turn was written after its role",
     )
     return "\n\n".join([f"{_ROLES[turn['role']]}: {turn['content']}" for turn in turns] + ["Assistant:"])
 
 
 def _put_format(writer: ParameterWriter, place: str) -> None:
-    wanted = writer.take("response_format")
-    if wanted is UNSET:
+    given = writer.take("response_format")
+    if given is UNSET:
         return
-    schema = {"type": "object"} if wanted == "json" else wanted
-    if wanted == "json":
+    schema = {"type": "object"} if given == "json" else given
+    if given == "json":
         path = f"{place}.response_format.schema"
         writer.note(
-            "response_format.schema", "defaulted", wire=path, value=schema, why="the service wants a schema"
+            "response_format.schema",
+            "defaulted",
+            wire=path,
+            value=schema,
+            why="the service requires a schema",
         )
     writer.write("response_format", f"{place}.response_format", {"type": "json", "schema": schema})
 
@@ -181,7 +187,7 @@ def _embedding(
     key: Any = capabilities.limits.dimensions if legacy else "sql"
     if key not in _EMBED:
         raise UnsupportedError(
-            f"which of EMBED_TEXT_768 and EMBED_TEXT_1024 serves {model.id} follows from its dimensions, which are unknown; "
+            f"the dimensions of {model.id} are unknown, so neither EMBED_TEXT_768 nor EMBED_TEXT_1024 can be chosen; "
             "declare limits = { dimensions = … } in its entry of models",
             parameter="model",
         )

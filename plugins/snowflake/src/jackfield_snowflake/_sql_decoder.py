@@ -16,28 +16,28 @@ __all__ = ["SqlDecoder"]
 
 
 class SqlDecoder:
-    """Reads `{"rows": [[…]], "query_id": …}`, which the transport makes of a result.
+    """Decode `{"rows": [[…]], "query_id": …}`, in which form the transport returns a result.
 
-    Source: docs.snowflake.com, COMPLETE and AI_COMPLETE (2026): `choices[0].messages` is text; structured output stands in
-    `structured_output`; AI_COMPLETE tells an error in the row (`{"value", "error"}`), or by NULL.
+    Source: docs.snowflake.com, COMPLETE and AI_COMPLETE (2026): `choices[0].messages` is text; structured output is in
+    `structured_output`; AI_COMPLETE returns an error in the row (`{"value", "error"}`), or NULL.
     """
 
     def __init__(self, meta: Mapping[str, Any]) -> None:
         self._function = meta["function"]
         self._model = meta.get("model")
-        self._read = False
+        self._has_come = False
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read the whole result."""
+        """Decode the whole result."""
         result = frame.data if isinstance(frame.data, dict) else orjson.loads(frame.data)
         rows = result.get("rows") if isinstance(result, dict) else None
         if not isinstance(rows, list) or not rows:
-            raise MalformedResponseError("the statement gave no row")
-        self._read = True
+            raise MalformedResponseError("the statement returned no row")
+        self._has_come = True
         started = Started(result.get("query_id"), self._model)
         if self._function == "embed":
             return [started, *self._vectors(rows)]
@@ -45,57 +45,57 @@ class SqlDecoder:
         if self._function == "complete":
             return list(self._completion(value, started))
         if value is None:
-            _fail("the function gave NULL: the text could not be summarized")
+            _fail("the function returned NULL: the text could not be summarized")
         return [started, TextDelta(str(value)), Finish("stop")]
 
     def finish(self) -> list[Event]:
         """Check that there was a result."""
-        if not self._read:
-            raise MalformedResponseError("the statement gave no result")
+        if not self._has_come:
+            raise MalformedResponseError("the statement returned no result")
         return []
 
     def _vectors(self, rows: list[Any]) -> Iterator[Event]:
         read = vector_reader()
         for index, value in rows:
             if value is None:
-                _fail(f"the function gave NULL for the text {index}")
-            # VECTOR comes as numbers, ARRAY and VARIANT as their JSON.
+                _fail(f"the function returned NULL for the text {index}")
+            # VECTOR is numbers, ARRAY and VARIANT are JSON.
             yield EmbeddingData(int(index), read(orjson.loads(value) if isinstance(value, str) else value))
 
     def _completion(self, value: Any, started: Started) -> Iterator[Event]:
-        answer = _parsed(value)
+        answer = _parse(value)
         if isinstance(answer, dict) and "value" in answer and "error" in answer:
             if answer["error"]:
                 _fail(answer["error"])
-            answer = _parsed(answer["value"])
+            answer = _parse(answer["value"])
         if answer is None:
-            _fail("the function gave NULL: the model did not answer, and no reason was told")
+            _fail("the function returned NULL: the model did not answer, and no reason was given")
         if not isinstance(answer, dict) or not ({"choices", "structured_output"} & answer.keys()):
             yield started
             yield TextDelta(answer if isinstance(answer, str) else orjson.dumps(answer).decode())
             yield Finish("other")
             return
         yield Started(started.id, answer.get("model") or started.model)
-        yield TextDelta(_said(answer))
+        yield TextDelta(_text_of(answer))
         usage = answer.get("usage")
         if usage:
             yield UsageUpdate(read_usage(usage), usage)
-        yield Finish("other")  # the functions do not say; `CortexDecoder` infers it
+        yield Finish("other")  # the functions return no reason; `CortexDecoder` infers it
 
 
-def _said(answer: Mapping[str, Any]) -> str:
-    """Give the text of an answer: `choices[0].messages`, or the structured output as JSON."""
+def _text_of(answer: Mapping[str, Any]) -> str:
+    """Return the text of an answer: `choices[0].messages`, or the structured output as JSON."""
     for entry in answer.get("structured_output") or ():
         raw = entry.get("raw_message")
         return raw if isinstance(raw, str) else orjson.dumps(raw).decode()
     for choice in answer.get("choices") or ():
-        said = choice.get("messages", choice.get("message"))
-        return said if isinstance(said, str) else orjson.dumps(said).decode()
+        text = choice.get("messages", choice.get("message"))
+        return text if isinstance(text, str) else orjson.dumps(text).decode()
     raise MalformedResponseError("the function's answer has no choice")
 
 
-def _parsed(value: Any) -> Any:
-    """Give a VARIANT or a text that is JSON as what it means; a plain text stays one."""
+def _parse(value: Any) -> Any:
+    """Parse a VARIANT, or a text that is JSON; return other text as it is."""
     if not isinstance(value, str):
         return value
     try:
@@ -104,8 +104,8 @@ def _parsed(value: Any) -> Any:
         return value
 
 
-def _fail(said: Any) -> None:
-    text = said if isinstance(said, str) else orjson.dumps(said).decode()
+def _fail(why: Any) -> None:
+    text = why if isinstance(why, str) else orjson.dumps(why).decode()
     raise FailureInStream(
         Failure(body=orjson.dumps({"message": text}), in_stream=True, data={"message": text})
     )

@@ -1,4 +1,4 @@
-"""Transports of the plugin's own: SQL through sessions, and REST for identities that must log in first."""
+"""Transports for SQL through sessions, and for REST with identities that must log in first."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from jackfield.plugin import Exchange, Frame, Head, HttpAccess, StaticHeader, Tr
 
 from ._credentials import token_header
 from ._entries import entry_of
-from ._errors import error as mapped
+from ._errors import error as error_of
 from ._login import address_of, bearer_of
 from ._sessions import Sessions, SessionSigner, Statement
 from ._settings import SnowflakeSettings
 
 __all__ = ["LoginTransport", "SqlTransport", "access"]
 
-_TRIES: Final = 20
-_BETWEEN: Final = 0.5
+_ATTEMPTS: Final = 20
+_PAUSE: Final = 0.5
 
 
 def access(settings: SnowflakeSettings) -> HttpAccess | Transport:
-    """Say how to reach the account: HTTP alone where that is enough, else a transport that can log in."""
+    """Return how to reach the account: plain HTTP if that is enough, else a transport that can log in."""
     identity = settings.credentials
     if settings.by_sql:
         return SqlTransport(settings)
@@ -43,7 +43,7 @@ def access(settings: SnowflakeSettings) -> HttpAccess | Transport:
 
 
 class SqlTransport:
-    """Carries wires as SQL statements over Snowpark sessions, each in a thread of its own pool."""
+    """Run wires as SQL statements in Snowpark sessions, in a thread pool of its own."""
 
     def __init__(self, settings: SnowflakeSettings) -> None:
         self._sessions = Sessions(settings)
@@ -51,9 +51,9 @@ class SqlTransport:
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Import Snowpark and resolve secrets, off the event loop; sessions are opened when they are needed."""
+        """Import Snowpark and resolve secrets, in a thread; sessions are opened when they are needed."""
         await asyncio.to_thread(self._sessions.load)
-        # As many threads as sessions: what is too much waits here, and the default pool stays free for others.
+        # As many threads as sessions: further statements wait here, and leave the default pool free for others.
         self._threads = ThreadPoolExecutor(self._sessions.most, "jackfield-snowflake")
 
     def exchange(self, wire: Wire) -> _SqlExchange:
@@ -61,14 +61,14 @@ class SqlTransport:
         return _SqlExchange(self, Statement(self._sessions, wire.body["statement"], wire.body["bind"]))
 
     async def run(self, statement: Statement) -> bytes:
-        """Run a statement in a thread; cancelled, it is cancelled at the service."""
+        """Run a statement in a thread; if the task is cancelled, cancel the statement at the service."""
         if self._threads is None:
             raise RuntimeError("this transport is closed")
         running = self._threads.submit(statement.run)
         try:
             return await asyncio.shield(asyncio.wrap_future(running))
         except asyncio.CancelledError:
-            if not running.cancel():  # it has begun: a thread cannot be stopped, its statement can
+            if not running.cancel():  # it has begun: a thread cannot be stopped, but its statement can
                 self._leave(statement, running)
             raise
 
@@ -78,7 +78,7 @@ class SqlTransport:
         task.add_done_callback(self._leaving.discard)
 
     async def aclose(self) -> None:
-        """Close all sessions, after those that are being cancelled. May be called twice."""
+        """Close all sessions, after the statements that are being cancelled. May be called twice."""
         if self._leaving:
             await asyncio.gather(*self._leaving, return_exceptions=True)
         threads, self._threads = self._threads, None
@@ -87,26 +87,26 @@ class SqlTransport:
         await asyncio.to_thread(self._sessions.close)
 
     async def refresh_credentials(self, wire: Wire) -> bool:
-        """Drop the sessions, so that the next statement logs in anew."""
+        """Drop the sessions, so that the next statement logs in again."""
         await asyncio.to_thread(self._sessions.drop_idle)
         return True
 
     def secrets(self) -> list[str]:
-        """Give every resolved secret."""
+        """Return all resolved secrets."""
         return self._sessions.secrets()
 
 
 async def _cancel(statement: Statement, running: Future[bytes]) -> None:
-    """Cancel a statement until it is over; the first word may come before the service has heard of it."""
-    for _ in range(_TRIES):
+    """Cancel a statement until it has ended; the first attempt may come before the service knows the statement."""
+    for _ in range(_ATTEMPTS):
         await asyncio.to_thread(statement.cancel)
-        await asyncio.to_thread(wait, [running], _BETWEEN)
+        await asyncio.to_thread(wait, [running], _PAUSE)
         if running.done():
             return
 
 
 class _SqlExchange:
-    """One statement under way."""
+    """One running statement."""
 
     def __init__(self, transport: SqlTransport, statement: Statement) -> None:
         self._transport = transport
@@ -122,7 +122,7 @@ class _SqlExchange:
 
 
 class _Result:
-    """The frames of a result: one."""
+    """The single frame of a result."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -139,7 +139,7 @@ class _Result:
 
 
 class LoginTransport:
-    """Carries wires over HTTP for an identity that is known only after a file was read or a session was opened."""
+    """Send wires over HTTP for an identity that is known only after a file was read or a session was opened."""
 
     def __init__(self, settings: SnowflakeSettings) -> None:
         self._settings = settings
@@ -149,10 +149,10 @@ class LoginTransport:
         self._closed = False
 
     async def open(self) -> None:
-        """Read the file or log in, in a thread; nothing is sent to a model.
+        """Read the file or log in, in a thread; no model is called.
 
         Raises:
-            JackfieldError: There is no such identity, or it is refused.
+            JackfieldError: There is no such identity, or it is rejected.
         """
         access = await asyncio.to_thread(self._log_in)
         settings = self._settings
@@ -177,9 +177,9 @@ class LoginTransport:
                 return HttpAccess(base_url=address_of(settings, entry), auth=bearer[0], headers=bearer[1])
         signer = SessionSigner(self._sessions)
         self._signer = signer
-        _in_our_words(self._sessions.load)
-        _in_our_words(lambda: signer.prepare(refresh=False))
-        if self._closed:  # nobody waited for the login
+        _convert_errors(self._sessions.load)
+        _convert_errors(lambda: signer.prepare(refresh=False))
+        if self._closed:  # while the login was under way
             signer.close()
             raise ConfigurationError("the connection was closed while it logged in")
         address = settings.base_url or signer.address
@@ -196,7 +196,7 @@ class LoginTransport:
         return self._http is not None and await self._http.refresh_credentials(wire)
 
     def secrets(self) -> list[str]:
-        """Give every resolved secret."""
+        """Return all resolved secrets."""
         found = [] if self._http is None else self._http.secrets()
         return found if self._signer is None else [*found, *self._signer.secrets()]
 
@@ -212,19 +212,18 @@ class LoginTransport:
         await asyncio.to_thread(self._sessions.close)
 
 
-def _in_our_words(step: Callable[[], None]) -> None:
-    """Raise the driver's errors as ours: `open` is outside the reach of `jackfield_error`."""
+def _convert_errors(step: Callable[[], None]) -> None:
+    """Run a step and convert the driver's errors: `jackfield_error` is not called for those of `open`."""
     try:
         step()
     except JackfieldError:
         raise
     except Exception as error:
-        made = mapped_error(error)
-        raise (made or error) from error
+        raise (convert(error) or error) from error
 
 
-def mapped_error(error: Exception) -> JackfieldError | None:
-    """Give our error for one of the driver's; None if it is none of them."""
+def convert(error: Exception) -> JackfieldError | None:
+    """Return the error that an error of the driver means; None for other errors."""
     from jackfield.plugin import Failure
 
-    return mapped(Failure(exception=error))
+    return error_of(Failure(exception=error))

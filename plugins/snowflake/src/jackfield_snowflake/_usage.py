@@ -1,4 +1,4 @@
-"""Token counts of Cortex in our meaning, and the credits that they cost by what the administrator declared."""
+"""Token counts of Cortex, and the declared credits that they cost."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SOURCE: Final = "declared credits"
 
 
 def read_usage(raw: Mapping[str, Any]) -> Usage:
-    """Read a usage of `inference:complete`, `inference:embed` or a SQL function.
+    """Convert the usage of `inference:complete`, `inference:embed` or a SQL function.
 
-    Sources: docs.snowflake.com, COMPLETE and Cortex REST API (2026); snowflake.core 1.14.0. Should cached tokens stand
-    beside the prompt's, the total shows it. The tokens of Cortex Guard are billed apart.
+    Sources: docs.snowflake.com, COMPLETE and Cortex REST API (2026); snowflake.core 1.14.0. If cached tokens are not
+    part of the prompt's, the total shows it. The tokens of Cortex Guard are billed separately.
     """
     get = raw.get
     prompt, out, total = get("prompt_tokens"), get("completion_tokens"), get("total_tokens")
@@ -37,7 +37,7 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
 
 
 def credits_of(model: ModelRef) -> Mapping[str, Decimal] | None:
-    """Give the credits for one token of each kind, if they are declared."""
+    """Return the credits per token of each kind, if they are declared."""
     declared = model.declared.get("credits")
     if not isinstance(declared, Mapping):
         return None
@@ -45,7 +45,7 @@ def credits_of(model: ModelRef) -> Mapping[str, Decimal] | None:
 
 
 def with_credits(usage: Usage, per_token: Mapping[str, Decimal], *, embeds: bool = False) -> Usage:
-    """Add to a usage the credits of what was counted, if all of it has a rate."""
+    """Return a usage with its credits added, if all counts have a rate."""
     out = 0 if embeds else usage.output_tokens
     if (
         usage.input_tokens is None
@@ -67,13 +67,13 @@ def with_credits(usage: Usage, per_token: Mapping[str, Decimal], *, embeds: bool
 
 
 def credit_card(model: ModelRef, usage: Usage) -> RateCard | None:
-    """Give what a call costs in credits: the cost where nobody said what a credit costs.
+    """Return the rates of a call in credits, which are its cost if the price of a credit is not declared.
 
-    Where not every count has declared credits, the rates of those that have, so that the cost is partial and says what is missing.
+    If some counts have no declared credits, the cost is partial and says what is missing.
     """
     declared = model.declared.get("credits")
     if not isinstance(declared, Mapping):
-        # The account pays credits: what the maker of the model behind a deployment takes for tokens is none of its bill.
+        # The account pays credits, not the prices of the company that made the model behind a deployment.
         return None if model.underlying is None else RateCard({}, "credit")
     if "credit" in usage.units:
         return RateCard({"credit": Rate("credit", Decimal(1), per=1, source=_SOURCE)}, "credit")

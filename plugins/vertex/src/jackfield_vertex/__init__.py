@@ -36,7 +36,7 @@ CREDENTIALS: Final = CredentialKind(GoogleCredentials, GoogleIdentity)
 
 @hookimpl
 def jackfield_provider() -> ProviderInfo:
-    """Say who the provider is."""
+    """Describe the provider."""
     return ProviderInfo(
         id="vertex",
         title="Google Vertex AI",
@@ -57,7 +57,7 @@ def jackfield_provider() -> ProviderInfo:
 
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model."""
+    """Return the capabilities of a model, from the table."""
     from ._models import capabilities
     from ._names import row_of
 
@@ -66,7 +66,7 @@ def jackfield_capabilities(model: ModelRef) -> Capabilities:
 
 @hookimpl
 def jackfield_discover(settings: VertexSettings) -> Listing:
-    """Say how to list Google's publisher models."""
+    """Return how to list Google's publisher models."""
     from ._listing import listing
 
     return listing(settings)
@@ -74,7 +74,7 @@ def jackfield_discover(settings: VertexSettings) -> Listing:
 
 @hookimpl
 def jackfield_table() -> tuple[str, ...]:
-    """Name the models of the table."""
+    """Return the models of the table."""
     from ._models import known_models
 
     return tuple(known_models())
@@ -82,7 +82,7 @@ def jackfield_table() -> tuple[str, ...]:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into a wire of the model's family."""
+    """Translate a request into a wire for the model's family."""
     from ._routes import translate
 
     return translate(model, request, capabilities)
@@ -90,7 +90,7 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
 
 @hookimpl
 def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     from ._routes import decoder
 
     return decoder(model, wire)
@@ -98,7 +98,7 @@ def jackfield_decoder(model: ModelRef, wire: Wire) -> Decoder:
 
 @hookimpl
 def jackfield_error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into an error."""
+    """Convert a failure to an error."""
     from ._errors import error
 
     return error(failure)
@@ -106,7 +106,7 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give the published rates of a call."""
+    """Return the published rates of a call."""
     from ._prices import rates
 
     return rates(model, usage, context)
@@ -114,5 +114,5 @@ def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateC
 
 @hookimpl
 def jackfield_transport(settings: VertexSettings) -> HttpAccess:
-    """Say how to reach Vertex AI."""
+    """Return how to reach Vertex AI."""
     return access(settings)

@@ -1,4 +1,4 @@
-"""Where Gemini's statements come from: grounding metadata, and citations of recited sources."""
+"""Citations of Gemini: grounding metadata, and citations of recited sources."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ __all__ = ["read_citations"]
 _SOURCES: Final = ("web", "retrievedContext", "maps")
 
 
-def read_citations(candidate: Mapping[str, Any], said: str, choice: int) -> Iterator[CitationDelta]:
-    """Read both kinds of citations of a candidate.
+def read_citations(candidate: Mapping[str, Any], text: str, choice: int) -> Iterator[CitationDelta]:
+    """Yield the citations of a candidate, of both kinds.
 
-    Places are counted in bytes of UTF-8; they are given as characters where the text that was said agrees.
+    The service counts positions in bytes of UTF-8. They are converted to characters if they match the text so far.
 
     Args:
-        candidate: As it came.
-        said: The text so far.
-        choice: Which choice it is.
+        candidate: The candidate, as it came.
+        text: The text so far.
+        choice: The number of the choice.
 
     Source: google-genai 2.34, GroundingMetadata and CitationMetadata (2026).
     """
-    told = candidate.get("citationMetadata") or {}
-    for cited in (*(told.get("citations") or ()), *(told.get("citationSources") or ())):
-        start, end = _place(said, cited, None)
+    found = candidate.get("citationMetadata") or {}
+    for cited in (*(found.get("citations") or ()), *(found.get("citationSources") or ())):
+        start, end = _position(text, cited, None)
         yield CitationDelta(
             Citation(title=cited.get("title"), url=cited.get("uri"), start=start, end=end, data=cited), choice
         )
-    yield from _grounded(candidate.get("groundingMetadata") or {}, said, choice)
+    yield from _grounding(candidate.get("groundingMetadata") or {}, text, choice)
 
 
-def _grounded(told: Mapping[str, Any], said: str, choice: int) -> Iterator[CitationDelta]:
-    chunks = told.get("groundingChunks") or ()
+def _grounding(metadata: Mapping[str, Any], said: str, choice: int) -> Iterator[CitationDelta]:
+    chunks = metadata.get("groundingChunks") or ()
     seen: set[int] = set()
-    for support in told.get("groundingSupports") or ():
+    for support in metadata.get("groundingSupports") or ():
         segment = support.get("segment") or {}
         text = segment.get("text")
-        start, end = _place(said, segment, text)
+        start, end = _position(said, segment, text)
         for written in support.get("groundingChunkIndices") or ():
             number = _whole(written)
             if number is None or not 0 <= number < len(chunks):
@@ -62,14 +62,14 @@ def _source(chunk: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _whole(value: Any) -> int | None:
-    """Give a number; a program between may write one with a point."""
+    """Return an integer; a proxy may write it with a decimal point."""
     return int(value) if isinstance(value, int | float) else None
 
 
-def _place(said: str, told: Mapping[str, Any], text: str | None) -> tuple[int | None, int | None]:
-    """Turn a place in bytes into one in characters; None where it does not fit what was said."""
+def _position(said: str, written: Mapping[str, Any], text: str | None) -> tuple[int | None, int | None]:
+    """Convert a position in bytes to characters; None if it does not match the text."""
     data = said.encode()
-    start, end = _whole(told.get("startIndex")) or 0, _whole(told.get("endIndex"))
+    start, end = _whole(written.get("startIndex")) or 0, _whole(written.get("endIndex"))
     if end is None or not 0 <= start <= end <= len(data):
         return None, None
     try:

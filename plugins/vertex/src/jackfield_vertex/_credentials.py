@@ -19,39 +19,39 @@ _DEFAULTS_FROM: Final = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG")
 
 @attrs.frozen
 class GoogleIdentity:
-    """What connections that name the same `[credentials.NAME]` share. Holds nothing open.
+    """The identity of all connections that name the same `[credentials.NAME]`. Keeps nothing open.
 
     Attributes:
-        settings: What is declared.
+        settings: The declared keys.
     """
 
     settings: GoogleCredentials
 
     def auth(self, *, proxy: str | None = None, ca_bundle: str | None = None) -> Auth:
-        """Say how to prove this identity.
+        """Return how to authenticate.
 
         Args:
-            proxy: Address of a proxy for fetching tokens.
-            ca_bundle: File of certificate authorities for fetching tokens.
+            proxy: Address of the proxy through which tokens are fetched.
+            ca_bundle: File of the certificate authorities of token endpoints.
         """
         if self.settings.token is not None:
             return StaticHeader("Authorization", self.settings.token, "Bearer ")
         return Bearer(functools.partial(self.fetch, proxy=proxy, ca_bundle=ca_bundle))
 
     def fingerprint_parts(self) -> object:
-        """Return what is declared, and where application default credentials stand if they are used."""
+        """Return the declared keys, and the location of application default credentials if they are used."""
         settings = self.settings
         if settings.key is not None or settings.refresh_token is not None or settings.token is not None:
             return settings
         return settings, {name: os.environ.get(name) for name in _DEFAULTS_FROM}
 
     def fetch(self, *, proxy: str | None = None, ca_bundle: str | None = None) -> Token:
-        """Fetch a token. Blocks: the core calls it in a thread, and keeps the token.
+        """Fetch a token. Blocks: the core calls it in a thread, and caches the token.
 
         Raises:
-            MissingCredentialError: There is no identity.
-            AuthenticationError: It is refused.
-            ConnectionFailedError: The identity's host cannot be reached.
+            MissingCredentialError: No identity was found.
+            AuthenticationError: The identity was rejected.
+            ConnectionFailedError: The token endpoint cannot be reached.
         """
         from ._tokens import fetch_token
 

@@ -1,4 +1,4 @@
-"""How Claude's dialect differs on Vertex AI."""
+"""Differences of Claude's dialect on Vertex AI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["claude"]
 
 @lru_cache(maxsize=256)
 def claude(raw: str, stream: str, count: str) -> Dialect:
-    """Give the dialect of Claude for a model's paths. Source: Claude on Vertex AI (2026): the body has no model."""
+    """Return the dialect of Claude for a model's paths. Source: Claude on Vertex AI (2026): the body has no model."""
     return Dialect(
         id="anthropic",
         name=lambda model: claude_name(model.known_as),

@@ -30,21 +30,21 @@ _TASKS: Final[Mapping[str, str]] = {
     "clustering": "CLUSTERING",
     "similarity": "SEMANTIC_SIMILARITY",
 }
-_SILENT: Final = "the service cuts an input that is too long without a word, unless it is told not to"
+_SILENT: Final = "by default the service truncates an input that is too long, without an error"
 
 
 def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
-    """Write an embedding request.
+    """Translate an embedding request.
 
     Source: Vertex AI text embeddings (2026) and google-genai 2.34: `embedContent` for every Gemini embedding model
     but `gemini-embedding-001`.
 
     Raises:
-        UnsupportedError: `embedContent` takes one text a call, and there are several.
+        UnsupportedError: There are several texts, and `embedContent` accepts one per call.
     """
     single = row_of(model.known_as).get("call") == "embedContent"
     if single and len(request.inputs) != 1:
-        raise UnsupportedError(f"{model.id} takes one text a call", parameter="inputs")
+        raise UnsupportedError(f"{model.id} accepts one text per call", parameter="inputs")
     config = "embedContentConfig" if single else "parameters"
     body: dict[str, Any] = {}
     writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
@@ -66,17 +66,17 @@ def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Ca
 
 
 def _put_truncate(writer: ParameterWriter, path: str) -> None:
-    wanted = writer.take("truncate")
-    if wanted is UNSET:
+    choice = writer.take("truncate")
+    if choice is UNSET:
         writer.default("truncate", path, False, _SILENT)
-    elif wanted == "start":
-        writer.refuse("truncate", "the service cuts at the end alone", wanted)
+    elif choice == "start":
+        writer.refuse("truncate", "the service truncates only at the end", choice)
     else:
-        writer.write("truncate", path, wanted == "end")
+        writer.write("truncate", path, choice == "end")
 
 
 def read_embeddings(value: Any) -> list[Event]:
-    """Read an answer of `predict` or of `embedContent`."""
+    """Decode an answer of `predict` or of `embedContent`."""
     (body,) = objects_in(value)
     events = _content(body) if "embedding" in body else _predictions(body)
     if events is None:
@@ -89,9 +89,9 @@ def _content(body: Mapping[str, Any]) -> list[Event] | None:
     if not isinstance(values, list):
         return None
     events: list[Event] = [EmbeddingData(0, vector_reader()(values))]
-    told = body.get("usageMetadata")
-    if told:
-        events.append(UsageUpdate(Usage(input_tokens=told.get("promptTokenCount")), told))
+    usage = body.get("usageMetadata")
+    if usage:
+        events.append(UsageUpdate(Usage(input_tokens=usage.get("promptTokenCount")), usage))
     if body.get("truncated"):
         events.append(RawEvent("truncated", 0))
     return events

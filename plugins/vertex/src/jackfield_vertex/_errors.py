@@ -1,4 +1,4 @@
-"""What a failure means."""
+"""The meaning of failures."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ _BLOCKED: Final = "the prompt was blocked"
 
 
 def error(failure: Failure) -> JackfieldError | None:
-    """Turn a failure into our error; None leaves an exception without an answer to the core.
+    """Convert a failure to an error; None leaves an exception without a response to the core.
 
-    Source: Vertex AI, API errors (2026). Claude's own errors have Anthropic's envelope and are read by its dialect.
+    Source: Vertex AI, API errors (2026). Errors of Claude have Anthropic's envelope and are converted by its dialect.
     """
     if failure.exception is not None and failure.status is None and failure.data is None:
         return None
@@ -75,10 +75,10 @@ def error(failure: Failure) -> JackfieldError | None:
 
 
 def _of_google(failure: Failure, inner: Mapping[str, Any]) -> JackfieldError:
-    from jackfield.http import error_from_status, failure_message, retry_after_seconds
+    from jackfield.http import failure_message, retry_after_seconds
 
-    said = inner.get("message")
-    message = _SECRET.sub("***", said if isinstance(said, str) and said else failure_message(failure))
+    text = inner.get("message")
+    message = _SECRET.sub("***", text if isinstance(text, str) and text else failure_message(failure))
     word = inner.get("status") if isinstance(inner.get("status"), str) else None
     details = [one for one in _list(inner.get("details")) if isinstance(one, Mapping)]
     reason = next((one["reason"] for one in details if isinstance(one.get("reason"), str)), None)
@@ -87,18 +87,12 @@ def _of_google(failure: Failure, inner: Mapping[str, Any]) -> JackfieldError:
     wait = retry_after_seconds(failure.headers)
     wait = _delay(details) if wait is None else wait
     if kind is None:
-        meant = attrs.evolve(failure, status=status)
-        made = error_from_status(meant, message=message, code=reason or word)
-        made.status, made.retry_after = failure.status, wait
-        return made
-    return kind(
-        message,
-        status=failure.status,
-        code=reason or word,
-        body=failure.body,
-        headers=failure.headers,
-        retry_after=wait,
-    )
+        by_status = attrs.evolve(failure, status=status).error(message=message, code=reason or word)
+        by_status.status, by_status.retry_after = failure.status, wait
+        return by_status
+    converted = failure.error(kind, message, code=reason or word)
+    converted.retry_after = wait
+    return converted
 
 
 def _status(failure: Failure, inner: Mapping[str, Any], word: str | None) -> int | None:
@@ -121,18 +115,18 @@ def _class_of(
         if reason is not None and reason.startswith("API_KEY"):
             return AuthenticationError
         if word == "FAILED_PRECONDITION":
-            # The message may be an unfilled template; what is meant stands in the details then.
-            said = " ".join([message, *(str(one.get("detail", "")) for one in details)])
-            return PermissionDeniedError if _NOT_HERE.search(said) else InvalidRequestError
+            # The message may be a template that was not filled in; the details then say what is meant.
+            text = " ".join([message, *(str(one.get("detail", "")) for one in details)])
+            return PermissionDeniedError if _NOT_HERE.search(text) else InvalidRequestError
     if status == 429:
         quotas = [violation for one in details for violation in _list(one.get("violations"))]
-        named = " ".join(str(one) for one in quotas) if quotas else message
-        return QuotaExceededError if _PER_DAY.search(named) else None
+        text = " ".join(str(one) for one in quotas) if quotas else message
+        return QuotaExceededError if _PER_DAY.search(text) else None
     return None
 
 
 def _delay(details: Sequence[Mapping[str, Any]]) -> float | None:
-    """Read `RetryInfo.retryDelay`: "23s", "0.5s"."""
+    """Return the seconds of `RetryInfo.retryDelay`: "23s", "0.5s"."""
     for one in details:
         delay = one.get("retryDelay")
         if isinstance(delay, str) and re.fullmatch(r"\d+(\.\d+)?s", delay):
@@ -145,25 +139,20 @@ def _list(value: Any) -> Sequence[Any]:
 
 
 def blocked(value: Mapping[str, Any]) -> bool:
-    """Say whether an answer tells that the prompt was blocked: an answer of status 200 without candidates."""
+    """Return whether the prompt was blocked: the answer has status 200 and no candidates."""
     feedback = value.get("promptFeedback")
     return isinstance(feedback, Mapping) and bool(feedback.get("blockReason"))
 
 
-def _blocked_error(failure: Failure, feedback: Mapping[str, Any]) -> ContentFilteredError:
+def _blocked_error(failure: Failure, feedback: Mapping[str, Any]) -> JackfieldError:
     reason = feedback["blockReason"]
     more = feedback.get("blockReasonMessage")
-    return ContentFilteredError(
-        f"{_BLOCKED} ({reason})" + (f": {more}" if more else ""),
-        status=failure.status,
-        code=str(reason),
-        body=failure.body,
-        headers=failure.headers,
-    )
+    message = f"{_BLOCKED} ({reason})" + (f": {more}" if more else "")
+    return failure.error(ContentFilteredError, message, code=str(reason))
 
 
 def fail(value: Any) -> NoReturn:
-    """Raise a failure that came inside a good answer."""
+    """Raise a failure that came inside a successful answer."""
     import orjson
 
     raise FailureInStream(Failure(status=200, body=orjson.dumps(value), in_stream=True, data=value))

@@ -39,7 +39,7 @@ _COUNTED: Final = frozenset({"system", "tools"})
 
 
 def translate_chat(model: ModelRef, request: ChatRequest, capabilities: Capabilities) -> Translation:
-    """Write a chat. Source: google.cloud.aiplatform.v1 (2.7.0), google-genai 2.34."""
+    """Translate a chat. Source: google.cloud.aiplatform.v1 (2.7.0), google-genai 2.34."""
     options = request.options
     body: dict[str, Any] = {}
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
@@ -69,14 +69,14 @@ def translate_chat(model: ModelRef, request: ChatRequest, capabilities: Capabili
 
 
 def translate_count(model: ModelRef, request: CountRequest, capabilities: Capabilities) -> Translation:
-    """Write a conversation whose tokens are to be counted; what does not change the count is left out."""
+    """Translate a request to count tokens; options that do not change the count are dropped."""
     options = request.options
     given = options.given()
     body: dict[str, Any] = {}
     counted = {name: value for name, value in given.items() if name in _COUNTED}
     writer = ParameterWriter(counted, capabilities, options.unsupported, body, model=model.id)
     for name in given.keys() - counted:
-        writer.drop(name, "the service counts contents, system instruction and tools alone", given[name])
+        writer.drop(name, "the service only counts contents, system instruction and tools", given[name])
     _put_conversation(writer, request)
     put_tools(writer, options, row_of(model.known_as))
     _merge_extra(writer, options)
@@ -96,11 +96,11 @@ def _put_safety(writer: ParameterWriter, model: ModelRef) -> None:
     safety = getattr(model.settings, "safety", None)
     if safety:
         settings = [{"category": category, "threshold": threshold} for category, threshold in safety.items()]
-        writer.default("safety", "safetySettings", settings, "it is declared for the connection")
+        writer.default("safety", "safetySettings", settings, "it is configured for the connection")
 
 
 def _merge_extra(writer: ParameterWriter, options: Options) -> None:
-    """Merge `extra`; its tools (the service's own) come after the caller's."""
+    """Merge `extra`; its tools, which are the service's own, come after the caller's."""
     ours: Any = writer.body.get("tools", UNSET)
     writer.merge_extra(options.extra, "vertex")
     theirs = writer.body.get("tools", UNSET)

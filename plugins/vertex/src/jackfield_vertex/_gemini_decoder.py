@@ -47,7 +47,7 @@ _FINISHES: Final[Mapping[str, FinishReason]] = {
         "content_filter",
     ),
 }  # fmt: skip
-# An answer that was asked for with enum-encoding=int (a proxy may) has the numbers of the published definition.
+# A proxy may request enum-encoding=int; then the answer has the numbers of the published definition.
 _WORDS: Final = (
     "FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST",
     "PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL", "MODEL_ARMOR",
@@ -66,15 +66,15 @@ _OF_CANDIDATE: Final = frozenset(
         "logprobsResult",
     }
 )
-_MERE_FEEDBACK: Final = frozenset({"safetyRatings"})
+_KNOWN_FEEDBACK: Final = frozenset({"safetyRatings"})
 
 
 def values_of(data: bytes) -> list[dict[str, Any]]:
-    """Read a frame: one object, or the array that a stream is without `alt=sse`.
+    """Parse a frame: one object, or the array that a stream is without `alt=sse`.
 
     Raises:
         MalformedResponseError: It is neither.
-        FailureInStream: It holds an error.
+        FailureInStream: It contains an error.
     """
     try:
         value = orjson.loads(data)
@@ -86,25 +86,25 @@ def values_of(data: bytes) -> list[dict[str, Any]]:
 
 
 def objects_in(value: Any) -> list[dict[str, Any]]:
-    """Give the objects of a frame's value.
+    """Return the objects of a frame's value.
 
     Raises:
-        MalformedResponseError: It holds something else.
-        FailureInStream: It holds an error.
+        MalformedResponseError: It contains something else.
+        FailureInStream: It contains an error.
     """
     values = value if isinstance(value, list) else [value]
     for one in values:
         if not isinstance(one, dict):
-            raise MalformedResponseError("the service sent no object")
+            raise MalformedResponseError("the service sent something that is not a JSON object")
         if one.get("error") or one.get("type") == "error":
             fail(one)
     return values
 
 
 class _Choice:
-    """What is known of one candidate so far."""
+    """The state of one candidate."""
 
-    __slots__ = ("block", "calls", "cited", "detail", "partial", "said", "stop")
+    __slots__ = ("block", "calls", "cited", "detail", "partial", "stop", "texts")
 
     def __init__(self) -> None:
         self.block = 0
@@ -112,17 +112,17 @@ class _Choice:
         self.cited: list[Any] = []
         self.detail: dict[str, Any] = {}
         self.partial: PartialArguments | None = None
-        self.said: list[str] = []
         self.stop: str | None = None
+        self.texts: list[str] = []
 
 
 class GeminiDecoder:
-    """Reads one answer. Its end is a finish reason for each choice and the end of the body.
+    """Decode one answer. It ends with a finish reason for each choice and the end of the body.
 
-    Reasons are given at the end alone: Gemini 1.0 told one with every chunk, and usage may follow the last.
+    Reasons are returned only at the end: Gemini 1.0 sends one with every chunk, and usage may follow the last.
 
     Args:
-        stream: The answer is streamed.
+        stream: Whether the answer is streamed.
     """
 
     def __init__(self, *, stream: bool = False) -> None:
@@ -132,31 +132,31 @@ class GeminiDecoder:
         self._usage: Any = None
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read one chunk of a stream, or a whole answer."""
+        """Decode one chunk of a stream, or a whole answer."""
         events: list[Event] = []
         for value in values_of(frame.data):
             self._chunk(value, events)
         return events
 
     def finish(self) -> list[Event]:
-        """Check that there was an answer, and say why each choice ended."""
+        """Check that there was an answer, and return why each choice ended."""
         if not self._choices:
             if self._stream:
-                raise StreamInterruptedError("the stream ended before anything was said; ask again")
+                raise StreamInterruptedError("the stream ended before any content; try again")
             raise MalformedResponseError("the answer has no candidates")
         events: list[Event] = []
         for index, choice in sorted(self._choices.items()):
             events += self._end_call(index, choice, choice.partial)
             word = choice.stop
             if word is None and self._stream:
-                raise StreamInterruptedError("the stream ended before it said why; ask again")
+                raise StreamInterruptedError("the stream ended without a finish reason; try again")
             reason = _FINISHES.get(word or "", "other")
             if reason == "stop" and choice.calls:
-                reason = "tool_calls"  # there is no word of its own for it
+                reason = "tool_calls"  # the service has no word for it
             events.append(Finish(reason, index, word, choice.detail or None))
         return events
 
@@ -165,10 +165,14 @@ class GeminiDecoder:
             fail(value)
         usage = value.get("usageMetadata")
         tier = None if usage is None else usage.get("serviceTier") or usage.get("trafficType")
-        told = (value.get("responseId"), value.get("modelVersion"), tier if isinstance(tier, str) else None)
-        if told != self._started:
-            self._started = told
-            events.append(Started(*told))
+        started = (
+            value.get("responseId"),
+            value.get("modelVersion"),
+            tier if isinstance(tier, str) else None,
+        )
+        if started != self._started:
+            self._started = started
+            events.append(Started(*started))
         for position, candidate in enumerate(value.get("candidates") or ()):
             index = candidate.get("index")
             index = position if index is None else index
@@ -178,7 +182,7 @@ class GeminiDecoder:
             for part in (candidate.get("content") or {}).get("parts") or ():
                 self._part(part, index, choice, events)
             if len(candidate) > 1:
-                events += self._told(candidate, index, choice)
+                events += self._metadata(candidate, index, choice)
         if usage and usage != self._usage:
             self._usage = usage
             events.append(UsageUpdate(read_usage(usage), usage))
@@ -186,53 +190,51 @@ class GeminiDecoder:
             others = sorted(value.keys() - _KNOWN)
             events += [RawEvent(name, value[name]) for name in others if value[name] is not None]
         feedback = value.get("promptFeedback")
-        if feedback and not feedback.keys() <= _MERE_FEEDBACK:
+        if feedback and not feedback.keys() <= _KNOWN_FEEDBACK:
             events.append(RawEvent("promptFeedback", feedback))
 
     def _part(self, part: dict[str, Any], index: int, choice: _Choice, events: list[Event]) -> None:
         text = part.get("text")
         if text is not None and len(part) == 1:  # fast path: nearly every part of a stream
             if text:
-                choice.said.append(text)
+                choice.texts.append(text)
                 events.append(TextDelta(text, index, choice.block))
             return
-        if None in part.values():  # a program between may write what is absent as null
+        if None in part.values():  # a proxy may write absent fields as null
             part = {name: value for name, value in part.items() if value is not None}
         if text is not None:
-            self._marked(part, text, index, choice, events)
+            self._signed_text(part, text, index, choice, events)
         elif "functionCall" in part:
             events += self._call(part, index, choice)
         elif part:
             events.append(PartAdded(RawPart(PROVIDER, part), index))
 
-    def _marked(
+    def _signed_text(
         self, part: dict[str, Any], text: str, index: int, choice: _Choice, events: list[Event]
     ) -> None:
-        """Read text that is thinking, or has a signature, which belongs to this part alone."""
+        """Read text that is thinking, or that has a signature, which belongs to this part only."""
         rest = {name: value for name, value in part.items() if name not in ("text", "thought")}
         if rest:
             choice.block += 1
         if part.get("thought"):
             events.append(ThinkingDelta(text, index, choice.block, rest or None))
         else:
-            choice.said.append(text)
+            choice.texts.append(text)
             events.append(TextDelta(text, index, choice.block, {PROVIDER: rest} if rest else None))
         if rest:
             choice.block += 1
 
     def _call(self, part: dict[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
-        """Read a call: whole, or a piece of one (`streamFunctionCallArguments`)."""
+        """Read a tool call, or a piece of one (`streamFunctionCallArguments`)."""
         call = part["functionCall"]
         partial = choice.partial
-        if call.get(
-            "name"
-        ):  # null in the pieces that follow, where a program between writes what is absent so
+        if call.get("name"):  # a proxy may write null in the pieces that follow
             yield from self._end_call(index, choice, partial)
             own = {name: value for name, value in part.items() if name != "functionCall"}
             name = call.get("id")
             if name:
                 own["id"] = name
-            else:  # Vertex gives no ids: one of ours, which is not sent
+            else:  # Vertex has no ids: make one, which is not sent back
                 name = f"{self._started[0] if self._started and self._started[0] else 'call'}-{index}-{choice.calls}"
             partial = choice.partial = PartialArguments(choice.calls)
             yield ToolCallStart(choice.calls, name, call["name"], index, {PROVIDER: own} if own else None)
@@ -253,8 +255,8 @@ class GeminiDecoder:
             yield ToolCallDelta(partial.number, orjson.dumps(partial.value).decode(), index)
         yield ToolCallEnd(partial.number, index)
 
-    def _told(self, candidate: dict[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
-        """Read what stands beside the content."""
+    def _metadata(self, candidate: dict[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
+        """Read the fields beside the content."""
         stop = candidate.get("finishReason")
         if isinstance(stop, int):
             stop = _WORDS[stop] if 0 <= stop < len(_WORDS) else str(stop)
@@ -265,8 +267,8 @@ class GeminiDecoder:
         if candidate.get("logprobsResult"):
             yield LogprobsDelta(_logprobs(candidate["logprobsResult"]), index)
         if "citationMetadata" in candidate or "groundingMetadata" in candidate:
-            for cited in read_citations(candidate, "".join(choice.said), index):
-                if cited.citation not in choice.cited:  # a stream may repeat them with every chunk
+            for cited in read_citations(candidate, "".join(choice.texts), index):
+                if cited.citation not in choice.cited:  # a stream may repeat citations with every chunk
                     choice.cited.append(cited.citation)
                     yield cited
         if not candidate.keys() <= _OF_CANDIDATE:
@@ -293,7 +295,7 @@ def _logprobs(value: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
 
 
 def read_count(value: Any) -> Iterator[Event]:
-    """Read the answer of `countTokens`. A count of zero is left out by the service."""
+    """Decode the answer of `countTokens`. The service leaves out a count of zero."""
     (body,) = objects_in(value)
     if body and "totalTokens" not in body and "totalBillableCharacters" not in body:
         raise MalformedResponseError("the answer has no totalTokens")

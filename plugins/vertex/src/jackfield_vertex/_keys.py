@@ -21,7 +21,7 @@ CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 class GoogleCredentials:
     """Keys of a table `[credentials.NAME]` of the kind `google`.
 
-    One of: `key`, `refresh_token` with its client, `token`, or nothing, which means application default credentials
+    One of `key`, `refresh_token` with its client, or `token`. Without any of them, application default credentials are used
     (`GOOGLE_APPLICATION_CREDENTIALS`, gcloud's own file, the metadata server).
 
     Attributes:
@@ -30,11 +30,11 @@ class GoogleCredentials:
         client_id: The OAuth client of `refresh_token`.
         client_secret: A reference to its secret.
         refresh_token: A reference to a user's refresh token.
-        token: A reference to an access token that somebody else renews.
-        impersonate: The service account, by its e-mail, that is acted as.
-        token_url: Where tokens are fetched, for a key that does not say and for `refresh_token`.
-        iam_url: Where impersonation is asked for: scheme and host.
-        scopes: What tokens are for.
+        token: A reference to an access token that is renewed elsewhere.
+        impersonate: The e-mail address of the service account to impersonate.
+        token_url: The token endpoint, for `refresh_token` and for keys that name none.
+        iam_url: The endpoint of impersonation: scheme and host.
+        scopes: The OAuth scopes of the tokens.
     """
 
     key: Secret | None = secret()
@@ -48,13 +48,13 @@ class GoogleCredentials:
     scopes: tuple[str, ...] = (CLOUD_PLATFORM,)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Report all mistakes at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
     def _faults(self) -> Iterator[str]:
-        if sum(way is not None for way in (self.key, self.refresh_token, self.token)) > 1:
-            yield "has several identities in it; write key, or refresh_token, or token"
+        if sum(key is not None for key in (self.key, self.refresh_token, self.token)) > 1:
+            yield "has several identities; write key, or refresh_token, or token"
         if self.refresh_token is not None and (self.client_id is None or self.client_secret is None):
             yield "needs client_id and client_secret with refresh_token"
         if self.token is not None and self.impersonate is not None:
@@ -62,4 +62,4 @@ class GoogleCredentials:
         if self.impersonate is not None and not _EMAIL.fullmatch(self.impersonate):
             yield f"impersonate must be the e-mail of a service account, not {self.impersonate!r}"
         if not self.scopes:
-            yield "scopes is empty; write what tokens are for, or leave it out"
+            yield "scopes is empty; write the OAuth scopes, or leave it out"

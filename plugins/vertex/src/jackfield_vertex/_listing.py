@@ -19,9 +19,9 @@ __all__ = ["listing"]
 
 
 def listing(settings: VertexSettings) -> Listing:
-    """Say how to list models; the list is incomplete, and has neither windows nor prices.
+    """Return how to list models; the list is incomplete, and has neither context windows nor prices.
 
-    Source: Model Garden's `publishers.models.list` in v1beta1 (2026); it wants a quota project.
+    Source: Model Garden's `publishers.models.list` in v1beta1 (2026); it requires a quota project.
     """
     project = settings.quota_project or settings.project
     headers = {} if project is None or settings.quota_project else {"x-goog-user-project": project}
@@ -46,7 +46,7 @@ def _card(entry: Mapping[str, Any]) -> ModelCard:
     known = capabilities(ModelRef(name))
     return ModelCard(
         id=name,
-        # What a name alone tells is no knowledge: Google publishes models of images and video, too.
+        # Kinds guessed from a name are not enough here: Google also publishes models of images and video.
         kinds=known.kinds if known.known else frozenset(),
         capabilities=known,
         limits=known.limits,

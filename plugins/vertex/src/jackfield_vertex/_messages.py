@@ -1,4 +1,4 @@
-"""Turn a conversation into Gemini's contents."""
+"""Write a conversation as Gemini's contents."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ __all__ = ["Conversation"]
 PROVIDER: Final = "vertex"
 _ROLES: Final = {"assistant": "model", "user": "user", "tool": "user"}
 _DEFAULT_TYPES: Final = {Image: "image/png", Audio: "audio/wav", Document: "application/pdf"}
-# The service wants a type also for an address; it is told by the address where nobody says it.
+# The service requires a type for addresses, too; unless the caller passes it, it is guessed from the address.
 _TYPES: Final = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif",
     "heic": "image/heic", "pdf": "application/pdf", "txt": "text/plain", "html": "text/html", "csv": "text/csv",
     "md": "text/markdown", "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg",
     "m4a": "audio/mp4", "mp4": "video/mp4", "mov": "video/mov", "webm": "video/webm", "mpeg": "video/mpeg",
 }  # fmt: skip
-_CACHE: Final = "the service caches prefixes by itself; extra.vertex.cachedContent names a cache of one's own"
+_CACHE: Final = "the service caches prefixes by itself; extra.vertex.cachedContent names a cache of your own"
 
 
 class Conversation:
-    """Writes one conversation; what the service does not understand is left out and reported.
+    """Write one conversation; what the service does not support is dropped and reported.
 
     Args:
-        writer: Hears what became of each part.
-        emulate: Whether a system message may be moved to the top.
+        writer: Reports what became of each part.
+        emulate: Whether a later system message may be moved to the top.
     """
 
     def __init__(self, writer: ParameterWriter, *, emulate: bool) -> None:
         self._writer = writer
         self._emulate = emulate
         self._calls: dict[str, tuple[int, ToolCall]] = {}
-        self._orders: dict[int, int] = {}  # by the identity of a result on the wire: the place of its call
+        self._orders: dict[int, int] = {}  # by the identity of a result on the wire: the number of its call
 
     def write(
         self, system: Any, messages: Sequence[Message]
@@ -48,8 +48,8 @@ class Conversation:
             messages: The conversation.
 
         Returns:
-            The parts of the system instruction, and the contents. Turns of one kind are merged, the results of one
-            turn in the order of its calls, as the service wants them.
+            The parts of the system instruction, and the contents. Consecutive turns of one role are merged, and tool
+            results are in the order of the calls, as the service requires.
         """
         top: list[dict[str, Any]] = []
         if system is not UNSET:
@@ -60,13 +60,13 @@ class Conversation:
         for index, message in enumerate(messages):
             where = f"messages[{index}]"
             if message.name is not None:
-                self._writer.drop(f"{where}.name", "the service knows no names of participants", message.name)
+                self._writer.drop(f"{where}.name", "participants have no names here", message.name)
             parts = [wire for part in self._ordered(message) for wire in self._part(part, where)]
             if message.role == "system":
                 self._to_top(parts, top, where, first=not contents)
                 continue
             if not parts:
-                self._writer.drop(where, "the service takes no message without content")
+                self._writer.drop(where, "the service accepts no message without content")
                 continue
             if message.role == before:
                 contents[-1]["parts"] += parts
@@ -94,13 +94,13 @@ class Conversation:
             yield part
 
     def _sort_results(self, parts: list[dict[str, Any]], where: str) -> None:
-        """Put results into the order of their calls: calls may have no id, so order is what tells them apart."""
+        """Put results into the order of their calls: calls may have no id, so only the order tells them apart."""
         orders = [self._orders.get(id(part)) for part in parts]
         known = [order for order in orders if order is not None]
         if known == sorted(known) or len(known) != len(parts):
             return
         parts.sort(key=lambda part: self._orders[id(part)])
-        self._writer.note(where, "emulated", why="the service wants results in the order of the calls")
+        self._writer.note(where, "emulated", why="the service requires results in the order of the calls")
 
     def _part(self, part: Part, where: str) -> Iterator[dict[str, Any]]:
         cache = getattr(part, "cache", None)
@@ -119,16 +119,16 @@ class Conversation:
         elif part.provider == PROVIDER:
             yield dict(part.data)
         else:
-            self._writer.drop(where, f"a part of the provider {part.provider}, for no other to read")
+            self._writer.drop(where, f"it was produced by {part.provider} and cannot be sent elsewhere")
 
     def _own(self, data: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
-        """Give what this service itself attached to a part; what others attached is reported."""
+        """Return the data that this service attached to a part; other data is dropped and reported."""
         found: dict[str, Any] = {}
         for provider, value in (data or {}).items():
             if provider == PROVIDER:
                 found = dict(value)
             else:
-                self._writer.drop(f"{where}.provider_data", f"it is of the provider {provider}")
+                self._writer.drop(f"{where}.provider_data", f"it was produced by {provider}")
         return found
 
     def _file(self, part: Image | Audio | Document, where: str) -> dict[str, Any]:
@@ -150,16 +150,16 @@ class Conversation:
     def _guessed(self, part: Image | Audio | Document, where: str) -> str:
         ending = (part.url or "").partition("?")[0].rpartition(".")[2].lower()
         kind = _TYPES.get(ending, _DEFAULT_TYPES[type(part)])
-        why = "the service wants the type of a file"
+        why = "the service requires the type of a file"
         self._writer.note(f"{where}.media_type", "defaulted", wire="mimeType", value=kind, why=why)
         return kind
 
     def _thinking(self, part: Thinking, where: str) -> Iterator[dict[str, Any]]:
-        """Give thinking back byte for byte, or leave it out."""
+        """Send thinking back unchanged, or drop it."""
         data = part.data or {}
         if part.provider != PROVIDER or "signature" in data or "data" in data:
             maker = part.provider if part.provider != PROVIDER else "anthropic"
-            self._writer.drop(f"{where}.thinking", f"it is of the provider {maker}, for no other to read")
+            self._writer.drop(f"{where}.thinking", f"it was produced by {maker} and cannot be sent elsewhere")
             return
         yield {"text": part.text, "thought": True, **data}
 
@@ -167,7 +167,7 @@ class Conversation:
         arguments: Any = call.arguments
         if call.arguments_raw is not None:
             arguments = {"INVALID_JSON": call.arguments_raw}
-            why = "the service takes an object, and the arguments are none"
+            why = "the service requires an object, and the arguments are not one"
             self._writer.note(f"{where}.arguments", "emulated", wire="args", why=why)
         own = self._own(call.provider_data, where)
         name = own.pop("id", None)
@@ -178,7 +178,7 @@ class Conversation:
         order, call = self._calls.get(result.tool_call_id, (None, None))
         name = result.name if call is None else call.name
         if name is None:
-            why = "the service wants the tool's name, and no call has this id; give ToolResult a name"
+            why = "the service requires the tool's name, and no call has this id; pass ToolResult a name"
             self._writer.refuse(f"{where}.tool_call_id", why, result.tool_call_id)
             return
         response = {"error" if result.is_error else "result": result.text}
@@ -190,7 +190,7 @@ class Conversation:
             files = [self._file(part, where) for part in result.content if not isinstance(part, Text)]
             if files:
                 wire["parts"] = files
-        made = {"functionResponse": wire}
+        written = {"functionResponse": wire}
         if order is not None:
-            self._orders[id(made)] = order
-        yield made
+            self._orders[id(written)] = order
+        yield written

@@ -1,4 +1,4 @@
-"""The table of models, and what follows from it."""
+"""The capabilities of models, from the table."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ _KINDS: Final[Mapping[str, frozenset[Kind]]] = {
 
 
 def known_models() -> Mapping[str, Mapping[str, Any]]:
-    """Give every row of the table."""
+    """Return all rows of the table."""
     rows: Mapping[str, Mapping[str, Any]] = table()["models"]
     return rows
 
 
 @lru_cache(maxsize=8)
 def rules_named(name: str) -> Mapping[str, ParameterRule]:
-    """Give a set of rules of the table."""
+    """Return a set of rules of the table."""
     source = f"{table()['source']}, table {table()['as_of']}"
     rows = table()["rules"].get(name, {})
     return {option: ParameterRule(**{"source": source, **row}) for option, row in rows.items()}
 
 
 def capabilities(model: ModelRef) -> Capabilities:
-    """Say what the table knows of a model; of Claude, what Anthropic's own table knows."""
+    """Return the capabilities of a model; of Claude, those of Anthropic's own table."""
     if family_of(model.known_as) == "claude":
         from jackfield_anthropic import capabilities as of_claude
 
         from ._dialect import claude
 
         known = of_claude(claude("", "", ""), model)
-        # Nobody has listed what text-only models Vertex keeps of Anthropic's: it serves messages alone.
+        # Vertex only serves messages; it lists none of Anthropic's models for text completions.
         return attrs.evolve(known, kinds=frozenset({"chat"}), chat_prompt=None, chat_prompt_name=None)
     return _known(model.known_as)
 
@@ -61,22 +61,22 @@ def capabilities(model: ModelRef) -> Capabilities:
 def _known(name: str) -> Capabilities:
     row = row_of(name)
     family: str = row["family"]
-    facts = table()
+    read = table()
     if not row["known"]:
         limits = Limits(max_inputs=row.get("inputs"))
         rules = rules_named(family.partition("-")[0]) if family.startswith("palm") else {}
         return Capabilities(kinds=_KINDS[family], parameters=rules, limits=limits, source="inferred")
-    source = f"table {facts['as_of']}"
-    told = {**facts["features"].get(family, {}), **row.get("features", {})}
+    source = f"table {read['as_of']}"
+    features = {**read["features"].get(family, {}), **row.get("features", {})}
     if family == "gemini":
-        told["reasoning"] = row["thinking"] != "none"
+        features["reasoning"] = row["thinking"] != "none"
     rules = dict(rules_named(family.partition("-")[0]))
     if "output" in row:
-        rules["max_tokens"] = ParameterRule(minimum=1, maximum=row["output"], source=facts["source"])
+        rules["max_tokens"] = ParameterRule(minimum=1, maximum=row["output"], source=read["source"])
     return Capabilities(
         known=True,
         kinds=_KINDS[family],
-        features={feature: Capability(value, source) for feature, value in told.items()},
+        features={feature: Capability(value, source) for feature, value in features.items()},
         parameters=rules,
         limits=Limits(
             context_window=row.get("context"),

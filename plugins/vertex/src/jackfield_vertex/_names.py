@@ -1,14 +1,13 @@
-"""What an id means: the model's row in the table, its family, and its paths."""
+"""From ids of models to rows of the table, families and paths."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
-from jackfield.plugin import ModelRef, quote_path, quote_segment
+from jackfield.plugin import ModelRef, load_table, quote_path, quote_segment
 
 __all__ = ["claude_name", "family_of", "path_of", "row_of", "table"]
 
@@ -16,20 +15,17 @@ _VERSION: Final = re.compile(r"(@.*|-\d{3})$")
 _EMBEDDING: Final = re.compile(r"embedding.*-\d{3}$")
 _MARKS: Final = "@"
 _RESOURCE: Final = re.compile(r"endpoints/[^/]+|publishers/[^/]+/models/[^/]+")
-"""Ids that name a resource of the connection's place; a slash elsewhere is part of the model's name."""
+"""Ids of resources at the connection's location; in other ids a slash is part of the model's name."""
 _NOWHERE: Final = "/v1/projects/-/locations/-"
 
 
-@lru_cache(maxsize=1)
 def table() -> Mapping[str, Any]:
-    import orjson
-
-    read: Mapping[str, Any] = orjson.loads(Path(__file__).with_name("models.json").read_bytes())
-    return read
+    """Return the table of models."""
+    return load_table(__file__, "models.json")
 
 
 def _bare(name: str) -> str:
-    """Give a model's name without publisher and version: `publishers/google/models/gemini-1.5-pro-002`."""
+    """Return a model's name without publisher and version: `publishers/google/models/gemini-1.5-pro-002`."""
     name = name.rpartition("/")[2]
     if name in table()["models"] or _EMBEDDING.search(name):
         return name
@@ -39,7 +35,7 @@ def _bare(name: str) -> str:
 
 @lru_cache(maxsize=512)
 def row_of(name: str) -> Mapping[str, Any]:
-    """Give what is known of a model: its row, or what its name tells; `known` says which."""
+    """Return the row of a model, or what its name implies; `known` says which."""
     bare = _bare(name)
     row = table()["models"].get(bare)
     if row is not None:
@@ -51,28 +47,28 @@ def row_of(name: str) -> Mapping[str, Any]:
 
 
 def family_of(name: str) -> str:
-    """Say which family a model is of: gemini, claude, palm-chat, palm-text, palm-code or embedding."""
+    """Return the family of a model: gemini, claude, palm-chat, palm-text, palm-code or embedding."""
     return str(row_of(name)["family"])
 
 
 def claude_name(name: str) -> str:
-    """Give the id under which Anthropic's own table knows a model: `claude-3-5-sonnet-v2@20241022`."""
+    """Return the id of a model such as `claude-3-5-sonnet-v2@20241022` in Anthropic's own table."""
     return re.sub(r"-v\d+(?=@|$)", "", name.rpartition("/")[2]).replace("@", "-").removesuffix("-default")
 
 
 def path_of(model: ModelRef, method: str) -> str:
-    """Give the path of a model's method.
+    """Return the path of a model's method.
 
     An id of digits, or `endpoints/ID`, is a tuned model's endpoint; `projects/…` is a resource's whole name;
     `publishers/NAME/models/ID` names the publisher; else it follows from the model.
 
     Raises:
-        ConfigurationError: The id cannot stand in a path.
+        ConfigurationError: The id cannot be part of a path.
     """
     prefix = getattr(model.settings, "prefix", _NOWHERE)
     name = model.id
     if name.startswith("projects/"):
-        # A project of a domain has a colon ("example.com:name"); behind the last segment it would name a method.
+        # A project of a domain has a colon ("example.com:name"); after the last segment it would name a method.
         parent, _, last = name.rpartition("/")
         return f"/v1/{quote_path(parent, safe=_MARKS + ':')}/{quote_segment(last, safe=_MARKS)}:{method}"
     if _RESOURCE.fullmatch(name):

@@ -1,4 +1,4 @@
-"""PaLM: chat-bison, text-bison and the code models, off since 2025-04-09, for private fakes and recordings."""
+"""PaLM: chat-bison, text-bison and the code models. Retired on 2025-04-09; kept for private servers and recordings."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _AUTHORS: Final = {"user": "user", "assistant": "bot"}
 def translate_palm(
     model: ModelRef, request: ChatRequest | CompletionRequest, capabilities: Capabilities
 ) -> Translation:
-    """Write a prediction. Source: Vertex AI, PaLM 2 for chat, for text and Codey (2024)."""
+    """Translate a chat or a completion into a prediction. Source: Vertex AI, PaLM 2 for chat, for text and Codey (2024)."""
     options = request.options
     body: dict[str, Any] = {}
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
@@ -87,7 +87,7 @@ def translate_palm(
 
 
 def _chat(writer: ParameterWriter, request: ChatRequest) -> dict[str, Any]:
-    """Write the one instance of a chat: context, and messages that alternate."""
+    """Write a chat as one instance: the context, and alternating messages."""
     contexts: list[str] = []
     system = writer.take("system")
     if system is not UNSET:
@@ -97,9 +97,9 @@ def _chat(writer: ParameterWriter, request: ChatRequest) -> dict[str, Any]:
     for index, message in enumerate(request.messages):
         for part in message.parts:
             if isinstance(part, Thinking | RawPart):
-                writer.drop(f"messages[{index}]", "PaLM reads text alone, and thinks nothing")
+                writer.drop(f"messages[{index}]", "PaLM only accepts text")
             elif not isinstance(part, Text):
-                writer.refuse(f"messages[{index}]", "PaLM reads text alone")
+                writer.refuse(f"messages[{index}]", "PaLM only accepts text")
         if message.role == "system":
             contexts.append(message.text)
         elif message.role in _AUTHORS:
@@ -111,7 +111,7 @@ def _chat(writer: ParameterWriter, request: ChatRequest) -> dict[str, Any]:
 
 
 def _tensor(value: Any) -> dict[str, Any]:
-    """Write a value as the streamed call wants it. Source: google.cloud.aiplatform.v1.Tensor."""
+    """Write a value in the format of the streamed method. Source: google.cloud.aiplatform.v1.Tensor."""
     if isinstance(value, Mapping):
         return {"structVal": {name: _tensor(inner) for name, inner in value.items()}}
     if isinstance(value, list | tuple):
@@ -123,7 +123,7 @@ def _tensor(value: Any) -> dict[str, Any]:
 
 
 def _plain(tensor: Any) -> Any:
-    """Read a value that a streamed answer holds; 64-bit integers come as text."""
+    """Parse a value of a streamed answer; 64-bit integers are text."""
     if "structVal" in tensor:
         return {name: _plain(inner) for name, inner in tensor["structVal"].items()}
     if "listVal" in tensor:
@@ -136,11 +136,11 @@ def _plain(tensor: Any) -> Any:
 
 
 class PalmDecoder:
-    """Reads predictions, whole or streamed. The clean end of the body is the end.
+    """Decode predictions, whole or streamed. They end with the clean end of the body.
 
     Args:
-        meta: Of the wire: the most tokens that were asked for.
-        stream: The answer is streamed.
+        meta: Of the wire; it has the limit of output tokens.
+        stream: Whether the answer is streamed.
     """
 
     def __init__(self, meta: Mapping[str, Any], *, stream: bool) -> None:
@@ -151,11 +151,11 @@ class PalmDecoder:
         self._out: int | None = None
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Read a whole answer, or one piece of a stream."""
+        """Decode a whole answer, or one piece of a stream."""
         events: list[Event] = []
         for value in values_of(frame.data):
             found = value.get("predictions")
@@ -169,13 +169,13 @@ class PalmDecoder:
         return events
 
     def finish(self) -> list[Event]:
-        """Check that there was an answer, and say why each choice ended."""
+        """Check that there was an answer, and return why each choice ended."""
         if not self._blocked:
             if self._stream:
-                raise StreamInterruptedError("the stream ended before anything was said; ask again")
+                raise StreamInterruptedError("the stream ended before any content; try again")
             raise MalformedResponseError("the answer has no predictions")
         full = self._most is not None and self._out == self._most and len(self._blocked) == 1
-        # Nothing in a stream says that it is whole, so its end has no reason that could be relied on.
+        # Nothing in a stream says that it is complete, so its end has no reliable reason.
         plain: FinishReason = "length" if full else "other" if self._stream else "stop"
         return [
             Finish("content_filter" if stopped else plain, index, None, self._detail.get(index))
@@ -184,7 +184,7 @@ class PalmDecoder:
 
     def _prediction(self, prediction: Mapping[str, Any]) -> list[Event]:
         candidates = prediction.get("candidates")
-        if candidates is None:  # text has one candidate, and its attributes are no list
+        if candidates is None:  # text has one candidate, and its attributes are not a list
             candidates = [prediction]
         safety = prediction.get("safetyAttributes")
         verdicts = safety if isinstance(safety, list) else [safety]
@@ -197,22 +197,22 @@ class PalmDecoder:
             if candidate.get("content"):
                 events.append(TextDelta(candidate["content"], index))
         for name in ("citationMetadata", "groundingMetadata"):
-            told = prediction.get(name) or ()
-            for index, one in enumerate(told if isinstance(told, list) else [told]):
+            found = prediction.get(name) or ()
+            for index, one in enumerate(found if isinstance(found, list) else [found]):
                 events += [
                     CitationDelta(_citation(cited), index) for cited in (one or {}).get("citations") or ()
                 ]
         return events
 
     def _used(self, metadata: Mapping[str, Any]) -> list[Event]:
-        told = metadata.get("tokenMetadata")
-        if not told:
+        counts = metadata.get("tokenMetadata")
+        if not counts:
             return []
         asked, said = (
-            (told.get(name) or {}).get("totalTokens") for name in ("inputTokenCount", "outputTokenCount")
+            (counts.get(name) or {}).get("totalTokens") for name in ("inputTokenCount", "outputTokenCount")
         )
         self._out = said
-        return [UsageUpdate(Usage(asked, said), told)]
+        return [UsageUpdate(Usage(asked, said), counts)]
 
 
 def _citation(cited: Mapping[str, Any]) -> Citation:

@@ -1,4 +1,4 @@
-"""Put together the arguments of a tool call that come in pieces."""
+"""Join the arguments of a tool call that come in pieces."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _VALUES: Final = ("stringValue", "numberValue", "boolValue", "nullValue")
 
 
 class PartialArguments:
-    """Collects `args`, or `partialArgs`: values by JSON path, of which strings may go on.
+    """Collect `args` or `partialArgs`: values by JSON path, where a string may continue in the next piece.
 
-    Source: google-genai 2.34, PartialArg (2026): `jsonPath` is RFC 9535; `willContinue` says that a string goes on.
+    Source: google-genai 2.34, PartialArg (2026): `jsonPath` is RFC 9535; `willContinue` says that a string continues.
 
     Attributes:
-        number: The call's number.
+        number: The number of the call.
         value: The arguments so far.
     """
 
@@ -29,7 +29,7 @@ class PartialArguments:
         self._open: str | None = None
 
     def add(self, call: Mapping[str, Any]) -> None:
-        """Take what one piece of the call brings."""
+        """Add one piece of the call."""
         self.value.update(call.get("args") or {})
         for piece in call.get("partialArgs") or ():
             path = piece.get("jsonPath", "$")
@@ -51,7 +51,7 @@ class PartialArguments:
 
 
 def _inside(place: Any, step: Any, new: Any) -> Any:
-    """Give what stands at a step; put something new there if there is nothing."""
+    """Return the value at a step; if there is none, put a new one there."""
     if isinstance(place, list):
         while len(place) <= step:
             place.append(None)

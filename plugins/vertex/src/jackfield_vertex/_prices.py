@@ -11,16 +11,16 @@ from ._names import row_of, table
 
 __all__ = ["rates"]
 
-# Priced otherwise, or bought beforehand: no published rate is known for them.
+# Other tiers are priced differently or bought in advance; no published rate is known.
 _PUBLISHED: Final = (None, "standard", "STANDARD", "ON_DEMAND")
 
 
 def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
-    """Give the rates of a call; None if they are unknown: a long prompt, another tier, audio, a batch.
+    """Return the rates of a call; None if they are unknown: a long prompt, another tier, audio, a batch.
 
-    Claude's prices on Vertex AI are Google's own, and none is known.
+    Google sets its own prices for Claude on Vertex AI, and they are unknown.
 
-    Source: named in the table, with its date.
+    Source and date are in the table.
     """
     row = row_of(model.known_as)
     prices = table()
@@ -31,7 +31,7 @@ def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Non
         return None
     if row.get("price_of_text") and usage.details.get("input_audio_tokens"):
         return None
-    if usage.cached_input_tokens:  # what the cache gives is cheaper by an amount that no source tells
+    if usage.cached_input_tokens:  # cached input is cheaper by an unknown amount
         return None
     return RateCard.of(
         source=prices["price_source"],

@@ -1,4 +1,4 @@
-"""Which way a model is asked: by its family, in paths of the connection's project and place."""
+"""Choose the API by the family of the model, and the decoder of its answer."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = ["decoder", "translate"]
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Turn a request into one wire.
+    """Translate a request into a wire.
 
     Raises:
-        UnsupportedError: The model's family serves no such request, or cannot honour an option.
+        UnsupportedError: The model's family does not serve the request, or cannot honour an option.
     """
     family = family_of(model.known_as)
     if isinstance(request, EmbedRequest):
@@ -59,28 +59,28 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
 def _translate_claude(
     model: ModelRef, request: ChatRequest | CountRequest, capabilities: Capabilities
 ) -> Translation:
-    """Speak Claude's own dialect; what it calls `anthropic` is ours here."""
+    """Translate with Claude's own dialect, in which this provider is called `anthropic`."""
     options = request.options
     ours = options.extra.get("vertex", {})
     if ours:
         extra = {**options.extra.get("anthropic", {}), **ours}
         options = attrs.evolve(options, extra={"anthropic": extra})
     messages = tuple(map(_for_claude, request.messages))
-    asked = attrs.evolve(request, messages=messages, options=options)
+    request = attrs.evolve(request, messages=messages, options=options)
     dialect = claude(
         path_of(model, "rawPredict"),
         path_of(model, "streamRawPredict"),
         path_of(attrs.evolve(model, id="publishers/anthropic/models/count-tokens"), "rawPredict"),
     )
-    made = claude_translate(dialect, model, asked, capabilities)
-    wire = attrs.evolve(made.wire, meta={**made.wire.meta, "family": "claude"})
-    if isinstance(request, CountRequest):  # one path counts for all models, so the body names it
+    translation = claude_translate(dialect, model, request, capabilities)
+    wire = attrs.evolve(translation.wire, meta={**translation.wire.meta, "family": "claude"})
+    if isinstance(request, CountRequest):  # one path counts for all models, so the body names the model
         wire = attrs.evolve(wire, body={**wire.body, "model": model.id})
-    return Translation(wire, made.report)
+    return Translation(wire, translation.report)
 
 
 def _for_claude(message: Message) -> Message:
-    """Hand Claude's own thinking over under its maker's name; Gemini's has other data and stays foreign."""
+    """Rename the provider of Claude's own thinking to `anthropic`; Gemini's has other data and is left alone."""
     if not any(isinstance(part, Thinking) for part in message.parts):
         return message
     return attrs.evolve(
@@ -100,7 +100,7 @@ def _is_claudes(part: Thinking) -> bool:
 
 
 def decoder(model: ModelRef, wire: Wire) -> Decoder:
-    """Give the decoder for the answer to a wire."""
+    """Return the decoder for the answer to a wire."""
     family = wire.meta.get("family")
     if family == "claude":
         return claude_decoder(claude("", "", ""), wire)

@@ -1,4 +1,4 @@
-"""What an administrator may write for a connection to Vertex AI."""
+"""The configuration keys of a connection to Vertex AI."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ._keys import GoogleCredentials
 __all__ = ["VertexSettings", "access", "host"]
 
 _MULTI_REGIONS: Final = ("us", "eu")
-# A region, or one word for a place that is larger; new ones of either form pass.
-_PLACE: Final = re.compile(r"[a-z]+(-[a-z]+[0-9]+)?")
+# A region, or one word for a larger location; the form admits new ones.
+_LOCATION: Final = re.compile(r"[a-z]+(-[a-z]+[0-9]+)?")
 _CATEGORY: Final = re.compile(r"HARM_CATEGORY_[A-Z_]+")
 # Source: Vertex AI, HarmBlockThreshold (2026).
 _THRESHOLDS: Final = (
@@ -35,22 +35,22 @@ def _from_environment(*names: str) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class VertexSettings:
-    """Config keys of a connection to Vertex AI.
+    """The configuration keys of a connection to Vertex AI.
 
     Attributes:
-        project: The Google Cloud project; `GOOGLE_CLOUD_PROJECT` of the environment unless told. Not needed with a key.
+        project: The Google Cloud project; by default the environment variable `GOOGLE_CLOUD_PROJECT`. Not needed with a key.
         location: A region such as `europe-west4`, `global`, or a multi-region, `us` or `eu`;
-            `GOOGLE_CLOUD_LOCATION` of the environment unless told, else `global`.
+            by default the environment variable `GOOGLE_CLOUD_LOCATION`, else `global`.
         credentials: The identity that a table `[credentials.NAME]` of the kind `google` declares; without one and
-            without a key, what the machine offers (application default credentials).
-        api_key: A reference to a key of the service's express mode, which knows no project; `none` for a server that
-            wants no proof of identity.
-        base_url: Takes the place of scheme and host.
-        quota_project: The project that is charged for quota, where it is another one.
-        safety: Thresholds by category, sent with every chat with Gemini:
+            without a key, application default credentials.
+        api_key: A reference to a key of the service's express mode, which has no project; `none` for a server without
+            authentication.
+        base_url: Replaces scheme and host.
+        quota_project: The project that is charged for quota, if it is another one.
+        safety: Thresholds by category, sent with every chat of Gemini:
             `{ HARM_CATEGORY_HARASSMENT = "BLOCK_ONLY_HIGH" }`.
-        proxy: The connection's proxy, for fetching tokens too.
-        ca_bundle: The connection's certificate authorities, for fetching tokens too.
+        proxy: The connection's proxy, which is also used for tokens.
+        ca_bundle: The connection's certificate authorities, which are also used for tokens.
     """
 
     project: str | None = attrs.field(factory=lambda: _from_environment("GOOGLE_CLOUD_PROJECT"))
@@ -64,46 +64,46 @@ class VertexSettings:
     ca_bundle: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Report all mistakes at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
     def _faults(self) -> Iterator[str]:
         if self.api_key is not None and self.credentials is not None:
-            yield "api_key and credentials are two ways to prove identity; write one"
+            yield "api_key and credentials are two identities; write one"
         if self.project is None and self.api_key is None:
             yield "project is missing; write it, or set GOOGLE_CLOUD_PROJECT in the environment"
         for key in ("project", "quota_project"):
             name = getattr(self, key)
             if name is not None and not _PROJECT.fullmatch(name):
                 yield f"{key} must be a project's id or number, not {name!r}"
-        if not _PLACE.fullmatch(self.location):
+        if not _LOCATION.fullmatch(self.location):
             # "europe-west4-b" is a zone of a region.
             region = re.match(r"([a-z]+-[a-z]+\d+)-[a-z]$", self.location)
             hint = f'; write "{region[1]}"' if region else ""
             yield f'location must be a region ("europe-west4"), "global", "us" or "eu", not {self.location!r}{hint}'
         for category, threshold in self.safety.items():
             if not _CATEGORY.fullmatch(category):
-                yield f"safety: {category!r} is no category; write it as HARM_CATEGORY_HARASSMENT"
+                yield f"safety: {category!r} is not a valid category; write it as HARM_CATEGORY_HARASSMENT"
             if threshold not in _THRESHOLDS:
                 yield f"safety.{category} must be one of {', '.join(_THRESHOLDS)}, not {threshold!r}"
 
     def fingerprint_parts(self) -> object:
-        """Return whom application default credentials are of, as far as the environment says."""
+        """Return the declared identity, and what the environment says of application default credentials."""
         if self.api_key is not None:
             return None
         return (self.credentials or GoogleIdentity(GoogleCredentials())).fingerprint_parts()
 
     @property
     def prefix(self) -> str:
-        """What stands before `/publishers/` and `/endpoints/` in every path."""
+        """The part of every path before `/publishers/` and `/endpoints/`."""
         if self.project is None or (self.api_key is not None and not self.api_key.is_none):
             return "/v1"
         return f"/v1/projects/{self.project}/locations/{self.location}"
 
 
 def host(settings: VertexSettings) -> str:
-    """Give the address for a location. Source: Vertex AI, locations of generative AI (2026); express mode is global."""
+    """Return the address of a location. Source: Vertex AI, locations of generative AI (2026); express mode is global."""
     location = "global" if settings.api_key is not None else settings.location
     if location == "global":
         return "https://aiplatform.googleapis.com"
@@ -113,7 +113,7 @@ def host(settings: VertexSettings) -> str:
 
 
 def access(settings: VertexSettings) -> HttpAccess:
-    """Say how to reach Vertex AI."""
+    """Return the address of Vertex AI, and how to authenticate."""
     base_url = host(settings) if settings.base_url is None else settings.base_url.rstrip("/")
     headers = {} if settings.quota_project is None else {"x-goog-user-project": settings.quota_project}
     auth: Auth

@@ -20,7 +20,7 @@ _SECONDS: Final = 30
 
 
 class _Answer:
-    """An answer as google-auth wants it (`google.auth.transport.Response`)."""
+    """A response in the form that google-auth requires (`google.auth.transport.Response`)."""
 
     def __init__(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
         self.status = status
@@ -29,7 +29,7 @@ class _Answer:
 
 
 class _Transport:
-    """Carries google-auth's requests, so that it needs neither requests nor urllib3 (`google.auth.transport.Request`)."""
+    """Send the requests of google-auth, without requests or urllib3 (`google.auth.transport.Request`)."""
 
     def __init__(self, proxy: str | None, ca_bundle: str | None) -> None:
         self._proxy = proxy
@@ -63,7 +63,7 @@ class _Transport:
 
 
 def fetch_token(settings: GoogleCredentials, *, proxy: str | None, ca_bundle: str | None) -> Token:
-    """Fetch a token for what is declared."""
+    """Fetch a token for the declared identity."""
     errors: Any = import_module("google.auth.exceptions")
     transport = _Transport(proxy, ca_bundle)
     try:
@@ -71,13 +71,13 @@ def fetch_token(settings: GoogleCredentials, *, proxy: str | None, ca_bundle: st
         credentials.refresh(transport)
     except errors.DefaultCredentialsError as error:
         raise MissingCredentialError(
-            f"no Google identity is found: {error}; name one in [credentials], or log in with gcloud"
+            f"no Google identity was found: {error}; declare one in [credentials], or log in with gcloud"
         ) from error
     except errors.TransportError as error:
         raise ConnectionFailedError(f"no token could be fetched: {error}") from error
     except errors.RefreshError as error:
         kind = OverloadedError if error.retryable else AuthenticationError
-        raise kind(f"Google gives no token: {_said(error)}") from None
+        raise kind(f"Google issued no token: {_message(error)}") from None
     except (errors.GoogleAuthError, ValueError, KeyError) as error:
         raise MissingCredentialError(
             f"the declared Google identity cannot be used: {type(error).__name__}"
@@ -86,8 +86,8 @@ def fetch_token(settings: GoogleCredentials, *, proxy: str | None, ca_bundle: st
     return Token(str(credentials.token), None if expiry is None else expiry.replace(tzinfo=UTC).timestamp())
 
 
-def _said(error: Exception) -> str:
-    """Give the text of a refusal; the second argument of google-auth's error is the whole answer."""
+def _message(error: Exception) -> str:
+    """Return the text of an error; the second argument of google-auth's error is the whole response."""
     text = str(error.args[0]) if error.args else type(error).__name__
     hint = "; is this machine's clock right?" if "short-lived" in text else ""
     return text + hint
@@ -134,14 +134,14 @@ def _of_json(text: str, scopes: list[str], settings: GoogleCredentials) -> Any:
         info = None
     if not isinstance(info, dict) or "type" not in info:
         raise MissingCredentialError(
-            f"{settings.key!r} holds no Google credential: it must be JSON with a `type`"
+            f"{settings.key!r} does not contain a Google credential: it must be JSON with a `type`"
         )
     kind = info["type"]
     if kind == "external_account":
         kind = _external_kind(info)
     if kind not in _LOADERS:
         raise MissingCredentialError(
-            f"{settings.key!r} holds a credential of type {kind!r}; known are {', '.join(_LOADERS)}"
+            f"{settings.key!r} contains a credential of the unknown type {kind!r}; known are {', '.join(_LOADERS)}"
         )
     if kind == "service_account":
         info = {"token_uri": settings.token_url, **info}
@@ -150,7 +150,7 @@ def _of_json(text: str, scopes: list[str], settings: GoogleCredentials) -> Any:
     return getattr(found.Credentials, loader)(info, scopes=scopes)
 
 
-# The loader of each type by itself: what a key turns into follows from the type that it names, and nothing else.
+# Each type has its own loader: the type alone decides what a key becomes.
 _LOADERS: Final = {
     "service_account": ("google.oauth2.service_account", "from_service_account_info"),
     "authorized_user": ("google.oauth2.credentials", "from_authorized_user_info"),
@@ -165,7 +165,7 @@ _LOADERS: Final = {
 
 
 def _external_kind(info: Mapping[str, Any]) -> str:
-    """Say which external account it is, as google-auth 2.62 does."""
+    """Return which kind of external account it is, as google-auth 2.62 decides it."""
     if info.get("subject_token_type") == "urn:ietf:params:aws:token-type:aws4_request":
         return "external_account on AWS"
     source = info.get("credential_source")

@@ -1,4 +1,4 @@
-"""Token counts of Gemini, in our meaning."""
+"""Token counts of Gemini."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _KINDS: Final = {"AUDIO": "audio", "IMAGE": "image", "VIDEO": "video"}
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """Read `usageMetadata`.
+    """Convert `usageMetadata`.
 
-    Input that a server's own tool brought is not in `promptTokenCount`, thinking is not in `candidatesTokenCount`,
-    and a count of zero is left out. Source: google-genai 2.34 (2026); every recorded answer adds up this way.
+    `promptTokenCount` does not include the input from the service's own tools, `candidatesTokenCount` does not include
+    thinking, and a count of zero is left out. Source: google-genai 2.34 (2026); every recorded answer adds up this way.
     """
     get = usage.get
     prompt, served, cached = (
@@ -25,12 +25,12 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
         get("cachedContentTokenCount"),
     )
     said, thought = get("candidatesTokenCount"), get("thoughtsTokenCount")
-    told = (
+    is_counted = (
         said is not None or thought is not None or (prompt is not None and get("totalTokenCount") is not None)
     )
     return Usage(
         None if prompt is None else prompt + (served or 0),
-        (said or 0) + (thought or 0) if told else None,
+        (said or 0) + (thought or 0) if is_counted else None,
         cached,
         None,
         thought,
@@ -39,7 +39,7 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def _details(usage: Mapping[str, Any]) -> dict[str, int]:
-    """Count what is not text, apart from what came out of the cache."""
+    """Return the counts of input and output that are not text, without cached input."""
     found: dict[str, int] = {}
     for field, prefix, sign in (
         ("promptTokensDetails", "input", 1),
