@@ -154,6 +154,16 @@ def test_the_rest_is_kept_where_it_belongs():
     assert (folded.scores, folded.counted) == (((3, 0.5),), 7)
 
 
+def test_what_the_end_of_a_call_brings_replaces_what_its_start_said():
+    start = ToolCallStart(0, "a", "f", 0, {"acme": {"x": 1}, "other": {"y": 2}})
+    for end, expected in (
+        (ToolCallEnd(0), {"acme": {"x": 1}, "other": {"y": 2}}),
+        (ToolCallEnd(0, 0, {"acme": {"z": 3}}), {"acme": {"z": 3}, "other": {"y": 2}}),
+    ):
+        (call,) = fold([start, end, Finish("tool_calls")]).choices[0].message.tool_calls
+        assert call.provider_data == expected
+
+
 def test_every_event_has_a_place():
     assert set(_HANDLERS) == set(Event.__args__)
 

@@ -143,8 +143,10 @@ class Folded:
     def add_arguments(self, event: ev.ToolCallDelta) -> None:
         self._find_choice(event.choice).calls[event.index].pieces.append(event.arguments)
 
-    def ignore(self, event: ev.Event) -> None:
-        pass
+    def end_call(self, event: ev.ToolCallEnd) -> None:
+        if event.provider_data:
+            call = self._find_choice(event.choice).calls[event.index]
+            call.data = {**(call.data or {}), **event.provider_data}
 
     def add_citation(self, event: ev.CitationDelta) -> None:
         self._find_choice(event.choice).citations.append(event.citation)
@@ -214,7 +216,7 @@ _HANDLERS: dict[type, Any] = {
     ev.ThinkingDelta: Folded.add_thinking,
     ev.ToolCallStart: Folded.start_call,
     ev.ToolCallDelta: Folded.add_arguments,
-    ev.ToolCallEnd: Folded.ignore,
+    ev.ToolCallEnd: Folded.end_call,
     ev.CitationDelta: Folded.add_citation,
     ev.LogprobsDelta: Folded.add_logprobs,
     ev.PartAdded: Folded.add_part,

@@ -124,10 +124,17 @@ class ToolCallDelta(Record):
 
 @attrs.define(eq=False, repr=False)
 class ToolCallEnd(Record):
-    """A tool call's arguments are whole."""
+    """A tool call's arguments are whole.
+
+    Attributes:
+        index: Number of the call within its choice.
+        choice: Which choice it belongs to.
+        provider_data: Opaque, by provider id: what came after the start; replaces what the start said of a provider.
+    """
 
     index: int
     choice: int = 0
+    provider_data: Mapping[str, Any] | None = None
 
 
 @attrs.frozen(eq=False, repr=False)

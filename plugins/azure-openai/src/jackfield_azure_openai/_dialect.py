@@ -20,7 +20,6 @@ V1: Final = Dialect(
     base64=True,
     renamed={"top_k": None},
     end="finish",
-    late_finish=True,
 )
 """The v1 API. Source: Microsoft's page on the API's lifecycle (2026-03) and OpenAI's Python SDK 3.54.0."""
 

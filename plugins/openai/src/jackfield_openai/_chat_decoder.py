@@ -37,7 +37,7 @@ from ._chat_fast_path import ENVELOPE, SIMPLE_CHOICE, SIMPLE_MESSAGE, PieceReade
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
 from ._reasoning import ThinkingReader
-from ._tools import ToolCallReader
+from ._tool_calls import ToolCallReader
 
 __all__ = ["ChatDecoder"]
 
@@ -52,7 +52,7 @@ _DETAILS: Final = ("content_filter_result", "stop_reason", "native_finish_reason
 class _Choice:
     """The state of one choice."""
 
-    __slots__ = ("audio", "detail", "finished", "raw", "refused", "thinking", "tools")
+    __slots__ = ("audio", "detail", "ended", "finished", "raw", "refused", "thinking", "tools")
 
     def __init__(self, index: int, provider: str) -> None:
         self.tools = ToolCallReader(index, provider)
@@ -60,7 +60,8 @@ class _Choice:
         self.audio: dict[str, Any] = {}
         self.detail: dict[str, Any] = {}
         self.refused = False
-        self.finished = False
+        self.ended = False  # it has a finish reason, and nothing followed
+        self.finished = False  # `Finish` was reported
         self.raw: str | None = None
 
     def append_audio(self, audio: Mapping[str, Any]) -> None:
@@ -74,7 +75,8 @@ class ChatDecoder:
     """Decodes one answer of chat or text completions.
 
     A stream ends with `[DONE]` or with a finish reason for each choice; without both it was interrupted,
-    unless a clean end is enough for the dialect (`Dialect.end`).
+    unless a clean end is enough for the dialect (`Dialect.end`). Its choices finish at its end, with the last reason:
+    text, calls and thinking may follow a finish reason, and Azure's filter may block an answer after it.
     """
 
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
@@ -122,7 +124,7 @@ class ChatDecoder:
 
     def finish(self) -> list[Event]:
         """Check that nothing is missing, and finish the choices that have not ended."""
-        unfinished = [index for index, choice in self._choices.items() if not choice.finished]
+        unfinished = [index for index, choice in self._choices.items() if not choice.ended]
         begun = len(self._choices) >= (self._expected or 1)
         whole = self._done or not self._streamed or (begun and not unfinished)
         lenient = self._dialect.end == "clean" and begun
@@ -130,8 +132,8 @@ class ChatDecoder:
             raise StreamInterruptedError(
                 "the stream ended without [DONE] and without a finish reason for each choice; ask again"
             )
-        ends = self._choices if self._dialect.late_finish else unfinished
-        return [event for index in ends for event in self._finish(index, self._choices[index], None)]
+        ends = [(index, choice) for index, choice in self._choices.items() if not choice.finished]
+        return [event for index, choice in ends for event in self._finish(index, choice)]
 
     def _read(self, event: dict[str, Any]) -> Iterator[Event]:
         if event.get("error"):
@@ -191,16 +193,17 @@ class ChatDecoder:
                 yield LogprobsDelta(tokens, index)
         if not simple:
             yield from self._read_filter(wire, choice, index)
-        if choice.thinking.open:
+        raw = wire.get("finish_reason")
+        if raw:  # old servers say "" until the end
+            # The last one counts, as some gateways say "stop" from the first chunk; but what was blocked stays so.
+            choice.raw = choice.raw if choice.raw == "content_filter" else raw
+            choice.ended = True
+        if choice.thinking.open or choice.ended:
             self._pieces.choices.discard(index)
         else:
             self._pieces.choices.add(index)
-        raw = wire.get("finish_reason")
-        if raw and self._dialect.late_finish:
-            choice.raw = raw if not choice.finished or raw == "content_filter" else choice.raw
-            choice.finished = True
-        elif raw and not choice.finished:  # old servers say "" until the end
-            yield from self._finish(index, choice, raw)
+        if raw and not self._streamed and not choice.finished:
+            yield from self._finish(index, choice)
         nested = None if simple else wire.get("usage")  # Moonshot puts the usage into the choice
         if nested and nested != self._usage:
             self._usage = nested
@@ -236,13 +239,15 @@ class ChatDecoder:
             ):  # the result of a tool that the service ran itself, not the model's text
                 yield RawEvent("tool_message", message)
                 return
-            yield from choice.thinking.read(message)
+            yield from choice.thinking.read(message, whole=not self._streamed)
         content, refusal, calls = message.get("content"), message.get("refusal"), message.get("tool_calls")
-        if choice.thinking.open and (content or refusal or calls):
-            yield from choice.thinking.end()
+        if content or refusal or calls:
+            choice.ended = False
+            if choice.thinking.open:
+                yield from choice.thinking.end()
         if isinstance(content, str):
             if content:
-                yield TextDelta(content, index)
+                yield TextDelta(content, index, None, None if simple else self._read_beside(message))
         elif content:
             yield from self._read_parts(content, choice, index)
         if refusal:
@@ -251,11 +256,17 @@ class ChatDecoder:
         if not simple:
             yield from self._read_extras(message, choice, index)
 
+    def _read_beside(self, message: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what goes back with the text of a message: Gemini's thought signature."""
+        found = message.get("extra_content")
+        return {self._dialect.id: {"extra_content": found}} if found else None
+
     def _read_extras(self, message: Mapping[str, Any], choice: _Choice, index: int) -> Iterator[Event]:
         """Read all but text: calls, annotations, audio, and fields without an event of their own."""
         calls = message.get("tool_calls")
         if calls:
-            yield from choice.tools.read([calls] if isinstance(calls, dict) else calls, self._id)
+            pieces = [calls] if isinstance(calls, dict) else calls
+            yield from choice.tools.read(pieces, self._id, whole=not self._streamed)
         legacy = message.get("function_call")
         if legacy and any(legacy.values()):  # Snowflake sends empty fields
             yield from choice.tools.read([{"index": 0, "function": legacy}], self._id)
@@ -286,9 +297,9 @@ class ChatDecoder:
                     yield CitationDelta(source, index)
                 yield PartAdded(RawPart(self._dialect.id, part), index)
 
-    def _finish(self, index: int, choice: _Choice, raw: str | None) -> Iterator[Event]:
-        raw = raw or choice.raw
-        choice.finished = True
+    def _finish(self, index: int, choice: _Choice) -> Iterator[Event]:
+        raw = choice.raw
+        choice.ended = choice.finished = True
         if raw == "error":
             fail({"error": {"message": 'the service ended the answer with the finish reason "error"'}})
         if choice.thinking.open:

@@ -104,7 +104,7 @@ def read_simple_answer(answer: dict[str, Any], dialect: Dialect) -> SimpleAnswer
     if not message or choice.get("logprobs") or not SIMPLE_CHOICE.issuperset(choice):
         return None
     text = message.get("content")
-    if text.__class__ is not str or not text or index.__class__ is not int or dialect.late_finish:
+    if text.__class__ is not str or not text or index.__class__ is not int:
         return None
     if not _KEYS_OF_MESSAGE.issuperset(message) or any(
         value for name, value in message.items() if name not in ("role", "content")

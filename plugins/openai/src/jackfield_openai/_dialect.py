@@ -57,8 +57,6 @@ class Dialect:
         usage: Reads the service's token counts.
         source: Reads a content part that names a source (Mistral); returns None for all other parts.
         cost: The place of the cost of a call in USD in the service's usage; None if it does not report one.
-        late_finish: A filter may block an answer after its finish reason (Azure's asynchronous filter), so choices
-            finish at the end of the answer.
         input_types: The service's values of `input_type` for embeddings, by ours; empty if it has no such option.
     """
 
@@ -83,7 +81,6 @@ class Dialect:
     usage: Callable[[Mapping[str, Any]], Usage] = read_usage
     source: Callable[[Mapping[str, Any]], Citation | None] = _read_no_source
     cost: str | None = None
-    late_finish: bool = False
     input_types: Mapping[str, str] = attrs.field(factory=dict)
 
     @property

@@ -49,7 +49,9 @@ def _only_text(message: Message) -> str | None:
     if len(message.parts) != 1 or message.name is not None or message.role == "tool":
         return None
     part = message.parts[0]
-    return part.text if type(part) is Text and part.cache is None and not part.refusal else None
+    if type(part) is not Text or part.cache is not None or part.refusal or part.provider_data is not None:
+        return None
+    return part.text
 
 
 class _ChatMessages:
@@ -96,6 +98,9 @@ class _ChatMessages:
                 wire["audio"] = {"id": part.data["audio"].get("id")}
             else:
                 content.append(part)
+                beside = own_data(self.dialect, part).get("extra_content") if isinstance(part, Text) else None
+                if beside:
+                    wire["extra_content"] = beside
         if content:
             wire["content"] = self.content(content, where)
         if calls:
@@ -127,8 +132,9 @@ class _ChatMessages:
                 "type": "custom",
                 "custom": {"name": call.name, "input": call.arguments_raw or ""},
             }
-        function = {"name": call.name, "arguments": arguments_text(call)}
-        return {"id": call.id, "type": "function", "function": function}
+        own = own_data(self.dialect, call)
+        function = {"name": call.name, "arguments": arguments_text(call), **own.get("function", {})}
+        return {"id": call.id, "type": "function", "function": function, **own.get("fields", {})}
 
     def result(self, result: ToolResult, where: str) -> dict[str, Any]:
         if result.is_error:

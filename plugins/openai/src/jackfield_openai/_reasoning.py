@@ -104,12 +104,17 @@ class ThinkingReader:
         self._block = 0
         self.open = False
 
-    def read(self, message: Mapping[str, Any]) -> Iterator[Event]:
-        """Read the thinking of a message or a delta."""
+    def read(self, message: Mapping[str, Any], *, whole: bool = False) -> Iterator[Event]:
+        """Read the thinking of a message or a delta.
+
+        Args:
+            message: The message or the delta.
+            whole: It is a message, so each of its `reasoning_details` is an entry.
+        """
         details = message.get("reasoning_details") or ()
         for piece in details:
             self.open = True
-            self._join(piece)
+            self._join(piece, whole=whole)
         for field in _FIELDS:
             text = message.get(field)
             if isinstance(text, str) and text:
@@ -155,9 +160,9 @@ class ThinkingReader:
             yield ThinkingDelta("", self._choice, data={"reasoning_details": self._details})
             self._details = []
 
-    def _join(self, piece: Mapping[str, Any]) -> None:
+    def _join(self, piece: Mapping[str, Any], *, whole: bool) -> None:
         last = self._details[-1] if self._details else None
-        if last is None or (last.get("type"), last.get("index")) != (piece.get("type"), piece.get("index")):
+        if whole or last is None or _are_different(last, piece):
             self._details.append(dict(piece))
             return
         for name, value in piece.items():
@@ -166,3 +171,11 @@ class ThinkingReader:
                 last[name] += value
             elif value is not None:
                 last[name] = value
+
+
+def _are_different(entry: Mapping[str, Any], piece: Mapping[str, Any]) -> bool:
+    """Return whether a piece of `reasoning_details` belongs to another entry: its type, index or id differs."""
+    if (entry.get("type"), entry.get("index")) != (piece.get("type"), piece.get("index")):
+        return True
+    ids = {entry.get("id"), piece.get("id")} - {None}
+    return len(ids) > 1

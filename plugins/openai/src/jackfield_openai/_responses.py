@@ -233,7 +233,7 @@ class _Items:
         return None
 
     def call(self, call: ToolCall) -> dict[str, Any]:
-        own = dict(own_data(self.dialect, call))
+        own = {k: v for k, v in own_data(self.dialect, call).items() if k not in ("fields", "function")}
         if own.pop("type", None) == "custom":
             item = {
                 "type": "custom_tool_call",
