@@ -320,7 +320,17 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "json_tool",
             "translation",
         ),
-        "the wire": ("wire", "failures", "paths", "decoding", "event_decoder", "events", "hints"),
+        "the wire": (
+            "wire",
+            "failures",
+            "paths",
+            "json",
+            "json_frames",
+            "decoding",
+            "event_decoder",
+            "events",
+            "hints",
+        ),
         "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
     },
     "jackfield.testing": {

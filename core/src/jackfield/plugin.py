@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._contract.decoding import WholeDecoder as WholeDecoder, vector_reader as vector_reader
     from ._contract.event_decoder import EventDecoder as EventDecoder, whole_tool_call as whole_tool_call
     from ._contract.hookspecs import hookimpl as hookimpl
+    from ._contract.json_frames import read_frame as read_frame, sift_frame as sift_frame
     from ._contract.json_tool import JSONTool as JSONTool, json_tool as json_tool
     from ._contract.keys import is_at_hosts as is_at_hosts
     from ._contract.middleware import (
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     )
     from ._contract.turns import Turn as Turn
     from ._hints import hint as hint, suggestion as suggestion
+    from ._json import read_json as read_json, write_json as write_json
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
@@ -111,6 +113,7 @@ else:
             "_contract.decoding": "WholeDecoder vector_reader",
             "_contract.event_decoder": "EventDecoder whole_tool_call",
             "_contract.hookspecs": "hookimpl",
+            "_contract.json_frames": "read_frame sift_frame",
             "_contract.json_tool": "JSONTool json_tool",
             "_contract.keys": "is_at_hosts",
             "_contract.middleware": "Handler Middleware MiddlewareKind",
@@ -121,6 +124,7 @@ else:
             "_contract.translating": "ParameterWriter ReportBuilder nearest_effort unserved",
             "_contract.turns": "Turn",
             "_hints": "hint suggestion",
+            "_json": "read_json write_json",
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",

@@ -67,9 +67,9 @@ def _events_of_call(call: ToolCall, number: int, choice: int) -> Iterator[ev.Eve
     yield ev.ToolCallStart(number, call.id, call.name, choice, call.provider_data)
     arguments = call.arguments_raw
     if arguments is None:
-        import orjson
+        from jackfield._json import write_json
 
-        arguments = orjson.dumps(call.arguments).decode()
+        arguments = write_json(call.arguments).decode()
     yield ev.ToolCallDelta(number, arguments, choice)
     yield ev.ToolCallEnd(number, choice)
 

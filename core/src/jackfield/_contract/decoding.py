@@ -11,12 +11,13 @@ from importlib.util import find_spec
 from sys import byteorder
 from typing import Any
 
-import orjson
-
 from jackfield._faces import show_in
+from jackfield._json import read_json
 from jackfield._types.errors import MalformedResponseError
 from jackfield._types.events import Event
 from jackfield._types.wire import Frame, Head
+
+from .json_frames import not_json
 
 __all__ = ["WholeDecoder", "vector_reader"]
 
@@ -44,11 +45,9 @@ class WholeDecoder:
             MalformedResponseError: It is not JSON, or the reader says so; with the body.
         """
         try:
-            value = orjson.loads(frame.data)
-        except orjson.JSONDecodeError as error:
-            raise MalformedResponseError(
-                f"the answer is not JSON: {error}", body=bytes(frame.data)
-            ) from error
+            value = read_json(frame.data)
+        except ValueError as error:
+            raise not_json(frame, error) from error
         self._has_come = True
         try:
             return list(self._reader(value))

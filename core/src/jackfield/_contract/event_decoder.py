@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-import orjson
-
 from jackfield._faces import show_in
+from jackfield._json import write_json
 from jackfield._types.errors import MalformedResponseError, StreamInterruptedError
 from jackfield._types.events import (
     Event,
@@ -26,6 +25,7 @@ from jackfield._types.failures import Failure
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Frame, Head
 
+from .json_frames import read_frame
 from .protocols import FailureInStream
 
 __all__ = ["EventDecoder", "whole_tool_call"]
@@ -43,7 +43,7 @@ def whole_tool_call(
         arguments: The arguments, or their JSON text as the model wrote it.
         choice: Number of the choice.
     """
-    text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+    text = arguments if isinstance(arguments, str) else write_json(arguments).decode()
     return [
         ToolCallStart(index, id, name, choice),
         ToolCallDelta(index, text, choice),
@@ -90,20 +90,15 @@ class EventDecoder:
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Decode one frame: bytes of JSON, or the value itself from an SDK.
+        """Decode one frame: bytes of JSON, or the value itself from an SDK. Heartbeats are passed over (`read_frame`).
 
         Raises:
+            FailureInStream: The frame is named `error`.
             MalformedResponseError: It is not JSON.
         """
-        data = frame.data
-        if isinstance(data, bytes):
-            try:
-                data = orjson.loads(data)
-            except orjson.JSONDecodeError as error:
-                raise MalformedResponseError(
-                    f"the service sent something that is not JSON ({error}): {frame.data[:80]!r}",
-                    body=frame.data,
-                ) from error
+        data = read_frame(frame)
+        if data is None:
+            return []
         self.event = frame.event
         self._events = []
         self.read(data)

@@ -312,9 +312,12 @@ def _serialised(body: Any) -> bytes:
         return b""
     if isinstance(body, bytes):
         return body
-    import orjson
+    from jackfield._json import write_json
 
-    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return write_json(body)
+    except TypeError as error:
+        raise ConfigurationError(f"the request cannot be sent: {error}") from None
 
 
 def set_header(headers: dict[str, str], name: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -30,6 +31,9 @@ __all__ = [
 ]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+_LONG_NUMBER = re.compile("[0-9]{19}")
+"""What may be an integer beyond 64 bits: an id, an amount in the smallest unit of a coin."""
+
 ProviderData: TypeAlias = Mapping[str, Any]
 """What one provider wants back as it gave it, by provider id; other providers never see it."""
 
@@ -163,15 +167,15 @@ def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
     Returns:
         The arguments, and None; or {} and the text itself if it is not a JSON object.
     """
-    import orjson
+    from jackfield._json import read_exactly, read_json, whole_text
 
     if not text.strip():
         return {}, None
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return {}, text
-    return (value, None) if isinstance(value, dict) else ({}, text)
+        value = read_exactly(text) if _LONG_NUMBER.search(text) else read_json(text)
+    except ValueError:
+        value = None
+    return (value, None) if isinstance(value, dict) else ({}, whole_text(text))
 
 
 @attrs.frozen(eq=False, repr=False)

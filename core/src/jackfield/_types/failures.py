@@ -99,11 +99,11 @@ class Failure(Value):
             return self.data
         if not self.body:
             return None
-        import orjson
+        from jackfield._json import read_json
 
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
+            return read_json(self.body)
+        except ValueError:
             return None
 
     def text(self) -> str:

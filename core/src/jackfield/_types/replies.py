@@ -141,11 +141,11 @@ class _Answer:
     def raw(self) -> Any:
         """The answer as it came: a whole answer's JSON, or what a stream held that has no event of its own."""
         if isinstance(self._raw, bytes):
-            import orjson
+            from jackfield._json import read_json
 
             try:
-                self._raw = orjson.loads(self._raw)
-            except orjson.JSONDecodeError:
+                self._raw = read_json(self._raw)
+            except ValueError:
                 self._raw = self._raw.decode("utf-8", "replace")
         return self._raw
 
@@ -219,13 +219,13 @@ class Reply(_Answer):
         """
         if self._schema is None:
             return None
-        import orjson
+        from jackfield._json import read_json
 
         if self.finish_reason == "refusal":
             return None
         try:
-            return orjson.loads(self.text)
-        except orjson.JSONDecodeError as error:
+            return read_json(self.text)
+        except ValueError as error:
             raise MalformedResponseError(
                 f"the answer is not JSON ({error}); it ended with finish reason {self.finish_reason}",
                 provider=self.provider,

@@ -1,0 +1,213 @@
+"""Read JSON as services write it, and write JSON that every service can read.
+
+orjson comes first, and nearly always last: it is strict, as the standard is. Only what it refuses is read or written again
+here, by rules that every other part of the framework relies on. Services do send byte order marks, `NaN`, halves of a
+surrogate pair (a text cut by a program that counts in UTF-16), bytes that are not UTF-8 and numbers beyond 64 bits; an
+answer that holds one of them has been computed and billed.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+__all__ = ["Halves", "read_exactly", "read_json", "whole_text", "write_json"]
+
+Data: TypeAlias = bytes | bytearray | memoryview | str
+
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_HIGH: Final = range(0xD800, 0xDC00)
+_LOW: Final = range(0xDC00, 0xE000)
+_UTF_16: Final = "utf-16-le"
+_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
+_MAY_HOLD_HALVES: Final = re.compile("\\\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+# Strings, so as not to look into them, and what C's `printf` writes.
+_STRING_OR_WORD: Final = re.compile(
+    r'"(?:[^"\\]|\\.)*+(?:"|\Z)|(?<![\w.])[+-]?(?:nan|inf(?:inity)?)(?![\w.])', re.IGNORECASE | re.DOTALL
+)
+_WORD_OF_C: Final = re.compile(r"\b(?:nan|inf|infinity)\b", re.IGNORECASE)
+
+
+class Halves:
+    """Tell whoever joins texts that there may be something to join.
+
+    Attributes:
+        kept: How many texts were read that begin or end with half of a surrogate pair, in this process.
+    """
+
+    kept = 0
+
+
+def read_json(data: Data, *, halves: bool = False) -> Any:
+    """Parse JSON, also with what strict parsers refuse and services send all the same.
+
+    A byte order mark is passed over; `NaN`, `Infinity` (also as C writes them: `nan`, `-inf`) and numbers beyond the range
+    of a float are floats; control characters may stand in strings; bytes that are not UTF-8, and halves of a surrogate pair without the other half,
+    become U+FFFD.
+
+    Args:
+        data: The text, or its bytes.
+        halves: Keep half of a pair at the beginning or the end of a string, for a text whose other half comes with the
+            next piece. `Halves.kept` then counts.
+
+    Raises:
+        ValueError: It is not JSON; an `orjson.JSONDecodeError`.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        try:
+            return _read(_decoded(data), halves=halves)
+        except (ValueError, RecursionError):
+            raise error from None
+
+
+def read_exactly(data: Data) -> Any:
+    """Parse JSON as `read_json` does, with integers of any size exact: orjson makes floats of those beyond 64 bits.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    text = _decoded(data)
+    try:
+        return _read(text, halves=False)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def write_json(value: Any, *, halves: bool = False) -> bytes:
+    """Write a value as JSON in UTF-8, also with what orjson refuses: numbers beyond 64 bits and halves of a pair.
+
+    Args:
+        value: What orjson writes: mappings, lists, strings, numbers, dates and the like.
+        halves: Keep halves of a surrogate pair, as escapes, for a reader that joins them; otherwise they become U+FFFD.
+
+    Raises:
+        TypeError: A part of it cannot be written; says which, by its path.
+    """
+    try:
+        return orjson.dumps(value, option=_OPTIONS)
+    except TypeError:
+        pass
+    try:
+        plain = _plain(value, "", halves=halves)
+    except RecursionError:
+        raise TypeError("it is nested too deeply to be written as JSON") from None
+    return json.dumps(plain, ensure_ascii=halves, separators=(",", ":")).encode()
+
+
+def whole_text(text: str) -> str:
+    """Join the halves of surrogate pairs that stand side by side, and replace the others by U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(_UTF_16, "surrogatepass").decode(_UTF_16, "replace")
+    return text
+
+
+def _decoded(data: Data) -> str:
+    if isinstance(data, str):
+        text = data
+    else:
+        data = bytes(data)
+        encoding = json.detect_encoding(data)
+        try:
+            text = data.decode(encoding, "surrogatepass")
+        except UnicodeDecodeError:
+            text = data.decode(encoding, "replace")
+    return text.removeprefix(_BYTE_ORDER_MARK)
+
+
+def _read(text: str, *, halves: bool) -> Any:
+    try:
+        value = json.loads(text, strict=False, parse_int=_integer)
+    except ValueError:
+        if not _WORD_OF_C.search(text):
+            raise
+        value = json.loads(_STRING_OR_WORD.sub(_python_word, text), strict=False, parse_int=_integer)
+    return _mended(value, halves=halves) if _MAY_HOLD_HALVES.search(text) else value
+
+
+def _python_word(found: re.Match[str]) -> str:
+    text = found[0]
+    if text.startswith('"'):
+        return text
+    if text.lower().endswith("nan"):
+        return "NaN"
+    return "-Infinity" if text.startswith("-") else "Infinity"
+
+
+def _integer(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than Python converts
+        return float(digits)
+
+
+def _mended(value: Any, *, halves: bool) -> Any:
+    if isinstance(value, str):
+        return _mended_text(value) if halves else whole_text(value)
+    if isinstance(value, dict):
+        return {whole_text(key): _mended(inner, halves=halves) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_mended(inner, halves=halves) for inner in value]
+    return value
+
+
+def _mended_text(text: str) -> str:
+    """Mend a text but for a half at its beginning and one at its end."""
+    whole = whole_text(text)
+    if whole == text:
+        return text
+    before = text[0] if ord(text[0]) in _LOW else ""
+    after = text[-1] if len(text) > len(before) and ord(text[-1]) in _HIGH else ""
+    if before or after:
+        Halves.kept += 1
+    return before + whole_text(text[len(before) : len(text) - len(after)]) + after
+
+
+def _plain(value: Any, path: str, *, halves: bool) -> Any:
+    """Return a value as the standard library can write it."""
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, path, halves=halves)
+    if isinstance(value, str):
+        return value if halves else whole_text(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None  # orjson, too, writes null for NaN and infinity
+    if isinstance(value, dict):
+        return {
+            _key(key, path, halves=halves): _plain(
+                inner, f"{path}.{key}" if path else str(key), halves=halves
+            )
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_plain(inner, f"{path}[{index}]", halves=halves) for index, inner in enumerate(value)]
+    try:
+        return orjson.loads(orjson.dumps(value, option=_OPTIONS))
+    except TypeError as error:
+        if isinstance(value, Mapping):
+            return _plain(dict(value), path, halves=halves)
+        where = path or "the value"
+        raise TypeError(f"{where} cannot be written as JSON: {error}") from None
+
+
+def _key(key: Any, path: str, *, halves: bool) -> str:
+    if isinstance(key, str) and not isinstance(key, enum.Enum):
+        return key if halves else whole_text(key)
+    if isinstance(key, int) and not isinstance(key, bool | enum.Enum):
+        return str(key)
+    try:
+        (written,) = orjson.loads(orjson.dumps({key: None}, option=_OPTIONS))
+    except TypeError as error:
+        raise TypeError(f"{path or 'the value'} has a key that cannot be written as JSON: {error}") from None
+    return whole_text(written)
