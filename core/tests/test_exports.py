@@ -24,7 +24,7 @@ from jackfield._faces import MODULE_BY_NAME
 ROOT = Path(__file__).parents[2]
 FACES = [jackfield, jackfield.plugin]
 PUBLIC = [*FACES, jackfield.http, jackfield.progress, jackfield.testing]
-LAZY = [*FACES, jackfield.testing]
+LAZY = [*FACES, jackfield.http, jackfield.testing]
 PUBLIC_NAMES = {*jackfield.__all__, *jackfield.plugin.__all__}
 HOOKS = {
     name: function
@@ -129,6 +129,16 @@ def test_the_version_is_that_of_the_distribution():
     from importlib.metadata import version
 
     assert jackfield.__version__ == version("jackfield")
+
+
+def test_the_first_error_loads_no_framer():
+    # Plugins import this when a service first answers with an error, on the event loop.
+    program = (
+        "import sys; from jackfield.http import error_from_status; "
+        "print([name for name in sys.modules if name.startswith('jackfield._http')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_star_import_gives_all():

@@ -1,39 +1,43 @@
-"""HTTP for plugin authors: the transport and the framers."""
+"""HTTP for plugin authors: the transport and the framers. Names load when they are first used."""
 
-from ._http.aws_eventstream import AWSEventStreamFramer
-from ._http.blocking import fetch_blocking
-from ._http.framer import Framer, FramingError
-from ._http.framers import (
-    FRAMINGS,
-    JSONLinesFramer,
-    NestedFramer,
-    SSEFramer,
-    WholeFramer,
-    event_payload,
-    framer_for,
-)
-from ._http.json_array import JSONArrayFramer
-from ._http.transport import HttpTransport
-from ._types.failures import error_from_status, failure_message, retry_after_seconds
-from ._types.sizes import MAX_RESPONSE, read_limited
+from __future__ import annotations
 
-__all__ = [
-    "FRAMINGS",
-    "MAX_RESPONSE",
-    "AWSEventStreamFramer",
-    "Framer",
-    "FramingError",
-    "HttpTransport",
-    "JSONArrayFramer",
-    "JSONLinesFramer",
-    "NestedFramer",
-    "SSEFramer",
-    "WholeFramer",
-    "error_from_status",
-    "event_payload",
-    "failure_message",
-    "fetch_blocking",
-    "framer_for",
-    "read_limited",
-    "retry_after_seconds",
-]
+from typing import TYPE_CHECKING
+
+from ._faces import lazy
+
+if TYPE_CHECKING:
+    from ._http.aws_eventstream import AWSEventStreamFramer as AWSEventStreamFramer
+    from ._http.blocking import fetch_blocking as fetch_blocking
+    from ._http.framer import Framer as Framer, FramingError as FramingError
+    from ._http.framers import (
+        FRAMINGS as FRAMINGS,
+        JSONLinesFramer as JSONLinesFramer,
+        NestedFramer as NestedFramer,
+        SSEFramer as SSEFramer,
+        WholeFramer as WholeFramer,
+        event_payload as event_payload,
+        framer_for as framer_for,
+    )
+    from ._http.json_array import JSONArrayFramer as JSONArrayFramer
+    from ._http.transport import HttpTransport as HttpTransport
+    from ._types.failures import (
+        error_from_status as error_from_status,
+        failure_message as failure_message,
+        retry_after_seconds as retry_after_seconds,
+    )
+    from ._types.sizes import MAX_RESPONSE as MAX_RESPONSE, read_limited as read_limited
+else:
+    __getattr__, __dir__, __all__ = lazy(
+        __name__,
+        {
+            "_http.aws_eventstream": "AWSEventStreamFramer",
+            "_http.blocking": "fetch_blocking",
+            "_http.framer": "Framer FramingError",
+            "_http.framers": "FRAMINGS JSONLinesFramer NestedFramer SSEFramer WholeFramer event_payload framer_for",
+            "_http.json_array": "JSONArrayFramer",
+            "_http.transport": "HttpTransport",
+            "_types.failures": "error_from_status failure_message retry_after_seconds",
+            "_types.sizes": "MAX_RESPONSE read_limited",
+        },
+    )

@@ -731,7 +731,10 @@ async def test_the_fake_provider_serves_every_call():
     [
         ({"response_format": "jsn"}, "response_format"),
         ({"stop": ["a", 1]}, "stop is not understood: .* got 1 in it"),
-        ({"logit_bias": {"50": "much"}}, "logit_bias is not understood: it must be a mapping of token id to number"),
+        (
+            {"logit_bias": {"50": "much"}},
+            "logit_bias is not understood: it must be a mapping of token id to number",
+        ),
         ({"tool_choice": "required"}, "no tools are given"),
         ({"tool_choice": "ad", "tools": [Tool("add")]}, "did you mean 'add'"),
     ],
