@@ -195,8 +195,9 @@ ENCRYPTED = {"type": "reasoning.encrypted", "index": 0}
 
 def details_of(*events, stream=True):
     (choice,) = reply_of(read(*events, stream=stream)).choices
-    thinking = [part.data["reasoning_details"] for part in choice.message.parts if hasattr(part, "data")]
-    return [(entry.get("id"), entry.get("data", entry.get("text"))) for entry in sum(thinking, [])]
+    thinking = [part for part in choice.message.parts if hasattr(part, "data")]
+    entries = [entry for part in thinking for entry in part.data["reasoning_details"]]
+    return [(entry.get("id"), entry.get("data", entry.get("text"))) for entry in entries]
 
 
 def test_entries_of_reasoning_with_different_ids_are_different():

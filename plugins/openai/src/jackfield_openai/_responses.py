@@ -126,7 +126,9 @@ def _begin(
 def _put_count(writer: ParameterWriter) -> None:
     wanted = writer.take("n")
     if wanted == 1:
-        writer.drop("n", "the Responses API has no such parameter, and returns a single answer anyway", wanted)
+        writer.drop(
+            "n", "the Responses API has no such parameter, and returns a single answer anyway", wanted
+        )
     elif wanted is not UNSET:
         writer.refuse("n", "the Responses API returns a single answer", wanted)
 
