@@ -209,6 +209,14 @@ async def test_an_instance(sts, monkeypatch):
     assert await prepared(default_identity().signer(service="bedrock", region="us-east-1")) == "ASIAINSTANCE"
 
 
+async def test_the_metadata_service_is_reached_without_a_proxy(sts, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    await test_an_instance(sts, monkeypatch)
+
+
 async def test_sso_by_a_profile(sts, tmp_path, monkeypatch):
     import hashlib
 

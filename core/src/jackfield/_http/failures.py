@@ -12,6 +12,8 @@ import aiohttp
 
 from jackfield._types.errors import ConfigurationError, ConnectionFailedError, JackfieldError, TimeoutError
 
+from .link_local import is_link_local
+
 if TYPE_CHECKING:
     import yarl
 
@@ -89,15 +91,18 @@ def _reason(error: Exception) -> str:
 def proxy_for(url: yarl.URL, declared: str | None) -> str | None:
     """Return the proxy that leads to an address: the declared one, else that of the environment.
 
+    None leads to link-local addresses, because no proxy can reach them.
     `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are read as the standard library does. One without a scheme is HTTP's,
     as curl has it.
 
     Raises:
         ConfigurationError: It is no HTTP proxy.
     """
+    host = url.host or ""
+    if is_link_local(host):
+        return None
     if declared is not None:
         return _checked(declared, "proxy")
-    host = url.host or ""
     found = getproxies().get(url.scheme)
     if not found or proxy_bypass(host) or proxy_bypass(f"{host}:{url.port}"):
         return None

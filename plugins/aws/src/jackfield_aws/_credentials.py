@@ -11,6 +11,8 @@ import boto3.session
 import botocore.session
 from botocore import credentials as chain
 from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+from botocore.utils import IMDSFetcher
 
 from jackfield import JackfieldError, MissingCredentialError
 
@@ -40,6 +42,13 @@ class _Session(botocore.session.Session):  # type: ignore[misc,unused-ignore]  #
             # A custom address requires a region to sign for, and there is no other place to set one.
             options["region_name"] = self.get_config_variable("region") or "us-east-1"
         return super().create_client(service_name, *args, **options)
+
+    def reach_metadata_directly(self) -> None:
+        """Use no proxy of the environment for the instance's metadata service, which no proxy can reach."""
+        for provider in self.get_component("credential_provider").providers:
+            fetcher = getattr(provider, "_role_fetcher", None)
+            if isinstance(fetcher, IMDSFetcher):
+                fetcher._session = URLLib3Session(timeout=fetcher._timeout, proxies={})  # noqa: SLF001 -- no other way
 
 
 @attrs.frozen
@@ -150,7 +159,7 @@ class Source:
         declared = (settings.access_key_id, settings.secret_access_key, settings.session_token)
         key, secret, token = (None if part is None else part.reveal() for part in declared)
         self._declared = [part for part in (secret, token) if part is not None]
-        return boto3.session.Session(
+        session = boto3.session.Session(
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token,
@@ -158,6 +167,8 @@ class Source:
             region_name=settings.region,
             botocore_session=core,
         )
+        core.reach_metadata_directly()  # after the profile is known, from which botocore builds its chain
+        return session
 
     def _by_role(self, session: boto3.session.Session, source: Any) -> Any:
         settings = self._settings

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from jackfield import AuthenticationError, ConnectionFailedError, MissingCredentialError, OverloadedError
 from jackfield.http import fetch_blocking
@@ -17,10 +20,14 @@ from ._keys import GoogleCredentials
 __all__ = ["fetch_token"]
 
 _SECONDS: Final = 30
+_METADATA_HOSTS: Final = ("metadata.google.internal", "169.254.169.254")
+_METADATA_HOST_FROM: Final = ("GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP")
+
+_Received: TypeAlias = tuple[int, Mapping[str, str], bytes]
 
 
 class _Answer:
-    """A response in the form that google-auth requires (`google.auth.transport.Response`)."""
+    """A response in the form that google-auth requires (`google.auth.transport.Response`): lower-case names of headers count."""
 
     def __init__(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
         self.status = status
@@ -45,21 +52,43 @@ class _Transport:
         **_: Any,
     ) -> _Answer:
         data = body.encode() if isinstance(body, str) else body
+        send = functools.partial(
+            fetch_blocking, body=data, headers=headers, method=method, timeout=timeout or _SECONDS
+        )
         try:
-            status, received, content = fetch_blocking(
-                url,
-                sender=url,
-                body=data,
-                headers=headers,
-                method=method,
-                timeout=timeout or _SECONDS,
-                proxy=self._proxy,
-                ca_bundle=self._ca_bundle,
-            )
+            if _is_metadata_server(url):
+                return _Answer(*_ask_metadata_server(url, send))
+            return _Answer(*send(url, sender=url, proxy=self._proxy, ca_bundle=self._ca_bundle))
         except ConnectionFailedError as error:
             errors: Any = import_module("google.auth.exceptions")
             raise errors.TransportError(error.message) from error
-        return _Answer(status, received, content)
+
+
+def _is_metadata_server(url: str) -> bool:
+    """Return whether an address is the metadata server's, which no proxy can reach (google-auth: `_metadata.py`)."""
+    declared = (os.environ.get(name) for name in _METADATA_HOST_FROM)
+    return urlsplit(url).netloc in {*_METADATA_HOSTS, *filter(None, declared)}
+
+
+def _ask_metadata_server(url: str, send: Callable[..., _Received]) -> _Received:
+    """Send a request to the metadata server, with this machine's certificate if google-auth wants https.
+
+    Source: Compute Engine, "HTTPS metadata server endpoint"; google-auth 2.62, `_mtls.py`: only the mode `strict` demands https.
+    """
+    send = functools.partial(send, sender=url, direct=True)
+    if not url.startswith("https://"):
+        return send(url)
+    certificates: Any = import_module("google.auth.compute_engine._mtls").MdsMtlsConfig()
+    try:
+        return send(
+            url,
+            ca_bundle=str(certificates.ca_cert_path),
+            client_certificate=str(certificates.client_combined_cert_path),
+        )
+    except ConnectionFailedError:
+        if os.environ.get("GCE_METADATA_MTLS_MODE", "").lower() == "strict":
+            raise
+        return send(url.replace("https", "http", 1))
 
 
 def fetch_token(settings: GoogleCredentials, *, proxy: str | None, ca_bundle: str | None) -> Token:
