@@ -52,4 +52,4 @@ def test_every_row_of_the_table_can_be_read():
 
 
 def test_the_page_names_every_key():
-    check_keys("azure-llm", azure.AzureLLMSettings, azure.AzureLLMModelKeys)
+    check_keys("azure-llm", azure.AzureLLMSettings, azure.AzureLLMModelKeys, shared={"proxy", "ca_bundle"})

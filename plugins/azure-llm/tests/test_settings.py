@@ -1,7 +1,12 @@
 """Mistakes in the configuration are reported all at once, when it is loaded."""
 
+from urllib.parse import parse_qs
+
+import pytest
 from mistakes import every_type_is_told, mistakes_of, told_alone_and_together
 
+from jackfield import Mesh
+from jackfield.testing import Answer, RecordingServer
 from jackfield_azure_llm._settings import AzureLLMModelKeys, AzureLLMSettings
 
 URI = "https://name.eastus.models.ai.azure.com"
@@ -53,3 +58,30 @@ def test_mistakes_of_the_connection_and_of_its_entries_are_reported_together():
     said = mistakes_of(declared({"target_uri": "x", "models": [{**ENTRY, "deployment": "a b"}]}))
     assert "connections.z: the target URI 'x'" in said
     assert "connections.z.models[0]: deployment must be" in said
+
+
+@pytest.mark.parametrize(
+    ("uri", "scope"),
+    [
+        ("https://x.services.ai.azure.com/models", "https://ai.azure.com"),
+        ("https://x.services.ai.azure.us/models", "https://cognitiveservices.azure.us"),
+        ("https://x.cognitiveservices.azure.cn", "https://cognitiveservices.azure.cn"),
+        ("https://x.eastus.models.ai.azure.com", "https://ml.azure.com"),
+        ("https://x.usgovvirginia.inference.ml.azure.us/score", "https://ml.azure.us"),
+        ("https://x.chinaeast2.inference.ml.azure.cn/score", "https://ml.azure.cn"),
+    ],
+)
+async def test_tokens_are_asked_for_the_endpoints_cloud(uri, scope):
+    async with RecordingServer() as login, RecordingServer() as service:
+        login.answer(Answer.json({"access_token": "t", "expires_in": 3600}))
+        service.answer(Answer.json({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}))
+        config = declared({"target_uri": uri, "base_url": service.url, "credentials": "a"})
+        identity = {"tenant_id": "t", "client_id": "c", "client_secret": "env:SECRET", "authority": login.url}
+        config["credentials"]["a"] |= identity
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SECRET", "s")
+            async with Mesh.from_config(config) as mesh:
+                await mesh.chat("z:m", "Hi")
+        form = parse_qs(login.requests[0].body.decode())
+        assert service.requests[0].headers["authorization"] == "Bearer t"
+    assert form["scope"] == [f"{scope}/.default"]

@@ -7,6 +7,7 @@ import pytest
 from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Bearer, ModelRef, NoAuth, StaticHeader
 from jackfield_azure_openai import AzureOpenAISettings
+from jackfield_azure_openai._credentials import AzureCredentials, AzureIdentity
 from jackfield_azure_openai._dialect import dialect_of
 from jackfield_azure_openai._settings import access
 
@@ -75,9 +76,10 @@ def test_the_key_is_sent_in_the_declared_header():
 
 
 def test_one_identity_is_chosen():
-    assert isinstance(access(AzureOpenAISettings(endpoint=HOST, credentials=object())).auth, Bearer)
+    identity = AzureIdentity(AzureCredentials())
+    assert isinstance(access(AzureOpenAISettings(endpoint=HOST, credentials=identity)).auth, Bearer)
     with pytest.raises(ConfigurationError, match="both api_key and credentials"):
-        AzureOpenAISettings(endpoint=HOST, credentials=object(), api_key=Secret("k"))
+        AzureOpenAISettings(endpoint=HOST, credentials=identity, api_key=Secret("k"))
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from jackfield import (
     ServerError,
 )
 from jackfield.testing import Answer, RecordingServer
+from jackfield_azure_openai._clouds import Audience
 from jackfield_azure_openai._credentials import AZURE, AzureCredentials, AzureIdentity
 
 CHAT = {"id": "1", "model": "gpt-4o", "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}],
@@ -72,6 +73,48 @@ async def test_a_client_secret_becomes_a_token_that_is_kept():
         }
         assert server.requests[-1].headers["authorization"] == "Bearer tok-1"
         assert "api-key" not in server.requests[-1].headers
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "authority", "scope"),
+    [
+        ("https://x.openai.azure.com", "https://login.microsoftonline.com", "https://ai.azure.com"),
+        ("https://x.services.ai.azure.com/openai/v1", "https://login.microsoftonline.us", "https://ai.azure.com"),
+        ("https://x.openai.azure.us", "https://login.microsoftonline.com", "https://cognitiveservices.azure.us"),
+        ("https://x.cognitiveservices.azure.us./", "https://login.microsoftonline.us", "https://cognitiveservices.azure.us"),
+        ("https://x.openai.azure.cn", "https://login.partner.microsoftonline.cn", "https://cognitiveservices.azure.cn"),
+        ("https://gateway.example.org", "https://login.microsoftonline.us", "https://cognitiveservices.azure.us"),
+        ("https://gateway.azure-api.cn/a", "https://login.microsoftonline.com", "https://cognitiveservices.azure.cn"),
+        ("https://gateway.example.org", "https://login.chinacloudapi.cn", "https://cognitiveservices.azure.cn"),
+        ("https://gateway.example.org", "https://login.microsoftonline.com", "https://ai.azure.com"),
+        (None, "https://login.microsoftonline.com", "https://ai.azure.com"),
+    ],
+)  # fmt: skip
+def test_tokens_are_asked_for_the_services_cloud(endpoint, authority, scope):
+    assert Audience.RESOURCE.scope(endpoint, authority) == f"{scope}/.default"
+
+
+async def test_tokens_come_by_the_connections_proxy_and_with_its_authorities(monkeypatch, tmp_path):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    async with RecordingServer() as proxy:
+        proxy.answer(token(), Answer.json(CHAT))
+        declared = config(SimpleNamespace(url="http://localhost:9"))
+        declared["connections"]["az"] |= {"endpoint": "http://models.invalid", "proxy": proxy.url}
+        async with Mesh.from_config(declared) as mesh:
+            await mesh.chat("az:chat-prod", "Hi")
+        assert [request.headers["host"] for request in proxy.requests] == ["localhost:9", "models.invalid"]
+    app = {
+        "tenant_id": "t",
+        "client_id": "c",
+        "client_secret": Secret("s"),
+        "authority": "https://localhost:9",
+    }
+    auth = AzureIdentity(AzureCredentials(**app)).auth(
+        Audience.RESOURCE, None, ca_bundle=str(tmp_path / "missing.pem")
+    )
+    with pytest.raises(ConnectionFailedError, match=r"localhost cannot be reached: .*No such file"):
+        auth.fetch()
 
 
 async def test_an_endless_answer_is_not_read_for_a_token():
@@ -251,6 +294,48 @@ async def test_azure_identity_is_asked_in_a_thread_and_closed(monkeypatch):
     assert credential.asked == (("https://ai.azure.com/.default",), None, False)
     assert credential.options["managed_identity_client_id"] == "managed"
     assert credential.closed
+
+
+def test_azure_identity_uses_the_connections_proxy_but_not_for_managed_identities(monkeypatch):
+    identity = pytest.importorskip("azure.identity", reason="the extra `identity` is not installed")
+    from requests.utils import select_proxy
+
+    monkeypatch.setattr(identity, "DefaultAzureCredential", FakeCredential)
+    monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:41741/msi/token")
+    made = AzureIdentity(AzureCredentials()).auth(
+        Audience.RESOURCE, "https://x.openai.azure.us", proxy="http://proxy.example:3128", ca_bundle="/ca.pem"
+    )
+    assert made.fetch().value == "from-azure"
+    credential = FakeCredential.made[-1]
+    assert credential.asked[0] == ("https://cognitiveservices.azure.us/.default",)
+    assert credential.options["connection_verify"] == "/ca.pem"
+    proxies = credential.options["proxies"]
+    assert select_proxy("https://login.microsoftonline.com/x", proxies) == "http://proxy.example:3128"
+    assert not select_proxy("http://169.254.169.254/metadata/identity/oauth2/token", proxies)
+    assert not select_proxy("http://127.0.0.1:41741/msi/token", proxies)
+
+
+async def test_a_managed_identity_is_asked_without_a_proxy(monkeypatch):
+    pytest.importorskip("azure.identity", reason="the extra `identity` is not installed")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    async with RecordingServer() as server:
+        answer = {
+            "access_token": "managed",
+            "expires_in": 3600,
+            "expires_on": int(time.time()) + 3600,
+            "resource": "r",
+        }
+        server.route("*", "*", Answer.json(answer))
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{server.url}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "h")
+        found = await asyncio.to_thread(
+            AzureIdentity(AzureCredentials()).token,
+            "https://ai.azure.com/.default",
+            proxy="http://127.0.0.1:9",
+        )
+    assert found.value == "managed"
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):

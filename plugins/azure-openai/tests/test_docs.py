@@ -90,4 +90,4 @@ def test_every_row_of_the_table_can_be_read():
 
 
 def test_the_page_names_every_key():
-    check_keys("azure-openai", azure.AzureOpenAISettings, azure.AzureModelKeys)
+    check_keys("azure-openai", azure.AzureOpenAISettings, azure.AzureModelKeys, shared={"proxy", "ca_bundle"})

@@ -9,7 +9,8 @@ from typing import Any, Final
 import attrs
 
 from jackfield import ConfigurationError, Secret
-from jackfield.plugin import Auth, Bearer, HttpAccess, ModelEntry, ModelRef, StaticHeader, secret
+from jackfield.plugin import Auth, HttpAccess, ModelEntry, ModelRef, StaticHeader, secret
+from jackfield_azure_openai.identity import Audience, AzureIdentity
 
 from ._target import Target, target_of
 
@@ -20,11 +21,11 @@ _DEPLOYMENT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
 _HOSTS: Final = (
     "models.ai.azure.com", "inference.ml.azure.com", "inference.ai.azure.com", "services.ai.azure.com",
     "openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.us", "openai.azure.us",
+    "cognitiveservices.azure.us", "inference.ml.azure.us", "services.ai.azure.cn", "openai.azure.cn",
+    "cognitiveservices.azure.cn", "inference.ml.azure.cn",
 )  # fmt: skip
 """Hosts of endpoints. Source: Microsoft's pages on endpoints of Foundry and of Azure Machine Learning (2026)."""
 _KEY: Final = Secret(reference="env:AZURE_AI_KEY")
-_ENDPOINTS: Final = "https://ml.azure.com/.default"
-_RESOURCES: Final = "https://ai.azure.com/.default"
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +77,8 @@ class AzureLLMSettings:
         credentials: The name of an identity of kind `azure`, which replaces keys.
         base_url: Replaces scheme and host of every endpoint.
         models: The entries, from the core.
+        proxy: The connection's proxy, which is also used to fetch tokens.
+        ca_bundle: The connection's certificate authorities, which are also used to fetch tokens.
     """
 
     target_uri: str | None = None
@@ -85,6 +88,8 @@ class AzureLLMSettings:
     credentials: Any = None
     base_url: str | None = None
     models: tuple[ModelEntry, ...] = ()
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_bundle: str | None = None
 
     def __attrs_post_init__(self) -> None:
         """Check all keys when the configuration is loaded, and report all mistakes at once."""
@@ -136,18 +141,24 @@ def access(settings: AzureLLMSettings) -> HttpAccess:
     named = {_auth_name(entry.id): _key_for(settings.target(entry.raw), key) for entry, key in keys}
     optional = bool(entries) and len(keys) == len(entries)
     origins = [settings.target(entry.raw).origin for entry in entries]
-    resource = _shared_auth(settings, "api-key", "", _RESOURCES, optional=optional)
+    resource = _shared_auth(settings, "api-key", "", Audience.RESOURCE, optional=optional)
     return HttpAccess(
         # Without base_url every wire has an address of its own, so this one is not used.
         base_url=settings.base_url or next(iter(origins), "https://ml.azure.com"),
-        auth=_shared_auth(settings, "Authorization", "Bearer ", _ENDPOINTS, optional=optional),
+        auth=_shared_auth(settings, "Authorization", "Bearer ", Audience.ENDPOINT, optional=optional),
         named_auth={"resource": resource, **named},
     )
 
 
-def _shared_auth(settings: AzureLLMSettings, header: str, prefix: str, scope: str, *, optional: bool) -> Auth:
+def _shared_auth(
+    settings: AzureLLMSettings, header: str, prefix: str, audience: Audience, *, optional: bool
+) -> Auth:
     if settings.credentials is not None:
-        return Bearer(lambda: settings.credentials.token(scope))
+        identity: AzureIdentity = settings.credentials
+        targets = [settings.target(entry.raw) for entry in settings.models]
+        is_resource = audience is Audience.RESOURCE
+        address = next((target.origin for target in targets if target.resource == is_resource), None)
+        return identity.auth(audience, address, proxy=settings.proxy, ca_bundle=settings.ca_bundle)
     return StaticHeader(header, settings.api_key, prefix, optional=optional)
 
 

@@ -19,11 +19,10 @@ _OPERATION: Final = re.compile(
 )
 _PORTALS: Final = ("portal.azure.com", "ai.azure.com", "ml.azure.com", "studio.azureml.net", "oai.azure.com")
 # Hosts of Foundry resources: the header of the key is `api-key`, the paths of OpenAI's v1 begin with /openai/v1.
-_RESOURCES: Final = (
-    ".services.ai.azure.com",
-    ".openai.azure.com",
-    ".cognitiveservices.azure.com",
-    ".openai.azure.us",
+_RESOURCES: Final = tuple(
+    f".{kind}.azure.{cloud}"
+    for kind in ("services.ai", "openai", "cognitiveservices")
+    for cloud in ("com", "us", "cn")
 )
 _INFERENCE_VERSION: Final = "2024-05-01-preview"
 _EXAMPLE: Final = 'as in "https://NAME.REGION.models.ai.azure.com"'

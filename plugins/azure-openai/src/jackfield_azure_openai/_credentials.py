@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import time
@@ -19,13 +20,23 @@ from jackfield import (
     Secret,
     ServerError,
 )
-from jackfield.plugin import CredentialKind, Token, quote_segment, secret
+from jackfield.plugin import Bearer, CredentialKind, Token, quote_segment, secret
+
+from ._clouds import Audience
 
 __all__ = ["AZURE", "AzureCredentials", "AzureIdentity"]
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _FOUND_BY: Final = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_USERNAME", "AZURE_CONFIG_DIR")
 """Source: azure-identity, "Environment variables" (2026)."""
+_IMDS: Final = "http://169.254.169.254"
+_MANAGED_ENDPOINTS: Final = (
+    "IDENTITY_ENDPOINT",
+    "MSI_ENDPOINT",
+    "IMDS_ENDPOINT",
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+)
+"""Source: azure-identity 1.27, "Managed identity" (App Service, Azure Arc, Cloud Shell, AKS)."""
 _TENANT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -108,11 +119,13 @@ class AzureIdentity:
             return settings
         return settings, {name: os.environ.get(name) for name in _FOUND_BY}
 
-    def token(self, scope: str) -> Token:
+    def token(self, scope: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> Token:
         """Fetch a token. Blocks: the core calls it in a thread, and caches the token.
 
         Args:
-            scope: The OAuth scope, unless the settings have one.
+            scope: The OAuth scope, unless the settings have one; see `Audience.scope`.
+            proxy: The address of a proxy, for token requests.
+            ca_bundle: The path of a file of certificate authorities, for token requests.
 
         Raises:
             AuthenticationError: The authority rejects the identity.
@@ -123,9 +136,30 @@ class AzureIdentity:
         scope = settings.scope or scope
         if settings.token is not None:
             return Token(settings.token.reveal())
-        return self._request_token(scope) if settings.uses_client_flow else _find_token(settings, scope)
+        if settings.uses_client_flow:
+            return self._request_token(scope, proxy, ca_bundle)
+        return _find_token(settings, scope, proxy, ca_bundle)
 
-    def _request_token(self, scope: str) -> Token:
+    def auth(
+        self,
+        audience: Audience,
+        address: str | None,
+        *,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+    ) -> Bearer:
+        """Return the authentication for a service.
+
+        Args:
+            audience: The kind of service.
+            address: The address of the resource or endpoint, which decides the cloud.
+            proxy: The address of a proxy, for token requests.
+            ca_bundle: The path of a file of certificate authorities, for token requests.
+        """
+        scope = audience.scope(address, self.settings.authority)
+        return Bearer(functools.partial(self.token, scope, proxy=proxy, ca_bundle=ca_bundle))
+
+    def _request_token(self, scope: str, proxy: str | None, ca_bundle: str | None) -> Token:
         """Fetch a token by the client-credentials flow.
 
         Source: Microsoft identity platform, OAuth 2.0 client credentials flow (2026).
@@ -138,7 +172,8 @@ class AzureIdentity:
             form["client_assertion_type"] = _ASSERTION
             form["client_assertion"] = _read(settings.federated_token_file)
         tenant = quote_segment(settings.tenant_id or "")
-        answer = _post(f"{settings.authority.rstrip('/')}/{tenant}/oauth2/v2.0/token", form)
+        url = f"{settings.authority.rstrip('/')}/{tenant}/oauth2/v2.0/token"
+        answer = _post(url, form, proxy, ca_bundle)
         seconds = answer.get("expires_in")
         return Token(answer["access_token"], None if seconds is None else time.time() + float(seconds))
 
@@ -152,14 +187,19 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _post(url: str, form: dict[str, Any]) -> dict[str, Any]:
+def _post(url: str, form: dict[str, Any], proxy: str | None, ca_bundle: str | None) -> dict[str, Any]:
     import json
 
     from jackfield.http import fetch_blocking
 
     host = urlsplit(url).hostname
     status, _, body = fetch_blocking(
-        url, sender=str(host), body=urlencode(form).encode(), headers={"Accept": "application/json"}
+        url,
+        sender=str(host),
+        body=urlencode(form).encode(),
+        headers={"Accept": "application/json"},
+        proxy=proxy,
+        ca_bundle=ca_bundle,
     )
     if status >= 300:
         raise _map_refusal(status, body, host)
@@ -184,7 +224,7 @@ def _map_refusal(status: int, body: bytes, host: str | None) -> AuthenticationEr
     return kind(f"{host} returned no token (status {status}): {text}", code=code)
 
 
-def _find_token(settings: AzureCredentials, scope: str) -> Token:
+def _find_token(settings: AzureCredentials, scope: str, proxy: str | None, ca_bundle: str | None) -> Token:
     """Return a token of the identity that azure-identity finds."""
     try:
         from azure.identity import CredentialUnavailableError, DefaultAzureCredential
@@ -193,7 +233,9 @@ def _find_token(settings: AzureCredentials, scope: str) -> Token:
             "Entra ID without a client secret needs azure-identity: "
             'pip install "jackfield-azure-openai[identity]"'
         ) from error
-    options: dict[str, Any] = {"authority": settings.authority}
+    options: dict[str, Any] = {"authority": settings.authority, "proxies": _proxies(proxy)}
+    if ca_bundle is not None:
+        options["connection_verify"] = ca_bundle
     if settings.client_id is not None:
         options["managed_identity_client_id"] = options["workload_identity_client_id"] = settings.client_id
     if settings.tenant_id is not None:
@@ -209,6 +251,16 @@ def _find_token(settings: AzureCredentials, scope: str) -> Token:
     except ClientAuthenticationError as error:
         raise AuthenticationError(f"the identity was rejected: {error.message}") from error
     return Token(found.token, float(found.expires_on))
+
+
+def _proxies(proxy: str | None) -> dict[str, str]:
+    """Return proxies as requests reads them: none for the endpoints of managed identities, which no proxy can reach."""
+    endpoints = (os.environ.get(name) for name in _MANAGED_ENDPOINTS)
+    direct = {
+        _IMDS,
+        *(f"{parts.scheme}://{parts.hostname}" for parts in map(urlsplit, filter(None, endpoints))),
+    }
+    return {**dict.fromkeys(direct, ""), **({} if proxy is None else {"http": proxy, "https": proxy})}
 
 
 AZURE: Final = CredentialKind(AzureCredentials, AzureIdentity)

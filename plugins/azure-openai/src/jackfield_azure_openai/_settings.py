@@ -9,16 +9,18 @@ from typing import Any, Final, Literal
 import attrs
 
 from jackfield import ConfigurationError, Secret
-from jackfield.plugin import Auth, Bearer, HttpAccess, NoAuth, StaticHeader, secret
+from jackfield.plugin import Auth, HttpAccess, NoAuth, StaticHeader, secret
 
 from ._address import address_faults, service_address
+from ._clouds import Audience
+from ._credentials import AzureIdentity
 
 __all__ = ["AzureModelKeys", "AzureOpenAISettings", "access"]
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOSTS: Final = (
     "openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com", "services.ai.azure.us", "openai.azure.us",
-    "cognitiveservices.azure.us", "openai.azure.cn", "cognitiveservices.azure.cn",
+    "cognitiveservices.azure.us", "openai.azure.cn", "cognitiveservices.azure.cn", "services.ai.azure.cn",
 )  # fmt: skip
 """Hosts of resources. Source: Microsoft's pages on custom subdomains of Azure AI services and on its clouds (2026)."""
 _KEY: Final = Secret(reference="env:AZURE_OPENAI_API_KEY")
@@ -52,6 +54,8 @@ class AzureOpenAISettings:
             (the connection's `headers` contain the authentication).
         credentials: The name of an identity of kind `azure`, which replaces the key.
         base_url: Replaces scheme and host of the endpoint; may end in `/openai`, like the SDK's.
+        proxy: The connection's proxy, which is also used to fetch tokens.
+        ca_bundle: The connection's certificate authorities, which are also used to fetch tokens.
     """
 
     endpoint: str | None = None
@@ -64,6 +68,8 @@ class AzureOpenAISettings:
     key_header: str = "api-key"
     credentials: Any = None
     base_url: str | None = None
+    proxy: str | None = attrs.field(default=None, repr=False)
+    ca_bundle: str | None = None
 
     def __attrs_post_init__(self) -> None:
         """Check all keys when the configuration is loaded, and report all mistakes at once."""
@@ -91,9 +97,9 @@ def access(settings: AzureOpenAISettings) -> HttpAccess:
 
 def _choose_auth(settings: AzureOpenAISettings) -> Auth:
     if settings.credentials is not None:
-        # Source: Microsoft's page on the API's lifecycle, 2026: the audience of current resources.
-        scope = "https://ai.azure.com/.default"
-        return Bearer(lambda: settings.credentials.token(scope))
+        identity: AzureIdentity = settings.credentials
+        address = settings.endpoint or settings.base_url
+        return identity.auth(Audience.RESOURCE, address, proxy=settings.proxy, ca_bundle=settings.ca_bundle)
     if not settings.key_header:
         return NoAuth()
     prefix = "Bearer " if settings.key_header.lower() == "authorization" else ""
