@@ -46,6 +46,7 @@ REASONS: dict[str, dict[str, str]] = {
     },
     "azure-openai": {
         "_address": "the base address: endpoint and version in all their forms, for two APIs",
+        "_clouds": "the clouds, and what tokens are asked for in each; the plugin azure-llm has the same",
         "identity": "the kind `azure` of `[credentials]`, public: the entry point and other providers of Azure name it",
     },
     "bedrock": {
