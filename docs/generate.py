@@ -315,6 +315,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "options",
             "content",
             "parameters",
+            "choices",
             "translating",
             "turns",
             "json_tool",

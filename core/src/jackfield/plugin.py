@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from ._calls.translation import SUMMARY_PROMPT as SUMMARY_PROMPT
     from ._config.connections import find_model as find_model, is_allowed as is_allowed
+    from ._contract.choices import choose_lifetime as choose_lifetime, nearest_effort as nearest_effort
     from ._contract.decoding import WholeDecoder as WholeDecoder, vector_reader as vector_reader
     from ._contract.event_decoder import EventDecoder as EventDecoder, whole_tool_call as whole_tool_call
     from ._contract.hookspecs import hookimpl as hookimpl
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from ._contract.translating import (
         ParameterWriter as ParameterWriter,
         ReportBuilder as ReportBuilder,
-        nearest_effort as nearest_effort,
         unserved as unserved,
     )
     from ._contract.turns import Turn as Turn
@@ -110,6 +110,7 @@ else:
             "_calls.streams": "EventMap ReplayedStream StreamSource WatchedStream",
             "_calls.translation": "SUMMARY_PROMPT",
             "_config.connections": "find_model is_allowed",
+            "_contract.choices": "choose_lifetime nearest_effort",
             "_contract.decoding": "WholeDecoder vector_reader",
             "_contract.event_decoder": "EventDecoder whole_tool_call",
             "_contract.hookspecs": "hookimpl",
@@ -121,7 +122,7 @@ else:
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",
             "_contract.secrets": "secret",
             "_contract.tables": "DatedRates load_table",
-            "_contract.translating": "ParameterWriter ReportBuilder nearest_effort unserved",
+            "_contract.translating": "ParameterWriter ReportBuilder unserved",
             "_contract.turns": "Turn",
             "_hints": "hint suggestion",
             "_json": "read_json write_json",

@@ -11,7 +11,6 @@ from jackfield.plugin import (
     ParameterRule,
     ParameterWriter,
     ReportBuilder,
-    nearest_effort,
 )
 
 
@@ -252,21 +251,3 @@ def put_all(given):
     for name in given:
         w.put(name)
     return w.finish()
-
-
-@pytest.mark.parametrize(
-    ("effort", "known", "nearest"),
-    [
-        ("low", ("low", "high"), "low"),
-        ("medium", ("low", "high"), "low"),
-        ("medium", ("high", "low"), "low"),
-        ("minimal", ("none", "medium", "high"), "medium"),
-        ("none", ("low",), "low"),
-        ("max", ("low", "turbo"), "low"),
-        ("turbo", ("low",), None),
-        ("low", (), None),
-        ("low", ("none", "turbo"), None),
-    ],
-)
-def test_the_nearest_effort(effort, known, nearest):
-    assert nearest_effort(effort, known) == nearest

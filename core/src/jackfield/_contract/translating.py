@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
@@ -27,7 +27,7 @@ from jackfield._types.requests import (
 
 from .turns import Turn, turns_of
 
-__all__ = ["ParameterWriter", "ReportBuilder", "nearest_effort", "unserved"]
+__all__ = ["ParameterWriter", "ReportBuilder", "unserved"]
 
 _WHAT: Final[Mapping[type, str]] = {
     ChatRequest: "chat",
@@ -37,9 +37,6 @@ _WHAT: Final[Mapping[type, str]] = {
     RerankRequest: "rerank",
     SummarizeRequest: "summarize",
 }
-
-_EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""The words that services use for how much a model shall think, least first."""
 
 
 class ReportBuilder:
@@ -343,25 +340,6 @@ def _merge(body: dict[str, Any], key: str, value: Any) -> None:
         body[key] = merged
     else:
         body[key] = value
-
-
-def nearest_effort(effort: str, known: Iterable[str]) -> str | None:
-    """Return the effort of a model that is nearest to the one asked for; of two, the lower.
-
-    "none" is never near: to think little is not to be switched off.
-
-    Args:
-        effort: What the caller wants.
-        known: The model's efforts; words that are not in use elsewhere are passed over.
-
-    Returns:
-        One of `known`; None if the wanted word is not in use, or none of the model's is.
-    """
-    if effort not in _EFFORTS:
-        return None
-    wanted = _EFFORTS.index(effort)
-    ranked = sorted(_EFFORTS.index(word) for word in known if word in _EFFORTS[1:])
-    return _EFFORTS[min(ranked, key=lambda rank: abs(rank - wanted))] if ranked else None
 
 
 def unserved(who: str, request: Request) -> UnsupportedError:

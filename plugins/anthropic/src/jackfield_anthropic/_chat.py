@@ -19,13 +19,12 @@ from jackfield.plugin import (
 from ._dialect import Dialect
 from ._messages import Conversation
 from ._models import Profile, profile_of, rules_for
-from ._options import put_max_tokens
+from ._options import put_max_tokens, put_sampling
 from ._reasoning import put_reasoning
 from ._tools import put_tools
 
 __all__ = ["merge_extra", "put_conversation", "translate_chat"]
 
-_SAMPLING: Final = ("temperature", "top_p", "top_k")
 # The service has no such parameters; these values request what it does anyway.
 _REDUNDANT: Final = {"n": 1, "logprobs": False}
 
@@ -46,10 +45,7 @@ def translate_chat(
     _refuse_prefill(request.messages, writer, profile)
     budget = (body.get("thinking") or {}).get("budget_tokens", 0)
     put_max_tokens(writer, capabilities, "max_tokens", budget)
-    for name in _SAMPLING:
-        writer.put(name)
-    writer.put("stop", "stop_sequences", list)
-    writer.put("user", "metadata.user_id")
+    put_sampling(writer)
     for name, value in _REDUNDANT.items():
         given = getattr(options, name)
         if given is not UNSET and given == value:

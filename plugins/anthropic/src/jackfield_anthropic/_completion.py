@@ -15,7 +15,7 @@ from jackfield.plugin import (
 )
 
 from ._dialect import Dialect
-from ._options import put_max_tokens
+from ._options import put_max_tokens, put_sampling
 from ._prompt import ASSISTANT, HUMAN
 from ._settings import OLD_VERSION
 
@@ -32,10 +32,7 @@ def translate_completion(
     writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
     body["prompt"] = _with_turns(request.prompt, writer)
     put_max_tokens(writer, capabilities, "max_tokens_to_sample")
-    writer.put("stop", "stop_sequences", list)
-    for name in ("temperature", "top_p", "top_k"):
-        writer.put(name)
-    writer.put("user", "metadata.user_id")
+    put_sampling(writer)
     writer.merge_extra(options.extra, *dialect.ids)
     headers = {} if dialect.body_version else {"anthropic-version": OLD_VERSION}
     report = writer.finish()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jackfield import Document, Image, Message, Part, RawPart, Text, Thinking, ToolCall, ToolResult
-from jackfield.plugin import UNSET, Options, ParameterWriter
+from jackfield.plugin import UNSET, Options, ParameterWriter, choose_lifetime
 
 from ._dialect import Dialect
 from ._models import Profile
@@ -17,20 +17,11 @@ from ._settings import NEW_VERSION
 __all__ = ["Conversation", "cache_mark"]
 
 _TOOL_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
-_UNIT: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 def cache_mark(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
-    """Build a cache mark; its lifetime is at least as long as requested, or else the longest that the service has.
-
-    Source: Anthropic's Python SDK 2.12.0: `ttl` is "5m" or "1h".
-    """
-    number = cache[:-1]
-    seconds = int(number) * _UNIT.get(cache[-1:], 0) if number.isdigit() else 0
-    ttl = "5m" if seconds <= 300 else "1h"
-    if ttl != cache:
-        why = f"the service caches a prefix for 5m or 1h, not for {cache}"
-        writer.note(f"{where}.cache", "clamped", wire="cache_control.ttl", value=ttl, why=why)
+    """Build a cache mark. Source: Anthropic's Python SDK 2.12.0: `ttl` is "5m" or "1h"."""
+    ttl = choose_lifetime(writer, cache, ("5m", "1h"), where=where, wire="cache_control.ttl")
     return {"type": "ephemeral", "ttl": ttl}
 
 

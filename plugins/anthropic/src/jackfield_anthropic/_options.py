@@ -6,7 +6,7 @@ from typing import Final
 
 from jackfield.plugin import UNSET, Capabilities, ParameterWriter
 
-__all__ = ["put_max_tokens"]
+__all__ = ["put_max_tokens", "put_sampling"]
 
 _SMALLEST_OUTPUT: Final = 4096
 """Every model can write this many tokens (Claude 3, 2024); requested from unknown models."""
@@ -29,3 +29,11 @@ def put_max_tokens(writer: ParameterWriter, capabilities: Capabilities, wire: st
         return
     why = "the service requires it; the model is unknown, and every Claude can write this many"
     writer.default("max_tokens", wire, _SMALLEST_OUTPUT + more, why)
+
+
+def put_sampling(writer: ParameterWriter) -> None:
+    """Write the options for sampling, stop sequences and the user."""
+    for name in ("temperature", "top_p", "top_k"):
+        writer.put(name)
+    writer.put("stop", "stop_sequences", list)
+    writer.put("user", "metadata.user_id")

@@ -93,11 +93,9 @@ def _put_budget_for(writer: ParameterWriter, effort: str, budget: int | None, op
 
 def _put_budget(writer: ParameterWriter, budget: int, profile: Profile) -> None:
     if profile.thinking is not None and "enabled" not in profile.thinking:
-        why = (
-            "the model does not accept a budget; it chooses by itself, guided by an effort"
-            if profile.thinking
-            else ("the model never thinks")
-        )
+        why = "the model never thinks"
+        if profile.thinking:
+            why = "the model does not accept a budget; it chooses by itself, guided by an effort"
         writer.refuse("reasoning.budget_tokens", why, budget)
         return
     writer.write("reasoning.budget_tokens", "thinking", {"type": "enabled", "budget_tokens": budget})

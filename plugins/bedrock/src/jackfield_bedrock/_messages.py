@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jackfield import Audio, Document, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
-from jackfield.plugin import UNSET, ParameterWriter
+from jackfield.plugin import UNSET, ParameterWriter, choose_lifetime
 
 from ._models import row_of
 
@@ -30,7 +30,6 @@ _FORMATS: Final[Mapping[str, str]] = {"image/jpg": "jpeg", "audio/mpeg": "mp3", 
 _BAD_IN_NAME: Final = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
 _SPACES: Final = re.compile(r"\s+")
 _TOOL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-_UNIT: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 def cache_point(cache: str, writer: ParameterWriter, where: str) -> dict[str, Any]:
@@ -38,12 +37,7 @@ def cache_point(cache: str, writer: ParameterWriter, where: str) -> dict[str, An
 
     Five minutes are the default, and older models accept no other lifetime. Source: AWS's service model, 2026-11.
     """
-    number = cache[:-1]
-    seconds = int(number) * _UNIT.get(cache[-1:], 0) if number.isdigit() else 0
-    ttl = "5m" if seconds <= 300 else "1h"
-    if ttl != cache:
-        why = f"the service caches a prefix for 5m or 1h, not for {cache}"
-        writer.note(f"{where}.cache", "clamped", wire="cachePoint.ttl", value=ttl, why=why)
+    ttl = choose_lifetime(writer, cache, ("5m", "1h"), where=where, wire="cachePoint.ttl")
     point = {"type": "default"} if ttl == "5m" else {"type": "default", "ttl": ttl}
     return {"cachePoint": point}
 
@@ -137,10 +131,12 @@ class Conversation:
             yield self._call(part, where)
         elif isinstance(part, ToolResult):
             yield self._result(part, where)
-        elif part.provider != "bedrock" or "type" in part.data:
+        elif part.provider != "bedrock":
             self._writer.drop(
-                where, f"it was produced by {part.provider}, in a form that Converse does not accept"
+                where, f"it was produced by {part.provider} and cannot be sent to another provider"
             )
+        elif "type" in part.data:
+            self._writer.drop(where, "a raw part of a native body, which Converse does not accept")
         else:
             yield dict(part.data)
         cache = getattr(part, "cache", None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jackfield import Audio, Document, Image, Message, Part, RawPart, Text, Thinking, ToolCall, ToolResult
-from jackfield.plugin import Capabilities, ParameterWriter
+from jackfield.plugin import Capabilities, ParameterWriter, choose_lifetime
 
 from ._dialect import Dialect
 
@@ -229,24 +229,14 @@ def _thinking_part(part: Thinking) -> RawPart:
 
 
 def make_breakpoint(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
-    """Build OpenAI's mark, with a lifetime that is at least as long as requested if the service has one.
-
-    Source: OpenAI's Python SDK 3.54.0: `ttl` is "30m" or "12h".
-    """
-    unit = {"s": 1, "m": 60, "h": 3600}.get(cache[-1:], 0)
-    seconds = int(cache[:-1]) * unit if cache[:-1].isdigit() else 0
-    ttl = "30m" if seconds <= 1800 else "12h"
-    if ttl != cache:
-        why = f"the service caches a prefix for 30m or 12h, not for {cache}"
-        writer.note(f"{where}.cache", "clamped", wire="prompt_cache_breakpoint.ttl", value=ttl, why=why)
+    """Build OpenAI's mark. Source: OpenAI's Python SDK 3.54.0: `ttl` is "30m" or "12h"."""
+    ttl = choose_lifetime(writer, cache, ("30m", "12h"), where=where, wire="prompt_cache_breakpoint.ttl")
     return {"mode": "explicit", "ttl": ttl}
 
 
 def _make_ephemeral(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
     """Build Anthropic's mark; services that resell Claude document only a lifetime of five minutes."""
-    if cache != "5m":
-        why = f"the service caches a prefix for 5m, not for {cache}"
-        writer.note(f"{where}.cache", "clamped", wire="cache_control", value="5m", why=why)
+    choose_lifetime(writer, cache, ("5m",), where=where, wire="cache_control")
     return {"type": "ephemeral"}
 
 
