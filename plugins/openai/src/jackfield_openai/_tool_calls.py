@@ -165,7 +165,7 @@ class ToolCallReader:
         if name and (other or (last.name and name != last.name)):
             return self._add(index)
         if not name and not text.lstrip().startswith("{"):
-            return last  # the fast path: nearly all pieces
+            return last  # most pieces continue a call and do not begin one
         if text.strip() and last.kind == "function" and last.is_whole:
             repeats = not other and (identity or not name) and text == "".join(last.pieces)
             return None if repeats else self._add_like(last, index)
