@@ -58,6 +58,7 @@ REASONS: dict[str, dict[str, str]] = {
     "openai": {
         "_answer_fields": "fields that the answers of several APIs have in common: finish reasons, log probabilities, citations",
         "_compatible": "`compatible()`: the plugin as an object, for any other service of the dialect",
+        "_responses_items": "the items of an answer of Responses, which come in pieces, whole, or both",
         "_tool_calls": "which tool call a piece of an answer belongs to, for all servers of the dialect",
     },
     "onnx": {

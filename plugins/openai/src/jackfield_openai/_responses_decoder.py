@@ -2,70 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
 from jackfield import (
-    CitationDelta,
     Event,
     Finish,
     FinishReason,
-    LogprobsDelta,
     MalformedResponseError,
-    PartAdded,
     RawEvent,
-    RawPart,
-    RefusalDelta,
     Started,
     StreamInterruptedError,
     TextDelta,
-    ThinkingDelta,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
     UsageUpdate,
 )
 from jackfield.plugin import Frame, Head, TokensCounted, Wire
 
-from ._answer_fields import FINISH_REASONS, read_citation, read_logprobs
+from ._answer_fields import FINISH_REASONS
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
+from ._responses_items import Item, Items
 
 __all__ = ["ResponsesDecoder", "read_count"]
 
-_CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
-_TERMINAL: Final = frozenset({"response.completed", "response.incomplete"})
-# They repeat what other events contained piece by piece.
-_REPEATS: Final = frozenset(
-    {"response.in_progress", "response.queued", "response.content_part.added", "response.content_part.done",
-     "response.output_text.done", "response.refusal.done", "response.function_call_arguments.done",
-     "response.custom_tool_call_input.done", "response.reasoning_summary_text.done", "response.reasoning_text.done",
-     "response.reasoning_summary_part.done", "response.output_text.annotation.added", "keepalive"}
-)  # fmt: skip
+_TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "response.done"})
+_UNFINISHED: Final = ("queued", "in_progress")
+# They say nothing that the others do not say.
+_SILENT: Final = frozenset({"response.in_progress", "response.queued", "keepalive", "ping"})
 
 
 class ResponsesDecoder:
-    """Decodes one answer of the Responses API; a stream ends with its terminal event."""
+    """Decodes one answer of the Responses API; a stream ends with its terminal event.
+
+    What a stream says several times (in pieces, at the end of a part, of an item, of the answer) is read once: the
+    later event adds what the earlier ones did not bring, because some servers send only one of them.
+    """
 
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
-        self._provider = dialect.id
         self._read_usage = dialect.usage
-        self._seen: set[tuple[int, str]] = set()  # (output index, which of its contents came in pieces)
-        self._calls: dict[int, int] = {}  # output index -> number of the call
-        self._refused = False
+        self._items = Items(dialect.id)
+        self._id: str | None = None
         self._finished = False
-        self._handlers = {
-            "response.output_text.delta": self._read_text,
-            "response.refusal.delta": self._read_refusal,
-            "response.reasoning_summary_text.delta": self._read_thinking,
-            "response.reasoning_text.delta": self._read_thinking,
-            "response.reasoning_summary_part.added": self._read_thinking_part,
-            "response.function_call_arguments.delta": self._read_arguments,
-            "response.custom_tool_call_input.delta": self._read_arguments,
-            "response.output_item.added": self._read_added_item,
-            "response.output_item.done": self._read_done_item,
+        self._handlers: dict[str, Callable[[Item, dict[str, Any]], Iterator[Event]]] = {
+            "response.output_text.delta": Item.add_text,
+            "response.output_text.done": Item.end_text,
+            "response.output_text.annotation.added": Item.add_annotation,
+            "response.content_part.added": Item.begin_part,
+            "response.content_part.done": Item.end_part,
+            "response.refusal.delta": Item.add_refusal,
+            "response.refusal.done": Item.end_refusal,
+            "response.reasoning_summary_part.added": Item.begin_summary,
+            "response.reasoning_summary_part.done": Item.end_summary,
+            "response.reasoning_summary_text.delta": Item.add_thinking,
+            "response.reasoning_summary_text.done": Item.end_thinking,
+            "response.reasoning_text.delta": Item.add_thinking,
+            "response.reasoning_text.done": Item.end_thinking,
+            "response.function_call_arguments.delta": Item.add_arguments,
+            "response.function_call_arguments.done": Item.end_arguments,
+            "response.custom_tool_call_input.delta": Item.add_arguments,
+            "response.custom_tool_call_input.done": Item.end_arguments,
+            "response.output_item.added": Item.begin,
+            "response.output_item.done": Item.end,
         }
 
     def start(self, head: Head) -> list[Event]:
@@ -84,9 +83,14 @@ class ResponsesDecoder:
             ) from error
         kind = event.get("type")
         handler = self._handlers.get(kind)
-        if handler is not None:
-            return list(handler(event))
-        return list(self._read_other(kind, event))
+        if handler is None:
+            return list(self._read_other(kind, event))
+        item = self._items.find(event, kind)
+        if handler is Item.add_text and not event.get("logprobs"):  # fast path: nearly all events of a stream
+            delta = event.get("delta")
+            item.remember("text", event, delta)
+            return [TextDelta(delta or "", 0, item.number)]
+        return list(handler(item, event))
 
     def finish(self) -> list[Event]:
         """Check that the answer has its end."""
@@ -100,107 +104,46 @@ class ResponsesDecoder:
         if event.get("object") == "response":
             yield from self._read_whole(event)
         elif kind == "response.created":
-            yield self._make_started(event["response"])
-        elif kind in _TERMINAL:
-            yield from self._read_end(event["response"])
+            yield self._make_started(event.get("response") or {})
+        elif kind in _TERMINAL or kind == "response.cancelled":
+            response = event.get("response") or {}
+            self._check_status(response if kind != "response.cancelled" else {"status": "cancelled"})
+            yield from self._read_end(response, completed=kind == "response.completed")
         elif kind is None:
             raise_failure(event)
             raise MalformedResponseError(
                 f"the answer is not a response; it has {', '.join(event) or 'no fields'}"
             )
-        elif kind not in _REPEATS:
+        elif kind not in _SILENT:
             yield RawEvent(kind, event)
 
     def _read_whole(self, response: dict[str, Any]) -> Iterator[Event]:
-        if response.get("status") == "failed":
-            fail({"error": response.get("error") or {"message": "the response failed"}})
+        self._check_status(response)
+        status = response.get("status")
+        if status in _UNFINISHED:
+            raise MalformedResponseError(
+                f"the response {response.get('id')} is {status}: the service has not answered yet"
+            )
         yield self._make_started(response)
-        for index, item in enumerate(response.get("output") or ()):
-            yield from self._read_item(index, item)
         yield from self._read_end(response)
 
+    def _check_status(self, response: Mapping[str, Any]) -> None:
+        status = response.get("status")
+        if status in ("failed", "cancelled"):
+            fail({"error": response.get("error") or {"message": f"the response was {status}"}})
+
     def _make_started(self, response: Mapping[str, Any]) -> Started:
+        identity = response.get("id")
+        if self._id is not None and identity not in (None, self._id) and not self._finished:
+            raise StreamInterruptedError(
+                f"the service began another response, {identity}, before {self._id} had ended; ask again"
+            )
+        self._id = self._items.answer = identity or self._id
         # Until it is complete, the tier is the requested one ("auto").
-        return Started(response.get("id"), response.get("model"))
+        return Started(identity, response.get("model"))
 
-    def _read_text(self, event: dict[str, Any]) -> Iterator[Event]:
-        index = event["output_index"]
-        self._seen.add((index, "text"))
-        yield TextDelta(event["delta"] or "", 0, index)
-        if event.get("logprobs"):
-            yield LogprobsDelta(read_logprobs({"content": event["logprobs"]}))
-
-    def _read_refusal(self, event: dict[str, Any]) -> Iterator[Event]:
-        self._seen.add((event["output_index"], "refusal"))
-        self._refused = True
-        yield RefusalDelta(event["delta"] or "")
-
-    def _read_thinking(self, event: dict[str, Any]) -> Iterator[Event]:
-        self._seen.add((event["output_index"], "thinking"))
-        yield ThinkingDelta(event["delta"] or "", 0, event["output_index"])
-
-    def _read_thinking_part(self, event: dict[str, Any]) -> Iterator[Event]:
-        if event.get("summary_index"):
-            yield ThinkingDelta("\n\n", 0, event["output_index"])
-
-    def _read_arguments(self, event: dict[str, Any]) -> Iterator[Event]:
-        self._seen.add((event["output_index"], "arguments"))
-        yield ToolCallDelta(self._calls[event["output_index"]], event["delta"] or "")
-
-    def _read_added_item(self, event: dict[str, Any]) -> Iterator[Event]:
-        if event["item"].get("type") in _CALLS:
-            yield self._start_call(event["output_index"], event["item"])
-
-    def _read_done_item(self, event: dict[str, Any]) -> Iterator[Event]:
-        yield from self._read_item(event["output_index"], event["item"])
-
-    def _start_call(self, index: int, item: Mapping[str, Any]) -> ToolCallStart:
-        number = self._calls[index] = len(self._calls)
-        own = {name: item[name] for name in ("id", "namespace") if item.get(name) is not None}
-        if item["type"] == "custom_tool_call":
-            own["type"] = "custom"
-        return ToolCallStart(number, item["call_id"], item["name"], 0, {self._provider: own} if own else None)
-
-    def _read_item(self, index: int, item: dict[str, Any]) -> Iterator[Event]:
-        """Read a whole item, without what came in pieces."""
-        kind = item.get("type")
-        if kind == "message":
-            yield from self._read_message(index, item)
-        elif kind == "reasoning":
-            pieces = item.get("summary") or item.get("content") or ()
-            seen = (index, "thinking") in self._seen
-            text = "" if seen else "\n\n".join(piece.get("text") or "" for piece in pieces)
-            data = {"item": {name: value for name, value in item.items() if name != "status"}}
-            yield ThinkingDelta(text, 0, index, data)
-        elif kind in _CALLS:
-            if index not in self._calls:
-                yield self._start_call(index, item)
-            arguments = item.get(_CALLS[kind])
-            if arguments and (index, "arguments") not in self._seen:
-                yield ToolCallDelta(self._calls[index], arguments)
-            yield ToolCallEnd(self._calls[index])
-        else:
-            yield PartAdded(RawPart(self._provider, item))
-
-    def _read_message(self, index: int, item: dict[str, Any]) -> Iterator[Event]:
-        phase = None if item.get("phase") is None else {self._provider: {"phase": item["phase"]}}
-        for part in item.get("content") or ():
-            if part.get("type") == "refusal":
-                self._refused = True
-                if (index, "refusal") not in self._seen:
-                    yield RefusalDelta(part["refusal"])
-                continue
-            if (index, "text") not in self._seen:
-                yield TextDelta(part.get("text") or "", 0, index, phase)
-                if part.get("logprobs"):
-                    yield LogprobsDelta(read_logprobs({"content": part["logprobs"]}))
-            elif phase is not None:
-                yield TextDelta("", 0, index, phase)
-            for annotation in part.get("annotations") or ():
-                citation = read_citation(annotation)
-                yield RawEvent("annotation", annotation) if citation is None else CitationDelta(citation)
-
-    def _read_end(self, response: dict[str, Any]) -> Iterator[Event]:
+    def _read_end(self, response: dict[str, Any], *, completed: bool = False) -> Iterator[Event]:
+        yield from self._items.end_all(response.get("output") or ())
         usage = response.get("usage")
         if usage:
             yield UsageUpdate(self._read_usage(usage), usage)
@@ -209,11 +152,13 @@ class ResponsesDecoder:
             yield RawEvent("content_filters", response["content_filters"])
         self._finished = True
         status = response.get("status")
+        if completed and (status is None or status in _UNFINISHED):
+            status = "completed"  # the event says so
         raw = (response.get("incomplete_details") or {}).get("reason") or status
         reason: FinishReason = FINISH_REASONS.get(raw, "other") if isinstance(raw, str) else "other"
-        if reason == "stop" and self._calls:
+        if reason == "stop" and self._items.calls:
             reason = "tool_calls"
-        elif reason == "stop" and self._refused:
+        elif reason == "stop" and self._items.refused:
             reason = "refusal"
         yield Finish(reason, 0, raw)
 
