@@ -256,12 +256,12 @@ async def test_a_stream_that_breaks_or_is_left_is_never_kept(settings):
 
 async def test_what_has_no_form_in_json_is_not_kept():
     cache = ResponseCache(CACHE.settings())
-    from jackfield_cache._record import Record, encoded
+    from jackfield_cache._record import Record, encode
 
     with pytest.raises(TypeError, match="object cannot be recorded"):
-        encoded(Record([RawEvent("x", object())], None))
+        encode(Record([RawEvent("x", object())], None))
     with pytest.raises(TypeError):
-        encoded(Record([RawEvent("x", float("inf"))], None))
+        encode(Record([RawEvent("x", float("inf"))], None))
     await cache.aclose()
 
 
@@ -488,7 +488,7 @@ async def test_a_caller_may_have_an_answer_renewed():
 @pytest.mark.parametrize("wish", [{"skp": True}, {"skip": 1}, {"ttl": 0}, {"ttl": True}, {"ttl": "1"}])
 async def test_a_wish_that_is_none_is_an_error(wish):
     async with mesh_for(counting()) as mesh:
-        with pytest.raises(ConfigurationError, match=r'extra\["cache"\] holds'):
+        with pytest.raises(ConfigurationError, match=r'extra\["cache"\] contains'):
             await mesh.chat("fake:echo", "Hi", extra={"cache": wish})
 
 

@@ -74,10 +74,10 @@ FOREIGN = {
 async def test_a_database_of_somebody_else_is_refused_and_left_as_it_is(path, statements):
     written(path, *statements)
     before, beside = path.read_bytes(), sorted(path.parent.iterdir())
-    with pytest.raises(ConfigurationError, match=r"answers\.sqlite, is a database that something else made"):
+    with pytest.raises(ConfigurationError, match=r"answers\.sqlite, is a database of another program"):
         await mesh_for(path).__aenter__()
     store = SqliteStore(path, 10, 1000)
-    with pytest.raises(ConfigurationError, match="something else made"):
+    with pytest.raises(ConfigurationError, match="a database of another program"):
         await store.put("k", b"x", 60)
     await store.aclose()
     assert path.read_bytes() == before
@@ -90,7 +90,7 @@ async def test_a_database_that_somebody_else_is_writing_is_seen_through_its_log(
         file.execute("create table answers (question text)")
         file.execute("insert into answers values ('why')")
         before = path.read_bytes()
-        with pytest.raises(ConfigurationError, match="something else made"):
+        with pytest.raises(ConfigurationError, match="a database of another program"):
             CACHE({"path": str(path)})
         assert path.read_bytes() == before
         assert file.execute("select * from answers").fetchall() == [("why",)]
@@ -101,7 +101,7 @@ async def test_a_database_of_somebody_else_that_comes_later_breaks_no_call(path,
         written(path, "create table users (name)")
         assert (await mesh.chat("fake:echo", "Hi")).text
         assert (await mesh.chat("fake:echo", "Ho")).text
-    assert caplog.text.count("something else made") == 1
+    assert caplog.text.count("a database of another program") == 1
     with closing(sqlite3.connect(path)) as file:
         assert [name for (name,) in file.execute("select name from sqlite_schema")] == ["users"]
 
@@ -197,7 +197,7 @@ async def test_a_file_that_does_not_answer_delays_no_call(path, monkeypatch, cap
             replies = await asyncio.gather(*(mesh.chat("fake:echo", str(number)) for number in range(20)))
         assert all(reply.replay is None for reply in replies)
         release.set()
-    assert caplog.text.count("cannot be used: it does not answer") == 1
+    assert caplog.text.count("cannot be used: it does not respond") == 1
 
 
 async def test_a_mesh_is_left_though_the_file_does_not_answer(path, monkeypatch, caplog, is_soon_stuck):

@@ -417,7 +417,7 @@ async def test_a_long_text_is_looked_at_off_the_loop(monkeypatch):
     provider = FakeProvider(answers=["ok"])
     async with mesh_for(provider) as mesh:
         await mesh.chat("fake:echo", "word " * 3000 + "a@example.com")
-    assert used == ["make_finder", "redacted"]
+    assert used == ["make_finder", "redact"]
     assert sent(provider).messages[0].text.endswith("<EMAIL_1>")
 
 
@@ -564,9 +564,9 @@ async def test_an_answer_in_json_stays_json():
         ({"numbers": ["de"]}, "python-stdnum has no number 'de'"),
         ({"numbers": ["../x"]}, "python-stdnum has no number"),
         ({"patterns": {"x": "a"}}, "capital letters"),
-        ({"patterns": {"X": "("}}, "no regular expression"),
-        ({"patterns": {"X": "a*"}}, "matches nothing at all"),
-        ({"phone_region": "XX"}, "is no country"),
+        ({"patterns": {"X": "("}}, "not a valid regular expression"),
+        ({"patterns": {"X": "a*"}}, "matches an empty text"),
+        ({"phone_region": "XX"}, "is not a country"),
     ],
 )
 def test_wrong_settings_are_said_when_the_configuration_is_loaded(wrong, said):
@@ -585,8 +585,8 @@ def test_all_that_is_wrong_is_said_at_once():
         mesh_for(FakeProvider(), **wrong)
     said = caught.value.message
     for words in (
-        "the name 'x' must be", "patterns.x matches nothing", "patterns.Y is no regular expression",
-        "patterns.Z is no regular expression", "no number 'de.nothing'", "no number 'xx'", "'XX' is no country",
+        "the name 'x' must consist", "patterns.x matches an empty text", "patterns.Y is not a valid regular expression",
+        "patterns.Z is not a valid regular expression", "no number 'de.nothing'", "no number 'xx'", "'XX' is not a country",
     ):  # fmt: skip
         assert words in said
 

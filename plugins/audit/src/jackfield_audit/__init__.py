@@ -6,7 +6,7 @@
     [middleware.audit]
     path = "calls.jsonl"
 
-Who was asked what for how much, and how it ended; prompts and answers only if that is wished.
+A line has the caller's target, the outcome, usage and cost; prompts and answers only with `content = true`.
 """
 
 from __future__ import annotations
@@ -19,4 +19,4 @@ from ._settings import AuditSettings
 __all__ = ["AUDIT", "AuditLog", "AuditSettings"]
 
 AUDIT = MiddlewareKind(AuditSettings, AuditLog)
-"""What the entry point names."""
+"""The middleware kind that the entry point names."""

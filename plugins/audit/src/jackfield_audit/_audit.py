@@ -1,4 +1,4 @@
-"""The middleware: wait until a call ended, write its line."""
+"""The middleware: wait until a call has ended, and write its line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger("jackfield.audit")
 
 
 class AuditLog:
-    """Writes a line for each call that passes it, whatever becomes of the call.
+    """Write a line for each call, whatever its outcome.
 
     Args:
         settings: See `AuditSettings`.
@@ -34,12 +34,12 @@ class AuditLog:
         self._file = LineFile(settings.path, settings.max_bytes, settings.backups)
 
     async def __call__(self, call: Call, proceed: Handler) -> Any:
-        """Carry the call out and write down how it ended."""
+        """Make the call, and write how it ended."""
         began_at, began = time.time(), time.perf_counter()
 
-        def ended(answer: object, error: BaseException | None) -> None:
-            left = isinstance(answer, Reply) and not answer.complete and error is None
-            cancelled = left or isinstance(error, asyncio.CancelledError | GeneratorExit)
+        def write_end(answer: object, error: BaseException | None) -> None:
+            was_left = isinstance(answer, Reply) and not answer.complete and error is None
+            cancelled = was_left or isinstance(error, asyncio.CancelledError | GeneratorExit)
             end = End(
                 answer=answer,
                 error=error,
@@ -53,15 +53,15 @@ class AuditLog:
         try:
             answer = await proceed(call)
         except BaseException as error:
-            ended(error.partial if isinstance(error, JackfieldError) else None, error)
+            write_end(error.partial if isinstance(error, JackfieldError) else None, error)
             raise
         if call.stream:
-            return WatchedStream(answer, ended)
-        ended(answer, None)
+            return WatchedStream(answer, write_end)
+        write_end(answer, None)
         return answer
 
     async def aclose(self) -> None:
-        """Write what waits, and close the file."""
+        """Write the waiting lines, and close the file."""
         await self._file.aclose()
 
     def _write(self, call: Call, end: End) -> None:
@@ -70,7 +70,7 @@ class AuditLog:
         try:
             line = orjson.dumps(line_of(call, end, content=self._content), option=orjson.OPT_NON_STR_KEYS)
         except Exception:
-            # A plugin's price or a caller's object may do anything: the call went as it went, and its line is missed.
+            # A plugin's price or a caller's object may raise anything. The call is over; only its line is lost.
             logger.exception("no line could be written for call %s", call.id)
             return
         self._file.put(line)

@@ -1,4 +1,4 @@
-"""A file that lines are appended to, off the event loop."""
+"""Append lines to a file, off the event loop."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class LineFile:
     fitted on a full disk is removed again.
 
     Args:
-        path: The file. Only its owner may read one that is created here.
-        max_bytes: A larger one is renamed to `path.1`; None does not.
-        backups: How many renamed ones are kept.
+        path: The file. If it is created, only its owner may read it.
+        max_bytes: A file of this size is renamed to `path.1`; None means never.
+        backups: The number of renamed files to keep.
 
     Raises:
         OSError: The file cannot be opened.
@@ -58,7 +58,7 @@ class LineFile:
     def put(self, line: bytes) -> None:
         """Queue a line; does not wait until it is written."""
         if self._closed:
-            # A stream that is read on when the mesh was left: late is better than never.
+            # A stream may be read after the mesh was left.
             self._write([line])
             self._close()
             return
@@ -68,7 +68,7 @@ class LineFile:
             self._thread.start()
 
     async def aclose(self) -> None:
-        """Write the lines that wait, and close the file."""
+        """Write the waiting lines, and close the file."""
         thread, self._thread, self._closed = self._thread, None, True
         if thread is not None:
             self._waiting.put(None)
@@ -102,7 +102,7 @@ class LineFile:
             if self._is_torn:
                 rows[0] = b"\n" + rows[0]
             data = b"".join(rows)
-            # In one piece as a rule; a disk that fills up may take a part only.
+            # Usually in one piece; a disk that becomes full may accept only a part.
             while written < len(data):
                 written += _write_some(file, data[written:])
         except OSError as error:
@@ -125,7 +125,7 @@ class LineFile:
                     os.ftruncate(self._file, end - size)
 
     def _current(self) -> int:
-        """Return the open file; another one if it was moved away, or is large enough."""
+        """Return the open file; a new one if it was moved away, or has reached its size."""
         if self._file is not None:
             here = os.fstat(self._file)
             try:
@@ -141,11 +141,11 @@ class LineFile:
 
     def _rotate(self) -> None:
         for number in range(self._backups, 0, -1):
-            source = self._path if number == 1 else self._named(number - 1)
+            source = self._path if number == 1 else self._backup(number - 1)
             if source.exists():
-                source.replace(self._named(number))
+                source.replace(self._backup(number))
 
-    def _named(self, number: int) -> Path:
+    def _backup(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
 
     def _open(self) -> int:
@@ -186,7 +186,10 @@ def _write_some(file: int, data: bytes) -> int:
 
 def _ends_within_a_line(path: Path) -> bool:
     """Return whether a process that ended, or another program, left a line without its end."""
-    with contextlib.suppress(OSError), path.open("rb") as file:  # it may be ours to write, and not to read
+    with (
+        contextlib.suppress(OSError),
+        path.open("rb") as file,
+    ):  # we may be allowed to write it, but not to read it
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"

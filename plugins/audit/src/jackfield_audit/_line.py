@@ -1,4 +1,4 @@
-"""What a line says of a call."""
+"""The content of a line."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["End", "line_of"]
 
 @attrs.frozen(kw_only=True)
 class End:
-    """How a call ended.
+    """The end of a call.
 
     Attributes:
-        answer: What came, perhaps only a part of it.
-        error: What was raised.
-        cancelled: It was cancelled, or a stream was left before its end.
-        began_at: When it began, in seconds of `time.time()`.
-        began: The same in seconds of `time.perf_counter()`.
-        ended: When it ended, likewise.
+        answer: The answer, or the part of it that came.
+        error: The exception, if there was one.
+        cancelled: Whether the call was cancelled, or a stream was left before its end.
+        began_at: Start, in seconds of `time.time()`.
+        began: Start, in seconds of `time.perf_counter()`.
+        ended: End, in seconds of `time.perf_counter()`.
     """
 
     answer: object
@@ -37,12 +37,12 @@ class End:
 
 
 def line_of(call: Call, end: End, *, content: bool) -> dict[str, Any]:
-    """Return the line of a call; what is not known is left out or null, never 0.
+    """Return the line of a call; unknown values are left out or null, never 0.
 
     Args:
         call: The call.
-        end: How it ended.
-        content: With prompt, answer and the message of an error, which may quote them.
+        end: The end of the call.
+        content: Whether to include prompt, answer and the message of an error, which may quote them.
     """
     answer, error = end.answer, end.error
     attempts: tuple[Attempt, ...] = error.attempts if isinstance(error, JackfieldError) else ()
@@ -67,8 +67,8 @@ def line_of(call: Call, end: End, *, content: bool) -> dict[str, Any]:
     if error is not None:
         line["error"] = _error(error, content=content)
     if content:
-        line["request"] = plain(call.request)
-        line["answer"] = _said(answer)
+        line["request"] = to_json(call.request)
+        line["answer"] = _content_of(answer)
     return line
 
 
@@ -88,7 +88,7 @@ def _of_answer(answer: Reply | EmbedReply | RerankReply) -> dict[str, Any]:
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
-    return {name: plain(value) for name, value in attrs.asdict(usage).items() if value not in (None, {})}
+    return {name: to_json(value) for name, value in attrs.asdict(usage).items() if value not in (None, {})}
 
 
 def _cost(cost: Cost) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _seconds(end: End, attempts: tuple[Attempt, ...]) -> dict[str, float | None]
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    row: dict[str, Any] = {
         "connection": attempt.connection,
         "model": attempt.model,
         "status": attempt.status,
@@ -114,31 +114,31 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "seconds": round(attempt.duration, 6),
     }
     if attempt.refreshed:
-        said["refreshed"] = True
-    return said
+        row["refreshed"] = True
+    return row
 
 
 def _error(error: BaseException, *, content: bool) -> dict[str, Any]:
-    said: dict[str, Any] = {"class": type(error).__name__}
+    row: dict[str, Any] = {"class": type(error).__name__}
     if isinstance(error, JackfieldError):
-        said |= {"status": error.status, "retryable": error.is_retryable}
+        row |= {"status": error.status, "retryable": error.is_retryable}
         if content:
-            said["message"] = error.message
-    return said
+            row["message"] = error.message
+    return row
 
 
-def _said(answer: object) -> Any:
+def _content_of(answer: object) -> Any:
     if isinstance(answer, Reply):
-        return [plain(choice.message.parts) for choice in answer.choices]
+        return [to_json(choice.message.parts) for choice in answer.choices]
     if isinstance(answer, RerankReply):
-        return plain(answer.results)
+        return to_json(answer.results)
     if isinstance(answer, EmbedReply):
         return {"embeddings": len(answer.embeddings)}
     return None
 
 
-def plain(value: Any) -> Any:
-    """Return what JSON can hold; of bytes their number, of options those that were given."""
+def to_json(value: Any) -> Any:
+    """Convert a value to JSON: bytes to their number, and options without those that were not passed."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, bytes | bytearray):
@@ -146,11 +146,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     if attrs.has(type(value)):
-        said = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
-        given = {name: plain(one) for name, one in said if one is not UNSET and one is not None}
+        fields = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
+        given = {name: to_json(one) for name, one in fields if one is not UNSET and one is not None}
         return {"type": type(value).__name__, **given}
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): to_json(one) for key, one in value.items()}
     if isinstance(value, Sequence):
-        return [plain(one) for one in value]
+        return [to_json(one) for one in value]
     return f"a {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""What `[middleware.audit]` says."""
+"""The configuration keys of `[middleware.audit]`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class AuditSettings:
     """Settings of the audit log.
 
     Attributes:
-        path: The file; lines are appended.
-        content: Write prompts, answers and error messages, too.
-        max_bytes: A file that grew beyond it becomes `path.1`, that one `path.2`; None leaves it to others (logrotate).
-        backups: How many of these are kept.
+        path: The file that lines are appended to.
+        content: Whether to write prompts, answers and error messages, too.
+        max_bytes: A file of this size is renamed to `path.1`, and that one to `path.2`; None leaves it to other programs
+            (logrotate).
+        backups: The number of renamed files to keep.
     """
 
     path: Path

@@ -7,7 +7,7 @@
     ttl = 3600
     path = "answers.sqlite"
 
-Answers are kept in memory, or in a SQLite file. What comes from the cache says so (`reply.replay`) and costs nothing.
+Answers are kept in memory, or in a SQLite file. An answer from the cache says so (`reply.replay`) and costs nothing.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ from ._settings import CacheSettings
 __all__ = ["CACHE", "CacheSettings", "ResponseCache"]
 
 CACHE = MiddlewareKind(CacheSettings, ResponseCache)
-"""What the entry point names; `CACHE({"ttl": 60})` makes one for a program's own mesh."""
+"""The middleware kind that the entry point names; `CACHE({"ttl": 60})` creates a middleware for a program's own mesh."""

@@ -1,4 +1,4 @@
-"""The middleware: look, ask once, keep."""
+"""The middleware: look an answer up, or make the call once and record its answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from jackfield.plugin import (
 )
 
 from ._key import extra_of, key_of
-from ._record import Record, decoded, encoded
+from ._record import Record, decode, encode
 from ._settings import CacheSettings
 from ._stores import Store, make_store
 
@@ -38,19 +38,19 @@ logger = logging.getLogger("jackfield.cache")
 
 NAME: Final = "cache"
 
-_KEPT_WITHIN: Final = 0.05
-"""Seconds for which an answer that is there waits to be kept."""
+_STORED_WITHIN: Final = 0.05
+"""Seconds for which an answer waits to be stored before it is returned."""
 
 _Data: TypeAlias = "bytes | _Left | None"
 
 
 class _Left(enum.Enum):
-    LEFT = "whoever asked was cancelled"
+    LEFT = "the call that was under way was cancelled"
 
 
 @attrs.frozen
-class _Wishes:
-    """What a caller says with `extra={"cache": {...}}`."""
+class _CallOptions:
+    """The options that a caller passes as `extra={"cache": {...}}`."""
 
     skip: bool = False
     refresh: bool = False
@@ -58,11 +58,11 @@ class _Wishes:
 
 
 class ResponseCache:
-    """Answers equal calls once.
+    """Answer equal calls from a store.
 
     Args:
         settings: See `CacheSettings`.
-        store: Where records are kept; the settings say which unless one is given.
+        store: The store of records; None means the one that the settings describe.
     """
 
     def __init__(self, settings: CacheSettings, store: Store | None = None) -> None:
@@ -74,21 +74,21 @@ class ResponseCache:
 
     async def __call__(self, call: Call, proceed: Handler) -> Any:
         """Return the recorded answer to an equal call, or make the call and record its answer."""
-        call, wishes = _without_wishes(call)
-        key = None if wishes.skip else await self._key(call)
+        call, options = _split_options(call)
+        key = None if options.skip else await self._key(call)
         if key is None:
             return await proceed(call)
-        if not wishes.refresh:
-            known = await self._known(key, call)
+        if not options.refresh:
+            known = await self._find_answer(key, call)
             if known is not None:
                 return known
-        ttl = self._settings.ttl if wishes.ttl is None else wishes.ttl
+        ttl = self._settings.ttl if options.ttl is None else options.ttl
         if call.stream:
-            return self._recorded_stream(key, ttl, await proceed(call))
-        return await self._asked(key, ttl, call, proceed)
+            return self._record_stream(key, ttl, await proceed(call))
+        return await self._make_call(key, ttl, call, proceed)
 
     async def aclose(self) -> None:
-        """Wait for what is being written, and close the store."""
+        """Wait until all answers are written, and close the store."""
         self._closed = True
         if self._writes:
             await asyncio.gather(*self._writes, return_exceptions=True)
@@ -104,26 +104,26 @@ class ResponseCache:
             logger.debug("call %s is not cached: %s", call.id, error)
             return None
 
-    async def _known(self, key: str, call: Call) -> Any:
-        """Return what is kept, or what another caller is being told; None if this caller has to ask.
+    async def _find_answer(self, key: str, call: Call) -> Any:
+        """Return the recorded answer, or that of an equal call under way; None if there is neither.
 
         Raises:
-            TimeoutError: The other's answer has not come within this call's limit.
+            TimeoutError: The answer of the equal call has not come within this call's timeout.
         """
         began = time.monotonic()
         while True:
-            data: _Data = await self._found(key)
+            data: _Data = await self._read(key)
             if data is None:
-                # Nothing is awaited from here to where `_asked` says that it is under way: one caller asks.
+                # Nothing is awaited from here until `_make_call` registers its future, so only one caller makes the call.
                 under_way = self._under_way.get(key)
                 if under_way is None:
                     return None
-                data = await _awaited(under_way, call, began)
+                data = await _wait_for(under_way, call, began)
             if data is _Left.LEFT:
                 continue
             return None if data is None else _answer(data, call)
 
-    async def _asked(self, key: str, ttl: float, call: Call, proceed: Handler) -> Any:
+    async def _make_call(self, key: str, ttl: float, call: Call, proceed: Handler) -> Any:
         under_way: asyncio.Future[_Data] = asyncio.get_running_loop().create_future()
         self._under_way[key] = under_way
         try:
@@ -131,33 +131,33 @@ class ResponseCache:
             data = self._record(reply, lambda: events_of(reply))
             under_way.set_result(data)
             if data is not None and not self._closed:
-                # Whoever has this answer finds it kept, unless the disk is slow: nobody waits for that.
-                await asyncio.wait((self._keep(key, data, ttl),), timeout=_KEPT_WITHIN)
+                # After this answer an equal call finds it stored, unless the disk is slow, for which nobody waits.
+                await asyncio.wait((self._keep(key, data, ttl),), timeout=_STORED_WITHIN)
             return reply
         except asyncio.CancelledError:
             _settle(under_way, _Left.LEFT)
             raise
         finally:
-            # An error is nobody else's: it may come of this caller's time limit. The others ask themselves.
+            # An error may come from this caller's own timeout, so the other callers make the call themselves.
             _settle(under_way, None)
             if self._under_way.get(key) is under_way:
                 del self._under_way[key]
 
-    def _recorded_stream(self, key: str, ttl: float, source: StreamSource) -> StreamSource:
-        heard: list[Event] = []
+    def _record_stream(self, key: str, ttl: float, source: StreamSource) -> StreamSource:
+        events: list[Event] = []
 
-        def ended(response: Reply, error: BaseException | None) -> None:
-            # A stream may be read on when the mesh was left already.
-            lost = error is not None or self._closed
-            data = None if lost else self._record(response, lambda: heard)
+        def record(response: Reply, error: BaseException | None) -> None:
+            # A stream may be read after the mesh was left.
+            is_lost = error is not None or self._closed
+            data = None if is_lost else self._record(response, lambda: events)
             if data is not None:
                 self._keep(key, data, ttl)
 
-        # A copy of each: the reader may change what it is given.
-        return WatchedStream(source, ended, lambda event: heard.append(attrs.evolve(event)))
+        # Copies, because the reader may change the events.
+        return WatchedStream(source, record, lambda event: events.append(attrs.evolve(event)))
 
     def _keep(self, key: str, data: bytes, ttl: float) -> asyncio.Task[None]:
-        """Have an answer kept; until it is, who asks finds it here."""
+        """Store an answer in a task; until it is stored, equal calls find it here."""
         known: asyncio.Future[_Data] = asyncio.get_running_loop().create_future()
         known.set_result(data)
         self._under_way[key] = known
@@ -176,16 +176,16 @@ class ResponseCache:
         task.add_done_callback(self._writes.discard)
         return task
 
-    async def _found(self, key: str) -> bytes | None:
+    async def _read(self, key: str) -> bytes | None:
         try:
             return await self._store.get(key)
         except Exception as error:
-            # Whatever a store is made of, the call goes on without it.
+            # Whatever a store raises, the call continues without it.
             logger.warning("the cache cannot be asked: %s: %s", type(error).__name__, error)
             return None
 
     def _record(self, reply: Any, events: Callable[[], Sequence[Event]]) -> bytes | None:
-        """Write an answer down if it is whole, ended well and came from the service."""
+        """Serialize an answer if it is complete, has an accepted finish reason and came from the service."""
         if not isinstance(reply, Reply | EmbedReply | RerankReply) or not reply.complete or reply.replay:
             return None
         if isinstance(reply, Reply):
@@ -194,17 +194,17 @@ class ResponseCache:
                 return None
         try:
             replay = Replay(by=NAME, recorded_at=time.time(), usage=reply.usage, cost=reply.cost)
-            return encoded(Record(events(), replay))
+            return encode(Record(events(), replay))
         except TypeError as error:
             logger.debug("an answer of %s is not cached: %s", reply.model, error)
         except Exception:
-            # A plugin's price may do anything; the answer is here, and is the caller's.
+            # A plugin's price may raise anything; the caller still gets the answer.
             logger.exception("an answer of %s is not cached", reply.model)
         return None
 
 
-async def _awaited(under_way: asyncio.Future[_Data], call: Call, began: float) -> _Data:
-    """Wait for another call's answer, no longer than this call may take. Whoever is cancelled leaves the others waiting."""
+async def _wait_for(under_way: asyncio.Future[_Data], call: Call, began: float) -> _Data:
+    """Wait for another call's answer within this call's timeout. If this caller is cancelled, the others keep waiting."""
     total = None if call.timeout is None else call.timeout.total
     left = None if total is None else max(0.0, total - (time.monotonic() - began))
     await asyncio.wait((under_way,), timeout=left)
@@ -226,7 +226,7 @@ def _settle(future: asyncio.Future[_Data], data: _Data) -> None:
 
 def _answer(data: bytes, call: Call) -> Any:
     try:
-        record = decoded(data)
+        record = decode(data)
     except (ValueError, TypeError, KeyError) as error:
         logger.warning("a record in the cache cannot be read: %s", error)
         return None
@@ -235,22 +235,22 @@ def _answer(data: bytes, call: Call) -> Any:
     return replayed_reply(call, record.events, replay=record.replay)
 
 
-def _without_wishes(call: Call) -> tuple[Call, _Wishes]:
-    """Take `extra["cache"]` out of a call: it is for nobody else."""
+def _split_options(call: Call) -> tuple[Call, _CallOptions]:
+    """Remove `extra["cache"]` from a call, and return it as options."""
     extra = extra_of(call.request)
     if NAME not in extra:
-        return call, _Wishes()
-    wishes = _read_wishes(extra[NAME])
+        return call, _CallOptions()
+    options = _read_options(extra[NAME])
     rest = {name: value for name, value in extra.items() if name != NAME}
     request: Request = call.request
     if isinstance(request, EmbedRequest | RerankRequest):
         request = attrs.evolve(request, extra=rest)
     else:
         request = attrs.evolve(request, options=attrs.evolve(request.options, extra=rest))
-    return attrs.evolve(call, request=request), wishes
+    return attrs.evolve(call, request=request), options
 
 
-def _read_wishes(table: Mapping[str, Any]) -> _Wishes:
+def _read_options(table: Mapping[str, Any]) -> _CallOptions:
     for name, value in table.items():
         if name == "ttl":
             fits = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
@@ -258,6 +258,6 @@ def _read_wishes(table: Mapping[str, Any]) -> _Wishes:
             fits = name in {"skip", "refresh"} and isinstance(value, bool)
         if not fits:
             raise ConfigurationError(
-                f'extra["cache"] holds {name} = {value!r}; it may hold skip and refresh (True or False) and ttl (seconds)'
+                f'extra["cache"] contains {name} = {value!r}; it may contain skip and refresh (True or False) and ttl (seconds)'
             )
-    return _Wishes(**table)
+    return _CallOptions(**table)

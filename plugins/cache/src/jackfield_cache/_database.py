@@ -1,4 +1,4 @@
-"""The SQLite file of the cache: whose it is, what is in it, and how it stays small. Blocks; one thread uses it."""
+"""The SQLite file of the cache: check whose it is, read and write records, and limit its size. Blocks; used by one thread."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ._key import VERSION
 __all__ = ["Database", "refuse_foreign_file"]
 
 _APPLICATION: Final = int.from_bytes(b"JFRC", "big")
-"""The number that SQLite keeps in a file's header for whoever wrote it (`pragma application_id`)."""
+"""The number of the application that wrote the file, in its header (`pragma application_id`)."""
 _OLD_COLUMNS: Final = ["key", "expires", "used", "size", "body"]
 _OLD_VERSIONS: Final = (1, 2)
 """Files of these have the one table `answers` with these columns, and no application's number."""
 _PATIENCE: Final = 0.1
-"""Seconds to wait for somebody else's lock."""
+"""Seconds to wait for the lock of another process."""
 _AT_ONCE: Final = 256
-"""Most rows that one put deletes: a file that is far too large shrinks put by put."""
+"""The greatest number of rows that one put deletes; a file that is far too large shrinks in several puts."""
 _USED_EVERY: Final = 60.0
-"""Seconds after which a use is noted again: a hit need not write."""
+"""Seconds after which a use is noted again, so that few hits write."""
 
-# The sums are kept by the file itself, so that no put has to read the table, whoever else writes to it.
+# Triggers keep the sums, so that no put has to read the table, even if other processes write to it.
 _SCHEMA: Final = """
 create table answers (
   key text primary key, expires real not null, used real not null, size integer not null, body blob not null
@@ -50,10 +50,10 @@ delete from answers where rowid in (select rowid from answers where expires <= ?
 
 
 def refuse_foreign_file(path: Path) -> None:
-    """Refuse a database that is somebody else's, and leave it as it is; what cannot be told now is told when it is opened.
+    """Refuse the database of another program, without changing it. A file that cannot be read now is checked when it is opened.
 
     Raises:
-        ConfigurationError: It is not the cache's own.
+        ConfigurationError: The cache did not create it.
     """
     try:
         head = _head(path)
@@ -69,7 +69,7 @@ def refuse_foreign_file(path: Path) -> None:
 
 
 def _head(path: Path) -> bytes:
-    # Opening a named pipe would wait for whoever writes to it.
+    # Opening a named pipe would wait for a writer.
     if not stat.S_ISREG(path.stat().st_mode):
         return b""
     with path.open("rb") as file:
@@ -77,9 +77,9 @@ def _head(path: Path) -> bytes:
 
 
 def _address(path: Path, head: bytes) -> str:
-    """Return the address under which SQLite reads a file and writes nothing, not even files beside it."""
+    """Return the address with which SQLite reads a file and writes nothing, not even files beside it."""
     log = path.with_name(f"{path.name}-wal")
-    # With a write-ahead log the file alone may not be all; without one, only "immutable" makes SQLite begin none.
+    # With a write-ahead log, the file alone may be incomplete; without one, only "immutable" keeps SQLite from creating it.
     alone = head[18:19] == b"\2" and not (log.exists() and log.stat().st_size)
     return f"file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if alone else ''}"
 
@@ -95,7 +95,7 @@ def _refuse_if_foreign(file: sqlite3.Connection, path: Path) -> None:
     )
     if not is_old:
         raise ConfigurationError(
-            f"the path of the cache, {path}, is a database that something else made; it was left as it is. "
+            f"the path of the cache, {path}, is a database of another program; it was not changed. "
             "Name another file, or one that does not exist yet"
         )
 
@@ -110,12 +110,12 @@ class Database:
     """The open file.
 
     Args:
-        path: Where it is; made if there is none.
-        max_entries: Most records.
-        max_bytes: Most bytes of records.
+        path: Its path; created if it does not exist.
+        max_entries: The greatest number of records.
+        max_bytes: The greatest number of bytes of all records.
 
     Raises:
-        ConfigurationError: It is somebody else's.
+        ConfigurationError: It belongs to another program.
         sqlite3.Error: It cannot be used.
         OSError: It cannot be opened.
     """
@@ -125,7 +125,7 @@ class Database:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         refuse_foreign_file(path)
-        # Answers are in it: nobody else shall read them. SQLite gives its side files the same mode.
+        # It contains answers, so only the owner may read it. SQLite gives its side files the same mode.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self.file = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         try:
@@ -144,16 +144,17 @@ class Database:
                 file.execute("rollback")
                 raise
             file.execute("commit")
-        file.execute(
-            "pragma recursive_triggers = on"
-        )  # so that a record that takes another's place counts as gone
+        # With it, replacing a record counts as a deletion.
+        file.execute("pragma recursive_triggers = on")
         file.execute("pragma synchronous = normal")
-        with contextlib.suppress(sqlite3.OperationalError):  # another process has just made it, or reads it
+        with contextlib.suppress(
+            sqlite3.OperationalError
+        ):  # another process has just created it, or reads it
             file.execute("pragma journal_mode = wal")
 
     def _make_tables(self) -> None:
         file = self.file
-        _refuse_if_foreign(file, self._path)  # once more, now that nobody else writes
+        _refuse_if_foreign(file, self._path)  # again, now that no other process writes
         if _marks(file) == (_APPLICATION, VERSION):
             return
         for table in ("answers", "sums"):
@@ -179,7 +180,7 @@ class Database:
         self.file.execute("update answers set used = ? where key = ?", (now, key))
 
     def keep(self, key: str, data: bytes, now: float, expires: float) -> None:
-        """Keep a record, and make room for it. The work does not grow with the number of records."""
+        """Store a record, and make room for it, in a time that does not depend on the number of records."""
         file = self.file
         file.execute("begin immediate")
         try:

@@ -1,4 +1,4 @@
-"""When two calls are equal."""
+"""The keys of calls: equal calls have the same key."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from jackfield.plugin import UNSET, Call, EmbedRequest, Middleware, Request, Rer
 __all__ = ["VERSION", "canonical", "extra_of", "key_of"]
 
 VERSION: Final = 3
-"""Rises when equal calls get other keys, or records another form."""
+"""Raise it when equal calls get other keys, or records another format."""
 
 _HERE: Final = os.urandom(16).hex()
 
-# `cache` marks what a service shall keep for itself; `stream` is how the answer is read. Neither changes what is said.
-_NO_MATTER: Final = frozenset({"cache", "stream", "extra"})
+# `cache` marks a prefix for the service's own cache; `stream` is how the answer is read. Neither changes the answer.
+_IRRELEVANT: Final = frozenset({"cache", "stream", "extra"})
 
 
 async def key_of(call: Call, *, asked_by: Middleware, per_user: bool, per_key: bool) -> str:
     """Return the key of a call: a digest of all that the answer depends on.
 
-    Who answers is in the connection's fingerprint. Of `extra`, what goes to other providers does not count.
+    The connection's fingerprint says who answers. The part of `extra` for other providers does not count.
 
     Args:
         call: The call.
         asked_by: The cache; the middlewares behind it count.
-        per_user: `user` counts.
-        per_key: The keys, tokens and passwords of the connection count.
+        per_user: Whether `user` counts.
+        per_key: Whether the keys, tokens and passwords of the connection count.
 
     Raises:
         TypeError: Something in the request has no canonical form.
@@ -41,12 +41,12 @@ async def key_of(call: Call, *, asked_by: Middleware, per_user: bool, per_key: b
     model, request, fingerprint = call.model, call.request, call.fingerprint
     extra = extra_of(request)
     if fingerprint is None:
-        # No mesh made the call, so nobody knows who answers it beyond this process.
+        # The call was made without a mesh, so outside this process it is unknown who answers.
         answered_by: Any = [_HERE, canonical(model.settings), canonical(model.declared)]
     else:
         answered_by = await fingerprint.digest(model.id, inside=asked_by, secrets=per_key)
         extra = fingerprint.relevant_extra(extra)
-    said = {
+    facts = {
         "version": VERSION,
         "kind": call.kind,
         "request": type(request).__name__,
@@ -59,8 +59,8 @@ async def key_of(call: Call, *, asked_by: Middleware, per_user: bool, per_key: b
         "extra": canonical(extra),
     }
     if not per_user:
-        _without_user(said["asked"])
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        _remove_user(facts["asked"])
+    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def extra_of(request: Request) -> Mapping[str, Mapping[str, Any]]:
@@ -71,10 +71,10 @@ def extra_of(request: Request) -> Mapping[str, Mapping[str, Any]]:
 
 
 def canonical(value: Any) -> Any:
-    """Return JSON that is equal for what means the same: order of keys, 1 and 1.0, list and tuple do not matter.
+    """Return JSON that is equal for equal meanings: the order of keys, 1 and 1.0, list and tuple make no difference.
 
     Raises:
-        TypeError: There is no such form of a value.
+        TypeError: A value has no canonical form.
     """
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -84,7 +84,7 @@ def canonical(value: Any) -> Any:
         return {"bytes": hashlib.sha256(value).hexdigest()}
     if attrs.has(type(value)):
         fields = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
-        given = {n: canonical(v) for n, v in fields if n not in _NO_MATTER and v is not UNSET}
+        given = {n: canonical(v) for n, v in fields if n not in _IRRELEVANT and v is not UNSET}
         return {"type": type(value).__name__, **given}
     if isinstance(value, Mapping):
         return {str(key): canonical(one) for key, one in value.items()}
@@ -94,6 +94,6 @@ def canonical(value: Any) -> Any:
     raise TypeError(msg)
 
 
-def _without_user(asked: dict[str, Any]) -> None:
+def _remove_user(asked: dict[str, Any]) -> None:
     asked.pop("user", None)
     asked.get("options", {}).pop("user", None)

@@ -1,4 +1,4 @@
-"""Recorded answers as bytes: events as JSON, never pickled, so that a file can hold data only."""
+"""Serialize recorded answers: events as JSON, never pickled, so that a file can only contain data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import attrs
 from jackfield import Citation, Cost, CostItem, Event, RawPart, TokenLogprob, Usage
 from jackfield.plugin import Replay
 
-__all__ = ["Record", "decoded", "encoded"]
+__all__ = ["Record", "decode", "encode"]
 
 _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
@@ -25,61 +25,61 @@ _MARK: Final = "$"
 
 @attrs.frozen
 class Record:
-    """An answer to give again.
+    """A recorded answer.
 
     Attributes:
-        events: What it is folded from.
-        replay: When it was recorded, what it used and cost.
+        events: The events that it is built from.
+        replay: When it was recorded, its usage and its cost.
     """
 
     events: Sequence[Event]
     replay: Replay
 
 
-def encoded(record: Record) -> bytes:
-    """Write a record down.
+def encode(record: Record) -> bytes:
+    """Serialize a record.
 
     Raises:
-        TypeError: It holds what has no form in JSON (an object of an in-process engine, say).
+        TypeError: It contains something that JSON cannot represent, such as an object of an in-process engine.
     """
     import orjson
 
-    return orjson.dumps([_plain(event) for event in record.events] + [_plain(record.replay)])
+    return orjson.dumps([_to_json(event) for event in record.events] + [_to_json(record.replay)])
 
 
-def decoded(data: bytes) -> Record:
-    """Read a record.
+def decode(data: bytes) -> Record:
+    """Parse a record.
 
     Raises:
-        ValueError: It is none.
-        TypeError: It is one of another version.
+        ValueError: It is not a record.
+        TypeError: It is a record of another version.
     """
     import orjson
 
-    values = [_rich(value) for value in orjson.loads(data)]
+    values = [_from_json(value) for value in orjson.loads(data)]
     if not values or not isinstance(values[-1], Replay):
-        msg = "this is no record of an answer"
+        msg = "this is not a record of an answer"
         raise ValueError(msg)
     return Record(tuple(values[:-1]), values[-1])
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int):
         return value
-    if isinstance(value, float) and math.isfinite(value):  # JSON knows no other
+    if isinstance(value, float) and math.isfinite(value):  # JSON has no others
         return value
     if _CLASSES.get(type(value).__name__) is type(value):
         fields = ((f.name, getattr(value, f.name), f.default) for f in attrs.fields(type(value)))
-        said = {name: _plain_field(name, one) for name, one, default in fields if one is not default}
-        return {_MARK: type(value).__name__, **said}
+        given = {name: _field_to_json(name, one) for name, one, default in fields if one is not default}
+        return {_MARK: type(value).__name__, **given}
     if isinstance(value, Mapping):
         if _MARK in value or not all(isinstance(key, str) for key in value):
-            return {_MARK: "mapping", "items": [[_plain(k), _plain(v)] for k, v in value.items()]}
-        return {key: _plain(one) for key, one in value.items()}
+            return {_MARK: "mapping", "items": [[_to_json(k), _to_json(v)] for k, v in value.items()]}
+        return {key: _to_json(one) for key, one in value.items()}
     if isinstance(value, tuple):
-        return {_MARK: "tuple", "items": [_plain(one) for one in value]}
+        return {_MARK: "tuple", "items": [_to_json(one) for one in value]}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_to_json(one) for one in value]
     if isinstance(value, Decimal):
         return {_MARK: "decimal", "text": str(value)}
     if isinstance(value, bytes):
@@ -88,35 +88,35 @@ def _plain(value: Any) -> Any:
     raise TypeError(msg)
 
 
-def _plain_field(name: str, value: Any) -> Any:
+def _field_to_json(name: str, value: Any) -> Any:
     if name == "vector":
         numbers: Iterable[float] = value.tolist() if hasattr(value, "tolist") else value
         return {_MARK: "vector", "base64": base64.b64encode(array("f", numbers).tobytes()).decode()}
-    return _plain(value)
+    return _to_json(value)
 
 
-def _rich(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, list):
-        return [_rich(one) for one in value]
+        return [_from_json(one) for one in value]
     if not isinstance(value, dict):
         return value
     kind = value.pop(_MARK, None)
     if kind is None:
-        return {key: _rich(one) for key, one in value.items()}
+        return {key: _from_json(one) for key, one in value.items()}
     if kind in _CLASSES:
-        return _CLASSES[kind](**{name: _rich(one) for name, one in value.items()})
+        return _CLASSES[kind](**{name: _from_json(one) for name, one in value.items()})
     return _READERS[kind](value)
 
 
 def _read_vector(text: str) -> Any:
-    from jackfield.plugin import vector_reader  # it comes with the readers of JSON, which load late
+    from jackfield.plugin import vector_reader  # it loads the JSON parser, so late
 
     return vector_reader()(text)
 
 
 _READERS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
-    "mapping": lambda value: {_rich(key): _rich(one) for key, one in value["items"]},
-    "tuple": lambda value: tuple(_rich(one) for one in value["items"]),
+    "mapping": lambda value: {_from_json(key): _from_json(one) for key, one in value["items"]},
+    "tuple": lambda value: tuple(_from_json(one) for one in value["items"]),
     "decimal": lambda value: Decimal(value["text"]),
     "bytes": lambda value: base64.b64decode(value["base64"]),
     "vector": lambda value: _read_vector(value["base64"]),

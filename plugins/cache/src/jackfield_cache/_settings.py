@@ -1,4 +1,4 @@
-"""What `[middleware.cache]` says."""
+"""The configuration keys of `[middleware.cache]`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class CacheSettings:
     """Settings of the response cache.
 
     Attributes:
-        path: A SQLite file, which outlives the process and may be shared by several; in memory without it.
-        ttl: Seconds for which an answer is given again.
-        max_entries: Most answers that are kept; those that were not used for longest go first.
-        max_bytes: Most bytes that they take together.
-        kinds: The kinds of calls whose answers are kept.
-        finish_reasons: Answers that ended otherwise are not kept.
-        per_user: Calls that differ in `user` alone are not equal.
-        per_key: Calls under different keys, tokens or passwords are not equal. Without it, a file that is shared gives
-            everybody what one of them was answered.
+        path: A SQLite file, which outlives the process and may be shared by several; without it, answers are in memory.
+        ttl: Seconds for which an answer is valid.
+        max_entries: The greatest number of answers; the least recently used are dropped first.
+        max_bytes: The greatest number of bytes of all answers.
+        kinds: The kinds of calls whose answers are recorded.
+        finish_reasons: Answers with other finish reasons are not recorded.
+        per_user: Whether calls that differ only in `user` are different.
+        per_key: Whether calls with different keys, tokens or passwords are different. If not, everyone who shares the file
+            gets the answers to the others' calls.
     """
 
     path: Path | None = None

@@ -1,4 +1,4 @@
-"""Where records are kept."""
+"""Stores of records."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ T = TypeVar("T")
 
 
 class Store(Protocol):
-    """Keeps bytes by key for some time."""
+    """Store bytes by key for some time."""
 
     async def get(self, key: str) -> bytes | None:
-        """Return what is kept, if it has not expired."""
+        """Return the record, if it has not expired."""
 
     async def put(self, key: str, data: bytes, ttl: float) -> None:
-        """Keep something; what was not used for longest makes room."""
+        """Store a record; the least recently used ones make room."""
 
     async def aclose(self) -> None:
-        """Close what is held open."""
+        """Close the store."""
 
 
 def make_store(settings: CacheSettings) -> Store:
-    """Make the store that the settings ask for. A file is looked at, and opened when it is first needed.
+    """Create the store that the settings describe. A file is checked now, and opened when it is first needed.
 
     Raises:
-        ConfigurationError: The file is a database that something else made.
+        ConfigurationError: The file is a database of another program.
     """
     if settings.path is None:
         return MemoryStore(settings.max_entries, settings.max_bytes)
@@ -56,7 +56,7 @@ def make_store(settings: CacheSettings) -> Store:
 
 
 class MemoryStore:
-    """Keeps records in this process; the least recently used goes first."""
+    """Store records in this process; the least recently used are dropped first."""
 
     def __init__(self, max_entries: int, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_entries = max_entries
@@ -66,7 +66,7 @@ class MemoryStore:
         self._bytes = 0
 
     async def get(self, key: str) -> bytes | None:
-        """Return what is kept, if it has not expired."""
+        """Return the record, if it has not expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -77,7 +77,7 @@ class MemoryStore:
         return entry[1]
 
     async def put(self, key: str, data: bytes, ttl: float) -> None:
-        """Keep something; what was not used for longest makes room."""
+        """Store a record; the least recently used ones make room."""
         self._drop(key)
         if len(data) > self._max_bytes:
             return
@@ -92,24 +92,24 @@ class MemoryStore:
             self._bytes -= len(entry[1])
 
     async def aclose(self) -> None:
-        """Forget everything."""
+        """Drop all records."""
         self._entries.clear()
         self._bytes = 0
 
 
 _PIECE_WITHIN: Final = 0.5
-"""Seconds that a call waits for a file that does not answer before it is asked as without a cache."""
+"""Seconds that a call waits for a file that does not respond; then it is made without the cache."""
 _ALL_WITHIN: Final = 5.0
-"""Seconds that anybody waits while the file does answer, however many others are before them."""
+"""Seconds that a call waits at most while the file does respond, however many others are before it."""
 _REST: Final = 5.0
-"""Seconds for which a file that was locked, slow or broken is left alone, so that it delays one call and not each."""
+"""Seconds for which a locked, slow or broken file is not used, so that it delays one call and not each."""
 
 
 class SqliteStore:
-    """Keeps records in a SQLite file, which several processes may share.
+    """Store records in a SQLite file, which several processes may share.
 
-    All of it happens in one thread, off the event loop, and nobody waits for a file that does not answer. Whatever goes
-    wrong with it is logged, and means that nothing is found: the cache never breaks a call.
+    All work is done in one thread, off the event loop, and no call waits for a file that does not respond. Errors are
+    logged, and then nothing is found: the cache never breaks a call.
     """
 
     def __init__(
@@ -124,30 +124,30 @@ class SqliteStore:
         self._rests_until = {"get": 0.0, "put": 0.0}
 
     async def get(self, key: str) -> bytes | None:
-        """Return what is kept, if it has not expired.
+        """Return the record, if it has not expired.
 
         Raises:
-            ConfigurationError: The file is a database that something else made.
+            ConfigurationError: The file is a database of another program.
         """
         found = await self._in_thread("get", lambda: self._found(key))
         if found is None:
             return None
         data, should_note = found
         if should_note and self._worker is not None:
-            # Whoever has the lock holds up the note, and not the call.
+            # A lock of another process delays the note, not the call.
             self._worker.enqueue(lambda: self._guarded("put", lambda: self._note_use(key)))
         return data
 
     async def put(self, key: str, data: bytes, ttl: float) -> None:
-        """Keep something; what was not used for longest makes room.
+        """Store a record; the least recently used ones make room.
 
         Raises:
-            ConfigurationError: The file is a database that something else made.
+            ConfigurationError: The file is a database of another program.
         """
         await self._in_thread("put", lambda: self._keep(key, data, ttl))
 
     async def aclose(self) -> None:
-        """Close the file; one that does not answer is left to its thread."""
+        """Close the file; one that does not respond is left to its thread."""
         worker, self._worker = self._worker, None
         if worker is None or worker.loop is not asyncio.get_running_loop():
             self._close()
@@ -155,7 +155,7 @@ class SqliteStore:
         try:
             await worker.do(self._close)
         except LateError:
-            logger.warning("the cache %s does not answer; it is closed when it does", self._path)
+            logger.warning("the cache %s does not respond; it is closed when it does", self._path)
         worker.leave()
 
     async def _in_thread(self, kind: str, work: Callable[[], T]) -> T | None:
@@ -167,7 +167,7 @@ class SqliteStore:
             return await self._worker.do(lambda: self._guarded(kind, work))
         except LateError as error:
             if error.stuck:
-                self._rest("it does not answer", *self._rests_until)
+                self._rest("it does not respond", *self._rests_until)
             return None
 
     def _guarded(self, kind: str, work: Callable[[], T]) -> T | None:
@@ -178,7 +178,7 @@ class SqliteStore:
         try:
             return work()
         except (sqlite3.Error, OSError) as error:
-            # Whoever writes keeps nobody from reading; any other fault is everybody's.
+            # A writer does not lock out readers; any other error concerns both.
             only_locked = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY and self._database
             self._rest(str(error), *([kind] if only_locked else self._rests_until))
             if not only_locked:

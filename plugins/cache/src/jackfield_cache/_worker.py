@@ -1,4 +1,4 @@
-"""One thread for a file that may be slow or locked: who asks it waits for a moment only."""
+"""Run blocking work on a file that may be slow or locked in one thread, with a bound on waiting."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["LateError", "Worker"]
 T = TypeVar("T")
 
 _LOOK_EVERY: Final = 0.05
-"""Seconds between two looks at who still waits."""
+"""Seconds between two checks of those who wait."""
 
 
 class LateError(Exception):
     """The thread has not done a piece of work in time.
 
     Attributes:
-        stuck: It stands at one piece of work; else there was too much to do before this one.
+        stuck: Whether the thread hangs in one piece of work; else there was too much to do before this one.
     """
 
     def __init__(self, *, stuck: bool) -> None:
@@ -40,14 +40,14 @@ class _Job:
 
 
 class Worker:
-    """Does blocking work in order, in one thread, for one event loop.
+    """Run blocking work in order, in one thread, for one event loop.
 
     The thread ends with the program, whatever it waits for.
 
     Args:
         name: The thread's name.
-        piece_within: Seconds for one piece of work; when one takes longer, nobody waits any more.
-        all_within: Seconds that anybody waits at most.
+        piece_within: Seconds for one piece of work; if one takes longer, nobody waits any more.
+        all_within: The greatest number of seconds that anybody waits.
 
     Attributes:
         loop: The event loop, which is the running one.
@@ -67,10 +67,10 @@ class Worker:
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Do a piece of work and return its result.
+        """Run a piece of work and return its result.
 
         Raises:
-            LateError: It is not done in time; it is left out if it has not begun.
+            LateError: It is not done in time; if it has not begun, it is skipped.
             Exception: What the work raises.
         """
         future: asyncio.Future[T] = self.loop.create_future()
@@ -84,18 +84,18 @@ class Worker:
             del self._waiting[future]
 
     def enqueue(self, work: Callable[[], object]) -> None:
-        """Have a piece of work done that nobody waits for; what it raises is dropped."""
+        """Queue a piece of work that nobody waits for; its errors are ignored."""
         self._jobs.put(_Job(work))
 
     def leave(self) -> None:
-        """Let the thread end after what it has been asked for."""
+        """Let the thread end after the queued work."""
         self._jobs.put(None)
 
     def _look(self) -> None:
-        """Release those who have waited long enough."""
+        """Raise `LateError` for those who have waited long enough."""
         self._watch = None
         now, began = time.monotonic(), self._began
-        # Seen twice, for the event loop may have stood still itself.
+        # Seen twice, because the event loop may have been blocked itself.
         stuck = began is not None and began == self._seen and now - began > self._piece_within
         self._seen = began
         for future, since in self._waiting.items():
@@ -110,14 +110,14 @@ class Worker:
             if future is not None and future.done():
                 continue
             self._began = time.monotonic()
-            result, fault = _attempted(job.work)
+            result, fault = _run_job(job.work)
             self._began = None
             if future is not None:
                 self._done.append((future, result, fault))
                 self._call_the_loop()
 
     def _call_the_loop(self) -> None:
-        """Have all that is done by then handed over, by one call."""
+        """Schedule one call of the loop that hands over all results until then."""
         if not self._called:
             self._called = True
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
@@ -135,8 +135,8 @@ class Worker:
                 future.set_result(result)
 
 
-def _attempted(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+def _run_job(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     try:
         return work(), None
-    except BaseException as error:  # whoever waits is told
+    except BaseException as error:  # raised for the one who waits
         return None, error

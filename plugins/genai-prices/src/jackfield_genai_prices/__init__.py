@@ -9,17 +9,17 @@ __all__ = ["context_window"]
 
 @hookimpl
 def jackfield_price(model: ModelRef, context: CostContext) -> RateCard | None:
-    """Return the published rates of a model for one call; None if the data does not know them."""
+    """Return the published rates of a model for one call; None if they are not in the data."""
     from ._rates import rates
 
     return rates(model, context)
 
 
 def context_window(provider: str, model: str) -> int | None:
-    """Return a model's context window in tokens; None if the data does not tell it.
+    """Return a model's context window in tokens; None if it is not in the data.
 
     Args:
-        provider: The id of a provider of Jackfield's.
+        provider: The id of a provider of Jackfield.
         model: The model's id.
     """
     from ._billing import Biller

@@ -1,4 +1,4 @@
-"""Who sends the bill, and under which name the model stands on it."""
+"""Map a connection to a provider and a model name of genai-prices."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ NAMES: Final[Mapping[str, str]] = {
     "bedrock": "aws",
     "vertex": "google",
 }
-"""Providers of Jackfield's that the data calls by another name; all others have the same name in both."""
+"""Providers with another name in the data; all others have the same name in both."""
 
-# They sell models of others under prices of their own.
+# They sell models of other companies at prices of their own.
 _PLATFORMS: Final = frozenset(NAMES)
-# What runs there is paid by the hour, in credits, or not at all.
+# They are paid by the hour, in credits, or not at all.
 _NOT_BY_TOKENS: Final = frozenset({"onnx", "sagemaker", "snowflake"})
 
 
 @attrs.frozen
 class Biller:
-    """Where a model is looked up.
+    """The provider whose prices apply, and the names of the model there.
 
     Attributes:
-        provider: The id of a provider of Jackfield's.
-        models: Names of the model, the one that counts first.
+        provider: The id of a provider of Jackfield.
+        models: Names of the model, in the order in which they are tried.
     """
 
     provider: str
@@ -39,15 +39,15 @@ class Biller:
 
     @property
     def name(self) -> str:
-        """What the data calls the provider."""
+        """The name of the provider in the data."""
         return NAMES.get(self.provider, self.provider)
 
 
 def biller_of(model: ModelRef, context: CostContext) -> Biller | None:
-    """Say who sends the bill for a call; None if it is nobody who charges by tokens.
+    """Return whose prices apply to a call; None if it is not paid by tokens.
 
-    A model that the answer names counts more than the alias that was asked for: aliases move. On Databricks
-    an endpoint of the customer's own is paid by the hour, or is another provider's model, which that provider bills.
+    The model that the answer names precedes the alias in the request, because aliases move. On Databricks, a customer's
+    own endpoint is paid by the hour, or is another provider's model, which that provider bills.
     """
     provider = context.provider
     if provider is None or provider in _NOT_BY_TOKENS:

@@ -1,8 +1,7 @@
-"""The one module that knows the genai-prices package, which is imported when a price is first asked for.
+"""Look prices up in the genai-prices package, which is imported when a price is first needed.
 
-Written for its versions 0.2.x. The data that the package brings is read, and nothing is fetched: its updates in
-the background are never started (pydantic/genai-prices issue 703: newer data was once wrong where the bundled
-data was right).
+Written for its versions 0.2.x. Only the bundled data is read: the background updates of the package are never started
+(pydantic/genai-prices issue 703: newer data was once wrong where the bundled data was right).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ._billing import Biller
 
 __all__ = ["Entry", "Found", "find"]
 
-# What may follow a name that the data matches by its beginning: a date, a version, "latest".
+# What may follow a name that the data matches by its prefix: a date, a version, "latest".
 _SUFFIX: Final = re.compile(r"([-@:](\d{8}|\d{4}(-\d{2}-\d{2})?|\d{2}-\d{2}|latest|v\d+(:\d+)?|v\d+@\d+))*")
 
 
@@ -29,9 +28,9 @@ class Found:
     """Prices for one call.
 
     Attributes:
-        amounts: USD by the data's own keys (`input_mtok`).
-        source: Where they stand.
-        as_of: From when they hold, or to when the data is at least new (ISO).
+        amounts: US dollars, by the data's own keys (`input_mtok`).
+        source: Where they are written.
+        as_of: The day (ISO) from which they apply, or on which the data was at least up to date.
     """
 
     amounts: Mapping[str, Decimal]
@@ -48,7 +47,7 @@ class Entry:
 
     @property
     def context_window(self) -> int | None:
-        """Tokens; None if it is not told."""
+        """Its size in tokens; None if it is unknown."""
         window: int | None = self.model.context_window
         return window
 
@@ -57,8 +56,8 @@ class Entry:
 
         Args:
             when: The time of the call.
-            choices: What the call chose (`{"service_tier": "flex"}`); each must have prices of its own.
-            tokens: All input of the call: longer prompts may cost more, as a whole.
+            choices: What the caller chose (`{"service_tier": "flex"}`); each must have prices of its own.
+            tokens: All input of the call; all tokens of a longer prompt may cost more.
         """
         own = any(self.model is model for model in self.provider.models)
         variants = (self.model.price_variants or ()) if own else ()
@@ -69,7 +68,7 @@ class Entry:
         price = self.model.get_prices(when, choices if own else None)
         amounts = {key: _amount(value, tokens) for key, value in vars(price).items() if value is not None}
         if not any(amounts.values()):
-            return None  # a price of nothing at all means that it is not public
+            return None  # a price of zero means that it is not public
         begin = _begin(self.model, when)
         since = begin if begin is not None else _newest(when.date())
         source = f"genai-prices {_version()}, {self.provider.id}: {self.model.id}"
@@ -77,7 +76,7 @@ class Entry:
 
 
 def find(biller: Biller) -> Entry | None:
-    """Look a model up at a provider, by the first of its names that the data knows."""
+    """Return the entry of a model, by the first of its names that is in the data."""
     for name in biller.models:
         found = _lookup(biller.name, name.lower())
         if found is not None:
@@ -92,18 +91,18 @@ def _lookup(provider_id: str, name: str) -> Entry | None:
     if provider is None:
         return None
     model = provider.find_model(name, all_providers=list(known.values()))
-    return Entry(provider, model) if model is not None and _means(model.match, name) else None
+    return Entry(provider, model) if model is not None and _is_exact(model.match, name) else None
 
 
-def _means(match: Any, name: str) -> bool:
-    """Return whether a name is matched for what it is: of a longer one, only a date or a version may follow.
+def _is_exact(match: Any, name: str) -> bool:
+    """Return whether a name is matched exactly; after a matching prefix, only a date or a version may follow.
 
-    Older entries match by the beginning alone, so that a new model would get an old one's price (issue 173).
+    Older entries match any name with their prefix, so a new model would get the price of an old one (issue 173).
     """
     for attribute in ("or_", "and_"):
         inner = getattr(match, attribute, None)
         if inner is not None:
-            fits = [one.is_match(name) and _means(one, name) for one in inner]
+            fits = [one.is_match(name) and _is_exact(one, name) for one in inner]
             return any(fits) if attribute == "or_" else all(fits)
     begin = getattr(match, "starts_with", None)
     if begin is not None:
@@ -122,7 +121,7 @@ def _amount(value: Any, tokens: int | None) -> Decimal:
 
 
 def _begin(model: Any, when: datetime) -> date | None:
-    """Return the day from which the model's price at a time holds, if the data tells it."""
+    """Return the day from which the model's price at a time applies, if it is in the data."""
     if not isinstance(model.prices, list):
         return None
     for dated in reversed(model.prices):
@@ -134,7 +133,7 @@ def _begin(model: Any, when: datetime) -> date | None:
 
 @lru_cache(maxsize=64)
 def _newest(day: date) -> date | None:
-    """Return the newest day on which a price of the data begins, up to a day: so new is the data at least."""
+    """Return the latest day, up to a given one, on which a price in the data begins."""
     begins = [
         begin
         for provider in _providers().values()
@@ -148,7 +147,7 @@ def _newest(day: date) -> date | None:
 
 @lru_cache(maxsize=1)
 def _providers() -> dict[str, Any]:
-    """Load the bundled data: a fifth of a second, once."""
+    """Load the bundled data, once; it takes a fifth of a second."""
     from genai_prices.data import providers
 
     return {provider.id: provider for provider in providers}

@@ -1,4 +1,4 @@
-"""Rates of one call, in the units of Jackfield's usage."""
+"""The rates of one call, in the units of Jackfield's usage."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _UNITS: Final[Mapping[str, tuple[str, int]]] = {
     "web_searches_kcount": ("web_search_request", 1_000),
     "requests_kcount": ("request", 1_000),
 }
-"""The data's keys: our unit and how many of it the price is for. Other keys price what no usage of ours counts."""
+"""By the data's key: our unit, and the number of units that the price is for. Other keys have no unit in our usage."""
 
-# Words for the plain tier. A tier of any other name has a price only if the data names it.
-_PLAIN: Final = frozenset({"default", "standard", "auto", "on_demand", "standard_only"})
+# Names of the standard tier. A tier with another name has a price only if the data names it.
+_STANDARD: Final = frozenset({"default", "standard", "auto", "on_demand", "standard_only"})
 
 
 def rates(model: ModelRef, context: CostContext) -> RateCard | None:
     """Return the rates of one call.
 
     The day of the call chooses among dated prices, the length of its prompt among tiers (of the whole
-    prompt), and the tier that the answer reports, or the batch, among variants. What has no published
-    price is unknown.
+    prompt), and the tier that the answer reports, or the batch, among variants. Without a
+    published price, the rates are unknown.
     """
     biller = biller_of(model, context)
     entry = None if biller is None else find(biller)
@@ -60,16 +60,16 @@ def rates(model: ModelRef, context: CostContext) -> RateCard | None:
 
 
 def _choices(biller: Biller, context: CostContext) -> dict[str, str] | None:
-    """Say what a call chose, in the data's words; None if it chose something that the data has no word for."""
+    """Return what the caller chose, in the words of the data; None if the data has no word for it."""
     tier = (context.service_tier or "default").lower()
     raw: Mapping[str, Any] = context.raw_usage if isinstance(context.raw_usage, Mapping) else {}
     choices: dict[str, str] = {}
     if context.batch or tier == "batch":
         choices["processing"] = "batch"
-    elif biller.provider == "openai" or tier not in _PLAIN:
-        choices["service_tier"] = "default" if tier in _PLAIN else tier
+    elif biller.provider == "openai" or tier not in _STANDARD:
+        choices["service_tier"] = "default" if tier in _STANDARD else tier
     if biller.provider == "anthropic":
-        # Source: Anthropic's API reference of messages, 2026: usage tells both.
+        # Source: Anthropic's API reference of messages, 2026: the usage reports both.
         if raw.get("speed") == "fast":
             choices["speed"] = "fast"
         if raw.get("inference_geo") == "us":

@@ -6,7 +6,7 @@
     [middleware.pii]
     mode = "redact"
 
-What is found leaves the machine as `<EMAIL_1>`, and is put back into the answer.
+Personal data leaves the machine as `<EMAIL_1>`, and is put back into the answer.
 """
 
 from __future__ import annotations
@@ -19,4 +19,4 @@ from ._settings import PiiSettings
 __all__ = ["PII", "PiiGuard", "PiiSettings"]
 
 PII = MiddlewareKind(PiiSettings, PiiGuard)
-"""What the entry point names; `PII({"mode": "block"})` makes one for a program's own mesh."""
+"""The middleware kind that the entry point names; `PII({"mode": "block"})` creates a middleware for a program's own mesh."""

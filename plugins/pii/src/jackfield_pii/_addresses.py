@@ -26,7 +26,7 @@ _IP_6: Final = re.compile(
 
 
 def find_mail_addresses(text: str) -> Iterator[tuple[int, int]]:
-    """Find e-mail addresses: the start and the end of each."""
+    """Yield the start and the end of each e-mail address."""
     done = 0
     for domain in _DOMAIN.finditer(text):
         before = text[max(done, domain.start() - _LONGEST_LOCAL) : domain.start()]
@@ -37,7 +37,7 @@ def find_mail_addresses(text: str) -> Iterator[tuple[int, int]]:
 
 
 def find_ip_addresses(text: str) -> Iterator[tuple[int, int]]:
-    """Find IP addresses of both versions: the start and the end of each, without a port."""
+    """Yield the start and the end of each IP address of both versions, without a port."""
     for match in _IP_6.finditer(text):
         for end in (match.end(), match.end() - 1):  # "from 2001:db8::1: refused"
             if _is_address(text[match.start() : end]):
@@ -53,4 +53,4 @@ def _is_address(text: str) -> bool:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return any(map(str.isdigit, text))  # "a::b" is one, and more often C++
+    return any(map(str.isdigit, text))  # "a::b" is a valid address, but usually C++

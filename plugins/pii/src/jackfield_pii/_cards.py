@@ -1,4 +1,4 @@
-"""Find the numbers of payment cards: by their checksum, in whatever groups, and beside other digits."""
+"""Find the numbers of payment cards by their checksum, in any groups, and beside other digits."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class _Group:
 
 
 def find_cards(text: str) -> Iterator[tuple[int, int]]:
-    """Find every part of a text that is a card's number: its start and its end.
+    """Yield the start and the end of each card number in a text.
 
-    What is before or behind it may be digits, too (an expiry date, an amount): each window of 13 to 19 digits that
-    begins and ends with a group of digits is tried. Windows that overlap become one part, so that no digit of a number stays.
+    There may be other digits before or after it (an expiry date, an amount), so each window of 13 to 19 digits that
+    begins and ends with a group of digits is tried. Overlapping windows are merged, so that no digit of a number stays.
     """
     for run in _RUN.finditer(text):
         groups = [
@@ -56,7 +56,7 @@ def find_cards(text: str) -> Iterator[tuple[int, int]]:
 def _windows(text: str, groups: list[_Group]) -> Iterator[tuple[int, int]]:
     checksums = _Checksums(groups, text)
     for first, group in enumerate(groups):
-        yield from _glued(text, group, checksums)
+        yield from _inside_a_group(text, group, checksums)
         separators: set[str] = set()
         for last in range(first, len(groups)):
             if last > first:
@@ -85,7 +85,7 @@ def _is_plausible(text: str, groups: list[_Group], separators: set[str]) -> bool
     return is_usual and is_issued
 
 
-def _glued(text: str, group: _Group, checksums: _Checksums) -> Iterator[tuple[int, int]]:
+def _inside_a_group(text: str, group: _Group, checksums: _Checksums) -> Iterator[tuple[int, int]]:
     """Find a number at the beginning or the end of a longer group of digits."""
     size = group.end - group.start
     if size > _LONGEST_GLUED or _is_fraction(text, group.start):
@@ -98,12 +98,12 @@ def _glued(text: str, group: _Group, checksums: _Checksums) -> Iterator[tuple[in
 
 
 def _is_fraction(text: str, start: int) -> bool:
-    """Return whether digits are those behind the point of a number: 0.4285714285714286."""
+    """Return whether digits follow the decimal point of a number: 0.4285714285714286."""
     return start > 1 and text[start - 1] in ".," and text[start - 2].isdigit()
 
 
 class _Checksums:
-    """Luhn's checksum of every window of some digits, each in constant time."""
+    """Compute Luhn's checksum of any window of some digits in constant time."""
 
     def __init__(self, groups: list[_Group], text: str) -> None:
         self._index: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Bring the many spellings of a text to one, and know which character came from where."""
+"""Normalize the spelling of a text, and keep the position of each character in the original."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FoldedText:
 
     Attributes:
         text: The text.
-        offsets: Where each of its characters is in the original; None if nothing was removed.
+        offsets: The position of each of its characters in the original; None if nothing was removed.
     """
 
     text: str
@@ -37,15 +37,15 @@ def fold(text: str) -> FoldedText:
     folded = text.translate(_TABLE)
     if len(folded) == len(text):
         return FoldedText(folded)
-    return FoldedText(folded, tuple(_kept(text)))
+    return FoldedText(folded, tuple(_kept_positions(text)))
 
 
-def _kept(text: str) -> Iterator[int]:
+def _kept_positions(text: str) -> Iterator[int]:
     return (at for at, character in enumerate(text) if _TABLE[ord(character)] is not None)
 
 
 class _Table(dict[int, str | None]):
-    """What each character becomes, computed when it is first met: one character, or None if it is removed."""
+    """Map each character to its replacement, or to None if it is removed; computed when it first occurs."""
 
     def __missing__(self, code: int) -> str | None:
         self[code] = folded = _fold_character(chr(code))
@@ -58,7 +58,7 @@ def _fold_character(character: str) -> str | None:
     match unicodedata.category(character):
         case "Nd":
             return str(unicodedata.decimal(character))
-        case "Zs" | "No":  # a footnote's number behind a value is none of its digits
+        case "Zs" | "No":  # the number of a footnote after a value is not part of its digits
             return " "
         case "Pd":
             return "-"

@@ -1,7 +1,7 @@
-"""Find personal data in a text: patterns for the shape, checksums for the proof.
+"""Find personal data in a text: by patterns, and by checksums.
 
-Phone numbers are found and proved by `phonenumbers` (Google's libphonenumber), the other numbers are proved by
-`python-stdnum`. Both are data and arithmetic: neither loads a model or goes to the network.
+Phone numbers are found and validated by `phonenumbers` (Google's libphonenumber), other numbers are validated by
+`python-stdnum`. Both are data and arithmetic: neither loads a model or uses the network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Found", "make_finder"]
 
 @attrs.frozen
 class Found:
-    """A piece of personal data: from `start` to before `end`."""
+    """A piece of personal data, from `start` up to `end`."""
 
     entity: str
     start: int
@@ -39,16 +39,16 @@ _SSN: Final = re.compile(r"(?<!\d)(?<!\d[-./])\d{3}(\s{1,3}|\s?-\s?|[./_])\d{2}\
 _NAMED_SSN: Final = re.compile(
     r"(?i)(?<![a-z])(?:ssn|social[\s_-]*security)\D{0,40}(\d{9})(?!\d)|(?<!\d)(\d{9})\D{0,20}(?:ssn(?![a-z])|social\s*security)"
 )
-"""Nine digits in a row are a valid number as a rule, and mostly something else: these words must be beside them."""
+"""Nine digits in a row are usually a valid number, but mean something else: one of these words must be beside them."""
 _SEPARATORS: Final = re.compile(r"[\s./:_-]")
 _IBAN: Final = re.compile(r"(?=([A-Za-z]{2}\d{2}(?:[\s./:_-]{0,2}[A-Za-z0-9]){11,30}))")
 _TOKEN: Final = re.compile(r"[^\W_]+")
 _MOST_TOKENS: Final = 8
-"""Pieces that a number may be written in: "12 345 678 901"."""
+"""The greatest number of pieces of a number: "12 345 678 901" has four."""
 
 
 def make_finder(settings: PiiSettings) -> Finder:
-    """Build the function that finds what the settings ask for; loads the libraries."""
+    """Return the function that finds what the settings name; loads the libraries."""
     own = [_of_pattern(name, re.compile(pattern)) for name, pattern in settings.patterns.items()]
     chosen: dict[str, Callable[[], _Recognizer]] = {
         "IBAN": lambda: _ibans,
@@ -61,7 +61,7 @@ def make_finder(settings: PiiSettings) -> Finder:
     exact = [name for name in chosen if name in settings.entities and name != "PHONE"]
     recognizers = [chosen[name]() for name in exact]
     recognizers += [_of_number(name, _number(name)) for name in settings.numbers]
-    if "PHONE" in settings.entities:  # last: what has a checksum is no phone number
+    if "PHONE" in settings.entities:  # last: a number with a valid checksum is not a phone number
         recognizers.append(chosen["PHONE"]())
 
     def find(text: str) -> list[Found]:
@@ -76,7 +76,7 @@ def make_finder(settings: PiiSettings) -> Finder:
 
 
 def _without_overlaps(found: Iterable[Found]) -> list[Found]:
-    """Keep, of what overlaps, that of the earlier recognizer."""
+    """Drop findings that overlap with one of an earlier recognizer."""
     kept: list[Found] = []  # in the order of the text, so that only the neighbours matter
     for one in found:
         at = bisect_left(kept, one.start, key=lambda other: other.start)
@@ -109,7 +109,7 @@ def _ibans(text: str) -> Iterator[Found]:
     iban, done = _number("iban"), 0
     for match in _IBAN.finditer(text):
         start = match.start(1)
-        # What follows may look like a part of it ("... 00 BIC COBADEFF"): the longest beginning that is one.
+        # What follows may look like a part of it ("... 00 BIC COBADEFF"): take the longest valid prefix.
         for end in reversed(_ends_of_checksum(text, *match.span(1))) if start >= done else ():
             if iban.is_valid(_SEPARATORS.sub("", text[start:end])):
                 yield Found("IBAN", start, end)

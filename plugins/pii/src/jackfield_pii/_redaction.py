@@ -1,4 +1,4 @@
-"""Replace what is found in a request by placeholders, and know what stands for what."""
+"""Replace personal data in a request by placeholders, and remember their values."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from jackfield.plugin import (
 
 from ._recognizers import Finder
 
-__all__ = ["Change", "Redaction", "redacted", "size_of", "texts_changed"]
+__all__ = ["Change", "Redaction", "map_texts", "redact", "size_of"]
 
 Change: TypeAlias = Callable[[str], str]
 
 _PLACEHOLDER: Final = re.compile(r"<[A-Z][A-Z0-9_]*_\d+>")
 _LONG_NUMBER: Final = 10**8
 _LONGEST_NUMBER: Final = 10**40
-"""Numbers that have fewer digits, or more, are nothing that is looked for."""
+"""Numbers with fewer or more digits are not searched."""
 
 
 class Redaction:
-    """What was found in one request.
+    """The findings in one request.
 
-    The same value has the same placeholder everywhere in it, numbered in the order in which they come: equal requests
-    become equal again, which a cache behind the guard needs.
+    The same value has the same placeholder everywhere, and placeholders are numbered in order: equal requests become
+    equal again, which a cache behind the guard needs.
 
     Attributes:
         counts: How often each kind was found.
-        unreadable: What could not be looked into, by kind.
-        values: What each placeholder stands for.
+        unreadable: The number of parts that could not be searched, by kind.
+        values: The value of each placeholder.
     """
 
     def __init__(self, find: Finder, taken: frozenset[str]) -> None:
@@ -55,7 +55,7 @@ class Redaction:
         self.values: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
-        """Return a text with placeholders in the places of what is found."""
+        """Return a text with placeholders instead of personal data."""
         pieces, end = [], 0
         for found in self._find(text):
             self.counts[found.entity] += 1
@@ -69,7 +69,7 @@ class Redaction:
     def _placeholder(self, entity: str, value: str) -> str:
         known = self._placeholders.get((entity, value))
         if known is None:
-            while True:  # what the caller wrote himself stands for itself
+            while True:  # a placeholder that the caller wrote keeps its meaning
                 self._numbers[entity] += 1
                 known = f"<{entity}_{self._numbers[entity]}>"
                 if known not in self._taken:
@@ -79,8 +79,8 @@ class Redaction:
         return known
 
 
-def redacted(request: Request, find: Finder) -> tuple[Request, Redaction]:
-    """Return a request without what is found in it, and what was found; the request itself stays as it is."""
+def redact(request: Request, find: Finder) -> tuple[Request, Redaction]:
+    """Return a copy of a request without personal data, and what was found."""
     taken: set[str] = set()
     _read(request, lambda text: taken.update(_PLACEHOLDER.findall(text)))
     redaction = Redaction(find, frozenset(taken))
@@ -88,7 +88,7 @@ def redacted(request: Request, find: Finder) -> tuple[Request, Redaction]:
 
 
 def size_of(request: Request) -> int:
-    """Count the characters that would be looked through."""
+    """Return the number of characters that would be searched."""
     sizes: list[int] = []
     _read(request, lambda text: sizes.append(len(text)))
     return sum(sizes)
@@ -104,10 +104,10 @@ def _read(request: Request, look: Callable[[str], object]) -> None:
 
 @attrs.frozen
 class _Walk:
-    """Puts every text of a request through a function.
+    """Apply a function to every text of a request.
 
-    What is opaque is not changed: thinking, which is sent back byte for byte, raw parts, `extra`, ids. Neither is what the
-    program wrote: tools and the schema of an answer, nor an address that the service fetches something from.
+    Opaque data is not changed: thinking, which is sent back byte for byte, raw parts, `extra`, ids. Neither is what the
+    program wrote, tools and the schema of an answer, nor an address from which the service fetches something.
     """
 
     change: Change
@@ -155,7 +155,7 @@ class _Walk:
             return self.document(part)
         if isinstance(part, ToolCall):
             raw = None if part.arguments_raw is None else self.change(part.arguments_raw)
-            return attrs.evolve(part, arguments=texts_changed(part.arguments, self.change), arguments_raw=raw)
+            return attrs.evolve(part, arguments=map_texts(part.arguments, self.change), arguments_raw=raw)
         if isinstance(part, ToolResult):
             return attrs.evolve(part, content=self.content(part.content))
         if isinstance(part, Image | Audio):
@@ -182,8 +182,8 @@ class _Walk:
         return attrs.evolve(part, name=name)
 
 
-def texts_changed(value: Any, change: Change) -> Any:
-    """Put every text of a JSON value through a function, keys included; a number that is changed becomes a text."""
+def map_texts(value: Any, change: Change) -> Any:
+    """Apply a function to every text of a JSON value, keys included; a number that is changed becomes a text."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, int) and _LONG_NUMBER <= abs(value) < _LONGEST_NUMBER:
@@ -192,9 +192,8 @@ def texts_changed(value: Any, change: Change) -> Any:
         return value if changed == text else changed
     if isinstance(value, Mapping):
         return {
-            change(key) if isinstance(key, str) else key: texts_changed(one, change)
-            for key, one in value.items()
+            change(key) if isinstance(key, str) else key: map_texts(one, change) for key, one in value.items()
         }
     if isinstance(value, list | tuple):
-        return [texts_changed(one, change) for one in value]
+        return [map_texts(one, change) for one in value]
     return value

@@ -1,4 +1,4 @@
-"""Put what was replaced back into an answer, also into one that comes in pieces."""
+"""Replace the placeholders in an answer by their values, also in a stream."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from jackfield import (
     ToolCallDelta,
 )
 
-from ._redaction import Change, texts_changed
+from ._redaction import Change, map_texts
 
-__all__ = ["StreamRestorer", "restored"]
+__all__ = ["StreamRestorer", "restore"]
 
 
 class _Restorer:
-    """Replaces placeholders by what they stand for.
+    """Replace placeholders by their values.
 
     Args:
-        values: By placeholder.
-        in_json: The text is JSON: values are written as inside its strings, placeholders may be escaped.
+        values: The values by placeholder.
+        in_json: Whether the text is JSON: values are escaped, and placeholders may be.
     """
 
     def __init__(self, values: Mapping[str, str], *, in_json: bool) -> None:
@@ -51,7 +51,7 @@ class _Restorer:
         return self._pattern.sub(lambda match: self._written[match[0]], text)
 
     def safe_end(self, text: str) -> int:
-        """Say how far a text can be given out: up to where a placeholder may have begun."""
+        """Return the end of the part of a text that can be passed on: a placeholder may begin there."""
         for start in range(max(0, len(text) - self._longest + 1), len(text)):
             if text[start] in self._starts:
                 tail = text[start:]
@@ -60,8 +60,8 @@ class _Restorer:
         return len(text)
 
 
-def restored(reply: Reply, values: Mapping[str, str], *, in_json: bool) -> Reply:
-    """Return an answer with what the placeholders in it stand for."""
+def restore(reply: Reply, values: Mapping[str, str], *, in_json: bool) -> Reply:
+    """Return an answer with values instead of placeholders."""
     text, arguments = _Restorer(values, in_json=in_json), _Restorer(values, in_json=False)
     raw = _Restorer(values, in_json=True)
     choices = tuple(
@@ -83,29 +83,29 @@ def _part(part: Part, text: Change, arguments: Change, raw: Change) -> Part:
         return attrs.evolve(part, text=text(part.text))
     if isinstance(part, ToolCall):
         unparsed = None if part.arguments_raw is None else raw(part.arguments_raw)
-        return attrs.evolve(part, arguments=texts_changed(part.arguments, arguments), arguments_raw=unparsed)
+        return attrs.evolve(part, arguments=map_texts(part.arguments, arguments), arguments_raw=unparsed)
     return part
 
 
 def _citation(citation: Citation, text: Change) -> Citation:
-    # Places in the text have moved, so they are told no longer.
-    said = None if citation.text is None else text(citation.text)
-    return attrs.evolve(citation, text=said, start=None, end=None)
+    # Positions in the text have moved, so they are removed.
+    cited = None if citation.text is None else text(citation.text)
+    return attrs.evolve(citation, text=cited, start=None, end=None)
 
 
 _RUNS: Final[dict[type, int]] = {TextDelta: -1, RefusalDelta: -2}
-"""Numbers of what is no tool call, beside the indexes of those that are."""
+"""Numbers for text and refusals, beside the indexes of tool calls."""
 
 
 class StreamRestorer:
-    """Changes the events of one stream: `stream.map(StreamRestorer(...))`.
+    """Restore the events of one stream: `stream.map(StreamRestorer(...))`.
 
-    A piece that may be the beginning of a placeholder is held back until the next one shows what it is, or until
-    something else comes.
+    A piece that may be the beginning of a placeholder is held back until the next piece completes it, or until an event
+    of another kind comes.
 
     Args:
-        values: By placeholder.
-        in_json: The text is JSON.
+        values: The values by placeholder.
+        in_json: Whether the text is JSON.
     """
 
     def __init__(self, values: Mapping[str, str], *, in_json: bool) -> None:
@@ -114,23 +114,23 @@ class StreamRestorer:
         self._held: dict[tuple[int, int], TextDelta | RefusalDelta | ToolCallDelta] = {}
 
     def __call__(self, event: Event) -> list[Event]:
-        """Return what takes an event's place."""
+        """Return the events that replace an event."""
         if isinstance(event, CitationDelta):
             return [CitationDelta(_citation(event.citation, self._text), event.choice)]
         choice = getattr(event, "choice", None)
         if choice is None:
             return [event]
         if not isinstance(event, TextDelta | RefusalDelta | ToolCallDelta):
-            return [*self._given_out(choice), event]
+            return [*self._release(choice), event]
         run = event.index if isinstance(event, ToolCallDelta) else _RUNS[type(event)]
         held = self._held.get((choice, run))
         block = getattr(event, "block", None)
         if held is not None and block is not None and block != getattr(held, "block", None):
-            return [*self._given_out(choice), *self._piece(event, run)]
-        return [*self._given_out(choice, but=run), *self._piece(event, run)]
+            return [*self._release(choice), *self._piece(event, run)]
+        return [*self._release(choice, but=run), *self._piece(event, run)]
 
     def _piece(self, event: Any, run: int) -> Iterator[Event]:
-        """Add a piece to what is held, and give out what can be given."""
+        """Add a piece to the held text, and yield the part that can be passed on."""
         name = "arguments" if isinstance(event, ToolCallDelta) else "text"
         restorer = self._arguments if isinstance(event, ToolCallDelta) else self._text
         held = self._held.pop((event.choice, run), None)
@@ -142,7 +142,7 @@ class StreamRestorer:
         if end or getattr(event, "block", None) is not None or getattr(event, "provider_data", None):
             yield attrs.evolve(event, **{name: restorer(whole[:end])})
 
-    def _given_out(self, choice: int, but: int | None = None) -> Iterator[Event]:
-        """Give out what is held of a choice: it was no placeholder."""
+    def _release(self, choice: int, but: int | None = None) -> Iterator[Event]:
+        """Yield the held texts of a choice, which were not placeholders."""
         for key in [key for key in self._held if key[0] == choice and key[1] != but]:
             yield self._held.pop(key)

@@ -1,4 +1,4 @@
-"""What `[middleware.pii]` says."""
+"""The configuration keys of `[middleware.pii]`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Entity = Literal["CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "PHONE", "US_SSN"
 def _pattern_faults(patterns: Mapping[str, str]) -> Iterator[str]:
     for name, pattern in patterns.items():
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-            yield f"patterns: the name {name!r} must be of capital letters, digits and _"
+            yield f"patterns: the name {name!r} must consist of capital letters, digits and _"
         try:
             compiled = re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:
-            yield f"patterns.{name} is no regular expression: {error}"
+            yield f"patterns.{name} is not a valid regular expression: {error}"
         else:
             if compiled.match(""):
-                yield f"patterns.{name} matches nothing at all, so it would match everywhere"
+                yield f"patterns.{name} matches an empty text, so it would match everywhere"
 
 
 def _number_faults(numbers: tuple[str, ...]) -> Iterator[str]:
@@ -48,21 +48,21 @@ def _region_faults(region: str | None) -> Iterator[str]:
         import phonenumbers
 
         if region not in phonenumbers.SUPPORTED_REGIONS:
-            yield f'phone_region: {region!r} is no country; write its two letters, such as "DE"'
+            yield f'phone_region: {region!r} is not a country; write its two letters, such as "DE"'
 
 
 @attrs.frozen(kw_only=True)
 class PiiSettings:
-    """Settings of the guard.
+    """The settings of the guard.
 
     Attributes:
         mode: `redact` sends placeholders, `block` refuses the call, `report` only says what was found.
-        entities: What is looked for.
-        numbers: Numbers that have a checksum, by their module in python-stdnum: "de.idnr", "gb.nhs", "fr.nir".
-        patterns: Regular expressions of your own, by the name of what they find.
-        phone_region: The country (ISO 3166) of phone numbers without a country's prefix; None finds those with one only.
-        restore: Put what was replaced back into the answer.
-        unreadable: What becomes of images, recordings and documents that are no text: `pass` or `block`.
+        entities: The kinds of personal data to find.
+        numbers: Further numbers with a checksum, by their module in python-stdnum: "de.idnr", "gb.nhs", "fr.nir".
+        patterns: Regular expressions of your own, each under the name of what it finds.
+        phone_region: The country (ISO 3166) of phone numbers without a country code; None finds only those with one.
+        restore: Whether to put the values back into the answer.
+        unreadable: What to do with images, recordings and documents that are not text: `pass` or `block`.
     """
 
     mode: Literal["redact", "block", "report"] = "redact"
@@ -74,7 +74,7 @@ class PiiSettings:
     unreadable: Literal["pass", "block"] = "pass"
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what cannot work, all of it at once, when the config is loaded."""
+        """Report all mistakes at once, when the configuration is loaded."""
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 

@@ -30,7 +30,7 @@ def translate_complete(model: ModelRef, request: ChatRequest, capabilities: Capa
     options = request.options
     family = family_of(model.known_as)
     body: dict[str, Any] = {"model": model.id}
-    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    writer = ParameterWriter.of(request, model, capabilities, body)
     messages = request.messages
     system = writer.take("system")
     if system is not UNSET:

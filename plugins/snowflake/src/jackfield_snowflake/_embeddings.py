@@ -27,7 +27,7 @@ __all__ = ["put_truncate", "read_embeddings", "translate_embedding"]
 def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Capabilities) -> Translation:
     """Translate an embedding request. Source: snowflake.core 1.14.0."""
     body = {"model": model.id, "text": list(request.inputs)}
-    writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
+    writer = ParameterWriter.of(request, model, capabilities, body)
     put_truncate(writer)
     writer.merge_extra(request.extra, "snowflake")
     wire = Wire(

@@ -84,9 +84,7 @@ def _chat(model: ModelRef, request: ChatRequest, capabilities: Capabilities, *, 
     bind: dict[str, Any] = {"model": model.id}
     place = "options" if legacy else "model_parameters"
     parameters: dict[str, Any] = {}
-    writer = ParameterWriter(
-        options.given(), capabilities, options.unsupported, {"bind": bind}, model=model.id
-    )
+    writer = ParameterWriter.of(request, model, capabilities, {"bind": bind})
     messages = request.messages
     system = writer.take("system")
     if system is not UNSET:
@@ -103,8 +101,7 @@ def _chat(model: ModelRef, request: ChatRequest, capabilities: Capabilities, *, 
     for name in ("max_tokens", "temperature", "top_p"):
         writer.put(name, f"bind.{place}.{name}")
     _put_format(writer, f"bind.{place}" if legacy else "bind")
-    writer.body = parameters  # where the service's own options belong
-    writer.merge_extra(options.extra, "snowflake")
+    writer.merge_extra(options.extra, "snowflake", into=parameters)
     if not legacy and "response_format" in parameters:
         bind["response_format"] = parameters.pop("response_format")
     statement = _AI_COMPLETE_AS if "response_format" in bind else _AI_COMPLETE
@@ -182,7 +179,7 @@ def _put_format(writer: ParameterWriter, place: str) -> None:
 def _embedding(
     model: ModelRef, request: EmbedRequest, capabilities: Capabilities, *, legacy: bool
 ) -> Translation:
-    writer = ParameterWriter(request.given(), capabilities, request.unsupported, {}, model=model.id)
+    writer = ParameterWriter.of(request, model, capabilities, {})
     put_truncate(writer)
     key: Any = capabilities.limits.dimensions if legacy else "sql"
     if key not in _EMBED:
@@ -198,7 +195,6 @@ def _embedding(
 def _summary(
     model: ModelRef, request: SummarizeRequest, capabilities: Capabilities, *, legacy: bool
 ) -> Translation:
-    options = request.options
-    writer = ParameterWriter(options.given(), capabilities, options.unsupported, {}, model=model.id)
+    writer = ParameterWriter.of(request, model, capabilities, {})
     statement = _SUMMARIZE if legacy else _AI_SUMMARIZE
     return Translation(_wire("summarize", statement, {"text": request.text}, model=model.id), writer.finish())

@@ -47,7 +47,7 @@ def translate_embedding(model: ModelRef, request: EmbedRequest, capabilities: Ca
         raise UnsupportedError(f"{model.id} accepts one text per call", parameter="inputs")
     config = "embedContentConfig" if single else "parameters"
     body: dict[str, Any] = {}
-    writer = ParameterWriter(request.given(), capabilities, request.unsupported, body, model=model.id)
+    writer = ParameterWriter.of(request, model, capabilities, body)
     task = writer.take("input_type")
     if single:
         body["content"] = {"parts": [{"text": request.inputs[0]}]}

@@ -42,7 +42,7 @@ def translate_chat(model: ModelRef, request: ChatRequest, capabilities: Capabili
     """Translate a chat. Source: google.cloud.aiplatform.v1 (2.7.0), google-genai 2.34."""
     options = request.options
     body: dict[str, Any] = {}
-    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    writer = ParameterWriter.of(request, model, capabilities, body)
     row = row_of(model.known_as)
     _put_conversation(writer, request)
     put_tools(writer, options, row)

@@ -59,7 +59,7 @@ def translate_palm(
     """Translate a chat or a completion into a prediction. Source: Vertex AI, PaLM 2 for chat, for text and Codey (2024)."""
     options = request.options
     body: dict[str, Any] = {}
-    writer = ParameterWriter(options.given(), capabilities, options.unsupported, body, model=model.id)
+    writer = ParameterWriter.of(request, model, capabilities, body)
     if isinstance(request, ChatRequest):
         body["instances"] = [_chat(writer, request)]
     elif family_of(model.known_as) == "palm-code":
