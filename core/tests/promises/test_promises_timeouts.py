@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 
 import pytest
@@ -113,6 +114,58 @@ async def test_idle_begins_anew_with_each_event(server):
     server.answer(streamed(interval=0.06))
     async with mesh_for(server.url, timeout={"idle": 0.15}) as mesh:
         assert text_of(await read(mesh.stream_chat("c:m", "hi"))) == "hello"
+
+
+SIGNS_OF_LIFE = {
+    "comments": [b": keep-alive\n\n"] * 5,
+    "line ends": [b"\n"] * 5,
+    "named events of a gateway": [b"event: ping\ndata: {}\n\n"] * 5,
+    "the bytes of one event": [b'data: {"id', b'": "a', b"1", b'"}', b"\n\n"],
+}
+
+
+@pytest.mark.parametrize("what", SIGNS_OF_LIFE)
+@pytest.mark.parametrize("phase", ["first_event", "idle"])
+async def test_whatever_comes_is_not_silence(server, what, phase):
+    first, *rest = [f"data: {json.dumps(piece)}\n\n".encode() for piece in PIECES]
+    signs = SIGNS_OF_LIFE[what]
+    chunks = [*signs, first, *rest] if phase == "first_event" else [first, *signs, *rest]
+    server.answer(Answer.stream([*chunks, b"data: [DONE]\n\n"], "text/event-stream", interval=0.06))
+    async with mesh_for(server.url, timeout={phase: 0.15}, retry=ONCE) as mesh:
+        assert text_of(await read(mesh.stream_chat("c:m", "hi"))) == "hello"
+
+
+async def test_a_whole_answer_with_line_ends_before_it_is_not_silent(server):
+    chunks = [*[b"\n"] * 5, b'{"text": "hello", "finish": "stop"}']
+    server.answer(Answer.stream(chunks, "application/json", interval=0.06))
+    async with mesh_for(server.url, timeout={"first_event": 0.15}, retry=ONCE) as mesh:
+        assert (await mesh.chat("c:m", "hi")).text == "hello"
+
+
+async def test_a_listing_that_comes_slowly_is_not_silent(server):
+    chunks = [b'{"models"', b": [", b'"a"', b"]}"]
+    server.route("GET", "/models*", Answer.stream(chunks, "application/json", interval=0.06))
+    async with mesh_for(server.url, timeout={"first_event": 0.15}, retry=ONCE) as mesh:
+        assert [card.id for card in await mesh.models("c")] == ["a"]
+
+
+@pytest.mark.parametrize("phase", ["first_event", "idle"])
+async def test_silence_behind_signs_of_life_is_silence(server, phase):
+    first = b'data: {"id": "a1"}\n\n' if phase == "idle" else b": hello\n\n"
+    answer = Answer.stream(
+        [first, b": ping\n\n", b": ping\n\n"], "text/event-stream", interval=0.06, stall_after=2
+    )
+    server.answer(answer)
+    async with nothing_left(), mesh_for(server.url, timeout={phase: 0.15}, retry=ONCE) as mesh:
+        assert await phase_of(read(mesh.stream_chat("c:m", "hi"))) == phase
+        await server.wait_disconnected()
+
+
+async def test_total_ends_a_service_that_sends_nothing_but_signs_of_life(server):
+    server.answer(Answer.stream([b": ping\n\n"] * 200, "text/event-stream", interval=0.05))
+    async with nothing_left(), mesh_for(server.url, timeout={"total": 0.4}, retry=ONCE) as mesh:
+        assert await phase_of(read(mesh.stream_chat("c:m", "hi"))) == "total"
+        await server.wait_disconnected()
 
 
 async def test_a_slow_reader_is_not_the_services_silence(server):

@@ -30,6 +30,9 @@ __all__ = ["WireExchange"]
 class WireExchange:
     """Send one wire and read the response.
 
+    The limits of the phases first_event and idle are limits of silence: each is for one read, so that whatever comes, a
+    comment between events included, begins it again.
+
     Attributes:
         events: All events so far.
         fault: What broke the response after the last of `events`; it is raised after those were delivered.
@@ -89,8 +92,9 @@ class WireExchange:
         try:
             with self._watchdog("first_event", limit):
                 self._start(await self._open())
-                known = len(self.events)
-                while len(self.events) == known and not self.ended:
+            known = len(self.events)
+            while len(self.events) == known and not self.ended:
+                with self._watchdog("first_event", limit):
                     await self._step()
             self.require_end()
         except JackfieldError as error:
@@ -118,8 +122,9 @@ class WireExchange:
         try:
             with self._watchdog("first_event", limit):
                 self._start(await self._open())
-                known = len(self.events)
-                while not self.ended:
+            known = len(self.events)
+            while not self.ended:
+                with self._watchdog("first_event", limit):
                     await self._step()
         except JackfieldError:
             if len(self.events) == known:
@@ -138,8 +143,8 @@ class WireExchange:
             JackfieldError: The stream broke. Events that came before are in `events`.
         """
         before = len(self.events)
-        with self._watchdog("idle", idle):
-            while len(self.events) == before and not self.ended:
+        while len(self.events) == before and not self.ended:
+            with self._watchdog("idle", idle):
                 await self._step()
 
     def require_end(self) -> None:
@@ -163,7 +168,11 @@ class WireExchange:
         try:
             with self._watchdog("first_event", limit):
                 await self._open()
-                self.body = await self._read_rest(half=False)
+            body = bytearray()
+            while not self.ended:
+                with self._watchdog("first_event", limit):
+                    body += await self._read_piece()
+            self.body = bytes(body)
         finally:
             await self.close()
 
@@ -223,21 +232,14 @@ class WireExchange:
 
     async def _step(self) -> None:
         """Read and decode the frames of one network read, or the end."""
-        frames = self._frames
-        if frames is None:
+        if self._frames is None:  # closed by another task
             self.ended = True
             return
-        try:
-            batch = await frames.__anext__()
-        except StopAsyncIteration:
-            self.ended = True
+        batch = await self._next_batch()
+        decoder, events = self._decoder, self.events
+        if batch is None:
             self._finish()
             return
-        except JackfieldError:
-            raise
-        except Exception as error:
-            raise self._map_exception(error, in_stream=True) from error
-        decoder, events = self._decoder, self.events
         if decoder is None:
             return
         if not self._wire.stream and len(batch) == 1 and isinstance(batch[0].data, bytes):
@@ -249,8 +251,30 @@ class WireExchange:
                 events += feed(frame)
         except Exception as error:
             raise self._explain(error, frame) from _find_cause(error)
-        if not self._wire.stream and getattr(frames, "ended", False):
+        if not self._wire.stream and getattr(self._frames, "ended", False):
             self._finish()  # the transport knows the end in advance, so it is not awaited
+
+    async def _next_batch(self) -> Sequence[Frame] | None:
+        """Return the frames of one network read; None at the end, also of an exchange that was closed."""
+        frames = self._frames
+        if frames is None:
+            return None
+        try:
+            return await frames.__anext__()
+        except StopAsyncIteration:
+            return None
+        except JackfieldError:
+            raise
+        except Exception as error:
+            raise self._map_exception(error, in_stream=True) from error
+
+    async def _read_piece(self) -> bytes:
+        """Read a piece of a body that is not decoded."""
+        batch = await self._next_batch()
+        if batch is None:
+            self.ended = True
+            return b""
+        return b"".join([frame.data for frame in batch])
 
     def _finish(self) -> None:
         self.ended = True
@@ -278,29 +302,17 @@ class WireExchange:
         )
 
     async def _read_failure(self, head: Head) -> JackfieldError:
+        body = bytearray()
         try:
-            body = await self._read_rest(half=True)
+            while not self.ended:
+                body += await self._read_piece()
         except JackfieldError:
-            body = b""  # the status is enough
-        failure = Failure(status=head.status, headers=head.headers, body=body)
+            pass  # half an explanation is better than none
+        failure = Failure(status=head.status, headers=head.headers, body=bytes(body))
         if head.status is not None and 300 <= head.status < 400:
             # Not the plugin's to explain: what a redirect means does not depend on who sends it.
             return error_from_status(failure)
         return self._map(failure)
-
-    async def _read_rest(self, *, half: bool) -> bytes:
-        """Read what is left of the body; what came of one that broke, if `half` of it is of use."""
-        body = bytearray()
-        if self._frames is not None:
-            try:
-                async for batch in self._frames:
-                    for frame in batch:
-                        body += frame.data
-            except JackfieldError:
-                if not body or not half:  # half an explanation is better than none; half a listing is not
-                    raise
-        self.ended = True
-        return bytes(body)
 
     def _map_exception(self, error: Exception, *, in_stream: bool = False) -> JackfieldError:
         """Return the error for what an SDK or a third party's transport raised."""

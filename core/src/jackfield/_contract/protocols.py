@@ -123,7 +123,8 @@ class Exchange(Value):
     Attributes:
         head: Status and headers.
         frames: Gives the frames of one network read at a time (one list a step costs less than one frame
-            a step). Ends at a clean end of the body; a cut body raises.
+            a step), an empty list if it completed none: the service is alive, and the limits `first_event` and `idle`
+            begin again. Ends at a clean end of the body; a cut body raises.
     """
 
     head: Head

@@ -33,7 +33,7 @@ some 10 ms for this many bytes.
 
 
 class HttpFrames:
-    """The frames of one answer, those of one network read at a time.
+    """The frames of one answer, those of one network read at a time; none where it completed none.
 
     Args:
         response: The answer, its body unread.
@@ -47,7 +47,7 @@ class HttpFrames:
     """
 
     __slots__ = (
-        "_at", "_chunk", "_framer", "_most", "_most_pending", "_pending", "_response", "_size", "_turn", "_wire", "ended",
+        "_at", "_body", "_chunk", "_framer", "_most", "_most_pending", "_pending", "_response", "_size", "_turn", "_wire", "ended",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +58,7 @@ class HttpFrames:
         self._most = most
         self._most_pending = None if most is None else most // _FRAME_SHARE
         self._framer: Framer | None = None
+        self._body = bytearray()  # no list: pieces of two bytes each would take twenty times their size
         self._chunk = b""
         self._at = 0  # what stands before is read
         self._size = 0
@@ -72,9 +73,9 @@ class HttpFrames:
         import aiohttp
 
         try:
-            while not self.ended:
+            if not self.ended:
                 frames = await self._read()
-                if frames:
+                if frames or not self.ended:
                     return frames
         except FramingError as error:
             raise MalformedResponseError(f"the answer does not keep to its framing: {error}") from error
@@ -85,10 +86,11 @@ class HttpFrames:
 
     async def _read(self) -> Sequence[Frame]:
         response = self._response
-        if not self._wire.stream or response.status >= 400:
+        if response.status >= 400:
             self.ended = True
-            whole = await (self._whole() if response.status < 400 else self._error_body())
-            return (Frame(whole),)
+            return (Frame(await self._error_body()),)
+        if not self._wire.stream:
+            return await self._read_whole()
         framer = self._framer
         if framer is None:
             framer = self._framer = framer_for(response.headers.get("Content-Type"), self._wire.framing)
@@ -133,18 +135,20 @@ class HttpFrames:
             self._turn = 0
             await asyncio.sleep(0)
 
-    async def _whole(self) -> bytes:
+    async def _read_whole(self) -> Sequence[Frame]:
+        """Read on in a body that is one frame."""
         # Not by the response's own `read`: that lifts aiohttp's bound on what is decompressed at once.
-        content = self._response.content
         chunk = await self._arrived()
-        if content.at_eof():
-            return chunk
-        body = bytearray()  # no list: pieces of two bytes each would take twenty times their size
-        while chunk:
-            body += chunk
-            await self._take_turns(len(chunk))
-            chunk = await self._arrived()
-        return bytes(body)
+        body = self._body
+        if not body and self._response.content.at_eof():
+            self.ended = True
+            return (Frame(chunk),)
+        if not chunk:
+            self.ended = True
+            return (Frame(bytes(body)),)
+        body += chunk
+        await self._take_turns(len(chunk))
+        return ()
 
     async def _error_body(self) -> bytes:
         """Read an error's body, as far as anybody would read it."""

@@ -19,9 +19,10 @@ class TimeoutPolicy(Value):
 
     Attributes:
         connect: Until a connection to the service stands (name, TCP, TLS).
-        first_event: From sending to the first event, for each attempt. Not given, it is 120 s for streams and
-            unlimited for whole answers, whose first event comes when the model has said its last word.
-        idle: Between two events of a stream.
+        first_event: Silence from sending to the first event, for each attempt: each byte that comes begins it again. Not
+            given, it is 120 s for streams and unlimited for whole answers, which come when the model has said its last
+            word.
+        idle: Silence of a stream after its first event, likewise.
         total: The whole call: waiting in the queue, every attempt and the pauses between them.
     """
 
