@@ -147,8 +147,11 @@ class TestUnknownKeys:
                 {"api_key": "env:"},
                 'connections.a.api_key: it must be a reference with a variable\'s name behind "env:"',
             ),
-            ({"headers": {"Bad Header": "x"}}, "connections.a.headers.Bad Header: is no name of a header"),
-            ({"headers": {"X-A:": "x"}}, "connections.a.headers.X-A:: is no name of a header"),
+            (
+                {"headers": {"Bad Header": "x"}},
+                "connections.a.headers.Bad Header: is not a valid name of a header",
+            ),
+            ({"headers": {"X-A:": "x"}}, "connections.a.headers.X-A:: is not a valid name of a header"),
             ({"headers": {"X-A": "x\r\ny"}}, "connections.a.headers.X-A: must be one line"),
             (
                 {"rate": {"hour": "1", "currency": "EURO"}},

@@ -77,7 +77,7 @@ def test_out_of_range_is_refused_or_clamped(name):
     [
         (ParameterRule(supported=False, why="it is old"), "it is old"),
         (ParameterRule(supported=False), "does not support"),
-        (ParameterRule(choices=("a", "b")), "none of 'a', 'b'"),
+        (ParameterRule(choices=("a", "b")), "not one of 'a', 'b'"),
     ],
 )
 def test_what_is_not_honoured_is_refused_or_dropped(rule, words):
@@ -151,7 +151,7 @@ def test_the_choices_of_reasoning_are_its_words():
 
     assert put(Reasoning(effort="high")) == "high"
     assert put(Reasoning(budget_tokens=5)) is None
-    with pytest.raises(UnsupportedError, match="'medium' is none of 'low', 'high'"):
+    with pytest.raises(UnsupportedError, match="'medium' is not one of 'low', 'high'"):
         put(Reasoning(effort="medium"))
 
 
@@ -165,7 +165,7 @@ def test_the_choices_of_reasoning_are_its_words():
     ],
 )
 def test_a_rule_says_why_behind_what_it_says(rule, value):
-    with pytest.raises(UnsupportedError, match=r"(none of|at (least|most)) .+: since March; leave it out"):
+    with pytest.raises(UnsupportedError, match=r"(not one of|at (least|most)) .+: since March; leave it out"):
         writer({"a": value}, a=rule).put("a")
     dropped = writer({"a": value}, "drop", a=rule)
     dropped.put("a")

@@ -15,7 +15,7 @@ from jackfield import (
     PermissionDeniedError,
     Secret,
 )
-from jackfield._http.auth import prover_for
+from jackfield._http.auth import make_authenticator
 from jackfield.plugin import Bearer, NoAuth, StaticHeader, Token
 from jackfield.testing import Answer
 
@@ -240,19 +240,19 @@ async def test_a_signer_prepares_anew_after_a_refusal(server):
 async def test_calls_that_are_refused_at_once_prepare_a_signer_once():
     signer = Signer()
     signer.prepare = lambda *, refresh: (signer.prepared.append(refresh), time.sleep(0.05))
-    prover = prover_for(signer)
-    await asyncio.gather(*(prover.ready(refresh=True) for _ in range(10)))
+    authenticator = make_authenticator(signer)
+    await asyncio.gather(*(authenticator.ready(refresh=True) for _ in range(10)))
     assert signer.prepared == [True]
 
 
 async def test_a_signer_that_says_it_is_ready_is_not_prepared_again():
     signer = Signer()
     signer.is_ready = lambda: bool(signer.prepared)
-    prover = prover_for(signer)
-    await asyncio.gather(*(prover.ready(refresh=False) for _ in range(10)))
-    await prover.ready(refresh=False)
+    authenticator = make_authenticator(signer)
+    await asyncio.gather(*(authenticator.ready(refresh=False) for _ in range(10)))
+    await authenticator.ready(refresh=False)
     assert signer.prepared == [False]
-    await prover.ready(refresh=True)
+    await authenticator.ready(refresh=True)
     assert signer.prepared == [False, True]
     assert threading.main_thread() not in signer.threads
 

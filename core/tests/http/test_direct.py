@@ -57,7 +57,7 @@ async def test_a_plain_post_goes_past_the_session(server, transport, by_session)
 async def test_both_ways_send_the_same_request(server, transport, by_session, monkeypatch):
     wire = Wire("x?a=%2F", {"a": 1}, headers={"X-B": "2"})
     await read(transport, wire)
-    monkeypatch.setattr(HttpTransport, "_direct", lambda *_: None)
+    monkeypatch.setattr(HttpTransport, "_prepare_post", lambda *_: None)
     await read(transport, wire)
     direct, session = server.requests
     assert by_session == ["POST"]
@@ -84,7 +84,7 @@ async def test_headers_that_change_how_a_body_is_sent_are_left_to_the_session(tr
 
     wire = Wire("x", {}, headers={name: "anything"})
     url = yarl.URL(transport.address(wire), encoded=True)
-    assert transport._direct(wire, transport._session, url, transport._prover) is None
+    assert transport._prepare_post(wire, transport._session, url, transport._authenticator) is None
 
 
 async def test_a_signer_signs_every_request(server, by_session):
@@ -113,8 +113,8 @@ async def test_a_signer_signs_every_request(server, by_session):
 class Fixed(Signer):
     """Proves every attempt by the same headers, and keeps what it was asked to sign."""
 
-    def __init__(self, proof):
-        self.proof = proof
+    def __init__(self, auth_headers):
+        self.auth_headers = auth_headers
         self.asked = []
 
     def prepare(self, *, refresh):
@@ -122,7 +122,7 @@ class Fixed(Signer):
 
     def sign(self, method, url, headers, body):
         self.asked.append((method, url, dict(headers), body))
-        return self.proof
+        return self.auth_headers
 
 
 async def test_both_ways_are_signed_alike(server, by_session, monkeypatch):
@@ -132,7 +132,7 @@ async def test_both_ways_are_signed_alike(server, by_session, monkeypatch):
     await transport.open()
     try:
         await read(transport, Wire("x?a=%2F", {"a": 1}))
-        monkeypatch.setattr(HttpTransport, "_direct", lambda *_: None)
+        monkeypatch.setattr(HttpTransport, "_prepare_post", lambda *_: None)
         await read(transport, Wire("x?a=%2F", {"a": 1}))
     finally:
         await transport.aclose()
@@ -145,14 +145,14 @@ async def test_both_ways_are_signed_alike(server, by_session, monkeypatch):
 
 async def test_a_proof_takes_the_place_of_a_header_that_was_given(server, by_session):
     server.answer(Answer.text("ok"))
-    access = HttpAccess(base_url=server.url, auth=Fixed({"x-a": "proof"}), headers={"X-A": "given"})
+    access = HttpAccess(base_url=server.url, auth=Fixed({"x-a": "auth_headers"}), headers={"X-A": "given"})
     transport = HttpTransport(access)
     await transport.open()
     try:
         await read(transport, Wire("x", {}))
     finally:
         await transport.aclose()
-    assert server.requests[0].headers["x-a"] == "proof"
+    assert server.requests[0].headers["x-a"] == "auth_headers"
     assert by_session == ["POST"]
 
 
@@ -255,7 +255,7 @@ ENDS_WITH_THE_CONNECTION = [
 async def test_a_body_may_end_with_the_connection(head, direct, monkeypatch):
     """Neither a length nor chunks: plain servers, and some gateways."""
     if not direct:
-        monkeypatch.setattr(HttpTransport, "_direct", lambda *_: None)
+        monkeypatch.setattr(HttpTransport, "_prepare_post", lambda *_: None)
 
     async def use(transport, gone):
         return await read(transport, Wire("x", {}, stream=True))

@@ -362,7 +362,7 @@ class TlsService:
 async def test_tls_without_its_farewell_is_no_end_either(certificate, farewell, direct, monkeypatch):
     """RFC 9112, 9.8: whoever can cut the connection could else shorten an answer unseen."""
     if not direct:
-        monkeypatch.setattr(HttpTransport, "_direct", lambda *_: None)
+        monkeypatch.setattr(HttpTransport, "_prepare_post", lambda *_: None)
     service = TlsService(certificate, STREAM, farewell=farewell)
     transport = HttpTransport(HttpAccess(base_url=service.url), ca_bundle=str(certificate[0]))
     came, fault = await outcome(transport, Wire("x", {}, stream=True), service)

@@ -200,7 +200,7 @@ CALL = r"^messages are not understood: messages\[0\]\.tool_calls\[0\]"
         ({"type": "file", "file": "a.pdf"}, r"\.file is a str; want a dict"),
         ({"type": "file", "file": {"filename": "a.pdf"}}, r"\.file has no 'file_data'"),
         ({"type": "file", "file": {"file_id": "f"}}, r"\.file has the unknown key 'file_id'"),
-        ({"type": "file", "file": {"file_data": "AAEC"}}, r"\.file_data is no data: address"),
+        ({"type": "file", "file": {"file_data": "AAEC"}}, r"\.file_data is not a data: address"),
     ],
 )
 def test_what_is_wrong_with_a_part_is_named_with_its_place(part, said):

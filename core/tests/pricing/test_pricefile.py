@@ -108,7 +108,7 @@ def test_a_cell_may_hold_a_comma():
         ("o,,input,,1,,,", "model is empty"),
         ("o,m,,,1,,,", "unit is empty"),
         ("o,m,input,,,,,", "rate is empty"),
-        ("o,m,input,,abc,,,", "'abc' is no number"),
+        ("o,m,input,,abc,,,", "'abc' is not a number"),
         ("o,m,input,,NaN,,,", "must be 0 or more"),
         ("o,m,input,,-1,,,", "must be 0 or more"),
         ("o,m,input,0,1,,,", "per '0' must be a whole number"),

@@ -184,7 +184,7 @@ async def test_no_proxy_may_name_a_port(server, monkeypatch, without):
 @pytest.mark.parametrize(("answer", "kind"), BREAKS.values(), ids=BREAKS)
 async def test_an_address_is_in_no_error(answer, kind, how, key, monkeypatch):
     if how != "direct":
-        monkeypatch.setattr("jackfield._http.transport.HttpTransport._direct", lambda *_: None)
+        monkeypatch.setattr("jackfield._http.transport.HttpTransport._prepare_post", lambda *_: None)
     async with service(answer) as port:
         base = f"http://127.0.0.1:{port}/v1?key={QUERY_KEY}"
         options = {"retry": {"attempts": 1}, "timeout": {"first_event": 0.3}}

@@ -57,7 +57,7 @@ def test_sampling_is_sent_where_it_is_taken():
 def test_while_a_model_thinks_its_temperature_is_one():
     thinking = {"reasoning": Reasoning(budget_tokens=1024)}
     assert body(temperature=1, **thinking)["temperature"] == 1
-    with pytest.raises(UnsupportedError, match="none of 1"):
+    with pytest.raises(UnsupportedError, match="not one of 1"):
         made(temperature=0.5, **thinking)
 
 

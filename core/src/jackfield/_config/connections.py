@@ -113,7 +113,7 @@ def find_model(config: ConnectionConfig, model_id: str) -> ModelEntry | None:
 
 
 def is_allowed(config: ConnectionConfig, model_id: str) -> bool:
-    """Say whether a connection's allow-list lets a model be called; no list allows all, an empty one none."""
+    """Return whether a connection's allow-list lets a model be called; no list allows all, an empty one none."""
     return config.models is None or any(entry.matches(model_id) for entry in config.models)
 
 

@@ -35,7 +35,7 @@ class Credentials(Value):
     by_name: Mapping[str, _Identity | None] = attrs.field(factory=dict)
 
     def find(self, reader: Reader, value: Any, where: str, info: ProviderInfo) -> Any:
-        """Give the identity that a connection names; `INVALID` if something is wrong with it.
+        """Return the identity that a connection names; `INVALID` if something is wrong with it.
 
         Raises:
             PluginError: The plugin of its kind cannot be used.

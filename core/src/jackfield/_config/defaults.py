@@ -149,7 +149,8 @@ def _headers(reader: Reader, value: Any, where: str, above: SharedKeys) -> Mappi
         seen.add(str(name).lower())
         if not _TOKEN.fullmatch(str(name)):
             reader.wrong(
-                join(where, name), "is no name of a header: letters, digits and - (no space, no colon)"
+                join(where, name),
+                "is not a valid name of a header: letters, digits and - (no space, no colon)",
             )
             continue
         # Names are the same in any case; the connection's own wins over the default.

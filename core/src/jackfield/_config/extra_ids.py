@@ -20,7 +20,7 @@ __all__ = ["declared_faults", "extra_fault", "extra_ids", "without_strangers_ext
 
 
 def extra_ids(registry: Registry, connections: Iterable[ConnectionConfig]) -> frozenset[str]:
-    """Give every id that may stand in `extra`: installed, declared, of a dialect, of this project, of a middleware."""
+    """Return every id that may stand in `extra`: installed, declared, of a dialect, of this project, of a middleware."""
     from jackfield._plugins.known import known_plugins
 
     known = known_plugins()
@@ -33,7 +33,7 @@ def extra_ids(registry: Registry, connections: Iterable[ConnectionConfig]) -> fr
 
 
 def declared_faults(registry: Registry, connections: Collection[ConnectionConfig]) -> Iterator[str]:
-    """Say what is wrong with `extra` in the declared options of models; it takes all connections to know."""
+    """Yield what is wrong with `extra` in the declared options of models; it takes all connections to know."""
     known = None
     for connection in connections:
         for entry in connection.models or ():
@@ -49,7 +49,7 @@ def declared_faults(registry: Registry, connections: Collection[ConnectionConfig
 def extra_fault(
     extra: Mapping[Any, Any], known: frozenset[str], provider: str, *, only_slips: bool = False
 ) -> str | None:
-    """Say what is wrong with the ids of `extra`; None is nothing.
+    """Return what is wrong with the ids of `extra`; None is nothing.
 
     Args:
         extra: What the caller wrote.

@@ -284,7 +284,7 @@ class _Loader:
     ) -> None:
         name, _, model_id = target.partition(":")
         if not name or not model_id:
-            self.reader.wrong(where, f'"{target}" is no target; write "connection:model"')
+            self.reader.wrong(where, f'"{target}" is not a valid target; write "connection:model"')
         elif name not in declared:
             self.reader.wrong(where, f"there is no connection {name!r}{hint(name, declared)}")
         elif (fault := model_id_fault(model_id)) is not None:

@@ -23,10 +23,10 @@ __all__ = ["WholeDecoder", "vector_reader"]
 
 
 class WholeDecoder:
-    """Reads an answer that is one JSON value: embeddings, rankings, counts of tokens.
+    """Decode an answer that is one JSON value: embeddings, rankings, counts of tokens.
 
     Args:
-        read: Gives the events of the value. It may raise `FailureInStream` where the value tells of a failure, and
+        read: Returns the events of the value. It may raise `FailureInStream` where the value tells of a failure, and
             any `JackfieldError`; what else it trips over makes the answer a malformed one.
     """
 
@@ -35,7 +35,7 @@ class WholeDecoder:
         self._has_come = False
 
     def start(self, head: Head) -> list[Event]:
-        """Hear that the answer began."""
+        """Handle the response head."""
         return []
 
     def feed(self, frame: Frame) -> list[Event]:
@@ -69,9 +69,9 @@ class WholeDecoder:
 
 @lru_cache(maxsize=1)
 def vector_reader() -> Callable[[Any], Any]:
-    """Give the function that makes an `EmbeddingData.vector` of what a service sent.
+    """Return the function that makes an `EmbeddingData.vector` of what a service sent.
 
-    It takes a sequence of numbers, or the base64 text of little-endian float32 values, and gives a writable
+    It takes a sequence of numbers, or the base64 text of little-endian float32 values, and returns a writable
     vector of shape (dimensions,): a numpy array if numpy is installed (looked for once), else `array("f")`.
     """
     if find_spec("numpy") is None:
@@ -89,7 +89,7 @@ def vector_reader() -> Callable[[Any], Any]:
 
 
 def _base64_decoder() -> Callable[[str], bytes]:
-    """Give pybase64's decoder if it is installed (the extra `numpy` brings it), else the standard library's.
+    """Return pybase64's decoder if it is installed (the extra `numpy` brings it), else the standard library's.
 
     It decodes fifteen times as fast, and the standard decoder is most of the work of reading embeddings.
     """

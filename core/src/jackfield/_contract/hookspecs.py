@@ -38,17 +38,17 @@ class ProviderSpecs:
 
     @hookspec
     def jackfield_provider(self) -> ProviderInfo:
-        """Say who the provider is. Required."""
+        """Return the provider's description. Required."""
         raise NotImplementedError
 
     @hookspec
     def jackfield_capabilities(self, model: ModelRef) -> Capabilities:
-        """Say what a model can do, offline, from a table; unknown is an answer. Required."""
+        """Return what a model can do, offline, from a table; unknown is an answer. Required."""
         raise NotImplementedError
 
     @hookspec
     def jackfield_discover(self, settings: Any) -> Listing | None:
-        """Say how to list the service's models; None if it has no listing."""
+        """Return how to list the service's models; None if it has no listing."""
         raise NotImplementedError
 
     @hookspec
@@ -69,7 +69,7 @@ class ProviderSpecs:
 
     @hookspec
     def jackfield_decoder(self, model: ModelRef, wire: Wire) -> Decoder:
-        """Give a decoder for the answer to this wire. Required."""
+        """Return a decoder for the answer to this wire. Required."""
         raise NotImplementedError
 
     @hookspec
@@ -79,12 +79,12 @@ class ProviderSpecs:
 
     @hookspec
     def jackfield_cost(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
-        """Give the plugin's rates for this call, or a whole cost where rates cannot say it; None if unknown."""
+        """Return the plugin's rates for this call, or a whole cost where rates cannot express it; None if unknown."""
         raise NotImplementedError
 
     @hookspec
     def jackfield_transport(self, settings: Any) -> HttpAccess | Transport:
-        """Say how to reach the service. Secrets are still references. Required."""
+        """Return how to reach the service. Secrets are still references. Required."""
         raise NotImplementedError
 
 
@@ -93,7 +93,7 @@ class ExtensionSpecs:
 
     @hookspec(firstresult=True)
     def jackfield_price(self, model: ModelRef, context: CostContext) -> RateCard | None:
-        """Give rates for a model whose own plugin knows none; the first answer wins."""
+        """Return rates for a model whose own plugin knows none; the first answer wins."""
         raise NotImplementedError
 
     @hookspec
@@ -103,7 +103,7 @@ class ExtensionSpecs:
 
     @hookspec
     def jackfield_call_finished(self, call: Call, outcome: Outcome) -> None:
-        """Hear how a call ended."""
+        """Handle the end of a call."""
         raise NotImplementedError
 
     @hookspec

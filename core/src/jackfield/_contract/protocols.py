@@ -1,4 +1,4 @@
-"""What plugins hand to the core: descriptions, decoders, transports and ways to prove identity."""
+"""What plugins hand to the core: descriptions, decoders, transports and authentication."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class Token(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class NoAuth(Value):
-    """The service wants no proof of identity."""
+    """The service wants no authentication."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -240,7 +240,7 @@ class Signer(Protocol):
         ...
 
     def sign(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        """Give the headers to add; pure. The core sends exactly these bytes to exactly this URL."""
+        """Return the headers to add; pure. The core sends exactly these bytes to exactly this URL."""
         ...
 
 

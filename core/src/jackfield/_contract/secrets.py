@@ -68,7 +68,7 @@ class Secret:
         return self._reference == _NONE
 
     def reveal(self) -> str:
-        """Give the secret itself. Blocking for files and keyrings; called when a connection opens.
+        """Return the secret itself. Blocking for files and keyrings; called when a connection opens.
 
         Raises:
             MissingCredentialError: There is nothing behind the reference.
@@ -126,7 +126,7 @@ def _check_reference(scheme: str, rest: str, key: str) -> None:
 
 
 def has_keyring() -> bool:
-    """Say whether references to a keyring can be resolved here; imports nothing."""
+    """Return whether references to a keyring can be resolved here; imports nothing."""
     if "keyring" in sys.modules:
         return sys.modules["keyring"] is not None
     from importlib.util import find_spec

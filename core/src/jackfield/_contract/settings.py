@@ -122,7 +122,7 @@ class Reader:
                 self.wrong(join(where, key), f"unknown key{hint(str(key), known)}")
 
     def table(self, value: Any, where: str) -> Mapping[str, Any]:
-        """Give a table; notes anything else, and gives an empty one."""
+        """Return a table; notes anything else, and returns an empty one."""
         if isinstance(value, Mapping):
             return value
         self.wrong(where, f"must be a table, not {described(value)}")
@@ -361,7 +361,7 @@ def _others(kind: Any) -> str:
 
 
 def described(value: Any) -> str:
-    """Say what a wrong value is, without showing what may be a secret."""
+    """Describe a wrong value without showing what may be a secret."""
     # Strings are not shown: one that stands at the wrong key may be a secret.
     if isinstance(value, bool):
         return str(value).lower()

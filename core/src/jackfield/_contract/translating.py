@@ -138,7 +138,7 @@ class ParameterWriter(ReportBuilder):
         return self._given.keys()
 
     def take(self, name: str) -> Any:
-        """Give an option's value and count it as seen; `UNSET` if it was not given or is not allowed.
+        """Return an option's value and count it as seen; `UNSET` if it was not given or is not allowed.
 
         For options that need more than a plain copy; tell their fate with `note` or write them with `write`.
 
@@ -291,7 +291,7 @@ class ParameterWriter(ReportBuilder):
         # Of thinking, the choices are the words; a budget alone has none.
         word = value.effort if isinstance(value, Reasoning) else value
         if rule.choices is not None and word not in rule.choices and not (word is None and word is not value):
-            law = f"{word!r} is none of {', '.join(map(repr, rule.choices))}"
+            law = f"{word!r} is not one of {', '.join(map(repr, rule.choices))}"
             self.refuse(name, law if rule.why is None else f"{law}: {rule.why}", value)
             return UNSET
         if rule.max_items is not None and len(value) > rule.max_items:

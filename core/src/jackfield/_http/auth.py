@@ -1,4 +1,4 @@
-"""Prove identity to a service: each kind of `Auth` as headers for one attempt."""
+"""Turn each kind of `Auth` into request headers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from jackfield._contract.protocols import Auth, Bearer, NoAuth, Signer, StaticHe
 from jackfield._contract.secrets import Secret
 from jackfield._types.errors import JackfieldError, MissingCredentialError
 
-__all__ = ["Prover", "prover_for", "reveal"]
+__all__ = ["Authenticator", "make_authenticator", "reveal"]
 
 _RENEW_BEFORE = 60.0
 """Seconds before its end at which a token is renewed; a request may be under way for a while."""
 
 
-class Prover(Protocol):
-    """One way to prove identity, with its secrets resolved."""
+class Authenticator(Protocol):
+    """One way to authenticate, with its secrets resolved."""
 
     can_refresh: bool
-    varies: bool
-    """Each attempt has headers of its own; else `headers` gives the same object until it is renewed."""
+    per_request: bool
+    """Each attempt has headers of its own; else `headers` returns the same object until it is renewed."""
 
     async def open(self) -> None:
         """Resolve what has to be resolved once."""
@@ -31,14 +31,14 @@ class Prover(Protocol):
         """Make sure that credentials are fresh before an attempt."""
 
     def headers(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        """Give the headers to add to one attempt."""
+        """Return the headers to add to one attempt."""
 
     def secrets(self) -> list[str]:
-        """Give every secret that must not be shown."""
+        """Return every secret that must not be shown."""
 
 
-def prover_for(auth: Auth) -> Prover:
-    """Give the prover for an auth."""
+def make_authenticator(auth: Auth) -> Authenticator:
+    """Return the authenticator of an auth."""
     if isinstance(auth, NoAuth):
         return _Nothing()
     if isinstance(auth, StaticHeader):
@@ -53,7 +53,7 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 class _Nothing:
     can_refresh = False
-    varies = False
+    per_request = False
 
     async def open(self) -> None:
         return None
@@ -166,7 +166,7 @@ class _Signed(_Nothing):
     """A signer; `prepare` runs in a thread, one at a time."""
 
     can_refresh = True
-    varies = True
+    per_request = True
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer

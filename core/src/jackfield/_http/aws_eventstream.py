@@ -70,7 +70,7 @@ class AWSEventStreamFramer(StrictFramer):
         self._held = bytearray(data[at:])
 
     def _measure(self, data: bytes, at: int) -> int:
-        """Give the length of the message at `at`, 0 while its prelude is not here yet."""
+        """Return the length of the message at `at`, 0 while its prelude is not here yet."""
         if len(data) - at < _PRELUDE.size:
             return 0
         total, headers, checksum = _PRELUDE.unpack_from(data, at)

@@ -1,4 +1,4 @@
-"""Say why a request could not be sent, without what aiohttp's own errors carry: addresses, proxies, headers."""
+"""Explain why a request could not be sent, without what aiohttp's own errors carry: addresses, proxies, headers."""
 
 from __future__ import annotations
 
@@ -72,13 +72,17 @@ def _cause(error: Exception, reason: str) -> Exception:
 
 
 def _reason(error: Exception) -> str:
-    """Say why there is no connection, in the words of the system: aiohttp's own repeat the address."""
+    """Explain why there is no connection, in the words of the system: aiohttp's own repeat the address."""
     certificate = getattr(error, "certificate_error", None)
     if certificate is not None:
         return f"its certificate is not accepted: {getattr(certificate, 'verify_message', '') or certificate}"
     if isinstance(error, aiohttp.ClientResponseError):
         is_proxy = isinstance(error, aiohttp.ClientHttpProxyError)
-        return f"{error.status} {error.message}" if is_proxy else f"the answer is no HTTP: {error.message}"
+        return (
+            f"{error.status} {error.message}"
+            if is_proxy
+            else f"the answer is not valid HTTP: {error.message}"
+        )
     inner = getattr(error, "os_error", error)
     number = inner.errno if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) else None
     if number is not None and number in errno.errorcode:

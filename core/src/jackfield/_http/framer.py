@@ -1,4 +1,4 @@
-"""What a framer is: the protocol, the fault it raises, and how faults wait for the frames before them."""
+"""The protocol of framers, the fault they raise, and how faults wait for the frames before them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Framer", "FramingError", "StrictFramer"]
 
 
 class FramingError(ValueError):
-    """Say that a body does not keep to its framing.
+    """A body does not keep to its framing.
 
     Attributes:
         reason: What is wrong, in words.
@@ -38,15 +38,15 @@ class Framer(Protocol):
     """
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Take the next bytes and give the frames that they complete.
+        """Read the next bytes and return the frames that they complete.
 
         Raises:
             FramingError: The body does not keep to its framing. Frames that were complete before the fault
-                are given first: the fault is then raised by the next call.
+                are returned first: the fault is then raised by the next call.
         """
 
     def close(self) -> list[Frame]:
-        """Take the clean end of the body and give what is left.
+        """Handle the clean end of the body and return what is left.
 
         Not to be called for a body that was cut below HTTP: the caller knows that already.
 
@@ -66,7 +66,7 @@ class StrictFramer(abc.ABC):
         self._fault: FramingError | None = None
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Take the next bytes and give the frames that they complete."""
+        """Read the next bytes and return the frames that they complete."""
         if self._fault is not None:
             raise self._fault
         frames: list[Frame] = []
@@ -79,7 +79,7 @@ class StrictFramer(abc.ABC):
         return frames
 
     def close(self) -> list[Frame]:
-        """Take the clean end of the body and give what is left."""
+        """Handle the clean end of the body and return what is left."""
         if self._fault is not None:
             raise self._fault
         return self._finish()
@@ -90,4 +90,4 @@ class StrictFramer(abc.ABC):
 
     @abc.abstractmethod
     def _finish(self) -> list[Frame]:
-        """Give what the clean end of the body completes."""
+        """Return what the clean end of the body completes."""

@@ -173,7 +173,7 @@ class JSONLinesFramer:
 
 
 class WholeFramer:
-    """Give the whole body as one frame when it ends; b"" where the body is empty."""
+    """Return the whole body as one frame when it ends; b"" where the body is empty."""
 
     __slots__ = ("_body",)
 
@@ -186,7 +186,7 @@ class WholeFramer:
         return []
 
     def close(self) -> list[Frame]:
-        """Give the body."""
+        """Return the body."""
         body = bytes(self._body)
         self._body.clear()
         return [Frame(body)]
@@ -200,8 +200,8 @@ class NestedFramer(StrictFramer):
     Args:
         outer: Reads the body itself.
         inner_factory: Makes the framer of the joined payloads.
-        extract: Gives an outer frame's payload, or None for a frame that is no payload (an exception that
-            the outer framing reports): that one is given on as it is, in its place.
+        extract: Returns an outer frame's payload, or None for a frame that has none (an exception that
+            the outer framing reports): that one is passed on as it is, in its place.
     """
 
     def __init__(
@@ -247,7 +247,7 @@ class SniffedSSEFramer:
         self._held = bytearray()
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Look at the first byte that is no white space, then hand on."""
+        """Choose the framer by the first byte that is not white space, then pass on."""
         if self._inner is None:
             start = chunk.lstrip(b" \t\r\n\xef\xbb\xbf")
             self._held += chunk
@@ -259,12 +259,12 @@ class SniffedSSEFramer:
         return self._inner.feed(chunk)
 
     def close(self) -> list[Frame]:
-        """Give what is left."""
+        """Return what is left."""
         return [Frame(bytes(self._held))] if self._inner is None else self._inner.close()
 
 
 def event_payload(frame: Frame) -> bytes | None:
-    """Give the payload of an AWS event; None for an exception or error message.
+    """Return the payload of an AWS event; None for an exception or error message.
 
     Tells them apart by the header `:message-type`: `event`, `exception` or `error`.
     """

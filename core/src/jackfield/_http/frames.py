@@ -16,7 +16,7 @@ from .framers import framer_for
 if TYPE_CHECKING:
     import aiohttp
 
-    from .prepared_post import DirectResponse
+    from .prepared_post import PreparedResponse
 
 __all__ = ["HttpFrames"]
 
@@ -51,7 +51,7 @@ class HttpFrames:
     )  # fmt: skip
 
     def __init__(
-        self, response: aiohttp.ClientResponse | DirectResponse, wire: Wire, most: int | None
+        self, response: aiohttp.ClientResponse | PreparedResponse, wire: Wire, most: int | None
     ) -> None:
         self._response = response
         self._wire = wire

@@ -35,7 +35,7 @@ class _State(enum.Enum):
 
 
 class JSONArrayFramer(StrictFramer):
-    """Give the elements of one top-level JSON array, each as soon as it is complete.
+    """Return the elements of one top-level JSON array, each as soon as it is complete.
 
     `Frame.data` is the element's text. A body that is a single JSON object, such as an error, is one frame.
     Only what is needed to find the elements is checked: a fault inside one shows when it is parsed.

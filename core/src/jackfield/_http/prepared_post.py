@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from multidict import CIMultiDictProxy
 
-__all__ = ["DirectRequest", "DirectResponse"]
+__all__ = ["PreparedPost", "PreparedResponse"]
 
 _FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
 
-class DirectRequest:
+class PreparedPost:
     """A POST to one address under one set of headers; made once and sent many times.
 
     Args:
         session: Whose connections are used.
         url: The address, as it shall be sent.
-        headers: All headers but those that aiohttp adds (Host, Accept, Accept-Encoding), and those that prove each
+        headers: All headers but those that aiohttp adds (Host, Accept, Accept-Encoding), and those that authenticate each
             attempt anew.
         buffer: Bytes of an answer that may wait to be read.
 
@@ -68,18 +68,18 @@ class DirectRequest:
         self._timeout = session.timeout
         self._buffer = buffer
 
-    async def send(self, body: bytes, proof: Mapping[str, str] | None = None) -> DirectResponse:
+    async def send(self, body: bytes, auth_headers: Mapping[str, str] | None = None) -> PreparedResponse:
         """Send a body and give the answer, its own body unread.
 
         Args:
             body: The bytes.
-            proof: Headers of this attempt alone.
+            auth_headers: Headers of this attempt alone.
 
         Raises:
             aiohttp.ClientError: No connection, or it broke before the answer began.
             ValueError: A header holds a line end.
         """
-        more = b"" if proof is None else _lines(proof)
+        more = b"" if auth_headers is None else _lines(auth_headers)
         try:
             connection = await self._connector.connect(self._key, [], self._timeout)
         except TimeoutError as error:
@@ -97,14 +97,14 @@ class DirectRequest:
                 message, payload = await protocol.read()
         except HttpProcessingError as error:
             connection.close()
-            raise aiohttp.ClientConnectionError(f"the answer is no HTTP: {error.message}") from error
+            raise aiohttp.ClientConnectionError(f"the answer is not valid HTTP: {error.message}") from error
         except BaseException:
             connection.close()
             raise
-        return DirectResponse(connection, message.code, message.headers, payload)
+        return PreparedResponse(connection, message.code, message.headers, payload)
 
 
-class DirectResponse:
+class PreparedResponse:
     """An answer that has begun; what the transport uses of `aiohttp.ClientResponse`, under the same names."""
 
     __slots__ = ("_connection", "content", "headers", "status")

@@ -20,7 +20,7 @@ from jackfield._types.errors import ConfigurationError, JackfieldError
 from jackfield._types.sizes import MAX_RESPONSE
 from jackfield._types.wire import Head, Wire
 
-from .auth import Prover, prover_for, reveal
+from .auth import Authenticator, make_authenticator, reveal
 from .frames import HttpFrames
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import yarl
     from multidict import CIMultiDict
 
-    from .prepared_post import DirectRequest, DirectResponse
+    from .prepared_post import PreparedPost, PreparedResponse
 
 __all__ = ["HttpTransport", "set_header"]
 
@@ -36,7 +36,7 @@ _LARGE_BODY = 1 << 20
 """Bytes above which aiohttp wants a file; it warns otherwise, and blocks the event loop."""
 _READ_BUFFER = 1 << 18
 _USER_AGENT = "jackfield"
-_NO_PROOF: Mapping[str, str] = {}
+_NO_HEADERS: Mapping[str, str] = {}
 _MOST_PREPARED = 256
 _ABSOLUTE = ("http://", "https://")
 
@@ -48,7 +48,7 @@ class HttpTransport:
     redirected POST would lose its body and carry its key to another host). Never tries again by itself.
 
     Args:
-        access: Where to and how to prove identity.
+        access: The address and the authentication.
         connect_timeout: Seconds until a connection stands: name, all addresses, the answer of a proxy, TLS.
         proxy: Address of an HTTP proxy; None uses the environment's (`HTTPS_PROXY`, `NO_PROXY`).
         ca_bundle: A PEM file of certificate authorities to trust instead of the system's.
@@ -76,13 +76,13 @@ class HttpTransport:
         self._extra_headers = headers or {}
         self.max_response = max_response
         self._headers: CIMultiDict[str]
-        self._prover: Prover = prover_for(access.auth)
-        self._named = {name: prover_for(auth) for name, auth in access.named_auth.items()}
+        self._authenticator: Authenticator = make_authenticator(access.auth)
+        self._named = {name: make_authenticator(auth) for name, auth in access.named_auth.items()}
         self._session: aiohttp.ClientSession | None = None
         self.under_way: set[_HttpExchange] = set()
         self._routes: dict[str, tuple[yarl.URL, str | None]] = {}
         self._header_secrets: list[str] = []
-        self._prepared: dict[tuple[object, ...], tuple[Mapping[str, str], DirectRequest | None]] = {}
+        self._prepared: dict[tuple[object, ...], tuple[Mapping[str, str], PreparedPost | None]] = {}
 
     async def open(self) -> None:
         """Resolve secrets and make the pool; nothing is sent.
@@ -96,8 +96,8 @@ class HttpTransport:
                 f"base_url must begin with http:// or https://, got {shown_address(self._base)!r}"
             )
         # Secrets first: who has no key need not wait for an import to hear of it.
-        for prover in (self._prover, *self._named.values()):
-            await prover.open()
+        for authenticator in (self._authenticator, *self._named.values()):
+            await authenticator.open()
         extra = {}
         for name, value in self._extra_headers.items():
             extra[name] = await reveal(value, f"headers.{name}") if isinstance(value, Secret) else value
@@ -148,18 +148,18 @@ class HttpTransport:
 
     async def refresh_credentials(self, wire: Wire) -> bool:
         """Fetch credentials anew after they were refused; False if there is nothing to fetch."""
-        prover = self._prover_of(wire)
-        if not prover.can_refresh:
+        authenticator = self._authenticator_of(wire)
+        if not authenticator.can_refresh:
             return False
-        await prover.ready(refresh=True)
+        await authenticator.ready(refresh=True)
         return True
 
     def secrets(self) -> list[str]:
-        """Give every resolved secret, so that the core can keep it out of errors."""
-        provers = (self._prover, *self._named.values())
-        of_provers = [secret for prover in provers for secret in prover.secrets()]
+        """Return every resolved secret, so that the core can keep it out of errors."""
+        authenticators = (self._authenticator, *self._named.values())
+        of_authenticators = [secret for authenticator in authenticators for secret in authenticator.secrets()]
         of_addresses = [*address_secrets(self._access.base_url), *address_secrets(self._proxy or "")]
-        return of_provers + self._header_secrets + of_addresses
+        return of_authenticators + self._header_secrets + of_addresses
 
     def address(self, wire: Wire) -> str:
         """Return the full address of a wire."""
@@ -172,7 +172,7 @@ class HttpTransport:
         return _joined(base, query, path, wire.query)
 
     def shown_headers(self, wire: Wire) -> dict[str, str]:
-        """Give the headers of a wire without resolving any secret, for `explain`."""
+        """Return the headers of a wire without resolving any secret, for `explain`."""
         headers: dict[str, str] = {}
         extra = {
             name: value.shown if isinstance(value, Secret) else value
@@ -189,8 +189,8 @@ class HttpTransport:
             headers["Content-Type"] = "application/json"
         return headers
 
-    def _prover_of(self, wire: Wire) -> Prover:
-        return self._prover if wire.auth is None else self._named[wire.auth]
+    def _authenticator_of(self, wire: Wire) -> Authenticator:
+        return self._authenticator if wire.auth is None else self._named[wire.auth]
 
     def _tls(self) -> ssl.SSLContext | bool:
         if self._ca_bundle is None:
@@ -200,16 +200,16 @@ class HttpTransport:
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(f"ca_bundle {self._ca_bundle} cannot be used: {error}") from error
 
-    async def send(self, wire: Wire) -> aiohttp.ClientResponse | DirectResponse:
-        """Send a wire and give the response, its body unread."""
+    async def send(self, wire: Wire) -> aiohttp.ClientResponse | PreparedResponse:
+        """Send a wire and return the response, its body unread."""
         session = self._session
         if session is None:
             raise ConfigurationError("this transport is closed; use the mesh inside its `async with`")
         address = self.address(wire)
         body = _serialised(wire.body)
-        prover = self._prover_of(wire)
-        if prover.can_refresh:
-            await prover.ready(refresh=False)
+        authenticator = self._authenticator_of(wire)
+        if authenticator.can_refresh:
+            await authenticator.ready(refresh=False)
         url, proxy = self._routes.get(address) or self._route(address)
         import aiohttp
 
@@ -225,18 +225,18 @@ class HttpTransport:
 
     async def _sent(
         self, session: aiohttp.ClientSession, wire: Wire, body: bytes, url: yarl.URL, proxy: str | None
-    ) -> aiohttp.ClientResponse | DirectResponse:
-        prover = self._prover_of(wire)
+    ) -> aiohttp.ClientResponse | PreparedResponse:
+        authenticator = self._authenticator_of(wire)
         if wire.method == "POST" and proxy is None and len(body) <= _LARGE_BODY:
-            request = self._direct(wire, session, url, prover)
-            if request is not None and not prover.varies:
+            request = self._prepare_post(wire, session, url, authenticator)
+            if request is not None and not authenticator.per_request:
                 return await request.send(body)
             if request is not None:
-                proof = prover.headers("POST", self.address(wire), request.given, body)
-                if not any(name in request.given for name in proof):
-                    return await request.send(body, proof)
+                auth_headers = authenticator.headers("POST", self.address(wire), request.given, body)
+                if not any(name in request.given for name in auth_headers):
+                    return await request.send(body, auth_headers)
         headers = self._all_headers(wire)
-        headers.update(prover.headers(wire.method, self.address(wire), headers, body))
+        headers.update(authenticator.headers(wire.method, self.address(wire), headers, body))
         data: bytes | io.BytesIO | None = body if wire.body is not None else None
         if len(body) > _LARGE_BODY:
             data = io.BytesIO(body)  # written piece by piece, so that other calls have their turn
@@ -250,29 +250,31 @@ class HttpTransport:
             raise_for_status=False,
         )
 
-    def _direct(
-        self, wire: Wire, session: aiohttp.ClientSession, url: yarl.URL, prover: Prover
-    ) -> DirectRequest | None:
-        """Give the prepared request of a wire; None where aiohttp's session has to send it."""
+    def _prepare_post(
+        self, wire: Wire, session: aiohttp.ClientSession, url: yarl.URL, authenticator: Authenticator
+    ) -> PreparedPost | None:
+        """Return the prepared request of a wire; None where aiohttp's session has to send it."""
         key = (url, wire.auth, isinstance(wire.body, bytes), *wire.headers.items())
         # The same object until it is renewed; what signs each attempt anew is asked for each.
-        proof = _NO_PROOF if prover.varies else prover.headers("POST", "", {}, b"")
+        auth_headers = (
+            _NO_HEADERS if authenticator.per_request else authenticator.headers("POST", "", {}, b"")
+        )
         kept = self._prepared.get(key)
-        if kept is not None and kept[0] is proof:
+        if kept is not None and kept[0] is auth_headers:
             return kept[1]
-        from .prepared_post import DirectRequest
+        from .prepared_post import PreparedPost
 
         headers = self._all_headers(wire)
-        headers.update(proof)
+        headers.update(auth_headers)
         plain = url.user is None and not any(name in headers for name in ("Expect", "Transfer-Encoding"))
-        request = DirectRequest(session, url, headers, _READ_BUFFER) if plain else None
+        request = PreparedPost(session, url, headers, _READ_BUFFER) if plain else None
         if len(self._prepared) >= _MOST_PREPARED:  # a plugin may send a header that is never the same
             self._prepared.clear()
-        self._prepared[key] = proof, request
+        self._prepared[key] = auth_headers, request
         return request
 
     def _all_headers(self, wire: Wire) -> CIMultiDict[str]:
-        """Give the headers of a wire but those that prove identity."""
+        """Return the headers of a wire without those that authenticate."""
         headers = self._headers.copy()
         if wire.headers:
             headers.update(wire.headers)
@@ -307,7 +309,7 @@ def _joined(base: str, base_query: str, path: str, query: Mapping[str, str]) -> 
 
 
 def _serialised(body: Any) -> bytes:
-    """Give a body as the bytes that are signed and sent."""
+    """Serialise a body to the bytes that are signed and sent."""
     if body is None:
         return b""
     if isinstance(body, bytes):
@@ -335,7 +337,7 @@ class _HttpExchange:
     def __init__(self, transport: HttpTransport, wire: Wire) -> None:
         self._transport = transport
         self._wire = wire
-        self._response: aiohttp.ClientResponse | DirectResponse | None = None
+        self._response: aiohttp.ClientResponse | PreparedResponse | None = None
 
     async def __aenter__(self) -> Exchange:
         response = self._response = await self._transport.send(self._wire)
@@ -350,6 +352,6 @@ class _HttpExchange:
         self.cut()
 
     def cut(self) -> None:
-        """Give the connection back to the pool if the body was read to its end, else close it."""
+        """Return the connection to the pool if the body was read to its end, else close it."""
         if self._response is not None:
             self._response.close()

@@ -1,4 +1,4 @@
-"""Turn what a caller wrote into options and requests, or say what is wrong with it."""
+"""Turn what a caller wrote into options and requests, or explain what is wrong with it."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def _file_part(part: Mapping[str, Any], where: str) -> Part:
     file, place = dict_at(part, "file", where, ("file_data", "filename")), f"{where}.file"
     data, media_type = _data_url(text_at(file, "file_data", place), place)
     if data is None:
-        msg = f"{place}.file_data is no data: address (data:application/pdf;base64,...)"
+        msg = f"{place}.file_data is not a data: address (data:application/pdf;base64,...)"
         raise ValueError(msg)
     return Document(data=data, media_type=media_type, name=optional_text_at(file, "filename", place))
 

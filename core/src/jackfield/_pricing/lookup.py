@@ -44,7 +44,7 @@ class Pricing(Value):
     table: PriceTable | None
 
     def cost(self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext) -> Cost:
-        """Say what a call cost."""
+        """Return what a call cost."""
         card = self._declared(entry) or self._from_table(model, context)
         if card is None:
             answer = self._from_plugin(model, usage, context)
@@ -56,7 +56,7 @@ class Pricing(Value):
     def card(
         self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext
     ) -> RateCard | None:
-        """Give the rates alone, for listings and estimates."""
+        """Return the rates alone, for listings and estimates."""
         card = self._declared(entry) or self._from_table(model, context)
         if card is None:
             answer = self._from_plugin(model, usage, context)
@@ -89,7 +89,7 @@ class Pricing(Value):
         return answer
 
     def _named(self, underlying: str | None) -> Provider | None:
-        """Give the other provider that `underlying` names.
+        """Return the other provider that `underlying` names.
 
         Not asked for a plugin that has no prices at all: what runs there is paid by the hour, and another's
         price of tokens would be wrong.

@@ -104,7 +104,7 @@ class PriceTable(Value):
         return cls({key: tuple(same_model) for key, same_model in rows.items()})
 
     def slips(self, known: Sequence[str]) -> Iterator[str]:
-        """Say which providers are not known and spelt almost as one that is; a file may price others, too."""
+        """Yield which providers are not known and spelt almost as one that is; a file may price others, too."""
         every = sorted((row for rows in self.rows.values() for row in rows), key=lambda row: row.line)
         for provider, line in {row.key[0]: row.line for row in reversed(every)}.items():
             meant = None if provider in known else suggestion(provider, known)
@@ -112,7 +112,7 @@ class PriceTable(Value):
                 yield f"line {line}: no installed plugin gives the provider {provider!r}; did you mean {meant!r}?"
 
     def rates(self, provider: str, model: str, when: float | date) -> RateCard | None:
-        """Give the rates that are in force.
+        """Return the rates that are in force.
 
         Args:
             provider: The provider's id.
@@ -149,7 +149,7 @@ def _header_problems(names: Iterable[str]) -> list[str]:
 
 
 def _rows(reader: csv.DictReader[str], problems: list[str]) -> Iterator[Mapping[str, Any]]:
-    """Give the rows; behind a line that is no CSV nothing can be read."""
+    """Yield the rows; behind a line that is not valid CSV nothing can be read."""
     try:
         yield from reader
     except csv.Error as error:
@@ -195,7 +195,7 @@ def _money(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"the rate {text!r} is no number; write it with a point: 0.25") from None
+        raise ValueError(f"the rate {text!r} is not a number; write it with a point: 0.25") from None
     if not amount.is_finite() or amount < 0:
         raise ValueError(f"the rate {text!r} must be 0 or more")
     return amount

@@ -180,7 +180,7 @@ class Capabilities(Value):
         return made.with_features(source, **features)
 
     def feature(self, name: str) -> Capability:
-        """Say whether the model has a feature; unknown unless told."""
+        """Return whether the model has a feature; unknown unless it is declared."""
         return self.features.get(name, UNKNOWN)
 
     @cached_property
@@ -189,11 +189,11 @@ class Capabilities(Value):
         return frozenset(name for name, capability in self.features.items() if capability.value is False)
 
     def lacks(self, name: str) -> bool:
-        """Say whether the model is known not to have a feature."""
+        """Return whether the model is known not to have a feature."""
         return name in self.lacking
 
     def with_features(self, source: str, /, **values: bool | None) -> Capabilities:
-        """Give a copy in which these features have these values and this source."""
+        """Return a copy in which these features have these values and this source."""
         added = {name: Capability(value, source) for name, value in values.items()}
         return attrs.evolve(self, features={**self.features, **added})
 
@@ -292,7 +292,7 @@ class ModelEntry(Value):
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
     def matches(self, model_id: str) -> bool:
-        """Say whether this entry names a model: exactly, or by what stands before its `*`."""
+        """Return whether this entry names a model: exactly, or by what stands before its `*`."""
         if self.id.endswith("*"):
             return model_id.startswith(self.id[:-1])
         return model_id == self.id

@@ -165,7 +165,7 @@ def _rebuild(
 
 
 def _packed(cause: BaseException | None) -> bytes | None:
-    """Give an original error as bytes of its own: one that does not arrive must not keep ours from arriving."""
+    """Pickle an original error by itself: one that does not arrive must not keep ours from arriving."""
     if cause is None:
         return None
     import pickle

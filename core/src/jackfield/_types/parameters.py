@@ -55,13 +55,13 @@ class ParameterReport(Value):
         raise KeyError(name)
 
     def changed(self) -> tuple[ParameterNote, ...]:
-        """Give the notes that a caller should look at: all but sent and renamed."""
+        """Return the notes that a caller should look at: all but sent and renamed."""
         return tuple(note for note in self.notes if note.fate not in {"sent", "renamed"})
 
 
 @attrs.frozen(eq=False, repr=False)
 class Translation(Value):
-    """What `jackfield_translate` gives: exactly one wire and the report."""
+    """What `jackfield_translate` returns: exactly one wire and the report."""
 
     wire: Wire
     report: ParameterReport = attrs.field(factory=ParameterReport)

@@ -32,7 +32,7 @@ class TimeoutPolicy(Value):
     total: float | None = 600.0
 
     def until_first_event(self, *, stream: bool) -> float | None:
-        """Give the limit of the phase first_event for a streamed or a whole answer."""
+        """Return the limit of the phase first_event for a streamed or a whole answer."""
         if self.first_event is None and stream:
             return _STREAM_FIRST_EVENT
         return self.first_event

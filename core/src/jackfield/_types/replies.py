@@ -1,4 +1,4 @@
-"""What a call gives back."""
+"""What a call returns."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _empty_choice() -> Choice:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Replay(Value):
-    """Says that an answer is a recorded one, given again without asking the service.
+    """A recorded answer was given again, without asking the service.
 
     Attributes:
         by: The middleware that gave it, such as "cache".
@@ -247,7 +247,7 @@ class EmbedReply(_Answer):
     embeddings: Sequence[Any] = attrs.field(default=(), repr=False)
 
     def lists(self) -> list[list[float]]:
-        """Give the embeddings as lists of floats."""
+        """Return the embeddings as lists of floats."""
         return [vector.tolist() for vector in self.embeddings]
 
 

@@ -43,7 +43,7 @@ class Usage(Value):
         return self.input_tokens + self.output_tokens
 
     def updated(self, later: Usage) -> Usage:
-        """Give these totals with those that `later` knows put in their place."""
+        """Return these totals with those that `later` knows in their place."""
         counts = {name: new for name in _COUNTS if (new := getattr(later, name)) is not None}
         details = {**self.details, **later.details}
         units = {**self.units, **later.units}
