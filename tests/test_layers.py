@@ -55,23 +55,6 @@ ALLOWED_CIRCLES = {
 }
 
 
-# What does not hold yet; each is taken out as it is mended, and then stays so.
-OPEN = {
-    "private names",
-}  # fmt: skip
-
-
-def still_open(name: str) -> object:
-    """Return a parameter of a test that is expected to fail where its name is in `OPEN`."""
-    marks = [pytest.mark.xfail(reason="to be done", strict=True)] if name in OPEN else []
-    return pytest.param(name, marks=marks, id=name)
-
-
-def holds(name: str) -> pytest.MarkDecorator:
-    """Mark a test that is expected to fail where its name is in `OPEN`."""
-    return pytest.mark.xfail(name in OPEN, reason="to be done", strict=True)
-
-
 def room(module: str) -> str:
     """Return the part of `jackfield` that a module belongs to; "" is the package itself."""
     return module.partition(".")[2].partition(".")[0]
@@ -104,7 +87,6 @@ def test_every_part_of_the_core_is_in_a_layer():
     assert {room(module) for module in CORE} - {""} == set(LEVEL_BY_ROOM)
 
 
-@holds("layers")
 def test_a_module_imports_its_own_part_and_lower_ones():
     assert reversed_edges(graph_of(CORE)) == []
 
@@ -129,7 +111,7 @@ def test_a_reversed_import_is_seen_wherever_it_is(where, line):
     assert len(reversed_edges({module: set(imported_by(module, line, CORE))})) == 1
 
 
-@pytest.mark.parametrize("name", [still_open(name) for name in ("core", *PLUGINS)])
+@pytest.mark.parametrize("name", ["core", *PLUGINS])
 def test_modules_import_one_another_in_no_circle(name):
     # A public face names all of its package and is imported by those above it, so it is not part of a circle.
     graph = graph_of(CORE if name == "core" else PLUGINS[name])
@@ -155,7 +137,6 @@ def test_private_packages_hold_no_code():
         assert all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body), path
 
 
-@holds("provider names")
 def test_no_provider_is_named_below_the_command_line_and_the_kit():
     found = []
     for module, text in CORE.items():
@@ -183,7 +164,6 @@ def test_the_command_line_uses_what_programs_use():
     assert names == set(ALLOWED_IN_CLI), found
 
 
-@holds("private names")
 def test_no_plugin_imports_a_private_name_of_the_core():
     pattern = re.compile(r"^\s*(?:from|import)\s+(jackfield(?:\.\w+)*\._\w[\w.]*)", re.MULTILINE)
     found = [

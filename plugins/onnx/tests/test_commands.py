@@ -7,11 +7,11 @@ import tarfile
 
 import pytest
 import tiny_graphs as tiny
-from click.testing import CliRunner
 from loopback_hub import NAME, LoopbackHub
 
 import jackfield_onnx_commands
-from jackfield.cli._group import make_cli
+from jackfield import Registry
+from jackfield.cli import main
 from jackfield_onnx._files.hub import Hub
 from jackfield_onnx._files.store import ModelStore
 from jackfield_onnx._local_errors import DamagedModelError, DigestMismatchError, PreparationError
@@ -40,16 +40,15 @@ def store(tmp_path, hub):
 
 
 @pytest.fixture
-def jackfield(monkeypatch, tmp_path):
+def jackfield(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("JACKFIELD_MODEL_CACHE", str(tmp_path / "cli"))
 
     def run(*arguments, code=0):
-        cli = make_cli()
-        cli._extended = True
-        jackfield_onnx_commands.jackfield_commands(cli)
-        result = CliRunner().invoke(cli, list(arguments))
-        assert result.exit_code == code, result.output
-        return result.output
+        with pytest.raises(SystemExit) as ended:
+            main(arguments, registry=Registry.of(extensions=[jackfield_onnx_commands]))
+        output = "".join(capsys.readouterr())
+        assert (ended.value.code or 0) == code, output
+        return output
 
     return run
 
