@@ -15,7 +15,7 @@ PLUGINS = {path.parents[1].name: read_modules(path.parent) for path in sorted(RO
 
 # From the ground up: a module imports its own room and rooms in rows above this line's, never a neighbour in its row.
 LAYERS = (
-    {"_values", "_hints", "_json", "_progress", "_deprecation", "_faces"},
+    {"_values", "_hints", "_json", "_progress", "_deprecation", "_faces", "_text_files"},
     {"_types"},
     {"_input", "_contract"},
     {"_http", "_plugins"},

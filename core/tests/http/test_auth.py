@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import threading
 import time
 
@@ -295,3 +296,165 @@ async def test_a_secret_that_cannot_be_used_is_named_before_anything_is_sent(ser
     assert isinstance(caught.value, MissingCredentialError)
     assert caught.value.connection == "c"
     assert server.connections == 0
+
+
+# Secrets that somebody else renews
+
+
+@pytest.fixture
+def token_file(tmp_path):
+    path = tmp_path / "token"
+    path.write_text("token-1\n", "utf-8")
+    return path
+
+
+def of_file(path, **more):
+    return PlainProvider(auth=StaticHeader("Authorization", Secret.parse(f"file:{path}"), "Bearer ", **more))
+
+
+def sent(server):
+    return [request.headers.get("authorization") for request in server.requests]
+
+
+async def test_a_file_that_changed_is_read_again_before_the_next_attempt(server, token_file):
+    server.answer(hello(), hello(), hello(), streamed())
+    async with mesh_for(server.url, of_file(token_file)) as mesh:
+        await mesh.chat("c:m", "hi")
+        await mesh.chat("c:m", "hi")
+        token_file.write_text("token-22", "utf-8")
+        await mesh.chat("c:m", "hi")
+        new = token_file.with_name("new")
+        new.write_text("\ufefftoken-33\r\n", "utf-8")
+        new.replace(token_file)  # as Kubernetes and most sidecars do
+        assert text_of(await read(mesh.stream_chat("c:m", "hi"))) == "hello"
+    assert sent(server) == ["Bearer token-1", "Bearer token-1", "Bearer token-22", "Bearer token-33"]
+
+
+async def test_a_file_that_changed_during_a_call_is_read_again_after_a_refusal(server, token_file, pauses):
+    def renew(request):
+        token_file.write_text("token-2", "utf-8")
+        return only("token-2")(request)
+
+    server.route("POST", "/chat", renew)
+    async with mesh_for(server.url, of_file(token_file), retry={"attempts": 1}) as mesh:
+        reply = await mesh.chat("c:m", "hi")
+    assert [(attempt.status, attempt.refreshed) for attempt in reply.attempts] == [(401, True), (200, False)]
+    assert pauses == []
+
+
+async def test_a_file_that_changed_without_a_sign_is_read_again_after_a_refusal(server, token_file):
+    server.route("POST", "/chat", only("token-2"))
+    before = os.stat(token_file)
+    async with mesh_for(server.url, of_file(token_file)) as mesh:
+        with pytest.raises(AuthenticationError):
+            await mesh.chat("c:m", "hi")
+        token_file.write_text("token-2\n", "utf-8")
+        os.utime(token_file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert (await mesh.chat("c:m", "hi")).text == "hello"
+    assert sent(server) == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+async def test_calls_that_were_under_way_when_a_file_was_renewed_are_sent_once_more(server, token_file):
+    arrived, renewed = [], asyncio.Event()
+
+    async def refuse(request):
+        arrived.append(request)
+        if len(arrived) == 50:
+            token_file.write_text("token-2", "utf-8")
+            renewed.set()
+        await renewed.wait()
+        return only("token-2")(request)
+
+    server.route("POST", "/chat", refuse)
+    async with mesh_for(server.url, of_file(token_file)) as mesh:
+        replies = await asyncio.gather(*(mesh.chat("c:m", "hi") for _ in range(50)))
+    assert {reply.text for reply in replies} == {"hello"}
+
+
+async def test_a_file_with_the_refused_secret_is_not_sent_again(server, token_file):
+    server.route("POST", "/chat", Answer.json({}, 401))
+    async with mesh_for(server.url, of_file(token_file)) as mesh:
+        for _ in range(2):
+            with pytest.raises(AuthenticationError) as caught:
+                await mesh.chat("c:m", "hi")
+            assert [attempt.refreshed for attempt in caught.value.attempts] == [False]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("become", ["missing", "empty", "not UTF-8", "two lines"])
+async def test_a_file_that_is_being_written_leaves_the_old_secret(server, token_file, become):
+    server.route("POST", "/chat", hello())
+    async with mesh_for(server.url, of_file(token_file)) as mesh:
+        await mesh.chat("c:m", "hi")
+        if become == "missing":
+            token_file.unlink()
+        else:
+            token_file.write_bytes({"empty": b"", "not UTF-8": b"\xff\xfet\0", "two lines": b"a\nb"}[become])
+        await mesh.chat("c:m", "hi")
+        token_file.write_text("token-2", "utf-8")
+        await mesh.chat("c:m", "hi")
+    assert sent(server) == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+async def test_a_file_of_an_optional_secret_may_come_later(server, tmp_path):
+    server.route("POST", "/chat", hello())
+    async with mesh_for(server.url, of_file(tmp_path / "later", optional=True)) as mesh:
+        await mesh.chat("c:m", "hi")
+        (tmp_path / "later").write_text("token-1", "utf-8")
+        await mesh.chat("c:m", "hi")
+    assert sent(server) == [None, "Bearer token-1"]
+
+
+@pytest.mark.real_time
+async def test_a_pipe_is_read_once(server, tmp_path):
+    server.route("POST", "/chat", Answer.json({}, 401))
+    os.mkfifo(tmp_path / "pipe")
+    writing = asyncio.get_running_loop().run_in_executor(None, (tmp_path / "pipe").write_text, "token-1")
+    async with mesh_for(server.url, of_file(tmp_path / "pipe")) as mesh:
+        for _ in range(2):
+            with pytest.raises(AuthenticationError):
+                await asyncio.wait_for(mesh.chat("c:m", "hi"), 10)
+    await writing
+    assert sent(server) == ["Bearer token-1"] * 2
+
+
+async def test_a_variable_that_the_program_changed_is_read_again_after_a_refusal(server, monkeypatch):
+    monkeypatch.setenv("A_KEY", "token-1")
+    server.route("POST", "/chat", only("token-2"))
+    auth = StaticHeader("Authorization", Secret.parse("env:A_KEY"), "Bearer ")
+    async with mesh_for(server.url, PlainProvider(auth=auth)) as mesh:
+        with pytest.raises(AuthenticationError):
+            await mesh.chat("c:m", "hi")
+        monkeypatch.setenv("A_KEY", "token-2")
+        assert (await mesh.chat("c:m", "hi")).text == "hello"
+
+
+async def test_a_secret_that_was_renewed_is_still_kept_out_of_errors(server, token_file):
+    async with mesh_for(server.url, of_file(token_file)) as mesh:
+        server.answer(hello())
+        await mesh.chat("c:m", "hi")
+        token_file.write_text("token-2", "utf-8")
+        server.answer(Answer.json({"error": {"message": "neither token-1 nor token-2"}}, 400))
+        with pytest.raises(JackfieldError) as caught:
+            await mesh.chat("c:m", "hi")
+    assert "token-" not in str(caught.value)
+
+
+async def test_a_declared_header_by_file_is_read_again_too(server, token_file, pauses):
+    headers = {"x-gateway": f"file:{token_file}", "x-team": "search"}
+
+    def renew(request):
+        token_file.write_text("token-3", "utf-8")
+        return hello() if request.headers["x-gateway"] == "token-3" else Answer.json({}, 401)
+
+    server.answer(hello(), hello(), renew, hello())
+    async with mesh_for(server.url, PlainProvider(auth=NoAuth()), headers=headers) as mesh:
+        await mesh.chat("c:m", "hi")
+        token_file.write_text("token-2", "utf-8")
+        await mesh.chat("c:m", "hi")
+        reply = await mesh.chat("c:m", "hi")
+    assert [request.headers["x-gateway"] for request in server.requests] == [
+        "token-1", "token-2", "token-2", "token-3",
+    ]  # fmt: skip
+    assert {request.headers["x-team"] for request in server.requests} == {"search"}
+    assert [attempt.refreshed for attempt in reply.attempts] == [True, False]

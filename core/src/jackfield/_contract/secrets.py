@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
 from jackfield._faces import show_in
+from jackfield._text_files import read_text_file
 from jackfield._types.errors import ConfigurationError, MissingCredentialError
 
 __all__ = ["Secret", "secret"]
@@ -147,9 +148,24 @@ def _from_environment(name: str) -> str:
     return value
 
 
+def file_stamp(secret: Secret) -> tuple[int, ...] | None:
+    """Return what changes when the file behind a reference is written again or replaced; None if there is no such file.
+
+    Cheap enough for every attempt: the system answers from its cache. Of a pipe or a device nothing can be said.
+    """
+    scheme, _, path = (secret.reference or "").partition(":")
+    if scheme != "file":
+        return None
+    try:
+        found = os.stat(os.path.expanduser(path))  # noqa: PTH111, PTH116 -- a Path takes ten times as long
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino, found.st_size) if stat.S_ISREG(found.st_mode) else None
+
+
 def _from_file(path: str) -> str:
     try:
-        value = Path(path).expanduser().read_text(encoding="utf-8").strip()
+        value = read_text_file(path).strip()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MissingCredentialError(f"the secret file {path} cannot be read: {reason}") from error

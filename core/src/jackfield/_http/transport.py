@@ -20,7 +20,7 @@ from jackfield._types.errors import ConfigurationError, JackfieldError
 from jackfield._types.sizes import MAX_RESPONSE
 from jackfield._types.wire import Head, Wire
 
-from .auth import Authenticator, make_authenticator, reveal
+from .auth import Authenticator, DeclaredHeaders, make_authenticator
 from .frames import HttpFrames
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class HttpTransport:
         self._proxy = proxy
         self._ca_bundle = ca_bundle
         self._extra_headers = headers or {}
+        self._declared = DeclaredHeaders(self._extra_headers)
         self.max_response = max_response
         self._headers: CIMultiDict[str]
         self._authenticator: Authenticator = make_authenticator(access.auth)
@@ -81,7 +82,6 @@ class HttpTransport:
         self._session: aiohttp.ClientSession | None = None
         self.under_way: set[_HttpExchange] = set()
         self._routes: dict[str, tuple[yarl.URL, str | None]] = {}
-        self._header_secrets: list[str] = []
         self._prepared: dict[tuple[object, ...], tuple[Mapping[str, str], PreparedPost | None]] = {}
 
     async def open(self) -> None:
@@ -98,11 +98,7 @@ class HttpTransport:
         # Secrets first: who has no key need not wait for an import to hear of it.
         for authenticator in (self._authenticator, *self._named.values()):
             await authenticator.open()
-        extra = {}
-        for name, value in self._extra_headers.items():
-            extra[name] = await reveal(value, f"headers.{name}") if isinstance(value, Secret) else value
-            if isinstance(value, Secret):
-                self._header_secrets.append(extra[name])
+        await self._declared.open()
         if "aiohttp" not in sys.modules:
             # Off the loop: it takes a tenth of a second, and reads the machine's certificates.
             await asyncio.to_thread(importlib.import_module, "aiohttp")
@@ -114,7 +110,7 @@ class HttpTransport:
         # Names of headers have no case: without this, a connection's "user-agent" would be sent beside ours.
         self._headers = CIMultiDict({"User-Agent": _USER_AGENT})
         self._headers.update(self._access.headers)
-        self._headers.update(extra)
+        self._headers.update(self._declared.values())
 
         self._session = aiohttp.ClientSession(
             connector=Pool(self._connect_timeout, ssl=self._tls()),
@@ -147,19 +143,27 @@ class HttpTransport:
             await session.close()
 
     async def refresh_credentials(self, wire: Wire) -> bool:
-        """Fetch credentials anew after they were refused; False if there is nothing to fetch."""
-        authenticator = self._authenticator_of(wire)
-        if not authenticator.can_refresh:
-            return False
-        await authenticator.ready(refresh=True)
-        return True
+        """Fetch credentials again after they were refused; False if they are what they were."""
+        authenticator, declared = self._authenticator_of(wire), self._declared
+        renewed = await authenticator.ready(refresh=True) if authenticator.can_refresh else False
+        if declared.can_refresh:
+            renewed = await self._renew_headers(refresh=True) or renewed
+        return renewed
+
+    async def _renew_headers(self, *, refresh: bool) -> bool:
+        renewed = await self._declared.ready(refresh=refresh)
+        now = self._declared.values()
+        if any(self._headers.get(name) != value for name, value in now.items()):
+            self._headers.update(now)
+            self._prepared.clear()
+        return renewed
 
     def secrets(self) -> list[str]:
         """Return every resolved secret, so that the core can keep it out of errors."""
         authenticators = (self._authenticator, *self._named.values())
         of_authenticators = [secret for authenticator in authenticators for secret in authenticator.secrets()]
         of_addresses = [*address_secrets(self._access.base_url), *address_secrets(self._proxy or "")]
-        return of_authenticators + self._header_secrets + of_addresses
+        return of_authenticators + self._declared.secrets() + of_addresses
 
     def address(self, wire: Wire) -> str:
         """Return the full address of a wire."""
@@ -210,6 +214,8 @@ class HttpTransport:
         authenticator = self._authenticator_of(wire)
         if authenticator.can_refresh:
             await authenticator.ready(refresh=False)
+        if self._declared.can_refresh:
+            await self._renew_headers(refresh=False)
         url, proxy = self._routes.get(address) or self._route(address)
         import aiohttp
 

@@ -20,7 +20,7 @@ from jackfield import (
     Secret,
     ServerError,
 )
-from jackfield.plugin import Bearer, CredentialKind, Token, quote_segment, secret
+from jackfield.plugin import Auth, Bearer, CredentialKind, StaticHeader, Token, quote_segment, secret
 
 from ._clouds import Audience
 
@@ -147,7 +147,7 @@ class AzureIdentity:
         *,
         proxy: str | None = None,
         ca_bundle: str | None = None,
-    ) -> Bearer:
+    ) -> Auth:
         """Return the authentication for a service.
 
         Args:
@@ -156,6 +156,8 @@ class AzureIdentity:
             proxy: The address of a proxy, for token requests.
             ca_bundle: The path of a file of certificate authorities, for token requests.
         """
+        if self.settings.token is not None:
+            return StaticHeader("Authorization", self.settings.token, "Bearer ")
         scope = audience.scope(address, self.settings.authority)
         return Bearer(functools.partial(self.token, scope, proxy=proxy, ca_bundle=ca_bundle))
 
