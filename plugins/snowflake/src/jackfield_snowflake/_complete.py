@@ -158,18 +158,18 @@ class _Conversation:
 
     def _part(self, part: Part, where: str) -> dict[str, Any] | None:
         if isinstance(part, Text):
-            return self._marked(part.cache, {"type": "text", "text": part.text}, where)
+            return self._mark(part.cache, {"type": "text", "text": part.text}, where)
         if isinstance(part, Image):
             return self._image(part, where)
         if isinstance(part, ToolCall):
             return {"type": "tool_use", "tool_use": self._call(part, where)}
         if isinstance(part, ToolResult):
-            return self._marked(
+            return self._mark(
                 part.cache, {"type": "tool_results", "tool_results": self._result(part, where)}, where
             )
         if isinstance(part, Document) and part.text is not None:
             self._writer.note(where, "emulated", why="the document's text was sent as a text part")
-            return self._marked(part.cache, {"type": "text", "text": part.text}, where)
+            return self._mark(part.cache, {"type": "text", "text": part.text}, where)
         if isinstance(part, RawPart) and part.provider == "snowflake":
             return dict(part.data)
         if isinstance(part, Thinking):
@@ -188,7 +188,7 @@ class _Conversation:
             self._writer.drop(f"{where}.detail", "images have no such field here", part.detail)
         content = base64.b64encode(part.data).decode()
         details = {"type": "base64", "content": content, "content_type": part.media_type or "image/png"}
-        return self._marked(part.cache, {"type": "image", "details": details}, where)
+        return self._mark(part.cache, {"type": "image", "details": details}, where)
 
     def _call(self, call: ToolCall, where: str) -> dict[str, Any]:
         arguments: Mapping[str, Any] = call.arguments
@@ -211,7 +211,7 @@ class _Conversation:
         named = {} if name is None else {"name": name}
         return {"tool_use_id": result.tool_call_id, **named, "content": content}
 
-    def _marked(self, cache: str | None, item: dict[str, Any], where: str) -> dict[str, Any]:
+    def _mark(self, cache: str | None, item: dict[str, Any], where: str) -> dict[str, Any]:
         if cache is None:
             return item
         if not self._marks:

@@ -53,7 +53,7 @@ _TOKEN: Final = re.compile(r"\beyJ[\w-]{10,}(\.[\w-]+)*|(?<=Token=\")[^\"]+")
 def error(failure: Failure) -> JackfieldError | None:
     """Convert a failure to an error; None leaves a foreign exception to the core."""
     if failure.exception is not None and failure.status is None and failure.data is None:
-        return _raised(failure.exception)
+        return _convert_exception(failure.exception)
     value = failure.json()
     if (
         isinstance(value, Mapping)
@@ -62,15 +62,15 @@ def error(failure: Failure) -> JackfieldError | None:
     ):
         from jackfield_anthropic import error as claude_error
 
-        return _masked(claude_error(failure))
-    message, code = _explained(value)
+        return _mask(claude_error(failure))
+    message, code = _message_and_code(value)
     message = message or failure_message(failure)
     status = failure.status
     if failure.in_stream or status is None or status < 400:
         status, message = _remote(message, status if status is not None and status >= 400 else None)
         if status is None and code is not None and re.fullmatch("[45][0-9][0-9]", code):
             status = int(code)
-    return _masked(_error_of(failure, status, code, message))
+    return _mask(_error_of(failure, status, code, message))
 
 
 def _error_of(failure: Failure, status: int | None, code: str | None, message: str) -> JackfieldError:
@@ -101,7 +101,7 @@ def _class_of(status: int | None, code: str | None, message: str) -> type[Provid
     return None
 
 
-def _explained(value: Any) -> tuple[str | None, str | None]:
+def _message_and_code(value: Any) -> tuple[str | None, str | None]:
     """Return message and code of `{"message", "code" | "error_code"}` or `{"error": {…} | "text"}`."""
     if not isinstance(value, Mapping):
         return None, None
@@ -127,7 +127,7 @@ def _remote(message: str, status: int | None) -> tuple[int | None, str]:
     return int(found[1]), text or message
 
 
-def _raised(exception: BaseException) -> JackfieldError | None:
+def _convert_exception(exception: BaseException) -> JackfieldError | None:
     """Convert an exception of the connector or of Snowpark by its number, without importing either."""
     names = {cls.__name__ for cls in type(exception).__mro__ if cls.__module__.startswith("snowflake.")}
     if not names:
@@ -135,7 +135,7 @@ def _raised(exception: BaseException) -> JackfieldError | None:
     written = str(getattr(exception, "errno", None) or getattr(exception, "sql_error_code", None))
     number = int(written) if written.lstrip("-").isdigit() else None
     text = str(getattr(exception, "msg", None) or getattr(exception, "message", None) or exception)
-    return _masked(_of_number(number, text, names))
+    return _mask(_of_number(number, text, names))
 
 
 def _of_number(number: int | None, message: str, names: set[str]) -> JackfieldError:
@@ -165,7 +165,7 @@ def _of_number(number: int | None, message: str, names: set[str]) -> JackfieldEr
     return ProviderError(message, code=code)
 
 
-def _masked(error: JackfieldError | None) -> JackfieldError | None:
+def _mask(error: JackfieldError | None) -> JackfieldError | None:
     if error is not None and _TOKEN.search(error.message):
         error.message = _TOKEN.sub("***", error.message)
         error.args = (error.message,)

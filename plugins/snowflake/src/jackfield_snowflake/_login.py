@@ -31,12 +31,12 @@ def parameters(settings: SnowflakeSettings) -> dict[str, Any]:
     """
     identity = settings.credentials.settings if settings.credentials is not None else None
     if identity is None:
-        chosen = _by_token(settings.token, settings.token_type)
+        chosen = _from_token(settings.token, settings.token_type)
         chosen["account"] = settings.account
     elif identity.connection is not None:
         chosen = entry_of(identity.connection, identity.connections_file)
     else:
-        chosen = _declared(identity)
+        chosen = _from_keys(identity)
     for name in ("role", "warehouse", "database", "schema"):
         if getattr(settings, name) is not None:
             chosen[name] = getattr(settings, name)
@@ -47,10 +47,10 @@ def parameters(settings: SnowflakeSettings) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _declared(identity: SnowflakeCredentials) -> dict[str, Any]:
+def _from_keys(identity: SnowflakeCredentials) -> dict[str, Any]:
     common = {"account": identity.account, "user": identity.user}
     if identity.token is not None:
-        return {**common, **_by_token(identity.token, identity.token_type)}
+        return {**common, **_from_token(identity.token, identity.token_type)}
     if identity.private_key is not None:
         passphrase = identity.private_key_passphrase
         key = der_of(identity.private_key.reveal(), None if passphrase is None else passphrase.reveal())
@@ -64,7 +64,7 @@ def _declared(identity: SnowflakeCredentials) -> dict[str, Any]:
     return common
 
 
-def _by_token(token: Secret, kind: str) -> dict[str, Any]:
+def _from_token(token: Secret, kind: str) -> dict[str, Any]:
     word = "oauth" if kind == "oauth" else "PROGRAMMATIC_ACCESS_TOKEN"
     return {"authenticator": word, "token": token.reveal()}
 

@@ -20,7 +20,7 @@ from jackfield import (
 )
 from jackfield.plugin import Failure, FailureInStream
 
-__all__ = ["blocked", "error", "fail"]
+__all__ = ["error", "fail", "is_blocked"]
 
 # Source: google.rpc.Code and its mapping to HTTP (googleapis, 2026).
 _STATUS_BY_WORD: Final[Mapping[str, int]] = {
@@ -68,7 +68,7 @@ def error(failure: Failure) -> JackfieldError | None:
         from jackfield_anthropic import error as claude_error
 
         return claude_error(failure)
-    if blocked(value):
+    if is_blocked(value):
         return _blocked_error(failure, value["promptFeedback"])
     inner = value.get("error")
     return _of_google(failure, inner) if isinstance(inner, Mapping) else None
@@ -138,7 +138,7 @@ def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
 
 
-def blocked(value: Mapping[str, Any]) -> bool:
+def is_blocked(value: Mapping[str, Any]) -> bool:
     """Return whether the prompt was blocked: the answer has status 200 and no candidates."""
     feedback = value.get("promptFeedback")
     return isinstance(feedback, Mapping) and bool(feedback.get("blockReason"))

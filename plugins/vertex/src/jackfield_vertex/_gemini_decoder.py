@@ -29,7 +29,7 @@ from jackfield import (
 from jackfield.plugin import Frame, Head, TokensCounted
 
 from ._citations import read_citations
-from ._errors import blocked, fail
+from ._errors import fail, is_blocked
 from ._partial import PartialArguments
 from ._usage import read_usage
 
@@ -161,7 +161,7 @@ class GeminiDecoder:
         return events
 
     def _chunk(self, value: dict[str, Any], events: list[Event]) -> None:
-        if blocked(value):
+        if is_blocked(value):
             fail(value)
         usage = value.get("usageMetadata")
         tier = None if usage is None else usage.get("serviceTier") or usage.get("trafficType")

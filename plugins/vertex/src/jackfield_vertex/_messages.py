@@ -61,7 +61,7 @@ class Conversation:
             where = f"messages[{index}]"
             if message.name is not None:
                 self._writer.drop(f"{where}.name", "participants have no names here", message.name)
-            parts = [wire for part in self._ordered(message) for wire in self._part(part, where)]
+            parts = [wire for part in self._register_calls(message) for wire in self._part(part, where)]
             if message.role == "system":
                 self._to_top(parts, top, where, first=not contents)
                 continue
@@ -87,7 +87,7 @@ class Conversation:
             self._writer.note(where, "emulated", wire="systemInstruction", why=f"{why}: it was moved there")
         top += parts
 
-    def _ordered(self, message: Message) -> Iterator[Part]:
+    def _register_calls(self, message: Message) -> Iterator[Part]:
         for number, part in enumerate(message.parts):
             if isinstance(part, ToolCall):
                 self._calls[part.id] = (number, part)
@@ -142,12 +142,12 @@ class Conversation:
         if url is not None and url.startswith("data:"):
             head, _, data = url[5:].partition(",")
             return {"inlineData": {"mimeType": head.partition(";")[0], "data": data}}
-        kind = part.media_type or self._guessed(part, where)
+        kind = part.media_type or self._guess_type(part, where)
         if url is not None:
             return {"fileData": {"mimeType": kind, "fileUri": url}}
         return {"inlineData": {"mimeType": kind, "data": base64.b64encode(part.data or b"").decode()}}
 
-    def _guessed(self, part: Image | Audio | Document, where: str) -> str:
+    def _guess_type(self, part: Image | Audio | Document, where: str) -> str:
         ending = (part.url or "").partition("?")[0].rpartition(".")[2].lower()
         kind = _TYPES.get(ending, _DEFAULT_TYPES[type(part)])
         why = "the service requires the type of a file"

@@ -165,7 +165,7 @@ class PalmDecoder:
                 events.append(RawEvent("prediction", value))
             for prediction in found:
                 events += self._prediction(prediction)
-            events += self._used(value.get("metadata") or {})
+            events += self._usage(value.get("metadata") or {})
         return events
 
     def finish(self) -> list[Event]:
@@ -204,7 +204,7 @@ class PalmDecoder:
                 ]
         return events
 
-    def _used(self, metadata: Mapping[str, Any]) -> list[Event]:
+    def _usage(self, metadata: Mapping[str, Any]) -> list[Event]:
         counts = metadata.get("tokenMetadata")
         if not counts:
             return []

@@ -26,7 +26,7 @@ def put_tools(writer: ParameterWriter, options: Options, row: Mapping[str, Any])
     """Write tools and tool choice."""
     plain = row.get("schemas") == "openapi"
 
-    def declared(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
+    def declare(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
         made = [_tool(tool, f"tools[{i}]", writer, plain=plain) for i, tool in enumerate(tools)]
         return [{"functionDeclarations": made}]
 
@@ -34,7 +34,7 @@ def put_tools(writer: ParameterWriter, options: Options, row: Mapping[str, Any])
         writer.take("tools")
         writer.note("tools", "dropped", value=(), why="the list of tools is empty")
     else:
-        writer.put("tools", convert=declared)
+        writer.put("tools", convert=declare)
     choice = writer.take("tool_choice")
     if choice is not UNSET:
         config: dict[str, Any] = {"mode": _MODES.get(choice, "ANY")}
