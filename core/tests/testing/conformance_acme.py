@@ -291,6 +291,19 @@ class Acme:
 plugin = Acme()
 
 
+def collect_into(faults):
+    """Return a decorator that says which checks have to catch a fault; the first is the one that is meant for it."""
+
+    def caught_by(*names):
+        def add(cls):
+            faults.append((cls, names))
+            return cls
+
+        return add
+
+    return caught_by
+
+
 def sse(*events, done=True):
     body = b"".join(b"data: " + orjson.dumps(event) + b"\n\n" for event in events)
     return body + (b"data: [DONE]\n\n" if done else b"")

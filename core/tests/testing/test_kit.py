@@ -1,4 +1,5 @@
 import asyncio
+import os
 import subprocess
 import sys
 import textwrap
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import conformance_acme as acme
 import conformance_answer_faults as answer_faults
+import conformance_hook_faults as hook_faults
 import conformance_request_faults as request_faults
 import conformance_transport_faults as transport_faults
 import pytest
@@ -16,7 +18,7 @@ from jackfield.testing._table import result_table
 
 HERE = Path(__file__).parent
 
-FAULTS = [*request_faults.FAULTS, *answer_faults.FAULTS, *transport_faults.FAULTS]
+FAULTS = [*request_faults.FAULTS, *hook_faults.FAULTS, *answer_faults.FAULTS, *transport_faults.FAULTS]
 
 UNREACHED = {
     "packaging.entry_point",
@@ -118,6 +120,10 @@ MODULE = """
         ("loading.no_side_effects", "os.environ['X_ACME'] = '1'"),
         ("loading.no_side_effects", "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"),
         ("loading.no_side_effects", "import socket; socket.socket().close()"),
+        ("loading.no_side_effects", "print('hello')"),
+        ("loading.no_side_effects", "from time import sleep; sleep(5)"),
+        ("loading.imports", "os._exit(3)"),
+        ("loading.imports", "sys.exit(3)"),
         ("loading.fast_import", "t = time.process_time()\n    while time.process_time() - t < 0.15: pass"),
     ],
 )
@@ -215,6 +221,11 @@ def test_the_command_line_follows_the_entry_points_of_a_package(tmp_path, monkey
         (["conformance_acme:plugni"], "has no attribute 'plugni'"),
         (["acme_broken"], "importing acme_broken failed: No module named 'jackfield_missing'"),
         (["acme_raises"], "importing acme_raises failed: ZeroDivisionError"),
+        (["acme_leaves"], "importing acme_leaves failed: SystemExit: 3"),
+        (
+            ["acme_dies"],
+            "importing acme_dies in a fresh process failed: it ends the process, with exit code 3",
+        ),
         (["conformance_acme:plugin", "--cases", "nowhere:CASES"], "there is no module 'nowhere'"),
         (["conformance_acme:plugin", "--settings", "{"], "--settings is no JSON object"),
     ],
@@ -222,6 +233,8 @@ def test_the_command_line_follows_the_entry_points_of_a_package(tmp_path, monkey
 def test_what_cannot_be_loaded_is_said_in_a_line(tmp_path, monkeypatch, capsys, arguments, said):
     (tmp_path / "acme_broken.py").write_text("import jackfield_missing\n")
     (tmp_path / "acme_raises.py").write_text("1 / 0\n")
+    (tmp_path / "acme_leaves.py").write_text("raise SystemExit(3)\n")
+    (tmp_path / "acme_dies.py").write_text("import os; os._exit(3)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -366,7 +379,7 @@ def test_a_case_may_be_a_file_beside_the_test(tmp_path):
 
 def test_the_command_line(capsys):
     assert main(["conformance_acme:plugin", "--cases", "conformance_acme:CASES", "-v"]) == 0
-    assert "103 passed" in capsys.readouterr().out
+    assert f"{len(checks()) - len(UNREACHED)} passed" in capsys.readouterr().out
     assert main(["conformance_answer_faults:SwallowsTheCut", "--list"]) == 0
     assert "stream.truncated" in capsys.readouterr().out
     assert main(["conformance_acme:plugin", "--cases", "conformance_acme:CASES", "--markdown"]) == 0
@@ -392,6 +405,34 @@ def test_a_failure_is_exit_code_1(tmp_path):
     assert done.returncode == 1, done.stderr
     assert "FAIL   errors.retry_after" in done.stdout
     assert "remedy" in done.stdout
+
+
+def test_a_plugin_whose_thread_never_ends_is_checked_all_the_same(tmp_path):
+    (tmp_path / "acme_thread.py").write_text(
+        "import threading\nfrom conformance_acme import plugin\n"
+        "threading.Thread(target=threading.Event().wait, name='acme-forever').start()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "jackfield.testing", "acme_thread:plugin", "--only", "loading.binds"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{HERE}:{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 passed" in done.stdout
+    assert "acme-forever" in done.stderr
+
+
+def test_a_hook_that_exits_ends_no_check():
+    class Leaves(acme.Acme):
+        @acme.hookimpl
+        def jackfield_translate(self, model, request, capabilities):
+            sys.exit(3)
+
+    results = outcomes(Leaves(), *acme.CASES, only=["translate.gives", "answers.text"])
+    assert "SystemExit" in results["answers.text"].reason
 
 
 def test_the_package_is_light():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -17,6 +19,7 @@ from jackfield._hints import hint
 from ._case import Case
 from ._check import checks
 from ._conformance import run_check
+from ._import_probe import import_afresh
 from ._live import check_live
 from ._subject import GROUP, Subject
 from ._table import capability_table, result_table, summary
@@ -82,7 +85,9 @@ def _loaded(name: str) -> Any:
         raise _NotFoundError(f"importing {module} failed: {error}") from None
     except AttributeError as error:
         raise _NotFoundError(f"{name}: {error}") from None
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, too: the kit says of which module it came
         raise _NotFoundError(f"importing {module} failed: {type(error).__name__}: {error}") from error
 
 
@@ -97,11 +102,22 @@ def _named_by(entry: EntryPoint, name: str) -> bool:
     return name in {entry.module, entry.module.partition(".")[0], entry.name, distribution}
 
 
+def _try_to_import(module: str) -> None:
+    """Import a module in another process first: one that ends its process, or never comes, would take the kit along."""
+    try:
+        import_afresh(module)
+    except RuntimeError as error:
+        raise _NotFoundError(str(error)) from None
+
+
 def _plugins(name: str) -> list[tuple[str, Any]]:
     """Resolve a name: to an object, or to the providers that a package's entry points name."""
     if ":" in name:
+        _try_to_import(name.partition(":")[0])
         return [(name, _loaded(name))]
     found = [entry for entry in entry_points(group=GROUP) if _named_by(entry, name)]
+    for module in dict.fromkeys(entry.module for entry in found) or [name]:
+        _try_to_import(module)
     return [(entry.value, _loaded(entry.value)) for entry in found] or [(name, _loaded(name))]
 
 
@@ -165,5 +181,18 @@ def _report(name: str, subject: Subject, options: argparse.Namespace) -> int:
     return 0 if all(result.ok for result in results) else 1
 
 
+def _end(code: int) -> None:
+    """End the process, also where a plugin started a thread that would keep it."""
+    sys.stdout.flush()
+    kept = [
+        one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()
+    ]
+    if kept:
+        sys.stderr.write(f"the plugin started the thread {kept[0]}, which is no daemon and still runs\n")
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _end(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Iterable
 from importlib.util import find_spec
 
@@ -17,7 +18,7 @@ from ._check import check
 from ._findings import SkipCheck, Warn
 from ._import_probe import SDKS, Imported, import_afresh
 from ._names_used import hooks_and_arguments, imported_names
-from ._subject import Subject
+from ._subject import SECRET_NAME, Subject
 
 _KNOWN = frozenset(
     name for specs in (ProviderSpecs, ExtensionSpecs) for name in vars(specs) if name.startswith("jackfield_")
@@ -110,6 +111,21 @@ def base_url(subject: Subject) -> Iterable[str]:
         yield f"the settings class has only {names or 'no fields'}"
 
 
+@check(
+    "loading.secret_settings",
+    law="A setting whose name is that of a secret is one: a reference in the configuration, which no message shows.",
+    remedy="declare it as `Secret | None = jackfield.plugin.secret(env=...)`, or give it a name that says what it is",
+)
+def secret_settings(subject: Subject) -> Iterable[str]:
+    for field in attrs.fields(subject.hooks.info.settings):
+        if (
+            SECRET_NAME.search(field.name.lower())
+            and not field.metadata.get("secret")
+            and re.search(r"\b(str|bytes|Any|Secret|object)\b", str(field.type))
+        ):
+            yield f"{field.name} is a {field.type}"
+
+
 def _importable(subject: Subject) -> str | None:
     try:
         found = find_spec(subject.module_name)
@@ -120,7 +136,12 @@ def _importable(subject: Subject) -> str | None:
 
 @functools.lru_cache(maxsize=32)
 def _import_of(module: str) -> Imported:
-    return import_afresh(module)
+    try:
+        return import_afresh(module)
+    except RuntimeError as error:  # kept, too: a module that never comes is waited for once
+        return Imported(
+            modules=(), seconds=0, threads=0, sockets=0, environment=(), error=str(error), slept=0, printed=""
+        )
 
 
 def _imported(subject: Subject) -> Imported:
@@ -174,7 +195,8 @@ def fast_import(subject: Subject) -> Iterable[str]:
 
 @check(
     "loading.no_side_effects",
-    law="Importing a plugin starts no thread, makes no socket and changes no environment variable.",
+    law="Importing a plugin starts no thread, makes no socket, changes no environment variable, and neither prints nor "
+    "sleeps.",
     remedy="do it when the connection opens",
     applies=_importable,
 )
@@ -186,3 +208,7 @@ def no_side_effects(subject: Subject) -> Iterable[str]:
         yield "it reaches for the network"
     if imported.environment:
         yield f"it changes {', '.join(imported.environment)}"
+    if imported.printed:
+        yield f"it prints {imported.printed!r}"
+    if imported.slept:
+        yield f"it sleeps {imported.slept:g} s"

@@ -20,9 +20,11 @@ from jackfield._types.wire import Headers
 
 from ._case import CaseKind, plain_request
 from ._check import check
+from ._findings import Warn
 from ._guard import no_sockets
 from ._rich_requests import rich_request
-from ._subject import Probe, Subject
+from ._subject import SECRET_NAME, Probe, Subject
+from ._watch import watch_environment, watch_waiting
 
 _USAGE = Usage(1000, 200, 300, 100, 50)
 _CONTEXT = CostContext(when=1_780_000_000.0)
@@ -96,6 +98,42 @@ def no_traces(subject: Subject) -> Iterable[str]:
         started = set(threading.enumerate()) - threads
         if started:
             yield f"{name} starts the thread {started.pop().name}"
+
+
+@check(
+    "purity.environment",
+    law="Hooks read no secret out of the environment: the core reads it, from where the settings say.",
+    remedy="declare the setting with jackfield.plugin.secret(env=...); other variables belong into the settings, too",
+)
+def environment(subject: Subject) -> Iterable[str]:
+    for name, call in _every_hook(subject).items():
+        with watch_environment() as read:
+            try:
+                call()
+            except JackfieldError:
+                pass
+        for variable in dict.fromkeys(read):
+            found = f"{name} reads {variable}"
+            yield found if SECRET_NAME.search(variable.lower()) else Warn(found)
+
+
+@check(
+    "purity.no_waiting",
+    law="Hooks and decoders neither sleep nor print.",
+    remedy="what has to wait belongs into the transport; use logging, as standard output is the program's",
+)
+def no_waiting(subject: Subject) -> Iterable[str]:
+    calls = _every_hook(subject)
+    for case in subject.cases:
+        calls[f"reading {case.label}"] = partial(subject.decoded, case)
+    for name, call in calls.items():
+        with watch_waiting() as seen:
+            try:
+                call()
+            except JackfieldError:
+                pass
+        if seen:
+            yield f"{name} {seen[0]}"
 
 
 @check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,7 +91,9 @@ def _run(check: Check, subject: Subject) -> Result:
         findings = list(dict.fromkeys(check.run(subject)))
     except SkipCheck as skip:
         return _result(check, "skipped", str(skip))
-    except Exception as error:
+    except (KeyboardInterrupt, asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:  # SystemExit, too: no plugin ends the run
         findings = [f"{type(error).__name__}: {error}"]
     if not findings:
         return _result(check, "passed", None)

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["NetworkForbiddenError", "forbid_network", "no_sockets"]
+__all__ = ["NetworkForbiddenError", "forbid_network", "no_sockets", "replaced"]
 
 _METHODS = ("connect", "connect_ex", "sendto")
 _LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
@@ -71,10 +71,10 @@ def forbid_network() -> Iterator[list[str]]:
         for name in _METHODS:
             # Set on the Python class, above the C one; asyncio and http.client both come by here.
             method = guarded_method(name, getattr(socket.socket, name))
-            patches.enter_context(_replaced(socket.socket, name, method))
+            patches.enter_context(replaced(socket.socket, name, method))
         for name in _LOOKUPS:
             lookup = guarded_lookup(name, getattr(socket, name))
-            patches.enter_context(_replaced(socket, name, lookup))
+            patches.enter_context(replaced(socket, name, lookup))
         yield refused
 
 
@@ -99,14 +99,14 @@ def no_sockets() -> Iterator[list[str]]:
 
     with contextlib.ExitStack() as patches:
         # The refused object must still die quietly, so `__new__` stays and only `__init__` refuses.
-        patches.enter_context(_replaced(socket.socket, "__init__", refusing("socket")))
+        patches.enter_context(replaced(socket.socket, "__init__", refusing("socket")))
         for name in ("create_connection", "create_server", "socketpair", *_LOOKUPS):
-            patches.enter_context(_replaced(socket, name, refusing(name)))
+            patches.enter_context(replaced(socket, name, refusing(name)))
         yield refused
 
 
 @contextlib.contextmanager
-def _replaced(owner: Any, name: str, new: Callable[..., Any]) -> Iterator[None]:
+def replaced(owner: Any, name: str, new: Callable[..., Any]) -> Iterator[None]:
     """Set an attribute for a while. Not `unittest.mock`, which brings all of asyncio with it."""
     inherited = name not in vars(owner)
     original = getattr(owner, name)

@@ -20,8 +20,9 @@ SDKS: Final = (
 )  # fmt: skip
 """Modules that take long, or open things, and are needed when a connection opens at the earliest."""
 
+_PATIENCE: Final = 60
 _CHILD: Final = """
-import json, os, socket, sys, threading, time
+import io, json, os, socket, sys, threading, time
 from jackfield import *
 import jackfield._plugins.provider
 before = dict(os.environ)
@@ -37,6 +38,15 @@ def looked_up(*a, **k):
     sockets.append(1)
     return lookup(*a, **k)
 socket.getaddrinfo = looked_up
+sleeps = []
+sleep = time.sleep
+def slept(seconds):
+    if threading.current_thread() is threading.main_thread():
+        sleeps.append(seconds)
+    else:
+        sleep(seconds)
+time.sleep = slept
+out, sys.stdout = sys.stdout, io.StringIO()
 known = set(sys.modules)
 began = time.process_time()
 try:
@@ -46,11 +56,14 @@ except BaseException as e:
     error = f"{type(e).__name__}: {e}"
 spent = time.process_time() - began
 tops = {name.partition(".")[0] for name in set(sys.modules) - known}
-print(json.dumps({
+printed = sys.stdout.getvalue() if isinstance(sys.stdout, io.StringIO) else ""
+out.write("\\n" + json.dumps({
     "modules": sorted(tops), "seconds": spent, "threads": threading.active_count() - threads,
-    "sockets": len(sockets), "error": error,
+    "sockets": len(sockets), "error": error, "slept": sum(sleeps), "printed": printed[:80],
     "environment": sorted(k for k in {**before, **os.environ} if before.get(k) != os.environ.get(k)),
-}))
+}) + "\\n")
+out.flush()
+os._exit(0)  # a thread that is no daemon would keep the process
 """
 
 
@@ -65,6 +78,8 @@ class Imported:
         sockets: How many sockets it made and names it looked up.
         environment: Variables that it changed.
         error: Why it failed.
+        slept: Seconds that it wanted to sleep.
+        printed: The beginning of what it printed.
     """
 
     modules: Sequence[str]
@@ -73,24 +88,30 @@ class Imported:
     sockets: int
     environment: Sequence[str]
     error: str | None
+    slept: float
+    printed: str
 
 
 def import_afresh(module: str, *, environment: Mapping[str, str] | None = None) -> Imported:
     """Import a module in a new process, with this one's search path.
 
     Raises:
-        RuntimeError: The process failed before it could tell.
+        RuntimeError: The process ended, or did not end, before it could tell.
     """
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    done = subprocess.run(  # noqa: S603 -- our own text, in our own interpreter
-        [sys.executable, "-c", _CHILD, module],
-        env={**os.environ, **(environment or {}), "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 -- our own text, in our own interpreter
+            [sys.executable, "-c", _CHILD, module],
+            env={**os.environ, **(environment or {}), "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"importing {module} takes more than {_PATIENCE} seconds") from None
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:
-        raise RuntimeError(f"importing {module} in a fresh process failed: {done.stderr.strip()[-500:]}")
+        said = done.stderr.strip()[-500:] or f"it ends the process, with exit code {done.returncode}"
+        raise RuntimeError(f"importing {module} in a fresh process failed: {said}")
     return Imported(**json.loads(lines[-1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
@@ -29,7 +30,7 @@ from ._case import Case, CaseKind, plain_request
 from ._decoding import Decoded, decode_frames, decode_wire
 from ._findings import SkipCheck
 
-__all__ = ["GROUP", "KEY", "PROBE_MODEL", "Probe", "Subject"]
+__all__ = ["GROUP", "KEY", "PROBE_MODEL", "SECRET_NAME", "Probe", "Subject"]
 
 GROUP: Final = f"jackfield.providers.v{CONTRACT}"
 """Where the entry points of providers stand."""
@@ -39,6 +40,9 @@ KEY: Final = "jackfield-conformance-key-4f1d"
 
 PROBE_MODEL: Final = "jackfield-conformance-model"
 """A model that no table knows."""
+
+SECRET_NAME: Final = re.compile("(key|token|secret|password)s?$")
+"""How settings and variables end that hold a secret."""
 
 
 @attrs.frozen

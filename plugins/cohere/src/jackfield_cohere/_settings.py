@@ -42,8 +42,9 @@ class CohereSettings:
 def access(settings: CohereSettings) -> HttpAccess:
     """Return the address and the authentication. Source: its Python SDK 7.3.1."""
     key = settings.api_key
-    only_old = _OLD_ENVIRONMENT in os.environ and not os.environ.get(_ENVIRONMENT)
-    if key.reference == f"env:{_ENVIRONMENT}" and only_old:
+    # The environment is looked at only if no key was declared.
+    is_default = key.reference == f"env:{_ENVIRONMENT}"
+    if is_default and _OLD_ENVIRONMENT in os.environ and not os.environ.get(_ENVIRONMENT):
         key = Secret(reference=f"env:{_OLD_ENVIRONMENT}")
     named = {} if settings.client_name is None else {"X-Client-Name": settings.client_name}
     return HttpAccess(
