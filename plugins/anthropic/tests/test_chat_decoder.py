@@ -127,6 +127,21 @@ def test_a_second_beginning_says_nothing_new_and_what_follows_the_end_is_not_of_
     assert (folded.id, folded.choices[0].text) == ("msg_1", "")
 
 
+BLOCK = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+PIECE = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "half"}}
+
+
+def test_another_message_before_the_first_has_ended_is_an_interruption():
+    again = {"type": "message_start", "message": {**START["message"], "id": "msg_2"}}
+    with pytest.raises(StreamInterruptedError, match="another message, msg_2, before msg_1"):
+        read(frames(START, BLOCK, PIECE, again, BLOCK, PIECE, ended(), STOP))
+    for harmless in (START, {"type": "message_start", "message": {**START["message"], "id": None}}):
+        assert (
+            reply_of(read(frames(START, BLOCK, PIECE, harmless, PIECE, ended(), STOP))).choices[0].text
+            == "halfhalf"
+        )
+
+
 def test_a_block_that_never_ends_is_ended():
     call = {"type": "tool_use", "id": "t", "name": "add", "input": {"a": 1}}
     folded = reply_of(

@@ -336,3 +336,101 @@ def test_one_event_a_piece():
 def test_a_failure_names_what_came():
     made = error(Failure(in_stream=True, data={"error": {"message": "slow", "code": 503}}))
     assert type(made).__name__ == "OverloadedError"
+
+
+# -- two generations in one body ----------------------------------------------------------------------------------------
+
+ROLE = {"role": "assistant", "content": ""}
+
+
+def generation(name, *texts, finish=None, first=ROLE):
+    deltas = [{**first, "content": texts[0]}, *({"content": text} for text in texts[1:])] if texts else []
+    chunks = [chunk(delta, id=name) for delta in deltas]
+    return [*chunks, chunk({}, finish, id=name)] if finish else chunks
+
+
+CALL = {"tool_calls": [{"index": 0, "id": "t1", "function": {"name": "pay", "arguments": '{"sum": 1'}}]}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        generation("a", "", "first ", "half"),
+        generation("a", "first ", "half", " of"),
+        generation("a", "first half"),
+        [*generation("a", ""), chunk(CALL, id="a")],
+        [*generation("a", ""), chunk({"reasoning": "hm"}, id="a")],
+    ],
+)
+@pytest.mark.parametrize("second", [generation("b", "", "the whole", finish="stop")])
+def test_another_generation_before_the_first_has_ended_is_an_interruption(first, second):
+    with pytest.raises(StreamInterruptedError, match="another answer, b"):
+        decode([*first, *second, b"[DONE]"])
+
+
+def test_another_generation_that_does_not_begin_with_a_role():
+    with pytest.raises(StreamInterruptedError, match="another answer, b"):
+        decode(
+            [
+                *generation("a", "first ", "half"),
+                *generation("b", "all", "of", finish="stop", first={}),
+                b"[DONE]",
+            ]
+        )
+
+
+def test_another_generation_after_the_end_of_the_first_is_not_of_the_answer():
+    reply = reply_of(
+        decode(
+            [
+                *generation("a", "one", "!", finish="stop"),
+                *generation("b", "two", "!", finish="stop"),
+                b"[DONE]",
+            ]
+        )
+    )
+    assert (reply.id, reply.choices[0].text) == ("a", "one!")
+
+
+def ids(*names, deltas=({"content": "x"},)):
+    return [
+        chunk({**ROLE, **deltas[0]} if place == 0 else deltas[-1], id=name)
+        for place, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        ids("a", "b", "c", "d"),
+        ids("a", "b", "c", "c", "d", "d"),
+        ids("a", "b", "c", "d", deltas=({"role": "assistant", "content": "x"},)),
+        ids("", "a", "a", "a"),
+        ids(None, "a", "a", None),
+        ids("a", "b", "b", "b"),
+        ids("a", "b", "b", "b", deltas=(ROLE, {"content": "x"})),
+    ],
+)
+def test_ids_that_tell_no_generations_apart(chunks):
+    texts = [one["choices"][0]["delta"]["content"] for one in chunks]
+    (choice,) = reply_of(decode([*chunks, chunk({}, "stop", id="z"), b"[DONE]"])).choices
+    assert choice.text == "".join(texts)
+
+
+def test_a_last_chunk_with_another_id_is_an_end():
+    last = [
+        chunk({"role": "assistant", "content": ""}, id="b", finish="stop"),
+        {"id": "c", "choices": [], "usage": {"prompt_tokens": 1}},
+    ]
+    del last[0]["choices"][0]["delta"]["role"]
+    reply = reply_of(decode([*generation("a", "one", " two", " three"), *last, b"[DONE]"]))
+    assert (reply.choices[0].text, reply.choices[0].finish_reason) == ("one two three", "stop")
+    assert reply.usage.input_tokens == 1
+
+
+def test_choices_may_have_ids_of_their_own():
+    chunks = [chunk({"content": str(n)}, id=name) for n, name in enumerate("aabbab")]
+    for one in chunks:
+        one["choices"][0]["index"] = 1 if one["id"] == "b" else 0
+    reply = reply_of(decode([*chunks, b"[DONE]"]))
+    assert [choice.text for choice in reply.choices] == ["014", "235"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given, strategies as st
 
-from jackfield import Started, TextDelta
+from jackfield import Started, StreamInterruptedError, TextDelta
 from jackfield.plugin import Frame, Wire
 from jackfield_openai import OPENAI, Dialect
 from jackfield_openai._chat_decoder import ChatDecoder
@@ -32,7 +32,13 @@ class NeverSimple(PieceReader):
 def decode(events, *, pieces):
     decoder = ChatDecoder(LOCAL, STREAM)
     decoder._pieces = pieces
-    return [decoder.feed(Frame(json.dumps(event).encode())) for event in events]
+    found = []
+    for event in events:
+        try:
+            found.append(decoder.feed(Frame(json.dumps(event).encode())))
+        except StreamInterruptedError as error:
+            return [*found, error.message]
+    return found
 
 
 @given(

@@ -54,6 +54,8 @@ class MessageDecoder:
         self._blocks = BlockReader(provider, json_tool)
         self._json_tool = json_tool
         self._started = False
+        self._begun = False  # a block of its content
+        self._id: str | None = None
         self._ended = False
         self._usage: dict[str, Any] = {}
         self._stop: str | None = None
@@ -130,11 +132,17 @@ class MessageDecoder:
 
     def _start(self, event: dict[str, Any]) -> Iterator[Event]:
         if self._started:  # a duplicate, which has been seen in a stream, adds nothing
+            identity = event["message"].get("id")
+            if self._begun and self._id is not None and identity not in (None, self._id):
+                # A gateway lost its upstream and asked again.
+                raise StreamInterruptedError(
+                    f"the service began another message, {identity}, before {self._id} had ended; ask again"
+                )
             return
         yield from self._envelope(event["message"])
 
     def _envelope(self, message: dict[str, Any]) -> Iterator[Event]:
-        self._started = True
+        self._started, self._id = True, message.get("id")
         usage = message.get("usage") or {}
         place = usage.get("inference_geo")
         region = None if place in _NO_REGION else place
@@ -151,6 +159,7 @@ class MessageDecoder:
             yield UsageUpdate(read_usage(self._usage), self._usage)
 
     def _block_start(self, event: dict[str, Any]) -> Iterator[Event]:
+        self._begun = True
         yield from self._blocks.start(event["index"], event["content_block"])
 
     def _block_delta(self, event: dict[str, Any]) -> Iterator[Event]:

@@ -10,6 +10,7 @@ from jackfield import Citation, FinishReason, TokenLogprob
 __all__ = [
     "FILTER_FIELDS",
     "FINISH_REASONS",
+    "GenerationWatch",
     "join_verdicts",
     "read_citation",
     "read_logprobs",
@@ -115,3 +116,59 @@ def _rank(verdict: Any) -> tuple[bool, bool, int]:
     severity = verdict.get("severity")
     level = _SEVERITIES.index(severity) if severity in _SEVERITIES else 0
     return (bool(verdict.get("filtered")), bool(verdict.get("detected")), level)
+
+
+class GenerationWatch:
+    """Notices that another generation began in the middle of a choice.
+
+    A gateway that loses its upstream may ask again and continue in the same body; only the id of the chunks tells. An id
+    counts as one of a generation if two chunks have it, because some servers make a new one for each chunk; after a single
+    chunk, the next must also begin as an answer does, with a role.
+    """
+
+    __slots__ = ("_changed", "_chunks", "_fresh", "_id", "_spoken")
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._chunks = 0
+        self._spoken = False  # something was said before the id changed
+        self._changed = False  # the id has changed after one chunk: the next one shows why
+        self._fresh = False  # each chunk has an id of its own
+
+    def begin(self, identity: str | None, delta: Mapping[str, Any]) -> None:
+        """Handle the first chunk of the choice."""
+        self.is_another(identity, delta, steady=False)
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the next chunk must be looked at."""
+        return self._changed
+
+    def is_another(self, identity: str | None, delta: Mapping[str, Any], *, steady: bool) -> bool:
+        """Return whether a chunk belongs to another generation than those before.
+
+        Args:
+            identity: The chunk's id.
+            delta: What it adds to the choice.
+            steady: Pieces with the last id were read that were not looked at here.
+        """
+        if identity == self._id and self._spoken and not self._changed:  # fast path: nearly all chunks
+            self._chunks += 1
+            return False
+        says = any(value for name, value in delta.items() if name != "role")
+        if not identity or self._fresh:
+            return False
+        spoken, self._spoken = self._spoken or steady, self._spoken or steady or says
+        self._chunks += steady
+        if self._id is None or identity == self._id:
+            another = self._changed
+            self._id, self._changed = identity, False
+            self._chunks += 1
+        elif self._chunks > 1:
+            another = spoken and bool(says or delta.get("role"))
+        else:
+            another = False
+            begins = bool(delta.get("role")) and not self._changed
+            self._fresh = spoken and not begins
+            self._id, self._chunks, self._changed = identity, 1, spoken and begins
+        return another

@@ -28,6 +28,7 @@ from jackfield.plugin import Frame, Head, Wire
 from ._answer_fields import (
     FILTER_FIELDS,
     FINISH_REASONS,
+    GenerationWatch,
     join_verdicts,
     read_citation,
     read_logprobs,
@@ -52,11 +53,12 @@ _DETAILS: Final = ("content_filter_result", "stop_reason", "native_finish_reason
 class _Choice:
     """The state of one choice."""
 
-    __slots__ = ("audio", "detail", "ended", "finished", "raw", "refused", "thinking", "tools")
+    __slots__ = ("audio", "detail", "ended", "finished", "raw", "refused", "thinking", "tools", "watch")
 
     def __init__(self, index: int, provider: str) -> None:
         self.tools = ToolCallReader(index, provider)
         self.thinking = ThinkingReader(index)
+        self.watch = GenerationWatch()
         self.audio: dict[str, Any] = {}
         self.detail: dict[str, Any] = {}
         self.refused = False
@@ -84,6 +86,7 @@ class ChatDecoder:
         self._streamed = wire.stream
         self._expected = wire.body.get("n") if isinstance(wire.body, dict) else None
         self._done = False
+        self._over = False  # what comes is of another answer
         self._id: str | None = None
         self._started: Started | None = None
         self._choices: dict[int, _Choice] = {}
@@ -146,6 +149,10 @@ class ChatDecoder:
                 raise MalformedResponseError(
                     f"the answer has no choices; it has {', '.join(event) or 'no fields'}"
                 )
+        if self._streamed and choices:
+            self._over = self._over or self._is_another(event.get("id"), choices)
+        if self._over:
+            return
         yield from self._read_envelope(event, usage or _NOTHING)
         for position, choice in enumerate(choices or ()):
             index = choice.get("index")
@@ -178,10 +185,29 @@ class ChatDecoder:
                 url = source if isinstance(source, str) else source.get("url")
                 yield CitationDelta(Citation(url=url, data={"citation": source}))
 
+    def _is_another(self, identity: str | None, choices: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether a chunk is of another generation, after the one that answers.
+
+        Raises:
+            StreamInterruptedError: The one that answers has not ended.
+        """
+        another = False
+        for wire in choices:
+            choice = self._choices.get(wire.get("index") or 0)
+            if choice is not None:
+                delta = wire.get("delta") or {"content": wire.get("text")}
+                another = choice.watch.is_another(identity, delta, steady=self._pieces.steady)
+                if another and not choice.ended:
+                    raise StreamInterruptedError(
+                        f"the service began another answer, {identity}, before the first had ended; ask again"
+                    )
+        return another
+
     def _read_choice(self, wire: dict[str, Any], index: int) -> Iterator[Event]:
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(index, self._dialect.id)
+            choice.watch.begin(self._id, wire.get("delta") or {"content": wire.get("text")})
         simple = SIMPLE_CHOICE.issuperset(wire)
         if not simple and wire.get("error"):
             fail({"error": wire["error"]})
@@ -198,7 +224,7 @@ class ChatDecoder:
             # The last one counts, as some gateways say "stop" from the first chunk; but what was blocked stays so.
             choice.raw = choice.raw if choice.raw == "content_filter" else raw
             choice.ended = True
-        if choice.thinking.open or choice.ended:
+        if choice.thinking.open or choice.ended or choice.watch.is_unsure:
             self._pieces.choices.discard(index)
         else:
             self._pieces.choices.add(index)

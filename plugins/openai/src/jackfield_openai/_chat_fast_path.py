@@ -42,10 +42,11 @@ class PieceReader:
 
     Attributes:
         choices: The choices that have begun and are not thinking.
+        steady: There was such an event since the last one that was read in full.
         verdicts: The last filter verdicts of each choice.
     """
 
-    __slots__ = ("_padding", "_pick", "_picked", "_size", "choices", "verdicts")
+    __slots__ = ("_padding", "_pick", "_picked", "_size", "choices", "steady", "verdicts")
 
     def __init__(self) -> None:
         self._size = -1
@@ -53,10 +54,12 @@ class PieceReader:
         self._pick: Callable[[Any], Any] = len
         self._picked: Any = None
         self.choices: set[int] = set()
+        self.steady = False
         self.verdicts: dict[int, Any] = {}
 
     def remember(self, event: Mapping[str, Any]) -> None:
         """Remember an event that was read in full."""
+        self.steady = False
         self._size = len(event)
         self._padding = next((name for name in _PADDING if name in event), "choices")
         names = [name for name in event if name not in ("choices", self._padding)]
@@ -85,6 +88,7 @@ class PieceReader:
                 and len(choice)
                 == 2 + ("finish_reason" in choice) + ("logprobs" in choice) + (verdicts is not None)
             ):
+                self.steady = True
                 return TextDelta(text, choice["index"])
         except (KeyError, ValueError, TypeError):
             pass

@@ -45,6 +45,9 @@ class ResponsesDecoder:
         self._items = Items(dialect.id)
         self._id: str | None = None
         self._finished = False
+        self._place: tuple[Any, Any, Any] | None = None  # of the last event, if it was a piece of text
+        self._number = 0
+        self._pieces: list[str] = []
         self._handlers: dict[str, Callable[[Item, dict[str, Any]], Iterator[Event]]] = {
             "response.output_text.delta": Item.add_text,
             "response.output_text.done": Item.end_text,
@@ -82,21 +85,29 @@ class ResponsesDecoder:
                 f"the service sent something that is not JSON ({error})", body=bytes(frame.data)
             ) from error
         kind = event.get("type")
+        if kind == "response.output_text.delta" and not event.get("logprobs"):
+            return [self._read_piece(event)]
+        self._place = None
         handler = self._handlers.get(kind)
         if handler is None:
             return list(self._read_other(kind, event))
-        item = self._items.find(event, kind)
-        if handler is Item.add_text and not event.get("logprobs"):  # fast path: nearly all events of a stream
-            delta = event.get("delta")
-            item.remember("text", event, delta)
-            return [TextDelta(delta or "", 0, item.number)]
-        return list(handler(item, event))
+        return list(handler(self._items.find(event, kind), event))
 
     def finish(self) -> list[Event]:
         """Check that the answer has its end."""
         if not self._finished:
             raise StreamInterruptedError("the stream ended before response.completed; ask again")
         return []
+
+    def _read_piece(self, event: dict[str, Any]) -> TextDelta:
+        """Read a piece of text: a fast path, because nearly all events of a stream are one, of the same part as the last."""
+        get = event.get
+        delta, place = get("delta") or "", (get("output_index"), get("item_id"), get("content_index"))
+        if place != self._place:
+            item = self._items.find(event, "response.output_text.delta")
+            self._place, self._number, self._pieces = place, item.number, item.pieces_of("text", event)
+        self._pieces.append(delta)
+        return TextDelta(delta, 0, self._number)
 
     def _read_other(self, kind: str | None, event: dict[str, Any]) -> Iterator[Event]:
         if kind in ("error", "response.failed") or (kind is None and event.get("error")):

@@ -166,14 +166,10 @@ class Item:
         """Return whether the item may be of a type."""
         return kind is None or self.type in (None, kind)
 
-    def remember(self, what: str, event: Mapping[str, Any], piece: str | None) -> None:
-        """Remember a piece, by what it is a piece of."""
+    def pieces_of(self, what: str, event: Mapping[str, Any]) -> list[str]:
+        """Return the pieces that have come of the part that an event is about, for more to be appended."""
         place = event.get("content_index", event.get("summary_index"))
-        slot = self._pieces.get((what, place))
-        if slot is None:
-            slot = self._pieces[what, place] = []
-        if piece:
-            slot.append(piece)
+        return self._pieces.setdefault((what, place), [])
 
     # -- events of a stream ---------------------------------------------------------------------------------------
 
@@ -185,7 +181,7 @@ class Item:
 
     def add_text(self, event: Mapping[str, Any]) -> Iterator[Event]:
         """Handle a piece of text."""
-        self.remember("text", event, event.get("delta"))
+        self.pieces_of("text", event).append(event.get("delta") or "")
         yield TextDelta(event.get("delta") or "", 0, self.number)
         if event.get("logprobs"):
             self._has_logprobs = True
@@ -222,7 +218,7 @@ class Item:
     def add_refusal(self, event: Mapping[str, Any]) -> Iterator[Event]:
         """Handle a piece of a refusal."""
         self._items.refused = True
-        self.remember("refusal", event, event.get("delta"))
+        self.pieces_of("refusal", event).append(event.get("delta") or "")
         yield RefusalDelta(event.get("delta") or "")
 
     def end_refusal(self, event: Mapping[str, Any]) -> Iterator[Event]:
@@ -245,7 +241,7 @@ class Item:
     def add_thinking(self, event: Mapping[str, Any]) -> Iterator[Event]:
         """Handle a piece of thinking."""
         yield from self.begin_summary(event)
-        self.remember("thinking", event, event.get("delta"))
+        self.pieces_of("thinking", event).append(event.get("delta") or "")
         yield ThinkingDelta(event.get("delta") or "", 0, self.number)
 
     def end_thinking(self, event: Mapping[str, Any]) -> Iterator[Event]:
@@ -358,8 +354,7 @@ class Item:
 
     def _rest_of(self, what: str, event: Mapping[str, Any], whole: Any) -> str:
         """Return what of a part did not come in pieces."""
-        place = event.get("content_index", event.get("summary_index"))
-        return _rest("".join(self._pieces.get((what, place), ())), whole)
+        return _rest("".join(self.pieces_of(what, event)), whole)
 
     def _rest_of_all(self, what: str, whole: str) -> str:
         """Return what of all parts did not come in pieces."""
