@@ -204,3 +204,24 @@ def test_a_delta_of_null_is_no_text():
     said = [start, *({"type": "content_block_delta", "index": 0, "delta": delta} for delta in empty)]
     said += [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
     assert reply_of(read([Frame(json.dumps(event).encode(), event["type"]) for event in said])).finished
+
+
+DONE = Frame(b"[DONE]")
+
+
+@pytest.mark.parametrize("end", [[*frames(STOP), DONE], [*frames(STOP), Frame(b"late"), DONE], [DONE], []])
+def test_an_answer_with_a_stop_reason_is_whole_whatever_ends_the_stream(end):
+    text = {
+        "type": "content_block_start",
+        "index": 0,
+        "content_block": {"type": "text", "text": "All of it."},
+    }
+    folded = reply_of(read([*frames(START, text, ended("max_tokens")), *end]))
+    (choice,) = folded.choices
+    assert (choice.text, choice.finish_reason, folded.finished) == ("All of it.", "length", True)
+
+
+@pytest.mark.parametrize("end", [[DONE], []])
+def test_an_answer_without_a_stop_reason_is_not_whole(end):
+    with pytest.raises(StreamInterruptedError):
+        read([*frames(START), *end])

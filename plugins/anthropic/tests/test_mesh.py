@@ -126,7 +126,7 @@ async def test_an_error_inside_a_stream_keeps_what_had_come(service, mesh):
 
 async def test_a_stream_without_its_end_is_interrupted(service, mesh):
     data = (WIRE / "chat.sse").read_bytes()
-    service.answer(Answer.stream([data[: data.index(b"event: message_stop")]], "text/event-stream"))
+    service.answer(Answer.stream([data[: data.index(b"event: message_delta")]], "text/event-stream"))
     with pytest.raises(StreamInterruptedError):
         async with mesh.stream_chat(MODEL, "Why?") as stream:
             async for _ in stream:

@@ -39,11 +39,12 @@ _KNOWN: Final = frozenset(
     {"id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence", "stop_details"}
 )
 _STOP_DETAILS: Final = ("stop_sequence", "stop_details")
+_DONE: Final = b"[DONE]"
 _NO_REGION: Final = ("", "not_available", "global")
 
 
 class MessageDecoder:
-    """Decodes one message. A stream ends with `message_stop`.
+    """Decodes one message. A stream ends with `message_stop`, or at the end of the body if a stop reason came.
 
     Args:
         provider: The `provider` of thinking and raw parts.
@@ -76,6 +77,10 @@ class MessageDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, a whole answer, or a line of batch results."""
+        if self._ended:  # nothing after the end belongs to this answer
+            return []
+        if frame.data == _DONE:  # how OpenAI's streams end, and those of gateways in front of other models
+            return list(self._end({})) if self._stop is not None else []
         try:
             event = orjson.loads(frame.data)
         except orjson.JSONDecodeError as error:
@@ -88,8 +93,6 @@ class MessageDecoder:
                 "the service sent JSON that is not an object", body=bytes(frame.data)
             )
         kind = event.get("type")
-        if self._ended:  # nothing after the end belongs to this answer
-            return []
         if kind == "content_block_delta":
             delta = event["delta"]
             if delta["type"] == "text_delta":  # fast path: nearly every event of a stream
@@ -98,10 +101,12 @@ class MessageDecoder:
         return list(self._other(kind, event) if reader is None else reader(event))
 
     def finish(self) -> list[Event]:
-        """Check that the answer is complete."""
-        if not self._ended:
+        """Check that the answer is complete: it is once it has a stop reason, even without `message_stop`."""
+        if self._ended:
+            return []
+        if self._stop is None:
             raise StreamInterruptedError("the stream ended before message_stop; ask again")
-        return []
+        return list(self._end({}))
 
     def _other(self, kind: Any, event: dict[str, Any]) -> Iterator[Event]:
         if kind == "error" or event.get("error"):
