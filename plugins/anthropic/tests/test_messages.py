@@ -136,3 +136,44 @@ def test_messages_without_content_are_left_out_and_told():
     translation = made(messages=(*ASK, Message("assistant", ()), *ASK))
     assert len(translation.wire.body["messages"]) == 2
     assert translation.report["messages[1]"].fate == "dropped"
+
+
+MARK = {"type": "ephemeral", "ttl": "5m"}
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n"])
+def test_blank_text_is_left_out_wherever_it_is(text):
+    call = ToolCall("t", "add", {})
+    messages = (
+        Message("system", text),
+        *ASK,
+        Message("assistant", (Text(text), call)),
+        Message("tool", (ToolResult("t", (Text(text), Text("3"))),)),
+        Message("assistant", text),
+        Message("user", (Text("Go on."), Text(text, cache="5m"))),
+    )
+    translation = made(messages=messages, system=text)
+    assert "system" not in translation.wire.body
+    assert translation.wire.body["messages"] == [
+        {"role": "user", "content": "Why?"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "add", "input": {}}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "3"}]}
+            ],
+        },
+        {"role": "user", "content": [{"type": "text", "text": "Go on.", "cache_control": MARK}]},
+    ]
+    dropped = {note.name for note in translation.report if note.fate == "dropped"}
+    assert dropped == {"system", *(f"messages[{i}]" for i in (0, 2, 3, 4, 5))}
+
+
+@pytest.mark.parametrize("content", ["", "\n", (), (Text(""),), (Text(" "), Text("\t"))])
+def test_a_tool_result_of_blank_text_has_no_content(content):
+    messages = (
+        *ASK,
+        Message("assistant", (ToolCall("t", "add", {}),)),
+        Message("tool", (ToolResult("t", content),)),
+    )
+    assert body(messages=messages)["messages"][-1]["content"] == [{"type": "tool_result", "tool_use_id": "t"}]

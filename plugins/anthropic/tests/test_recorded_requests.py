@@ -180,9 +180,9 @@ def as_we_write_it(body, ours, note):
     if body.get("stream") is False:
         del body["stream"]
         note("stream: false is the default, and is not sent")
-    if body.get("system") == []:
+    if body.get("system") in ([], ""):
         del body["system"]
-        note("a system prompt without a block is not sent")
+        note("a system prompt without text is not sent")
     if isinstance(body.get("system"), list):
         body["system"] = content_as_we_write_it(body["system"], note)
     for message in body.get("messages", ()):
@@ -206,6 +206,9 @@ def as_we_write_it(body, ours, note):
 def content_as_we_write_it(content, note):
     if isinstance(content, str):
         return content
+    if any(block["type"] == "text" and not block["text"].strip() for block in content):
+        content = [block for block in content if block["type"] != "text" or block["text"].strip()]
+        note("blank text is not sent")
     for block in content:
         if block["type"] == "tool_result" and isinstance(block.get("content"), list):
             for inner in block["content"]:
@@ -216,8 +219,8 @@ def content_as_we_write_it(content, note):
             del block["is_error"]
             note("is_error: false is the default, and is not sent")
         if block["type"] == "tool_result" and not block.get("content"):
-            block["content"] = ""
-            note("a result without content has an empty text")
+            block.pop("content", None)
+            note("a result without text has no content")
         if block["type"] == "document" and (block.get("citations") or {}).get("enabled") is False:
             del block["citations"]
             note("citations that are not enabled are the default, and are not sent")
@@ -280,8 +283,9 @@ EXPECTED = {
         "equal": 557,
         "differences": {
             "a cache mark tells its lifetime, which is 5 minutes by default": 57,
-            "a system prompt without a block is not sent": 1,
+            "a system prompt without text is not sent": 4,
             "an effort switches on the thinking of a model that does not think by itself": 5,
+            "blank text is not sent": 1,
             "content of one plain text is sent as a string": 276,
             "is_error: false is the default, and is not sent": 38,
             "null is the same as not given, and is not sent": 4,

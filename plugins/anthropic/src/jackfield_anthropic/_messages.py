@@ -17,6 +17,9 @@ from ._settings import NEW_VERSION
 __all__ = ["Conversation", "cache_mark"]
 
 _TOOL_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
+# Recorded 2024-2026: "text content blocks must be non-empty", "… must contain non-whitespace text".
+_MARKED: Final = frozenset({"text", "image", "document", "tool_use", "tool_result"})
+_BLANK: Final = "the service rejects blank text"
 
 
 def cache_mark(cache: str, writer: ParameterWriter, where: str) -> dict[str, str]:
@@ -58,8 +61,7 @@ class Conversation:
             The system prompt (a string, blocks, or None if there is none) and the messages.
         """
         if system is not UNSET:
-            self._writer.note("system", "sent", wire="system", value=system)
-            self._system.append({"type": "text", "text": system})
+            self._put_system(system)
         written: list[dict[str, Any]] = []
         after_tool = False
         for index, message in enumerate(messages):
@@ -69,7 +71,7 @@ class Conversation:
                     f"{where}.name", "the service does not accept names of participants", message.name
                 )
             if message.role == "system" and not self._keep_in_place(written, where):
-                self._system += self._blocks(message, where)
+                self._system += self._blocks(message.parts, message.role, where)
                 continue
             wire = self._message(message, where)
             if wire is None:
@@ -82,6 +84,13 @@ class Conversation:
                 written.append(wire)
             after_tool = message.role == "tool"
         return _simplify(self._system) if self._system else None, written
+
+    def _put_system(self, system: str) -> None:
+        if not system.strip():
+            self._writer.drop("system", _BLANK, system)
+            return
+        self._writer.note("system", "sent", wire="system", value=system)
+        self._system.append({"type": "text", "text": system})
 
     def _keep_in_place(self, written: Sequence[object], where: str) -> bool:
         """Return whether a system message stays where it is; it is moved to the system prompt otherwise."""
@@ -96,7 +105,7 @@ class Conversation:
         return False
 
     def _message(self, message: Message, where: str) -> dict[str, Any] | None:
-        blocks = self._blocks(message, where)
+        blocks = self._blocks(message.parts, message.role, where)
         if not blocks:
             self._writer.drop(where, "the service does not accept a message without content")
             return None
@@ -110,8 +119,20 @@ class Conversation:
             blocks = [*results, *(block for block in blocks if block.get("type") != "tool_result")]
         return {"role": message.role, "content": _simplify(blocks)}
 
-    def _blocks(self, message: Message, where: str) -> list[dict[str, Any]]:
-        return [block for part in message.parts for block in self._part(part, message.role, where)]
+    def _blocks(self, parts: Sequence[Part], role: str, where: str) -> list[dict[str, Any]]:
+        blocks: list[dict[str, Any]] = []
+        for part in parts:
+            if isinstance(part, Text) and not part.text.strip():
+                self._leave_out(part, blocks, where)
+            else:
+                blocks += self._part(part, role, where)
+        return blocks
+
+    def _leave_out(self, part: Text, before: list[dict[str, Any]], where: str) -> None:
+        """Leave out a blank text, such as models write before their tool calls; its mark goes to the block before it."""
+        self._writer.drop(where, _BLANK, part.text)
+        if part.cache is not None and before and before[-1]["type"] in _MARKED:
+            before[-1].setdefault("cache_control", cache_mark(part.cache, self._writer, where))
 
     def _part(self, part: Part, role: str, where: str) -> Iterator[dict[str, Any]]:
         if isinstance(part, Text):
@@ -228,12 +249,16 @@ class Conversation:
     def _result(self, result: ToolResult, role: str, where: str) -> dict[str, Any]:
         content: Any = result.content
         if not isinstance(content, str):
-            content = [block for part in content for block in self._part(part, role, where)]
-        block = {
+            content = self._blocks(content, role, where)
+        elif content.isspace():
+            self._writer.drop(where, _BLANK, content)
+            content = ""
+        block: dict[str, Any] = {
             "type": "tool_result",
             "tool_use_id": self._id(result.tool_call_id, where),
-            "content": content,
         }
+        if content:  # a result without content says that there was none
+            block["content"] = content
         if result.is_error:
             block["is_error"] = True
         return self._with_mark(block, result.cache, where)
