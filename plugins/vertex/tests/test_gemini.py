@@ -14,6 +14,7 @@ from jackfield import (
     Text,
     Thinking,
     Tool,
+    ToolCall,
     ToolResult,
     UnsupportedError,
 )
@@ -125,3 +126,49 @@ def test_purity():
     kept = copy.deepcopy((messages, extra))
     assert write(messages, extra=extra, temperature=0) == write(messages, extra=extra, temperature=0)
     assert (messages, extra) == kept
+
+
+def test_empty_text_is_left_out_wherever_it_is():
+    body, report = write(
+        [
+            Message("system", ""),
+            Message("user", (Text("a"), Document(text=""))),
+            Message("assistant", (Text(""), ToolCall("c", "f", {}))),
+            Message("tool", (ToolResult("c", ""),)),
+            Message("assistant", ""),
+            Message(
+                "assistant", (Text("", provider_data={"vertex": {"thoughtSignature": "c2ln"}}), Text(" "))
+            ),
+        ],
+        system="",
+    )
+    assert body["contents"] == [
+        {"role": "user", "parts": [{"text": "a"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"result": ""}}}]},
+        {"role": "model", "parts": [{"text": "", "thoughtSignature": "c2ln"}, {"text": " "}]},
+    ]
+    assert "systemInstruction" not in body
+    for name in ("system", "messages[0]", "messages[1]", "messages[2]", "messages[4]"):
+        assert report.get(name) == "dropped" or name == "messages[0]"
+
+
+def signatures(model, *calls):
+    history = [Message("user", "q"), Message("assistant", calls)]
+    history += [Message("tool", tuple(ToolResult(call.id, "ok") for call in calls))]
+    body, report = write(history, model)
+    return [part.get("thoughtSignature") for part in body["contents"][1]["parts"]], report
+
+
+@pytest.mark.parametrize(
+    "model", ["gemini-3-pro-preview", "gemini-3.1-flash", "publishers/google/models/gemini-4-pro"]
+)
+def test_calls_that_another_model_made_pass_the_check_of_signatures(model):
+    skipped = "skip_thought_signature_validator"
+    foreign = ToolCall("a", "f", {}, provider_data={"openai": {"x": 1}})
+    own = ToolCall("b", "f", {}, provider_data={"vertex": {"thoughtSignature": "c2ln"}})
+    found, report = signatures(model, foreign, ToolCall("c", "f", {}))
+    assert found == [skipped, None]  # of parallel calls, the first is checked
+    assert report["messages[1].thoughtSignature"] == "emulated"
+    assert signatures(model, own, ToolCall("c", "f", {}))[0] == ["c2ln", None]
+    assert signatures("gemini-2.5-flash", foreign)[0] == [None]

@@ -145,3 +145,26 @@ def test_rows_of_usage_that_are_null_are_no_rows():
         if isinstance(e, UsageUpdate)
     ]
     assert (told.input_tokens, told.output_tokens, dict(told.details)) == (3, 2, {})
+
+
+@pytest.mark.parametrize("word", ["STOP", "MAX_TOKENS", "SAFETY"])
+@pytest.mark.parametrize("candidate", [{}, {"content": {}}, {"content": {"role": "model"}}, {"index": 0}])
+def test_a_candidate_of_a_finish_reason_and_nothing_else_is_read(word, candidate):
+    first = {"candidates": [{"content": {"parts": [{"text": "Hello."}]}}]}
+    last = {"candidates": [{**candidate, "finishReason": word}]}
+    reasons = {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "content_filter"}
+    for stream, chunks in ((True, [first, last]), (False, [last])):
+        decode = jackfield_vertex.jackfield_decoder(ModelRef(MODEL), Wire("/", stream=stream))
+        events = [event for chunk in chunks for event in decode.feed(Frame(orjson.dumps(chunk)))]
+        (choice,) = reply_of(events + decode.finish()).choices
+        assert (choice.finish_reason, choice.finish_raw) == (reasons[word], word)
+        assert choice.text == ("Hello." if stream else "")
+
+
+@pytest.mark.parametrize("beside", ["avgLogprobs", "groundingMetadata", "safetyRatings"])
+def test_what_stands_alone_in_a_candidate_is_not_lost(beside):
+    last = {"candidates": [{beside: [{"a": 1}] if beside == "safetyRatings" else {"a": 1}}]}
+    end = {"candidates": [{"finishReason": "STOP"}]}
+    decode = jackfield_vertex.jackfield_decoder(ModelRef(MODEL), Wire("/", stream=True))
+    events = [event for chunk in (last, end) for event in decode.feed(Frame(orjson.dumps(chunk)))]
+    assert beside in str(events + decode.finish())

@@ -186,7 +186,7 @@ async def test_what_gemini_said_goes_on_with_claude_and_back(service, mesh):
         reply = await mesh.chat(target, talk)
         talk = [*talk, reply.message, Message("user", "And?")]
     sent = [request.json for request in service.requests]
-    assert sent[1]["messages"][1]["content"][0]["type"] == "text"
+    assert sent[1]["messages"][1]["content"] == "The sky scätters blue 🌤 light."
     assert "Hm." not in json.dumps(sent[2])
     assert sent[3]["messages"][3]["content"] == thought["content"]
     assert "thoughtSignature" not in json.dumps(sent[3])

@@ -92,6 +92,10 @@ def as_we_write_it(body, ours, note):
     if system and isinstance(system["parts"], dict):
         system["parts"] = [system["parts"]]
         note("one part of a system instruction is written as a list")
+    if system and system["parts"] == [{"text": ""}]:
+        del body["systemInstruction"]
+        note("empty text is not sent")
+        system = None
     if system and "role" in system:
         del system["role"]
         note("the role of a system instruction is ignored, and is not sent")
@@ -116,6 +120,10 @@ def as_we_write_it(body, ours, note):
             contents.append({**content, "role": role})
         before = kind
     body["contents"] = contents
+    for content in contents:
+        if {"text": ""} in content["parts"] and len(contents) > 1:
+            content["parts"] = [part for part in content["parts"] if part != {"text": ""}]
+            note("empty text is not sent")
     for part in (part for content in contents for part in content["parts"]):
         if "functionCall" in part and "args" not in part["functionCall"]:
             part["functionCall"]["args"] = {}
@@ -348,6 +356,7 @@ EXPECTED = {
             "a function without parameters is declared with an empty object": 2,
             "a turn of functions, or of nobody, is the user's": 2,
             "an empty generationConfig is not sent": 146,
+            "empty text is not sent": 3,
             "functions are declared in one item, before the service's own tools": 1,
             "names are written in camelCase": 51,
             "null is the same as not given, and is not sent": 101,
@@ -368,6 +377,7 @@ EXPECTED = {
         "differences": {
             "a function without parameters is declared with an empty object": 4,
             "an empty generationConfig is not sent": 42,
+            "empty text is not sent": 2,
             "names are written in camelCase": 14,
             "null is the same as not given, and is not sent": 49,
             "parameters are given as JSON schema where the model takes it": 80,

@@ -44,7 +44,7 @@ def translate_chat(model: ModelRef, request: ChatRequest, capabilities: Capabili
     body: dict[str, Any] = {}
     writer = ParameterWriter.of(request, model, capabilities, body)
     row = row_of(model.known_as)
-    _put_conversation(writer, request)
+    _put_conversation(writer, request, row)
     put_tools(writer, options, row)
     for name, path in _PLAIN.items():
         if name in writer.left:
@@ -77,15 +77,19 @@ def translate_count(model: ModelRef, request: CountRequest, capabilities: Capabi
     writer = ParameterWriter(counted, capabilities, options.unsupported, body, model=model.id)
     for name in given.keys() - counted:
         writer.drop(name, "the service only counts contents, system instruction and tools", given[name])
-    _put_conversation(writer, request)
-    put_tools(writer, options, row_of(model.known_as))
+    row = row_of(model.known_as)
+    _put_conversation(writer, request, row)
+    put_tools(writer, options, row)
     _merge_extra(writer, options)
     wire = Wire(path_of(model, "countTokens"), body, meta={"family": "count"})
     return Translation(wire, writer.finish())
 
 
-def _put_conversation(writer: ParameterWriter, request: ChatRequest | CountRequest) -> None:
-    conversation = Conversation(writer, emulate=request.options.emulate)
+def _put_conversation(
+    writer: ParameterWriter, request: ChatRequest | CountRequest, row: Mapping[str, Any]
+) -> None:
+    signed = row.get("signed", False)
+    conversation = Conversation(writer, emulate=request.options.emulate, signed=signed)
     system, contents = conversation.write(writer.take("system"), request.messages)
     writer.body["contents"] = contents
     if system:

@@ -66,6 +66,7 @@ _OF_CANDIDATE: Final = frozenset(
         "logprobsResult",
     }
 )
+_CONTENT: Final = frozenset({"content"})
 _KNOWN_FEEDBACK: Final = frozenset({"safetyRatings"})
 
 
@@ -181,7 +182,7 @@ class GeminiDecoder:
                 choice = self._choices[index] = _Choice()
             for part in (candidate.get("content") or {}).get("parts") or ():
                 self._part(part, index, choice, events)
-            if len(candidate) > 1:
+            if candidate.keys() != _CONTENT:  # an index of 0 and empty content are left out
                 events += self._metadata(candidate, index, choice)
         if usage and usage != self._usage:
             self._usage = usage

@@ -21,6 +21,10 @@ _TYPES: Final = {
     "md": "text/markdown", "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg",
     "m4a": "audio/mp4", "mp4": "video/mp4", "mov": "video/mov", "webm": "video/webm", "mpeg": "video/mpeg",
 }  # fmt: skip
+_EMPTY: Final = "the service rejects empty text"
+# The service checks the signatures of calls, and documents this value for calls that another model made. Source: Vertex
+# AI, thought signatures (2026).
+_UNSIGNED: Final = "skip_thought_signature_validator"
 _CACHE: Final = "the service caches prefixes by itself; extra.vertex.cachedContent names a cache of your own"
 
 
@@ -30,11 +34,14 @@ class Conversation:
     Args:
         writer: Reports what became of each part.
         emulate: Whether a later system message may be moved to the top.
+        signed: The model requires a signature of the first call of each turn.
     """
 
-    def __init__(self, writer: ParameterWriter, *, emulate: bool) -> None:
+    def __init__(self, writer: ParameterWriter, *, emulate: bool, signed: bool = False) -> None:
         self._writer = writer
         self._emulate = emulate
+        self._signed = signed
+        self._alone = False
         self._calls: dict[str, tuple[int, ToolCall]] = {}
         self._orders: dict[int, int] = {}  # by the identity of a result on the wire: the number of its call
 
@@ -53,9 +60,13 @@ class Conversation:
         """
         top: list[dict[str, Any]] = []
         if system is not UNSET:
-            self._writer.note("system", "renamed", wire="systemInstruction", value=system)
-            top.append({"text": system})
+            if system:
+                self._writer.note("system", "renamed", wire="systemInstruction", value=system)
+                top.append({"text": system})
+            else:
+                self._writer.drop("system", _EMPTY, system)
         contents: list[dict[str, Any]] = []
+        self._alone = len(messages) == 1 and len(messages[0].parts) == 1  # without it nothing would be asked
         before: str | None = None
         for index, message in enumerate(messages):
             where = f"messages[{index}]"
@@ -68,6 +79,8 @@ class Conversation:
             if not parts:
                 self._writer.drop(where, "the service accepts no message without content")
                 continue
+            if self._signed and message.role == "assistant" and message.role != before:
+                self._sign(parts, where)
             if message.role == before:
                 contents[-1]["parts"] += parts
             else:
@@ -76,6 +89,16 @@ class Conversation:
             if before == "tool":
                 self._sort_results(contents[-1]["parts"], where)
         return top, contents
+
+    def _sign(self, parts: list[dict[str, Any]], where: str) -> None:
+        """Add to calls of another model what lets them through; of calls in one turn, the first one is checked."""
+        call = next((part for part in parts if "functionCall" in part), None)
+        if call is not None and "thoughtSignature" not in call:
+            call["thoughtSignature"] = _UNSIGNED
+            why = "the model requires a signature of calls, and another one made this call"
+            self._writer.note(
+                f"{where}.thoughtSignature", "emulated", wire="thoughtSignature", value=_UNSIGNED, why=why
+            )
 
     def _to_top(
         self, parts: list[dict[str, Any]], top: list[dict[str, Any]], where: str, *, first: bool
@@ -107,7 +130,15 @@ class Conversation:
         if cache is not None:
             self._writer.drop(f"{where}.cache", _CACHE, cache)
         if isinstance(part, Text):
-            yield {"text": part.text, **self._own(part.provider_data, where)}
+            wire = {"text": part.text, **self._own(part.provider_data, where)}
+            if (
+                wire == {"text": ""} and not self._alone
+            ):  # one with a signature is the service's own, and is sent back
+                self._writer.drop(where, _EMPTY, "")
+            else:
+                yield wire
+        elif isinstance(part, Document) and part.text == "":
+            self._writer.drop(where, _EMPTY, "")
         elif isinstance(part, Image | Audio | Document):
             yield self._file(part, where)
         elif isinstance(part, Thinking):
@@ -161,7 +192,8 @@ class Conversation:
             maker = part.provider if part.provider != PROVIDER else "anthropic"
             self._writer.drop(f"{where}.thinking", f"it was produced by {maker} and cannot be sent elsewhere")
             return
-        yield {"text": part.text, "thought": True, **data}
+        if part.text or data:
+            yield {"text": part.text, "thought": True, **data}
 
     def _call(self, call: ToolCall, where: str) -> dict[str, Any]:
         arguments: Any = call.arguments

@@ -48,7 +48,7 @@ def _details(usage: Mapping[str, Any]) -> dict[str, int]:
         ("candidatesTokensDetails", "output", 1),
     ):
         for row in usage.get(field) or ():
-            kind = _KINDS.get(row.get("modality")) if row and len(row) > 1 else None
+            kind = _KINDS.get(row.get("modality")) if row else None
             if kind is not None:
                 name = f"{prefix}_{kind}_tokens"
                 found[name] = found.get(name, 0) + sign * (row.get("tokenCount") or 0)
