@@ -11,6 +11,7 @@ from jackfield import (
     RawPart,
     Text,
     Thinking,
+    Tool,
     ToolCall,
     ToolResult,
     UnsupportedError,
@@ -99,3 +100,101 @@ def test_cache_points_have_two_lifetimes():
     points = [b["cachePoint"] for b in translation.wire.body["messages"][0]["content"] if "cachePoint" in b]
     assert points == [{"type": "default"}, {"type": "default", "ttl": "1h"}, {"type": "default", "ttl": "1h"}]
     assert fate(translation, "messages[0].cache") == ("clamped", "1h")
+
+
+@pytest.mark.parametrize(
+    ("content", "left"),
+    [
+        ("", []),
+        (" \n", []),
+        ((Text(""), Text("\t")), []),
+        ((Text(" "), Text("x")), [{"text": "x"}]),
+        (" x ", [{"text": " x "}]),
+    ],
+)
+def test_blank_text_in_a_tool_result_is_left_out(content, left):
+    turns = (
+        *HI,
+        Message("assistant", (ToolCall("t", "add", {}),)),
+        Message("tool", (ToolResult("t", content),)),
+    )
+    (block,) = chat(CLAUDE, turns).wire.body["messages"][-1]["content"]
+    assert block["toolResult"]["content"] == left
+
+
+@pytest.mark.parametrize("model", [CLAUDE, NOVA, "meta.llama3-3-70b-instruct-v1:0"])
+@pytest.mark.parametrize("text", ["", " ", "\n\n"])
+def test_blank_text_is_left_out_wherever_it_is_and_its_cache_mark_with_it(model, text):
+    turns = (
+        Message("system", text),
+        *HI,
+        Message("assistant", text),
+        Message("user", (Text(text, cache="5m"),)),
+        Message("user", (Text(text, cache="5m"), Text("b"))),
+    )
+    translation = chat(model, turns, system=text)
+    assert translation.wire.body == {
+        "messages": [{"role": "user", "content": [{"text": "Hi"}, {"text": "b"}]}]
+    }
+    assert fate(translation, "system") == ("dropped", text)
+    assert [fate(translation, f"messages[{i}]")[0] for i in (0, 2, 3)] == ["dropped"] * 3
+
+
+HOUR = (Message("user", (Text("A long text.", cache="1h"),)),)
+TOOL = Tool("add", "Add.", {"type": "object"}, cache="1h")
+
+
+@pytest.mark.parametrize(
+    ("model", "in_messages", "among_tools"),
+    [
+        ("us.anthropic.claude-3-7-sonnet-20250219-v1:0", {"type": "default"}, {"type": "default"}),
+        ("anthropic.claude-sonnet-4-20250514-v1:0", {"type": "default"}, {"type": "default"}),
+        (CLAUDE, {"type": "default", "ttl": "1h"}, {"type": "default", "ttl": "1h"}),
+        (
+            "anthropic.claude-of-tomorrow-v1:0",
+            {"type": "default", "ttl": "1h"},
+            {"type": "default", "ttl": "1h"},
+        ),
+        ("us.amazon.nova-pro-v1:0", {"type": "default"}, None),
+        (NOVA, {"type": "default"}, None),
+        ("mistral.mistral-large-2402-v1:0", None, None),
+        ("us.meta.llama3-3-70b-instruct-v1:0", None, None),
+        ("us.deepseek.r1-v1:0", None, None),
+        # An ARN may be that of any model.
+        (
+            "arn:aws:bedrock:us-east-1:1:application-inference-profile/x",
+            {"type": "default", "ttl": "1h"},
+            {"type": "default", "ttl": "1h"},
+        ),
+    ],
+)
+def test_a_mark_goes_where_the_model_accepts_one_and_for_as_long(model, in_messages, among_tools):
+    translation = chat(model, HOUR, tools=(TOOL,))
+    body = translation.wire.body
+    marks = [
+        [block["cachePoint"] for block in blocks if "cachePoint" in block]
+        for blocks in (body["messages"][0]["content"], body["toolConfig"]["tools"])
+    ]
+    assert marks == [[mark] if mark else [] for mark in (in_messages, among_tools)]
+    for place, mark in (("messages[0]", in_messages), ("tools[0]", among_tools)):
+        expected = "dropped" if mark is None else "clamped" if "ttl" not in mark else None
+        told = [note.fate for note in translation.report if note.name == f"{place}.cache"]
+        assert told == [expected] * (expected is not None)
+
+
+def test_nova_keeps_a_blank_first_message_before_the_assistants():
+    turns = (Message("user", " "), Message("assistant", "Hello!"), Message("user", "Bye."))
+    assert [m["content"] for m in chat(NOVA, turns).wire.body["messages"]] == [
+        [{"text": " "}],
+        [{"text": "Hello!"}],
+        [{"text": "Bye."}],
+    ]
+
+
+def test_the_mark_of_a_blank_text_stands_behind_the_part_before_it():
+    parts = (Text("a"), Text("\n", cache="5m"), Text("", cache="5m"), Text("b"))
+    assert chat(CLAUDE, (Message("user", parts),)).wire.body["messages"][0]["content"] == [
+        {"text": "a"},
+        {"cachePoint": {"type": "default"}},
+        {"text": "b"},
+    ]

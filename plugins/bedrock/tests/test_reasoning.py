@@ -29,3 +29,13 @@ def test_efforts_and_budgets():
         chat("amazon.titan-text-express-v1", reasoning=Reasoning("low"))
     with pytest.raises(UnsupportedError, match="temperature"):
         chat(CLAUDE, reasoning=Reasoning(budget_tokens=1024), max_tokens=4096, temperature=0.2)
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "temperature", "top_p"])
+def test_nova_2_has_no_limits_of_its_answer_while_it_thinks_hard(name):
+    value = 100 if name == "max_tokens" else 0.5
+    with pytest.raises(UnsupportedError, match="effort high"):
+        chat(NOVA, reasoning=Reasoning("high"), **{name: value})
+    dropped = chat(NOVA, reasoning=Reasoning("high"), unsupported="drop", **{name: value})
+    assert "inferenceConfig" not in dropped.wire.body
+    assert chat(NOVA, reasoning=Reasoning("low"), **{name: value}).wire.body["inferenceConfig"]

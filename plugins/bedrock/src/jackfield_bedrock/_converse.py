@@ -21,9 +21,9 @@ from jackfield.plugin import (
     Wire,
 )
 
-from ._messages import Conversation
-from ._models import row_of
-from ._names import claude_name, path_of
+from ._messages import CachePoints, Conversation
+from ._models import row_of, rules_of_effort
+from ._names import claude_name, path_of, table
 from ._reasoning import FIELDS, put_reasoning
 from ._tools import put_tools
 
@@ -62,7 +62,14 @@ def _row(name: str) -> tuple[Mapping[str, Any], Any]:
         "schema": schema,
         "forced": profile.forced,
         "fields": {"top_k": "top_k"},
+        "cache": _cache_of_claude(name),
     }, profile
+
+
+def _cache_of_claude(name: str) -> Mapping[str, Any] | None:
+    """Return what marks of cacheable prefixes a Claude accepts, if it is an older one."""
+    older = table()["claude_cache"]
+    return {"lifetimes": ("5m",)} if claude_name(name).startswith(tuple(older["only_5m"])) else None
 
 
 def translate_chat(
@@ -74,12 +81,13 @@ def translate_chat(
     """
     options = request.options
     row, profile = _row(model.known_as)
-    rules = _rules_while_thinking(profile, options, capabilities)
+    rules = _rules_while_thinking(row, profile, options, capabilities)
     body: dict[str, Any] = {}
     writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
-    _put_conversation(model, request, writer, capabilities)
+    cache = CachePoints(writer, row, supported=not capabilities.lacks("prompt_cache"))
+    _put_conversation(model, request, writer, cache, capabilities)
     put_reasoning(writer, options, row, profile, native=native)
-    json_tool = put_tools(writer, options, row, request.messages, stream=request.stream)
+    json_tool = put_tools(writer, options, row, request.messages, cache=cache, stream=request.stream)
     for name, path in _PLAIN.items():
         if name in writer.left:
             writer.put(name, path)
@@ -112,11 +120,16 @@ def _wire(
 
 
 def _put_conversation(
-    model: ModelRef, request: ChatRequest | CountRequest, writer: ParameterWriter, capabilities: Capabilities
+    model: ModelRef,
+    request: ChatRequest | CountRequest,
+    writer: ParameterWriter,
+    cache: CachePoints,
+    capabilities: Capabilities,
 ) -> None:
     conversation = Conversation(
         model.known_as,
         writer,
+        cache,
         emulate=request.options.emulate,
         system=not capabilities.lacks("system"),
     )
@@ -126,10 +139,19 @@ def _put_conversation(
         writer.body["system"] = system
 
 
-def _rules_while_thinking(profile: Any, options: Options, capabilities: Capabilities) -> Capabilities:
-    """Return the capabilities with the rules that apply while a Claude thinks."""
-    if profile is None or options.reasoning is UNSET:
+def _rules_while_thinking(
+    row: Mapping[str, Any], profile: Any, options: Options, capabilities: Capabilities
+) -> Capabilities:
+    """Return the capabilities with the rules that apply while the model thinks as much as is requested."""
+    if options.reasoning is UNSET:
         return capabilities
+    if profile is None:
+        more = rules_of_effort(row["family"], options.reasoning.effort)
+        return (
+            attrs.evolve(capabilities, parameters={**capabilities.parameters, **more})
+            if more
+            else capabilities
+        )
     from jackfield_anthropic.dialect import rules_for
 
     return rules_for(profile, options.reasoning, capabilities)
@@ -168,8 +190,10 @@ def count_body(
     for name in given.keys() - counted:
         writer.drop(name, "it does not change the count", given[name])
     row, profile = _row(model.known_as)
-    _put_conversation(model, request, writer, capabilities)
+    cache = CachePoints(writer, row, supported=not capabilities.lacks("prompt_cache"))
+    _put_conversation(model, request, writer, cache, capabilities)
     put_reasoning(writer, options, row, profile)
-    put_tools(writer, attrs.evolve(options, response_format=UNSET), row, request.messages, stream=False)
+    without_format = attrs.evolve(options, response_format=UNSET)
+    put_tools(writer, without_format, row, request.messages, cache=cache, stream=False)
     writer.merge_extra(options.extra, "bedrock", into=body)
     return body, writer.finish()

@@ -12,7 +12,7 @@ from jackfield.plugin import UNSET, ParameterWriter, choose_lifetime
 
 from ._models import row_of
 
-__all__ = ["Conversation", "cache_point"]
+__all__ = ["CachePoints", "Conversation"]
 
 # The service's names of formats, by media type. Source: AWS's service model in botocore 1.44.5 (2026-11).
 _DOCUMENTS: Final[Mapping[str, str]] = {
@@ -30,16 +30,40 @@ _FORMATS: Final[Mapping[str, str]] = {"image/jpg": "jpeg", "audio/mpeg": "mp3", 
 _BAD_IN_NAME: Final = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
 _SPACES: Final = re.compile(r"\s+")
 _TOOL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_MARK: Final = "cachePoint"
+# Recorded 2024-2026: "The text field in the ContentBlock object … is blank", "… must contain non-whitespace text".
+_BLANK: Final = "the service rejects blank text"
 
 
-def cache_point(cache: str, writer: ParameterWriter, where: str) -> dict[str, Any]:
-    """Build the mark at the end of a cacheable prefix, which the service caches for five minutes or an hour.
+class CachePoints:
+    """Builds the marks at the ends of cacheable prefixes, which the service caches for five minutes or an hour.
 
-    Five minutes are the default, and older models accept no other lifetime. Source: AWS's service model, 2026-11.
+    Five minutes are the default, and most models accept no other lifetime. Source: AWS's service model, 2026-11; Bedrock
+    user guide, prompt caching, 2026.
+
+    Args:
+        writer: Collects the report.
+        row: The model's row, whose `cache` has the places (`tools` or not) and the lifetimes of marks.
+        supported: The model accepts marks, or it is unknown whether it does.
     """
-    ttl = choose_lifetime(writer, cache, ("5m", "1h"), where=where, wire="cachePoint.ttl")
-    point = {"type": "default"} if ttl == "5m" else {"type": "default", "ttl": ttl}
-    return {"cachePoint": point}
+
+    def __init__(self, writer: ParameterWriter, row: Mapping[str, Any], *, supported: bool) -> None:
+        accepted = row.get("cache") or {}
+        self._writer = writer
+        self._supported = supported
+        self._tools = accepted.get("tools") is not False
+        self._lifetimes: Sequence[str] = accepted.get("lifetimes") or ("5m", "1h")
+
+    def build(self, cache: str | None, where: str, *, tool: bool = False) -> list[dict[str, Any]]:
+        """Return the mark as a list of blocks; without a mark, and if the model accepts none, it is empty."""
+        if cache is None:
+            return []
+        if not self._supported or (tool and not self._tools):
+            place = " among tools" if self._supported else ""
+            self._writer.drop(f"{where}.cache", f"the model has no marks of cacheable prefixes{place}", cache)
+            return []
+        ttl = choose_lifetime(self._writer, cache, self._lifetimes, where=where, wire=f"{_MARK}.ttl")
+        return [{_MARK: {"type": "default"} if ttl == "5m" else {"type": "default", "ttl": ttl}}]
 
 
 class Conversation:
@@ -48,13 +72,17 @@ class Conversation:
     Args:
         model: The model's name in the tables.
         writer: Collects the report.
+        cache: Builds the marks of cacheable prefixes.
         emulate: System messages may be moved to the system prompt.
         system: The model accepts a system prompt.
     """
 
-    def __init__(self, model: str, writer: ParameterWriter, *, emulate: bool, system: bool) -> None:
+    def __init__(
+        self, model: str, writer: ParameterWriter, cache: CachePoints, *, emulate: bool, system: bool
+    ) -> None:
         self._family = row_of(model)["family"].partition("-")[0]
         self._writer = writer
+        self._cache = cache
         self._emulate = emulate
         self._accepts_system = system
         self._ids: dict[str, str] = {}
@@ -71,8 +99,11 @@ class Conversation:
         """
         tops: list[dict[str, Any]] = []
         if system is not UNSET:
-            self._writer.note("system", "sent", wire="system", value=system)
-            tops.append({"text": system})
+            if system.strip():
+                self._writer.note("system", "sent", wire="system", value=system)
+                tops.append({"text": system})
+            else:
+                self._writer.drop("system", _BLANK, system)
         written: list[dict[str, Any]] = []
         for index, message in enumerate(messages):
             where = f"messages[{index}]"
@@ -80,7 +111,7 @@ class Conversation:
                 self._writer.drop(
                     f"{where}.name", "the service does not accept names of participants", message.name
                 )
-            blocks = self._blocks(message.parts, where)
+            blocks = self._blocks(message.parts, where, first=not written and message.role == "user")
             if message.role == "system":
                 tops += self._system(blocks, where, late=bool(written))
                 continue
@@ -108,19 +139,27 @@ class Conversation:
             self._writer.note(where, "emulated", wire="system", why=f"{why}: it was moved there")
         return blocks
 
-    def _blocks(self, parts: Sequence[Part], where: str) -> list[dict[str, Any]]:
-        # A blank text that is the only part stays: it keeps the turns in order, and some models accept it.
-        lone = len(parts) == 1
-        if lone:
+    def _blocks(self, parts: Sequence[Part], where: str, *, first: bool = False) -> list[dict[str, Any]]:
+        if len(parts) == 1:
             part = parts[0]
             # Fast path: most messages are one text, which is not worth three generators.
-            if isinstance(part, Text) and part.text and part.provider_data is None and part.cache is None:
-                return [{"text": part.text}]
-        return [block for part in parts for block in self._part(part, where, lone=lone)]
+            if isinstance(part, Text) and part.provider_data is None and part.cache is None:
+                # Nova accepts blank text, and requires a first message of the user.
+                blank_too = first and part.text and self._family == "nova"
+                return (
+                    [{"text": part.text}] if blank_too or part.text.strip() else self._left_out(part, where)
+                )
+        blocks: list[dict[str, Any]] = []
+        for part in parts:
+            blocks += self._part(part, where)
+            # The mark of a part that is left out stands behind the part before it, if there is one.
+            if blocks and _MARK not in blocks[-1]:
+                blocks += self._cache.build(getattr(part, "cache", None), where)
+        return blocks
 
-    def _part(self, part: Part, where: str, *, lone: bool) -> Iterator[dict[str, Any]]:
+    def _part(self, part: Part, where: str) -> Iterator[dict[str, Any]]:
         if isinstance(part, Text):
-            yield from self._text(part, where, lone=lone)
+            yield from self._text(part, where)
         elif isinstance(part, Image | Audio | Document):
             block = self._media(part, where)
             if block is not None:
@@ -139,11 +178,8 @@ class Conversation:
             self._writer.drop(where, "a raw part of a native body, which Converse does not accept")
         else:
             yield dict(part.data)
-        cache = getattr(part, "cache", None)
-        if cache is not None:
-            yield cache_point(cache, self._writer, where)
 
-    def _text(self, part: Text, where: str, *, lone: bool) -> Iterator[dict[str, Any]]:
+    def _text(self, part: Text, where: str) -> Iterator[dict[str, Any]]:
         for provider in part.provider_data or ():
             if provider != "bedrock":
                 self._writer.drop(
@@ -152,12 +188,16 @@ class Conversation:
                 )
         cited = ((part.provider_data or {}).get("bedrock") or {}).get("citationsContent")
         if cited:
-            content = {"content": [{"text": part.text}]} if part.text else {}
+            content = {"content": [{"text": part.text}]} if part.text.strip() else {}
             yield {"citationsContent": {**content, "citations": cited}}
-        elif part.text.strip() or (lone and part.text):
+        elif part.text.strip():
             yield {"text": part.text}
         else:
-            self._writer.drop(where, "the service rejects blank text", part.text)
+            self._left_out(part, where)
+
+    def _left_out(self, part: Text, where: str) -> list[dict[str, Any]]:
+        self._writer.drop(where, _BLANK, part.text)
+        return []
 
     def _media(self, part: Image | Audio | Document, where: str) -> dict[str, Any] | None:
         if isinstance(part, Document):
@@ -265,14 +305,15 @@ class Conversation:
         return self._ids[name]
 
     def _result(self, result: ToolResult, where: str) -> dict[str, Any]:
-        parts = (
-            (Text(result.content),) if isinstance(result.content, str) and result.content else result.content
-        )
+        parts = (Text(result.content),) if isinstance(result.content, str) else result.content
         content: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, Text):
-                content.append({"text": part.text})
-            elif isinstance(part, Image | Document) and (block := self._media(part, where)) is not None:
+                if part.text.strip():
+                    content.append({"text": part.text})
+                elif part.text:
+                    self._left_out(part, where)
+            elif (block := self._media(part, where)) is not None:
                 content.append(block)
         wire: dict[str, Any] = {"toolUseId": self._id(result.tool_call_id, where), "content": content}
         if result.is_error:

@@ -24,6 +24,7 @@ __all__ = [
     "route_of",
     "row_of",
     "rules_of",
+    "rules_of_effort",
 ]
 
 ROUTES: Final[Mapping[str, str]] = {
@@ -103,6 +104,14 @@ def rules_of(family: str) -> Mapping[str, ParameterRule]:
     """Return the rules for a family's options."""
     source = f"{table()['source']}; table {table()['as_of']}"
     rows = families()[family].get("rules", {})
+    return {name: _rule(row, source) for name, row in rows.items()}
+
+
+@lru_cache(maxsize=64)
+def rules_of_effort(family: str, effort: str | None) -> Mapping[str, ParameterRule]:
+    """Return the rules for a family's options that apply while it thinks with an effort, beside `rules_of`."""
+    source = f"{table()['source']}; table {table()['as_of']}"
+    rows = families()[family].get("rules_by_effort", {}).get(effort, {})
     return {name: _rule(row, source) for name, row in rows.items()}
 
 

@@ -10,7 +10,7 @@ import orjson
 from jackfield import Message, Tool, ToolCall, ToolResult
 from jackfield.plugin import UNSET, Options, ParameterWriter, json_tool
 
-from ._messages import cache_point
+from ._messages import CachePoints
 from ._reasoning import thinks_with_budget
 
 __all__ = ["put_tools"]
@@ -26,6 +26,7 @@ def put_tools(
     row: Mapping[str, Any],
     messages: Sequence[Message],
     *,
+    cache: CachePoints,
     stream: bool,
 ) -> str | None:
     """Write tools, the choice among them, and the answer's format.
@@ -36,7 +37,7 @@ def put_tools(
     if _OPTIONS.isdisjoint(writer.left) and not _called_tools(messages):
         return None
     offered, choice = writer.take("tools"), _take_choice(writer)
-    tools = [] if offered is UNSET else _tools(offered, writer)
+    tools = [] if offered is UNSET else _tools(offered, cache)
     if tools and stream and row.get("streams_tools") is False:
         writer.refuse(
             "tools",
@@ -70,12 +71,10 @@ def _put_choice(writer: ParameterWriter, choice: str, *, any_tools: bool) -> Non
         report("tool_choice", "there is no tool to choose", choice)
 
 
-def _tools(given: Sequence[Tool], writer: ParameterWriter) -> list[dict[str, Any]]:
+def _tools(given: Sequence[Tool], cache: CachePoints) -> list[dict[str, Any]]:
     tools = []
     for index, tool in enumerate(given):
-        tools.append(_tool(tool))
-        if tool.cache is not None:
-            tools.append(cache_point(tool.cache, writer, f"tools[{index}]"))
+        tools += [_tool(tool), *cache.build(tool.cache, f"tools[{index}]", tool=True)]
     return tools
 
 
