@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from jackfield import TimeoutError
-from jackfield._calls.watchdog import Watchdog
+from jackfield._calls.watchdog import Timers, Watchdog
 
 
 async def test_a_wait_within_its_limit_is_left_alone():
-    watchdog = Watchdog(None)
+    watchdog = Watchdog(None, Timers())
     with watchdog("idle", 1):
         await asyncio.sleep(0.01)
     watchdog.stop()
@@ -17,7 +17,7 @@ async def test_a_wait_within_its_limit_is_left_alone():
 
 @pytest.mark.parametrize("phase", ["first_event", "idle", "connect"])
 async def test_a_wait_over_its_limit_is_a_time_out_of_its_phase(phase):
-    watchdog = Watchdog(10)
+    watchdog = Watchdog(10, Timers())
     with pytest.raises(TimeoutError, match="0.02 seconds") as caught, watchdog(phase, 0.02):
         await asyncio.sleep(1)
     assert caught.value.phase == phase
@@ -25,7 +25,7 @@ async def test_a_wait_over_its_limit_is_a_time_out_of_its_phase(phase):
 
 
 async def test_the_whole_calls_limit_is_total_whatever_is_waited_for():
-    watchdog = Watchdog(0.05)
+    watchdog = Watchdog(0.05, Timers())
     with pytest.raises(TimeoutError) as caught:
         while True:
             with watchdog("idle", 10):
@@ -34,42 +34,123 @@ async def test_the_whole_calls_limit_is_total_whatever_is_waited_for():
 
 
 async def test_in_the_queue_it_is_the_queue():
-    watchdog = Watchdog(0.02)
+    watchdog = Watchdog(0.02, Timers())
     with pytest.raises(TimeoutError, match="no slot") as caught, watchdog("queue", None):
         await asyncio.sleep(1)
     assert caught.value.phase == "queue"
 
 
 async def test_a_limit_that_is_over_already_ends_the_next_wait():
-    watchdog = Watchdog(0.0)
+    watchdog = Watchdog(0.0, Timers())
     await asyncio.sleep(0.01)
     with pytest.raises(TimeoutError), watchdog("idle", 10):
         await asyncio.sleep(1)
 
 
-async def test_one_timer_serves_many_waits():
+@pytest.fixture
+async def made(monkeypatch):
+    """The timers of watchdogs, as the event loop knows them."""
     loop = asyncio.get_running_loop()
-    made = []
+    handles = []
     call_at = loop.call_at
 
-    def counted(*args, **options):
+    def record(*args, **options):
         handle = call_at(*args, **options)
-        if args[1].__name__ == "_look":
-            made.append(handle)
+        if args[1].__name__ == "_fire":
+            handles.append(handle)
         return handle
 
-    loop.call_at = counted
-    watchdog = Watchdog(100)
+    monkeypatch.setattr(loop, "call_at", record)
+    return handles
+
+
+async def test_one_timer_serves_many_waits(made):
+    timers = Timers()
+    watchdog = Watchdog(100, timers)
     for _ in range(50):
         with watchdog("idle", 10):
             await asyncio.sleep(0)
     assert len(made) == 1
     watchdog.stop()
+    timers.close()
+    assert made[0].cancelled()
+
+
+async def wait(timers, total, seconds):
+    watchdog = Watchdog(total, timers)
+    try:
+        with watchdog("first_event", None):
+            await asyncio.sleep(seconds)
+    finally:
+        watchdog.stop()
+
+
+async def test_one_timer_serves_calls_one_after_another(made):
+    timers = Timers()
+    for _ in range(10):
+        await wait(timers, 100, 0.01)
+    assert len(made) == 1
+    await asyncio.gather(*(wait(timers, 100, 0.01) for _ in range(3)))
+    assert len(made) == 3
+    timers.close()
     assert all(handle.cancelled() for handle in made)
 
 
+async def test_a_timer_of_an_earlier_call_keeps_the_limit_of_the_present_one(made):
+    loop, timers = asyncio.get_running_loop(), Timers()
+    await wait(timers, 10, 0)
+    await asyncio.sleep(8)
+    began = loop.time()
+    with pytest.raises(TimeoutError):
+        await wait(timers, 10, 60)
+    assert loop.time() - began == pytest.approx(10)
+    await wait(timers, 100, 0)
+    with pytest.raises(TimeoutError):  # the timer that is there fires too late for this
+        await wait(timers, 0.5, 60)
+    await wait(timers, 0.5, 0)
+    timers.close()
+
+
+async def test_calls_with_a_shorter_limit_leave_the_timers_of_longer_ones_alone(made):
+    timers = Timers()
+    for _ in range(5):
+        await wait(timers, 100, 0)
+        await wait(timers, 1, 0)
+    assert len(made) == 2
+    assert not any(handle.cancelled() for handle in made)
+    timers.close()
+
+
+async def test_a_timer_that_fires_while_nobody_uses_it_does_nothing(made):
+    timers = Timers()
+    await wait(timers, 1, 0)
+    await asyncio.sleep(5)
+    await wait(timers, 1, 0.5)
+    assert len(made) == 2
+    timers.close()
+
+
+async def test_a_call_that_ends_after_its_connection_was_closed_leaves_no_timer(made):
+    timers = Timers()
+    task = asyncio.create_task(wait(timers, 100, 1))
+    await asyncio.sleep(0)
+    timers.close()
+    await task
+    assert made[0].cancelled()
+
+
+@pytest.mark.real_time
+def test_another_event_loop_gets_timers_of_its_own():
+    timers = Timers()
+    for _ in range(2):
+        with asyncio.Runner() as runner:
+            runner.run(wait(timers, 10, 0.001))
+            with pytest.raises(TimeoutError):
+                runner.run(wait(timers, 0.01, 10))
+
+
 async def test_a_shorter_limit_after_a_longer_one_is_kept():
-    watchdog = Watchdog(100)
+    watchdog = Watchdog(100, Timers())
     with watchdog("first_event", 50):
         await asyncio.sleep(0)
     with pytest.raises(TimeoutError), watchdog("idle", 0.02):
@@ -77,7 +158,7 @@ async def test_a_shorter_limit_after_a_longer_one_is_kept():
 
 
 async def test_a_longer_limit_after_a_shorter_one_is_not_cut_short():
-    watchdog = Watchdog(100)
+    watchdog = Watchdog(100, Timers())
     with watchdog("first_event", 0.05):
         await asyncio.sleep(0.03)
     with watchdog("idle", 1):
@@ -86,7 +167,7 @@ async def test_a_longer_limit_after_a_shorter_one_is_not_cut_short():
 
 
 async def test_time_between_waits_does_not_count():
-    watchdog = Watchdog(None)
+    watchdog = Watchdog(None, Timers())
     for _ in range(3):
         with watchdog("idle", 0.05):
             await asyncio.sleep(0)
@@ -95,7 +176,7 @@ async def test_time_between_waits_does_not_count():
 
 
 async def test_no_limit_is_no_timer():
-    watchdog = Watchdog(None)
+    watchdog = Watchdog(None, Timers())
     with watchdog("idle", None):
         await asyncio.sleep(0.01)
     assert watchdog._timer is None
@@ -103,7 +184,7 @@ async def test_no_limit_is_no_timer():
 
 
 async def test_waits_may_be_made_by_one_task_after_another():
-    watchdog = Watchdog(None)
+    watchdog = Watchdog(None, Timers())
 
     async def wait(seconds):
         with watchdog("idle", 0.05):
@@ -117,7 +198,7 @@ async def test_waits_may_be_made_by_one_task_after_another():
 
 
 async def test_a_cancellation_that_became_another_error_is_still_the_time_out():
-    watchdog = Watchdog(None)
+    watchdog = Watchdog(None, Timers())
 
     async def library():
         try:
@@ -131,14 +212,14 @@ async def test_a_cancellation_that_became_another_error_is_still_the_time_out():
 
 
 async def test_an_error_inside_comes_out_as_it_is():
-    watchdog = Watchdog(1)
+    watchdog = Watchdog(1, Timers())
     with pytest.raises(ZeroDivisionError), watchdog("idle", 1):
         raise ZeroDivisionError
     watchdog.stop()
 
 
 async def test_a_cancel_from_outside_stays_a_cancel():
-    watchdog = Watchdog(None)
+    watchdog = Watchdog(None, Timers())
 
     async def wait():
         with watchdog("idle", 10):
@@ -154,6 +235,6 @@ async def test_a_cancel_from_outside_stays_a_cancel():
 
 
 async def test_remaining_counts_down():
-    watchdog = Watchdog(1)
+    watchdog = Watchdog(1, Timers())
     await asyncio.sleep(0.02)
     assert 0.5 < watchdog.remaining < 0.99

@@ -31,6 +31,7 @@ from jackfield._types.errors import (
 from jackfield._values import Value
 
 from .fingerprint import ConnectionFingerprint
+from .watchdog import Timers
 
 if TYPE_CHECKING:
     from jackfield._config.connections import ConnectionConfig
@@ -77,6 +78,7 @@ class Connection:
         self._redaction: tuple[list[str], Redaction] | None = None
         self._targets: dict[tuple[str, Kind], Target] = {}
         self.slots = asyncio.Semaphore(config.max_parallel) if config.max_parallel else None
+        self.timers = Timers()
         self._pricing: Pricing | None = None
 
     @property
@@ -214,6 +216,7 @@ class Connection:
     async def aclose(self) -> None:
         """Close the transport for good; what is just being opened is waited for and closed."""
         self._closed = True
+        self.timers.close()
         async with self._opening:
             transport, self.transport = self.transport, None
             if transport is not None:

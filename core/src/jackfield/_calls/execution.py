@@ -54,7 +54,7 @@ class Execution(Generic[ReplyT]):
         self._target = target
         self._call = call
         self._timeout = call.timeout or connection.config.timeout
-        self._watchdog = Watchdog(self._timeout.total)
+        self._watchdog = Watchdog(self._timeout.total, connection.timers)
         self._attempts = Attempts(connection, self._watchdog, model=target.model, earlier=call.earlier)
         self._translation: Translation | None = None
         self._slot = False

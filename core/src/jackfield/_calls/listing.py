@@ -135,7 +135,7 @@ class _Pages:
     def __init__(self, connection: Connection, listing: Listing) -> None:
         self._connection = connection
         self._listing = listing
-        self._watchdog = Watchdog(connection.config.timeout.total)
+        self._watchdog = Watchdog(connection.config.timeout.total, connection.timers)
         self._attempts = Attempts(connection, self._watchdog, model=None)
 
     async def read(self) -> list[ModelCard]:
