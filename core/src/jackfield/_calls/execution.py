@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, cast
 
 import attrs
 
-from jackfield._config.extra_ids import without_strangers_extra
+from jackfield._config.extra_ids import keep_own_extra
 from jackfield._contract.protocols import CostContext
 from jackfield._input.kinds import ReplyT
 from jackfield._types.calls import Call
@@ -152,7 +152,7 @@ class Execution(Generic[ReplyT]):
 
     def _translate(self) -> Translation:
         call, target, provider = self._call, self._target, self._connection.provider
-        request = without_strangers_extra(call.request, provider.info)
+        request = keep_own_extra(call.request, provider.info)
         translation = translate(provider.translate, target.model, request, target.capabilities)
         self._translation = translation
         return translation

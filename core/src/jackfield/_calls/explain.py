@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from jackfield._config.extra_ids import without_strangers_extra
+from jackfield._config.extra_ids import keep_own_extra
 from jackfield._contract.protocols import Bearer, CostContext, HttpAccess, Signer, StaticHeader
 from jackfield._faces import show_in
 from jackfield._types.calls import Call
@@ -79,7 +79,7 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
     """
     try:
         provider = connection.provider
-        request = without_strangers_extra(call.request, provider.info)
+        request = keep_own_extra(call.request, provider.info)
         translation = translate(provider.translate, target.model, request, target.capabilities)
     except JackfieldError as error:
         connection.locate_and_redact(error, target.model.id)

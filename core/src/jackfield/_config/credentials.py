@@ -86,7 +86,7 @@ def _read_identity(reader: Reader, value: Any, where: str, registry: Registry) -
     if kind is INVALID:
         return None
     try:
-        return _made(reader, table, where, kind, registry.credential_kind(kind))
+        return _make_identity(reader, table, where, kind, registry.credential_kind(kind))
     except PluginError as error:
         return _Identity(kind, failure=error)
     except ConfigurationError as error:
@@ -94,7 +94,7 @@ def _read_identity(reader: Reader, value: Any, where: str, registry: Registry) -
         return None
 
 
-def _made(
+def _make_identity(
     reader: Reader, table: Mapping[str, Any], where: str, name: str, kind: CredentialKind
 ) -> _Identity | None:
     own = {key: value for key, value in table.items() if key != "kind"}

@@ -12,7 +12,7 @@ import attrs
 
 from jackfield._contract.addresses import address_fault
 from jackfield._contract.secrets import Secret
-from jackfield._contract.settings import INVALID, Reader, described, join
+from jackfield._contract.settings import INVALID, Reader, describe_value, join
 from jackfield._types.option_rules import UnsupportedPolicy
 from jackfield._types.policies import RetryPolicy, TimeoutPolicy
 from jackfield._types.sizes import MAX_RESPONSE, parse_size, show_size
@@ -82,7 +82,7 @@ def _timeout(reader: Reader, value: Any, where: str, above: SharedKeys) -> Timeo
         value = {"total": value}
     if not isinstance(value, Mapping):
         reader.wrong(
-            where, f"must be seconds or a table, not {described(value)}: timeout = {{ total = 600 }}"
+            where, f"must be seconds or a table, not {describe_value(value)}: timeout = {{ total = 600 }}"
         )
         return above.timeout
     return _policy(reader, value, where, above.timeout)
@@ -90,7 +90,7 @@ def _timeout(reader: Reader, value: Any, where: str, above: SharedKeys) -> Timeo
 
 def _retry(reader: Reader, value: Any, where: str, above: SharedKeys) -> RetryPolicy:
     if not isinstance(value, Mapping):
-        reader.wrong(where, f"must be a table, not {described(value)}: retry = {{ attempts = 3 }}")
+        reader.wrong(where, f"must be a table, not {describe_value(value)}: retry = {{ attempts = 3 }}")
         return above.retry
     return _policy(reader, value, where, above.retry)
 
@@ -170,7 +170,7 @@ def _max_response(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
         except ValueError as error:
             return reader.wrong(where, str(error))
     if not isinstance(value, int) or isinstance(value, bool):
-        return reader.wrong(where, f'must be bytes or a size such as "256 MiB", not {described(value)}')
+        return reader.wrong(where, f'must be bytes or a size such as "256 MiB", not {describe_value(value)}')
     return value if value >= 1 else reader.wrong(where, f"must be 1 or more, not {value}")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .connections import ConnectionConfig
 
-__all__ = ["declared_faults", "extra_fault", "extra_ids", "without_strangers_extra"]
+__all__ = ["extra_fault", "extra_ids", "find_declared_faults", "keep_own_extra"]
 
 
 def extra_ids(registry: Registry, connections: Iterable[ConnectionConfig]) -> frozenset[str]:
@@ -32,7 +32,7 @@ def extra_ids(registry: Registry, connections: Iterable[ConnectionConfig]) -> fr
     return frozenset(ids)
 
 
-def declared_faults(registry: Registry, connections: Collection[ConnectionConfig]) -> Iterator[str]:
+def find_declared_faults(registry: Registry, connections: Collection[ConnectionConfig]) -> Iterator[str]:
     """Yield what is wrong with `extra` in the declared options of models; it takes all connections to know."""
     known = None
     for connection in connections:
@@ -70,7 +70,7 @@ def extra_fault(
     return None
 
 
-def without_strangers_extra(request: Request, info: ProviderInfo) -> Request:
+def keep_own_extra(request: Request, info: ProviderInfo) -> Request:
     """Return a request whose `extra` holds what is for a provider and those it is related to, and nothing else.
 
     So nothing is sent that a middleware before it (a cache) must take for somebody else's.

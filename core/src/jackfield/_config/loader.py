@@ -25,7 +25,7 @@ from .connections import ConnectionConfig, MeshConfig, is_allowed
 from .credentials import Credentials, read_credentials
 from .defaults import SHARED_KEYS, SharedKeys, read_shared_keys
 from .document import read_document
-from .extra_ids import declared_faults
+from .extra_ids import find_declared_faults
 from .model_entries import read_entries
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class _Loader:
             connection = self._connection(str(name), value, join("connections", name))
             if connection is not None:
                 connections[connection.name] = connection
-        self.reader.problems += declared_faults(self.registry, connections.values())
+        self.reader.problems += find_declared_faults(self.registry, connections.values())
         return MeshConfig(
             connections=connections,
             aliases=self._aliases(tables["aliases"], connections, tables["connections"]),
@@ -101,7 +101,7 @@ class _Loader:
         if provider_id is None:
             return None
         shared = read_shared_keys(self.reader, value, where, self.defaults)
-        config = ConnectionConfig(name=name, provider_id=provider_id, **_fields(shared))
+        config = ConnectionConfig(name=name, provider_id=provider_id, **_shared_fields(shared))
         try:
             said_at = where if "middlewares" in value else "defaults"
             self._check_middlewares(shared.middlewares, join(said_at, "middlewares"))
@@ -161,8 +161,7 @@ class _Loader:
         config = attrs.evolve(config, provider=provider, settings=settings, identity=identity)
         if models is not None and settings is not None:
             models = tuple(
-                self._checked_entry(config, provider, entry, f"{where}.models[{entry.id}]")
-                for entry in models
+                self._check_entry(config, provider, entry, f"{where}.models[{entry.id}]") for entry in models
             )
             if "models" in attrs.fields_dict(type(settings)):
                 try:
@@ -216,7 +215,7 @@ class _Loader:
                 f'is missing; write credentials = "NAME" and a table [credentials.NAME] with kind = {kinds}',
             )
 
-    def _checked_entry(
+    def _check_entry(
         self, config: ConnectionConfig, provider: Provider, entry: ModelEntry, where: str
     ) -> ModelEntry:
         """Check money, and that a deployment's model is known; gives the entry as calls need it.
@@ -341,7 +340,7 @@ class _Loader:
         return prices
 
 
-def _fields(shared: SharedKeys) -> dict[str, Any]:
+def _shared_fields(shared: SharedKeys) -> dict[str, Any]:
     # not attrs.asdict: policies stay objects
     return {key: getattr(shared, key) for key in SHARED_KEYS}
 

@@ -25,7 +25,7 @@ class Address(str):
 
 def shown_address(address: str) -> str:
     """Return an address as it may be shown: "***" for user and password, and for the values of its query but versions."""
-    scheme, user, host, query = _parted(address)
+    scheme, user, host, query = _split_address(address)
     if query:
         pairs = (pair.partition("=") for pair in query.split("&"))
         query = "?" + "&".join(
@@ -37,7 +37,7 @@ def shown_address(address: str) -> str:
 
 def address_secrets(address: str) -> Iterator[str]:
     """Yield what in an address is a secret: user and password, and values of its query that may be a key."""
-    _, user, _, query = _parted(address)
+    _, user, _, query = _split_address(address)
     if user:
         yield user
         yield user.partition(":")[2] or user
@@ -51,7 +51,7 @@ def address_secrets(address: str) -> Iterator[str]:
             yield value
 
 
-def _parted(address: str) -> tuple[str, str, str, str]:
+def _split_address(address: str) -> tuple[str, str, str, str]:
     """Cut an address into scheme with its slashes, user, the rest, and query."""
     rest, _, query = address.partition("?")
     scheme, slashes, rest = rest.rpartition("://") if "://" in rest else ("", "", rest)

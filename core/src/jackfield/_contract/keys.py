@@ -90,16 +90,16 @@ def settle_keys(settings: Any, written: Collection[str]) -> tuple[Any, list[tupl
     fields = _secret_fields(settings)
     for field in fields:
         key: Secret = getattr(settings, field.name)
-        is_default = _written(field) not in written
+        is_default = _key_of(field) not in written
         addresses = addresses_of(settings, field)
         if key.is_none or (is_default and is_named):
             continue
         if is_default and base in addresses and not _is_own(base, settings, field):
             if is_loopback(base):
-                settings = attrs.evolve(settings, **{_written(field): UNWRITTEN})
+                settings = attrs.evolve(settings, **{_key_of(field): UNWRITTEN})
             else:
-                fault = _foreign_fault(_written(field), key, base, _own_hosts(settings, field))
-                faults.append((_written(field), fault))
+                fault = _foreign_fault(_key_of(field), key, base, _own_hosts(settings, field))
+                faults.append((_key_of(field), fault))
     return settings, faults
 
 
@@ -116,7 +116,7 @@ def user_fault(settings: Any) -> str | None:
     for field in fields:
         is_sent = not getattr(settings, field.name).is_none
         if is_sent and any("@" in _authority(address) for address in addresses_of(settings, field)):
-            return _user_fault(_written(field))
+            return _user_fault(_key_of(field))
     if is_named and not fields and isinstance(base, str) and "@" in _authority(base):
         return _user_fault("credentials")
     return None
@@ -135,7 +135,7 @@ def add_unsent_key(error: JackfieldError, settings: Any) -> None:
         error.args = (error.message,)
 
 
-def _written(field: attrs.Attribute[Any]) -> str:
+def _key_of(field: attrs.Attribute[Any]) -> str:
     return field.alias or field.name
 
 

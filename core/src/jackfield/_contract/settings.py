@@ -18,7 +18,7 @@ from jackfield._types.errors import ConfigurationError, JackfieldError, PluginEr
 from .addresses import Address, address_fault, shown_address
 from .secrets import NO_KEYRING, Secret, has_keyring
 
-__all__ = ["Reader", "described", "example_of", "read_settings"]
+__all__ = ["Reader", "describe_value", "example_of", "read_settings"]
 
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ class Reader:
         """Return a table; notes anything else, and returns an empty one."""
         if isinstance(value, Mapping):
             return value
-        self.wrong(where, f"must be a table, not {described(value)}")
+        self.wrong(where, f"must be a table, not {describe_value(value)}")
         return {}
 
     def settings(
@@ -149,7 +149,7 @@ class Reader:
             complete: False where something that it needs is wrong already: its keys are read and nothing is made.
         """
         if not isinstance(values, Mapping):
-            self.wrong(where, f"must be a table, not {described(values)}")
+            self.wrong(where, f"must be a table, not {describe_value(values)}")
             return None
         before = len(self.problems)
         hints = _hints(cls)
@@ -258,7 +258,7 @@ class Reader:
                 self.problems += attempt.problems  # says more than "must be this or that"
                 return INVALID
         wanted = " or ".join(_word(kind) for kind in rest)
-        return self.wrong(where, f"must be {wanted}, not {described(value)}")
+        return self.wrong(where, f"must be {wanted}, not {describe_value(value)}")
 
     def _choice(self, choices: tuple[Any, ...], value: Any, where: str) -> Any:
         for choice in choices:
@@ -269,7 +269,7 @@ class Reader:
 
     def _list(self, plain: Any, kinds: tuple[Any, ...], value: Any, where: str) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
-            return self.wrong(where, f"must be a list, not {described(value)}")
+            return self.wrong(where, f"must be a list, not {describe_value(value)}")
         kind = kinds[0] if kinds else Any
         read = [self.value(kind, item, f"{where}[{number}]") for number, item in enumerate(value)]
         if any(item is INVALID for item in read):
@@ -278,7 +278,7 @@ class Reader:
 
     def _mapping(self, kinds: tuple[Any, ...], value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
-            return self.wrong(where, f"must be a table, not {described(value)}")
+            return self.wrong(where, f"must be a table, not {describe_value(value)}")
         kind = kinds[1] if kinds else Any
         read = {key: self.value(kind, item, join(where, key)) for key, item in value.items()}
         return INVALID if any(item is INVALID for item in read.values()) else read
@@ -298,7 +298,7 @@ class Reader:
         ):
             has_secret = isinstance(value, str) and "://" in value and shown_address(value) != value
             return Address(value) if has_secret else value
-        return self.wrong(where, f"must be {_word(kind)}, not {described(value)}")
+        return self.wrong(where, f"must be {_word(kind)}, not {describe_value(value)}")
 
     def decimal(self, value: Any, where: str) -> Any:
         """Read an exact number: a string or an integer. A float has lost digits already, so it is an error."""
@@ -307,7 +307,7 @@ class Reader:
                 where, f'{value} is a float, which is not exact; write it as a string: "{value}"'
             )
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            return self.wrong(where, f"must be {_WORDS[Decimal]}, not {described(value)}")
+            return self.wrong(where, f"must be {_WORDS[Decimal]}, not {describe_value(value)}")
         try:
             number = Decimal(value)
         except InvalidOperation:
@@ -360,7 +360,7 @@ def _others(kind: Any) -> str:
     return f" (or {', '.join(str(word) for word in words)})" if words else ""
 
 
-def described(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Describe a wrong value without showing what may be a secret."""
     # Strings are not shown: one that stands at the wrong key may be a secret.
     if isinstance(value, bool):
@@ -370,7 +370,7 @@ def described(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     # Shown where a short word or number is expected, so that a misspelling can be seen.
-    return f'"{value}"' if isinstance(value, str) and len(value) <= 20 else described(value)
+    return f'"{value}"' if isinstance(value, str) and len(value) <= 20 else describe_value(value)
 
 
 def _type_word(value: Any) -> str:

@@ -227,7 +227,7 @@ class _Fetched(_Nothing):
 
     async def ready(self, *, refresh: bool) -> bool:
         stale = self._token
-        if not refresh and stale is not None and not _ends_soon(stale):
+        if not refresh and stale is not None and not _expires_soon(stale):
             return True
         async with self._lock:
             if self._token is not stale and self._token is not None:
@@ -252,7 +252,7 @@ class _Fetched(_Nothing):
         return self._shown
 
 
-def _ends_soon(token: Token) -> bool:
+def _expires_soon(token: Token) -> bool:
     return token.expires_at is not None and token.expires_at - time.time() < _RENEW_BEFORE
 
 

@@ -106,14 +106,14 @@ def proxy_for(url: yarl.URL, declared: str | None) -> str | None:
     if is_link_local(host):
         return None
     if declared is not None:
-        return _checked(declared, "proxy")
+        return _check_proxy(declared, "proxy")
     found = getproxies().get(url.scheme)
     if not found or proxy_bypass(host) or proxy_bypass(f"{host}:{url.port}"):
         return None
-    return _checked(found, f"{url.scheme.upper()}_PROXY in the environment")
+    return _check_proxy(found, f"{url.scheme.upper()}_PROXY in the environment")
 
 
-def _checked(proxy: str, where: str) -> str:
+def _check_proxy(proxy: str, where: str) -> str:
     import yarl
 
     scheme, slashes, _ = proxy.partition("://")

@@ -111,7 +111,7 @@ class HttpFrames:
         """Return what the network brought, at most as much as may be read in one turn."""
         chunk, at = self._chunk, self._at
         if not chunk:
-            chunk = await self._arrived()
+            chunk = await self._read_piece()
             if len(chunk) <= _TURN:
                 await self._take_turns(len(chunk))
                 return chunk
@@ -121,9 +121,9 @@ class HttpFrames:
         await self._take_turns(len(piece))
         return piece
 
-    async def _arrived(self) -> bytes:
+    async def _read_piece(self) -> bytes:
         """Wait for more of the body; b"" at its end."""
-        chunk = await _arrived_of(self._response.content)
+        chunk = await _read_buffered(self._response.content)
         self._size += len(chunk)
         if self._most is not None and self._size > self._most:
             raise _too_long("the answer", self._most)
@@ -138,7 +138,7 @@ class HttpFrames:
     async def _read_whole(self) -> Sequence[Frame]:
         """Read on in a body that is one frame."""
         # Not by the response's own `read`: that lifts aiohttp's bound on what is decompressed at once.
-        chunk = await self._arrived()
+        chunk = await self._read_piece()
         body = self._body
         if not body and self._response.content.at_eof():
             self.ended = True
@@ -156,14 +156,16 @@ class HttpFrames:
 
         body = bytearray()
         try:
-            while len(body) <= _LONGEST_ERROR_BODY and (chunk := await _arrived_of(self._response.content)):
+            while len(body) <= _LONGEST_ERROR_BODY and (
+                chunk := await _read_buffered(self._response.content)
+            ):
                 body += chunk
         except (aiohttp.ClientError, OSError):
             pass  # half an explanation is better than none
         return bytes(body[:_LONGEST_ERROR_BODY])
 
 
-async def _arrived_of(content: aiohttp.StreamReader) -> bytes:
+async def _read_buffered(content: aiohttp.StreamReader) -> bytes:
     """Wait for more of a body; what came before it was cut is still read, which aiohttp would forget."""
     try:
         return await content.readany()

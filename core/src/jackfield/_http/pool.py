@@ -107,7 +107,7 @@ class _Line(ResponseHandler):
     def eof_received(self) -> None:
         """Note that the service itself ended the connection."""
         tls = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
-        self._ended_by_service = tls is None or _said_farewell(tls)
+        self._ended_by_service = tls is None or _has_close_notify(tls)
         super().eof_received()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -119,7 +119,7 @@ class _Line(ResponseHandler):
         super().connection_lost(exc)
 
 
-def _said_farewell(tls: ssl.SSLObject) -> bool:
+def _has_close_notify(tls: ssl.SSLObject) -> bool:
     """Return whether TLS itself was ended; asyncio calls both kinds of end one."""
     try:
         return tls.read(1) == b""

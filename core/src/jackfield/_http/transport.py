@@ -167,13 +167,13 @@ class HttpTransport:
 
     def address(self, wire: Wire) -> str:
         """Return the full address of a wire."""
-        return _joined(self._base, self._base_query, wire.path, wire.query)
+        return _join_address(self._base, self._base_query, wire.path, wire.query)
 
     def shown_address(self, wire: Wire) -> str:
         """Return the full address of a wire without what is secret in the declared one, for `explain`."""
         base, _, query = shown_address(f"{self._base}?{self._base_query}").partition("?")
         path = shown_address(wire.path) if wire.path.startswith(_ABSOLUTE) else wire.path
-        return _joined(base, query, path, wire.query)
+        return _join_address(base, query, path, wire.query)
 
     def shown_headers(self, wire: Wire) -> dict[str, str]:
         """Return the headers of a wire without resolving any secret, for `explain`."""
@@ -210,17 +210,17 @@ class HttpTransport:
         if session is None:
             raise ConfigurationError("this transport is closed; use the mesh inside its `async with`")
         address = self.address(wire)
-        body = _serialised(wire.body)
+        body = _serialise(wire.body)
         authenticator = self._authenticator_of(wire)
         if authenticator.can_refresh:
             await authenticator.ready(refresh=False)
         if self._declared.can_refresh:
             await self._renew_headers(refresh=False)
-        url, proxy = self._routes.get(address) or self._route(address)
+        url, proxy = self._routes.get(address) or self._find_route(address)
         import aiohttp
 
         try:
-            return await self._sent(session, wire, body, url, proxy)
+            return await self._send_prepared(session, wire, body, url, proxy)
         except JackfieldError:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -229,7 +229,7 @@ class HttpTransport:
             failure = failure_of(error, url, proxy)
         raise failure  # out here, or aiohttp's own error, which holds addresses and headers, would go with it
 
-    async def _sent(
+    async def _send_prepared(
         self, session: aiohttp.ClientSession, wire: Wire, body: bytes, url: yarl.URL, proxy: str | None
     ) -> aiohttp.ClientResponse | PreparedResponse:
         authenticator = self._authenticator_of(wire)
@@ -241,7 +241,7 @@ class HttpTransport:
                 auth_headers = authenticator.headers("POST", self.address(wire), request.given, body)
                 if not any(name in request.given for name in auth_headers):
                     return await request.send(body, auth_headers)
-        headers = self._all_headers(wire)
+        headers = self._merge_headers(wire)
         headers.update(authenticator.headers(wire.method, self.address(wire), headers, body))
         data: bytes | io.BytesIO | None = body if wire.body is not None else None
         if len(body) > _LARGE_BODY:
@@ -270,7 +270,7 @@ class HttpTransport:
             return kept[1]
         from .prepared_post import PreparedPost
 
-        headers = self._all_headers(wire)
+        headers = self._merge_headers(wire)
         headers.update(auth_headers)
         plain = url.user is None and not any(name in headers for name in ("Expect", "Transfer-Encoding"))
         request = PreparedPost(session, url, headers, _READ_BUFFER) if plain else None
@@ -279,7 +279,7 @@ class HttpTransport:
         self._prepared[key] = auth_headers, request
         return request
 
-    def _all_headers(self, wire: Wire) -> CIMultiDict[str]:
+    def _merge_headers(self, wire: Wire) -> CIMultiDict[str]:
         """Return the headers of a wire without those that authenticate."""
         headers = self._headers.copy()
         if wire.headers:
@@ -288,7 +288,7 @@ class HttpTransport:
             headers.setdefault("Content-Type", "application/json")
         return headers
 
-    def _route(self, address: str) -> tuple[yarl.URL, str | None]:
+    def _find_route(self, address: str) -> tuple[yarl.URL, str | None]:
         """Parse an address and find the proxy that leads there."""
         import yarl
 
@@ -304,7 +304,7 @@ class HttpTransport:
         return route
 
 
-def _joined(base: str, base_query: str, path: str, query: Mapping[str, str]) -> str:
+def _join_address(base: str, base_query: str, path: str, query: Mapping[str, str]) -> str:
     absolute = path.startswith(_ABSOLUTE)
     address = path if absolute else base + "/" + path.lstrip("/")
     if base_query and not absolute:
@@ -314,7 +314,7 @@ def _joined(base: str, base_query: str, path: str, query: Mapping[str, str]) -> 
     return address
 
 
-def _serialised(body: Any) -> bytes:
+def _serialise(body: Any) -> bytes:
     """Serialise a body to the bytes that are signed and sent."""
     if body is None:
         return b""

@@ -146,7 +146,7 @@ def embed_request(
         raise ConfigurationError("embed got no text; give a string or a list with at least one")
     for index, text in enumerate(texts):
         _text(text, f"inputs[{index}]")
-    return EmbedRequest(inputs=texts, **_checked(given, _OF_EMBED, policy))
+    return EmbedRequest(inputs=texts, **_check_options(given, _OF_EMBED, policy))
 
 
 def rerank_request(
@@ -158,7 +158,7 @@ def rerank_request(
         raise ConfigurationError("rerank wants a list with at least one document")
     for index, text in enumerate(texts):
         _text(text, f"documents[{index}]")
-    options = _checked(given, _OF_RERANK, policy)
+    options = _check_options(given, _OF_RERANK, policy)
     return RerankRequest(query=_text(query, "query"), documents=texts, **options)
 
 
@@ -166,7 +166,7 @@ def option_fault(name: str, value: Any) -> str | None:
     """Return what is wrong with an option that a configuration gives, as far as no model need be known; None is nothing."""
     rule = DECLARABLE[name]
     try:
-        _checked_value(name, value, rule)
+        _check_value(name, value, rule)
     except ConfigurationError as error:
         return error.message.removeprefix(f"{name} ")
     if rule.minimum is not None and not value >= rule.minimum:
@@ -206,7 +206,7 @@ def _seconds(value: Any, phase: str | None) -> float | None:
 
 
 def _options(given: Mapping[str, Any], policy: UnsupportedPolicy) -> Options:
-    options = options_of(_checked(given, _OF_CHAT, policy), policy)
+    options = options_of(_check_options(given, _OF_CHAT, policy), policy)
     if given:
         _check_words(options)
     return options
@@ -226,7 +226,7 @@ def _check_words(options: Options) -> None:
         raise ConfigurationError(f"tool_choice names no tool that is given: {choice!r}{hint(choice, names)}")
 
 
-def _checked(
+def _check_options(
     given: Mapping[str, Any], rules: Mapping[str, OptionRule], policy: UnsupportedPolicy
 ) -> dict[str, Any]:
     if policy not in UNSUPPORTED:  # callers without a type checker
@@ -236,11 +236,11 @@ def _checked(
         rule = rules.get(name)
         if rule is None:
             raise ConfigurationError(f"there is no option {name!r}{hint(name, (*rules, 'timeout'))}")
-        result[name] = _checked_value(name, value, rule)
+        result[name] = _check_value(name, value, rule)
     return result
 
 
-def _checked_value(name: str, value: Any, rule: OptionRule) -> Any:
+def _check_value(name: str, value: Any, rule: OptionRule) -> Any:
     types = rule.types
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise ConfigurationError(f"{name} must be {rule.words}, got {value!r}")

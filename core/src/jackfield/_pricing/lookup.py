@@ -45,32 +45,32 @@ class Pricing(Value):
 
     def cost(self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext) -> Cost:
         """Return what a call cost."""
-        card = self._declared(entry) or self._from_table(model, context)
+        card = self._declared_card(entry) or self._table_card(model, context)
         if card is None:
-            answer = self._from_plugin(model, usage, context)
+            answer = self._plugin_price(model, usage, context)
             if isinstance(answer, Cost):
                 return answer
-            card = answer or self._from_extension(model, usage, context)
-        return compute_cost(_completed(usage, card, context), card)
+            card = answer or self._extension_card(model, usage, context)
+        return compute_cost(_complete_usage(usage, card, context), card)
 
     def card(
         self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext
     ) -> RateCard | None:
         """Return the rates alone, for listings and estimates."""
-        card = self._declared(entry) or self._from_table(model, context)
+        card = self._declared_card(entry) or self._table_card(model, context)
         if card is None:
-            answer = self._from_plugin(model, usage, context)
-            card = answer if isinstance(answer, RateCard) else self._from_extension(model, usage, context)
+            answer = self._plugin_price(model, usage, context)
+            card = answer if isinstance(answer, RateCard) else self._extension_card(model, usage, context)
         return card
 
-    def _declared(self, entry: ModelEntry | None) -> RateCard | None:
+    def _declared_card(self, entry: ModelEntry | None) -> RateCard | None:
         price = entry.price if entry is not None else None
         rate = (entry.rate if entry is not None else None) or self.rate
         if price is None or rate is None:
             return price or rate
         return attrs.evolve(price, rates={**rate.rates, **price.rates})
 
-    def _from_table(self, model: ModelRef, context: CostContext) -> RateCard | None:
+    def _table_card(self, model: ModelRef, context: CostContext) -> RateCard | None:
         if self.table is None:
             return None
         for name in dict.fromkeys((model.id, model.known_as)):
@@ -79,16 +79,16 @@ class Pricing(Value):
                 return card
         return None
 
-    def _from_plugin(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
-        answer = _asked(self.provider, model, usage, context)
+    def _plugin_price(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
+        answer = _query_plugin(self.provider, model, usage, context)
         if answer is None and self.provider.gives_prices:
-            other = self._named(model.underlying)
+            other = self._find_underlying_provider(model.underlying)
             if other is not None:
                 alike = ModelRef(model.known_as, model.connection, model.kind)
-                answer = _asked(other, alike, usage, context)
+                answer = _query_plugin(other, alike, usage, context)
         return answer
 
-    def _named(self, underlying: str | None) -> Provider | None:
+    def _find_underlying_provider(self, underlying: str | None) -> Provider | None:
         """Return the other provider that `underlying` names.
 
         Not asked for a plugin that has no prices at all: what runs there is paid by the hour, and another's
@@ -102,12 +102,14 @@ class Pricing(Value):
         except ConfigurationError:
             return None  # it is broken; its own connections say why
 
-    def _from_extension(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
+    def _extension_card(self, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
         told = attrs.evolve(context, provider=self.provider.info.id, input_tokens=usage.input_tokens)
         return self.registry.price(model, told)
 
 
-def _asked(provider: Provider, model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Cost | None:
+def _query_plugin(
+    provider: Provider, model: ModelRef, usage: Usage, context: CostContext
+) -> RateCard | Cost | None:
     try:
         return provider.cost(model, usage, context)
     except Exception:
@@ -116,14 +118,14 @@ def _asked(provider: Provider, model: ModelRef, usage: Usage, context: CostConte
         return None
 
 
-def _completed(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
+def _complete_usage(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
     """Add what the kind of call and its duration say of its usage."""
     if context.kind in {"embedding", "rerank"} and usage.output_tokens is None:
         usage = attrs.evolve(usage, output_tokens=0)  # it has no output, so none is missing from the bill
-    return _with_seconds(usage, card, context)
+    return _add_seconds(usage, card, context)
 
 
-def _with_seconds(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
+def _add_seconds(usage: Usage, card: RateCard | None, context: CostContext) -> Usage:
     """Add the call's own seconds where a rate wants them and the provider counts none."""
     if card is None or "second" not in card.rates or "second" in usage.units or context.duration is None:
         return usage

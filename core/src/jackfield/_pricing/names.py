@@ -43,7 +43,7 @@ def currency_fault(text: str, units: Iterable[str] = ()) -> str | None:
     others = _OTHERS.split()
     if text in _COMMON or text in others:
         return None
-    accounts = (*units, *_counted_by_ours())
+    accounts = (*units, *_units_of_ours())
     if text in accounts:
         return None
     meant = suggestion(text, (*_COMMON, *accounts)) or suggestion(text, others)
@@ -60,7 +60,7 @@ def unit_fault(text: str, units: Iterable[str] = ()) -> str | None:
     """
     if text in _UNITS:
         return None
-    known = (*_UNITS, *units, *_counted_by_ours())
+    known = (*_UNITS, *units, *_units_of_ours())
     if text in known:
         return None
     # Counts are told as `output_tokens`, and priced as `output`.
@@ -75,7 +75,7 @@ def unit_fault(text: str, units: Iterable[str] = ()) -> str | None:
     return f"unknown unit {text!r}; did you mean {meant!r}?"
 
 
-def _counted_by_ours() -> tuple[str, ...]:
+def _units_of_ours() -> tuple[str, ...]:
     from jackfield._plugins.known import known_plugins  # most names need it not
 
     return known_plugins().units

@@ -86,16 +86,16 @@ class PriceTable(Value):
             ConfigurationError: Everything that is wrong with it, each with its line.
         """
         reader = csv.DictReader(lines, restkey="", skipinitialspace=True, strict=True)
-        problems = _header_problems(reader.fieldnames or ())
+        problems = _check_header(reader.fieldnames or ())
         rows: dict[tuple[str, str], list[_Row]] = {}
         if not problems:
-            for cells in _rows(reader, problems):
+            for cells in _read_rows(reader, problems):
                 row = _read_row(cells, reader.line_num, name, problems, units)
                 if row is not None:
                     rows.setdefault(row.key, []).append(row)
         for same_model in rows.values():
             same_model.sort(key=lambda row: row.since)
-            problems += _contradictions(same_model)
+            problems += _find_contradictions(same_model)
         if problems:
             said = (
                 "".join(f"\n  {problem}" for problem in problems) if len(problems) > 1 else f" {problems[0]}"
@@ -133,7 +133,7 @@ class PriceTable(Value):
         return RateCard({unit: row.rate for unit, row in in_force.items()}, currency)
 
 
-def _header_problems(names: Iterable[str]) -> list[str]:
+def _check_header(names: Iterable[str]) -> list[str]:
     names = list(names)
     if len(names) == 1 and (other := next((mark for mark in _SEPARATORS if mark in names[0]), None)):
         return [f"line 1: the columns are separated by {other!r}; write commas"]
@@ -148,7 +148,7 @@ def _header_problems(names: Iterable[str]) -> list[str]:
     return problems
 
 
-def _rows(reader: csv.DictReader[str], problems: list[str]) -> Iterator[Mapping[str, Any]]:
+def _read_rows(reader: csv.DictReader[str], problems: list[str]) -> Iterator[Mapping[str, Any]]:
     """Yield the rows; behind a line that is not valid CSV nothing can be read."""
     try:
         yield from reader
@@ -177,11 +177,11 @@ def _read_row(
         if fault := unit_fault(text["unit"], units) or currency_fault(currency, units):
             raise ValueError(fault)
         unit = text["unit"]
-        since = _day(text.get("from", ""))
+        since = _parse_day(text.get("from", ""))
         rate = Rate(
             unit,
-            _money(text["rate"]),
-            _count(text.get("per", ""), 1 if unit in {"request", "second"} else _MILLION),
+            _parse_amount(text["rate"]),
+            _parse_count(text.get("per", ""), 1 if unit in {"request", "second"} else _MILLION),
             text.get("source") or name,
             None if since is _ALWAYS else since.isoformat(),
         )
@@ -191,7 +191,7 @@ def _read_row(
     return _Row(line, (text["provider"], text["model"]), rate, currency, since)
 
 
-def _money(text: str) -> Decimal:
+def _parse_amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
@@ -201,7 +201,7 @@ def _money(text: str) -> Decimal:
     return amount
 
 
-def _count(text: str, default: int) -> int:
+def _parse_count(text: str, default: int) -> int:
     if not text:
         return default
     if not text.isdecimal() or int(text) < 1:
@@ -209,7 +209,7 @@ def _count(text: str, default: int) -> int:
     return int(text)
 
 
-def _day(text: str) -> date:
+def _parse_day(text: str) -> date:
     if not text:
         return _ALWAYS
     try:
@@ -218,7 +218,7 @@ def _day(text: str) -> date:
         raise ValueError(f"from {text!r} must be a day as 2026-01-31") from None
 
 
-def _contradictions(rows: list[_Row]) -> list[str]:
+def _find_contradictions(rows: list[_Row]) -> list[str]:
     problems = []
     seen: dict[tuple[str, date], int] = {}
     for row in rows:

@@ -166,7 +166,7 @@ class Capabilities(Value):
                 if name not in known:
                     raise ValueError(f"there is no {what} {name!r}{hint(name, known)}")
         rules = {
-            option: ParameterRule(**{"source": source, **rule, **_frozen(rule)})
+            option: ParameterRule(**{"source": source, **rule, **_freeze_sequences(rule)})
             for option, rule in row.get("parameters", {}).items()
         }
         made = cls(
@@ -198,7 +198,7 @@ class Capabilities(Value):
         return attrs.evolve(self, features={**self.features, **added})
 
 
-def _frozen(rule: Mapping[str, Any]) -> dict[str, Any]:
+def _freeze_sequences(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {} if rule.get("choices") is None else {"choices": tuple(rule["choices"])}
 
 

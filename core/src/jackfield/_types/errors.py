@@ -142,7 +142,7 @@ class JackfieldError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle their args alone; ours carry more. __cause__ travels where it can be pickled.
-        return (_rebuild, (type(self), self.message, self._state(), _packed(self.__cause__)))
+        return (_rebuild, (type(self), self.message, self._state(), _pack_cause(self.__cause__)))
 
     def _state(self) -> dict[str, Any]:
         state = {key: value for key, value in vars(self).items() if key != "message"}
@@ -160,11 +160,11 @@ def _rebuild(
     Exception.__init__(error, message)
     error.message = message
     vars(error).update(state)
-    error.__cause__ = _unpacked(cause)
+    error.__cause__ = _unpack_cause(cause)
     return error
 
 
-def _packed(cause: BaseException | None) -> bytes | None:
+def _pack_cause(cause: BaseException | None) -> bytes | None:
     """Pickle an original error by itself: one that does not arrive must not keep ours from arriving."""
     if cause is None:
         return None
@@ -176,7 +176,7 @@ def _packed(cause: BaseException | None) -> bytes | None:
         return None
 
 
-def _unpacked(cause: bytes | None) -> BaseException | None:
+def _unpack_cause(cause: bytes | None) -> BaseException | None:
     if cause is None:
         return None
     import pickle
