@@ -32,7 +32,7 @@ class LocalProvider(FakeProvider):
             super().jackfield_provider(),
             default_configuration={
                 "connections": {"local": {"provider": "onnx"}},
-                "aliases": {"default": "local:smollm2-135m"},
+                "aliases": {"default": "local:smollm2-135m", "embedding": "local:minilm"},
             },
         )
 

@@ -271,7 +271,8 @@ def test_init_comments_out_what_needs_a_word_of_the_person(monkeypatch):
 
 
 def test_init_has_the_local_model_ready(command):
-    text = first_configuration(Registry.of(FakeProvider("onnx")))
+    command.only_local()
+    text = first_configuration(command.registry())
     read = tomllib.loads(text)
     assert read["aliases"]["default"] == "local:smollm2-135m"
     assert read["connections"]["local"] == {"provider": "onnx"}
@@ -363,8 +364,9 @@ def test_init_writes_defaults_and_what_they_mean():
         assert line in text.splitlines()
 
 
-def test_init_has_an_alias_for_embeddings():
-    written = tomllib.loads(first_configuration(Registry.of(FakeProvider("onnx"))))
+def test_init_has_an_alias_for_embeddings(command):
+    command.only_local()
+    written = tomllib.loads(first_configuration(command.registry()))
     assert written["aliases"] == {"default": "local:smollm2-135m", "embedding": "local:minilm"}
 
 

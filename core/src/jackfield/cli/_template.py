@@ -18,6 +18,8 @@ from jackfield import JackfieldError, Secret
 from jackfield._contract.settings import Reader, example_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jackfield import Registry
     from jackfield.plugin import Provider
 
@@ -42,11 +44,6 @@ _SECRETS: Final = """\
 ## models = [...] is the list of allowed models, entries may end in *; without it all are allowed.
 """
 PLACEHOLDER: Final = "your-"
-_DEMO: Final = "onnx"
-_DEMO_ALIASES: Final = """\
-default = "local:smollm2-135m"    # a demo model of 135M parameters
-embedding = "local:minilm"
-"""
 _TRANSPORT_KEYS: Final = frozenset(
     {"proxy", "ca_bundle", "timeout", "retry", "headers", "max_parallel", "max_response", "models"}
 )
@@ -60,8 +57,14 @@ def first_configuration(registry: Registry) -> str:
     sections = [_section(registry, name) for name in ids]
     if not ids:
         sections.append("## No provider is installed yet; each is a package, jackfield-NAME.\n")
-    demo = any("\n[connections.local]\n" in section for section in sections)
-    aliases = _DEMO_ALIASES if demo else '## default = "connection:model"\n'
+    ready = "\n".join(sections)
+    aliases = "".join(
+        f'{alias} = "{target}"\n'
+        for name in ids
+        for alias, target in _brought(registry, name, "aliases").items()
+        if f"\n[connections.{target.partition(':')[0]}]\n" in ready
+    )
+    aliases = aliases or '## default = "connection:model"\n'
     return "\n".join([_HEAD, f"[aliases]\n{aliases}", _SECRETS, *sections])
 
 
@@ -71,11 +74,21 @@ def _section(registry: Registry, id: str) -> str:
     except JackfieldError as error:
         reason = " ".join(error.message.split())
         return f"## {id} is installed and cannot be used: {reason}\n"
-    name = "local" if id == _DEMO else id
+    name = next(iter(_brought(registry, id, "connections")), id)
     table = [f"[connections.{name}]", f'provider = "{id}"', *_keys(provider)]
     if not _is_ready(provider):
         table = [line if line.startswith("#") else f"# {line}" for line in table]
     return "\n".join([f"## {provider.info.title}", *table, ""])
+
+
+def _brought(registry: Registry, id: str, table: str) -> Mapping[str, Any]:
+    """Return a table of the configuration that a provider brings for programs without one."""
+    try:
+        brought = registry.provider(id).info.default_configuration
+    except JackfieldError:
+        return {}
+    found: Mapping[str, Any] = (brought or {}).get(table, {})
+    return found
 
 
 def _is_ready(provider: Provider) -> bool:
