@@ -37,6 +37,7 @@ ALLOWED_IN_CLI = {
     "_contract.keys": "`config validate` warns of where keys go",
     "_contract.settings": "`config init` writes examples, `config validate` reads them",
     "_input.arguments": "options of the command line are checked as options of a call",
+    "_text_files": "what is piped in is read as files are",
     "_plugins.entry_points": "commands of plugins are found without importing a plugin",
     "_types.errors": "the exit code follows the class of an error",
 }

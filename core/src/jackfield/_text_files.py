@@ -7,7 +7,7 @@ import errno
 from pathlib import Path
 from typing import Final
 
-__all__ = ["decode_text", "read_text_file"]
+__all__ = ["decode_text", "describe_encoding", "read_text_file"]
 
 _OTHER_ENCODINGS: Final = {
     codecs.BOM_UTF32_LE: "UTF-32",

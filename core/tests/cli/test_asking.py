@@ -52,6 +52,68 @@ def test_an_option_without_a_value_is_wrong_usage(command):
     assert "key=value" in result.stderr
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\r\n"])
+def test_a_mark_and_the_last_line_end_are_not_sent(command, end):
+    command("chat", piped=f"\ufeffhe\r\nllo{end}".encode())
+    assert command.fake.requests[-1].messages[0].text == "he\r\nllo"
+
+
+@pytest.mark.parametrize(
+    ("piped", "reason"),
+    [
+        ("hello".encode("utf-16"), "it is UTF-16"),
+        (b"one\nh\xe9llo", "it is not UTF-8 (line 2)"),
+        (b"\xed\xa0\xbd", "UTF-8"),
+    ],
+)
+@pytest.mark.parametrize(
+    "words", [("chat",), ("embed",), ("rerank", "query"), ("summarize",), ("count",), ("explain",)]
+)
+def test_input_that_is_not_utf_8_is_refused_with_a_reason(command, words, piped, reason):
+    result = command(*words, piped=piped)
+    assert result.exit_code == 2
+    assert "stdin: " in result.stderr
+    assert reason in result.stderr
+    assert command.fake.requests == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("chat", "h\udce9llo"),
+        ("embed", "h\udce9llo"),
+        ("chat", "Hi", "--system", "\udce9"),
+        ("chat", "Hi", "-o", "user=\udce9"),
+    ],
+)
+def test_words_that_are_not_utf_8_are_refused_with_a_reason(command, words):
+    result = command(*words)
+    assert result.exit_code == 2
+    assert "is not text in UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_are_those_that_other_programs_count(command, end):
+    lines = [
+        "one\u2028still one",
+        "two\x0cstill two",
+        "three\x85still three",
+        "four\x1cstill four",
+        "five\x0bstill five",
+    ]
+    command("embed", piped=(end.join(lines) + end).encode())
+    assert command.fake.requests[-1].inputs == tuple(lines)
+    command("rerank", "query", piped=end.join(lines).encode())
+    assert command.fake.requests[-1].documents == tuple(lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "alias"), [("embed", '"embedding"'), ("rerank", '"rerank"'), ("chat", '"default"')]
+)
+def test_help_names_the_alias_that_a_command_uses(command, words, alias):
+    assert alias in " ".join(command(words, "--help").stdout.split())
+
+
 def test_what_is_piped_in_is_the_prompt_or_follows_it(command):
     assert command("chat", piped="from a pipe\n").stdout == "You said: from a pipe\n"
     assert command("chat", "Sum up:", piped="a text\n").stdout == "You said: Sum up:\n\na text\n"

@@ -46,6 +46,37 @@ def test_help_and_unknown_words_are_not_sent(command):
     assert said(command) == [("user", "/etc/hosts holds what?")]
 
 
+def test_words_that_look_like_commands_are_not_sent_and_paths_are(command):
+    lines = [
+        "/model other",
+        "/system be brief",
+        "/tmp is full",
+        " /tmp is full",
+        "/etc/hosts",
+        "a /word",
+        "/2 of it",
+        "/reset all",
+    ]
+    result = command("chat", "-i", piped="\n".join(lines))
+    for word in ("/model", "/system", "/tmp"):
+        assert f"There is no {word}" in result.stderr
+    assert [said(command, n)[-1][1] for n in range(4)] == [
+        "/tmp is full",
+        "/etc/hosts",
+        "a /word",
+        "/2 of it",
+    ]
+    assert len(command.fake.requests) == 4
+    assert "Forgotten." in result.stderr
+
+
+def test_a_line_that_is_not_utf_8_is_not_sent(command):
+    result = command("chat", "-i", piped=b"\xef\xbb\xbfyes\nh\xe9llo\nall right\n")
+    assert "not text in UTF-8" in result.stderr
+    assert [said(command, n)[-1] for n in range(2)] == [("user", "yes"), ("user", "all right")]
+    assert len(command.fake.requests) == 2
+
+
 def test_a_conversation_has_no_json_form(command):
     assert command("chat", "-i", "--json", piped="one\n").exit_code == 2
 

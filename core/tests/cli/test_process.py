@@ -2,6 +2,7 @@
 
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -132,6 +133,95 @@ def test_every_output_may_be_left(words, tmp_path):
     os.close(writing)
     assert done.returncode == 141, done.stderr
     assert done.stderr == ""
+
+
+@posix
+@pytest.mark.parametrize(
+    "words", [("chat", "Hi"), ("chat", "Hi", "--json"), ("embed", "Hi"), ("plugins",), ("--help",)]
+)
+@pytest.mark.parametrize("where", [">&-", "> /dev/full"])
+def test_an_output_that_cannot_be_written_is_one_sentence(start, words, where, tmp_path):
+    if "full" in where and not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    start(*words).communicate(timeout=ENOUGH)  # writes the program
+    program = [sys.executable, "program.py", "--config", "jackfield.toml", *words]
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{shlex.join(program)} {where}"],
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=ENOUGH, check=False,
+    )  # fmt: skip
+    assert done.returncode == 7
+    assert ("No space left on device" if "full" in where else "stdout is closed") in done.stderr
+    assert "report" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@posix
+def test_a_full_disk_behind_stderr_does_not_cost_the_answer(start, tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    start("chat", "Hi").communicate(timeout=ENOUGH)
+    program = [sys.executable, "program.py", "--config", "jackfield.toml", "chat", "Hi"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{shlex.join(program)} 2> /dev/full"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=tmp_path, timeout=ENOUGH, check=False,
+    )  # fmt: skip
+    assert done.stdout == "You said: Hi\n"
+
+
+class Terminal:
+    """A terminal in which the command runs."""
+
+    def __init__(self, command, folder):
+        import pty
+
+        self._master, slave = pty.openpty()
+        environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
+        self.process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, cwd=folder, env=environment
+        )
+        os.close(slave)
+        self._seen = b""
+
+    def read_until(self, words):
+        """Return what is shown up to and including some words."""
+        while words not in self._seen:
+            ready, _, _ = select.select([self._master], [], [], ENOUGH)
+            assert ready, self._seen
+            self._seen += os.read(self._master, 4096)
+        shown, _, self._seen = self._seen.partition(words)
+        return (shown + words).replace(b"\r\n", b"\n").decode()
+
+    def type(self, keys):
+        os.write(self._master, keys)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+
+@posix
+@pytest.mark.parametrize(
+    "pasted",
+    [b"one\ntwo\n/exit\nthree\n", b"\x1b[200~one\ntwo\n/exit\nthree\x1b[201~\r"],
+    ids=["plain", "marked"],
+)
+def test_lines_that_are_pasted_together_are_one_turn(start, tmp_path, pasted):
+    if b"\x1b" in pasted:
+        readline = pytest.importorskip("readline")
+        if "libedit" in (readline.__doc__ or ""):
+            pytest.skip("libedit knows no marks of pasted text")
+    start("chat", "Hi").communicate(timeout=ENOUGH)
+    terminal = Terminal([sys.executable, "program.py", "--config", "jackfield.toml", "chat"], tmp_path)
+    try:
+        terminal.read_until(b"> ")
+        terminal.type(pasted)
+        assert "You said: one\ntwo\n/exit\nthree\n" in terminal.read_until(b"cost unknown")
+        terminal.read_until(b"> ")
+        terminal.type(b"four\n")
+        assert "You said: four\n" in terminal.read_until(b"cost unknown")
+    finally:
+        terminal.close()
 
 
 def test_the_module_is_the_command():

@@ -30,6 +30,7 @@ from jackfield.plugin import (
     hookimpl,
     secret,
 )
+from jackfield.testing import FakeProvider
 
 
 @attrs.frozen
@@ -1111,3 +1112,19 @@ class TestSettings:
 
     def test_given_objects_are_put_in_unchecked(self):
         assert read_settings(Inner, {}, where="here", given={"x": "an object"}).x == "an object"
+
+
+def test_a_byte_order_mark_before_a_configuration_is_passed_over(tmp_path):
+    path = tmp_path / "jackfield.toml"
+    path.write_bytes(b'\xef\xbb\xbf[connections.a]\r\nprovider = "fake"\r\n')
+    assert list(load_config(path, Registry.of(FakeProvider())).connections) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [("[a]".encode("utf-16"), "it is UTF-16"), (b'a = 1\nb = "\xe9"', "line 2")]
+)
+def test_a_configuration_in_another_encoding_is_told(tmp_path, content, reason):
+    path = tmp_path / "jackfield.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=reason):
+        load_config(path, Registry.of())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from jackfield._text_files import read_text_file
 from jackfield._types.errors import ConfigurationError
 from jackfield._values import Value
 
@@ -74,9 +75,9 @@ def _read(path: Path, what: str) -> Document:
     import tomllib  # a mapping does not need it
 
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text_file(path))
     except OSError as error:
         raise ConfigurationError(f"{what} {path} cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
     return Document(content, path.absolute())

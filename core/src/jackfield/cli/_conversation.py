@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import re
 import sys
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from jackfield import JackfieldError
 from ._answers import Question, answer
 from ._bars import progress_shown
 from ._failures import describe
+from ._input import is_decoded, lines_of
 from ._output import is_terminal, write_aside
 from ._session import Session
 from ._targets import told_before
@@ -23,6 +26,12 @@ __all__ = ["converse"]
 
 HELP: Final = "/reset forgets what was said, /exit or Ctrl-D leaves, Ctrl-C stops an answer"
 _PROMPT: Final = "> "
+_COMMAND: Final = re.compile(r"/[A-Za-z][\w-]*(?=\s|$)")
+_PASTED_WITHIN: Final = 0.05
+"""Seconds within which the lines of a pasted text are there."""
+_MOST_PASTED: Final = 1 << 16
+_NOT_TEXT: Final = "\udc80"
+"""Stands for a line that could not be decoded; see `is_decoded`."""
 
 
 def converse(session: Session, question: Question) -> None:
@@ -31,6 +40,9 @@ def converse(session: Session, question: Question) -> None:
     notices = told_before(session, question.target)
     session.note("\n".join([*notices, f"{HELP}."]) if notices else f"Talking to {question.target}. {HELP}.")
     conversation = _Conversation(session, mesh, attrs.evolve(question, told=True))
+    keep_undecodable = getattr(sys.stdin, "reconfigure", None)
+    if keep_undecodable is not None:  # else one wrong line would take with it all that are read at once
+        keep_undecodable(errors="surrogateescape")
     # One loop for all turns, so that connections stay open between them. It stands still while a line is read,
     # and a runner turns Ctrl-C into the cancellation of the turn that it is in.
     with asyncio.Runner() as runner, progress_shown():
@@ -55,20 +67,23 @@ class _Conversation:
         """Return the user's next input; None if they leave."""
         while True:
             try:
-                line = _read_line().strip()
+                typed = _read_input()
             except EOFError:
                 write_aside("")  # the shell's own prompt begins a line
                 return None
             except KeyboardInterrupt:
                 write_aside("")
                 continue
-            if line in {"/exit", "/quit"}:
+            line, command = typed.strip(), _command_in(typed)
+            if not is_decoded(line):
+                self._session.note("That is not text in UTF-8, so it is not sent.")
+            elif command in {"/exit", "/quit"}:
                 return None
-            if line == "/reset":
+            elif command == "/reset":
                 self._messages = []
                 self._session.note("Forgotten.")
-            elif line.startswith("/") and " " not in line and "/" not in line[1:]:
-                self._session.note(HELP if line == "/help" else f"There is no {line}; {HELP}.")
+            elif command is not None:
+                self._session.note(HELP if command == "/help" else f"There is no {command}; {HELP}.")
             elif line:
                 return line
 
@@ -86,14 +101,54 @@ class _Conversation:
             self._messages = [*messages, reply.message]
 
 
+def _command_in(typed: str) -> str | None:
+    """Return the word that a line begins with if it looks like a command; None for a path, and behind a space."""
+    found = _COMMAND.match(typed)
+    return None if found is None else found[0]
+
+
+def _read_input() -> str:
+    """Read what is typed; lines that were pasted with a first one belong to it.
+
+    Raises:
+        EOFError: The input has ended.
+    """
+    line = _read_line()
+    if not is_terminal(sys.stdin):
+        return line
+    pasted = b""
+    # Not by sys.stdin, which would keep what is behind the first line end, and which `input` does not read from.
+    while _is_waiting() and (read := os.read(sys.stdin.fileno(), _MOST_PASTED)):
+        pasted += read
+    if not pasted:
+        return line
+    return "\n".join([line, *lines_of(pasted.decode("utf-8", "surrogateescape").rstrip("\r\n"))])
+
+
+def _is_waiting() -> bool:
+    """Return whether another line is there already: nobody types that fast."""
+    import select
+
+    try:
+        return bool(select.select([sys.stdin], [], [], _PASTED_WITHIN)[0])
+    except (OSError, ValueError):  # a system that can wait for sockets only
+        return False
+
+
 def _read_line() -> str:
-    if is_terminal(sys.stdin) and is_terminal(sys.stdout):
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401 -- gives `input` a history and keys to edit with
-        return input(_PROMPT)
-    # stdout is for answers alone
-    click.echo(_PROMPT, nl=False, err=True)
-    line = sys.stdin.readline()
+    try:
+        if is_terminal(sys.stdin) and is_terminal(sys.stdout):
+            with contextlib.suppress(ImportError):
+                import readline  # gives `input` a history and keys to edit with
+
+                # A terminal then marks what is pasted, so that its lines are one input, and can still be edited.
+                readline.parse_and_bind("set enable-bracketed-paste on")
+            return input(_PROMPT)
+        # stdout is for answers alone
+        click.echo(_PROMPT, nl=False, err=True)
+        line = "" if sys.stdin is None else sys.stdin.readline()
+    except UnicodeDecodeError:
+        return _NOT_TEXT
     if not line:
         raise EOFError
-    return line
+    return line.removeprefix("\ufeff")

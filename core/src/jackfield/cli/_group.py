@@ -106,9 +106,17 @@ class Commands(Group):
         given = list(sys.argv[1:] if args is None else args)
         if not standalone_mode:
             return super().main(given, prog_name, complete_var, standalone_mode=False, obj=session, **extra)
+        from ._output import Output
+
         _make_writable()
-        with _log_shown(session):
-            sys.exit(self._code(session, given, prog_name, complete_var, extra))
+        with (
+            contextlib.redirect_stdout(Output(sys.stdout))
+            if sys.stdout is not None
+            else contextlib.nullcontext(),
+            _log_shown(session),
+        ):
+            code = self._code(session, given, prog_name, complete_var, extra)
+        sys.exit(code)
 
     def _code(
         self,
@@ -119,12 +127,20 @@ class Commands(Group):
         extra: dict[str, Any],
     ) -> int:
         from ._failures import INTERRUPTED, PIPE_CLOSED, exit_code
+        from ._output import OutputError
 
         try:
+            if sys.stdout is None:  # before anything is asked and paid
+                raise OutputError("stdout is closed; redirect it to /dev/null if nobody shall read it")
             code = super().main(given, prog_name, complete_var, standalone_mode=False, obj=session, **extra)
             sys.stdout.flush()
         except click.Abort:
             return INTERRUPTED
+        except OutputError as error:
+            _forget_output()
+            with contextlib.suppress(OSError):  # stderr may be on the same disk
+                _write_error(session, error, as_json=session.json or "--json" in given)
+            return error.exit_code
         except (_PipeClosedError, BrokenPipeError):
             _forget_output()
             return PIPE_CLOSED

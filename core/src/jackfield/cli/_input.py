@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from jackfield import ConfigurationError
+from jackfield._text_files import decode_text, describe_encoding
 
 from ._output import is_terminal, write_aside
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "generation",
+    "is_decoded",
+    "lines_of",
     "model_option",
+    "model_option_of",
     "options_option",
     "read_options",
     "read_text",
@@ -34,13 +38,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 _TEXTS: Final = frozenset({"system", "user", "suffix", "tool_choice"})
 _PATIENCE: Final = 2.0
 
-model_option = click.option(
-    "-m",
-    "--model",
-    "target",
-    metavar="TARGET",
-    help='"connection:model" or an alias; default: the alias "default", else the only declared model.',
-)
+
+def model_option_of(kind: str) -> Callable[[F], F]:
+    """Return the option that names what is asked, with the default for a kind of request.
+
+    Args:
+        kind: The alias that is used if the alias "default" serves no such requests; "" for none.
+    """
+    other = f' if it can, else the alias "{kind}"' if kind else ""
+    return click.option(
+        "-m",
+        "--model",
+        "target",
+        metavar="TARGET",
+        help=f'"connection:model" or an alias; default: the alias "default"{other}, else the only declared model.',
+    )
+
+
+model_option = model_option_of("")
 options_option = click.option(
     "-o",
     "--option",
@@ -81,12 +96,15 @@ def read_options(kind: Kind, pairs: Sequence[str], **named: Any) -> dict[str, An
         click.UsageError: A pair has no "=", there is no such option, or it takes no such value.
     """
     options = {name: value for name, value in named.items() if value is not None}
+    for name, value in options.items():
+        if isinstance(value, str):
+            _checked(value, f"--{name.replace('_', '-')}")
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise click.UsageError(f"-o wants key=value, not {pair!r}", click.get_current_context())
         name = key.strip().replace("-", "_")
-        options[name] = _value(name, text)
+        options[name] = _value(name, _checked(text, f"-o {name}"))
     try:
         _check(kind, dict(options))
     except ConfigurationError as error:
@@ -124,9 +142,9 @@ def read_text(words: Sequence[str], what: str) -> str:
     Raises:
         click.UsageError: There is neither.
     """
-    typed = " ".join(word for word in words if word != "-")
+    typed = _checked(" ".join(word for word in words if word != "-"), what)
     piped = _piped(wait=not typed or "-" in words)
-    text = "\n\n".join(part for part in (typed, piped.rstrip("\n")) if part)
+    text = "\n\n".join(part for part in (typed, piped.rstrip("\r\n")) if part)
     if not text.strip():
         raise click.UsageError(
             f"{what} is missing; write it behind the command, or pipe it in", click.get_current_context()
@@ -140,13 +158,34 @@ def read_texts(words: Sequence[str], what: str) -> list[str]:
     Raises:
         click.UsageError: There is none.
     """
-    texts = list(words) or [line for line in _piped(wait=True).splitlines() if line.strip()]
+    texts = [_checked(word, what) for word in words] or [
+        line for line in lines_of(_piped(wait=True)) if line.strip()
+    ]
     if not texts:
         raise click.UsageError(
             f"{what} are missing; write each behind the command, or pipe them in, one a line",
             click.get_current_context(),
         )
     return texts
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text as other programs count them: str.splitlines() also ends lines at a form feed or U+2028."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def is_decoded(text: str) -> bool:
+    """Return whether a text that came from the system was valid in its encoding; Python keeps other bytes as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _checked(text: str, what: str) -> str:
+    if not text.isascii() and not is_decoded(text):
+        raise click.UsageError(
+            f"{what} is not text in UTF-8, the encoding of this terminal or script is another",
+            click.get_current_context(),
+        )
+    return text
 
 
 def _value(name: str, text: str) -> Any:
@@ -163,7 +202,13 @@ def _piped(*, wait: bool) -> str:
         return ""
     if not wait and not _has_begun(stdin):
         return ""
-    return stdin.read()
+    binary = getattr(stdin, "buffer", None)
+    if binary is None:  # an object of a program that calls this one
+        return _checked(stdin.read(), "stdin")
+    try:
+        return decode_text(binary.read())
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"stdin: {describe_encoding(error)}", click.get_current_context()) from None
 
 
 def _has_begun(stdin: Any) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from jackfield.plugin import Replay
 
 __all__ = [
+    "Output",
+    "OutputError",
     "as_json",
     "cost_words",
     "is_terminal",
@@ -28,6 +31,47 @@ __all__ = [
     "write_table",
     "write_text",
 ]
+
+
+class OutputError(click.ClickException):
+    """What is written cannot be: the disk is full, or stdout is closed."""
+
+    exit_code = 7
+
+
+class Output:
+    """A stream whose errors say that they are those of the output; a reader that left stays a `BrokenPipeError`.
+
+    Args:
+        stream: The stream.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        with _output_errors():
+            return int(self._stream.write(text))
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        with _output_errors():
+            self._stream.flush()
+
+
+@contextlib.contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"the output cannot be written: {error.strerror or error}") from error
+
 
 # What a model or a service says must not move the cursor, change colours or ring the bell.
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -51,7 +95,12 @@ def write_text(text: str, *, newline: bool = False) -> None:
 def write_aside(text: str, **style: Any) -> None:
     """Write a line to stderr; styled if it is a terminal that may be coloured."""
     color = False if os.environ.get("NO_COLOR") else None
-    click.echo(click.style(safe(text), **style), err=True, color=color)
+    try:
+        click.echo(click.style(safe(text), **style), err=True, color=color)
+    except BrokenPipeError:
+        raise
+    except OSError:  # a full disk: what is said about an answer is worth less than the answer
+        return
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, err: bool = False) -> None:
@@ -60,7 +109,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, err
     from rich.table import Table
     from rich.text import Text
 
-    class Output(Console):
+    class Screen(Console):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # rich would exit with 1; the group knows what to do
 
@@ -71,7 +120,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, err
     for row in rows:
         table.add_row(*(Text(safe(str(cell))) for cell in row))
     width = None if is_terminal(stream) else 10_000
-    Output(file=stream, width=width, markup=False, highlight=False).print(table)
+    Screen(file=stream, width=width, markup=False, highlight=False).print(table)
 
 
 def as_json(value: Any, *, indent: bool = False) -> str:

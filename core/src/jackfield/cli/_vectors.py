@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._input import model_option, options_option, read_options, read_texts
+from ._input import model_option_of, options_option, read_options, read_texts
 from ._output import cost_words, replay_words, safe, usage_words, write_table
 from ._session import Session, shared
 from ._targets import choose_target, told_after, told_before
@@ -23,7 +23,7 @@ _SHOWN_LETTERS = 60
 
 @click.command()
 @click.argument("text", nargs=-1)
-@model_option
+@model_option_of("embedding")
 @click.option("--dimensions", type=int, help="The length of the vectors, where the model lets one choose.")
 @click.option("--input-type", help="query, document, classification, clustering or similarity.")
 @options_option
@@ -53,7 +53,7 @@ def embed(
 @click.command()
 @click.argument("query")
 @click.argument("document", nargs=-1)
-@model_option
+@model_option_of("rerank")
 @click.option("--top-n", type=int, help="How many of the best to give.")
 @options_option
 @shared
