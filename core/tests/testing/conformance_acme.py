@@ -14,6 +14,7 @@ from jackfield import (
     ModelCard,
     RateLimitError,
     RawEvent,
+    RawPart,
     Reasoning,
     Secret,
     Started,
@@ -222,7 +223,8 @@ class Acme:
         writer.put("tools", convert=lambda tools: [self.tool(tool) for tool in tools])
 
     def tool(self, tool):
-        return {"name": tool.name, "about": tool.description, "schema": tool.parameters}
+        made = {"name": tool.name, "about": tool.description, "schema": tool.parameters}
+        return made if tool.strict is None else {**made, "strict": tool.strict}
 
     def effort(self, reasoning: Reasoning):
         return reasoning.effort
@@ -235,18 +237,30 @@ class Acme:
             elif isinstance(part, ToolCall):
                 parts.append({"call": part.name, "id": part.id, "arguments": dict(part.arguments)})
             elif isinstance(part, ToolResult):
-                parts.append({"result": part.text, "id": part.tool_call_id})
+                parts.append(self.result(part))
             else:
                 self.other(part, index, writer, parts)
         return {"role": message.role, "parts": parts}
 
+    def result(self, part):
+        content = [Text(part.content)] if isinstance(part.content, str) else part.content
+        sent = [one.text if isinstance(one, Text) else self.file(one) for one in content]
+        made = {"result": sent, "id": part.tool_call_id}
+        return {**made, "failed": True} if part.is_error else made
+
     def other(self, part, index, writer, parts):
-        if isinstance(part, Thinking) or not hasattr(part, "data"):
+        if isinstance(part, Thinking):
             writer.drop(f"messages[{index}]", "thinking is not sent back")
-        elif getattr(part, "media_type", None):
-            parts.append({"file": base64.b64encode(part.data or b"").decode()})
-        else:
+        elif isinstance(part, RawPart):
             writer.drop(f"messages[{index}]", "not ours")
+        else:
+            parts.append(self.file(part))
+
+    def file(self, part):
+        if part.url is not None:
+            return {"address": part.url}
+        data = part.text.encode() if part.data is None else part.data
+        return {"file": base64.b64encode(data).decode(), "type": part.media_type}
 
     @hookimpl
     def jackfield_decoder(self, model, wire):

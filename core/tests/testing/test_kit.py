@@ -8,6 +8,7 @@ from pathlib import Path
 import conformance_acme as acme
 import conformance_answer_faults as answer_faults
 import conformance_hook_faults as hook_faults
+import conformance_message_faults as message_faults
 import conformance_request_faults as request_faults
 import conformance_transport_faults as transport_faults
 import pytest
@@ -18,7 +19,11 @@ from jackfield.testing._table import result_table
 
 HERE = Path(__file__).parent
 
-FAULTS = [*request_faults.FAULTS, *hook_faults.FAULTS, *answer_faults.FAULTS, *transport_faults.FAULTS]
+FAULTS = [
+    fault
+    for module in (request_faults, hook_faults, message_faults, answer_faults, transport_faults)
+    for fault in module.FAULTS
+]
 
 UNREACHED = {
     "packaging.entry_point",

@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 import orjson
 
-__all__ = ["holds_schema", "holds_text", "holds_value", "keys_of", "leaves"]
+__all__ = ["holds_data", "holds_schema", "holds_text", "holds_value", "keys_of", "leaves", "opened"]
 
 
-def _opened(value: Any) -> Any:
+def opened(value: Any) -> Any:
     """Return the plain value of bytes, of JSON in a string, or of one of our own values."""
     if isinstance(value, bytes | str) and value[:1] in {b"{", b"[", "{", "["}:
         try:
@@ -26,7 +26,7 @@ def _opened(value: Any) -> Any:
 
 def leaves(value: Any) -> Iterator[Any]:
     """Yield every value in a body that is not a container."""
-    value = _opened(value)
+    value = opened(value)
     if isinstance(value, Mapping):
         for entry in value.values():
             yield from leaves(entry)
@@ -39,7 +39,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 def keys_of(value: Any) -> Iterator[str]:
     """Yield every key in a body, at any depth."""
-    value = _opened(value)
+    value = opened(value)
     if isinstance(value, Mapping):
         for key, entry in value.items():
             yield str(key)
@@ -69,9 +69,21 @@ def holds_text(body: Any, text: str) -> bool:
     return False
 
 
+def holds_data(body: Any, data: bytes | str) -> bool:
+    """Return whether a body contains bytes, as they are or as base64, or a text."""
+    if isinstance(data, str):
+        return holds_text(body, data)
+    encoded = [coder(data).decode().rstrip("=") for coder in (base64.b64encode, base64.urlsafe_b64encode)]
+    return any(
+        data in leaf if isinstance(leaf, bytes) else any(one in leaf for one in encoded)
+        for leaf in leaves(body)
+        if isinstance(leaf, bytes | str)
+    )
+
+
 def holds_schema(body: Any, schema: Mapping[str, Any]) -> bool:
     """Return whether a body contains a JSON schema; keys may have been added, and type names may be in capitals."""
-    body = _opened(body)
+    body = opened(body)
     if isinstance(body, Mapping):
         return _covers(body, schema) or any(holds_schema(entry, schema) for entry in body.values())
     return isinstance(body, list | tuple) and any(holds_schema(entry, schema) for entry in body)

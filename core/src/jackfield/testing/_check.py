@@ -24,6 +24,7 @@ _AREAS: Final = (
     "loading",
     "purity",
     "translate",
+    "messages",
     "addresses",
     "options",
     "claims",

@@ -14,13 +14,8 @@ from jackfield._types.requests import EMBED_OPTIONS, RERANK_OPTIONS, ChatRequest
 from ._case import Case, CaseKind, plain_request
 from ._check import check
 from ._findings import SkipCheck, Warn
-from ._rich_requests import TOOL, schema, with_options
+from ._rich_requests import PNG, TOOL, schema, with_options
 from ._subject import Subject, refused
-
-_PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
-)
 
 
 def _chat(**options: Any) -> Request:
@@ -59,7 +54,7 @@ _ASKING: Mapping[str, tuple[CaseKind, Callable[[], Request]]] = {
     "parallel_tool_calls": ("chat", lambda: _chat(tools=(TOOL(),), parallel_tool_calls=True)),
     "json": ("chat", lambda: _chat(response_format="json")),
     "json_schema": ("chat", lambda: _chat(response_format=schema())),
-    "images": ("chat", lambda: _with_part(Image(data=_PNG, media_type="image/png"))),
+    "images": ("chat", lambda: _with_part(Image(data=PNG, media_type="image/png"))),
     "documents": (
         "chat",
         lambda: _with_part(Document(data=b"%PDF-1.4", media_type="application/pdf", name="a.pdf")),

@@ -28,6 +28,7 @@ _TEXTS = {
     "quotes and backslashes": "\"quoted\" \\ 'single' {braces} %s $x <tag> &amp;",
     "line ends": "one\ntwo\r\nthree\u2028four\x85five",
     "a NUL byte": "before\x00after",
+    "blanks at both ends": " \n\t jackfield \t\n ",
 }
 _LONG = 300_000
 

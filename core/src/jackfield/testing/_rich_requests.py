@@ -13,7 +13,12 @@ from jackfield._types.requests import ChatRequest, CountRequest, EmbedRequest, R
 
 from ._case import CaseKind, plain_request
 
-__all__ = ["TELLTALE", "TOOL", "conversation", "option_values", "rich_request", "with_options"]
+__all__ = ["PNG", "TELLTALE", "TOOL", "conversation", "option_values", "rich_request", "with_options"]
+
+PNG: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+)
 
 SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
