@@ -52,6 +52,9 @@ REASONS: dict[str, dict[str, str]] = {
     "bedrock": {
         "_guardrails": "what a guardrail did, which decoders and errors tell",
     },
+    "anthropic": {
+        "_iterations": "the requests that a call consisted of, which both usage and prices read",
+    },
     "cohere": {
         "_decoder": "what the decoders of all APIs share: frames that are JSON objects, warnings, finish reasons",
     },

@@ -222,3 +222,25 @@ class TestBills:
 def test_a_card_takes_amounts_as_a_mapping_too():
     made = RateCard.of({"input": Decimal("0.5"), "search_unit": None}, source="s", output="1")
     assert made == RateCard.of(source="s", input="0.5", output="1")
+
+
+OTHERS = {
+    "input@big_tokens": 300,
+    "cache_read@big_tokens": 100,
+    "cache_write_1h@big_tokens": 50,
+    "output@big_tokens": 7,
+}
+
+
+def test_tokens_of_another_model_are_priced_by_its_own_rates_alone():
+    usage = Usage(1450, 17, 100, 50, details=OTHERS)
+    own = RateCard.of(source="declared", per=1, input="1", output="10", cache_read="5")
+    partial = compute_cost(usage, own)
+    assert (partial.status, partial.amount) == ("partial", Decimal(1000 + 100))
+    assert partial.missing == tuple(name.removesuffix("_tokens") for name in OTHERS)
+    rates = {
+        f"{unit}@big": Rate(f"{unit}@big", Decimal(2), 1)
+        for unit in ("input", "cache_read", "cache_write_1h", "output")
+    }
+    complete = compute_cost(usage, RateCard({**own.rates, **rates}))
+    assert (complete.status, complete.amount) == ("complete", Decimal(1100 + 2 * 457))

@@ -149,7 +149,9 @@ def check_message(message, folded):
     assert choice.finish_raw == message.get("stop_reason")
     if message.get("stop_sequence"):
         assert choice.finish_detail["stop_sequence"] == message["stop_sequence"]
-    assert (folded.id, folded.model) == (message.get("id"), message.get("model"))
+    requests = (message.get("usage") or {}).get("iterations") or ()
+    answering = [one["model"] for one in requests if one["type"] == "fallback_message"] or [message.get("model")]
+    assert (folded.id, folded.model) == (message.get("id"), answering[-1])
     check_usage(message.get("usage") or {}, folded)
 
 
@@ -159,8 +161,12 @@ def replayed(part):
 
 
 def check_usage(told, folded):
-    used = folded.usage
+    used, raw = folded.usage, told
     buckets = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    requests = told.get("iterations") or ()
+    if requests:  # in every recorded answer they are all requests of the call
+        names = (*buckets, "output_tokens")
+        told = {**told, **{name: sum(one.get(name) or 0 for one in requests) for name in names}}
     whole = None if told.get("input_tokens") is None else sum(told.get(name) or 0 for name in buckets)
     assert used.input_tokens == whole
     assert used.output_tokens == told.get("output_tokens")
@@ -172,7 +178,7 @@ def check_usage(told, folded):
     served = told.get("server_tool_use") or {}
     assert used.units.get("web_search_request") == served.get("web_search_requests")
     assert folded.service_tier == told.get("service_tier")
-    assert folded.raw_usage == ({k: v for k, v in told.items() if v is not None} or None)
+    assert folded.raw_usage == ({k: v for k, v in raw.items() if v is not None} or None)
 
 
 # -- tests ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -116,6 +116,11 @@ _MEASURES: Final = frozenset({"DBU", "credit", "credits"})
 
 UNKNOWN_COST: Final = Cost(missing=("no rate is known",))
 
+_INPUT: Final = "input_tokens"
+_OUTPUT: Final = "output_tokens"
+_AT: Final = "@"
+"""In the names of details, what separates a count from the model that it is of."""
+
 # A count that is a part of a larger one, the rate that prices it, and the rate of the larger one, which
 # prices the part where it has no rate of its own.
 _INPUT_PARTS: Final = (("cached_input_tokens", "cache_read"), ("cache_write_tokens", "cache_write"))
@@ -138,8 +143,11 @@ def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
     bill = _Bill(card)
     tokens_have_a_price = any(unit.startswith(_OF_TOKENS) for unit in card.rates)
     if tokens_have_a_price:
-        _charge_input(bill, usage)
-        _charge_output(bill, usage)
+        own, others = _split_models(usage)
+        _charge_input(bill, own)
+        _charge_output(bill, own)
+        for unit, count in others.items():
+            bill.add(unit, count)
     else:
         bill.missing += [unit for unit in card.rates if unit not in usage.units]
     for unit, quantity in usage.units.items():
@@ -150,6 +158,28 @@ def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
     if "request" in card.rates and "request" not in usage.units:
         bill.add("request", Decimal(1))
     return bill.total()
+
+
+def _split_models(usage: Usage) -> tuple[Usage, Mapping[str, int]]:
+    """Return the counts of the model that answered, and by unit those of other models (`input@model_tokens`).
+
+    No rate of one model is charged for another's tokens: what has no rate of its own is missing from the bill.
+    """
+    others = {name.removesuffix("_tokens"): n for name, n in usage.details.items() if _AT in name}
+    if not others:
+        return usage, others
+    taken = dict.fromkeys((_INPUT, _OUTPUT, *(count for count, _ in _INPUT_PARTS)), 0)
+    for unit, quantity in others.items():
+        kind = unit.partition(_AT)[0]
+        taken[_OUTPUT if kind.startswith("output") else _INPUT] += quantity
+        for count, part in _INPUT_PARTS:
+            taken[count] += quantity if kind.startswith(part) else 0
+    own: dict[str, Any] = {
+        count: None if (all_of := getattr(usage, count)) is None else max(0, all_of - quantity)
+        for count, quantity in taken.items()
+    }
+    details = {name: quantity for name, quantity in usage.details.items() if _AT not in name}
+    return attrs.evolve(usage, **{**own, "details": details}), others
 
 
 def sum_costs(costs: Sequence[Cost]) -> Cost:

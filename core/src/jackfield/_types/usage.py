@@ -23,7 +23,9 @@ class Usage(Value):
         cached_input_tokens: The part of the input that was read from a cache.
         cache_write_tokens: The part of the input that was written to a cache.
         reasoning_tokens: The part of the output that was thinking.
-        details: Named, non-overlapping counts (`cache_write_1h_tokens`, `input_audio_tokens`).
+        details: Named, non-overlapping counts (`cache_write_1h_tokens`, `input_audio_tokens`). Counts of other models
+            than the one that answered name their model (`input@model_tokens`, `output@model_tokens`,
+            `cache_read@model_tokens`, `cache_write@model_tokens`): they are priced by rates of these names alone.
         units: What is not tokens: seconds, requests, images, DBU, credits.
     """
 

@@ -22,6 +22,7 @@ from jackfield.plugin import Frame, Head
 
 from ._blocks import BlockReader
 from ._errors import fail
+from ._iterations import model_that_answered
 from ._usage import read_usage
 
 __all__ = ["MessageDecoder"]
@@ -58,6 +59,7 @@ class MessageDecoder:
         self._begun = False  # a block of its content
         self._id: str | None = None
         self._ended = False
+        self._model: str | None = None
         self._usage: dict[str, Any] = {}
         self._stop: str | None = None
         self._detail: dict[str, Any] = {}
@@ -151,7 +153,8 @@ class MessageDecoder:
         usage = message.get("usage") or {}
         place = usage.get("inference_geo")
         region = None if place in _NO_REGION else place
-        yield Started(message.get("id"), message.get("model"), usage.get("service_tier"), region)
+        self._model = message.get("model")
+        yield Started(message.get("id"), self._model, usage.get("service_tier"), region)
         yield from self._update_usage(usage)
         for name in message.keys() - _KNOWN:
             if message[name] is not None:
@@ -161,7 +164,10 @@ class MessageDecoder:
         """Update the token counts, which are running totals; a missing or null count keeps its last value."""
         if usage:
             self._usage = {**self._usage, **{k: v for k, v in usage.items() if v is not None}}
-            yield UsageUpdate(read_usage(self._usage), self._usage)
+            if "iterations" in usage and (answering := model_that_answered(usage)) not in (None, self._model):
+                self._model = answering
+                yield Started(None, answering)
+            yield UsageUpdate(read_usage(self._usage, self._model), self._usage)
 
     def _block_start(self, event: dict[str, Any]) -> Iterator[Event]:
         self._begun = True

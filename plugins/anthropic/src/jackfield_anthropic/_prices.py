@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
+import attrs
+
 from jackfield import Usage
 from jackfield.plugin import CostContext, DatedRates, Rate, RateCard, load_table
 
+from ._iterations import longest_prompt, model_that_answered
 from ._models import table_name
 
 __all__ = ["rates"]
@@ -47,12 +50,45 @@ def rates(model: str, usage: Usage, context: CostContext) -> RateCard | None:
 
     Source: genai-prices 0.2.3 (November 2026), which cites the provider's pricing page.
     """
-    entry = (_entry(context.reported_model) if context.reported_model else None) or _entry(model)
-    if entry is None or context.service_tier not in _PUBLISHED:
-        return None
     raw = context.raw_usage if isinstance(context.raw_usage, Mapping) else {}
+    answering = model_that_answered(raw) or context.reported_model
+    entry = (_entry(answering) if answering else None) or _entry(model)
+    if entry is None:
+        return None
+    prompt = longest_prompt(raw, None) or usage.input_tokens
+    amounts = _amounts(entry, context, raw, prompt)
+    if amounts is None:
+        return None
+    card = _card(amounts, entry)
+    others = dict(_rates_of_others(usage, context, raw))
+    return attrs.evolve(card, rates={**card.rates, **others}) if others else card
+
+
+def _rates_of_others(
+    usage: Usage, context: CostContext, raw: Mapping[str, Any]
+) -> Iterator[tuple[str, Rate]]:
+    """Yield the rates of other models that took part in the call (`input@model`), as far as they are known."""
+    for model in dict.fromkeys(
+        name.partition("@")[2].removesuffix("_tokens") for name in usage.details if "@" in name
+    ):
+        entry = _entry(model)
+        amounts = None if entry is None else _amounts(entry, context, raw, longest_prompt(raw, model))
+        if entry is None or amounts is None:
+            continue
+        for unit, rate in _card(amounts, entry).rates.items():
+            if unit != _SEARCH:  # these are not counted by model
+                name = f"{unit}@{model}"
+                yield name, attrs.evolve(rate, unit=name)
+
+
+def _amounts(
+    entry: Mapping[str, Any], context: CostContext, raw: Mapping[str, Any], prompt: int | None
+) -> dict[str, Decimal] | None:
+    """Return the amounts by unit for one model; None if they are unknown."""
+    if context.service_tier not in _PUBLISHED:
+        return None
     dated = DatedRates(entry["rates"], entry.get("long_prompt"))
-    amounts = dated.amounts(context.when, usage.input_tokens)
+    amounts = dated.amounts(context.when, prompt)
     if amounts is not None and raw.get("speed") == "fast":
         amounts = _fast_amounts(entry, amounts)
     if amounts is None:
@@ -64,7 +100,7 @@ def rates(model: str, usage: Usage, context: CostContext) -> RateCard | None:
         factor *= Decimal(_table()["batch_factor"])
     if "us" in (raw.get("inference_geo"), context.region):
         factor *= Decimal(_table()["us_factor"])
-    return _card({unit: amount * factor for unit, amount in amounts.items()}, entry)
+    return {unit: amount * factor for unit, amount in amounts.items()}
 
 
 def _fast_amounts(entry: Mapping[str, Any], plain: Mapping[str, Decimal]) -> dict[str, Decimal] | None:

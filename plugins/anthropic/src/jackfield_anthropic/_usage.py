@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from jackfield import Usage
 
+from ._iterations import add_left_out
+
 __all__ = ["read_usage"]
 
 _WRITES: Final = (
@@ -21,12 +23,16 @@ _SERVER_TOOLS: Final = (
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-def read_usage(usage: Mapping[str, Any]) -> Usage:
+def read_usage(usage: Mapping[str, Any], model: str | None = None) -> Usage:
     """Read a usage object.
 
     Anthropic's input counts are disjoint: tokens read from the cache and tokens written to it are not part of
     `input_tokens`. Output includes thinking. Every optional count may be null. Source: types of the Python SDK
     2.12.0 (2026-11-20).
+
+    Args:
+        usage: The object.
+        model: The model that the service reports.
     """
     get = usage.get
     plain, read, written = (
@@ -37,7 +43,7 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     total = None if plain is None else plain + (read or 0) + (written or 0)
     split = get("cache_creation") or _NOTHING
     server_tools = get("server_tool_use") or _NOTHING
-    return Usage(
+    counted = Usage(
         total,
         get("output_tokens"),
         read,
@@ -50,3 +56,4 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
             if (value := server_tools.get(theirs)) is not None
         },
     )
+    return counted if not get("iterations") else add_left_out(counted, usage, model)
