@@ -243,6 +243,8 @@ class ParameterWriter(ReportBuilder):
             providers: Ids.
             into: Another mapping to merge it into, where the service's own options belong elsewhere.
         """
+        if not extra:
+            return
         body = self.body if into is None else into
         for provider in providers:
             for key, value in extra.get(provider, {}).items():

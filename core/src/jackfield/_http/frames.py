@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jackfield._types.errors import MalformedResponseError, StreamInterruptedError
+from jackfield._types.errors import JackfieldError, MalformedResponseError, StreamInterruptedError
 from jackfield._types.sizes import show_size
 from jackfield._types.wire import Frame, Wire
 
@@ -70,8 +70,6 @@ class HttpFrames:
         return self
 
     async def __anext__(self) -> Sequence[Frame]:
-        import aiohttp
-
         try:
             if not self.ended:
                 frames = await self._read()
@@ -79,7 +77,13 @@ class HttpFrames:
                     return frames
         except FramingError as error:
             raise MalformedResponseError(f"the answer does not keep to its framing: {error}") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except JackfieldError:
+            raise
+        except Exception as error:
+            import aiohttp  # here, since an import costs every read something, even if it is done
+
+            if not isinstance(error, (aiohttp.ClientError, OSError)):
+                raise
             reason = str(error) or type(error).__name__
             raise StreamInterruptedError(f"the answer was cut: {reason}") from error
         raise StopAsyncIteration
@@ -123,7 +127,11 @@ class HttpFrames:
 
     async def _read_piece(self) -> bytes:
         """Wait for more of the body; b"" at its end."""
-        chunk = await _read_buffered(self._response.content)
+        content = self._response.content
+        if content.is_eof() and content.exception() is None:
+            chunk = content.read_nowait()  # nearly every whole answer comes with its head
+        else:
+            chunk = await _read_buffered(content)
         self._size += len(chunk)
         if self._most is not None and self._size > self._most:
             raise _too_long("the answer", self._most)

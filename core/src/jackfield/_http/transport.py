@@ -217,13 +217,15 @@ class HttpTransport:
         if self._declared.can_refresh:
             await self._renew_headers(refresh=False)
         url, proxy = self._routes.get(address) or self._find_route(address)
-        import aiohttp
-
         try:
             return await self._send_prepared(session, wire, body, url, proxy)
         except JackfieldError:
             raise
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:
+            import aiohttp  # here, since an import costs every call something, even if it is done
+
+            if not isinstance(error, (aiohttp.ClientError, OSError, ValueError)):
+                raise
             from .failures import failure_of
 
             failure = failure_of(error, url, proxy)

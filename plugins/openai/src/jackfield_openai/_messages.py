@@ -32,11 +32,12 @@ def build_messages(
     A tool turn becomes one message per result. What the service does not accept (another provider's thinking
     and raw parts) is left out and reported.
     """
-    chat = _ChatMessages(dialect, writer, capabilities)
+    chat: _ChatMessages | None = None
     wires: list[dict[str, Any]] = []
     for index, message in enumerate(messages):
         text = _only_text(message)  # fast path: nearly all turns are one text
         if text is None:
+            chat = chat or _ChatMessages(dialect, writer, capabilities)
             wires += chat.message(index, message)
         else:
             role = dialect.system_role if message.role == "system" else message.role
