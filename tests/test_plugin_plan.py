@@ -40,6 +40,7 @@ APIS = {
 REASONS: dict[str, dict[str, str]] = {
     "anthropic": {
         "_blocks": "the content blocks of an answer, which the decoder of messages reads whole and in pieces",
+        "_iterations": "the requests that a call consisted of, which both usage and prices read",
     },
     "azure-llm": {
         "_target": "Target URIs, as copied from a portal, which settings, dialect and routes use",
@@ -51,9 +52,6 @@ REASONS: dict[str, dict[str, str]] = {
     },
     "bedrock": {
         "_guardrails": "what a guardrail did, which decoders and errors tell",
-    },
-    "anthropic": {
-        "_iterations": "the requests that a call consisted of, which both usage and prices read",
     },
     "cohere": {
         "_decoder": "what the decoders of all APIs share: frames that are JSON objects, warnings, finish reasons",

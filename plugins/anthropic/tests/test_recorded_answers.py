@@ -150,7 +150,9 @@ def check_message(message, folded):
     if message.get("stop_sequence"):
         assert choice.finish_detail["stop_sequence"] == message["stop_sequence"]
     requests = (message.get("usage") or {}).get("iterations") or ()
-    answering = [one["model"] for one in requests if one["type"] == "fallback_message"] or [message.get("model")]
+    answering = [one["model"] for one in requests if one["type"] == "fallback_message"] or [
+        message.get("model")
+    ]
     assert (folded.id, folded.model) == (message.get("id"), answering[-1])
     check_usage(message.get("usage") or {}, folded)
 
