@@ -168,7 +168,9 @@ def size() -> list[Row]:
         return []
     return [
         Row("distributions that core installs", 14, {"jackfield": found["distributions"]}, note="a count"),
-        Row("megabytes that core installs", 13.25, {"jackfield": found["megabytes"]}, note="without byte code"),
+        Row(
+            "megabytes that core installs", 13.25, {"jackfield": found["megabytes"]}, note="without byte code"
+        ),
     ]
 
 
