@@ -13,7 +13,7 @@ from ._target import Target
 
 __all__ = ["DIALECT", "dialect_for"]
 
-DIALECT: Final = Dialect(id="azure-llm", models_path=None, end="finish")
+DIALECT: Final = Dialect(id="azure-llm", models_path=None, end="finish", narrow_strict=True)
 """OpenAI's v1, as models of the catalogue use it. Source: Microsoft's reference of chat completions, 2025-01."""
 
 _INPUT_TYPES: Final = {"query": "query", "document": "document"}

@@ -59,7 +59,7 @@ def translate_chat(
         put_renamed(dialect, writer, "stop", convert=list)
         put_renamed(dialect, writer, "logit_bias", convert=convert_bias)
         put_tools(writer)
-        put_format(writer)
+        put_format(writer, narrow=dialect.is_narrow(model))
         put_reasoning(dialect, writer, capabilities, options.unsupported)
     if request.stream:
         body["stream"] = True

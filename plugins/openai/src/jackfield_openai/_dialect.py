@@ -57,6 +57,7 @@ class Dialect:
         usage: Reads the service's token counts.
         source: Reads a content part that names a source (Mistral); returns None for all other parts.
         cost: The place of the cost of a call in USD in the service's usage; None if it does not report one.
+        narrow_strict: Strict schemas must not limit values (`pattern`, `minimum` and the like) (Azure).
         input_types: The service's values of `input_type` for embeddings, by ours; empty if it has no such option.
     """
 
@@ -81,12 +82,17 @@ class Dialect:
     usage: Callable[[Mapping[str, Any]], Usage] = read_usage
     source: Callable[[Mapping[str, Any]], Citation | None] = _read_no_source
     cost: str | None = None
+    narrow_strict: bool = False
     input_types: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
         """All ids that callers may use for this service in `extra`."""
         return (self.id, *self.also)
+
+    def is_narrow(self, model: ModelRef) -> bool:
+        """Return whether strict schemas of a model must not limit values; those of fine-tuned models must not."""
+        return self.narrow_strict or model.known_as.startswith("ft:")
 
     def start(self, path: str, model: ModelRef) -> tuple[str, dict[str, Any]]:
         """Return the path and the initial body of a wire."""

@@ -107,7 +107,7 @@ def _begin(
     _put_tools(writer, options)
     writer.put("tool_choice", convert=_convert_choice)
     put_renamed(dialect, writer, "parallel_tool_calls")
-    _put_format(writer)
+    _put_format(writer, narrow=dialect.is_narrow(model))
     reasoning = writer.take("reasoning")
     if reasoning is not UNSET:
         put_effort(writer, reasoning, capabilities, "reasoning.effort", options.unsupported)
@@ -152,14 +152,14 @@ def _convert_choice(choice: str) -> Any:
     return choice if choice in ("auto", "none", "required") else {"type": "function", "name": choice}
 
 
-def _put_format(writer: ParameterWriter) -> None:
+def _put_format(writer: ParameterWriter, *, narrow: bool) -> None:
     wanted = writer.take("response_format")
     if wanted is UNSET:
         return
     if wanted == "json":
         writer.write("response_format", "text.format", {"type": "json_object"})
         return
-    form = {"type": "json_schema", **named_schema(wanted, writer, "text.format")}
+    form = {"type": "json_schema", **named_schema(wanted, writer, "text.format", narrow=narrow)}
     writer.write("response_format", "text.format", form)
 
 
