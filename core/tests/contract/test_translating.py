@@ -50,6 +50,14 @@ def test_what_is_empty_is_given(value):
     assert fates(w.finish()) == {"a": "sent"}
 
 
+@pytest.mark.parametrize("read", ["put", "take"])
+def test_a_list_of_no_tools_asks_for_nothing(read):
+    w = writer({"tools": ()})
+    assert getattr(w, read)("tools") is UNSET
+    assert w.body == {}
+    assert fates(w.finish()) == {"tools": "dropped"}
+
+
 RULES = {
     "low": (ParameterRule(minimum=1), 0, 1),
     "high": (ParameterRule(maximum=2.0), 3, 2),

@@ -129,7 +129,7 @@ CHATS = {
             "parallel_tool_calls": False,
         },
     ),
-    "no tools": ({"tools": [], "tool_choice": "none"}, {"tools": [], "tool_choice": "none"}),
+    "no tools": ({"tools": [], "tool_choice": "none"}, {}),
     "required": ({"tools": [TOOL], "tool_choice": "required"}, {"tools": [TOOL], "tool_choice": "required"}),
     "json": ({"response_format": "json"}, {"response_format": {"type": "json_object"}}),
     "schema": (

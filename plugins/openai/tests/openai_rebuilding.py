@@ -150,6 +150,9 @@ def as_we_write_it(body, dialect, ours, reasons):
     if isinstance(body.get("stop"), str):
         body["stop"] = [body["stop"]]
         note("one stop sequence is sent as a list")
+    if body.get("tools") == []:
+        del body["tools"]
+        note("an empty list of tools is not sent")
     schema = (body.get("response_format") or {}).get("json_schema")
     if isinstance(schema, dict) and "schema" in schema and "name" not in schema:
         schema["name"] = "response"

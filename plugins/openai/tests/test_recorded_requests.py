@@ -133,6 +133,7 @@ EXPECTED = {
         "equal": 66,
         "differences": {
             "a stream is asked for its usage": 21,
+            "an empty list of tools is not sent": 3,
             "an assistant turn without text says content: null": 2,
             "content of one text part is sent as a string": 6,
             "null is the same as not given, and is not sent": 4,

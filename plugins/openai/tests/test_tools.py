@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jackfield import Message
+from jackfield import Message, Tool, UnsupportedError
 from jackfield.plugin import ChatRequest, ModelRef, Options
 from jackfield.testing import translated
 from jackfield_openai import compatible
@@ -125,3 +125,49 @@ def test_the_report_says_why_a_schema_is_not_strict():
     report = build(response_format=closed(a={"oneOf": [TEXT]})).report
     (entry,) = [entry for entry in report if entry.name == "response_format.strict"]
     assert (entry.value, entry.why) == (False, "strict mode does not accept 'oneOf'")
+
+
+# -- tools ------------------------------------------------------------------------------------------------------------
+
+EMPTY = {"type": "object", "properties": {}}
+
+
+def function(parameters):
+    return Tool.from_dict({"type": "function", "function": {"name": "now", "parameters": parameters}})
+
+
+@pytest.mark.parametrize("route", ["chat", "responses"])
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (None, EMPTY),
+        ({}, EMPTY),
+        ({"type": "object"}, EMPTY),
+        ({"type": None, "properties": None, "required": None, "description": None}, EMPTY),
+        ({"type": "object", "additionalProperties": False}, {**EMPTY, "additionalProperties": False}),
+        ({"properties": {"a": TEXT}}, {"type": "object", "properties": {"a": TEXT}}),
+        ({"type": "object", "properties": {"a": {"type": "object"}}}, {"type": "object", "properties": {"a": {"type": "object"}}}),
+        ({"$ref": "#/$defs/A", "$defs": {"A": EMPTY}}, {"$ref": "#/$defs/A", "$defs": {"A": EMPTY}}),
+    ],
+)  # fmt: skip
+def test_parameters_of_a_tool_are_an_object_with_properties(given, sent, route):
+    for tool in (function(given), Tool("now", None, given)):
+        (made,) = build(tools=(tool,), route=route).wire.body["tools"]
+        assert made.get("function", made)["parameters"] == sent
+
+
+@pytest.mark.parametrize("route", ["chat", "responses"])
+def test_what_needs_tools_is_not_sent_without_them(route):
+    made = build(tools=(), tool_choice="auto", parallel_tool_calls=False, route=route)
+    assert not made.wire.body.keys() & {"tools", "tool_choice", "parallel_tool_calls"}
+    for name in ("tools", "tool_choice", "parallel_tool_calls"):
+        assert made.report[name].fate == "dropped"
+    own = {"acme": {"tools": [{"type": "web_search"}]}}
+    body = build(tool_choice="auto", parallel_tool_calls=False, extra=own, route=route).wire.body
+    assert (body["tool_choice"], body["parallel_tool_calls"]) == ("auto", False)
+
+
+def test_a_dialect_without_the_switch_refuses_it():
+    plugin = compatible(id="acme", base_url="http://127.0.0.1:9/v1", renamed={"parallel_tool_calls": None})
+    with pytest.raises(UnsupportedError, match="parallel_tool_calls"):
+        build(plugin=plugin, tools=(Tool("now"),), parallel_tool_calls=False)

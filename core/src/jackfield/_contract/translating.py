@@ -145,7 +145,7 @@ class ParameterWriter(ReportBuilder):
         Raises:
             UnsupportedError: The model cannot honour it, and the policy is "error".
         """
-        value = self._given.pop(name, UNSET)
+        value = self._pop(name)
         if value is UNSET:
             return UNSET
         rule = self._rules.get(name)
@@ -165,7 +165,7 @@ class ParameterWriter(ReportBuilder):
         Raises:
             UnsupportedError: The model cannot honour it, and the policy is "error".
         """
-        value = self._given.pop(name, UNSET)
+        value = self._pop(name)
         if value is UNSET:
             return UNSET
         rule = self._rules.get(name)
@@ -285,6 +285,14 @@ class ParameterWriter(ReportBuilder):
             rule = self._rules.get(name)
             self.refuse(name, (rule and rule.why) or "the service has no such parameter", value)
         return ParameterReport(tuple(self._notes))
+
+    def _pop(self, name: str) -> Any:
+        """Return what was given and count it as seen. A list of no tools asks for nothing, and services refuse it."""
+        value = self._given.pop(name, UNSET)
+        if value == () and name == "tools":
+            self.drop(name, "there are none, and services refuse an empty list", value)
+            return UNSET
+        return value
 
     def _allowed(self, name: str, value: Any, rule: ParameterRule) -> Any:
         if rule.supported is False:

@@ -35,7 +35,6 @@ _UNCHANGED: Final = (
     "logprobs",
     "top_logprobs",
     "n",
-    "parallel_tool_calls",
     "user",
 )
 
@@ -58,7 +57,7 @@ def translate_chat(
                 put_renamed(dialect, writer, name)
         put_renamed(dialect, writer, "stop", convert=list)
         put_renamed(dialect, writer, "logit_bias", convert=convert_bias)
-        put_tools(writer)
+        put_tools(dialect, writer, options)
         put_format(writer, narrow=dialect.is_narrow(model))
         put_reasoning(dialect, writer, capabilities, options.unsupported)
     if request.stream:

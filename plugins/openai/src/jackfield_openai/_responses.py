@@ -44,7 +44,7 @@ from ._messages import (
 )
 from ._models import rules_for
 from ._reasoning import effort_of, put_effort
-from ._tools import named_schema
+from ._tools import complete_parameters, named_schema, put_with_tools
 
 __all__ = ["translate_count", "translate_response"]
 
@@ -104,9 +104,7 @@ def _begin(
     items = _Items(dialect, writer, capabilities, messages)
     body["input"] = [item for index, message in enumerate(messages) for item in items.message(index, message)]
     put_renamed(dialect, writer, "system", "instructions")
-    _put_tools(writer, options)
-    writer.put("tool_choice", convert=_convert_choice)
-    put_renamed(dialect, writer, "parallel_tool_calls")
+    _put_tools(dialect, writer, options)
     _put_format(writer, narrow=dialect.is_narrow(model))
     reasoning = writer.take("reasoning")
     if reasoning is not UNSET:
@@ -133,8 +131,8 @@ def _put_count(writer: ParameterWriter) -> None:
         writer.refuse("n", "the Responses API returns a single answer", wanted)
 
 
-def _put_tools(writer: ParameterWriter, options: Options) -> None:
-    if writer.put("tools", convert=lambda tools: [_convert_tool(tool) for tool in tools]) is UNSET:
+def _put_tools(dialect: Dialect, writer: ParameterWriter, options: Options) -> None:
+    if put_with_tools(dialect, writer, options, _convert_tool, _convert_choice) is UNSET:
         return
     if options.tools is not UNSET and any(tool.strict is None for tool in options.tools):
         why = "the API's default is true, and it would reject an open schema"
@@ -145,7 +143,7 @@ def _convert_tool(tool: Tool) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description is not None:
         wire["description"] = tool.description
-    return {**wire, "parameters": tool.parameters, "strict": bool(tool.strict)}
+    return {**wire, "parameters": complete_parameters(tool.parameters), "strict": bool(tool.strict)}
 
 
 def _convert_choice(choice: str) -> Any:

@@ -3,29 +3,77 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from jackfield import Tool
-from jackfield.plugin import UNSET, ParameterWriter
+from jackfield.plugin import UNSET, Options, ParameterWriter
 
-__all__ = ["named_schema", "put_format", "put_tools"]
+from ._dialect import Dialect
 
-
-def put_tools(writer: ParameterWriter) -> None:
-    """Write `tools` and `tool_choice` for chat completions."""
-    writer.put("tools", convert=lambda tools: [{"type": "function", "function": _function(t)} for t in tools])
-    writer.put("tool_choice", convert=_convert_choice)
+__all__ = ["complete_parameters", "named_schema", "put_format", "put_tools", "put_with_tools"]
 
 
-def _function(tool: Tool) -> dict[str, Any]:
+def put_tools(dialect: Dialect, writer: ParameterWriter, options: Options) -> None:
+    """Write `tools`, `tool_choice` and `parallel_tool_calls` for chat completions."""
+    put_with_tools(dialect, writer, options, _convert_tool, _convert_choice)
+
+
+def put_with_tools(
+    dialect: Dialect,
+    writer: ParameterWriter,
+    options: Options,
+    convert: Callable[[Tool], Any],
+    convert_choice: Callable[[str], Any],
+) -> Any:
+    """Write the tools and, if there are any, the options about them, which services refuse without tools.
+
+    Args:
+        dialect: The service's.
+        writer: Receives them.
+        options: What was asked for; `extra` may have tools of the service's own.
+        convert: Returns the service's form of a tool.
+        convert_choice: Returns the service's form of a choice.
+
+    Returns:
+        The list of tools that was written, or `UNSET`.
+    """
+    tools = writer.put("tools", convert=lambda tools: [convert(tool) for tool in tools])
+    own = any("tools" in (options.extra.get(name) or {}) for name in dialect.ids)
+    if tools is not UNSET or own:
+        writer.put("tool_choice", convert=convert_choice)
+        parallel = dialect.renamed.get("parallel_tool_calls", "parallel_tool_calls")
+        if parallel is not None:
+            writer.put("parallel_tool_calls", parallel)
+        return tools
+    for name in ("tool_choice", "parallel_tool_calls"):
+        value = writer.take(name)
+        if value is not UNSET:
+            writer.drop(name, "there are no tools, without which the service refuses it", value)
+    return tools
+
+
+def complete_parameters(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the schema of a tool's arguments in the form that services accept: an object with properties.
+
+    Servers of tools leave out what is empty, or send null for it (FastMCP, mcp-go), and OpenAI and LM Studio refuse that.
+    """
+    found = {name: value for name, value in (schema or {}).items() if value is not None}
+    if not found.keys() & {"type", "$ref", "anyOf", "oneOf", "allOf"}:
+        found = {"type": "object", **found}
+    if found.get("type") == "object" and "properties" not in found:
+        found["properties"] = {}
+    return found
+
+
+def _convert_tool(tool: Tool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
-    function["parameters"] = tool.parameters
+    function["parameters"] = complete_parameters(tool.parameters)
     if tool.strict is not None:
         function["strict"] = tool.strict
-    return function
+    return {"type": "function", "function": function}
 
 
 def _convert_choice(choice: str) -> Any:
