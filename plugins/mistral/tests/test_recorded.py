@@ -285,6 +285,9 @@ def as_mistral_has_it(body, dialect, ours, reasons):
     if body.get("tool_choice") == "any":
         body["tool_choice"] = "required"
         reasons["any and required are one word to the service"] += 1
+    if "tool_choice" in body and not body.get("tools"):
+        del body["tool_choice"]
+        reasons["tool_choice is not sent without tools"] += 1
     for tool in body.get("tools") or ():
         if "type" not in tool:
             tool["type"] = "function"
@@ -336,6 +339,7 @@ EQUAL = {
             "ids of calls are nine letters and digits": 9,
             "prefix: false is the default, and is not sent": 25,
             "stream: false is the default, and is not sent": 86,
+            "tool_choice is not sent without tools": 1,
             "tools are left out where none may be called": 8,
         },
         "odd": {"a request without a model": 1},
