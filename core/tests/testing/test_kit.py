@@ -7,12 +7,14 @@ from pathlib import Path
 
 import conformance_acme as acme
 import conformance_answer_faults as answer_faults
+import conformance_error_faults as error_faults
 import conformance_hook_faults as hook_faults
 import conformance_message_faults as message_faults
 import conformance_request_faults as request_faults
 import conformance_transport_faults as transport_faults
 import pytest
 
+from jackfield import OverloadedError
 from jackfield.testing import Case, FakeProvider, Result, check_provider, checks, conformance
 from jackfield.testing.__main__ import main
 from jackfield.testing._table import result_table
@@ -21,7 +23,7 @@ HERE = Path(__file__).parent
 
 FAULTS = [
     fault
-    for module in (request_faults, hook_faults, message_faults, answer_faults, transport_faults)
+    for module in (request_faults, hook_faults, message_faults, error_faults, answer_faults, transport_faults)
     for fault in module.FAULTS
 ]
 
@@ -93,7 +95,6 @@ def test_most_checks_have_a_fault_that_they_catch():
         "translate.report_travels",
         "translate.refusals_name",
         "purity.quick",
-        "errors.say_what",
         "cost.sourced",
         "answers.odd_body",
         "answers.travel",
@@ -438,6 +439,39 @@ def test_a_hook_that_exits_ends_no_check():
 
     results = outcomes(Leaves(), *acme.CASES, only=["translate.gives", "answers.text"])
     assert "SystemExit" in results["answers.text"].reason
+
+
+class BusyError(Exception):
+    """As an SDK has it."""
+
+
+class InProcess(acme.Acme):
+    known = True
+
+    @acme.hookimpl
+    def jackfield_error(self, model, failure):
+        if isinstance(failure.exception, BusyError) and self.known:
+            return failure.error(OverloadedError, str(failure.exception))
+        return super().jackfield_error(model, failure)
+
+
+def test_a_case_may_be_an_exception_of_an_sdk():
+    case = Case(model="acme-1", raises=BusyError("wait"), error=OverloadedError, name="busy")
+    results = outcomes(InProcess(), case, only=["errors", "stream", "answers"])
+    assert {result.outcome for result in results.values()} <= {"passed", "skipped"}
+    assert results["errors.cases"].outcome == "passed"
+    unknown = type("Unknown", (InProcess,), {"known": False})()
+    failed = outcomes(unknown, case, only=["errors.cases"])["errors.cases"]
+    assert failed.reason == "busy: it is ProviderError, not OverloadedError"
+    with pytest.raises(ValueError, match="which error that means"):
+        Case(model="acme-1", raises=BusyError("wait"))
+
+
+def test_a_case_says_that_its_error_is_retryable_though_its_class_is_not():
+    plugin = next(cls for cls, ids in FAULTS if ids == ("errors.case_retryable",))()
+    case = acme.attrs.evolve(next(case for case in acme.CASES if case.name == "too long"), retryable=True)
+    result = outcomes(plugin, case, only=["errors.case_retryable"])["errors.case_retryable"]
+    assert result.outcome == "passed"
 
 
 def test_the_package_is_light():

@@ -64,6 +64,8 @@ class Case:
         tool_calls: Several of them.
         finish: The finish reason of choice 0.
         error: The class of the error that it means.
+        retryable: The error is retryable, or not; as its class is unless given.
+        raises: What the transport raises in place of an answer, such as an SDK's own exception.
         embedding: The vectors, or how many there are and how long they are, as a pair of integers.
         scores: `(index, score)` pairs of a rerank.
         count: The answer of a token count.
@@ -90,6 +92,8 @@ class Case:
     tool_calls: Sequence[tuple[str, Mapping[str, Any]]] | None = None
     finish: FinishReason | None = None
     error: type[JackfieldError] | None = None
+    retryable: bool | None = None
+    raises: BaseException | None = None
     embedding: Sequence[Sequence[float]] | tuple[int, int] | None = None
     scores: Sequence[tuple[int, float]] | None = None
     count: int | None = None
@@ -101,6 +105,8 @@ class Case:
     def __attrs_post_init__(self) -> None:
         if (self.kind == "listing") == bool(self.model):
             raise ValueError("a case has a model, unless it is a listing, which has none")
+        if self.raises is not None and self.error is None:
+            raise ValueError("a case that `raises` says by `error` which error that means")
 
     @property
     def label(self) -> str:
@@ -111,8 +117,8 @@ class Case:
 
     @property
     def in_process(self) -> bool:
-        """The answer is a list of objects, not bytes."""
-        return not isinstance(self.wire, bytes | str | Path)
+        """The answer is a list of objects or an exception, not bytes."""
+        return self.raises is not None or not isinstance(self.wire, bytes | str | Path)
 
     @property
     def expected_calls(self) -> Sequence[tuple[str, Mapping[str, Any]]] | None:

@@ -6,7 +6,10 @@ import email.utils
 import pickle
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any, Final
+
+import orjson
 
 from jackfield._types import errors
 from jackfield._types.capabilities import ModelRef
@@ -52,12 +55,46 @@ def _models(subject: Subject) -> list[ModelRef]:
     ]
 
 
-def _answered(subject: Subject, body: bytes = _JSON) -> Iterator[tuple[int, JackfieldError]]:
-    """Return the error of every status."""
+def _bodies(subject: Subject, status: int) -> Iterator[tuple[bytes, tuple[str, ...]]]:
+    """Return bodies of errors, each with what the error should say: one of OpenAI's form, and those of the cases.
+
+    Of the cases' bodies the form stays and the words go: no code decides, a number that is a status is this one.
+    """
+    yield _JSON, ("jackfield-conformance",)
+    for case in subject.cases:
+        if case.error is None or case.in_process or (case.status or 0) < 400:
+            continue
+        try:
+            value = orjson.loads(subject.body(case))
+        except orjson.JSONDecodeError:
+            continue
+        words: dict[str, str] = {}
+        body = orjson.dumps(_neutral(value, status, words))
+        sentences = [new for new, old in words.items() if " " in old.strip()]
+        yield body, tuple(sentences or words)
+
+
+def _neutral(value: Any, status: int, words: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _neutral(entry, status, words) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_neutral(entry, status, words) for entry in value]
+    if isinstance(value, str) and not value.isdigit():
+        new = f"jackfield-conformance-{len(words)}."
+        words[new] = value
+        return new
+    is_status = not isinstance(value, bool) and str(value).isdigit() and 400 <= int(value) < 600
+    return type(value)(status) if is_status else value
+
+
+def _answered(subject: Subject) -> Iterator[tuple[str, int, JackfieldError, tuple[str, ...]]]:
+    """Return the error of every status with every form of body: what to call it, the status, the error, what was said."""
     for model in _models(subject):
         for status in _CLASS_BY_STATUS:
-            failure = Failure(status, Headers({"content-type": "application/json", "x-probe": "1"}), body)
-            yield status, named_error(subject.hooks, model, failure)
+            for body, said in _bodies(subject, status):
+                failure = Failure(status, Headers({"content-type": "application/json", "x-probe": "1"}), body)
+                what = f"{status}" if body == _JSON else f"{status} with {body[:120]!r}"
+                yield what, status, named_error(subject.hooks, model, failure), said
 
 
 @check(
@@ -66,12 +103,12 @@ def _answered(subject: Subject, body: bytes = _JSON) -> Iterator[tuple[int, Jack
     remedy="return None from jackfield_error for what the status alone says; decide by the body only where you must",
 )
 def statuses(subject: Subject) -> Iterable[str]:
-    for status, error in _answered(subject):
+    for what, status, error, _ in _answered(subject):
         wanted = _CLASS_BY_STATUS[status]
         if not isinstance(error, wanted):
-            yield f"{status} is {type(error).__name__}, not {wanted[0].__name__}"
+            yield f"{what} is {type(error).__name__}, not {wanted[0].__name__}"
         if status == 409 and not error.is_retryable:
-            yield "409 is not retryable, though the same request may go well later"
+            yield f"{what} is not retryable, though the same request may go well later"
 
 
 @check(
@@ -80,9 +117,9 @@ def statuses(subject: Subject) -> Iterable[str]:
     remedy="pass retryable=... only where the class is wrong about it",
 )
 def retryable(subject: Subject) -> Iterable[str]:
-    for status, error in _answered(subject):
+    for what, status, error, _ in _answered(subject):
         if error.is_retryable is not (status in _RETRYABLE):
-            yield f"{status} ({type(error).__name__}) is {'' if error.is_retryable else 'not '}retryable"
+            yield f"{what} ({type(error).__name__}) is {'' if error.is_retryable else 'not '}retryable"
 
 
 @check(
@@ -91,13 +128,13 @@ def retryable(subject: Subject) -> Iterable[str]:
     remedy="use jackfield.http.error_from_status(failure, message=..., code=...), or pass them on",
 )
 def context(subject: Subject) -> Iterable[str]:
-    for status, error in _answered(subject):
+    for what, status, error, _ in _answered(subject):
         if error.status != status:
-            yield f"{status}: its status is {error.status!r}"
+            yield f"{what}: its status is {error.status!r}"
         if not error.body:
-            yield f"{status}: it has no body"
+            yield f"{what}: it has no body"
         if error.headers is None or "x-probe" not in Headers(dict(error.headers)):
-            yield f"{status}: it has no headers"
+            yield f"{what}: it has no headers"
 
 
 @check(
@@ -115,8 +152,8 @@ def retry_after(subject: Subject) -> Iterable[str]:
     )
     for model in _models(subject):
         for status in (429, 503):
-            for name, value, least, most in forms:
-                error = named_error(subject.hooks, model, Failure(status, Headers({name: value}), _JSON))
+            for (body, _), (name, value, least, most) in product(_bodies(subject, status), forms):
+                error = named_error(subject.hooks, model, Failure(status, Headers({name: value}), body))
                 if error.retry_after is None or not least <= error.retry_after <= most:
                     yield f"{status} with {name}: {value} gives {error.retry_after!r}, not {least:g}"
         for value in ("soon", "-5", ""):
@@ -170,7 +207,7 @@ def exceptions(subject: Subject) -> Iterable[str]:
     remedy="make none of your own, or keep the arguments of JackfieldError",
 )
 def picklable(subject: Subject) -> Iterable[str]:
-    for status, error in _answered(subject):
+    for status, _, error, _ in _answered(subject):
         try:
             back = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own bytes
         except Exception as fault:
@@ -191,7 +228,7 @@ def picklable(subject: Subject) -> Iterable[str]:
     remedy="do not put the settings, the headers of the request or a revealed secret into a message",
 )
 def no_secret(subject: Subject) -> Iterable[str]:
-    for status, error in _answered(subject):
+    for status, _, error, _ in _answered(subject):
         if KEY in str(error) or KEY in repr(error) or KEY in repr(vars(error)):
             yield f"{status}: {type(error).__name__} shows the key"
 
@@ -203,18 +240,20 @@ def no_secret(subject: Subject) -> Iterable[str]:
     gentle=True,
 )
 def say_what(subject: Subject) -> Iterable[str]:
-    for status, error in _answered(subject):
-        if not str(error).strip():
-            yield f"{status}: it says nothing"
+    for what, _, error, said in _answered(subject):
+        if said and not any(words in str(error) for words in said):
+            yield f"{what}: it says {error.message[:80]!r}"
+
+
+def _with_errors(subject: Subject) -> str | None:
+    return None if any(case.error for case in subject.cases) else "no case says which error it is"
 
 
 @check(
     "errors.cases",
     law="A case's failure becomes the case's error.",
     remedy="compare the recorded body with what jackfield_error looks for",
-    applies=lambda subject: (
-        None if any(case.error for case in subject.cases) else "no case says which error it is"
-    ),
+    applies=_with_errors,
 )
 def cases(subject: Subject) -> Iterable[str]:
     for case in subject.cases:
@@ -223,3 +262,19 @@ def cases(subject: Subject) -> Iterable[str]:
         found = subject.decoded(case).error
         if not isinstance(found, case.error):
             yield f"{case.label}: it is {type(found).__name__ if found else 'an answer'}, not {case.error.__name__}"
+
+
+@check(
+    "errors.case_retryable",
+    law="A case's error is retryable if its class is, or the case says `retryable`.",
+    remedy="leave `retryable` to the class, or say in the case why it is otherwise: Case(..., retryable=True)",
+    applies=_with_errors,
+    gentle=True,
+)
+def case_retryable(subject: Subject) -> Iterable[str]:
+    for case in subject.cases:
+        found = None if case.error is None else subject.decoded(case).error
+        if found is not None:
+            wanted = found.default_retryable if case.retryable is None else case.retryable
+            if found.is_retryable is not wanted:
+                yield f"{case.label}: {type(found).__name__} is {'' if found.is_retryable else 'not '}retryable"

@@ -22,12 +22,13 @@ from jackfield._plugins.provider import Provider, bind_provider
 from jackfield._plugins.registry import Registry
 from jackfield._types.capabilities import KINDS, Capabilities, ModelRef
 from jackfield._types.errors import ConfigurationError, PluginError, UnsupportedError
+from jackfield._types.failures import Failure
 from jackfield._types.parameters import Translation
 from jackfield._types.requests import Request
 from jackfield._types.wire import Wire
 
 from ._case import Case, CaseKind, plain_request
-from ._decoding import Decoded, decode_frames, decode_wire
+from ._decoding import Decoded, decode_frames, decode_wire, named_error
 from ._findings import SkipCheck
 
 __all__ = ["GROUP", "KEY", "PROBE_MODEL", "SECRET_NAME", "Probe", "Subject"]
@@ -259,6 +260,8 @@ class Subject:
             cut: Feed the bytes before this place and those after it.
         """
         model, wire = self.ref(case), self.wire(case)
+        if case.raises is not None:
+            return Decoded((), error=named_error(self.hooks, model, Failure(exception=case.raises)))
         if case.in_process:
             return decode_frames(self.hooks, model, wire, case.head(b""), list(case.wire))  # type: ignore[arg-type]
         # The type is that of the case's own bytes, also where others take their place.
