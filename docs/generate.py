@@ -331,6 +331,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "event_decoder",
             "events",
             "hints",
+            "text_files",
         ),
         "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
     },

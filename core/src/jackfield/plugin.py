@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
+    from ._text_files import read_text_file as read_text_file
     from ._types.calls import Call as Call, Fingerprint as Fingerprint, Outcome as Outcome, Timings as Timings
     from ._types.capabilities import (
         FEATURES as FEATURES,
@@ -129,6 +130,7 @@ else:
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",
+            "_text_files": "read_text_file",
             "_types.calls": "Call Fingerprint Outcome Timings",
             "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelEntry ModelRef ParameterRule",
             "_types.content": "Role",

@@ -92,6 +92,11 @@ def test_words_that_are_not_utf_8_are_refused_with_a_reason(command, words):
     assert "is not text in UTF-8" in result.stderr
 
 
+def test_an_option_that_is_nested_without_end_is_a_text(command):
+    assert command("chat", "Hi", "-o", "user=" + "[" * 100_000).exit_code == 0
+    assert command.fake.requests[-1].options.user == "[" * 100_000
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_lines_are_those_that_other_programs_count(command, end):
     lines = [

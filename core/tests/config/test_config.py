@@ -1120,6 +1120,13 @@ def test_a_byte_order_mark_before_a_configuration_is_passed_over(tmp_path):
     assert list(load_config(path, Registry.of(FakeProvider())).connections) == ["a"]
 
 
+def test_a_configuration_that_is_nested_without_end_is_told(tmp_path):
+    path = tmp_path / "jackfield.toml"
+    path.write_text("a = " + "[" * 100_000, "utf-8")
+    with pytest.raises(ConfigurationError, match="is not valid TOML"):
+        load_config(path, Registry.of())
+
+
 @pytest.mark.parametrize(
     ("content", "reason"), [("[a]".encode("utf-16"), "it is UTF-16"), (b'a = 1\nb = "\xe9"', "line 2")]
 )

@@ -79,3 +79,8 @@ def test_a_long_prompt_is_charged_by_the_second_of_a_pair(tokens, output):
 
 def test_without_a_limit_no_prompt_is_long():
     assert DatedRates(ROWS).amounts(seconds("2026-10-29"), 10**9) == {"input": Decimal("0.7")}
+
+
+def test_a_table_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "marked.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert load_table(str(tmp_path / "module.py"), "marked.json") == {"a": 1}

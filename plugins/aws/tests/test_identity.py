@@ -166,6 +166,13 @@ async def test_a_web_identity_at_moto(moto, tmp_path):
     assert (await prepared(one)).startswith("ASIA")
 
 
+def test_a_web_identitys_token_that_is_no_text_is_told(sts, tmp_path):
+    (tmp_path / "token").write_bytes("token".encode("utf-16"))
+    one = signer(web_identity_token_file=tmp_path / "token", role_arn=ROLE, sts_url=sts.url)
+    with pytest.raises(MissingCredentialError, match="it is UTF-16"):
+        one.prepare(refresh=False)
+
+
 async def test_a_web_identitys_token_is_read_again(sts, tmp_path):
     (tmp_path / "token").write_text("first-token")
     sts.answer(

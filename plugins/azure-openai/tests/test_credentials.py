@@ -125,6 +125,19 @@ async def test_an_endless_answer_is_not_read_for_a_token():
                 await mesh.chat("az:chat-prod", "Hi")
 
 
+async def test_a_federated_token_may_have_a_byte_order_mark(tmp_path):
+    path = tmp_path / "token"
+    path.write_bytes(b"\xef\xbb\xbfa-token\r\n")
+    async with RecordingServer() as server:
+        server.answer(token())
+        made = AzureCredentials(tenant_id="t", client_id="c", federated_token_file=path, authority=server.url)
+        await asyncio.to_thread(AzureIdentity(made).token, "scope")
+        assert parse_qs(server.requests[0].body.decode())["client_assertion"] == ["a-token"]
+    path.write_bytes("a-token".encode("utf-16"))
+    with pytest.raises(MissingCredentialError, match=r"cannot be read: it is UTF-16"):
+        AzureIdentity(made).token("scope")
+
+
 async def test_a_rejected_token_is_fetched_again_once():
     async with RecordingServer() as server:
         server.answer(token("old"), Answer.json({"statusCode": 401, "message": "expired"}, status=401))

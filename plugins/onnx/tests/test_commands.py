@@ -128,6 +128,20 @@ def shortened(rows):
     rows[-1] = (rows[-1][0], rows[-1][1][:-1])
 
 
+def without(path):
+    """Leave a file out, and announce none."""
+
+    def change(rows):
+        manifest = json.loads(rows[0][1])
+        del manifest["files"][path]
+        rows[:] = [
+            (rows[0][0], json.dumps(manifest).encode()),
+            *(row for row in rows[1:] if row[0].name != f"model/{path}"),
+        ]
+
+    return change
+
+
 REFUSED = {
     "a file that was not announced": added("model/more.json"),
     "a path out of the folder": added("model/../../evil.json"),
@@ -147,6 +161,14 @@ REFUSED = {
     "files that are none": with_manifest(files=[1]),
     "another model's name": with_manifest(name="minilm"),
     "other sources": with_manifest(sources=["x"]),
+    "a marker of its own": announced("complete.json"),
+    "a marker of its own on a system without case": announced("Complete.JSON"),
+    "a manifest that is nested without end": lambda rows: rows.__setitem__(
+        0, (rows[0][0], b'{"a":' * 100_000)
+    ),
+    "a manifest that is no text": lambda rows: rows.__setitem__(0, (rows[0][0], b"\xff\xfe{}")),
+    "no graph": without("model.onnx"),
+    "no tokenizer": without("tokenizer.json"),
 }
 
 
@@ -162,6 +184,26 @@ def test_what_is_not_what_was_exported_is_refused(store, tmp_path, what):
     assert other.list_cached() == ()
     assert not list((tmp_path / "deep").rglob("evil*"))
     assert not (tmp_path / "evil.json").exists()
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused_leaves_the_model_that_is_there(store, tmp_path, what):
+    store.export(NAME, tmp_path / "good.tar")
+    rewrite(tmp_path / "good.tar", tmp_path / "bad.tar", REFUSED[what])
+
+    with pytest.raises((DamagedModelError, DigestMismatchError)):
+        store.import_archive(tmp_path / "bad.tar")
+
+    store.verify(NAME)
+
+
+def test_a_hub_may_have_a_file_of_our_markers_name(tmp_path, hub):
+    hub.files["complete.json"] = b"{}"
+    store = ModelStore(tmp_path / "cache", hub=lambda: Hub(hub.endpoint))
+    store.ensure(NAME)
+    store.verify(NAME)
+    store.export(NAME, tmp_path / "good.tar")
+    assert ModelStore(tmp_path / "other").import_archive(tmp_path / "good.tar") == NAME
 
 
 def test_what_is_no_archive(tmp_path):

@@ -151,6 +151,15 @@ async def test_tokens_speak_rest(kind, word):
         assert (headers["authorization"], headers[TYPE]) == ("Bearer t0ken", word)
 
 
+def test_a_mark_at_the_beginning_of_connections_toml_is_passed_over(tmp_path):
+    path = tmp_path / "connections.toml"
+    path.write_bytes(b'\xef\xbb\xbf[c]\r\naccount = "org-acc"\r\n')
+    assert entry_of("c", str(path))["account"] == "org-acc"
+    path.write_bytes('[c]\naccount = "org-acc"'.encode("utf-16"))
+    with pytest.raises(ConfigurationError, match="it is UTF-16"):
+        entry_of("c", str(path))
+
+
 async def test_entries_of_connections_toml_speak_rest(key, tmp_path):
     (tmp_path / "key.p8").write_text(pem(key))
     (tmp_path / "token").write_text("from-file\n")

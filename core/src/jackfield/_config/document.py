@@ -78,6 +78,6 @@ def _read(path: Path, what: str) -> Document:
         content = tomllib.loads(read_text_file(path))
     except OSError as error:
         raise ConfigurationError(f"{what} {path} cannot be read: {error.strerror or error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
     return Document(content, path.absolute())

@@ -35,14 +35,14 @@ def load_table(module: str, name: str) -> Mapping[str, Any]:
     """
     from pathlib import Path
 
-    import orjson
+    from jackfield._json import read_json
 
     path = Path(module).with_name(name)
     try:
-        table = orjson.loads(path.read_bytes())
+        table = read_json(path.read_bytes())
     except OSError as error:
         raise PluginError(f"the table {path} cannot be read: {error.strerror or error}") from error
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise PluginError(f"the table {path} is not valid JSON: {error}") from error
     if not isinstance(table, dict):
         raise PluginError(f"the table {path} must be a JSON object, not {type(table).__name__}")

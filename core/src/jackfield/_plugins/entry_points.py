@@ -53,7 +53,7 @@ class FoundEntryPoint:
         """Name and version of the distribution."""
         found = {"name": "", "version": ""}
         for name in ("METADATA", "PKG-INFO"):
-            for line in _read(self.record / name).splitlines():
+            for line in _read(self.record / name).split("\n"):
                 key, colon, value = line.partition(":")
                 if not colon:  # the headers end
                     break
@@ -113,7 +113,7 @@ def _find_in_record(record: Path, prefix: str) -> list[FoundEntryPoint]:
         return []
     found = []
     group = ""
-    for line in map(str.strip, text.splitlines()):
+    for line in map(str.strip, text.split("\n")):
         if line.startswith("[") and line.endswith("]"):
             group = line[1:-1]
         elif line and line[0] != "#" and group.startswith(prefix):

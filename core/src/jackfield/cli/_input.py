@@ -191,7 +191,7 @@ def _checked(text: str, what: str) -> str:
 def _value(name: str, text: str) -> Any:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return text if name in _TEXTS and not isinstance(value, str) else value
 

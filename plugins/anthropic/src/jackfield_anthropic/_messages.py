@@ -206,7 +206,7 @@ class Conversation:
         kind = part.media_type or "application/pdf"
         text = part.text
         if part.data is not None and kind.startswith("text/"):
-            text = part.data.decode("utf-8", "replace")
+            text = part.data.decode("utf-8-sig", "replace")
         if text is not None:
             source: dict[str, Any] = {"type": "text", "media_type": "text/plain", "data": text}
         elif part.url is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -15,6 +16,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import IMDSFetcher
 
 from jackfield import JackfieldError, MissingCredentialError
+from jackfield.plugin import read_text_file
 
 from ._sdk_errors import map_sdk_error
 from ._settings import AwsCredentials
@@ -187,7 +189,7 @@ class Source:
             raise MissingCredentialError(f"the file {path} of web_identity_token_file does not exist")
         fetcher = chain.AssumeRoleWithWebIdentityCredentialFetcher(
             client_creator=session._session.create_client,  # noqa: SLF001 -- as above
-            web_identity_token_loader=lambda: path.read_text("utf-8").strip(),
+            web_identity_token_loader=lambda: _read_token(path),
             role_arn=self._settings.role_arn,
             extra_args={name: value for name, value in self._role_arguments().items() if value is not None},
         )
@@ -200,3 +202,11 @@ class Source:
             "RoleSessionName": self._settings.role_session_name,
             "DurationSeconds": self._settings.duration,
         }
+
+
+def _read_token(path: Path) -> str:
+    try:
+        return read_text_file(path).strip()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MissingCredentialError(f"the web identity token {path} cannot be read: {reason}") from error

@@ -60,7 +60,7 @@ def _read(variable: str, default: str, *titles: list[str]) -> list[Mapping[str, 
     parser = RawConfigParser(default_section="", strict=False)
     path = Path(os.environ.get(variable) or default).expanduser()
     try:
-        parser.read(path, encoding="utf-8")
+        parser.read(path, encoding="utf-8-sig")
         sections = [(shlex.split(section), section) for section in parser.sections()]
     except (Error, ValueError, OSError):
         return []  # the SDK reports what is wrong with the file, if it is used

@@ -20,7 +20,16 @@ from jackfield import (
     Secret,
     ServerError,
 )
-from jackfield.plugin import Auth, Bearer, CredentialKind, StaticHeader, Token, quote_segment, secret
+from jackfield.plugin import (
+    Auth,
+    Bearer,
+    CredentialKind,
+    StaticHeader,
+    Token,
+    quote_segment,
+    read_text_file,
+    secret,
+)
 
 from ._clouds import Audience
 
@@ -182,7 +191,7 @@ class AzureIdentity:
 
 def _read(path: Path) -> str:
     try:
-        return path.expanduser().read_text("utf-8").strip()
+        return read_text_file(path).strip()
     except OSError as error:
         raise MissingCredentialError(
             f"the federated token {path} cannot be read: {error.strerror or type(error).__name__}"

@@ -173,7 +173,7 @@ def document_data(part: Document) -> dict[str, Any] | None:
     """
     kind, text = part.media_type or "text/plain", part.text
     if text is None and part.data is not None and (kind.startswith("text/") or kind == "application/json"):
-        text = part.data.decode("utf-8", "replace")
+        text = part.data.decode("utf-8-sig", "replace")
     if text is None:
         return None
     if kind == "application/json":

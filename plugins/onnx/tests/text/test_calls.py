@@ -138,6 +138,13 @@ def test_arguments_written_as_a_string_are_unpacked_and_missing_ones_are_empty()
     assert calls[0][2] == "{}"
 
 
+def test_arguments_that_are_nested_without_end_or_wrongly_quoted_stay_text():
+    deep = "[" * 100_000
+    assert xml({"a": deep}, {"a": {"type": "array"}}) == {"a": deep}
+    _, calls, _ = read("hermes", ['<tool_call>{"name": "f", "arguments": "{\\x"}</tool_call>'])
+    assert calls[0][2].strip() == '"{\\x"'
+
+
 def test_a_call_that_is_cut_off_keeps_what_came():
     _, calls, _ = read("hermes", ['<tool_call>{"name": "f", "arguments": {"a": '])
     assert calls[0][2] == '{"a":'

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jackfield import ConfigurationError
+from jackfield.plugin import read_text_file
 
 __all__ = ["entry_of"]
 
@@ -52,8 +53,10 @@ def _home() -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text_file(path))
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}") from None

@@ -12,6 +12,7 @@ from typing import Any, Self
 import attrs
 from tokenizers import Tokenizer
 
+from jackfield.plugin import read_text_file
 from jackfield_onnx._files.folder import DecoderDescription, read_tokenizer
 from jackfield_onnx._files.layouts import DecoderFolder, read_decoder_folder
 from jackfield_onnx._local_errors import (
@@ -309,7 +310,7 @@ def _read_template(found: DecoderFolder, override: Path | None) -> ChatTemplate 
     source = found.template
     if override is not None:
         try:
-            source = override.read_text(encoding="utf-8")
+            source = read_text_file(override)
         except (OSError, ValueError) as error:
             raise DamagedModelError(f"the chat template cannot be read: {error}", str(override)) from error
     if source is None:

@@ -6,7 +6,6 @@ with `decoder_model_merged.onnx`, which is both (optimum-onnx 0.1's documentatio
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import (
     ContextOverflowError,
     DamagedModelError,
@@ -288,5 +288,5 @@ class _Decoding:
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
-    body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    body: dict[str, Any] = read_json(path.read_bytes())
     return body

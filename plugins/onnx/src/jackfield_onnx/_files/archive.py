@@ -14,11 +14,22 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
+from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import DamagedModelError, DigestMismatchError
 
+from .folder import TOKENIZER_FILE
 from .hub import is_safe_path
+from .preparation import MARKER_FILE
 
-__all__ = ["MANIFEST", "ByteProgress", "Manifest", "read_archive", "read_manifest", "write_archive"]
+__all__ = [
+    "MANIFEST",
+    "ByteProgress",
+    "Manifest",
+    "find_missing_part",
+    "read_archive",
+    "read_manifest",
+    "write_archive",
+]
 
 MANIFEST: Final = "jackfield-model.json"
 _FORMAT: Final = 1
@@ -69,7 +80,7 @@ def read_manifest(tar: tarfile.TarFile, source: str) -> Manifest:
         raise _damaged_error("this is not a model archive", source)
     try:
         file = tar.extractfile(first)
-        manifest: Manifest = json.loads(file.read() if file is not None else b"")
+        manifest: Manifest = read_json(file.read() if file is not None else b"")
         known = manifest["format"] == _FORMAT and isinstance(manifest["name"], str)
         facts = {
             str(path): (int(fact["size"]), str(fact["sha256"])) for path, fact in manifest["files"].items()
@@ -80,9 +91,17 @@ def read_manifest(tar: tarfile.TarFile, source: str) -> Manifest:
     if not known or not facts:
         raise _damaged_error("its format is not supported, or it is empty", source)
     for path in facts:
-        if not is_safe_path(path):
+        # Our own marker says that a folder is complete, which an archive cannot know.
+        if not is_safe_path(path) or path.casefold() == MARKER_FILE:
             raise _damaged_error(f"it contains {path!r}, which is not allowed in a model's folder", source)
     return manifest
+
+
+def find_missing_part(folder: Path) -> str | None:
+    """Return which part of a model a folder lacks, without which it can never be loaded; None if it has them."""
+    if next(folder.rglob("*.onnx"), None) is None:
+        return "it has no graph (*.onnx)"
+    return None if (folder / TOKENIZER_FILE).exists() else f"{TOKENIZER_FILE} is missing"
 
 
 def read_archive(

@@ -5,13 +5,13 @@ Defaults are those of sentence-transformers (its 5.x sources and documentation, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
+from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
 
 from .folder import DESCRIPTION_FILE, GRAPH_FILE, read_encoder
@@ -216,7 +216,7 @@ def _read_limit(folder: Path, config: Mapping[str, Any], stated: int | None) -> 
 
 
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path.read_bytes())
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
+from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import DamagedModelError
 
 if TYPE_CHECKING:
@@ -135,7 +137,8 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
     path = folder / TOKENIZER_FILE
     try:
-        return disable_cache(Tokenizer.from_file(str(path)))
+        content = path.read_bytes()
+        return disable_cache(Tokenizer.from_buffer(content.removeprefix(codecs.BOM_UTF8)))
     except Exception as error:  # tokenizers raises plain Exception
         raise DamagedModelError(f"the tokenizer cannot be read: {error}", str(path), _REMEDY) from error
 
@@ -155,7 +158,7 @@ def disable_cache(tokenizer: Tokenizer) -> Tokenizer:
 
 def _read_description(folder: Path, shape: type[_Description], kind: str) -> _Description:
     try:
-        body: Any = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        body: Any = read_json((folder / DESCRIPTION_FILE).read_bytes())
         if body.get("kind") != kind:
             raise DamagedModelError(
                 f"this is not a folder of a {kind}: its kind is {body.get('kind')!r}", str(folder), _REMEDY

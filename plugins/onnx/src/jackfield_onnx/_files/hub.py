@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import json
 import os
 import re
 import urllib.error
@@ -20,6 +19,7 @@ from urllib.parse import quote, urlsplit
 
 import attrs
 
+from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import (
     DamagedModelError,
     DigestMismatchError,
@@ -169,7 +169,7 @@ class Hub:
                     "the hub's list of files does not end", self.endpoint, "Check the address."
                 )
         try:
-            found = json.loads(body)
+            found = read_json(body)
             files = [_parse_file(row) for row in found["siblings"]]
             if _COMMIT.fullmatch(commit := str(found["sha"])) is None:
                 raise ValueError(f"{commit!r} is not a commit")

@@ -7,7 +7,6 @@ Names and sizes from these files are compared with the graph when it is opened.
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 import attrs
 
+from jackfield.plugin import read_json, read_text_file
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
 
 from .folder import DESCRIPTION_FILE, GRAPH_FILE, TEMPLATE_FILE, DecoderDescription, read_decoder
@@ -101,7 +101,7 @@ def _read_own(folder: Path, precision: str) -> DecoderFolder:
         description=description,
         graph=folder / GRAPH_FILE,
         attention="shared",
-        template=template.read_text(encoding="utf-8") if template.exists() else None,
+        template=_read_template_file(template) if template.exists() else None,
         cpu_only=True,
     )
 
@@ -226,12 +226,19 @@ def _detect_attention(graph: Path) -> Attention:
 def _read_template(folder: Path) -> str | None:
     path = folder / TEMPLATE_FILE
     if path.exists():
-        return path.read_text(encoding="utf-8")
+        return _read_template_file(path)
     given = _read_tokenizer_config(folder).get("chat_template")
     if isinstance(given, list):  # several, by name
         named = {one["name"]: one["template"] for one in given}
         given = named.get("default", next(iter(named.values()), None))
     return None if given is None else str(given)
+
+
+def _read_template_file(path: Path) -> str:
+    try:
+        return read_text_file(path)
+    except OSError as error:
+        raise _damaged_error(path, f"the chat template cannot be read: {error}") from error
 
 
 def _read_marker_tokens(folder: Path) -> dict[str, Any]:
@@ -257,7 +264,7 @@ def _to_ids(given: int | Iterable[int] | None) -> tuple[int, ...]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        body: dict[str, Any] = read_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise _damaged_error(path, f"it cannot be read: {error}") from error
     return body

@@ -140,7 +140,7 @@ def write_marker(made: Path, entry: CatalogueEntry, commit: str | None) -> None:
     files = {
         path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": compute_digest(path)}
         for path in sorted(made.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path != made / MARKER_FILE  # a model on a hub may have a file of that name
     }
     state = {} if commit is None else {"commit": commit}
     name = entry.title if entry.hub else entry.id

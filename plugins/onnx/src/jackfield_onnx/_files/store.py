@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import tarfile
@@ -16,13 +15,14 @@ from typing import Any
 
 import attrs
 
+from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import (
     DamagedModelError,
     LocalModelError,
     PreparationError,
 )
 
-from .archive import read_archive, read_manifest, write_archive
+from .archive import find_missing_part, read_archive, read_manifest, write_archive
 from .catalogue import CATALOGUE, CatalogueEntry, get_entry
 from .hub import Hub
 from .locking import lock_file
@@ -106,7 +106,7 @@ class ModelStore:
         found = []
         for marker in sorted(self.root.glob(f"hub--*/{MARKER_FILE}")):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, LocalModelError):
-                entry = self._get_entry(json.loads(marker.read_text(encoding="utf-8"))["name"])
+                entry = self._get_entry(read_json(marker.read_bytes())["name"])
                 if self._get_path(entry) == marker.parent:
                     found.append(self._inspect(entry))
         return tuple(found)
@@ -165,6 +165,14 @@ class ModelStore:
                             tar, manifest, made, str(source), lambda done, all_: report("extract", done, all_)
                         )
                         write_marker(made, entry, manifest.get("commit"))
+                        # A model in the cache is replaced by one that can be used, or it stays.
+                        fault = self._find_fault_in(made, entry) or find_missing_part(made)
+                        if fault is not None:
+                            raise DamagedModelError(
+                                f"the model in it is not complete: {fault}",
+                                str(source),
+                                "Nothing was imported. Export the model again.",
+                            )
                         self._discard(entry)
                         made.rename(self._get_path(entry))
         except tarfile.TarError as error:
@@ -309,12 +317,16 @@ class ModelStore:
 
     def _find_fault(self, entry: CatalogueEntry) -> str | None:
         """Return why a model is not complete, None if it is."""
+        return self._find_fault_in(self._get_path(entry), entry)
+
+    @staticmethod
+    def _find_fault_in(folder: Path, entry: CatalogueEntry) -> str | None:
         try:
-            marker = self._read_marker(entry)
+            marker = _read_marker_in(folder)
             if marker["format"] != FOLDER_FORMAT or marker["sources"] != list_sources(entry):
                 return "it was prepared from other sources"
             for name, fact in marker["files"].items():
-                if (self._get_path(entry) / name).stat().st_size != fact["size"]:
+                if (folder / name).stat().st_size != fact["size"]:
                     return f"{name} has another size"
         except FileNotFoundError as error:
             return f"{Path(error.filename).name} is missing"
@@ -323,8 +335,7 @@ class ModelStore:
         return None
 
     def _read_marker(self, entry: CatalogueEntry) -> Marker:
-        marker: Marker = json.loads((self._get_path(entry) / MARKER_FILE).read_text(encoding="utf-8"))
-        return marker
+        return _read_marker_in(self._get_path(entry))
 
     def _inspect(self, entry: CatalogueEntry) -> StoredModel:
         ready = self._find_fault(entry) is None
@@ -343,3 +354,8 @@ class ModelStore:
 
     def _get_lock_path(self, entry: CatalogueEntry) -> Path:
         return self.root / f".{entry.id}.lock"
+
+
+def _read_marker_in(folder: Path) -> Marker:
+    marker: Marker = read_json((folder / MARKER_FILE).read_bytes())
+    return marker

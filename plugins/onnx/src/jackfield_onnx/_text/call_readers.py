@@ -108,7 +108,10 @@ class ObjectReader:
         start, end = self._arguments
         raw = self.text[start:end]
         if raw.lstrip().startswith('"'):  # an object encoded as a string
-            return "" if end is None or self._mark_taken() else str(json.loads(raw))
+            if end is None or self._mark_taken():
+                return ""
+            inside = _parse_json(raw)
+            return inside if isinstance(inside, str) else raw.strip()
         raw = raw.strip()  # trailing spaces may turn out to be inside the arguments
         piece = raw[self._taken :]
         self._taken = len(raw)
@@ -296,12 +299,12 @@ def _convert(raw: str, schema: Any) -> Any:
         return _PYTHON[raw]
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return raw
 
 
 def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
