@@ -28,6 +28,8 @@ ALL = [
         ContextLengthExceededError,
         False,
     ),
+    (400, "the total number of tokens in the prompt cannot exceed 4081", ContextLengthExceededError, False),
+    (400, "input exceeds the maximum context length of the model", ContextLengthExceededError, False),
     (400, "invalid request: message must be at least 1 token long", InvalidRequestError, False),
     (400, "blocked output: this generation may be potentially unsafe", ContentFilteredError, False),
     (401, "no api key supplied", AuthenticationError, False),

@@ -43,8 +43,15 @@ _CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
     "linked_organization_spend_limit_reached": QuotaExceededError,
     "ramp_limit_exceeded": RateLimitError,
 }
+# What Anthropic says of an input that is too long, and what services of its dialect say (reports of their users, 2025-2026).
 _TOO_LONG: Final = re.compile(
-    r"prompt is too long|input length and `max_tokens` exceed context limit", re.IGNORECASE
+    r"(prompt|input) is too long"  # Anthropic
+    r"|input length and `?max_tokens`? exceed context limit"  # Anthropic, before Sonnet 4.5
+    r"|exceeds? (the )?(model'?s )?(maximum )?context"  # gateways
+    r"|context (window|length)( size)? exceed"  # MiniMax
+    r"|maximum (context|prompt) length"  # DeepSeek, Qwen
+    r"|exceed(s|ed) (the )?model token limit",  # Kimi
+    re.IGNORECASE,
 )
 _NO_MONEY: Final = re.compile(
     r"credit balance is too low|reached your specified (workspace )?API usage limits|spend(ing)? limit",

@@ -58,15 +58,25 @@ _CLASS_BY_NAME: Final[Mapping[str, type[ProviderError]]] = {
     "modelnotreadyexception": OverloadedError,
     "serviceunavailableexception": OverloadedError,
 }
+# What the families say of an input that is too long. Sources: recorded answers 2024-2026; reports to litellm and aider.
+_TOO_LONG: Final = re.compile(
+    r"(input|prompt|conversation) (is|was) too (long|large)"  # Claude, Jamba
+    r"|input length and `?max_tokens`? exceed context limit"  # Claude
+    r"|input tokens exceeded"  # Nova: "Input Tokens Exceeded: Number of input tokens exceeds maximum length"
+    r"|too many (input |prompt )?tokens"  # Titan, Llama, Cohere
+    r"|expected maxLength"  # Jurassic, Cohere's embeddings, Titan: by the schema of the body
+    r"|maximum (context|prompt|sequence|input) length"  # Llama, DeepSeek, Qwen
+    r"|too large for model with \d+ maximum"  # Mistral
+    r"|(input|prompt|context) (tokens?|token count|length|window|size) (\S+ )?exceeds?"  # gpt-oss and others
+    r"|exceeds? (the |its |model'?s )*(maximum |available |allowed )*(context|(input|prompt|sequence) (length|limit|size))"
+    r"|exceeds? (the )?(maximum |max )?(allowed )?(number of )?(input |prompt )tokens",
+    re.IGNORECASE,
+)
 # Statuses with several meanings, which texts distinguish. Sources: recorded answers 2024-2026; litellm's reports.
 _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[ProviderError]], ...]] = (
     (
         frozenset({400}),
-        re.compile(
-            r"input is too long|prompt is too long|too many (input )?tokens|expected maxLength|maximum context length"
-            r"|exceed context (window|limit)",
-            re.IGNORECASE,
-        ),
+        _TOO_LONG,
         ContextLengthExceededError,
     ),
     (frozenset({400}), re.compile(r"model identifier is invalid", re.IGNORECASE), NotFoundError),

@@ -26,12 +26,20 @@ _CLASS_BY_TYPE: Final[Mapping[str, type[ProviderError]]] = {
     "TOO_MANY_TOKENS": ContextLengthExceededError,
     "INVALID_TOOL_GENERATION": InvalidRequestError,
 }
+# What the service says of an input that is too long. Sources: Cohere's page of errors, 2026-08-20; recorded answers, 2026.
+_TOO_LONG: Final = re.compile(
+    r"too many tokens"  # chat, generate, embed
+    r"|(total|input|prompt) (number of )?tokens[^.]{0,40} exceed"  # chat
+    r"|exceeds? (the )?(model'?s )?(maximum |max )?(context|(input|prompt|token) (length|limit))"  # gateways
+    r"|maximum (context|prompt) length|(prompt|input) is too long",  # gateways
+    re.IGNORECASE,
+)
 # Statuses and texts that decide a class. Source: Cohere's page of errors, 2026-08-20. Other statuses have their usual
 # meaning. Blocked texts are long-standing behaviour that the page does not mention.
 _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int | None], re.Pattern[str], type[ProviderError]], ...]] = (
     (
         frozenset({400, 413, 422, None}),
-        re.compile(r"too many tokens", re.IGNORECASE),
+        _TOO_LONG,
         ContextLengthExceededError,
     ),
     (frozenset({400, 422, None}), re.compile(r"blocked (in|out)put", re.IGNORECASE), ContentFilteredError),

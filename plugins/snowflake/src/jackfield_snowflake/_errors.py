@@ -31,9 +31,13 @@ __all__ = ["error"]
 _NOT_THERE: Final = re.compile(
     r"unknown model|unknown function|unavailable in your region|cross.region inference", re.IGNORECASE
 )
+# What the service and the models behind it say of an input that is too long. Source: recorded errors, 2025-2026.
 _TOO_LONG: Final = re.compile(
-    r"max tokens of count exceeded|(maximum|max) context length|context[ _](length|window)|prompt is too long"
-    r"|too many (input )?tokens",
+    r"max tokens of count exceeded"  # Cortex
+    r"|(maximum|max) context length|context[ _](length|window)"  # Llama, OpenAI
+    r"|(prompt|input) is too long"  # Claude
+    r"|too many (input )?tokens"  # Mistral
+    r"|exceeds? (the )?(maximum|max)( allowed)? (number of )?(input )?tokens|input tokens exceed",  # others
     re.IGNORECASE,
 )
 _FILTERED: Final = re.compile(r"content[_ ]filter|content management policy", re.IGNORECASE)
@@ -47,6 +51,16 @@ _REMOTE: Final = re.compile(
     r"(?:remote service error|status(?: code)?):? *(\d{3})\b\s*(.*)", re.IGNORECASE | re.DOTALL
 )
 _SESSION_OVER: Final = frozenset({390104, 390110, 390111, 390112, 390114, 390115})
+# Numbers of the session's service that are not about the identity. Sources: errors of gosnowflake (2025) and connector
+# 4.8.1; docs.snowflake.com, network policies (2026).
+_CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
+    "390142": InvalidRequestError,  # "Incoming request does not contain a valid payload."
+    "390400": InvalidRequestError,  # bad request
+    "390189": PermissionDeniedError,  # the role does not exist, or the user does not have it
+    "390201": PermissionDeniedError,  # the object does not exist, or the role may not use it
+    "390422": PermissionDeniedError,  # the network policy does not allow the address
+    "390432": PermissionDeniedError,  # a network policy is required for the token
+}
 _TOKEN: Final = re.compile(r"\beyJ[\w-]{10,}(\.[\w-]+)*|(?<=Token=\")[^\"]+")
 
 
@@ -96,9 +110,14 @@ def _class_of(status: int | None, code: str | None, message: str) -> type[Provid
         ):
             if pattern.search(text):
                 return kind
-    if code is not None and re.fullmatch(r"39(0|44)\d+", code) and status in (None, 400, 401, 403):
-        return AuthenticationError
-    return None
+    return _class_of_code(code) if status in (None, 400, 401, 403) else None
+
+
+def _class_of_code(code: str | None) -> type[ProviderError] | None:
+    """Return what a number of the session's service means: most are about the identity."""
+    if code is None or not re.fullmatch(r"39(0|44)\d+", code):
+        return None
+    return _CLASS_BY_CODE.get(code, AuthenticationError)
 
 
 def _message_and_code(value: Any) -> tuple[str | None, str | None]:
@@ -145,8 +164,9 @@ def _of_number(number: int | None, message: str, names: set[str]) -> JackfieldEr
         return _error_of(Failure(), status, code, text)
     if number in _SESSION_OVER:
         return AuthenticationError(message, code=code, refresh_credentials=True)
-    if (code is not None and re.match(r"39(0|44)", code)) or _BAD_LOGIN.search(message):
-        return AuthenticationError(message, code=code)
+    named = _class_of_code(code)
+    if named is not None or _BAD_LOGIN.search(message):
+        return (named or AuthenticationError)(message, code=code)
     if number == 606:
         return ConfigurationError(f"{message}; name a warehouse in the connection", code=code)
     if number in (2003, 3001):

@@ -39,9 +39,16 @@ _STATUS_BY_WORD: Final[Mapping[str, int]] = {
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
+# What the service says of an input that is too long. Sources: recorded answers 2024-2026; Vertex AI, API errors (2026).
 _TOO_LONG: Final = re.compile(
-    r"input token count (\(\d+\) exceeds|is \d+ but)|request because the input token count|"
-    r"exceeds the maximum number of tokens",
+    r"input token count( \(\d+\))? exceeds"  # Gemini
+    r"|input token count is \d+ but"  # Gemini, embeddings
+    r"|request because the input token count"  # Gemini
+    r"|exceeds the (maximum number of|supported input) tokens?"  # Gemini, embeddings
+    r"|exceeds the (maximum |supported )?(input )?token limit"  # embeddings
+    r"|supports? (at most|up to) \d+ (input )?tokens"  # PaLM, embeddings
+    r"|exceeds? (the )?(model'?s )?(maximum )?context"  # models of other makers
+    r"|(prompt|input|context) (is|was) too long|maximum context length",  # models of other makers
     re.IGNORECASE,
 )
 _NOT_HERE: Final = re.compile(
