@@ -1,7 +1,7 @@
 """Framers: they cut the bytes of an answer into frames, and choose themselves by its content type.
 
 All are sans-I/O: bytes in, frames out. Formats in which a body can be wrong stand in modules of their own
-(`_json_array`, `_eventstream`); those here accept every body.
+(`json_array`, `aws_eventstream`); those here accept every body.
 """
 
 from __future__ import annotations
