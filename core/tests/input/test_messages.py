@@ -163,6 +163,28 @@ def test_what_is_missing_is_named_with_its_place(entry, said):
         chat_request([entry], {}, "error", stream=False)
 
 
+@pytest.mark.parametrize(
+    ("messages", "what"),
+    [
+        ({"role": "user", "content": "x"}, "a dict"),
+        ({}, "a dict"),
+        (Message("user", "x"), "a Message"),
+        (b"x", "a bytes"),
+        (None, "a NoneType"),
+    ],
+)
+def test_what_is_not_a_list_of_messages_is_named(messages, what):
+    with pytest.raises(ConfigurationError, match=f"want a string or a list of messages, got {what}$"):
+        chat_request(messages, {}, "error", stream=False)
+
+
+def test_an_option_that_other_libraries_have_says_where_it_is_here():
+    with pytest.raises(ConfigurationError, match="no option 'stream'; .*stream_chat"):
+        chat_request("x", {"stream": True}, "error", stream=False)
+    with pytest.raises(ConfigurationError, match="no option 'model'; .*connection:model"):
+        chat_request("x", {"model": "gpt-6-luna"}, "error", stream=False)
+
+
 def user(part):
     return {"role": "user", "content": ["first", part]}
 

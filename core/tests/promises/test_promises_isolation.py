@@ -252,6 +252,10 @@ async def test_an_unknown_target_says_what_was_meant(server):
         await refused(mesh, "defalt", UnknownTargetError, "did you mean 'default'")
         await refused(mesh, "c:", UnknownTargetError, "connection:model")
         await refused(mesh, "", UnknownTargetError, "connection:model")
+        await refused(mesh, ["c:m", "default"], UnknownTargetError, "must be a string")
+        await refused(mesh, None, UnknownTargetError, "must be a string")
+        with pytest.raises(UnknownTargetError, match="must be a string"):
+            mesh.explain(["c:m"], "hi")
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,7 @@ class Pipeline:
         Raises:
             JackfieldError: That of the last target.
         """
-        names = self._config.aliases.get(target)
-        candidates = [self._look_up(target)] if names is None else [self._look_up(name) for name in names]
+        candidates = [self._look_up(name) for name in self._list_names(target)]
         began = asyncio.get_running_loop().time()
         earlier: tuple[Attempt, ...] = ()
         for number, (connection, model_id) in enumerate(candidates, 1):
@@ -284,7 +283,15 @@ class Pipeline:
         Raises:
             UnknownTargetError: There is no such alias or connection.
         """
-        return self._look_up(self._config.aliases.get(target, (target,))[0])
+        return self._look_up(self._list_names(target)[0])
+
+    def _list_names(self, target: str) -> tuple[str, ...]:
+        if not isinstance(target, str):  # callers without a type checker
+            raise UnknownTargetError(
+                f'a target must be a string, "connection:model" or an alias, got {target!r}; '
+                "declare an alias to try several"
+            )
+        return self._config.aliases.get(target, (target,))
 
     def _look_up(self, target: str) -> tuple[Connection, str]:
         name, colon, model_id = target.partition(":")

@@ -101,6 +101,11 @@ _KNOWN_TIMEOUTS: Final = tuple(field.name for field in attrs.fields(TimeoutPolic
 _OF_CHAT: Final = option_rules(Options)
 _OF_EMBED: Final = option_rules(EmbedRequest)
 _OF_RERANK: Final = option_rules(RerankRequest)
+# Options of other libraries that are no options here, and what there is instead: nothing is spelled like it.
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "stream": "; to stream an answer, call stream_chat or stream_complete",
+    "model": '; the model is in the target, "connection:model"',
+}
 DECLARABLE: Final[Mapping[str, OptionRule]] = {**_OF_EMBED, **_OF_RERANK, **_OF_CHAT}
 """The rules of all options that a configuration may give to a model, by name."""
 
@@ -235,7 +240,8 @@ def _check_options(
     for name, value in given.items():
         rule = rules.get(name)
         if rule is None:
-            raise ConfigurationError(f"there is no option {name!r}{hint(name, (*rules, 'timeout'))}")
+            meant = _ELSEWHERE.get(name) or hint(name, (*rules, "timeout"))
+            raise ConfigurationError(f"there is no option {name!r}{meant}")
         result[name] = _check_value(name, value, rule)
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -49,11 +49,13 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
             neighbours are joined into one) and plain dicts.
 
     Raises:
-        TypeError: An entry is none of these, or a message holds what is no part.
+        TypeError: It is none of these, nor is an entry, or a message holds what is no part.
         ValueError: A role is missing or unknown, or a dict has a key that is.
     """
     if isinstance(messages, str):
         return (Message("user", messages),)
+    if type(messages) is not list:
+        _require_several(messages)
     result: list[Message] = []
     entries: Sequence[object] = messages
     for index, entry in enumerate(entries):
@@ -109,6 +111,13 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
     for index, call in enumerate(calls or ()):
         parts.append(_tool_call(call, f"{where}.tool_calls[{index}]"))
     return Message(role, tuple(parts), name=name)
+
+
+def _require_several(messages: object) -> None:
+    """Refuse a single message: a dict and bytes would be read as lists of their keys and numbers."""
+    if isinstance(messages, (Mapping, bytes, bytearray)) or not isinstance(messages, Iterable):
+        msg = f"want a string or a list of messages, got {describe(messages)}"
+        raise TypeError(msg)
 
 
 def _check_message(message: Message, index: int) -> None:
