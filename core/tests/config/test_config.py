@@ -275,12 +275,22 @@ class TestUnknownKeys:
             "models": [{"id": "m", "kind": "caht"}],
         }
         message = wrong_connection(table)
-        for key in ("regio", "base_url", "credentials", "price", "models[0].kind[0]"):
+        for key in ("regio", "base_url", "credentials", "price", "models[0].kind"):
             assert f"connections.a.{key}: " in message
         message = wrong(
             {"connections": {"a": {"provider": "acmee", "models": [{"id": "m", "kind": "caht"}]}}}
         )
-        assert "connections.a.models[0].kind[0]: must be one of" in message
+        assert "connections.a.models[0].kind: must be one of" in message
+
+    def test_a_mistake_in_an_entry_of_a_model_is_not_told_again_by_its_aliases(self):
+        config = {
+            "connections": {"a": {"provider": "acme", "models": [{"id": "m", "kind": "caht"}, "n"]}},
+            "aliases": {"best": ["a:m", "a:n"], "other": "a:o"},
+        }
+        message = wrong(config)
+        assert "connections.a.models[0].kind: must be one of" in message
+        assert "aliases.best" not in message
+        assert "aliases.other: connection a does not allow the model 'o'" in message
 
     def test_the_mistakes_are_a_list_too(self):
         with pytest.raises(ConfigurationError) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -288,7 +288,11 @@ class _Loader:
             self.reader.wrong(where, f"there is no connection {name!r}{hint(name, declared)}")
         elif (fault := model_id_fault(model_id)) is not None:
             self.reader.wrong(where, f"{model_id!r} is not valid as the id of a model: {fault}")
-        elif name in connections and not is_allowed(connections[name], model_id):
+        elif (
+            name in connections
+            and not is_allowed(connections[name], model_id)
+            and not _is_written(model_id, declared[name])  # its entry is wrong: that is told already
+        ):
             allowed = [entry.id for entry in connections[name].models or ()]
             self.reader.wrong(
                 where, f"connection {name} does not allow the model {model_id!r}{hint(model_id, allowed)}"
@@ -343,6 +347,13 @@ class _Loader:
 def _shared_fields(shared: SharedKeys) -> dict[str, Any]:
     # not attrs.asdict: policies stay objects
     return {key: getattr(shared, key) for key in SHARED_KEYS}
+
+
+def _is_written(model_id: str, connection: Any) -> bool:
+    """Return whether a connection's table has an entry for a model, be it valid or not."""
+    models = connection.get("models") if isinstance(connection, Mapping) else None
+    entries = models if isinstance(models, Sequence) and not isinstance(models, str) else ()
+    return any(isinstance(entry, Mapping) and entry.get("id") == model_id for entry in entries)
 
 
 def _unknown_deployment(entry: ModelEntry, provider: str) -> str:

@@ -100,9 +100,10 @@ def _kinds(reader: Reader, value: Mapping[str, Any], where: str) -> frozenset[Ki
         reader.wrong(where, "has both kind and kinds; write one of them")
     key = "kinds" if "kinds" in value else "kind"
     written = value.get(key, ())
-    read = reader.value(
-        tuple[Kind, ...], (written,) if isinstance(written, str) else written, join(where, key)
-    )
+    if isinstance(written, str):
+        kind = reader.value(Kind, written, join(where, key))
+        return frozenset() if kind is INVALID else frozenset({kind})
+    read = reader.value(tuple[Kind, ...], written, join(where, key))
     return frozenset() if read is INVALID else frozenset(read)
 
 
