@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 # Where a fast path is, and the test that holds it to the general path.
 TESTS = {
-    "core: _http.framers.SSEFramer._events": "core/tests/http/test_fast_paths.py::test_whole_events_are_read_as_line_by_line",
+    "core: _http.sse.SSEFramer._events": "core/tests/http/test_fast_paths.py::test_whole_events_are_read_as_line_by_line",
     "core: _http.prepared_post": "core/tests/http/test_direct.py::test_both_ways_send_the_same_request",
     "core: _types.options.options_of": "core/tests/input/test_fast_paths.py::test_options_are_those_that_their_class_makes",
     "core: _input.messages.message_from_dict": (

@@ -14,7 +14,7 @@ import pytest
 from plain_provider import mesh_for
 
 from jackfield import MalformedResponseError
-from jackfield._http.framers import SniffedSSEFramer
+from jackfield._http.framers import SniffedFramer
 from jackfield._http.transport import HttpTransport
 from jackfield.http import FRAMINGS, AWSEventStreamFramer, FramingError, framer_for
 from jackfield.plugin import HttpAccess, Wire
@@ -296,7 +296,7 @@ MORE = [
 
 
 def fed(name, start, repeated, count):
-    framer = SniffedSSEFramer() if name == "sniffed" else framer_for(None, name)
+    framer = SniffedFramer("whole", "sse") if name == "sniffed" else framer_for(None, name)
     framer.feed(start)
     feed = framer.feed
     for _ in range(count):
@@ -321,7 +321,7 @@ def test_a_body_that_comes_byte_by_byte_costs_linear_time(name, start, repeated)
 @pytest.mark.parametrize("name", [*FRAMINGS, "sniffed"])
 def test_a_body_that_comes_in_small_pieces_takes_no_more_than_its_size(name):
     start, _ = HELD.get(name, (b"", b""))
-    framer = SniffedSSEFramer() if name == "sniffed" else framer_for(None, name)
+    framer = SniffedFramer("whole", "sse") if name == "sniffed" else framer_for(None, name)
     framer.feed(start)
     with memory_below(0.75 * MIB):
         for _ in range(MIB // 8):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
 import itertools
 import json
@@ -18,7 +19,6 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from recordings import folder
 
-from jackfield._http.framers import SniffedSSEFramer
 from jackfield._types.wire import Frame
 from jackfield.http import (
     FRAMINGS,
@@ -295,8 +295,53 @@ class TestSSE:
     def test_the_name_may_stand_after_the_data(self):
         assert frames_of(SSEFramer(), b"data: 1\nevent: late\n\n") == [Frame(b"1", "late")]
 
-    def test_a_named_event_with_empty_data_is_given_and_one_without_data_is_not(self):
-        assert frames_of(SSEFramer(), b"event: a\ndata:\n\nevent: b\n\n") == [Frame(b"", "a")]
+    def test_an_event_with_empty_data_is_a_keep_alive_whatever_its_name(self):
+        body = b"event: ping\ndata:\n\nevent: b\n\ndata:\n\nevent: a\ndata: 1\n\nevent: a\ndata: \n\n"
+        assert frames_of(SSEFramer(), body) == [Frame(b"1", "a")]
+        assert frames_of(SSEFramer(), b"event: error\ndata:\n\n") == [Frame(b"", "error")]
+
+    @pytest.mark.parametrize("step", [1, 3, 1000])
+    @pytest.mark.parametrize(
+        ("block", "frames"),
+        [
+            (b'error: {"code": 400}', [Frame(b'{"code": 400}', "error")]),
+            (b"Error:too long", [Frame(b"too long", "error")]),
+            (b'data: 1\nerror: {"code": 400}', [Frame(b"1"), Frame(b'{"code": 400}', "error")]),
+            (b'{"error": {"code": 400}}', [Frame(b'{"error": {"code": 400}}')]),
+            (b'{\n "error": {\n  "data": ":x"\n }\n}', [Frame(b'{\n"error": {\n"data": ":x"\n}\n}')]),
+            (b'[{"error": "x"}]', [Frame(b'[{"error": "x"}]')]),
+            (b'data: 1\n{"error": "x"}\ndata: 2', [Frame(b"1\n2"), Frame(b'{"error": "x"}')]),
+            (b'{"a": 1}\n{"a": 2}', [Frame(b'{"a": 1}'), Frame(b'{"a": 2}')]),
+            (b'{"a": 1}\n: comment\nid: 3\nretry: 1', [Frame(b'{"a": 1}')]),
+            (b"[DONE]", [Frame(b"[DONE]")]),
+            (b"<html><title>502</title>", [Frame(b"<html><title>502</title>")]),
+        ],
+    )
+    def test_errors_and_json_without_a_field_are_events(self, block, frames, step):
+        body = b"data: 0\n\n" + block + b"\n\ndata: 9\n\n"
+        pieces = [body[i : i + step] for i in range(0, len(body), step)]
+        assert frames_of(SSEFramer(), *pieces) == [Frame(b"0"), *frames, Frame(b"9")]
+        assert frames_of(SSEFramer(), block) == frames
+
+    @pytest.mark.parametrize(
+        ("body", "stray"),
+        [
+            (b"upstream connect error: reset", b"upstream connect error: reset\n"),
+            (b"data: 1\n\nInternal Server Error\n\n", b"Internal Server Error\n"),
+            (b"data: 1\nno more\n\n", b"no more\n"),
+            (b"sorry\n\ndata: 1\n\n", b""),
+            (b"sorry\n\ndata: 1\n: x\n\n", b""),
+            (b"sorry\n\n: ping\n\nid: 3\nretry: 1\nfoo: bar\n\n", b"sorry\n"),
+            (b"x y\n" * 1000, b"x y\n" * 125),
+        ],
+    )
+    def test_text_that_is_no_part_of_an_event_is_kept_aside(self, body, stray):
+        for chunks in ([body], list(bytewise(body))):
+            framer = SSEFramer()
+            for chunk in chunks:
+                framer.feed(chunk)
+            framer.close()
+            assert framer.stray == stray
 
     def test_unknown_fields_and_a_field_name_cut_short_are_ignored(self):
         assert frames_of(SSEFramer(), b"dat: 1\nDATA: 2\ndata-x: 3\n\ndat") == []
@@ -512,29 +557,16 @@ class TestChoice:
     @pytest.mark.parametrize(
         ("content_type", "hint", "expected"),
         [
-            (SSE, None, SSEFramer),
-            ("Text/Event-Stream;charset=utf-8", None, SSEFramer),
-            (SSE, "jsonlines", SSEFramer),
-            (SSE, "aws_eventstream+sse", SSEFramer),
             (LINES, None, JSONLinesFramer),
             ("application/jsonl", "sse", JSONLinesFramer),
             ("application/jsonlines", None, JSONLinesFramer),
             ("application/stream+json", None, JSONLinesFramer),
-            (AWS, None, AWSEventStreamFramer),
-            (AWS, "sse", AWSEventStreamFramer),
-            (AWS, "aws_eventstream", AWSEventStreamFramer),
-            (AWS, "aws_eventstream+sse", NestedFramer),
-            (AWS, "aws_eventstream+jsonlines", NestedFramer),
             ("application/json", None, WholeFramer),
-            ("application/json", "sse", SniffedSSEFramer),
             ("application/json", "jsonlines", WholeFramer),
-            ("application/json", "aws_eventstream+sse", WholeFramer),
             ("application/json; charset=UTF-8", "json_array", JSONArrayFramer),
             ("application/problem+json", "json_array", WholeFramer),
             ("text/html", "sse", WholeFramer),
             (None, None, WholeFramer),
-            ("", "sse", SniffedSSEFramer),
-            (None, "aws_eventstream+sse", NestedFramer),
             ("text/plain; charset=utf-8", "jsonlines", JSONLinesFramer),
             ("application/octet-stream", "whole", WholeFramer),
             ("text/plain", None, WholeFramer),
@@ -544,6 +576,54 @@ class TestChoice:
         framer = framer_for(content_type, hint)
         assert type(framer) is expected
         assert isinstance(framer, Framer)
+
+    @pytest.mark.parametrize(
+        ("content_type", "hint", "by_beginning"),
+        [
+            (SSE, None, {"d": SSEFramer, "{": SSEFramer, "<": WholeFramer, "0": AWSEventStreamFramer}),
+            ("Text/Event-Stream;charset=utf-8", "sse", {"d": SSEFramer, "[": SSEFramer, "<": WholeFramer}),
+            (SSE, "jsonlines", {"d": SSEFramer, "{": JSONLinesFramer, "<": WholeFramer}),
+            (SSE, "json_array", {"d": SSEFramer, "[": JSONArrayFramer, "<": WholeFramer}),
+            (SSE, "aws_eventstream+sse", {"d": SSEFramer, "{": SSEFramer, "0": NestedFramer}),
+            (AWS, None, {"0": AWSEventStreamFramer, "d": SSEFramer, "{": WholeFramer, "<": WholeFramer}),
+            (AWS, "sse", {"0": AWSEventStreamFramer, "d": SSEFramer, "{": WholeFramer, "<": WholeFramer}),
+            (AWS, "aws_eventstream+sse", {"0": NestedFramer, "d": SSEFramer, "{": WholeFramer}),
+            (AWS, "aws_eventstream+jsonlines", {"0": NestedFramer, "{": JSONLinesFramer}),
+            ("application/json", "sse", {"d": SSEFramer, "{": WholeFramer, "<": WholeFramer}),
+            ("application/json", "aws_eventstream", {"0": AWSEventStreamFramer, "{": WholeFramer}),
+            ("application/json", "aws_eventstream+sse", {"0": NestedFramer, "{": WholeFramer, "d": SSEFramer}),
+            (None, "sse", {"d": SSEFramer, "{": WholeFramer, "<": WholeFramer}),
+            (None, "aws_eventstream+sse", {"0": NestedFramer, "d": SSEFramer, "{": WholeFramer}),
+        ],
+    )  # fmt: skip
+    def test_the_first_byte_decides_between_what_gateways_label_wrongly(
+        self, content_type, hint, by_beginning
+    ):
+        beginnings = {"0": b"\0\0\0\x10", "d": b"data: x", "{": b'{"a"', "[": b"[1", "<": b"<!doctype"}
+        for beginning, expected in by_beginning.items():
+            framer = framer_for(content_type, hint)
+            assert isinstance(framer, Framer)
+            with contextlib.suppress(FramingError):
+                framer.feed(b"" if beginning == "0" else b" \r\n")
+                framer.feed(beginnings[beginning])
+            assert type(framer.inner) is expected, beginning
+
+    def test_what_a_body_should_have_been_called_is_found(self):
+        cases = [
+            ("application/json", "sse", b"data: 1\n\n", SSE),
+            ("text/plain", "sse", b'{"a": 1}', "application/json"),
+            (SSE, "sse", b"<html>", "text/html"),
+            (SSE, "sse", b'{"a": 1}', None),  # it may be the first line of a stream
+            (AWS, "sse", b"data: 1\n\n", SSE),
+        ]
+        for content_type, hint, body, found in cases:
+            framer = framer_for(content_type, hint)
+            framer.feed(body)
+            assert framer.found == found, (content_type, body)
+
+    def test_an_empty_body_is_an_empty_answer_only_where_no_stream_was_announced(self):
+        assert framer_for(SSE, "sse").close() == framer_for(AWS, "sse").close() == []
+        assert framer_for("application/json", "sse").close() == [Frame(b"")]
 
     def test_an_unknown_hint_is_answered_with_the_closest_one(self):
         with pytest.raises(ValueError, match="'json_lines'; did you mean 'jsonlines'"):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from jackfield._contract.protocols import Decoder, Exchange, FailureInStream, Transport
+from jackfield._contract.protocols import Exchange, FailureInStream, Transport
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.errors import (
     JackfieldError,
@@ -19,6 +19,7 @@ from jackfield._types.events import Event, Finish
 from jackfield._types.failures import Failure, error_from_status
 from jackfield._types.wire import Frame, Head, Wire
 
+from .reading import FrameReader, corrected
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ class WireExchange:
         fault: What broke the response after the last of `events`; it is raised after those were delivered.
         body: The body of a whole response, for `Reply.raw`, or of a listing; None for a stream.
         head: Status and headers, after the response began.
-        ended: The body was read to its clean end.
+        ended: The answer was read to its end: its body's clean end, or the end that its decoder recognizes.
     """
 
     __slots__ = (
-        "_context", "_decoder", "_frames", "_model", "_provider", "_transport", "_watchdog", "_wire",
+        "_context", "_frames", "_model", "_provider", "_reader", "_started", "_transport", "_watchdog", "_wire",
         "body", "ended", "events", "fault", "head",
     )  # fmt: skip
 
@@ -56,7 +57,8 @@ class WireExchange:
         self._watchdog = watchdog
         self._context: AbstractAsyncContextManager[Exchange] | None = None
         self._frames: AsyncIterator[Sequence[Frame]] | None = None
-        self._decoder: Decoder | None = None
+        self._reader: FrameReader | None = None
+        self._started = 0
         self.events: list[Event] = []
         self.fault: JackfieldError | None = None
         self.body: bytes | None = None
@@ -88,18 +90,17 @@ class WireExchange:
         Raises:
             JackfieldError: No connection, an error status, a broken response. The upstream is closed.
         """
-        known = 0
         try:
             with self._watchdog("first_event", limit):
-                self._start(await self._open())
-            known = len(self.events)
-            while len(self.events) == known and not self.ended:
+                await self._open()
+            self._prepare_decoder()
+            while len(self.events) <= self._started and not self.ended:
                 with self._watchdog("first_event", limit):
                     await self._step()
             self.require_end()
         except JackfieldError as error:
             await self.close()
-            if len(self.events) == known:
+            if len(self.events) <= self._started:
                 self.events.clear()
                 raise
             # A read may bring events and a fault at once. What the caller sees, and whether the call is tried
@@ -118,16 +119,15 @@ class WireExchange:
         Raises:
             JackfieldError: As `begin`.
         """
-        known = 0
         try:
             with self._watchdog("first_event", limit):
-                self._start(await self._open())
-            known = len(self.events)
+                await self._open()
+            self._prepare_decoder()
             while not self.ended:
                 with self._watchdog("first_event", limit):
                     await self._step()
         except JackfieldError:
-            if len(self.events) == known:
+            if len(self.events) <= self._started:
                 self.events.clear()
             raise
         finally:
@@ -205,7 +205,7 @@ class WireExchange:
         finally:
             await context.__aexit__(None, None, None)
 
-    async def _open(self) -> Head:
+    async def _open(self) -> None:
         """Send and check the status."""
         try:
             context = self._transport.exchange(self._wire)
@@ -219,11 +219,12 @@ class WireExchange:
         self.head = head = exchange.head
         if head.status is not None and not 200 <= head.status < 300:
             raise await self._read_failure(head)
-        return head
 
-    def _start(self, head: Head) -> None:
-        self._decoder = self._provider.decoder(self._require_model(), self._wire)
-        self._decode_with(self._decoder.start, head)
+    def _prepare_decoder(self) -> None:
+        try:
+            self._reader = FrameReader(self._provider.decoder(self._require_model(), self._wire), self.events)
+        except Exception as error:
+            raise self._explain(error) from _find_cause(error)
 
     def _require_model(self) -> ModelRef:
         if self._model is None:  # only listings have none, and they are not decoded
@@ -236,23 +237,34 @@ class WireExchange:
             self.ended = True
             return
         batch = await self._next_batch()
-        decoder, events = self._decoder, self.events
-        if batch is None:
-            self._finish()
+        reader = self._reader
+        if reader is None:
             return
-        if decoder is None:
+        if not batch:
+            if batch is None:
+                self._finish(reader)
             return
         if not self._wire.stream and len(batch) == 1 and isinstance(batch[0].data, bytes):
             self.body = batch[0].data
-        feed = decoder.feed
-        frame = None
         try:
-            for frame in batch:
-                events += feed(frame)
+            if not reader.has_begun:
+                self._start(reader)
+            reader.feed(batch)
         except Exception as error:
-            raise self._explain(error, frame) from _find_cause(error)
-        if not self._wire.stream and getattr(self._frames, "ended", False):
-            self._finish()  # the transport knows the end in advance, so it is not awaited
+            raise self._explain(error, reader.frame) from _find_cause(error)
+        if reader.ended:
+            leave = getattr(self._frames, "leave", None)
+            if leave is not None:
+                leave()
+            self._finish(reader)
+        elif not self._wire.stream and getattr(self._frames, "ended", False):
+            self._finish(reader)  # the transport knows the end in advance, so it is not awaited
+
+    def _start(self, reader: FrameReader) -> None:
+        """Show the decoder the head, now that the body has shown whether its content type is true."""
+        if self.head is not None:
+            reader.start(corrected(self.head, getattr(self._frames, "content_type", None)))
+        self._started = len(self.events)
 
     async def _next_batch(self) -> Sequence[Frame] | None:
         """Return the frames of one network read; None at the end, also of an exchange that was closed."""
@@ -276,14 +288,12 @@ class WireExchange:
             return b""
         return b"".join([frame.data for frame in batch])
 
-    def _finish(self) -> None:
+    def _finish(self, reader: FrameReader) -> None:
         self.ended = True
-        if self._decoder is not None:
-            self._decode_with(self._decoder.finish)
-
-    def _decode_with(self, step: Callable[..., list[Event]], *arguments: Head) -> None:
         try:
-            self.events += step(*arguments)
+            if not reader.has_begun:
+                self._start(reader)
+            reader.finish(getattr(self._frames, "stray", b""))
         except Exception as error:
             raise self._explain(error) from _find_cause(error)
 

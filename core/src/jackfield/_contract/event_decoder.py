@@ -71,10 +71,12 @@ class EventDecoder:
 
     Attributes:
         event: Name of the frame that is read, if the framing has names (SSE `event:`).
+        ended: The service's end marker has come; `read` sets it, if the service has one. What follows is not read.
     """
 
     def __init__(self, reasons: Mapping[str, FinishReason] | None = None) -> None:
         self.event: str | None = None
+        self.ended = False
         self._reasons = reasons or {}
         self._events: list[Event] = []
         self._calls: dict[int, int] = {}

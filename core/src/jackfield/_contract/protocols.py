@@ -85,6 +85,11 @@ class Decoder(Protocol):
 
     May raise `FailureInStream` (an error inside a good answer), `StreamInterruptedError` (in `finish`:
     the end marker of its dialect has not come) and `MalformedResponseError`.
+
+    A decoder of a dialect with an end marker also has an attribute `ended`, True once the marker has come (not at a finish
+    reason, behind which usage may follow). The core then calls `finish`, decodes nothing more and gives the connection
+    back, although the body may stay open: proxies and gateways are known to leave it so. Without the attribute an answer
+    ends with its body.
     """
 
     def start(self, head: Head) -> list[Event]:

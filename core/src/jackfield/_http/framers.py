@@ -12,6 +12,7 @@ from jackfield._hints import hint as hint_for
 from jackfield._types.wire import Frame
 
 from .framer import Framer, FramingError, StrictFramer
+from .sse import BYTE_ORDER_MARK, SSEFramer
 
 __all__ = [
     "FRAMINGS",
@@ -24,116 +25,6 @@ __all__ = [
     "event_payload",
     "framer_for",
 ]
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_CACHED_NAMES = 64  # a bound against a service that makes up names
-
-
-class SSEFramer:
-    """Cut a stream of server-sent events into frames.
-
-    `Frame.data` is the event's data: several `data:` lines joined by newlines, one space after the colon
-    taken off. `Frame.event` is the event's name, None where it has none. Lines may end in LF, CRLF or CR.
-
-    Source: WHATWG HTML living standard, section 9.2 "Server-sent events". Three departures, each because of
-    what services do: the last event counts without the blank line after it (at a clean end only); an event
-    without name whose data is empty is a keep-alive and is dropped; `id:` and `retry:` mean nothing here,
-    because an answer of a model is never resumed by event id.
-    """
-
-    __slots__ = ("_after_return", "_begun", "_names", "_pending")
-
-    def __init__(self) -> None:
-        # What came since the last blank line. It grows in place, so that a huge event costs linear time and no more
-        # memory than its size, also where it comes byte by byte.
-        self._pending = bytearray()
-        self._after_return = False
-        self._begun = False
-        self._names: dict[bytes, str] = {}
-
-    def feed(self, chunk: bytes) -> list[Frame]:
-        """Take the next bytes and give the events that they complete."""
-        if self._after_return or b"\r" in chunk:
-            chunk = self._to_newlines(chunk)
-        pending = self._pending
-        end = chunk.rfind(b"\n\n") + 2
-        if end < 2 and not (chunk[:1] == b"\n" and pending[-1:] == b"\n"):
-            pending += chunk
-            return []
-        if pending:
-            pending += chunk
-            chunk = bytes(pending)
-            pending.clear()
-            end = chunk.rfind(b"\n\n") + 2
-        if end < len(chunk):
-            pending += chunk[end:]
-            chunk = chunk[:end]
-        return self._events(chunk)
-
-    def close(self) -> list[Frame]:
-        """Take the clean end of the body; an event that only lacks its blank line is delivered."""
-        rest = bytes(self._pending)
-        self._pending.clear()
-        return self._events(rest + b"\n\n") if rest else []
-
-    def _to_newlines(self, chunk: bytes) -> bytes:
-        """Replace CRLF and CR by LF, also where the network cut between the two bytes of a CRLF.
-
-        A CR at the end of a chunk is a line's end at once, so that no event waits for the next chunk; the
-        LF that may follow is then dropped.
-        """
-        if not chunk:
-            return chunk
-        if self._after_return and chunk.startswith(b"\n"):
-            chunk = chunk[1:]
-        self._after_return = chunk.endswith(b"\r")
-        chunk = chunk.replace(b"\r\n\r\n", b"\n\n")  # usually all there is: half the replacements
-        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in chunk else chunk
-
-    def _events(self, text: bytes) -> list[Frame]:
-        """Read whole events; `text` has LF line ends only and ends with a blank line."""
-        if not self._begun:
-            self._begun = True
-            text = text.removeprefix(_BYTE_ORDER_MARK)
-        # Fast path: nearly all bodies have one shape over and over: `data: {...}`, or a name before it. One split gives all
-        # events, and one count of newlines proves that there was nothing else between them.
-        if text.startswith(b"data: "):
-            payloads = text[6:-2].split(b"\n\ndata: ")
-            if text.count(b"\n") == 2 * len(payloads) and all(payloads):
-                return list(map(Frame, payloads))
-        elif text.startswith(b"event: "):
-            blocks = text[7:-2].split(b"\n\nevent: ")
-            if text.count(b"\n") == 3 * len(blocks):
-                pairs = [block.partition(b"\ndata: ") for block in blocks]
-                if all(name and data for name, _, data in pairs):
-                    return [Frame(data, self._name(name)) for name, _, data in pairs]
-        return [frame for block in text.split(b"\n\n") if (frame := self._read_event(block)) is not None]
-
-    def _name(self, raw: bytes) -> str:
-        """Decode an event's name; a stream has few, so each is decoded once."""
-        name = self._names.get(raw)
-        if name is None:
-            name = raw.decode("utf-8", "replace")
-            if len(self._names) < _CACHED_NAMES:
-                self._names[raw] = name
-        return name
-
-    def _read_event(self, block: bytes) -> Frame | None:
-        """Read the lines of one event; None where there is nothing to deliver."""
-        name = b""
-        data: list[bytes] = []
-        for line in block.split(b"\n"):
-            field, _, value = line.partition(b":")  # a comment has the empty field name
-            if field == b"data":
-                data.append(value.removeprefix(b" "))
-            elif field == b"event":
-                name = value.removeprefix(b" ")
-        if not data:
-            return None
-        joined = b"\n".join(data)
-        if name:
-            return Frame(joined, self._name(name))
-        return Frame(joined) if joined else None
 
 
 class JSONLinesFramer:
@@ -168,7 +59,7 @@ class JSONLinesFramer:
     def _lines(self, text: bytes) -> list[Frame]:
         if not self._begun:
             self._begun = True
-            text = text.removeprefix(_BYTE_ORDER_MARK)
+            text = text.removeprefix(BYTE_ORDER_MARK)
         return [Frame(line) for raw in text.split(b"\n") if (line := raw.strip())]
 
 
@@ -218,6 +109,12 @@ class NestedFramer(StrictFramer):
     def _advance(self, chunk: bytes, frames: list[Frame]) -> None:
         self._unwrap(self._outer.feed(chunk), frames)
 
+    @property
+    def stray(self) -> bytes:
+        """Text that is no part of an event of the inner framing, since the last event."""
+        found: bytes = getattr(self._inner, "stray", b"")
+        return found
+
     def _finish(self) -> list[Frame]:
         frames: list[Frame] = []
         self._unwrap(self._outer.close(), frames)
@@ -233,34 +130,69 @@ class NestedFramer(StrictFramer):
                 frames += self._inner.feed(payload)
 
 
-class SniffedSSEFramer:
-    """Read server-sent events, unless the body turns out to be JSON or a page.
+class SniffedFramer:
+    """Read a body by what it begins with, where its content type may be wrong: gateways label one thing as another.
 
-    For types that do not tell: services have been recorded that send an event stream as `application/json`.
-    No field name of an event stream begins with `{`, `[` or `<`.
+    No field of an event stream begins with `{`, `[`, `"` or `<`; every AWS message begins with a zero byte.
+
+    Args:
+        framing: What the content type says; `whole` if it says nothing.
+        hint: How a stream of the service is framed.
+
+    Attributes:
+        inner: Reads the body; None as long as nothing but white space has come.
+        found: The content type that the body should have; None if that is not known.
     """
 
-    __slots__ = ("_held", "_inner")
+    __slots__ = ("_framing", "_held", "_hint", "found", "inner")
 
-    def __init__(self) -> None:
-        self._inner: Framer | None = None
+    def __init__(self, framing: str, hint: str | None) -> None:
+        self._framing = framing
+        self._hint = hint or framing
         self._held = bytearray()
+        self.inner: Framer | None = None
+        self.found: str | None = None
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Choose the framer by the first byte that is not white space, then pass on."""
-        if self._inner is None:
-            start = chunk.lstrip(b" \t\r\n\xef\xbb\xbf")
+        if self.inner is None:
+            start = chunk.lstrip(_SPACE)
             self._held += chunk
             if not start:
                 return []
-            self._inner = WholeFramer() if start[:1] in b"{[<" else SSEFramer()
+            framing, self.found = self._choose(start[:1])
+            self.inner = _MAKERS[framing]()
             chunk = bytes(self._held)
             self._held.clear()
-        return self._inner.feed(chunk)
+        return self.inner.feed(chunk)
+
+    @property
+    def stray(self) -> bytes:
+        """Text that is no part of an event, since the last event."""
+        found: bytes = getattr(self.inner, "stray", b"")
+        return found
 
     def close(self) -> list[Frame]:
         """Return what is left."""
-        return [Frame(bytes(self._held))] if self._inner is None else self._inner.close()
+        if self.inner is not None:
+            return self.inner.close()
+        return [Frame(bytes(self._held))] if self._framing == "whole" else []
+
+    def _choose(self, first: bytes) -> tuple[str, str | None]:
+        """Return the framing of a body by its first byte, and the content type that it should have."""
+        framing, hint = self._framing, self._hint
+        if first == b"\0":
+            names = [name for name in (framing, hint) if name.startswith("aws_eventstream")]
+            return (names or ["aws_eventstream"])[0], _AWS
+        if first == b"<":
+            return "whole", "text/html"
+        inner = hint.rpartition("+")[2]
+        if first in _BEGINNINGS_OF_JSON:
+            if inner in {"jsonlines", "json_array"}:
+                return inner, None
+            # Under its own label it may be the first line of a stream, with events behind it.
+            return ("sse", None) if framing == "sse" else ("whole", "application/json")
+        return ("sse", "text/event-stream") if framing != "whole" or inner == "sse" else (framing, None)
 
 
 def event_payload(frame: Frame) -> bytes | None:
@@ -302,6 +234,9 @@ _MAKERS: dict[str, Callable[[], Framer]] = {
 FRAMINGS: tuple[str, ...] = tuple(_MAKERS)
 """The names that `framer_for` takes as a hint."""
 
+_SPACE = b" \t\r\n" + BYTE_ORDER_MARK
+_BEGINNINGS_OF_JSON = frozenset({b"{", b"[", b'"'})
+_AWS = "application/vnd.amazon.eventstream"
 _BY_TYPE = {
     "text/event-stream": "sse",
     "application/x-ndjson": "jsonlines",
@@ -311,7 +246,7 @@ _BY_TYPE = {
     "application/jsonlines": "jsonlines",
     "application/x-jsonl": "jsonlines",
     "application/stream+json": "jsonlines",
-    "application/vnd.amazon.eventstream": "aws_eventstream",
+    _AWS: "aws_eventstream",
 }
 
 # These say nothing about the framing: a service that streams under one of them is believed by its hint.
@@ -329,10 +264,14 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
     * `application/vnd.amazon.eventstream`: `aws_eventstream`, or the nested framing that the hint names.
     * `application/json`, and types that end in `+json`: `whole`, also where the hint is a stream's framing
       (a service answers a streaming request with plain JSON when it refuses it, or cannot stream). The hint
-      `json_array` is for this type and is followed. With the hint `sse` the body's first byte decides.
+      `json_array` is for this type and is followed.
     * no type, `text/plain`, `application/octet-stream`, `binary/octet-stream`: what the hint names, else
-      `whole`. With the hint `sse` the body's first byte decides.
+      `whole`.
     * every other type, such as `text/html`: `whole`. A page is never read as an empty stream.
+
+    Where the type or the hint says `sse` or an event stream of AWS, the body's first byte has the last word
+    (not under a type that is none of those above): JSON, a page and the one under the label of the other are read
+    as what they are.
 
     Args:
         content_type: The header as it came, parameters included; None where the answer has none.
@@ -343,19 +282,24 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
     """
     if hint is not None and hint not in _MAKERS:
         raise ValueError(f"unknown framing {hint!r}{hint_for(hint, _MAKERS)}")
-    framing = _choose(content_type or "", hint)
-    if hint == "sse" and framing in {"whole", "sse"} and not _says_how(content_type or ""):
-        return SniffedSSEFramer()
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    framing = _choose(media_type, hint)
+    if _may_be_wrong(media_type, framing, hint or ""):
+        return SniffedFramer("whole" if media_type in _UNSPECIFIC else framing, hint)
     return _MAKERS[framing]()
 
 
-def _says_how(content_type: str) -> bool:
-    media_type = content_type.partition(";")[0].strip().lower()
-    return media_type not in _UNSPECIFIC and media_type != "application/json"
+def _may_be_wrong(media_type: str, framing: str, hint: str) -> bool:
+    """Tell whether the first byte of a body shows more than its type."""
+    if framing in {"jsonlines", "json_array"}:
+        return False
+    is_stream = any(name == "sse" or name.startswith("aws_eventstream") for name in (framing, hint))
+    return is_stream and (
+        media_type in _UNSPECIFIC or media_type == "application/json" or media_type in _BY_TYPE
+    )
 
 
-def _choose(content_type: str, hint: str | None) -> str:
-    media_type = content_type.partition(";")[0].strip().lower()
+def _choose(media_type: str, hint: str | None) -> str:
     framing = _BY_TYPE.get(media_type)
     if framing == "aws_eventstream" and hint is not None and hint.startswith("aws_eventstream+"):
         return hint

@@ -11,7 +11,7 @@ from jackfield._types.sizes import show_size
 from jackfield._types.wire import Frame, Wire
 
 from .framer import Framer, FramingError
-from .framers import framer_for
+from .framers import SniffedFramer, framer_for
 
 if TYPE_CHECKING:
     import aiohttp
@@ -42,12 +42,15 @@ class HttpFrames:
 
     Attributes:
         ended: There will be no more; spares a reader the step that finds it out.
+        content_type: What the content type should have been, if the body shows that it is wrong.
+        is_left: The rest of the body is of no interest.
 
     No async generator: each of those registers itself with the event loop, which every call would pay for.
     """
 
     __slots__ = (
-        "_at", "_body", "_chunk", "_framer", "_most", "_most_pending", "_pending", "_response", "_size", "_turn", "_wire", "ended",
+        "_at", "_body", "_chunk", "_framer", "_most", "_most_pending", "_pending", "_response", "_size", "_turn", "_wire",
+        "content_type", "ended", "is_left",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +68,18 @@ class HttpFrames:
         self._pending = 0  # bytes since the last frame
         self._turn = 0  # bytes since other tasks had theirs
         self.ended = False
+        self.content_type: str | None = None
+        self.is_left = False
+
+    @property
+    def stray(self) -> bytes:
+        """Text of an event stream that is no part of an event, since the last event."""
+        found: bytes = getattr(self._framer, "stray", b"")
+        return found
+
+    def leave(self) -> None:
+        """Do without the rest: the answer is whole, although its body has not ended."""
+        self.ended = self.is_left = True
 
     def __aiter__(self) -> HttpFrames:
         return self
@@ -103,6 +118,9 @@ class HttpFrames:
             self.ended = True
             return framer.close()
         frames = framer.feed(chunk)
+        if isinstance(framer, SniffedFramer):
+            self.content_type = framer.found
+            self._framer = framer.inner or framer
         if frames:
             self._pending = 0
             return frames

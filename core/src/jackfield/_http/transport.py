@@ -39,6 +39,8 @@ _USER_AGENT = "jackfield"
 _NO_HEADERS: Mapping[str, str] = {}
 _MOST_PREPARED = 256
 _ABSOLUTE = ("http://", "https://")
+_LINGER = 1.0
+"""Seconds for which the end of a body may come after the end of its answer."""
 
 
 class HttpTransport:
@@ -81,6 +83,7 @@ class HttpTransport:
         self._named = {name: make_authenticator(auth) for name, auth in access.named_auth.items()}
         self._session: aiohttp.ClientSession | None = None
         self.under_way: set[_HttpExchange] = set()
+        self._lingering: dict[aiohttp.ClientResponse | PreparedResponse, asyncio.TimerHandle] = {}
         self._routes: dict[str, tuple[yarl.URL, str | None]] = {}
         self._prepared: dict[tuple[object, ...], tuple[Mapping[str, str], PreparedPost | None]] = {}
 
@@ -139,8 +142,31 @@ class HttpTransport:
         for exchange in list(self.under_way):
             # Closing the session would cut their sockets and leave those who wait for a frame waiting.
             exchange.cut()
+        for response, timer in list(self._lingering.items()):
+            timer.cancel()
+            response.close()
+        self._lingering.clear()
         if session is not None:
             await session.close()
+
+    def linger(self, response: aiohttp.ClientResponse | PreparedResponse) -> None:
+        """Close the connection of an answer that is whole before its body, unless the body ends in the next moment.
+
+        Nearly all services send the end of the body right behind the answer's: the connection then serves the next call.
+        """
+        content = response.content
+        if content.is_eof() or content.exception() is not None:
+            response.close()
+            return
+
+        def forget() -> None:
+            timer = self._lingering.pop(response, None)
+            if timer is not None:
+                timer.cancel()
+            response.close()
+
+        self._lingering[response] = asyncio.get_running_loop().call_later(_LINGER, forget)
+        content.on_eof(forget)
 
     async def refresh_credentials(self, wire: Wire) -> bool:
         """Fetch credentials again after they were refused; False if they are what they were."""
@@ -340,24 +366,29 @@ def set_header(headers: dict[str, str], name: str, value: str) -> None:
 class _HttpExchange:
     """One request under way. Leaving it early closes its connection; leaving it at the end gives it back."""
 
-    __slots__ = ("_response", "_transport", "_wire")
+    __slots__ = ("_frames", "_response", "_transport", "_wire")
 
     def __init__(self, transport: HttpTransport, wire: Wire) -> None:
         self._transport = transport
         self._wire = wire
         self._response: aiohttp.ClientResponse | PreparedResponse | None = None
+        self._frames: HttpFrames | None = None
 
     async def __aenter__(self) -> Exchange:
         response = self._response = await self._transport.send(self._wire)
         self._transport.under_way.add(self)
-        frames = HttpFrames(response, self._wire, self._transport.max_response)
+        frames = self._frames = HttpFrames(response, self._wire, self._transport.max_response)
         return Exchange(Head(response.status, response.headers), frames)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._transport.under_way.discard(self)
-        self.cut()
+        frames, response = self._frames, self._response
+        if frames is not None and response is not None and frames.is_left:
+            self._transport.linger(response)
+        else:
+            self.cut()
 
     def cut(self) -> None:
         """Return the connection to the pool if the body was read to its end, else close it."""

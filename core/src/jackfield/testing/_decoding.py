@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
 from jackfield._calls.fold import Folded, fold
+from jackfield._calls.reading import FrameReader, corrected
 from jackfield._contract.protocols import FailureInStream
-from jackfield._http.framer import FramingError
+from jackfield._http.framer import Framer, FramingError
 from jackfield._http.framers import framer_for
 from jackfield._plugins.provider import Provider
 from jackfield._types.capabilities import ModelRef
@@ -30,6 +31,7 @@ class Decoded:
         at_end: How many of them came out of `finish()`.
         error: What was raised, as a caller would see it; None for a good answer.
         fault: What the decoder itself raised where that is no error of ours.
+        ended: The decoder said that the answer had ended, before its body did.
     """
 
     events: tuple[Event, ...]
@@ -37,6 +39,7 @@ class Decoded:
     at_end: int = 0
     error: JackfieldError | None = None
     fault: Exception | None = None
+    ended: bool = False
 
     @property
     def started(self) -> tuple[Event, ...]:
@@ -72,29 +75,63 @@ def decode_wire(
     if not wire.stream:
         return decode_frames(provider, model, wire, head, [b"".join(chunks)])
     framer = framer_for(head.headers.get("content-type"), wire.framing)
+    shown = _Shown(framer)
 
-    def frames() -> Iterable[Frame]:
+    def batches() -> Iterator[Sequence[Frame]]:
         for chunk in chunks:
-            yield from framer.feed(chunk)
-        yield from framer.close()
+            yield framer.feed(chunk)
+        yield framer.close()
 
-    return decode_frames(provider, model, wire, head, frames())
+    return _decode(provider, model, wire, head, batches(), shown)
 
 
 def decode_frames(
     provider: Provider, model: ModelRef, wire: Wire, head: Head, frames: Iterable[object]
 ) -> Decoded:
     """Decode frames; what is no `Frame` is one's data."""
+    batches = ((frame if isinstance(frame, Frame) else Frame(frame),) for frame in frames)
+    return _decode(provider, model, wire, head, batches, _Shown(None))
+
+
+class _Shown:
+    """What a body shows beyond its frames, as far as it was framed."""
+
+    def __init__(self, framer: Framer | None) -> None:
+        self._framer = framer
+
+    @property
+    def content_type(self) -> str | None:
+        return getattr(self._framer, "found", None)
+
+    @property
+    def stray(self) -> bytes:
+        found: bytes = getattr(self._framer, "stray", b"")
+        return found
+
+
+def _decode(
+    provider: Provider,
+    model: ModelRef,
+    wire: Wire,
+    head: Head,
+    batches: Iterable[Sequence[Frame]],
+    shown: _Shown,
+) -> Decoded:
     events: list[Event] = []
-    started = fed = 0
+    started = 0
     try:
-        decoder = provider.decoder(model, wire)
-        events += decoder.start(head)
-        started = len(events)
-        for frame in frames:
-            events += decoder.feed(frame if isinstance(frame, Frame) else Frame(frame))
+        reader = FrameReader(provider.decoder(model, wire), events)
+        for batch in batches:
+            if batch and not reader.ended:
+                if not reader.has_begun:
+                    reader.start(corrected(head, shown.content_type))
+                    started = len(events)
+                reader.feed(batch)
+        if not reader.has_begun:
+            reader.start(corrected(head, shown.content_type))
+            started = len(events)
         fed = len(events)
-        events += decoder.finish()
+        reader.finish(shown.stray)
     except JackfieldError as error:
         return Decoded(tuple(events), started, error=error)
     except FailureInStream as error:
@@ -103,7 +140,7 @@ def decode_frames(
         named = MalformedResponseError(f"{type(error).__name__}: {error}")
         fault = None if isinstance(error, FramingError) else error
         return Decoded(tuple(events), started, error=named, fault=fault)
-    return Decoded(tuple(events), started, len(events) - fed)
+    return Decoded(tuple(events), started, len(events) - fed, ended=reader.ended)
 
 
 def named_error(provider: Provider, model: ModelRef | None, failure: Failure) -> JackfieldError:

@@ -33,3 +33,4 @@ class CompletionDecoder(EventDecoder):
             tokens = details.get("input_length") or len(details.get("prefill") or ()) or None
             self.add_usage(tokens, details.get("generated_tokens"), raw=details)
         self.add_finish(details.get("finish_reason"))
+        self.ended = True  # nothing follows, also if the connection stays open
