@@ -80,6 +80,9 @@ class Settings:
     max_response: int | None = 256 << 20
 
 
+REASONS = {"done": "stop", "calls": "tool_calls", "limit": "length"}
+
+
 class Decoder:
     """Reads streams and whole answers."""
 
@@ -147,7 +150,7 @@ class Decoder:
         return Usage(data.get("input"), data.get("output"), data.get("cached"))
 
     def end(self, reason):
-        return Finish({"calls": "tool_calls", "limit": "length"}.get(reason, "stop"), raw=reason)
+        return Finish(REASONS.get(reason, "other"), raw=reason)
 
     def finish(self):
         if not self.done:
@@ -393,4 +396,23 @@ CASES = (
     Case(model="acme-1", wire=TOO_LONG, status=400, error=ContextLengthExceededError, name="too long"),
     Case(kind="listing", wire=b'{"models": ["acme-1", "acme-embed"]}', models=("acme-1", "acme-embed")),
     Case(model="acme-1", wire=FAILED, error=RateLimitError.__mro__[1], name="failed in the stream"),
+)
+
+MORE_CASES = (
+    Case(
+        model="acme-embed",
+        kind="embedding",
+        wire=orjson.dumps({"vectors": [[0.5, -0.5], [0.25, 1.0]], "usage": {"input": 4}}),
+        request=EmbedRequest(inputs=("a", "b")),
+        embedding=(2, 2),
+        name="two embedded",
+    ),
+    Case(
+        model="acme-1",
+        wire=orjson.dumps(
+            {"id": "a1", "model": "acme-1", "text": "Hm", "end": "done", "input_tokens": 9, "eval_count": 4}
+        ),
+        text="Hm",
+        name="counts at the top",
+    ),
 )

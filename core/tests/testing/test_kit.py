@@ -11,6 +11,7 @@ import conformance_error_faults as error_faults
 import conformance_hook_faults as hook_faults
 import conformance_message_faults as message_faults
 import conformance_request_faults as request_faults
+import conformance_silent_faults as silent_faults
 import conformance_transport_faults as transport_faults
 import pytest
 
@@ -23,7 +24,15 @@ HERE = Path(__file__).parent
 
 FAULTS = [
     fault
-    for module in (request_faults, hook_faults, message_faults, error_faults, answer_faults, transport_faults)
+    for module in (
+        request_faults,
+        hook_faults,
+        message_faults,
+        error_faults,
+        silent_faults,
+        answer_faults,
+        transport_faults,
+    )
     for fault in module.FAULTS
 ]
 
@@ -42,7 +51,7 @@ def outcomes(plugin, *cases, **options):
 
 
 def test_a_sound_provider_keeps_every_law():
-    results = outcomes(acme.plugin, *acme.CASES)
+    results = outcomes(acme.plugin, *acme.CASES, *acme.MORE_CASES)
     assert {name for name, result in results.items() if result.outcome == "skipped"} == UNREACHED
     others = [
         str(result)
@@ -57,7 +66,7 @@ def test_a_sound_provider_keeps_every_law():
 )
 def test_a_fault_is_caught_by_the_check_meant_for_it(plugin, ids, monkeypatch):
     monkeypatch.setattr("jackfield.testing._check.core_version", lambda: "99.0")  # no check is new any more
-    results = outcomes(plugin(), *acme.CASES, only=ids)
+    results = outcomes(plugin(), *acme.CASES, *acme.MORE_CASES, only=ids)
     assert {name: result.outcome for name, result in results.items()} == dict.fromkeys(ids, "failed")
     for result in results.values():
         assert result.reason
@@ -385,7 +394,7 @@ def test_a_case_may_be_a_file_beside_the_test(tmp_path):
 
 def test_the_command_line(capsys):
     assert main(["conformance_acme:plugin", "--cases", "conformance_acme:CASES", "-v"]) == 0
-    assert f"{len(checks()) - len(UNREACHED)} passed" in capsys.readouterr().out
+    assert f"{len(checks()) - len(UNREACHED) - 1} passed" in capsys.readouterr().out
     assert main(["conformance_answer_faults:SwallowsTheCut", "--list"]) == 0
     assert "stream.truncated" in capsys.readouterr().out
     assert main(["conformance_acme:plugin", "--cases", "conformance_acme:CASES", "--markdown"]) == 0

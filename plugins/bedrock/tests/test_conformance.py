@@ -157,7 +157,7 @@ def broken(name, error, **more):
     Case(model=MODEL, kind="count", wire=COUNT, count=14),
     *both("claude", CLAUDE, CLAUDE_STREAM, model=MODEL, declared=INVOKE, text="Because of scättered light.",
           usage=(9, 7), finish="stop"),
-    *both("old claude by messages", CLAUDE, CLAUDE_STREAM, model="anthropic.claude-v2:1",
+    *both("old claude by messages", CLAUDE, CLAUDE_STREAM, model="anthropic.claude-v2:1", always=("anthropic_version",),
           declared={"route": "messages"}, text="Because of scättered light.", usage=(9, 7), finish="stop"),
     *both("command r", dumps(COMMAND_R), COMMAND_R_STREAM, model="cohere.command-r-v1:0", declared=INVOKE, text=LIGHT,
           finish="stop"),
@@ -183,7 +183,7 @@ def broken(name, error, **more):
         request=EmbedRequest(inputs=("a",), dimensions=256),
     ),
     Case(
-        model="amazon.nova-2-multimodal-embeddings-v1:0", kind="embedding", embedding=[[0.5, -0.25]],
+        model="amazon.nova-2-multimodal-embeddings-v1:0", kind="embedding", always=("taskType",), embedding=[[0.5, -0.25]],
         wire=dumps({"embeddings": [{"embedding": [0.5, -0.25], "embeddingType": "TEXT"}]}), headers=COUNTED,
     ),
     Case(model=MODEL, wire=BLOCKED, error=ContentFilteredError, name="blocked"),

@@ -175,7 +175,7 @@ ANSWERED = {"choices": [{"messages": SKY}], "created": 1, "model": "m-1", "usage
 @conformance(
     jackfield_snowflake,
     Case(model=MISTRAL, wire=result([json.dumps({"value": ANSWERED, "error": None})]), text=SKY, usage=(12, 5), finish="stop",
-         status=None, name="AI_COMPLETE", request=asked(ADDED, max_tokens=99, temperature=0)),
+         status=None, name="AI_COMPLETE", request=asked(ADDED, max_tokens=99, temperature=0), always=("statement", "model_parameters")),
     Case(model=MISTRAL, wire=result([json.dumps({"value": None, "error": "400 unknown model"})]), error=NotFoundError,
          status=None, name="a failed row", request=asked(ADDED)),
     Case(model=MISTRAL, wire=result([json.dumps({"structured_output": [{"raw_message": {"a": 1}, "type": "json"}], "usage": USAGE})]),

@@ -113,7 +113,7 @@ MODEL, CLAUDE = "gemini-2.5-flash", "claude-sonnet-4-6"
     Case(model=MODEL, wire="wire/too_long.json", status=400, error=ContextLengthExceededError),
     Case(model=MODEL, wire="wire/busy.json", status=429, error=RateLimitError),
     Case(model=MODEL, wire="wire/quota.json", status=429, error=QuotaExceededError),
-    Case(model=CLAUDE, wire="wire/claude_busy.json", status=529, error=OverloadedError),
+    Case(model=CLAUDE, always=("anthropic_version",), wire="wire/claude_busy.json", status=529, error=OverloadedError),
     settings={"project": "my-project", "location": "europe-west4"},
 )  # fmt: skip
 def test_conformance(check):

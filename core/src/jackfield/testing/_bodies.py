@@ -9,7 +9,16 @@ from typing import Any
 import attrs
 import orjson
 
-__all__ = ["holds_data", "holds_schema", "holds_text", "holds_value", "keys_of", "leaves", "opened"]
+__all__ = [
+    "holds_data",
+    "holds_schema",
+    "holds_text",
+    "holds_value",
+    "keys_of",
+    "leaves",
+    "opened",
+    "pairs_of",
+]
 
 
 def opened(value: Any) -> Any:
@@ -37,16 +46,21 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def keys_of(value: Any) -> Iterator[str]:
-    """Yield every key in a body, at any depth."""
+def pairs_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every key in a body with its value, at any depth."""
     value = opened(value)
     if isinstance(value, Mapping):
         for key, entry in value.items():
-            yield str(key)
-            yield from keys_of(entry)
+            yield str(key), entry
+            yield from pairs_of(entry)
     elif isinstance(value, list | tuple):
         for entry in value:
-            yield from keys_of(entry)
+            yield from pairs_of(entry)
+
+
+def keys_of(value: Any) -> Iterator[str]:
+    """Yield every key in a body, at any depth."""
+    return (key for key, _ in pairs_of(value))
 
 
 def holds_value(body: Any, value: Any) -> bool:

@@ -70,6 +70,7 @@ class Case:
         scores: `(index, score)` pairs of a rerank.
         count: The answer of a token count.
         models: The ids that a listing gives.
+        always: Keys of the body that the service's format wants in every request, such as a version.
         shows: Features that it exercises, besides those that can be seen.
         pair: Cases with the same name here are one answer, once streamed and once whole.
         name: For messages; the path or the model unless given.
@@ -98,6 +99,7 @@ class Case:
     scores: Sequence[tuple[int, float]] | None = None
     count: int | None = None
     models: Sequence[str] | None = None
+    always: tuple[str, ...] = ()
     shows: tuple[str, ...] = ()
     pair: str | None = None
     name: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from jackfield._calls.fold import Folded
 from jackfield._types.capabilities import ModelCard
 from jackfield._types.content import Thinking
 from jackfield._types.errors import MalformedResponseError
-from jackfield._types.events import Event
+from jackfield._types.events import Event, Finish
 from jackfield._types.option_rules import UNSET
 from jackfield._types.replies import Choice
 from jackfield._types.usage import Usage
@@ -25,14 +26,14 @@ from ._subject import Subject
 _COUNTS = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
-def _with(look: Callable[[Case], Any], what: str) -> Applies:
+def with_facts(look: Callable[[Case], Any], what: str) -> Applies:
     def applies(subject: Subject) -> str | None:
         return None if any(look(case) for case in subject.cases) else f"no case says {what}"
 
     return applies
 
 
-def _answers(subject: Subject, look: Callable[[Case], Any]) -> Iterator[tuple[Case, Folded]]:
+def read_answers(subject: Subject, look: Callable[[Case], Any]) -> Iterator[tuple[Case, Folded]]:
     """Return the cases that hold an answer, decoded."""
     for case in subject.good_cases():
         if look(case):
@@ -54,7 +55,7 @@ def _first(folded: Folded) -> Choice | None:
     "answers.decode",
     law="Every good answer can be read.",
     remedy="see the exception; a decoder raises only our own errors",
-    applies=_with(lambda case: case.error is None, "what a good answer is"),
+    applies=with_facts(lambda case: case.error is None, "what a good answer is"),
 )
 def decode(subject: Subject) -> Iterable[str]:
     for case in subject.good_cases():
@@ -69,10 +70,10 @@ def decode(subject: Subject) -> Iterable[str]:
     "answers.text",
     law="The text is the case's.",
     remedy="compare the recorded bytes with what the decoder makes of them",
-    applies=_with(lambda case: case.text is not None, "what the text is"),
+    applies=with_facts(lambda case: case.text is not None, "what the text is"),
 )
 def text(subject: Subject) -> Iterable[str]:
-    for case, folded in _answers(subject, lambda case: case.text is not None):
+    for case, folded in read_answers(subject, lambda case: case.text is not None):
         choice = _first(folded)
         found = "" if choice is None else choice.text
         if found != case.text:
@@ -83,10 +84,10 @@ def text(subject: Subject) -> Iterable[str]:
     "answers.thinking",
     law="The thinking is the case's, and is tied to the provider.",
     remedy="give ThinkingDelta events for it",
-    applies=_with(lambda case: case.thinking is not None, "what the thinking is"),
+    applies=with_facts(lambda case: case.thinking is not None, "what the thinking is"),
 )
 def thinking(subject: Subject) -> Iterable[str]:
-    for case, folded in _answers(subject, lambda case: case.thinking is not None):
+    for case, folded in read_answers(subject, lambda case: case.thinking is not None):
         choice = _first(folded)
         parts = () if choice is None else choice.message.parts
         found = "".join(part.text for part in parts if isinstance(part, Thinking))
@@ -98,10 +99,10 @@ def thinking(subject: Subject) -> Iterable[str]:
     "answers.tool_calls",
     law="Tool calls have the case's names and arguments, and ids.",
     remedy="give ToolCallStart with id and name, then the arguments as JSON text, whole or in pieces",
-    applies=_with(lambda case: case.expected_calls is not None, "which tools are called"),
+    applies=with_facts(lambda case: case.expected_calls is not None, "which tools are called"),
 )
 def tool_calls(subject: Subject) -> Iterable[str]:
-    for case, folded in _answers(subject, lambda case: case.expected_calls is not None):
+    for case, folded in read_answers(subject, lambda case: case.expected_calls is not None):
         choice = _first(folded)
         calls = () if choice is None else choice.message.tool_calls
         found, wanted = call_pairs(calls), [(name, dict(args)) for name, args in case.expected_calls or ()]
@@ -116,10 +117,10 @@ def tool_calls(subject: Subject) -> Iterable[str]:
     "answers.finish",
     law="The finish reason is the case's, in our words.",
     remedy="map the provider's word, and keep it in Finish.raw",
-    applies=_with(lambda case: case.finish is not None, "why it ended"),
+    applies=with_facts(lambda case: case.finish is not None, "why it ended"),
 )
 def finish(subject: Subject) -> Iterable[str]:
-    for case, folded in _answers(subject, lambda case: case.finish is not None):
+    for case, folded in read_answers(subject, lambda case: case.finish is not None):
         choice = _first(folded)
         found = None if choice is None else choice.finish_reason
         if found != case.finish:
@@ -130,10 +131,10 @@ def finish(subject: Subject) -> Iterable[str]:
     "answers.usage",
     law="Usage is the case's; what the service does not say is None.",
     remedy="use .get() without a default: None is unknown, 0 is a count",
-    applies=_with(lambda case: case.usage is not UNSET, "what was used"),
+    applies=with_facts(lambda case: case.usage is not UNSET, "what was used"),
 )
 def usage(subject: Subject) -> Iterable[str]:
-    for case, folded in _answers(subject, lambda case: case.usage is not UNSET):
+    for case, folded in read_answers(subject, lambda case: case.usage is not UNSET):
         wanted = case.expected_usage or Usage()
         names = ("input_tokens", "output_tokens") if isinstance(case.usage, tuple) else _COUNTS
         for name in names:
@@ -149,7 +150,7 @@ def usage(subject: Subject) -> Iterable[str]:
 )
 def usage_parts(subject: Subject) -> Iterable[str]:
     subject.some_cases()
-    for case, folded in _answers(subject, _any):
+    for case, folded in read_answers(subject, _any):
         used = folded.usage
         parts = (used.cached_input_tokens or 0) + (used.cache_write_tokens or 0)
         if used.input_tokens is not None and parts > used.input_tokens:
@@ -164,9 +165,16 @@ def usage_parts(subject: Subject) -> Iterable[str]:
 _USAGE_KEYS = frozenset({"usage", "usage_metadata", "usagemetadata", "token_usage", "billed_units", "tokens"})
 
 
+_COUNT_NAME = re.compile("token|_count$|usage", re.IGNORECASE)
+
+
 def _without_usage(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_usage(v) for k, v in value.items() if k.lower() not in _USAGE_KEYS}
+        return {
+            k: _without_usage(v)
+            for k, v in value.items()
+            if k.lower() not in _USAGE_KEYS and not (type(v) is int and _COUNT_NAME.search(k))
+        }
     return [_without_usage(entry) for entry in value] if isinstance(value, list) else value
 
 
@@ -200,59 +208,39 @@ def usage_unknown(subject: Subject) -> Iterable[str]:
 
 
 @check(
-    "answers.embeddings",
-    law="Embeddings are the case's: float32, in order.",
-    remedy="give EmbeddingData(index, vector) with a numpy array or array('f')",
-    applies=_with(lambda case: case.embedding is not None, "what the embeddings are"),
+    "answers.unknown_finish",
+    law='A reason to end that the plugin does not know is "other", never "stop".',
+    remedy='map the words that the service documents: `_REASONS.get(word, "other")`',
+    gentle=True,
 )
-def embeddings(subject: Subject) -> Iterable[str]:
-    for case, folded in _answers(subject, lambda case: case.embedding is not None):
-        vectors = [folded.vectors.get(index) for index in range(len(folded.vectors))]
-        wanted: Any = case.embedding
-        is_shape = len(wanted) == 2 and all(isinstance(entry, int) for entry in wanted)
-        shape = tuple(wanted) if is_shape else (len(wanted), len(wanted[0]) if wanted else 0)
-        found = (len(vectors), len(vectors[0]) if vectors and vectors[0] is not None else 0)
-        if found != shape:
-            yield f"{case.label}: there are {found[0]} of length {found[1]}, not {shape[0]} of length {shape[1]}"
+def unknown_finish(subject: Subject) -> Iterable[str]:
+    tried = False
+    for case in subject.some_cases():
+        ends = [event for event in subject.decoded(case).events if isinstance(event, Finish)]
+        # A reason of the decoder's own, because the service tells none, stands nowhere in the bytes.
+        word = ends[0].raw if ends else None
+        if case.in_process or not word:
             continue
-        if not is_shape and any(
-            abs(a - b) > 1e-5 * max(1.0, abs(b))
-            for mine, theirs in zip(vectors, wanted, strict=True)
-            for a, b in zip(() if mine is None else mine, theirs, strict=True)
-        ):
-            yield f"{case.label}: the values are others"
-        wrong = [vector for vector in vectors if not _is_float32(vector)]
-        if wrong:
-            yield f"{case.label}: a vector is a {type(wrong[0]).__name__}, not float32"
-
-
-def _is_float32(vector: Any) -> bool:
-    return getattr(vector, "typecode", None) == "f" or str(getattr(vector, "dtype", "")) == "float32"
-
-
-@check(
-    "answers.scores",
-    law="A rerank's scores are the case's.",
-    remedy="give RerankScore(index, score) for each document that came back",
-    applies=_with(lambda case: case.scores is not None, "what the scores are"),
-)
-def scores(subject: Subject) -> Iterable[str]:
-    for case, folded in _answers(subject, lambda case: case.scores is not None):
-        found, wanted = list(folded.scores), [tuple(pair) for pair in case.scores or ()]
-        if [index for index, _ in found] != [index for index, _ in wanted] or any(
-            abs(a[1] - b[1]) > 1e-9 for a, b in zip(found, wanted, strict=True)
-        ):
-            yield f"{case.label}: they are {found!r}, not {wanted!r}"
+        body = subject.body(case)
+        changed = re.sub(rb"(:\s*)" + re.escape(orjson.dumps(word)), rb'\1"jackfield-end"', body)
+        ends = [event for event in subject.decoded(case, changed).events if isinstance(event, Finish)]
+        if changed == body or not ends or ends[0].raw != "jackfield-end":
+            continue
+        tried = True
+        if ends[0].reason == "stop":
+            yield f"{case.label}: with an end that nobody knows, it is 'stop'"
+    if not tried:
+        raise SkipCheck("no case has a word for its end that could be exchanged")
 
 
 @check(
     "answers.count",
     law="A token count is the case's.",
     remedy="give TokensCounted(input_tokens)",
-    applies=_with(lambda case: case.count is not None, "how many tokens are counted"),
+    applies=with_facts(lambda case: case.count is not None, "how many tokens are counted"),
 )
 def count(subject: Subject) -> Iterable[str]:
-    for case, folded in _answers(subject, lambda case: case.count is not None):
+    for case, folded in read_answers(subject, lambda case: case.count is not None):
         if folded.counted != case.count:
             yield f"{case.label}: it is {folded.counted!r}, not {case.count!r}"
 
@@ -280,6 +268,24 @@ def listing(subject: Subject) -> Iterable[str]:
             yield f"{case.label}: it is {[card.id for card in cards]}"
         if page is not None and page == found.wire:
             yield f"{case.label}: the page that follows is the first one again"
+
+
+@check(
+    "answers.listing_error",
+    law="An error in place of a page of the list of models is no empty list.",
+    remedy="index the list (page['models']) where the service always sends one",
+    applies=lambda subject: None if subject.listings else "no case is a listing",
+    gentle=True,
+)
+def listing_error(subject: Subject) -> Iterable[str]:
+    found = subject.hooks.discover(subject.settings)
+    for case in subject.listings if found is not None else ():
+        body = b'{"error": {"message": "jackfield-conformance"}}'
+        try:
+            found.parse(case.head(subject.body(case)), body)  # type: ignore[union-attr]
+        except Exception:  # noqa: S112 -- it is read as what it is
+            continue
+        yield f"{case.label}: an error with status 200 is read as a list"
 
 
 @check(
@@ -327,7 +333,7 @@ def odd_body(subject: Subject) -> Iterable[str]:
 )
 def travel(subject: Subject) -> Iterable[str]:
     subject.some_cases()
-    for case, folded in _answers(subject, _any):
+    for case, folded in read_answers(subject, _any):
         try:
             pickle.loads(pickle.dumps((folded.choices, folded.usage, folded.raw)))  # noqa: S301 -- our own bytes
         except Exception as error:

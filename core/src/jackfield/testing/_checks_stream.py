@@ -213,6 +213,22 @@ def unknown_events(subject: Subject) -> Iterable[str]:
 
 
 @check(
+    "stream.garbage",
+    law="A frame that is not what the format says is an error, never skipped.",
+    remedy="parse each frame and let the exception pass: the core makes MalformedResponseError of it",
+    gentle=True,
+)
+def garbage(subject: Subject) -> Iterable[str]:
+    for case, body, _, framing in _framed(subject, "sse", "jsonlines"):
+        events, end = events_of(body, framing)
+        middle = max(1, len(events) // 2)
+        broken = (b"data: " if framing == "sse" else b"") + b'{"jackfield": ' + end
+        read = subject.decoded(case, b"".join([*events[:middle], broken, *events[middle:]]))
+        if read.error is None:
+            yield f"{case.label}: a frame that is cut JSON is skipped"
+
+
+@check(
     "stream.truncated",
     law="A stream that ends too early is StreamInterruptedError, never a short answer.",
     remedy="raise StreamInterruptedError in the decoder's finish() unless the end marker, or a finish reason for "

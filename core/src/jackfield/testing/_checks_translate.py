@@ -15,7 +15,7 @@ from jackfield._types.parameters import ParameterReport, Translation
 from jackfield._types.requests import ChatRequest
 from jackfield._types.wire import Wire
 
-from ._bodies import holds_schema, holds_text, keys_of
+from ._bodies import holds_schema, holds_text, keys_of, pairs_of
 from ._case import plain_request
 from ._check import check
 from ._findings import SkipCheck
@@ -133,6 +133,8 @@ def streams(subject: Subject) -> Iterable[str]:
     for probe in subject.probes_of("chat", "completion"):
         if probe.plain.wire.stream:
             yield f"{probe.label}: the wire of a whole answer asks for a stream"
+        if ("stream", True) in pairs_of(probe.plain.wire.body):
+            yield f"{probe.label}: the body of a whole answer asks for a stream"
         request = plain_request(probe.kind, stream=True)
         try:
             wire = subject.translate(probe.model, request, probe.capabilities).wire
@@ -140,6 +142,8 @@ def streams(subject: Subject) -> Iterable[str]:
             continue
         if not wire.stream:
             yield f"{probe.label}: the wire of a streamed answer does not say so"
+        if ("stream", False) in pairs_of(wire.body):
+            yield f"{probe.label}: the body of a streamed answer asks for a whole one"
 
 
 @check(

@@ -28,7 +28,7 @@ def listing(settings: SageMakerSettings) -> Listing:
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
         value = orjson.loads(body)
-        cards = [ModelCard(id=row["EndpointName"], data=row) for row in value.get("Endpoints", ())]
+        cards = [ModelCard(id=row["EndpointName"], data=row) for row in value["Endpoints"]]
         token = value.get("NextToken")
         return cards, None if token is None else page(token)
 
