@@ -259,3 +259,28 @@ def put_all(given):
     for name in given:
         w.put(name)
     return w.finish()
+
+
+def test_of_options_that_exclude_one_another_the_one_with_the_rule_is_refused_or_dropped():
+    rules = {"top_p": ParameterRule(excludes=("temperature",)), "temperature": ParameterRule(maximum=1)}
+    known = Capabilities(parameters=rules)
+
+    def write(policy, **given):
+        writer = ParameterWriter(given, known, policy, {})
+        for name in ("top_p", "temperature"):
+            writer.put(name)
+        return writer.body, {note.name: note.fate for note in writer.finish()}
+
+    assert write("error", top_p=0.5)[0] == {"top_p": 0.5}
+    with pytest.raises(UnsupportedError, match="together with temperature"):
+        write("error", top_p=0.5, temperature=0)
+    body, fates = write("drop", top_p=0.5, temperature=0)
+    assert (body, fates) == ({"temperature": 0}, {"top_p": "dropped", "temperature": "sent"})
+
+
+def test_an_option_that_was_dropped_excludes_no_other():
+    rules = {"top_p": ParameterRule(excludes=("temperature",)), "temperature": ParameterRule(supported=False)}
+    writer = ParameterWriter({"temperature": 1, "top_p": 0.5}, Capabilities(parameters=rules), "drop", {})
+    writer.put("temperature")
+    writer.put("top_p")
+    assert writer.body == {"top_p": 0.5}

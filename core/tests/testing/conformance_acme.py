@@ -59,7 +59,11 @@ TABLE = "table 2026-11-22"
 CHAT = Capabilities(
     known=True,
     kinds=frozenset({"chat"}),
-    parameters={"temperature": ParameterRule(maximum=1, minimum=0), "seed": ParameterRule(supported=False)},
+    parameters={
+        "temperature": ParameterRule(maximum=1, minimum=0),
+        "seed": ParameterRule(supported=False),
+        "top_p": ParameterRule(excludes=("temperature",)),
+    },
     limits=Limits(context_window=8000, max_output_tokens=1000),
     source=TABLE,
 ).with_features(TABLE, streaming=True, system=True, tools=True, reasoning=True, images=False, json=False)

@@ -403,6 +403,17 @@ class IgnoresItsTable(Acme):
             writer.write(name, name, value)
 
 
+@caught_by("options.excluded")
+class SendsWhatExcludesOneAnother(Acme):
+    def option(self, writer, name):
+        if name == "top_p":
+            value = writer._given.pop(name, None)
+            if value is not None:
+                writer.write(name, name, value)
+        else:
+            super().option(writer, name)
+
+
 # Claims
 
 

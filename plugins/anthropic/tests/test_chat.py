@@ -50,8 +50,24 @@ def test_sampling_is_refused_where_it_would_be_a_400(model, settings, name):
 
 
 def test_sampling_is_sent_where_it_is_taken():
-    sent = body("claude-opus-4-6", temperature=0, top_p=0.0, top_k=0)
+    sent = body("claude-sonnet-4-0", temperature=0, top_p=0.0, top_k=0)
     assert (sent["temperature"], sent["top_p"], sent["top_k"]) == (0, 0.0, 0)
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-opus-4-1-20250805", "claude-haiku-4-5", "claude-opus-4-5", "claude-opus-4-6"]
+)
+def test_temperature_and_top_p_exclude_one_another_from_claude_4_1_on(model):
+    both = {"temperature": 0.5, "top_p": 0.9}
+    with pytest.raises(UnsupportedError, match="together with temperature"):
+        made(model, **both)
+    dropped = made(model, unsupported="drop", **both)
+    assert (dropped.wire.body["temperature"], dropped.report["top_p"].fate) == (0.5, "dropped")
+    assert "top_p" not in dropped.wire.body
+    assert body(model, top_p=0.9)["top_p"] == 0.9
+    assert body(model, top_p=0.95, reasoning=Reasoning(budget_tokens=1024))["top_p"] == 0.95
+    with pytest.raises(UnsupportedError, match="together with temperature"):
+        made(model, temperature=1, top_p=0.95, reasoning=Reasoning(budget_tokens=1024))
 
 
 def test_while_a_model_thinks_its_temperature_is_one():

@@ -213,8 +213,8 @@ OTHERS = {
 SAMPLING = {
     "zero": ({"temperature": 0}, {"temperature": 0}),
     "sampling": (
-        {"temperature": 0.5, "top_p": 0.9, "top_k": 5},
-        {"temperature": 0.5, "top_p": 0.9, "top_k": 5},
+        {"top_p": 0.9, "top_k": 5},
+        {"top_p": 0.9, "top_k": 5},
     ),
 }
 PNG = b"\x89PNG-made-up"

@@ -55,3 +55,32 @@ def test_a_budget_that_stands_for_an_effort_fits_below_max_tokens():
         made(reasoning=Reasoning(effort="high"), max_tokens=1000)
     with pytest.raises(UnsupportedError, match="budget_tokens"):
         made(reasoning=Reasoning(effort="high"), emulate=False)
+
+
+@pytest.mark.parametrize(
+    ("budget", "most", "sent"),
+    [
+        (100, 4000, 1024),
+        (2000, 1500, 1499),
+        (1500, 1500, 1499),
+        (1024, 1024, None),
+        (100, 900, None),
+        (1024, 1025, 1024),
+    ],
+)
+def test_a_budget_is_at_least_1024_and_below_max_tokens(budget, most, sent):
+    options = {"reasoning": Reasoning(budget_tokens=budget), "max_tokens": most}
+    if sent == budget:
+        assert body(**options)["thinking"]["budget_tokens"] == sent
+        return
+    with pytest.raises(UnsupportedError, match="at least 1024"):
+        made(**options)
+    dropped = made(unsupported="drop", **options)
+    assert dropped.wire.body.get("thinking", {}).get("budget_tokens") == sent
+    assert dropped.report["reasoning.budget_tokens"].fate == ("dropped" if sent is None else "clamped")
+
+
+def test_with_interleaved_thinking_a_budget_is_for_a_whole_turn():
+    extra = {"anthropic": {"betas": ["interleaved-thinking-2025-05-14"]}}
+    sent = body(reasoning=Reasoning(budget_tokens=9000), max_tokens=2000, extra=extra)
+    assert sent["thinking"]["budget_tokens"] == 9000

@@ -187,6 +187,9 @@ def as_we_write_it(body, ours, note):
         body["system"] = content_as_we_write_it(body["system"], note)
     for message in body.get("messages", ()):
         message["content"] = content_as_we_write_it(message["content"], note)
+    if body.get("tools") == []:
+        del body["tools"]
+        note("an empty list of tools is not sent")
     for tool in body.get("tools", ()):
         if set(tool) <= PLAIN_TOOL:
             mark_as_we_write_it(tool, note)
@@ -285,6 +288,7 @@ EXPECTED = {
             "a cache mark tells its lifetime, which is 5 minutes by default": 57,
             "a system prompt without text is not sent": 4,
             "an effort switches on the thinking of a model that does not think by itself": 5,
+            "an empty list of tools is not sent": 12,
             "blank text is not sent": 1,
             "content of one plain text is sent as a string": 276,
             "is_error: false is the default, and is not sent": 38,
@@ -298,7 +302,10 @@ EXPECTED = {
     },
     "anthropic.count_tokens": {
         "equal": 13,
-        "differences": {"content of one plain text is sent as a string": 7},
+        "differences": {
+            "an empty list of tools is not sent": 2,
+            "content of one plain text is sent as a string": 7,
+        },
         "not_rebuilt": {},
     },
     "anthropic.complete": {

@@ -156,8 +156,8 @@ OPTIONS = {
     "nothing": ({}, {}),
     "max_tokens": ({"max_tokens": 9}, {"inferenceConfig": {"maxTokens": 9}}),
     "sampling": (
-        {"temperature": 0.5, "top_p": 0.9, "top_k": 4},
-        {"inferenceConfig": {"temperature": 0.5, "topP": 0.9}, "additionalModelRequestFields": {"top_k": 4}},
+        {"top_p": 0.9, "top_k": 4},
+        {"inferenceConfig": {"topP": 0.9}, "additionalModelRequestFields": {"top_k": 4}},
     ),
     "zero": ({"temperature": 0}, {"inferenceConfig": {"temperature": 0}}),
     "stop": ({"stop": ["END", "FIN"]}, {"inferenceConfig": {"stopSequences": ["END", "FIN"]}}),

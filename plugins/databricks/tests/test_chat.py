@@ -237,3 +237,15 @@ def test_thinking_is_sent_back_unchanged():
         {"type": "reasoning", "summary": [{"type": "summary_encrypted_text", "data": "e"}]},
         {"type": "text", "text": "Yes."},
     ]
+
+
+@pytest.mark.parametrize("model", [CLAUDE, "system.ai.claude-opus-4-1", "databricks-claude-haiku-4-5"])
+def test_claude_accepts_one_of_temperature_and_top_p(model):
+    with pytest.raises(UnsupportedError, match="together with temperature"):
+        sent(model, TURN[:1], temperature=0.5, top_p=0.9)
+    assert sent(LLAMA, TURN[:1], temperature=0.5, top_p=0.9)[0].body["top_p"] == 0.9
+
+
+def test_claude_accepts_no_budget_below_1024():
+    with pytest.raises(UnsupportedError, match="at least 1024"):
+        sent(CLAUDE, TURN[:1], reasoning=Reasoning(budget_tokens=100), max_tokens=4000)

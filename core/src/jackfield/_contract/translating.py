@@ -110,6 +110,7 @@ class ParameterWriter(ReportBuilder):
     ) -> None:
         super().__init__(policy, model=model)
         self._given = dict(given)
+        self._asked = frozenset(given)
         self._rules = capabilities.parameters
         self._theirs: tuple[str, ...] = ()
         self.body = body
@@ -298,6 +299,10 @@ class ParameterWriter(ReportBuilder):
         if rule.supported is False:
             self.refuse(name, rule.why or "the model does not support it", value)
             return UNSET
+        if rule.excludes and (other := self._find_excluded(rule)) is not None:
+            law = f"the model does not accept it together with {other}"
+            self.refuse(name, law if rule.why is None else f"{law}: {rule.why}", value)
+            return UNSET
         # Of thinking, the choices are the words; a budget alone has none.
         word = value.effort if isinstance(value, Reasoning) else value
         if rule.choices is not None and word not in rule.choices and not (word is None and word is not value):
@@ -313,6 +318,11 @@ class ParameterWriter(ReportBuilder):
         if rule.maximum is not None and value > rule.maximum:
             return self._clamp(name, value, rule.maximum, rule, f"at most {rule.maximum}")
         return value
+
+    def _find_excluded(self, rule: ParameterRule) -> str | None:
+        """Return an option that was passed and not dropped, and with which a rule does not go together."""
+        dropped = {note.name for note in self._notes if note.fate == "dropped"}
+        return next((name for name in rule.excludes if name in self._asked and name not in dropped), None)
 
     def _clamp(self, name: str, value: Any, nearest: Any, rule: ParameterRule, law: str) -> Any:
         why = f"{value!r} is out of range: {law}" + ("" if rule.why is None else f": {rule.why}")

@@ -78,6 +78,8 @@ class ParameterRule(Value):
         maximum: Greatest value, included.
         choices: The only values; of `reasoning`, the only words of effort.
         max_items: Most entries of a list.
+        excludes: The names of options that the model does not accept together with this one; they stay, and this one is
+            refused or dropped.
         why: What is told when it is refused, dropped or clamped, behind the range or the choices that it breaks.
         source: Document and date.
     """
@@ -88,6 +90,7 @@ class ParameterRule(Value):
     maximum: float | None = None
     choices: tuple[Any, ...] | None = None
     max_items: int | None = None
+    excludes: tuple[str, ...] = ()
     why: str | None = None
     source: str = "unknown"
 
@@ -199,7 +202,7 @@ class Capabilities(Value):
 
 
 def _freeze_sequences(rule: Mapping[str, Any]) -> dict[str, Any]:
-    return {} if rule.get("choices") is None else {"choices": tuple(rule["choices"])}
+    return {name: tuple(rule[name]) for name in ("choices", "excludes") if rule.get(name) is not None}
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -346,6 +346,25 @@ def rules(subject: Subject) -> Iterable[str]:
 
 
 @check(
+    "options.excluded",
+    law="Options that exclude one another by the plugin's own table are not sent together.",
+    remedy="let ParameterWriter write the options: it reads `excludes` of the rules",
+)
+def excluded(subject: Subject) -> Iterable[str]:
+    for probe in subject.probes_of(*_KINDS):
+        known = values_for(probe.kind)
+        for name, rule in probe.capabilities.parameters.items():
+            for other in rule.excludes if name in known else ():
+                if other not in known:
+                    continue
+                if isinstance(
+                    _try(subject, probe, asking(probe.kind, name, known[name], **{other: known[other]})),
+                    Translation,
+                ):
+                    yield f"{probe.label}: {name} is accepted together with {other}, which its rule excludes"
+
+
+@check(
     "options.batch_truncation",
     law="The wish to cut texts that are too long, or not to, is sent, refused or reported.",
     remedy="put truncate; where the service cuts in silence, tell it not to or report it",

@@ -132,6 +132,8 @@ def _known(model: str, version: str, by_messages: bool = False) -> Capabilities:
     family = _table()["families"][row["family"]]
     if not family["sampling"]:
         rules.update(rules_named("no sampling"))
+    elif family.get("one_sampling") or row.get("one_sampling"):
+        rules.update(rules_named("one sampling"))
     rules.update(of_version)
     return Capabilities(
         known=True,
@@ -188,6 +190,13 @@ def rules_for(profile: Profile, reasoning: Reasoning | None, known: Capabilities
     )
     if reasoning.budget_tokens is None and not wanted:
         return known
-    ranges = rules_named("ranges")
-    own = {name: rule for name, rule in known.parameters.items() if ranges.get(name) != rule}
-    return attrs.evolve(known, parameters={**rules_named("while thinking"), **own})
+    tables = rules_named("ranges"), rules_named("one sampling")
+    ours = {name: [rules[name] for rules in tables if name in rules] for name in known.parameters}
+    own = {name: rule for name, rule in known.parameters.items() if rule not in ours[name]}
+    thinking = {
+        name: attrs.evolve(rule, excludes=known.parameters[name].excludes)
+        if name in known.parameters
+        else rule
+        for name, rule in rules_named("while thinking").items()
+    }
+    return attrs.evolve(known, parameters={**thinking, **own})

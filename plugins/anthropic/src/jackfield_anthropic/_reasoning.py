@@ -42,7 +42,7 @@ def put_reasoning(writer: ParameterWriter, profile: Profile, options: Options) -
             why = "the model thinks only on request"
             writer.default("reasoning.thinking", "thinking", {"type": "adaptive"}, why)
     if budget is not None:
-        _put_budget(writer, budget, profile)
+        _put_budget(writer, budget, profile, options)
     if summary is not None:
         _put_summary(writer, summary, profile)
 
@@ -91,14 +91,44 @@ def _put_budget_for(writer: ParameterWriter, effort: str, budget: int | None, op
     writer.note("reasoning.effort", "emulated", wire="thinking", value=value, why=why)
 
 
-def _put_budget(writer: ParameterWriter, budget: int, profile: Profile) -> None:
+def _put_budget(writer: ParameterWriter, budget: int, profile: Profile, options: Options) -> None:
     if profile.thinking is not None and "enabled" not in profile.thinking:
         why = "the model never thinks"
         if profile.thinking:
             why = "the model does not accept a budget; it chooses by itself, guided by an effort"
         writer.refuse("reasoning.budget_tokens", why, budget)
         return
+    nearest = _nearest_budget(budget, options)
+    if nearest != budget:
+        why = f"a budget is at least {_MIN_BUDGET} tokens, and below max_tokens"
+        if options.unsupported == "error" or nearest is None:
+            writer.refuse("reasoning.budget_tokens", why, budget)
+            return
+        writer.note("reasoning.budget_tokens", "clamped", wire="thinking", value=nearest, why=why)
+        budget = nearest
     writer.write("reasoning.budget_tokens", "thinking", {"type": "enabled", "budget_tokens": budget})
+
+
+def _nearest_budget(budget: int, options: Options) -> int | None:
+    """Return the nearest budget that the service accepts; None if there is none below `max_tokens`.
+
+    Source: API reference and extended thinking guide, 2025: with interleaved thinking, a budget is for a whole turn.
+    """
+    nearest = max(budget, _MIN_BUDGET)
+    if options.max_tokens is UNSET or _interleaves(options):
+        return nearest
+    nearest = min(nearest, options.max_tokens - 1)
+    return nearest if nearest >= _MIN_BUDGET else None
+
+
+def _interleaves(options: Options) -> bool:
+    named = [
+        name
+        for extra in options.extra.values()
+        for key in ("betas", "anthropic_beta")
+        for name in extra.get(key) or ()
+    ]
+    return any(str(name).startswith("interleaved-thinking") for name in named)
 
 
 def _put_summary(writer: ParameterWriter, summary: str | bool, profile: Profile) -> None:

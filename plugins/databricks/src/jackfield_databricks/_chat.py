@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -23,6 +23,8 @@ from ._messages import adapt_messages
 from ._models import family_of
 
 __all__ = ["translate_chat"]
+
+_MIN_BUDGET: Final = 1024
 
 
 def translate_chat(
@@ -78,6 +80,9 @@ def _adapt_reasoning(options: Options, report: ReportBuilder) -> Options:
             report.refuse("reasoning.effort", why, effort)
     if budget is not None and effort == "none":
         report.drop("reasoning.budget_tokens", 'the effort "none" switches reasoning off', budget)
+        budget = None
+    if budget is not None and budget < _MIN_BUDGET:
+        report.refuse("reasoning.budget_tokens", f"it must be at least {_MIN_BUDGET}", budget)
         budget = None
     if budget is not None and options.max_tokens is not UNSET and budget >= options.max_tokens:
         why = f"it must be below max_tokens ({options.max_tokens})"

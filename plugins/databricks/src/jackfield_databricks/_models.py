@@ -22,6 +22,11 @@ _NO: Final = ParameterRule(
 )
 _NONE_OF: Final = dict.fromkeys(("seed", "logit_bias", "presence_penalty", "frequency_penalty", "user"), _NO)
 _NO_LOGPROBS: Final = ParameterRule(supported=False, why="only open models return log probabilities", source=_DOCS)  # fmt: skip
+_ONE_OF: Final = ParameterRule(
+    excludes=("temperature",),
+    why="from Claude 4.1 on, models accept one of the two",
+    source="Anthropic's API reference, 2025-2026",
+)
 _CUT: Final = ParameterRule(
     supported=False,
     why="it is not documented whether the endpoint truncates an input or rejects it",
@@ -104,6 +109,8 @@ def _features(family: str | None, source: str) -> dict[str, Capability]:
 
 def _chat(row: Mapping[str, Any], source: str) -> Capabilities:
     rules = {**_GENERAL, **_RULES.get(row["family"], {})}
+    if row.get("one_sampling"):
+        rules["top_p"] = _ONE_OF
     if "output" in row:
         rules["max_tokens"] = ParameterRule(maximum=row["output"], source=table()["sources"]["litellm"])
     return Capabilities(
