@@ -151,6 +151,53 @@ async def test_what_expands_a_thousandfold_is_refused_at_the_limit(what, encodin
     assert "max_response" in error.message
 
 
+@pytest.mark.parametrize(
+    "values", [b"1," * 2_200_000, b'"",' * 2_200_000, b"[]," * 500_000, b'{"a":1},' * 500_000]
+)
+@pytest.mark.parametrize(
+    ("framing", "method", "content_type", "start", "end"),
+    [
+        (None, "POST", "application/json", b'\xef\xbb\xbf\n{"data": [', b"1]}"),
+        (None, "GET", "application/json", b"[", b"1]"),
+        ("sse", "POST", "text/event-stream", b'data: {"a": [', b"1]}\n\n"),
+        ("sse", "POST", "text/event-stream", b'data: {"a": [', b"1]}"),
+        ("jsonlines", "POST", "application/jsonl", b"[", b"1]\n"),
+    ],
+)
+async def test_json_of_millions_of_values_is_refused_before_it_is_parsed(
+    framing, method, content_type, start, end, values
+):
+    pieces = [start, values, end]
+    async with service(content_type, lambda: pieces) as (url, _):
+        error, came = await refused(url, framing, method=method, most=64 * MIB)
+    assert "values" in error.message
+    assert "max_response" in error.message
+    assert came == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [
+        (b"[" + b"0.01234567890123456, " * 300_000 + b"1]", 64 * MIB),  # as embeddings are
+        (b'{"text": "' + b"a, " * 700_000 + b'"}', 64 * MIB),
+        (b"1,[]" * 600_000, 64 * MIB),  # CSV, pictures: no JSON
+        (b"[" + b"1, " * 300_000 + b"1]", MIB),  # few, whatever the limit
+        (b"[" + b"[]," * 1_000_000 + b"1]", 1024 * MIB),
+        (b"[" + b"[]," * 1_000_000 + b"1]", None),
+    ],
+)
+async def test_json_of_as_many_values_as_its_limit_allows_is_read(body, most):
+    async with service("application/json", lambda: [body]) as (url, _):
+        transport = HttpTransport(HttpAccess(base_url=url), max_response=most)
+        await transport.open()
+        try:
+            async with transport.exchange(Wire("x", stream=False)) as exchange:
+                read = b"".join([frame.data async for frames in exchange.frames for frame in frames])
+        finally:
+            await transport.aclose()
+    assert read == body
+
+
 @pytest.mark.parametrize("what", ["a whole answer", "comments", "events"])
 async def test_other_tasks_have_their_turn_while_a_body_is_decompressed(what):
     content_type, framing, pieces = ENDLESS[what]

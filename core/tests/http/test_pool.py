@@ -286,6 +286,14 @@ async def test_a_chunked_body_is_cut_however_the_connection_ends(reset):
     assert fault is not None
 
 
+async def test_only_connections_with_tls_are_called_ended_without_its_farewell():
+    chunked = JSON.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n", 1)
+    trailers = b"X-Trailer: " + b"y" * 4000 + b"\r\n"
+    _, fault = await ended(chunked + b"\r\n0\r\n" + trailers * 500, Wire("x", {}), reset=False)
+    assert fault is not None
+    assert "the connection was closed" in str(fault)
+
+
 @pytest.mark.parametrize("framing", ["none", "chunked"])
 async def test_what_came_before_a_reset_is_read_however_late(framing):
     """A program that works on each event for a while misses none."""

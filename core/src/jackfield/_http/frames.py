@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jackfield._types.errors import JackfieldError, MalformedResponseError, StreamInterruptedError
 from jackfield._types.sizes import show_size
@@ -20,9 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpFrames"]
 
+_JSON_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*[\[{]").match
 _LONGEST_ERROR_BODY = 1 << 20
 _FRAME_SHARE = 4
 """One event of a stream may have this part of what the whole answer may have."""
+_VALUE_SHARE = 32
+"""A piece of JSON may have one value for this many bytes of what it may have; OpenAI's largest embeddings have one for 42.
+
+In memory a value of two bytes takes thirty times as much, and all of them are read at once: nothing else runs meanwhile.
+"""
+_FEW_VALUES = 1 << 20
+"""However little a piece may have, this many values do no harm."""
+_LIST_WEIGHT = 4
+"""A list or an object takes some four times as much as a number."""
 _TURN = 1 << 15
 """Bytes that are read before other tasks have their turn.
 
@@ -116,13 +127,18 @@ class HttpFrames:
         chunk = await self._next_piece()
         if not chunk:
             self.ended = True
-            return framer.close()
+            frames = framer.close()
+            for frame in frames:
+                _check_values(frame.data, self._most_pending, "one event of the answer")
+            return frames
         frames = framer.feed(chunk)
         if isinstance(framer, SniffedFramer):
             self.content_type = framer.found
             self._framer = framer.inner or framer
         if frames:
             self._pending = 0
+            for frame in frames:
+                _check_values(frame.data, self._most_pending, "one event of the answer")
             return frames
         self._pending += len(chunk)
         if self._most_pending is not None and self._pending > self._most_pending:
@@ -168,9 +184,11 @@ class HttpFrames:
         body = self._body
         if not body and self._response.content.at_eof():
             self.ended = True
+            _check_values(chunk, self._most, "the answer")
             return (Frame(chunk),)
         if not chunk:
             self.ended = True
+            _check_values(body, self._most, "the answer")
             return (Frame(bytes(body)),)
         body += chunk
         await self._take_turns(len(chunk))
@@ -206,6 +224,28 @@ async def _read_buffered(content: aiohttp.StreamReader) -> bytes:
         if not left:
             raise
         return left
+
+
+def _check_values(data: bytes | bytearray, most: int | None, what: str) -> None:
+    """Refuse JSON of far more values than any service sends, before it is parsed.
+
+    Args:
+        data: One frame.
+        most: Most bytes that it may have; None is no limit.
+        what: What it is, for the error.
+
+    Raises:
+        MalformedResponseError: It has too many.
+    """
+    if most is None or len(data) * _LIST_WEIGHT <= _FEW_VALUES or not _JSON_START(data):
+        return
+    allowed = max(most // _VALUE_SHARE, _FEW_VALUES)
+    values = data.count(b",") + _LIST_WEIGHT * (data.count(b"[") + data.count(b"{"))
+    if values > allowed:
+        raise MalformedResponseError(
+            f"{what} has more than {allowed} values in its JSON; it was not parsed. "
+            'Declare a larger max_response if the service does send so many: max_response = "1 GiB"'
+        )
 
 
 def _too_long(what: str, most: int, share: str = "") -> MalformedResponseError:

@@ -114,7 +114,9 @@ class _Line(ResponseHandler):
         """Break a body that a lost connection would otherwise pass for ended (RFC 9112, 8 and 9.8)."""
         payload = self._payload
         if not self._ended_by_service and payload is not None and not payload.is_eof():
-            what = str(exc) if exc is not None else "TLS ended without close_notify"
+            tls = self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
+            end = "TLS ended without close_notify" if tls else "the connection was closed"
+            what = end if exc is None else str(exc)
             payload.set_exception(aiohttp.ClientPayloadError(what), *(() if exc is None else (exc,)))
         super().connection_lost(exc)
 
