@@ -154,7 +154,9 @@ class Folded:
 
     def add_logprobs(self, event: ev.LogprobsDelta) -> None:
         choice = self._find_choice(event.choice)
-        choice.logprobs = (choice.logprobs or []) + list(event.tokens)
+        if choice.logprobs is None:
+            choice.logprobs = []
+        choice.logprobs.extend(event.tokens)  # in place: a new list for each event would be quadratic
 
     def add_part(self, event: ev.PartAdded) -> None:
         self._find_choice(event.choice).parts.append(event.part)
