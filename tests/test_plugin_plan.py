@@ -40,6 +40,7 @@ APIS = {
 REASONS: dict[str, dict[str, str]] = {
     "anthropic": {
         "_blocks": "the content blocks of an answer, which the decoder of messages reads whole and in pieces",
+        "_schemas": "schemas in the subset to which the service holds models; Bedrock has the same",
         "_iterations": "the requests that a call consisted of, which both usage and prices read",
     },
     "azure-llm": {

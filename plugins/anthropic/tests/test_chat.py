@@ -19,6 +19,9 @@ def test_max_tokens_of_an_unknown_model_leaves_room_for_its_budget():
     assert body("claude-of-tomorrow", reasoning=Reasoning(budget_tokens=8000))["max_tokens"] == 12096
 
 
+CLOSED = {**SCHEMA, "additionalProperties": False}
+
+
 def test_an_unknown_model_gets_everything():
     sent = body(
         "claude-of-tomorrow",
@@ -28,7 +31,7 @@ def test_an_unknown_model_gets_everything():
         response_format=SCHEMA,
     )
     assert (sent["temperature"], sent["top_k"]) == (1.5, 3)
-    assert sent["output_config"] == {"effort": "high", "format": {"type": "json_schema", "schema": SCHEMA}}
+    assert sent["output_config"] == {"effort": "high", "format": {"type": "json_schema", "schema": CLOSED}}
 
 
 @pytest.mark.parametrize("name", ["temperature", "top_p", "top_k"])

@@ -226,6 +226,22 @@ def blank_text(body):
     return gone
 
 
+def limited_schema(body):
+    """The client limited the number of items, which the service answered with 400; we say it in words."""
+    structure = (
+        (body.get("outputConfig") or {}).get("textFormat", {}).get("structure", {}).get("jsonSchema", {})
+    )
+    schema = structure.get("schema")
+    if "maxItems" not in str(schema):
+        return False
+    parsed = json.loads(schema) if isinstance(schema, str) else schema
+    for inner in parsed["properties"].values():
+        if "maxItems" in inner:
+            inner["description"] = f"at most {inner.pop('maxItems')} items"
+    structure["schema"] = json.dumps(parsed) if isinstance(schema, str) else parsed
+    return True
+
+
 def empty_description(body):
     """The client described a tool by nothing."""
     gone = False
@@ -268,7 +284,16 @@ def neighbours(body):
     return gone
 
 
-REASONS = (empty_parts, told_success, named_schema, blank_text, empty_description, other_names, neighbours)
+REASONS = (
+    empty_parts,
+    told_success,
+    named_schema,
+    limited_schema,
+    blank_text,
+    empty_description,
+    other_names,
+    neighbours,
+)
 
 
 def differences(recorded_body, ours):
@@ -295,6 +320,7 @@ def test_recorded_requests_of_converse_are_built_again():
         "empty_parts": 220,
         "told_success": 61,
         "named_schema": 17,
+        "limited_schema": 1,
         "other_names": 2,
         "blank_text": 6,
         "neighbours": 1,

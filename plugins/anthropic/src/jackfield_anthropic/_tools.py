@@ -9,9 +9,12 @@ from jackfield.plugin import UNSET, JSONTool, Options, ParameterWriter, json_too
 
 from ._messages import cache_mark
 from ._models import Profile
+from ._schemas import SchemaAdapter
 
 __all__ = ["put_tools"]
 
+_FORMAT: Final = "output_config.format"
+_SUBSET: Final = "the service holds a model to a subset of JSON schema alone"
 _CHOICES: Final = {"auto": "auto", "required": "any", "none": "none"}
 
 
@@ -36,9 +39,25 @@ def _tool(tool: Tool, index: int, writer: ParameterWriter) -> dict[str, Any]:
     wire["input_schema"] = tool.parameters
     if tool.strict is not None:
         wire["strict"] = tool.strict
+    if tool.strict:
+        _hold_to_schema(wire, f"tools[{index}]", writer)
     if tool.cache is not None:
         wire["cache_control"] = cache_mark(tool.cache, writer, f"tools[{index}]")
     return wire
+
+
+def _hold_to_schema(wire: dict[str, Any], where: str, writer: ParameterWriter) -> None:
+    """Write the schema of a strict tool in the subset to which the service holds arguments."""
+    adapter = SchemaAdapter()
+    adapted = adapter.adapt(wire["input_schema"])
+    if adapter.maps:
+        why = "the service cannot hold arguments to a schema with objects of any keys"
+        writer.refuse(f"{where}.strict", why, wire.pop("strict"))
+    elif (changes := adapter.changes()) is not None:
+        wire["input_schema"] = adapted
+        writer.note(
+            f"{where}.parameters", "emulated", wire="tools", value=adapted, why=f"{_SUBSET}: {changes}"
+        )
 
 
 def _thinks_with_budget(writer: ParameterWriter) -> bool:
@@ -74,9 +93,17 @@ def _put_format(writer: ParameterWriter, profile: Profile, options: Options, nam
     if wanted is UNSET:
         return None
     if wanted != "json" and profile.json_schema is not False:
-        form = {"type": "json_schema", "schema": wanted}
-        writer.write("response_format", "output_config.format", form)
-        return None
+        adapter = SchemaAdapter()
+        adapted, changes = adapter.adapt(wanted), adapter.changes()
+        if changes is not None and not options.emulate:
+            writer.refuse("response_format", f"{_SUBSET}; emulate is off", wanted)
+            return None
+        if not adapter.maps:  # objects of any keys are for a tool, whose arguments are held to nothing
+            writer.write("response_format", _FORMAT, {"type": "json_schema", "schema": adapted})
+            if changes is not None:
+                why = f"{_SUBSET}: {changes}"
+                writer.note("response_format.schema", "emulated", wire=_FORMAT, value=adapted, why=why)
+            return None
     through = json_tool(
         writer,
         wanted,

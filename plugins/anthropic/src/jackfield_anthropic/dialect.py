@@ -11,7 +11,7 @@ creates a `Dialect` and calls `translate`, `decoder`, `capabilities`, `error` an
     )
 
 A service that offers Claude in a schema of its own (Bedrock's Converse) translates `reasoning` with `profile_of`,
-`rules_for` and `put_reasoning`.
+`rules_for` and `put_reasoning`, and adapts schemas with `SchemaAdapter`.
 
 `translate` puts into `Wire.meta` what the decoder has to know. A frame for the decoder contains one JSON object of the
 stream, or a whole answer; unwrap a service's own envelope before.
@@ -25,11 +25,13 @@ from ._models import Profile, capabilities, profile_of, rules_for
 from ._prices import rates
 from ._reasoning import put_reasoning
 from ._routes import decoder, translate
+from ._schemas import SchemaAdapter
 
 __all__ = [
     "ANTHROPIC",
     "Dialect",
     "Profile",
+    "SchemaAdapter",
     "capabilities",
     "decoder",
     "error",

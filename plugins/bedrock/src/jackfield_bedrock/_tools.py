@@ -157,10 +157,7 @@ def _put_format(
     wanted = writer.take("response_format")
     if wanted is UNSET:
         return None
-    if wanted != "json" and row.get("schema") != "tool":
-        form = {"schema": orjson.dumps(wanted).decode()}
-        text = {"type": "json_schema", "structure": {"jsonSchema": form}}
-        writer.write("response_format", "outputConfig.textFormat", text)
+    if wanted != "json" and row.get("schema") != "tool" and _put_schema(writer, wanted, options):
         return None
     through = json_tool(
         writer,
@@ -177,6 +174,32 @@ def _put_format(
     forced: dict[str, Any] = {"tool": {"name": name}} if through.by_name else {"any": {}}
     through.note(writer, tools=f"{_CONFIG}.tools", choice=f"{_CONFIG}.toolChoice", forced=forced)
     return name, forced
+
+
+def _put_schema(writer: ParameterWriter, wanted: Mapping[str, Any], options: Options) -> bool:
+    """Write the schema of the answer in the subset that the service has; False if the subset cannot describe it.
+
+    Source: Bedrock user guide, structured outputs (2026): the subset is that of Anthropic's own API; recorded 2026:
+    lengths of strings are accepted, numbers of items are not.
+    """
+    from jackfield_anthropic.dialect import SchemaAdapter
+
+    adapter = SchemaAdapter("minLength", "maxLength")
+    adapted, changes = adapter.adapt(wanted), adapter.changes()
+    why = f"the service holds a model to a subset of JSON schema alone: {changes}"
+    if changes is not None and not options.emulate:
+        writer.refuse("response_format", f"{why}; emulate is off", wanted)
+        return True
+    if adapter.maps:
+        return False
+    form = {"schema": orjson.dumps(adapted).decode()}
+    text = {"type": "json_schema", "structure": {"jsonSchema": form}}
+    writer.write("response_format", "outputConfig.textFormat", text)
+    if changes is not None:
+        writer.note(
+            "response_format.schema", "emulated", wire="outputConfig.textFormat", value=adapted, why=why
+        )
+    return True
 
 
 def _obstacle(writer: ParameterWriter, row: Mapping[str, Any]) -> str | None:
