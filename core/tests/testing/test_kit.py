@@ -7,6 +7,7 @@ from pathlib import Path
 
 import conformance_acme as acme
 import conformance_answer_faults as answer_faults
+import conformance_engine_faults as engine_faults
 import conformance_error_faults as error_faults
 import conformance_hook_faults as hook_faults
 import conformance_message_faults as message_faults
@@ -43,6 +44,9 @@ UNREACHED = {
     "packaging.core_bound",
     "answers.scores",
     "answers.count",
+    "transport.engine_loops",
+    "transport.engine_left",
+    "transport.engine_closes",
 }
 
 
@@ -74,10 +78,29 @@ def test_a_fault_is_caught_by_the_check_meant_for_it(plugin, ids, monkeypatch):
         assert result.remedy in str(result)
 
 
+@pytest.mark.parametrize(
+    ("plugin", "ids"),
+    [pytest.param(cls, ids, id=f"{cls.__name__}-{ids[0]}") for cls, ids in engine_faults.FAULTS],
+)
+def test_a_fault_of_an_engine_is_caught(plugin, ids):
+    case = Case(model="acme-1", wire=[engine_faults.ANSWER], text="Hm", name="hm")
+    results = outcomes(plugin(), case, only=ids, in_process=True)
+    assert {result.outcome for result in results.values()} == {"warned"}
+    assert outcomes(plugin(), case, only=ids)[ids[0]].outcome == "skipped"
+
+
+def test_a_sound_engine_keeps_every_law():
+    case = Case(model="acme-1", wire=[engine_faults.ANSWER], text="Hm", name="hm")
+    results = outcomes(engine_faults.InProcess(), case, in_process=True)
+    others = [str(one) for one in results.values() if one.outcome not in {"passed", "skipped"}]
+    assert [one for one in others if "claims.exercised" not in one] == []
+    assert {results[f"transport.engine_{name}"].outcome for name in ("loops", "left", "closes")} == {"passed"}
+
+
 def test_a_sound_transport_of_its_own_keeps_every_law():
     results = outcomes(transport_faults.OwnTransport(), *acme.CASES, only=["transport", "stream"])
     passed = {name for name, result in results.items() if result.outcome == "passed"}
-    assert results.keys() - passed == {"transport.missing_key"}
+    assert results.keys() - passed - UNREACHED == {"transport.missing_key"}
 
 
 def test_a_new_check_warns_in_the_version_that_brought_it_and_fails_in_the_next(monkeypatch):
@@ -94,6 +117,37 @@ def test_a_claim_without_a_case_is_a_warning():
     assert results["claims.exercised"].outcome == "warned"
     assert "it says tools" in results["claims.exercised"].reason
     assert results["claims.exercised"].ok
+
+
+def test_a_warning_is_shown_and_is_no_error(tmp_path):
+    (tmp_path / "test_warned.py").write_text(
+        "import conformance_acme as acme\nfrom jackfield.testing import conformance\n"
+        "@conformance(acme.plugin, acme.CASES[1])\ndef test_conformance(check):\n    check()\n"
+    )
+    arguments = [
+        "-q",
+        "-W",
+        "error",
+        "-k",
+        "exercised",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:asyncio",
+        "test_warned.py",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        env={**os.environ, "PYTHONPATH": f"{HERE}:{os.environ.get('PYTHONPATH', '')}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed, " in done.stdout
+    assert "1 warning" in done.stdout
+    assert "ConformanceWarning: warned   claims.exercised: it says tools" in done.stdout
 
 
 def test_most_checks_have_a_fault_that_they_catch():
@@ -367,7 +421,7 @@ def test_the_decorator(check):
     check()
 
 
-@conformance(FakeProvider())
+@conformance(FakeProvider(), in_process=True)
 def test_the_fake_provider_conforms(check):
     check()
 
@@ -377,7 +431,8 @@ def test_it_works_inside_a_running_loop():
         return outcomes(acme.plugin, *acme.CASES, only=["transport"])
 
     results = asyncio.run(inside())
-    assert {result.outcome for result in results.values()} == {"passed"}
+    outcomes_found = {result.outcome for name, result in results.items() if name not in UNREACHED}
+    assert outcomes_found == {"passed"}
 
 
 def test_a_case_may_be_a_file_beside_the_test(tmp_path):

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from ._answers import Answer as Answer
     from ._case import Case as Case
     from ._check import Check as Check, Result as Result, checks as checks
-    from ._conformance import check_provider as check_provider, conformance as conformance
+    from ._conformance import (
+        ConformanceWarning as ConformanceWarning,
+        check_provider as check_provider,
+        conformance as conformance,
+    )
     from ._eventstream import encode_aws_event as encode_aws_event
     from ._fake_answers import FakeAnswer as FakeAnswer
     from ._fakes import FakeProvider as FakeProvider
@@ -41,7 +45,7 @@ else:
             "testing._answers": "Answer",
             "testing._case": "Case",
             "testing._check": "Check Result checks",
-            "testing._conformance": "check_provider conformance",
+            "testing._conformance": "ConformanceWarning check_provider conformance",
             "testing._eventstream": "encode_aws_event",
             "testing._fake_answers": "FakeAnswer",
             "testing._fakes": "FakeProvider",

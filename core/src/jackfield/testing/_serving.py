@@ -64,22 +64,23 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 @asynccontextmanager
 async def open_mesh(
     subject: Subject,
-    url: str,
+    url: str | None,
     case: Case,
     *,
     key: Secret | None = None,
     max_response: int | None = MAX_RESPONSE,
 ) -> AsyncIterator[Mesh]:
-    """Open a mesh with the plugin as the connection `conformance`, pointed at a server."""
+    """Open a mesh with the plugin as the connection `conformance`, pointed at a server; without one if `url` is None."""
     # A deployment's model may stand in the tables of other plugins.
     plugins = Registry.of(subject.plugin) if case.underlying is None else Registry.installed()
     provider = subject.hooks
+    address = {} if url is None else {"base_url": url}
     entry = ModelEntry(id=case.model, underlying=subject.ref(case).underlying, raw=case.declared)
     connection = ConnectionConfig(
         name="conformance",
         provider=provider,
         provider_id=provider.info.id,
-        settings=subject.make_settings(key, base_url=url, max_response=max_response),
+        settings=subject.make_settings(key, **address, max_response=max_response),
         max_response=max_response,
         models=(entry,) if provider.info.requires_models or case.declared else None,
         retry=RetryPolicy(attempts=1),

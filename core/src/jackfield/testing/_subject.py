@@ -77,6 +77,7 @@ class Subject:
         listings: The cases that are lists of models.
         provider: Its bound hooks; None if it cannot be bound.
         fault: Why it cannot.
+        in_process: Its own transport answers without a network.
     """
 
     def __init__(
@@ -86,12 +87,14 @@ class Subject:
         *,
         settings: Mapping[str, Any] | None = None,
         folders: Sequence[Path] = (),
+        in_process: bool = False,
     ) -> None:
         self.plugin = plugin
         self.cases = tuple(case for case in cases if case.kind != "listing")
         self.listings = tuple(case for case in cases if case.kind == "listing")
         self.given_settings = dict(settings or {})
         self._folders = tuple(folders)
+        self.in_process = in_process
         self.provider: Provider | None = None
         self.fault: str | None = None
         try:
