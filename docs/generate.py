@@ -314,6 +314,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "option_rules",
             "options",
             "content",
+            "media",
             "parameters",
             "choices",
             "translating",

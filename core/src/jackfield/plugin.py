@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         TokensCounted as TokensCounted,
     )
     from ._types.failures import Failure as Failure
+    from ._types.media import media_type_of as media_type_of, text_of as text_of
     from ._types.option_rules import (
         UNSET as UNSET,
         Maybe as Maybe,
@@ -137,6 +138,7 @@ else:
             "_types.cost": "Rate RateCard",
             "_types.events": "EmbeddingData RerankScore TokensCounted",
             "_types.failures": "Failure",
+            "_types.media": "media_type_of text_of",
             "_types.option_rules": "UNSET Maybe Unset UnsupportedPolicy",
             "_types.options": "Options",
             "_types.parameters": "Translation",

@@ -97,6 +97,7 @@ def test_recorded_requests_are_built_again():
     assert counted(differences) == {
         "an assistant turn without text says content: null": 1,
         "content of one text part is sent as a string": 7,
+        "files of a tool's result are sent in a user's turn after it": 1,
         "stream: false is the default, and is not sent": 46,
     }
 

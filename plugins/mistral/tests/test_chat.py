@@ -324,3 +324,15 @@ def test_translating_changes_no_input_and_is_repeatable():
     one, other = made(request), made(request)
     assert one == other
     assert request == before
+
+
+def test_a_turn_of_nothing_is_left_out_and_a_user_never_follows_a_tool():
+    call = ToolCall("Ab3De6Gh9", "f", {})
+    empty = Message("assistant", Thinking("hm", "other", "o"))
+    blank = Message("assistant", "")
+    result = Message("tool", ToolResult("Ab3De6Gh9", [Text("see"), Image(data=b"x", media_type="image/png")]))
+    made = chat((*WHY, empty, blank, Message("assistant", call), result, Message("user", "and?")))
+    turns = made.wire.body["messages"]
+    assert [turn["role"] for turn in turns] == ["user", "assistant", "tool", "assistant", "user", "user"]
+    assert turns[2]["content"] == "see"
+    assert all(turn.get("content") or turn.get("tool_calls") for turn in turns)

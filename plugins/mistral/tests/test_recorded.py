@@ -279,6 +279,10 @@ def as_mistral_has_it(body, dialect, ours, reasons):
     body = as_we_write_it(body, dialect, ours, reasons)
     if marked:
         body["messages"][-1]["prefix"] = True
+    for place in range(len(body["messages"]) - 1, 0, -1):
+        if [message["role"] for message in body["messages"][place - 1 : place + 1]] == ["tool", "user"]:
+            body["messages"].insert(place, {"role": "assistant", "content": "OK."})
+            reasons["an assistant's turn stands between a tool's result and a user's turn"] += 1
     if body.get("tool_choice") == "none" and "tools" in body:
         del body["tools"], body["tool_choice"]
         reasons["tools are left out where none may be called"] += 1
@@ -331,6 +335,7 @@ EQUAL = {
             "a tool is told to be a function": 26,
             "an assistant turn without text says an empty string": 2,
             "an assistant turn without text says content: null": 2,
+            "an assistant's turn stands between a tool's result and a user's turn": 3,
             "any and required are one word to the service": 27,
             "arguments are written without spaces": 7,
             "audio is sent as a plain string, as the API describes it": 1,

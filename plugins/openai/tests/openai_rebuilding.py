@@ -170,7 +170,28 @@ def as_we_write_it(body, dialect, ours, reasons):
             note("a tool without parameters is told to take an empty object")
     for message in body["messages"]:
         rewrite_message(message, note)
+    body["messages"] = list(move_files(body["messages"], note))
     return body
+
+
+def move_files(messages, note):
+    """Put the files of tool results into a user's turn after them."""
+    moved = []
+    for message in messages:
+        if moved and message["role"] != "tool":
+            yield {"role": "user", "content": moved}
+            moved = []
+        content = message.get("content")
+        files = [part for part in content if part["type"] != "text"] if isinstance(content, list) else []
+        if files and message["role"] == "tool":
+            note("files of a tool's result are sent in a user's turn after it")
+            text = f"Files of the result of a tool (call {message['tool_call_id']}):"
+            moved += [{"type": "text", "text": text}, *files]
+            (kept,) = [part["text"] for part in content if part["type"] == "text"]
+            message["content"] = kept
+        yield message
+    if moved:
+        yield {"role": "user", "content": moved}
 
 
 def rewrite_message(message, note):
@@ -190,9 +211,6 @@ def rewrite_message(message, note):
     for name in [n for n in ("name", "refusal") if n in message and message[n] is None]:
         del message[name]
         note("null is the same as not given, and is not sent")
-    for name in [n for n in ("reasoning", "reasoning_content") if message.get(n) == ""]:
-        del message[name]
-        note("thinking without a word is not sent back")
     for part in message["content"] if isinstance(message.get("content"), list) else ():
         if part.get("type") == "file" and "filename" not in part["file"] and "file_data" in part["file"]:
             part["file"]["filename"] = "document.pdf"

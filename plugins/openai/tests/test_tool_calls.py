@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jackfield import Finish, Message, TextDelta, ToolCallEnd, ToolCallStart, ToolResult
+from jackfield import Finish, Message, TextDelta, Thinking, ToolCallEnd, ToolCallStart, ToolResult
 from jackfield.plugin import ChatRequest, Frame, Head, ModelRef, Options, Wire
 from jackfield.testing import reply_of, translated
 from jackfield_openai import Dialect, compatible, decoder
@@ -188,6 +188,37 @@ def test_a_signature_of_a_text_goes_back_with_it(stream):
     message = {"role": "assistant", "content": "hi", **SIGNATURE}
     events = read(chunk(message, "stop")) if stream else read(answer_of(message, "stop"), stream=False)
     assert sent_back(reply_of(events))["messages"][1] == {"role": "assistant", "content": "hi", **SIGNATURE}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_an_empty_field_of_thinking_goes_back_with_calls(stream, field):
+    calls = [part("f", "{}", id="x", index=0)]
+    message = {"role": "assistant", "content": None, field: "", "tool_calls": calls}
+    events = (
+        read(chunk({"role": "assistant", field: ""}), chunk({"tool_calls": calls}), chunk({}, "tool_calls"))
+        if stream
+        else read(answer_of(message), stream=False)
+    )
+    reply = reply_of(events)
+    assert [type(one).__name__ for one in reply.choices[0].message.parts] == ["ToolCall"]
+    assert sent_back(reply)["messages"][1][field] == ""
+
+
+def test_an_empty_field_after_thinking_says_nothing():
+    deltas = [
+        {"reasoning_content": "hm"},
+        {"reasoning_content": "", "tool_calls": [part("f", "{}", id="x", index=0)]},
+    ]
+    reply = reply_of(read(*(chunk(delta) for delta in deltas), chunk({}, "tool_calls")), provider="acme")
+    assert sent_back(reply)["messages"][1]["reasoning_content"] == "hm"
+
+
+def test_thinking_without_a_word_goes_back_into_its_field():
+    thought = Thinking("", "acme", "m", {"field": "reasoning_content"})
+    request = ChatRequest((Message("assistant", [thought, "hi"]),), Options(), stream=False)
+    (turn,) = translated(PLUGIN, ModelRef("m"), request).wire.body["messages"]
+    assert turn == {"role": "assistant", "content": "hi", "reasoning_content": ""}
 
 
 ENCRYPTED = {"type": "reasoning.encrypted", "index": 0}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from jackfield._types.content import (
     parse_arguments,
 )
 from jackfield._types.dicts import check_keys, describe, dict_at, optional_text_at, required_at, text_at
+from jackfield._types.media import media_type_of, read_base64, split_data_url
 
 __all__ = ["message_from_dict", "normalise_messages"]
 
@@ -38,6 +38,7 @@ _ROLES: Mapping[str, Role] = {
 _OBJECT_ROLES = frozenset(_ROLES.values())
 _PARTS = (Text, Image, Audio, Document, Thinking, ToolCall, ToolResult, RawPart)
 _PART_TYPES = frozenset(_PARTS)
+_WITH_FILES = frozenset((Image, Audio, Document, ToolResult))
 _KEYS = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal")
 
 
@@ -64,15 +65,16 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
         ):  # asked first: the general question to an abstract class costs more than the rest
             result.append(message_from_dict(entry, where=f"messages[{index}]"))
         elif isinstance(entry, Message):
-            _check_message(entry, index)
-            result.append(entry)
+            result.append(_checked(entry, index))
         elif isinstance(entry, ToolResult):
+            answer = entry
             if type(entry.content) is not str:
                 _require_result(entry, f"messages[{index}]")
+                answer = _usual_result(entry, f"messages[{index}]")
             if result and result[-1].role == "tool":
-                result[-1] = attrs.evolve(result[-1], parts=(*result[-1].parts, entry))
+                result[-1] = attrs.evolve(result[-1], parts=(*result[-1].parts, answer))
             else:
-                result.append(Message("tool", (entry,)))
+                result.append(Message("tool", (answer,)))
         elif isinstance(entry, Mapping):
             result.append(message_from_dict(entry, where=f"messages[{index}]"))
         else:  # callers without a type checker
@@ -120,15 +122,39 @@ def _require_several(messages: object) -> None:
         raise TypeError(msg)
 
 
-def _check_message(message: Message, index: int) -> None:
+def _checked(message: Message, index: int) -> Message:
+    """Return a message whose parts are parts, and whose files have their usual form."""
     if message.role not in _OBJECT_ROLES:
         raise _unknown_role(message.role, f"messages[{index}]")
+    has_files = False
     for part in message.parts:
         # a set of types asked first: subclasses are rare, and this is done for each part of a history
         if type(part) not in _PART_TYPES:
             _require_parts(message.parts, f"messages[{index}].parts")
         elif type(part) is ToolResult and type(part.content) is not str:
             _require_result(part, f"messages[{index}]")
+        has_files = has_files or type(part) in _WITH_FILES
+    if not has_files:
+        return message
+    parts = tuple(_usual_part(part, f"messages[{index}].parts[{n}]") for n, part in enumerate(message.parts))
+    same = all(new is old for new, old in zip(parts, message.parts, strict=True))
+    return message if same else attrs.evolve(message, parts=parts)
+
+
+def _usual_part(part: Part, where: str) -> Part:
+    if isinstance(part, Image | Audio | Document):
+        return part if isinstance(part, Document) and part.text is not None else _usual(part, where)
+    if isinstance(part, ToolResult):
+        return _usual_result(part, where)
+    return part
+
+
+def _usual_result(result: ToolResult, where: str) -> ToolResult:
+    if isinstance(result.content, str):
+        return result
+    content: Any = tuple(_usual_part(part, f"{where}.content[{n}]") for n, part in enumerate(result.content))
+    same = all(new is old for new, old in zip(content, result.content, strict=True))
+    return result if same else attrs.evolve(result, content=content)
 
 
 def _unknown_role(role: object, where: str) -> ValueError:
@@ -177,7 +203,7 @@ def _part(part: Any, where: str) -> Part:
         if isinstance(part, str):
             return Text(part)
         if isinstance(part, _PARTS):
-            return part
+            return _usual_part(part, where)
         msg = f"{where} is {describe(part)}; want a part or a dict with a type"
         raise TypeError(msg)
     kind = required_at(part, "type", where)
@@ -204,23 +230,25 @@ def _image_part(part: Mapping[str, Any], where: str) -> Part:
     if not isinstance(url, str):
         image, place = dict_at(part, "image_url", where, ("url", "detail")), f"{where}.image_url"
         url, detail = text_at(image, "url", place), optional_text_at(image, "detail", place)
-    data, media_type = _data_url(url, where)
-    return Image(data=data, url=None if data is not None else url, media_type=media_type, detail=detail)
+    return _usual(Image(url=url, detail=detail), where)
 
 
 def _audio_part(part: Mapping[str, Any], where: str) -> Part:
     audio, place = dict_at(part, "input_audio", where, ("data", "format")), f"{where}.input_audio"
     form = text_at(audio, "format", place)
-    return Audio(data=_base64(text_at(audio, "data", place), place), media_type=f"audio/{form}")
+    kind, data = form if "/" in form else f"audio/{form}", text_at(audio, "data", place)
+    if data[:5].lower() == "data:":
+        return _usual(Audio(url=data, media_type=kind), place)
+    return Audio(data=_base64(data, place), media_type=kind)
 
 
 def _file_part(part: Mapping[str, Any], where: str) -> Part:
     file, place = dict_at(part, "file", where, ("file_data", "filename")), f"{where}.file"
-    data, media_type = _data_url(text_at(file, "file_data", place), place)
-    if data is None:
+    data, name = text_at(file, "file_data", place), optional_text_at(file, "filename", place)
+    if data[:5].lower() != "data:":
         msg = f"{place}.file_data is not a data: address (data:application/pdf;base64,...)"
         raise ValueError(msg)
-    return Document(data=data, media_type=media_type, name=optional_text_at(file, "filename", place))
+    return _usual(Document(url=data, name=name), place)
 
 
 _FORMS: Mapping[str, Callable[[Mapping[str, Any], str], Part]] = {
@@ -232,21 +260,30 @@ _FORMS: Mapping[str, Callable[[Mapping[str, Any], str], Part]] = {
 }
 
 
-def _data_url(url: str, where: str) -> tuple[bytes | None, str | None]:
-    if not url.startswith("data:"):
-        return None, None
-    head, comma, body = url.partition(",")
-    if not comma or not head.endswith(";base64"):
-        msg = f"{where} has a data: address that is not base64"
-        raise ValueError(msg)
-    return _base64(body, where), head.removeprefix("data:").removesuffix(";base64") or None
+def _usual(part: Image | Audio | Document, where: str) -> Part:
+    """Return a file with the data that its `data:` address holds, and its media type in the usual spelling."""
+    changed: dict[str, Any] = {}
+    data, told = part.data, part.media_type
+    if part.url is not None:
+        try:
+            found = split_data_url(part.url)
+        except ValueError as error:
+            msg = f"{where}: {error}"
+            raise ValueError(msg) from error
+        if found is not None:
+            data, told = found[0], told or found[1]
+            changed = {"data": data, "url": None}
+    kind = media_type_of(told, data, part.name if isinstance(part, Document) else None)
+    if kind != part.media_type and (data is not None or kind is not None):
+        changed["media_type"] = kind
+    return attrs.evolve(part, **changed) if changed else part
 
 
 def _base64(text: str, where: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as error:  # binascii's, or characters that are not ASCII
-        msg = f"{where} holds data that is not base64: {error}"
+        return read_base64(text)
+    except ValueError as error:
+        msg = f"{where}: {error}"
         raise ValueError(msg) from error
 
 

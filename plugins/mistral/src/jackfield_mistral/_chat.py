@@ -59,13 +59,20 @@ def _adapt_options(options: Options, capabilities: Capabilities, report: ReportB
 
 
 def _correct_messages(messages: list[dict[str, Any]], report: ReportBuilder) -> None:
-    """Replace empty content by "", and mark an answer that the model continues.
+    """Replace empty content by "", leave out turns of nothing, and mark an answer that the model continues.
 
     Source: API description of 2026-08-21: the last message is a user's, a tool's, or an assistant's with `prefix`.
     """
     for message in messages:
         if message.get("content", "") is None:
             message["content"] = ""
+    empty = [
+        m for m in messages if m["role"] == "assistant" and not (m.get("content") or m.get("tool_calls"))
+    ]
+    if empty:
+        why = "the service refuses an assistant's turn without content and calls"
+        report.drop("messages", why, empty)
+        messages[:] = [message for message in messages if message not in empty]
     last = messages[-1] if messages else {}
     if last.get("role") == "assistant" and "tool_calls" not in last:
         last["prefix"] = True

@@ -42,6 +42,7 @@ MISTRAL: Final = Dialect(
     end="finish",
     usage=read_usage,
     source=_read_source,
+    bridges_tools=True,
 )
 """Chat and embeddings. Sources: API description of 2026-08-21 and Python SDK 3.7.0 (November 2026).
 

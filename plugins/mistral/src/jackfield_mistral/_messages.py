@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from jackfield import Audio, Document, Message, Part, RawPart, Text, ToolCall, ToolResult
-from jackfield.plugin import ReportBuilder
+from jackfield.plugin import ReportBuilder, Role, media_type_of, text_of
 
 __all__ = ["adapt_messages", "make_id"]
 
@@ -40,10 +40,12 @@ def _message(message: Message, where: str, ids: Mapping[str, str], report: Repor
         message = attrs.evolve(message, name=None)
     if all(type(part) is Text and not part.refusal for part in message.parts):
         return message
-    return attrs.evolve(message, parts=tuple(_part(part, where, ids, report) for part in message.parts))
+    return attrs.evolve(
+        message, parts=tuple(_part(part, where, ids, report, message.role) for part in message.parts)
+    )
 
 
-def _part(part: Part, where: str, ids: Mapping[str, str], report: ReportBuilder) -> Part:
+def _part(part: Part, where: str, ids: Mapping[str, str], report: ReportBuilder, role: Role) -> Part:
     if isinstance(part, Text) and part.refusal:
         report.note(where, "emulated", why="the service has no field for a refusal, so it was sent as text")
         return attrs.evolve(part, refusal=False)
@@ -52,6 +54,8 @@ def _part(part: Part, where: str, ids: Mapping[str, str], report: ReportBuilder)
         return attrs.evolve(part, id=ids[part.id])
     if isinstance(part, ToolResult):
         return _result(part, where, ids, report)
+    if role in ("assistant", "system"):  # OpenAI's translation refuses files there
+        return part
     if isinstance(part, Document):
         return _document(part, where, report)
     if isinstance(part, Audio):
@@ -71,13 +75,14 @@ def _result(result: ToolResult, where: str, ids: Mapping[str, str], report: Repo
         )
         changed["cache"] = None
     if not isinstance(result.content, str):
-        changed["content"] = tuple(_part(part, where, ids, report) for part in result.content)
+        changed["content"] = tuple(_part(part, where, ids, report, "tool") for part in result.content)
     return attrs.evolve(result, **changed) if changed else result
 
 
 def _document(part: Document, where: str, report: ReportBuilder) -> Part:
     """Convert a document to its URL (`data:` or other); a document of text is left to OpenAI's translation."""
-    if part.text is not None:
+    kind = media_type_of(part.media_type, part.data, part.name)
+    if part.text is not None or (part.data is not None and text_of(part.data, kind) is not None):
         return part
     if part.citations:
         report.drop(f"{where}.citations", "the service does not support citations of documents")
@@ -85,7 +90,7 @@ def _document(part: Document, where: str, report: ReportBuilder) -> Part:
         report.drop(f"{where}.cache", "the service does not support marks of cacheable prefixes", part.cache)
     url = part.url
     if url is None:
-        url = f"data:{part.media_type or 'application/pdf'};base64,{_encode(part.data)}"
+        url = f"data:{kind or 'application/pdf'};base64,{_encode(part.data)}"
     name = {} if part.name is None else {"document_name": part.name}
     return RawPart(_PROVIDER, {"type": "document_url", "document_url": url, **name})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from jackfield import Message
@@ -17,13 +18,17 @@ from jackfield.plugin import (
 )
 
 from ._dialect import Dialect
-from ._messages import build_messages
+from ._messages import bridge_tools, build_messages
 from ._models import rules_for
 from ._reasoning import effort_of, put_reasoning
 from ._tools import put_format, put_tools
 
 __all__ = ["convert_bias", "put_renamed", "put_usage_option", "translate_chat"]
 
+# Mistral's models, whoever serves them.
+_IS_MISTRAL: Final = re.compile(
+    "mistral|mixtral|ministral|magistral|codestral|pixtral|devstral|voxtral", re.IGNORECASE
+)
 # In the order of the API reference.
 _UNCHANGED: Final = (
     "temperature",
@@ -49,6 +54,8 @@ def translate_chat(
     writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
     messages = _prepend_system(options, request.messages, writer)
     body["messages"] = build_messages(dialect, messages, writer, capabilities)
+    if dialect.bridges_tools or _IS_MISTRAL.search(model.known_as):
+        body["messages"] = bridge_tools(body["messages"], writer)
     put_renamed(dialect, writer, "max_tokens", dialect.max_tokens)
     left = writer.left
     if left:  # most callers pass one or two options

@@ -333,7 +333,7 @@ class ChatDecoder:
         if choice.thinking.open:
             yield from choice.thinking.end()
         if choice.tools.any:
-            yield from choice.tools.end(self._id)
+            yield from choice.tools.end(self._id, choice.thinking.empty)
         if choice.audio:
             yield PartAdded(RawPart(self._dialect.id, {"type": "audio", "audio": choice.audio}), index)
         reason = FINISH_REASONS.get(raw.lower(), "other") if isinstance(raw, str) else "other"

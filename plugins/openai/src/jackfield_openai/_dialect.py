@@ -57,6 +57,8 @@ class Dialect:
         usage: Reads the service's token counts.
         source: Reads a content part that names a source (Mistral); returns None for all other parts.
         cost: The place of the cost of a call in USD in the service's usage; None if it does not report one.
+        bridges_tools: An assistant's turn must stand between a tool's result and a user's turn, whatever the model
+            (Mistral); it is put there for models whose names say that they are Mistral's anyway.
         narrow_strict: Strict schemas must not limit values (`pattern`, `minimum` and the like) (Azure).
         input_types: The service's values of `input_type` for embeddings, by ours; empty if it has no such option.
     """
@@ -82,6 +84,7 @@ class Dialect:
     usage: Callable[[Mapping[str, Any]], Usage] = read_usage
     source: Callable[[Mapping[str, Any]], Citation | None] = _read_no_source
     cost: str | None = None
+    bridges_tools: bool = False
     narrow_strict: bool = False
     input_types: Mapping[str, str] = attrs.field(factory=dict)
 

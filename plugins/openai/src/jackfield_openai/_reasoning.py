@@ -95,14 +95,24 @@ class ThinkingReader:
         open: There was thinking, and its end has not been reported.
     """
 
-    __slots__ = ("_block", "_choice", "_details", "_field", "open")
+    __slots__ = ("_block", "_choice", "_details", "_empty", "_field", "_thought", "open")
 
     def __init__(self, choice: int) -> None:
         self._choice = choice
         self._field: str | None = None
         self._details: list[dict[str, Any]] = []
         self._block = 0
+        self._empty: str | None = None
+        self._thought = False
         self.open = False
+
+    @property
+    def empty(self) -> str | None:
+        """The name of a field that came without a word; None if there was thinking.
+
+        DeepSeek refuses a later request if the field is missing in a turn with tool calls.
+        """
+        return None if self._thought else self._empty
 
     def read(self, message: Mapping[str, Any], *, whole: bool = False) -> Iterator[Event]:
         """Read the thinking of a message or a delta.
@@ -113,12 +123,14 @@ class ThinkingReader:
         """
         details = message.get("reasoning_details") or ()
         for piece in details:
-            self.open = True
+            self.open = self._thought = True
             self._join(piece, whole=whole)
         for field in _FIELDS:
             text = message.get(field)
-            if isinstance(text, str) and text:
-                self.open = True
+            if text == "":
+                self._empty = field
+            elif isinstance(text, str) and text:
+                self.open = self._thought = True
                 data = None if self._field == field else {"field": field}
                 self._field = field
                 yield ThinkingDelta(text, self._choice, data=data)

@@ -38,6 +38,7 @@ from ._messages import (
     arguments_text,
     audio_format,
     data_url,
+    document_text,
     document_url,
     make_breakpoint,
     own_data,
@@ -48,6 +49,7 @@ from ._tools import complete_parameters, named_schema, put_with_tools
 
 __all__ = ["translate_count", "translate_response"]
 
+_OF_CHATS: Final = ("fields", "function", "message")
 _COUNTED: Final = frozenset(
     {"system", "tools", "tool_choice", "response_format", "reasoning", "parallel_tool_calls"}
 )
@@ -205,8 +207,14 @@ class _Items:
         if others and message.role == "tool":
             self.writer.drop(where, "a tool turn may contain only tool results")
         elif others or not results:
+            content = self.content(others, where)
+            if others and content == []:
+                self.writer.drop(
+                    where, "nothing of it is left to send, and the service refuses an empty turn"
+                )
+                return
             role = self.dialect.system_role if message.role == "system" else message.role
-            yield {"role": role, "content": self.content(others, where)}
+            yield {"role": role, "content": content or ""}
 
     def output(self, part: Part, where: str) -> dict[str, Any] | None:
         """Build an item from a part of an assistant's turn."""
@@ -233,7 +241,7 @@ class _Items:
         return None
 
     def call(self, call: ToolCall) -> dict[str, Any]:
-        own = {k: v for k, v in own_data(self.dialect, call).items() if k not in ("fields", "function")}
+        own = {k: v for k, v in own_data(self.dialect, call).items() if k not in _OF_CHATS}
         if own.pop("type", None) == "custom":
             item = {
                 "type": "custom_tool_call",
@@ -256,7 +264,9 @@ class _Items:
                 f"{where}.is_error", "a tool's output has no field for it; its content says what failed"
             )
         kind = "custom_tool_call_output" if result.tool_call_id in self.custom else "function_call_output"
-        output = result.content if isinstance(result.content, str) else self.content(result.content, where)
+        output: Any = result.content
+        if not isinstance(output, str):
+            output = self.content(output, where) or ""
         return {"type": kind, "call_id": result.tool_call_id, "output": output}
 
     def content(self, parts: Sequence[Part], where: str) -> str | list[dict[str, Any]]:
@@ -264,7 +274,7 @@ class _Items:
         if len(wires) == 1 and wires[0] == {"type": "input_text", "text": wires[0].get("text")}:
             text: str = wires[0]["text"]
             return text
-        return wires or ""
+        return wires
 
     def part(self, part: Part, where: str) -> dict[str, Any] | None:
         if isinstance(part, Text):
@@ -291,9 +301,10 @@ class _Items:
     def document(self, part: Document, where: str) -> dict[str, Any]:
         if part.citations:
             self.writer.drop(f"{where}.citations", "the service does not support citations of documents")
-        if part.text is not None:
+        text = document_text(part)
+        if text is not None:
             self.writer.note(where, "emulated", why="the document's text was sent as a text part")
-            return {"type": "input_text", "text": part.text}
+            return {"type": "input_text", "text": text}
         if part.url is not None:
             return {"type": "input_file", "file_url": part.url}
         return {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from jackfield import (
     CitationDelta,
     Event,
@@ -21,6 +19,7 @@ from jackfield import (
     ToolCallEnd,
     ToolCallStart,
 )
+from jackfield.plugin import write_json
 
 from ._answer_fields import read_citation, read_logprobs
 
@@ -336,7 +335,7 @@ class Item:
             yield ToolCallDelta(self._call, piece)
 
     def _fill_arguments(self, value: Any) -> Iterator[Event]:
-        text = value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode()
+        text = value if isinstance(value, str) else "" if value is None else write_json(value).decode()
         rest = self._rest_of_all("arguments", text)
         if rest:
             yield from self.add_arguments({"delta": rest})

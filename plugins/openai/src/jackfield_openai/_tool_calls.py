@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from jackfield import Event, ToolCallDelta, ToolCallEnd, ToolCallStart
+from jackfield.plugin import write_json
 
 __all__ = ["ToolCallReader"]
 
@@ -120,8 +119,15 @@ class ToolCallReader:
             elif call.name:
                 yield from self._start(call, answer)
 
-    def end(self, answer: str | None) -> Iterator[Event]:
-        """End all calls."""
+    def end(self, answer: str | None, empty: str | None = None) -> Iterator[Event]:
+        """End all calls.
+
+        Args:
+            answer: See `read`.
+            empty: A field of the message that came empty and must go back so.
+        """
+        if empty is not None:
+            self._calls[0].beside["message"] = {empty: ""}
         for call in self._calls:
             if not call.started:
                 yield from self._start(call, answer)
@@ -205,4 +211,4 @@ def _id_of(piece: Mapping[str, Any]) -> str | None:
 
 
 def _to_json(arguments: Any) -> str:
-    return "" if arguments is None else orjson.dumps(arguments).decode()
+    return "" if arguments is None else write_json(arguments).decode()
