@@ -189,7 +189,9 @@ class HttpFrames:
         if not chunk:
             self.ended = True
             _check_values(body, self._most, "the answer")
-            return (Frame(bytes(body)),)
+            whole = bytes(body)
+            body.clear()  # not there twice while it is parsed
+            return (Frame(whole),)
         body += chunk
         await self._take_turns(len(chunk))
         return ()
