@@ -160,7 +160,8 @@ The result is the CPU time of the client's process, the minimum over all rounds.
 imports. Each client reads what a program would read (text, usage, finish reason), and reads a stream event by
 event. `nox -s bench` repeats the measurements on your machine, and `nox -s bench -- --no-peers` does so without the other libraries. Both
 print the table; `--write` also updates this page. On a busy machine, runs differ by about five to
-ten percent, so no test asserts these numbers.
+ten percent, so no test asserts these numbers. `python bench/instructions.py chat1 chat64` counts instructions with valgrind instead: a busy
+machine does not change them, but they know nothing of caches and of the kernel.
 
 All processes have the same hash seed and the same settings of glibc's allocator. asyncio reads into a new buffer of 256 KiB each time, and
 whether glibc returns that memory to the system each time depends on what lies behind it in the heap. This adds about 30 µs a call to some

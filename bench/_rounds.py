@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).parent
 
 # What else decides how long the same code takes is equal for all.
-_EVEN = {
+EVEN = {
     # The layout of dicts and sets moves a measurement by some percent.
     "PYTHONHASHSEED": "0",
     # asyncio reads into a new buffer of 256 KiB each time. Whether glibc returns it to the system, and gets it back with
@@ -47,7 +47,7 @@ class Worker:
 
     def __init__(self, name: str, python: str, address: str, visible: str | None) -> None:
         self.name = name
-        environment = {**os.environ, **_EVEN}
+        environment = {**os.environ, **EVEN}
         environment.pop("JACKFIELD_PLUGINS_ALLOW", None)
         if visible is not None:
             environment["JACKFIELD_PLUGINS_ALLOW"] = visible
