@@ -78,3 +78,25 @@ async def test_a_count_without_a_count_is_malformed(server):
             await mesh.count_tokens("c:m", "hi")
     assert (caught.value.status, caught.value.connection) == (200, "c")
     assert b"hello" in caught.value.body
+
+
+async def test_what_is_not_a_vector_is_an_error_that_names_its_input(server):
+    server.answer(Answer.json({"vectors": [[1.0, 2.0], []]}))
+    async with mesh_for(server.url) as mesh:
+        with pytest.raises(MalformedResponseError, match="the embedding of input 1 is not a vector"):
+            await mesh.embed("c:m", ["a", "b"])
+
+
+async def test_numbers_that_are_not_finite_are_not_a_vector(server):
+    server.answer(Answer.text('{"vectors": [[NaN, 1.0]]}', content_type="application/json"))
+    async with mesh_for(server.url) as mesh:
+        with pytest.raises(MalformedResponseError):
+            await mesh.embed("c:m", ["a"])
+
+
+@pytest.mark.parametrize("score", [None, "0.5", [0.5], {}])
+async def test_a_score_that_is_not_a_number_is_an_error(server, score):
+    server.answer(Answer.json({"scores": [[0, 0.1], [1, 0.9], [2, 0.5], [3, score]]}))
+    async with mesh_for(server.url) as mesh:
+        with pytest.raises(MalformedResponseError, match="scores that are not numbers came for 3"):
+            await rerank(mesh)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jackfield._contract.decoding import find_vector_fault
 from jackfield.plugin import vector_reader
 
 VALUES = [0.0, 1.5, -2.25, 1e-3]
@@ -56,3 +57,30 @@ def test_text_that_is_no_vector_is_a_value_error(
 ) -> None:
     with pytest.raises(ValueError, match=r".+"):
         reader_without(*absent)(TEXT[:-3])
+
+
+@pytest.mark.parametrize("absent", [(), ("numpy",)])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None, [0.1, None], [0.1, float("nan")], [float("inf"), 1.0], [], "", [[0.1, 0.2]], {"a": 1}, "abc",
+        base64.b64encode(array("f", [1.0, float("nan")]).tobytes()).decode(),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_not_a_vector_is_found(
+    reader_without: Callable[..., Callable[[Any], Any]], absent: tuple[str, ...], sent: Any
+) -> None:
+    read = reader_without(*absent)
+    try:
+        vector = read(sent)
+    except (TypeError, ValueError):
+        return
+    assert find_vector_fault(vector)
+
+
+@pytest.mark.parametrize("absent", [(), ("numpy",)])
+def test_a_vector_has_no_fault(
+    reader_without: Callable[..., Callable[[Any], Any]], absent: tuple[str, ...]
+) -> None:
+    assert find_vector_fault(reader_without(*absent)(VALUES)) is None

@@ -7,8 +7,9 @@ from array import array
 
 import pytest
 
-from jackfield import MalformedResponseError
+from jackfield import MalformedResponseError, Mesh
 from jackfield.plugin import FailureInStream, Frame, Head, Wire, vector_reader
+from jackfield.testing import Answer, RecordingServer
 from jackfield_openai import OPENAI, decoder
 
 
@@ -52,3 +53,17 @@ def test_a_response_without_embeddings_is_malformed(body):
 def test_an_empty_body_is_malformed():
     with pytest.raises(MalformedResponseError):
         decoder(OPENAI, Wire("/", {}, meta={"api": "embedding"})).finish()
+
+
+@pytest.mark.parametrize("vector", ["null", "[0.1, null]", "[]", "[[0.1]]", "[NaN]", '""', '"AADAfw=="'])
+async def test_what_is_not_a_vector_is_an_error_that_names_its_input(vector):
+    body = (
+        '{"model": "m", "data": [{"index": 0, "embedding": [0.5]}, {"index": null, "embedding": %s}]}'
+        % vector
+    )
+    async with RecordingServer() as server:
+        server.answer(Answer.text(body, content_type="application/json"))
+        config = {"connections": {"c": {"provider": "openai", "base_url": server.url, "api_key": "none"}}}
+        async with Mesh.from_config(config) as mesh:
+            with pytest.raises(MalformedResponseError, match="the embedding of input 1 is not a vector"):
+                await mesh.embed("c:m", ["a", "b"])

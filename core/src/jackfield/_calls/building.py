@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
+from jackfield._contract.decoding import find_vector_fault
 from jackfield._plugins.hooks import plugin_fault
 from jackfield._types.cost import UNKNOWN_COST, Cost, CostItem
 from jackfield._types.errors import StreamInterruptedError
@@ -143,7 +145,8 @@ def check_reply(
 
     Raises:
         StreamInterruptedError: A choice has no end.
-        MalformedResponseError: There is not one embedding for each input, or a score is for no document.
+        MalformedResponseError: There is not one embedding for each input, an embedding is not a vector of finite numbers,
+            or a score is not a finite number or is for no document.
     """
     request = call.request
     if isinstance(request, EmbedRequest):
@@ -152,12 +155,19 @@ def check_reply(
             raise exchange.build_malformed(
                 f"{len(wanted)} inputs were sent, and embeddings came for {_write_indexes(got)}"
             )
+        for index in got:
+            fault = find_vector_fault(folded.vectors[index])
+            if fault is not None:
+                raise exchange.build_malformed(f"the embedding of input {index} is not a vector: {fault}")
     elif isinstance(request, RerankRequest):
         wrong = [index for index, _ in folded.scores if not 0 <= index < len(request.documents)]
         if wrong:
             raise exchange.build_malformed(
                 f"scores came for documents that were not sent: {_write_indexes(wrong)}"
             )
+        wrong = [index for index, score in folded.scores if not _is_finite(score)]
+        if wrong:
+            raise exchange.build_malformed(f"scores that are not numbers came for {_write_indexes(wrong)}")
     elif not folded.finished and isinstance(reply, Reply):
         reply.complete = False
         raise StreamInterruptedError("the answer ended without a finish reason", partial=reply)
@@ -170,4 +180,8 @@ def _write_indexes(indexes: list[int]) -> str:
 
 
 def _best_first(ranking: Ranking) -> float:
-    return -ranking.score
+    return -ranking.score if _is_finite(ranking.score) else 0  # `check_reply` refuses what is not a number
+
+
+def _is_finite(score: object) -> bool:
+    return isinstance(score, SupportsFloat) and math.isfinite(score)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
+from math import isfinite
 from sys import byteorder
 from typing import Any
 
@@ -19,7 +20,7 @@ from jackfield._types.wire import Frame, Head
 
 from .json_frames import not_json
 
-__all__ = ["WholeDecoder", "vector_reader"]
+__all__ = ["WholeDecoder", "find_vector_fault", "vector_reader"]
 
 
 class WholeDecoder:
@@ -86,6 +87,22 @@ def vector_reader() -> Callable[[Any], Any]:
         return numpy.asarray(value, dtype=numpy.float32)
 
     return as_numpy
+
+
+def find_vector_fault(vector: Any) -> str | None:
+    """Return why a vector must not be used; None if it is finite numbers in one dimension.
+
+    Servers send null, NaN, nothing, or a list of vectors (one for each token) where a vector should be (llama.cpp,
+    Ollama); in an index, such a vector spoils every search.
+    """
+    shape = getattr(vector, "shape", None)
+    if shape is not None and len(shape) != 1:
+        return "it is not a list of numbers" if not shape else f"it has the shape {tuple(shape)}"
+    if not len(vector):
+        return "it has no numbers"
+    if shape is None:
+        return None if all(map(isfinite, vector)) else "it has numbers that are not finite"
+    return None if import_module("numpy").isfinite(vector).all() else "it has numbers that are not finite"
 
 
 def _base64_decoder() -> Callable[[str], bytes]:

@@ -82,7 +82,8 @@ def read_embeddings(read_usage: Callable[[Mapping[str, Any]], Usage], value: Any
     yield Started(value.get("id"), value.get("model"))
     vectors = vector_reader()
     for position, entry in enumerate(entries):
-        yield EmbeddingData(entry.get("index", position), vectors(entry["embedding"]))
+        index = entry.get("index")
+        yield EmbeddingData(position if index is None else index, vectors(entry["embedding"]))
     usage = value.get("usage")
     if usage:
         yield UsageUpdate(read_usage(usage), usage)
