@@ -303,6 +303,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "hookspecs",
             "registry",
             "secrets",
+            "shared_tokens",
             "keys",
             "connections",
             "tables",

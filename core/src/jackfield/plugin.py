@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Transport as Transport,
     )
     from ._contract.secrets import secret as secret
+    from ._contract.shared_tokens import SharedTokens as SharedTokens
     from ._contract.tables import DatedRates as DatedRates, load_table as load_table
     from ._contract.translating import (
         ParameterWriter as ParameterWriter,
@@ -123,6 +124,7 @@ else:
             "_contract.paths": "quote_path quote_segment",
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",
             "_contract.secrets": "secret",
+            "_contract.shared_tokens": "SharedTokens",
             "_contract.tables": "DatedRates load_table",
             "_contract.translating": "ParameterWriter ReportBuilder unserved",
             "_contract.turns": "Turn",

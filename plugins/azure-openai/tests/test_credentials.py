@@ -384,3 +384,22 @@ def test_a_token_of_the_environment_is_sent_unchanged(monkeypatch):
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", f"h.{claims}.s")
     settings = AzureCredentials(token=Secret.parse("env:AZURE_OPENAI_AD_TOKEN"))
     assert AzureIdentity(settings).token("scope").value == f"h.{claims}.s"
+
+
+def test_connections_of_one_scope_share_a_token(monkeypatch):
+    from jackfield.plugin import Token
+
+    asked = []
+
+    def request(self, scope, proxy, ca_bundle):
+        asked.append(scope)
+        return Token(f"t{len(asked)}", None)
+
+    monkeypatch.setattr(AzureIdentity, "_request_token", request)
+    identity = AzureIdentity(AzureCredentials(tenant_id="t", client_id="c", client_secret=Secret("s")))
+    audience = next(iter(Audience))
+    one, two = (identity.auth(audience, f"https://{name}.openai.azure.com").fetch for name in ("a", "b"))
+    assert (one().value, two().value) == ("t1", "t1")
+    assert one().value == "t2"  # the first one was refused or ends soon
+    assert two().value == "t2"
+    assert len(asked) == 2

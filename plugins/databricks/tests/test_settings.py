@@ -3,7 +3,7 @@
 import pytest
 from mistakes import every_type_is_told, told_alone_and_together
 
-from jackfield import Mesh
+from jackfield import Mesh, Secret
 from jackfield_databricks._credentials import DatabricksCredentials
 from jackfield_databricks._settings import DatabricksSettings
 
@@ -53,3 +53,23 @@ def test_each_mistake_is_reported_alone_and_with_the_others():
             ({"scope": " "}, "scope is empty"),
         ],
     )
+
+
+def test_connections_of_one_identity_share_a_token(monkeypatch):
+    from jackfield.plugin import Token
+    from jackfield_databricks import _credentials
+
+    asked = []
+
+    def fetch(settings, host, *, proxy=None, ca_bundle=None):
+        asked.append(host)
+        return Token(f"t{len(asked)}", None)
+
+    monkeypatch.setattr(_credentials, "_fetch_token", fetch)
+    keys = {"client_id": "me", "client_secret": Secret("s")}
+    identity = _credentials.DatabricksIdentity(_credentials.DatabricksCredentials(**keys))
+    first, second, other = (identity.auth(f"https://{host}").fetch for host in ("a", "a", "b"))
+    assert [first().value, second().value, other().value] == ["t1", "t1", "t2"]
+    account = {**keys, "token_url": "https://accounts.cloud.databricks.com/oidc/accounts/1/v1/token"}
+    identity = _credentials.DatabricksIdentity(_credentials.DatabricksCredentials(**account))
+    assert identity.auth("https://a").fetch().value == identity.auth("https://b").fetch().value == "t3"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import time
@@ -24,6 +23,7 @@ from jackfield.plugin import (
     Auth,
     Bearer,
     CredentialKind,
+    SharedTokens,
     StaticHeader,
     Token,
     quote_segment,
@@ -120,6 +120,7 @@ class AzureIdentity:
     """
 
     settings: AzureCredentials
+    _shared: SharedTokens = attrs.field(factory=SharedTokens, init=False, eq=False, repr=False)
 
     def fingerprint_parts(self) -> object:
         """Return the declared keys, and the environment variables that azure-identity reads if it is used."""
@@ -168,7 +169,7 @@ class AzureIdentity:
         if self.settings.token is not None:
             return StaticHeader("Authorization", self.settings.token, "Bearer ")
         scope = audience.scope(address, self.settings.authority)
-        return Bearer(functools.partial(self.token, scope, proxy=proxy, ca_bundle=ca_bundle))
+        return Bearer(self._shared.sharing(self.token, scope, proxy=proxy, ca_bundle=ca_bundle))
 
     def _request_token(self, scope: str, proxy: str | None, ca_bundle: str | None) -> Token:
         """Fetch a token by the client-credentials flow.

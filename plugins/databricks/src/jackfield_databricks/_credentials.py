@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import os
 import time
@@ -21,7 +20,7 @@ from jackfield import (
     OverloadedError,
     Secret,
 )
-from jackfield.plugin import Auth, Bearer, StaticHeader, Token, secret
+from jackfield.plugin import Auth, Bearer, SharedTokens, StaticHeader, Token, secret
 
 __all__ = ["DatabricksCredentials", "DatabricksIdentity"]
 
@@ -92,6 +91,7 @@ class DatabricksIdentity:
     """
 
     settings: DatabricksCredentials
+    _shared: SharedTokens = attrs.field(factory=SharedTokens, init=False, eq=False, repr=False)
 
     def fingerprint_parts(self) -> object:
         """Return the declared keys, and the environment variables that the Databricks SDK reads if it is used."""
@@ -110,10 +110,17 @@ class DatabricksIdentity:
         """
         if self.settings.token is not None:
             return StaticHeader("Authorization", self.settings.token, "Bearer ")
-        fetch: Any = _ask_sdk
-        if self.settings.client_id is not None:
-            fetch = functools.partial(_fetch_token, proxy=proxy, ca_bundle=ca_bundle)
-        return Bearer(functools.partial(fetch, self.settings, host))
+        if self.settings.client_id is None:
+            return Bearer(self._shared.sharing(self._ask_sdk, host))
+        # For a whole account, all workspaces use the same token.
+        where = None if self.settings.token_url is not None else host
+        return Bearer(self._shared.sharing(self._fetch, where, proxy=proxy, ca_bundle=ca_bundle))
+
+    def _fetch(self, host: str | None, *, proxy: str | None, ca_bundle: str | None) -> Token:
+        return _fetch_token(self.settings, host or "", proxy=proxy, ca_bundle=ca_bundle)
+
+    def _ask_sdk(self, host: str) -> Token:
+        return _ask_sdk(self.settings, host)
 
 
 def _fetch_token(

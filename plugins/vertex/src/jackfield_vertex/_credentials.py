@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Final
 
 import attrs
 
-from jackfield.plugin import Auth, Bearer, StaticHeader, Token
+from jackfield.plugin import Auth, Bearer, SharedTokens, StaticHeader, Token
 
 from ._keys import GoogleCredentials
 
@@ -26,6 +25,7 @@ class GoogleIdentity:
     """
 
     settings: GoogleCredentials
+    _shared: SharedTokens = attrs.field(factory=SharedTokens, init=False, eq=False, repr=False)
 
     def auth(self, *, proxy: str | None = None, ca_bundle: str | None = None) -> Auth:
         """Return how to authenticate.
@@ -36,7 +36,7 @@ class GoogleIdentity:
         """
         if self.settings.token is not None:
             return StaticHeader("Authorization", self.settings.token, "Bearer ")
-        return Bearer(functools.partial(self.fetch, proxy=proxy, ca_bundle=ca_bundle))
+        return Bearer(self._shared.sharing(self.fetch, proxy=proxy, ca_bundle=ca_bundle))
 
     def fingerprint_parts(self) -> object:
         """Return the declared keys, and the location of application default credentials if they are used."""
