@@ -4,6 +4,8 @@ import pytest
 from bedrock_requests import CLAUDE, chat
 
 from jackfield import ConfigurationError
+from jackfield.plugin import ModelRef
+from jackfield_bedrock._models import route_of, row_of
 
 
 def test_the_route_can_be_forced_and_the_report_says_so():
@@ -24,3 +26,17 @@ def test_the_route_can_be_forced_and_the_report_says_so():
 )
 def test_a_model_that_completes_text_can_be_forced_to_converse(model):
     assert chat(model, declared={"route": "converse"}).wire.path.endswith("/converse")
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("us.meta.llama3-1-8b-instruct-v1:0", "llama"),
+        ("us.meta.llama3-2-90b-instruct-v1:0", "llama"),
+        ("us.meta.llama3-3-70b-instruct-v1:0", "llama"),
+        ("us.mistral.pixtral-large-2502-v1:0", "openai-like"),
+    ],
+)
+def test_whole_families_have_native_bodies(model, body):
+    assert row_of(model)["native"] == body
+    assert route_of(ModelRef(model, declared={"route": "invoke"}))[0] == "invoke"

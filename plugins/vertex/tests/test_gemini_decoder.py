@@ -168,3 +168,25 @@ def test_what_stands_alone_in_a_candidate_is_not_lost(beside):
     decode = jackfield_vertex.jackfield_decoder(ModelRef(MODEL), Wire("/", stream=True))
     events = [event for chunk in (last, end) for event in decode.feed(Frame(orjson.dumps(chunk)))]
     assert beside in str(events + decode.finish())
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("IMAGE_SAFETY", "content_filter"), (11, "content_filter"), (12, "content_filter"), (13, "content_filter"),
+        ("UNEXPECTED_TOOL_CALL", "other"), (15, "other"), ("MISSING_THOUGHT_SIGNATURE", "other"), (16, "other"),
+        ("TOO_MANY_TOOL_CALLS", "other"), ("OF_TOMORROW", "other"), (99, "other"),
+    ],
+)  # fmt: skip
+def test_new_finish_reasons_have_names_in_numbers_too(word, reason):
+    names = {
+        11: "IMAGE_SAFETY",
+        12: "IMAGE_PROHIBITED_CONTENT",
+        13: "IMAGE_RECITATION",
+        15: "UNEXPECTED_TOOL_CALL",
+        16: "NO_IMAGE",
+    }
+    decode = jackfield_vertex.jackfield_decoder(ModelRef(MODEL), Wire("/"))
+    chunk = {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": word}]}
+    (choice,) = reply_of(decode.feed(Frame(orjson.dumps(chunk))) + decode.finish()).choices
+    assert (choice.finish_reason, choice.finish_raw) == (reason, names.get(word, str(word)))

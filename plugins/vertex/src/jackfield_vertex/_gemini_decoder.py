@@ -46,11 +46,17 @@ _FINISHES: Final[Mapping[str, FinishReason]] = {
          "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
         "content_filter",
     ),
+    **dict.fromkeys(
+        ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE",
+         "MALFORMED_RESPONSE", "LANGUAGE", "OTHER", "NO_IMAGE", "IMAGE_OTHER", "FINISH_REASON_UNSPECIFIED"),
+        "other",
+    ),
 }  # fmt: skip
 # A proxy may request enum-encoding=int; then the answer has the numbers of the published definition.
 _WORDS: Final = (
     "FINISH_REASON_UNSPECIFIED", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER", "BLOCKLIST",
-    "PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL", "MODEL_ARMOR",
+    "PROHIBITED_CONTENT", "SPII", "MALFORMED_FUNCTION_CALL", "MODEL_ARMOR", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION", "IMAGE_OTHER", "UNEXPECTED_TOOL_CALL", "NO_IMAGE",
 )  # fmt: skip
 _KNOWN: Final = frozenset(
     {"candidates", "usageMetadata", "modelVersion", "responseId", "createTime", "promptFeedback"}
