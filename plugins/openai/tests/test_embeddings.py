@@ -58,8 +58,9 @@ def test_an_empty_body_is_malformed():
 @pytest.mark.parametrize("vector", ["null", "[0.1, null]", "[]", "[[0.1]]", "[NaN]", '""', '"AADAfw=="'])
 async def test_what_is_not_a_vector_is_an_error_that_names_its_input(vector):
     body = (
-        '{"model": "m", "data": [{"index": 0, "embedding": [0.5]}, {"index": null, "embedding": %s}]}'
-        % vector
+        '{"model": "m", "data": [{"index": 0, "embedding": [0.5]}, {"index": null, "embedding": '
+        + vector
+        + "}]}"
     )
     async with RecordingServer() as server:
         server.answer(Answer.text(body, content_type="application/json"))

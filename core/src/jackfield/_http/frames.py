@@ -163,7 +163,7 @@ class HttpFrames:
         """Wait for more of the body; b"" at its end."""
         content = self._response.content
         if content.is_eof() and content.exception() is None:
-            chunk = content.read_nowait()  # nearly every whole answer comes with its head
+            chunk = content.read_nowait()  # a whole answer usually comes with its head
         else:
             chunk = await _read_buffered(content)
         self._size += len(chunk)

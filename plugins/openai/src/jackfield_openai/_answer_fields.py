@@ -152,7 +152,9 @@ class GenerationWatch:
             delta: What it adds to the choice.
             steady: Pieces with the last id were read that were not looked at here.
         """
-        if identity == self._id and self._spoken and not self._changed:  # fast path: nearly all chunks
+        if (
+            identity == self._id and self._spoken and not self._changed
+        ):  # most chunks go on with the same generation
             self._chunks += 1
             return False
         says = any(value for name, value in delta.items() if name != "role")

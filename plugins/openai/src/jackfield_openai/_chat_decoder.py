@@ -128,7 +128,7 @@ class ChatDecoder:
     def finish(self) -> list[Event]:
         """Check that nothing is missing, and finish the choices that have not ended."""
         if self._started is not None and not self._streamed and not self._choices:
-            return []  # a whole answer was read by the fast path, or has no choices
+            return []  # a whole answer was read at once, or has no choices
         unfinished = [index for index, choice in self._choices.items() if not choice.ended]
         begun = len(self._choices) >= (self._expected or 1)
         whole = self._done or not self._streamed or (begun and not unfinished)
