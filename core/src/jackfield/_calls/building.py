@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
-from jackfield._contract.decoding import find_vector_fault
 from jackfield._plugins.hooks import plugin_fault
 from jackfield._types.cost import UNKNOWN_COST, Cost, CostItem
 from jackfield._types.errors import StreamInterruptedError
@@ -148,6 +147,8 @@ def check_reply(
         MalformedResponseError: There is not one embedding for each input, an embedding is not a vector of finite numbers,
             or a score is not a finite number or is for no document.
     """
+    from jackfield._contract.decoding import find_vector_fault  # with the readers of JSON, which load late
+
     request = call.request
     if isinstance(request, EmbedRequest):
         wanted, got = range(len(request.inputs)), sorted(folded.vectors)

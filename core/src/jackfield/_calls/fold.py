@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 
-from jackfield._json import whole_text
 from jackfield._types import events as ev
 from jackfield._types.content import Message, Part, RawPart, Text, Thinking, ToolCall, parse_arguments
 from jackfield._types.replies import Choice
@@ -206,6 +205,8 @@ class Folded:
         if isinstance(part, _Call):
             arguments, raw = parse_arguments("".join(part.pieces))
             return ToolCall(part.id, part.name, arguments, raw, part.data)
+        from jackfield._json import whole_text  # with the readers of JSON, which load late
+
         text = whole_text("".join(part.pieces))
         if part.kind is ev.ThinkingDelta:
             return Thinking(text, self._provider, self.model or self._asked_model, part.data)
