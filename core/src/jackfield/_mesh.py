@@ -27,16 +27,15 @@ from ._input.kinds import (
     CallKind,
     ReplyT,
 )
-from ._types.calls import Call
 from ._types.capabilities import Kind, ModelCard
 from ._types.content import MessageLike
-from ._types.errors import ConfigurationError, JackfieldError, UnsupportedError
+from ._types.errors import ConfigurationError
 from ._types.replies import EmbedReply, Reply, RerankReply, TokenCount
 
 if TYPE_CHECKING:
     from ._calls.check import CheckResult
     from ._calls.explain import Plan
-    from ._calls.listing import ModelList
+    from ._calls.listing import ModelLists
     from ._config.connections import ConnectionConfig, MeshConfig
     from ._plugins.registry import Registry
 
@@ -65,7 +64,7 @@ class Mesh:
         self._registry = registry
         self._around = Middlewares(config, registry, middlewares)
         self._open: dict[str, Connection] = {}
-        self._lists: dict[str, ModelList] = {}
+        self._lists: ModelLists | None = None
         self._pipeline = Pipeline(config, registry, self._open, self._around)
         self._entered = False
 
@@ -124,7 +123,7 @@ class Mesh:
         self._entered = False
         connections = list(self._open.values())
         self._open.clear()
-        self._lists.clear()
+        self._lists = None
         closing = (connection.aclose() for connection in connections)
         results: list[object] = await asyncio.gather(*closing, return_exceptions=True)
         results += await self._around.close()
@@ -183,22 +182,8 @@ class Mesh:
         self, target: str, messages: str | Sequence[MessageLike], **options: Unpack[ChatOptions]
     ) -> TokenCount:
         """Count the input tokens of a conversation: by the service if it can, otherwise as a marked estimate."""
-
-        async def count(connection: Connection, call: Call) -> TokenCount:
-            from ._calls.explain import estimate_tokens
-
-            capabilities = connection.find_target(call.model.id, call.kind).capabilities
-            if capabilities.feature("count_tokens").value is True:
-                try:
-                    counted: TokenCount = await self._pipeline.carry_out(connection, call)
-                except UnsupportedError:
-                    pass
-                else:
-                    return counted
-            return estimate_tokens(call.request)
-
         self._require_open()
-        return await self._pipeline.try_targets(target, COUNT, messages, options, count)
+        return await self._pipeline.try_targets(target, COUNT, messages, options, self._pipeline.count)
 
     def explain(
         self,
@@ -237,15 +222,9 @@ class Mesh:
         """
         self._require_open()
         if connection is not None:
-            return await self._list_of(self._pipeline.find_connection(connection)).fetch(refresh=refresh)
-        lists = [self._list_of(one) for one in self._open.values()]
-        results = await asyncio.gather(
-            *(models.fetch(refresh=refresh) for models in lists), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, JackfieldError):
-                raise result
-        return [card for result in results if isinstance(result, list) for card in result]
+            there = self._pipeline.find_connection(connection)
+            return await self._model_lists().of(there).fetch(refresh=refresh)
+        return await self._model_lists().fetch_all(refresh=refresh)
 
     async def check(self, connection: str) -> CheckResult:
         """Make one real round trip and return how it went; errors of the service are not raised."""
@@ -253,7 +232,7 @@ class Mesh:
         from ._calls.check import check_connection
 
         there = self._pipeline.find_connection(connection)
-        return await check_connection(there, self._list_of(there), self.chat)
+        return await check_connection(there, self._model_lists().of(there), self.chat)
 
     # Inside
 
@@ -273,13 +252,12 @@ class Mesh:
 
         return Stream(start)
 
-    def _list_of(self, connection: Connection) -> ModelList:
-        from ._calls.listing import ModelList
+    def _model_lists(self) -> ModelLists:
+        from ._calls.listing import ModelLists
 
-        models = self._lists.get(connection.name)
-        if models is None:
-            models = self._lists[connection.name] = ModelList(connection)
-        return models
+        if self._lists is None:
+            self._lists = ModelLists(self._open)
+        return self._lists
 
     def _require_open(self) -> None:
         if not self._entered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -25,7 +25,7 @@ from .watchdog import Watchdog
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["ModelList"]
+__all__ = ["ModelList", "ModelLists"]
 
 _MOST_PAGES = 100
 
@@ -115,6 +115,42 @@ class ModelList:
             underlying=target.model.underlying or card.underlying,
             retired=capabilities.retired,
         )
+
+
+class ModelLists:
+    """The models of all connections of a mesh.
+
+    Args:
+        connections: Those that are open, by name.
+    """
+
+    def __init__(self, connections: Mapping[str, Connection]) -> None:
+        self._connections = connections
+        self._lists: dict[str, ModelList] = {}
+
+    def of(self, connection: Connection) -> ModelList:
+        """Return the models of one connection."""
+        models = self._lists.get(connection.name)
+        if models is None:
+            models = self._lists[connection.name] = ModelList(connection)
+        return models
+
+    async def fetch_all(self, *, refresh: bool = False) -> list[ModelCard]:
+        """List the models of every connection that can be listed, all at once; leave out those that cannot.
+
+        Args:
+            refresh: Ask the services again.
+        """
+        fetching = [self.of(one).fetch(refresh=refresh) for one in self._connections.values()]
+        results = await asyncio.gather(*fetching, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, JackfieldError):
+                raise result
+        return [card for result in results if isinstance(result, list) for card in result]
+
+    def clear(self) -> None:
+        """Forget what was listed."""
+        self._lists.clear()
 
 
 def _collect_facts(card: ModelCard) -> Capabilities:

@@ -16,7 +16,7 @@ from jackfield._hints import a_or_an, hint
 from jackfield._input.arguments import take_timeout
 from jackfield._input.kinds import CallKind, ReplyT
 from jackfield._types.calls import Call
-from jackfield._types.errors import ConfigurationError, JackfieldError, UnknownTargetError
+from jackfield._types.errors import ConfigurationError, JackfieldError, UnknownTargetError, UnsupportedError
 from jackfield._types.policies import TimeoutPolicy
 from jackfield._types.replies import Attempt
 from jackfield._types.requests import EmbedRequest, RerankRequest
@@ -29,7 +29,7 @@ from .splitting import Batch, BatchReply, cut, run_parts
 if TYPE_CHECKING:
     from jackfield._config.connections import MeshConfig
     from jackfield._plugins.registry import Registry
-    from jackfield._types.replies import Reply
+    from jackfield._types.replies import Reply, TokenCount
 
     from .middlewares import Middlewares
     from .streams import StreamSource
@@ -134,6 +134,20 @@ class Pipeline:
             self._chain(connection, middlewares, []) if middlewares else partial(self._execute, connection)
         )
         return observe(self._registry, call, handler)
+
+    async def count(self, connection: Connection, call: Call) -> TokenCount:
+        """Count the tokens of a call's input: by the service if it can, otherwise as an estimate."""
+        capabilities = connection.find_target(call.model.id, call.kind).capabilities
+        if capabilities.feature("count_tokens").value is True:
+            try:
+                counted: TokenCount = await self.carry_out(connection, call)
+            except UnsupportedError:
+                pass
+            else:
+                return counted
+        from .explain import estimate_tokens
+
+        return estimate_tokens(call.request)
 
     def _carry_out_stream(self, connection: Connection, call: Call) -> Awaitable[StreamSource]:
         middlewares = self._middlewares.list_around(connection.config)
