@@ -229,7 +229,7 @@ def footprint() -> Footprint:
     from jackfield_onnx._runtime.session import release_free_memory
 
     gc.collect()
-    release_free_memory()  # what glibc keeps of freed pieces is no leak
+    release_free_memory()  # what glibc keeps of freed pieces is not a leak
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Footprint(pages * 4096 / 1e6, in_use(), threading.active_count(), len(os.listdir("/proc/self/fd")))
 

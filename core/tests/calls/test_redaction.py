@@ -88,7 +88,7 @@ CARRIED = {
     "deep": SdkError("bad", response={"request": (Request({b"a": KEY.encode()}),)}),
     "in a group": ExceptionGroup("bad", [ValueError("fine"), ValueError(KEY)]),
     "as a name of a file": FileNotFoundError(2, "not there", f"/run/{KEY}"),
-    "as bytes that are no text": UnicodeDecodeError(
+    "as bytes that are not text": UnicodeDecodeError(
         "utf-8", KEY.encode() + b"\xff", len(KEY.encode()), 99, "no"
     ),
 }

@@ -1,4 +1,4 @@
-"""The pool: an answer belongs to the request it was sent for, and a lost connection is no end of a body."""
+"""The pool: an answer belongs to the request it was sent for, and a lost connection is not an end of a body."""
 
 import asyncio
 import contextlib

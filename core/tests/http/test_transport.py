@@ -292,7 +292,7 @@ async def test_an_error_whose_body_is_cut_is_still_that_error(server):
 async def test_a_framing_that_is_broken_is_malformed(server):
     server.answer(
         Answer.stream(
-            [b"\x00\x00\x00\x10garbage that is no event stream"], "application/vnd.amazon.eventstream"
+            [b"\x00\x00\x00\x10garbage that is not an event stream"], "application/vnd.amazon.eventstream"
         )
     )
     async with mesh_for(server.url) as mesh:

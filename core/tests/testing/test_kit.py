@@ -296,7 +296,7 @@ def test_the_command_line_follows_the_entry_points_of_a_package(tmp_path, monkey
             "importing acme_dies in a fresh process failed: it ends the process, with exit code 3",
         ),
         (["conformance_acme:plugin", "--cases", "nowhere:CASES"], "there is no module 'nowhere'"),
-        (["conformance_acme:plugin", "--settings", "{"], "--settings is no JSON object"),
+        (["conformance_acme:plugin", "--settings", "{"], "--settings is not a JSON object"),
     ],
 )
 def test_what_cannot_be_loaded_is_said_in_a_line(tmp_path, monkeypatch, capsys, arguments, said):

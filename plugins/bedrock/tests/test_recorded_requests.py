@@ -407,7 +407,7 @@ def embed_request(rest):
 
 
 def chat_request(model, rest, stream):
-    """Read messages of Claude, of Nova or of Jamba; what is no plain text stays as it is."""
+    """Read messages of Claude, of Nova or of Jamba; what is not a plain text stays as it is."""
     if "nova" in model:
         row = {"model": model, "stream": stream}
         rest.pop("schemaVersion", None)

@@ -364,7 +364,7 @@ async def test_a_stream_that_just_ended_is_in_the_file_when_the_mesh_is_left(tmp
 async def test_a_file_that_is_none_breaks_no_call(tmp_path, caplog):
     path = tmp_path / "answers.sqlite"
     path.write_text(
-        "this is no database, but a text that is long enough to look like nothing of the kind" * 20
+        "this is not a database, but a text that is long enough to look like nothing of the kind" * 20
     )
     provider = counting()
     with caplog.at_level(logging.WARNING, "jackfield.cache"):

@@ -51,7 +51,7 @@ from jackfield.plugin import Failure, Headers
 @pytest.mark.parametrize("in_stream", [False, True])
 def test_errors_are_classed_by_code(status, code, text, expected, in_stream):
     if in_stream and code == 401:
-        pytest.skip("a number is no word of the service's inside a stream")
+        pytest.skip("inside a stream, a number does not come from the service")
     body = json.dumps({"error_code": code, "message": text}).encode()
     failure = Failure(status=200 if in_stream else status, body=body, in_stream=in_stream)
     error = databricks.jackfield_error(failure)

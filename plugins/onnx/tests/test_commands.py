@@ -166,7 +166,7 @@ REFUSED = {
     "a manifest that is nested without end": lambda rows: rows.__setitem__(
         0, (rows[0][0], b'{"a":' * 100_000)
     ),
-    "a manifest that is no text": lambda rows: rows.__setitem__(0, (rows[0][0], b"\xff\xfe{}")),
+    "a manifest that is not text": lambda rows: rows.__setitem__(0, (rows[0][0], b"\xff\xfe{}")),
     "no graph": without("model.onnx"),
     "no tokenizer": without("tokenizer.json"),
 }

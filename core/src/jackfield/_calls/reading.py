@@ -74,7 +74,7 @@ class FrameReader:
         """Let the decoder handle the end.
 
         Args:
-            stray: Text at the end of an event stream that is no part of an event.
+            stray: Text at the end of an event stream that is not part of an event.
 
         Raises:
             MalformedResponseError: Such text is all that came.

@@ -57,7 +57,7 @@ def _split_address(address: str) -> tuple[str, str, str, str]:
     scheme, slashes, rest = rest.rpartition("://") if "://" in rest else ("", "", rest)
     authority = re.split("[/#]", rest, maxsplit=1)[0]
     if "@" not in authority and re.search(r":(?!\d*$)", authority.rpartition("]")[2]):
-        authority = rest  # what follows the colon is no port: a password with a slash in it
+        authority = rest  # what follows the colon is not a port: a password with a slash in it
     user, at, _ = authority.rpartition("@")
     return scheme + slashes, user, rest[len(user) + len(at) :], query
 

@@ -42,7 +42,7 @@ class Secret:
         """Read a reference as configuration writes it.
 
         Raises:
-            ConfigurationError: It is no reference (the text itself is not shown: it may be the secret).
+            ConfigurationError: It is not a reference (the text itself is not shown: it may be the secret).
         """
         if isinstance(text, Secret):
             return text

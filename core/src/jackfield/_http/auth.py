@@ -121,7 +121,7 @@ class _Static(_Nothing):
             return False
         stamp = file_stamp(secret)
         of_file = secret.reference is not None and secret.reference.startswith("file:")
-        # What is no file, such as a pipe, can be read once only.
+        # What is not a file, such as a pipe, can be read once only.
         if stamp != self._stamp or (refresh and not (of_file and stamp is None)):
             seen = self._reads
             async with self._lock:

@@ -100,7 +100,7 @@ def proxy_for(url: yarl.URL, declared: str | None) -> str | None:
     as curl has it.
 
     Raises:
-        ConfigurationError: It is no HTTP proxy.
+        ConfigurationError: It is not an HTTP proxy.
     """
     host = url.host or ""
     if is_link_local(host):

@@ -111,7 +111,7 @@ class NestedFramer(StrictFramer):
 
     @property
     def stray(self) -> bytes:
-        """Text that is no part of an event of the inner framing, since the last event."""
+        """Text that is not part of an event of the inner framing, since the last event."""
         found: bytes = getattr(self._inner, "stray", b"")
         return found
 
@@ -168,7 +168,7 @@ class SniffedFramer:
 
     @property
     def stray(self) -> bytes:
-        """Text that is no part of an event, since the last event."""
+        """Text that is not part of an event, since the last event."""
         found: bytes = getattr(self.inner, "stray", b"")
         return found
 

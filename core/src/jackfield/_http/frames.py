@@ -84,7 +84,7 @@ class HttpFrames:
 
     @property
     def stray(self) -> bytes:
-        """Text of an event stream that is no part of an event, since the last event."""
+        """Text of an event stream that is not part of an event, since the last event."""
         found: bytes = getattr(self._framer, "stray", b"")
         return found
 

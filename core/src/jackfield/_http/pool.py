@@ -3,7 +3,7 @@
 HTTP/1.1 knows whose answer is whose by order alone. A connection on which anything has come that nobody asked for
 therefore answers every later request with the answer to another one, so it is never used again. And a body without a
 length is whole only if the service ended the connection itself: a reset, and TLS that ends without its own farewell,
-are no end.
+are not an end.
 """
 
 from __future__ import annotations

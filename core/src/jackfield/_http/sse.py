@@ -1,4 +1,4 @@
-"""Cut server-sent events into frames, also what gateways and servers write between them that is no event."""
+"""Cut server-sent events into frames, also what gateways and servers write between them that is not an event."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class SSEFramer:
     * `id:` and `retry:` mean nothing, because an answer of a model is never resumed by event id.
     * A field `error:` is an event named `error` (llama.cpp until September 2025).
     * Lines of JSON without a field, and a page, are events without a name: an error that a gateway adds to a stream, or a
-      body that is no event stream at all.
+      body that is not an event stream at all.
 
     Attributes:
-        stray: Text that is no part of an event, since the last event; its beginning.
+        stray: Text that is not part of an event, since the last event; its beginning.
     """
 
     __slots__ = ("_after_return", "_begun", "_names", "_pending", "stray")

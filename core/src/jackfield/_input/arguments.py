@@ -101,7 +101,7 @@ _KNOWN_TIMEOUTS: Final = tuple(field.name for field in attrs.fields(TimeoutPolic
 _OF_CHAT: Final = option_rules(Options)
 _OF_EMBED: Final = option_rules(EmbedRequest)
 _OF_RERANK: Final = option_rules(RerankRequest)
-# Options of other libraries that are no options here, and what there is instead: nothing is spelled like it.
+# Options of other libraries that are not options here, and what there is instead: nothing is spelled like it.
 _ELSEWHERE: Final[Mapping[str, str]] = {
     "stream": "; to stream an answer, call stream_chat or stream_complete",
     "model": '; the model is in the target, "connection:model"',

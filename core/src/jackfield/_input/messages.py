@@ -50,7 +50,7 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
             neighbours are joined into one) and plain dicts.
 
     Raises:
-        TypeError: It is none of these, nor is an entry, or a message holds what is no part.
+        TypeError: It is none of these, nor is an entry, or a message holds what is not a part.
         ValueError: A role is missing or unknown, or a dict has a key that is.
     """
     if isinstance(messages, str):

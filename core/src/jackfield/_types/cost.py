@@ -111,7 +111,7 @@ class Cost(Value):
     missing: tuple[str, ...] = ()
 
 
-# Measures of what was computed for the same tokens: where tokens have a price, they are no second bill.
+# Measures of what was computed for the same tokens: where tokens have a price, they are not a second bill.
 _MEASURES: Final = frozenset({"DBU", "credit", "credits"})
 
 UNKNOWN_COST: Final = Cost(missing=("no rate is known",))
@@ -133,7 +133,7 @@ def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
     has none; the rest as input. Details whose rate the card names are taken out of the count they are
     part of (`cache_write_1h_tokens` out of the cache writes, other `*_input_*`/`input_*` out of the plain
     input, `output_*` out of the output). Units (seconds, searches) are added; seconds, DBU and credits that no rate
-    names are no gap: they are a measure, and become a price only by a rate. DBU and credits measure the tokens
+    names are not a gap: they are a measure, and become a price only by a rate. DBU and credits measure the tokens
     themselves: a card that prices tokens does not charge them again. Where a service says what it bills
     (`billed_input_tokens`, `billed_output_tokens` of Cohere), that is charged, and none of its other counts. A card of units alone prices no tokens: that a machine is
     paid by the hour says that its tokens cost nothing more.

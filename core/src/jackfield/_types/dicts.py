@@ -57,7 +57,7 @@ def optional_text_at(entry: Mapping[str, Any], key: str, where: str) -> str | No
     """Return the string of a key; None if there is none.
 
     Raises:
-        ValueError: It is no string.
+        ValueError: It is not a string.
     """
     return None if entry.get(key) is None else text_at(entry, key, where)
 

@@ -56,7 +56,7 @@ class OptionRule(Value):
 
     Attributes:
         words: For messages: "a whole number".
-        types: The types that it may have; a bool is no number.
+        types: The types that it may have; a bool is not a number.
         minimum: The least number, where every service would refuse less. Configurations are held to it, not calls:
             theirs are clamped by the model's own rules.
         choices: The only words.

@@ -50,7 +50,7 @@ def normalise_stop(stop: str | Sequence[str]) -> tuple[str, ...]:
     """Turn one stop sequence or several into a tuple.
 
     Raises:
-        TypeError: One is no string.
+        TypeError: One is not a string.
     """
     stops = (stop,) if isinstance(stop, str) else tuple(stop)
     for one in stops:

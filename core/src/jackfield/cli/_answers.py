@@ -181,7 +181,7 @@ class _JsonLines:
 
 
 def _write_rest(reply: Reply) -> None:
-    """Write what is no text of the first choice: further choices, and the tools that the model wants called."""
+    """Write what is not text of the first choice: further choices, and the tools that the model wants called."""
     for choice in reply.choices:
         if choice.index:
             write_text(f"\n{choice.text}", newline=True)

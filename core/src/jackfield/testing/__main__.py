@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _NotFoundError as error:
         parser.error(str(error))
     except json.JSONDecodeError as error:
-        parser.error(f"--settings is no JSON object: {error}")
+        parser.error(f"--settings is not a JSON object: {error}")
     return max(_report(name, subject, options) for name, subject in subjects)
 
 
@@ -188,7 +188,7 @@ def _end(code: int) -> None:
         one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()
     ]
     if kept:
-        sys.stderr.write(f"the plugin started the thread {kept[0]}, which is no daemon and still runs\n")
+        sys.stderr.write(f"the plugin started the thread {kept[0]}, which is not a daemon and still runs\n")
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

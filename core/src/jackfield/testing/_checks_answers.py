@@ -63,7 +63,7 @@ def decode(subject: Subject) -> Iterable[str]:
         if decoded.error is not None:
             yield f"{case.label}: {type(decoded.error).__name__}: {decoded.error}"
         elif not all(isinstance(event, Event) for event in decoded.events):
-            yield f"{case.label}: the decoder gives something that is no event"
+            yield f"{case.label}: the decoder gives something that is not an event"
 
 
 @check(
@@ -159,7 +159,7 @@ def usage_parts(subject: Subject) -> Iterable[str]:
             yield f"{case.label}: {used.reasoning_tokens} tokens of {used.output_tokens} are thinking"
         wrong = [name for name in _COUNTS if not isinstance(getattr(used, name), int | None)]
         if wrong:
-            yield f"{case.label}: {wrong[0]} is {getattr(used, wrong[0])!r}, which is no count"
+            yield f"{case.label}: {wrong[0]} is {getattr(used, wrong[0])!r}, which is not a count"
 
 
 _USAGE_KEYS = frozenset({"usage", "usage_metadata", "usagemetadata", "token_usage", "billed_units", "tokens"})
@@ -272,7 +272,7 @@ def listing(subject: Subject) -> Iterable[str]:
 
 @check(
     "answers.listing_error",
-    law="An error in place of a page of the list of models is no empty list.",
+    law="An error in place of a page of the list of models is not an empty list.",
     remedy="index the list (page['models']) where the service always sends one",
     applies=lambda subject: None if subject.listings else "no case is a listing",
     gentle=True,
@@ -290,7 +290,7 @@ def listing_error(subject: Subject) -> Iterable[str]:
 
 @check(
     "answers.broken_body",
-    law="A body that is cut or is no JSON is an error, never an answer.",
+    law="A body that is cut or is not JSON is an error, never an answer.",
     remedy="parse with orjson and let it raise: the core makes MalformedResponseError of it",
 )
 def broken_body(subject: Subject) -> Iterable[str]:

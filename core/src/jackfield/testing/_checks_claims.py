@@ -66,7 +66,7 @@ _ASKING: Mapping[str, tuple[CaseKind, Callable[[], Request]]] = {
 }
 """How each feature is asked for."""
 
-# These are no wishes that can be refused: without them an answer is merely less.
+# These are not wishes that can be refused: without them an answer is merely less.
 _NOT_REFUSED = frozenset({"parallel_tool_calls", "count_tokens"})
 
 
@@ -180,7 +180,7 @@ def table(subject: Subject) -> Iterable[str]:
         return
     for name, times in Counter(names).items():
         if not isinstance(name, str):
-            yield f"{name!r} is no text"
+            yield f"{name!r} is not text"
         elif times > 1:
             yield f"{name} stands {times} times"
         elif not subject.capabilities(ModelRef(name, "conformance", settings=subject.settings)).known:

@@ -165,7 +165,7 @@ def retry_after(subject: Subject) -> Iterable[str]:
 @check(
     "errors.odd_bodies",
     law="No body of an error can make jackfield_error fail.",
-    remedy="check types before you index: `if isinstance(value, dict)`; failure.json() gives None for what is no JSON",
+    remedy="check types before you index: `if isinstance(value, dict)`; failure.json() gives None for what is not JSON",
 )
 def odd_bodies(subject: Subject) -> Iterable[str]:
     for model in (None, *_models(subject)):

@@ -76,7 +76,7 @@ def sendable(subject: Subject) -> Iterable[str]:
             for place, values in texts.items():
                 wrong = [value for value in values if not isinstance(value, str)]
                 if wrong:
-                    yield f"{probe.label}: {place} holds {wrong[0]!r}, which is no text"
+                    yield f"{probe.label}: {place} holds {wrong[0]!r}, which is not text"
             if not isinstance(wire.body, bytes | None):
                 try:
                     orjson.dumps(wire.body, option=orjson.OPT_NON_STR_KEYS)

@@ -322,7 +322,7 @@ def missing_key(subject: Subject) -> Iterable[str]:
     access = subject.hooks.transport(subject.settings)
     auth = access.auth if isinstance(access, HttpAccess) else None
     if not isinstance(auth, StaticHeader) or auth.secret is None or auth.optional:
-        raise SkipCheck("its key is no header, or it needs none")
+        raise SkipCheck("its key is not a header, or it needs none")
     case = next(iter(subject.good_cases()), None)
     if case is None:
         case = Case(model=subject.probes_of()[0].model.id, kind=subject.probes_of()[0].kind)

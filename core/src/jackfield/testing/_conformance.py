@@ -61,7 +61,7 @@ def _checked(expected: Mapping[str, str]) -> Mapping[str, str]:
     known = [one.id for one in checks()]
     for name, reason in expected.items():
         if name not in known:
-            raise ValueError(f"expected_failures names {name!r}, which is no check{hint(name, known)}")
+            raise ValueError(f"expected_failures names {name!r}, which is not a check{hint(name, known)}")
         if not str(reason or "").strip():
             raise ValueError(f"expected_failures[{name!r}] wants a reason: say why it cannot be otherwise")
     return expected
@@ -115,7 +115,7 @@ def _result(check: Check, outcome: Any, reason: str | None) -> Result:
 
 
 class ConformanceWarning(UserWarning):
-    """Warns of a finding that is no failure, or not yet: pytest lists it, and no filter makes an error of it."""
+    """Warns of a finding that is not a failure, or not yet: pytest lists it, and no filter makes an error of it."""
 
 
 class BoundCheck:

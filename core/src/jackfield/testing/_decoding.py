@@ -30,7 +30,7 @@ class Decoded:
         at_start: How many of them came out of `start()`.
         at_end: How many of them came out of `finish()`.
         error: What was raised, as a caller would see it; None for a good answer.
-        fault: What the decoder itself raised where that is no error of ours.
+        fault: What the decoder itself raised where that is not an error of ours.
         ended: The decoder said that the answer had ended, before its body did.
     """
 

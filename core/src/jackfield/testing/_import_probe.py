@@ -63,7 +63,7 @@ out.write("\\n" + json.dumps({
     "environment": sorted(k for k in {**before, **os.environ} if before.get(k) != os.environ.get(k)),
 }) + "\\n")
 out.flush()
-os._exit(0)  # a thread that is no daemon would keep the process
+os._exit(0)  # a thread that is not a daemon would keep the process
 """
 
 

@@ -277,7 +277,7 @@ class Subject:
         return decode_wire(self.hooks, model, wire, case.head(own), chunks)
 
     def good_cases(self, *, stream: bool | None = None) -> Iterator[Case]:
-        """Return the cases that are no errors: all, the streamed, or the whole ones."""
+        """Return the cases that are not errors: all, the streamed, or the whole ones."""
         for case in self.cases:
             if case.error is None and (stream is None or case.is_stream(self.body(case)) is stream):
                 yield case
@@ -300,7 +300,7 @@ class Subject:
         for name in dir(self.plugin):
             try:
                 value = getattr(self.plugin, name)
-            except Exception:  # noqa: S112 -- a property that fails is no hook
+            except Exception:  # noqa: S112 -- a property that fails is not a hook
                 continue
             if getattr(value, "jackfield_impl", None) is not None and callable(value):
                 found[name] = value

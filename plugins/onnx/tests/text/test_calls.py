@@ -16,7 +16,7 @@ XML = (
     "<tool_call>\n<function=weather>\n<parameter=city>\nKöln\n</parameter>\n<parameter=days>\n[1, 2]\n</parameter>\n"
     "</function>\n</tool_call>"
 )
-# What the tools take, by which answers that are no JSON are read.
+# What the tools take, by which answers that are not JSON are read.
 TYPES = {"weather": {"city": {"type": "string"}, "days": {"type": "array"}}}
 HERMES = '<tool_call>\n{"name": "weather", "arguments": {"city": "Köln", "days": [1, 2]}}\n</tool_call>'
 TEXTS = {
