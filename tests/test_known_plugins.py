@@ -27,6 +27,7 @@ def test_providers_and_middlewares_are_those_of_the_packages():
     assert set(known.providers) == names("jackfield.providers.v1")
     assert {known.local} <= set(known.providers)
     assert set(known.middlewares) <= names("jackfield.middlewares.v1")
+    assert set(known.tables) == names("jackfield.tables.v1")
 
 
 @pytest.mark.parametrize("unit", known_plugins().units)

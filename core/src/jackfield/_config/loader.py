@@ -70,7 +70,7 @@ class _Loader:
         self.credentials = Credentials()
 
     def load(self, content: Mapping[str, Any]) -> MeshConfig:
-        self.reader.unknown_keys(content, TABLES, "")
+        self._check_names_of_tables(content)
         tables = {key: self.reader.table(content.get(key, {}), key) for key in TABLES}
         self.reader.unknown_keys(tables["defaults"], SHARED_KEYS, "defaults")
         self.defaults = read_shared_keys(self.reader, tables["defaults"], "defaults", SharedKeys())
@@ -88,8 +88,33 @@ class _Loader:
             aliases=self._aliases(tables["aliases"], connections, tables["connections"]),
             defaults=self.defaults,
             middleware_settings=self._middleware_settings(tables["middleware"], connections),
+            tables=self._tables_of_plugins(content),
             prices=self._prices(tables["prices"], connections),
         )
+
+    def _check_names_of_tables(self, content: Mapping[str, Any]) -> None:
+        known = (*TABLES, *self.registry.names("table"))
+        unknown = {name: value for name, value in content.items() if name not in known}
+        if unknown:
+            from jackfield._plugins.known import known_plugins
+
+            # A file may serve several programs: one that cannot read a table of ours leaves it to those that can.
+            ours = known_plugins().tables
+            self.reader.unknown_keys({n: v for n, v in unknown.items() if n not in ours}, known, "")
+
+    def _tables_of_plugins(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Read the tables that plugins add; one whose plugin cannot be used is left to the program that needs it."""
+        tables: dict[str, Any] = {}
+        for name in self.registry.names("table"):
+            if name in TABLES or name not in content:
+                continue
+            try:
+                settings = self.registry.table(name)
+            except JackfieldError as error:
+                _log.warning("the table [%s] is not read: %s", name, error.message)
+                continue
+            tables[name] = self.reader.settings(settings, content[name], name)
+        return tables
 
     def _connection(self, name: str, value: Any, where: str) -> ConnectionConfig | None:
         if not isinstance(value, Mapping):

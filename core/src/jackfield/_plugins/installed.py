@@ -13,7 +13,7 @@ from .entry_points import FoundEntryPoint, find_entry_points
 
 __all__ = ["GROUPS", "InstalledPlugin", "PluginKind", "PluginState", "read_entry_points"]
 
-PluginKind: TypeAlias = Literal["provider", "credentials", "middleware", "extension"]
+PluginKind: TypeAlias = Literal["provider", "credentials", "middleware", "extension", "table"]
 State: TypeAlias = Literal["ready", "not loaded", "failed", "incompatible", "blocked", "duplicate"]
 
 GROUPS: Final[dict[PluginKind, str]] = {
@@ -21,6 +21,7 @@ GROUPS: Final[dict[PluginKind, str]] = {
     "credentials": "jackfield.credentials",
     "middleware": "jackfield.middlewares",
     "extension": "jackfield.extensions",
+    "table": "jackfield.tables",
 }
 """Groups of entry points; `.v` and the contract's version follow."""
 
@@ -71,7 +72,7 @@ class PluginState(Value):
 
     Attributes:
         name: The entry point's name.
-        kind: provider, credentials, middleware or extension.
+        kind: provider, credentials, middleware, extension or table.
         state: ready, not loaded, failed, incompatible, blocked or duplicate.
         contract: The version of the contract that it is written for.
         distribution: The distribution it comes from; None for an object of a program.

@@ -19,6 +19,7 @@ class KnownPlugins(Value):
     Attributes:
         providers: Ids of providers.
         units: What they count besides tokens, requests and seconds.
+        tables: Tables that its packages add to the configuration.
         middlewares: Those that read `extra` of a call as a provider does.
         local: The provider that brings a configuration for programs that have none.
         install: How pip is told to install that one.
@@ -27,6 +28,7 @@ class KnownPlugins(Value):
     providers: tuple[str, ...]
     units: tuple[str, ...]
     middlewares: tuple[str, ...]
+    tables: tuple[str, ...]
     local: str
     install: str
 
@@ -35,5 +37,5 @@ class KnownPlugins(Value):
 def known_plugins() -> KnownPlugins:
     """Return what `known_plugins.json` says."""
     table = load_table(__file__, "known_plugins.json")
-    names = {name: tuple(table[name]) for name in ("providers", "units", "middlewares")}
+    names = {name: tuple(table[name]) for name in ("providers", "units", "middlewares", "tables")}
     return KnownPlugins(**names, local=table["local"], install=table["install"])

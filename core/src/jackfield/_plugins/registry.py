@@ -96,6 +96,7 @@ class Registry:
         extensions: Iterable[object] = (),
         middlewares: Mapping[str, Callable[..., Any]] | None = None,
         credentials: Mapping[str, CredentialKind] | None = None,
+        tables: Mapping[str, type] | None = None,
     ) -> Registry:
         """Create a registry of objects, for tests and for programs that bring their own plugins.
 
@@ -104,11 +105,12 @@ class Registry:
             extensions: Extension plugins.
             middlewares: Factories by name.
             credentials: Kinds of credentials by name.
+            tables: Attrs classes of tables of the configuration by name.
 
         Raises:
             PluginError: A provider plugin cannot be bound.
         """
-        return cls(_describe_objects(plugins, extensions, middlewares or {}, credentials or {}))
+        return cls(_describe_objects(plugins, extensions, middlewares or {}, credentials or {}, tables or {}))
 
     def extended(
         self,
@@ -116,6 +118,7 @@ class Registry:
         extensions: Iterable[object] = (),
         middlewares: Mapping[str, Callable[..., Any]] | None = None,
         credentials: Mapping[str, CredentialKind] | None = None,
+        tables: Mapping[str, type] | None = None,
     ) -> Registry:
         """Return a registry with a program's own plugins added; each replaces an installed one of the same name.
 
@@ -124,7 +127,7 @@ class Registry:
 
         Args and errors are those of `of`.
         """
-        own = _describe_objects(plugins, extensions, middlewares or {}, credentials or {})
+        own = _describe_objects(plugins, extensions, middlewares or {}, credentials or {}, tables or {})
         names = {(plugin.kind, plugin.name) for plugin in own}
         kept = [plugin for plugin in self._plugins if (plugin.kind, plugin.name) not in names]
         allow = None if self._allow is None else self._allow | {plugin.name for plugin in own}
@@ -171,6 +174,16 @@ class Registry:
         """
         factory: Callable[..., Any] = self._get("middleware", name)
         return factory
+
+    def table(self, name: str) -> type:
+        """Return the attrs class of a table that a plugin adds to the configuration; the first call imports its plugin.
+
+        Raises:
+            ConfigurationError: No installed plugin has this table.
+            PluginError: There is one, but it cannot be used.
+        """
+        settings: type = self._get("table", name)
+        return settings
 
     def price(self, model: ModelRef, context: CostContext) -> RateCard | None:
         """Return the rates that the first extension with an answer has for a model."""
@@ -316,6 +329,7 @@ class Registry:
             "credentials": self.credential_kind,
             "middleware": self.middleware,
             "extension": self._bind_extension,
+            "table": self.table,
         }
         for kind, name in self._named:
             try:
@@ -339,6 +353,7 @@ def _describe_objects(
     extensions: Iterable[object],
     middlewares: Mapping[str, Callable[..., Any]],
     credentials: Mapping[str, CredentialKind],
+    tables: Mapping[str, type],
 ) -> list[InstalledPlugin]:
     """Describe a program's own plugins as if they were installed."""
     from jackfield._contract.hookspecs import CONTRACT
@@ -356,6 +371,7 @@ def _describe_objects(
     ]
     found += [describe("middleware", name, factory) for name, factory in middlewares.items()]
     found += [describe("credentials", name, kind) for name, kind in credentials.items()]
+    found += [describe("table", name, settings) for name, settings in tables.items()]
     return found
 
 

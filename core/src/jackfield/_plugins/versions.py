@@ -76,6 +76,14 @@ def _check_middleware(plugin: object, installed: InstalledPlugin) -> Callable[..
     return plugin
 
 
+def _check_table(plugin: object, installed: InstalledPlugin) -> type:
+    if not isinstance(plugin, type) or not attrs.has(plugin):
+        raise PluginError(
+            f"{installed.label} must be an attrs class (@attrs.frozen), not {type(plugin).__name__}"
+        )
+    return plugin
+
+
 @attrs.frozen(kw_only=True)
 class Contract:
     """One version: how what an entry point names becomes what the core works with. Each raises `PluginError`.
@@ -85,6 +93,7 @@ class Contract:
         extension: For `jackfield.extensions.vN`.
         credentials: For `jackfield.credentials.vN`.
         middleware: For `jackfield.middlewares.vN`.
+        table: For `jackfield.tables.vN`.
         advice: What the list of plugins says of one that works, where another version is better: until when it works.
     """
 
@@ -92,6 +101,7 @@ class Contract:
     extension: Callable[[object, InstalledPlugin], dict[str, Callable[..., Any]]] = _bind_extension
     credentials: Callable[[object, InstalledPlugin], CredentialKind] = _check_credentials
     middleware: Callable[[object, InstalledPlugin], Callable[..., Any]] = _check_middleware
+    table: Callable[[object, InstalledPlugin], type] = _check_table
     advice: str | None = None
 
 
