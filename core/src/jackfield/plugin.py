@@ -75,7 +75,7 @@ if TYPE_CHECKING:
         ModelRef as ModelRef,
         ParameterRule as ParameterRule,
     )
-    from ._types.content import Role as Role
+    from ._types.content import Role as Role, parse_arguments as parse_arguments
     from ._types.cost import Rate as Rate, RateCard as RateCard
     from ._types.events import (
         EmbeddingData as EmbeddingData,
@@ -83,7 +83,12 @@ if TYPE_CHECKING:
         TokensCounted as TokensCounted,
     )
     from ._types.failures import Failure as Failure
-    from ._types.media import media_type_of as media_type_of, text_of as text_of
+    from ._types.media import (
+        media_type_of as media_type_of,
+        read_base64 as read_base64,
+        split_data_url as split_data_url,
+        text_of as text_of,
+    )
     from ._types.option_rules import (
         UNSET as UNSET,
         Maybe as Maybe,
@@ -136,11 +141,11 @@ else:
             "_text_files": "read_text_file",
             "_types.calls": "Call Fingerprint Outcome Timings",
             "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelEntry ModelRef ParameterRule",
-            "_types.content": "Role",
+            "_types.content": "Role parse_arguments",
             "_types.cost": "Rate RateCard",
             "_types.events": "EmbeddingData RerankScore TokensCounted",
             "_types.failures": "Failure",
-            "_types.media": "media_type_of text_of",
+            "_types.media": "media_type_of read_base64 split_data_url text_of",
             "_types.option_rules": "UNSET Maybe Unset UnsupportedPolicy",
             "_types.options": "Options",
             "_types.parameters": "Translation",

@@ -7,8 +7,7 @@ import base64
 import pytest
 
 from jackfield import Audio, Document, Image, Message, ToolResult
-from jackfield._types.media import read_base64, split_data_url
-from jackfield.plugin import media_type_of, text_of
+from jackfield.plugin import media_type_of, parse_arguments, read_base64, split_data_url, text_of
 from jackfield.testing import messages_of
 
 PNG = b"\x89PNG\r\n\x1a\n\x00"
@@ -137,3 +136,10 @@ def test_a_dict_may_hold_a_data_address_wherever_data_stands():
 def test_a_data_address_that_is_not_valid_is_named_with_its_place():
     with pytest.raises(ValueError, match=r"messages\[0\]\.parts\[1\]: .*base64"):
         messages_of([Message("user", ["a", Image(url="data:image/png,x")])])
+
+
+def test_arguments_of_a_tool_call_are_parsed_as_the_core_parses_them():
+    assert parse_arguments('{"a": 1}') == ({"a": 1}, None)
+    assert parse_arguments("") == ({}, None)
+    assert parse_arguments("[1]") == ({}, "[1]")
+    assert parse_arguments('{"id": 12345678901234567890123}')[0] == {"id": 12345678901234567890123}
