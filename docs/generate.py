@@ -331,6 +331,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "decoding",
             "event_decoder",
             "events",
+            "usage",
             "hints",
             "media",
             "text_files",

@@ -109,6 +109,7 @@ if TYPE_CHECKING:
         SummarizeRequest as SummarizeRequest,
         Truncate as Truncate,
     )
+    from ._types.usage import read_count as read_count, read_quantity as read_quantity
     from ._types.wire import Frame as Frame, Head as Head, Headers as Headers, Wire as Wire
 else:
     __getattr__, __dir__, __all__ = lazy(
@@ -151,6 +152,7 @@ else:
             "_types.parameters": "Translation",
             "_types.replies": "Replay",
             "_types.requests": "ChatRequest CompletionRequest CountRequest EmbedRequest InputType Request RerankRequest SummarizeRequest Truncate",
+            "_types.usage": "read_count read_quantity",
             "_types.wire": "Frame Head Headers Wire",
         },
     )

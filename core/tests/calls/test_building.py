@@ -1,7 +1,7 @@
 """Replies are built once: what a service answers and what a middleware brings become the same."""
 
 import pytest
-from plain_provider import TABLE, PlainProvider, hello, mesh_for, streamed
+from plain_provider import TABLE, PlainDecoder, PlainProvider, hello, mesh_for, streamed
 
 from jackfield import MalformedResponseError, Ranking
 from jackfield.plugin import EmbeddingData, ReplayedStream, RerankScore, events_of, replayed_reply
@@ -99,4 +99,24 @@ async def test_a_score_that_is_not_a_number_is_an_error(server, score):
     server.answer(Answer.json({"scores": [[0, 0.1], [1, 0.9], [2, 0.5], [3, score]]}))
     async with mesh_for(server.url) as mesh:
         with pytest.raises(MalformedResponseError, match="scores that are not numbers came for 3"):
+            await rerank(mesh)
+
+
+class PlacingDecoder(PlainDecoder):
+    """A decoder that takes the place of a vector from the service."""
+
+    def events(self, data):
+        for index, vector in data.pop("placed", ()):
+            yield EmbeddingData(index, vector)
+        yield from super().events(data)
+
+
+@pytest.mark.parametrize("index", [None, "a", 1.5])
+async def test_an_index_that_is_no_number_is_a_malformed_answer(server, index):
+    placed = {"placed": [[index, [2.0]], [0, [1.0]]]}
+    server.answer(Answer.json(placed), Answer.json({"scores": [[index, 0.5], [0, 0.5]]}))
+    async with mesh_for(server.url, PlainProvider(decoder=PlacingDecoder)) as mesh:
+        with pytest.raises(MalformedResponseError, match="embeddings came for"):
+            await mesh.embed("c:m", ["a", "b"])
+        with pytest.raises(MalformedResponseError, match="were not sent"):
             await rerank(mesh)

@@ -92,7 +92,7 @@ def build_reply(
         "raw": folded.raw if raw is None else raw,
     }
     if isinstance(request, EmbedRequest):
-        return EmbedReply(embeddings=[folded.vectors[index] for index in sorted(folded.vectors)], **common)
+        return EmbedReply(embeddings=[folded.vectors[index] for index in _in_order(folded.vectors)], **common)
     if isinstance(request, RerankRequest):
         ranked = sorted((Ranking(index, score) for index, score in folded.scores), key=_best_first)
         return RerankReply(results=tuple(ranked), **common)
@@ -151,7 +151,7 @@ def check_reply(
 
     request = call.request
     if isinstance(request, EmbedRequest):
-        wanted, got = range(len(request.inputs)), sorted(folded.vectors)
+        wanted, got = range(len(request.inputs)), _in_order(folded.vectors)
         if got != list(wanted):
             raise exchange.build_malformed(
                 f"{len(wanted)} inputs were sent, and embeddings came for {_write_indexes(got)}"
@@ -161,7 +161,7 @@ def check_reply(
             if fault is not None:
                 raise exchange.build_malformed(f"the embedding of input {index} is not a vector: {fault}")
     elif isinstance(request, RerankRequest):
-        wrong = [index for index, _ in folded.scores if not 0 <= index < len(request.documents)]
+        wrong = [index for index, _ in folded.scores if not 0 <= _number(index) < len(request.documents)]
         if wrong:
             raise exchange.build_malformed(
                 f"scores came for documents that were not sent: {_write_indexes(wrong)}"
@@ -172,6 +172,15 @@ def check_reply(
     elif not folded.finished and isinstance(reply, Reply):
         reply.complete = False
         raise StreamInterruptedError("the answer ended without a finish reason", partial=reply)
+
+
+def _in_order(indexes: Iterable[int]) -> list[int]:
+    return sorted(indexes, key=_number)
+
+
+def _number(index: object) -> int:
+    """Return an index; -1 for what a service sent in place of a whole number, which `check_reply` refuses."""
+    return index if isinstance(index, int) else -1
 
 
 def _write_indexes(indexes: list[int]) -> str:

@@ -162,8 +162,12 @@ class Folded:
 
     def add_usage(self, event: ev.UsageUpdate) -> None:
         # Most replies report their usage once.
-        self.usage = event.usage if self.usage is _NOTHING_USED else self.usage.updated(event.usage)
-        self.raw_usage = event.raw or self.raw_usage
+        if self.usage is _NOTHING_USED:
+            self.usage, self.raw_usage = event.usage, event.raw or self.raw_usage
+            return
+        if event.raw and not (event.usage.total_tokens == 0 and self.usage.total_tokens):
+            self.raw_usage = event.raw
+        self.usage = self.usage.updated(event.usage)
 
     def add_finish(self, event: ev.Finish) -> None:
         self._find_choice(event.choice).finish = event

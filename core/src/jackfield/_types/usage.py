@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from operator import itemgetter
+from typing import Any, Final
 
 import attrs
 
 from jackfield._faces import show_in
 from jackfield._values import Value
 
-__all__ = ["Usage"]
+__all__ = ["Usage", "read_count", "read_quantity"]
+
+_TOO_MANY: Final = 2**63
+_TOO_LARGE: Final = 18
+"""The first power of ten that no quantity has."""
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)  # one a call: without slots it is made in half the time
 class Usage(Value):
     """Count what an answer used; None means that the provider did not say, never 0.
+
+    Counts are whole numbers, whatever a plugin passes on: each is read by `read_count`.
 
     Attributes:
         input_tokens: All input, cached included.
@@ -37,6 +45,19 @@ class Usage(Value):
     details: Mapping[str, int] = attrs.field(factory=dict)
     units: Mapping[str, Decimal] = attrs.field(factory=dict)
 
+    def __attrs_post_init__(self) -> None:
+        own = self.__dict__
+        for count in _counts_of(own):  # nearly always, all are whole numbers
+            if count is not None and (count.__class__ is not int or count < 0):
+                own.update({name: read_count(own[name]) for name in _COUNTS})
+                break
+        if self.details:
+            own["details"] = {
+                name: count
+                for name, value in self.details.items()
+                if (count := read_count(value)) is not None
+            }
+
     @property
     def total_tokens(self) -> int | None:
         """Input and output together; None if either is unknown."""
@@ -45,10 +66,20 @@ class Usage(Value):
         return self.input_tokens + self.output_tokens
 
     def updated(self, later: Usage) -> Usage:
-        """Return these totals with those that `later` knows in their place."""
-        counts = {name: new for name in _COUNTS if (new := getattr(later, name)) is not None}
-        details = {**self.details, **later.details}
-        units = {**self.units, **later.units}
+        """Return these totals with those that `later` knows in their place.
+
+        A total does not fall to 0: services are known to repeat their usage as zeros in the last event.
+        """
+        counts = {
+            name: new
+            for name in _COUNTS
+            if (new := getattr(later, name)) is not None and (new or not getattr(self, name))
+        }
+        details = {
+            **self.details,
+            **{k: new for k, new in later.details.items() if new or not self.details.get(k)},
+        }
+        units = {**self.units, **{k: new for k, new in later.units.items() if new or not self.units.get(k)}}
         return attrs.evolve(self, details=details, units=units, **counts)
 
     def __add__(self, other: Usage) -> Usage:
@@ -65,7 +96,56 @@ class Usage(Value):
         return attrs.evolve(self, details=details, units=units, **sums)
 
 
-_COUNTS = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
+_COUNTS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+_counts_of: Final = itemgetter(*_COUNTS)
+
+
+def read_count(value: Any) -> int | None:
+    """Return a count of a service's usage as a whole number; None if it is none, so that no answer is lost for it.
+
+    Services and gateways also write counts as text ("12") and as floats (12.0). What is no whole number, negative, true or
+    false, a list, or beyond 64 bits is unknown; `UsageUpdate.raw` keeps what came.
+
+    Args:
+        value: What the service sent; None if it sent nothing.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, Decimal):
+        value = format(value, "f")
+    if isinstance(value, str):
+        digits, _, fraction = value.strip().partition(".")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < _TOO_LARGE + 2) or fraction.strip(
+            "0"
+        ):
+            return None
+        value = int(digits)
+    elif isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    return int(value) if isinstance(value, int) and 0 <= value < _TOO_MANY else None
+
+
+def read_quantity(value: Any) -> Decimal | None:
+    """Return a quantity of a service's usage (seconds, search units, credits) as a number; None if it is none.
+
+    Args:
+        value: What the service sent: a number, or its text; None if it sent nothing.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or number < 0 or number.adjusted() >= _TOO_LARGE:
+        return None
+    return number
 
 
 show_in("jackfield", Usage)
