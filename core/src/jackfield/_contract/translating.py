@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
@@ -236,6 +236,7 @@ class ParameterWriter(ReportBuilder):
         extra: Mapping[str, Mapping[str, Any]],
         *providers: str,
         into: dict[str, Any] | None = None,
+        joined: Collection[str] = (),
     ) -> None:
         """Merge `extra` of these provider ids into the body, mappings deeply; other ids are left alone.
 
@@ -243,13 +244,19 @@ class ParameterWriter(ReportBuilder):
             extra: Of the request.
             providers: Ids.
             into: Another mapping to merge it into, where the service's own options belong elsewhere.
+            joined: Keys whose list is put behind the one that an option wrote, and does not replace it: the service's own
+                tools behind the caller's.
         """
         if not extra:
             return
         body = self.body if into is None else into
         for provider in providers:
             for key, value in extra.get(provider, {}).items():
-                _merge(body, key, value)
+                present = body.get(key)
+                if key in joined and isinstance(present, list) and isinstance(value, list | tuple):
+                    body[key] = [*present, *value]
+                else:
+                    _merge(body, key, value)
                 if into is None and isinstance(value, dict):
                     self._theirs += (key,)
                 self.note(f"extra.{provider}.{key}", "sent", wire=key, value=value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from jackfield import Message, RawPart
 from jackfield.plugin import (
@@ -88,8 +88,4 @@ def _refuse_prefill(messages: tuple[Message, ...], writer: ParameterWriter, prof
 
 def merge_extra(dialect: Dialect, options: Options, writer: ParameterWriter) -> None:
     """Merge `extra`; its tools (server tools) are appended to the caller's."""
-    ours: list[Any] = writer.body.get("tools", [])
-    writer.merge_extra(options.extra, *dialect.ids)
-    theirs = writer.body.get("tools", ours)
-    if theirs is not ours and ours:
-        writer.body["tools"] = [*ours, *theirs]
+    writer.merge_extra(options.extra, *dialect.ids, joined=("tools",))

@@ -70,7 +70,7 @@ def translate_chat(
     if request.stream:
         body["stream"] = True
         put_usage_option(dialect, writer)
-    writer.merge_extra(options.extra, *dialect.ids)
+    writer.merge_extra(options.extra, *dialect.ids, joined=("tools",))
     wire = Wire(
         path, body, stream=request.stream, framing="sse" if request.stream else None, meta={"api": "chat"}
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import attrs
 
@@ -49,6 +49,11 @@ from ._tools import complete_parameters, named_schema, put_with_tools
 
 __all__ = ["translate_count", "translate_response"]
 
+# How the types of items end, of which programs write some: computer_call_output, mcp_approval_response, item_reference.
+# Source: OpenAI's Python SDK 3.54.0, `ResponseInputItem`.
+_ITEMS: Final = (
+    "_output", "_call", "_response", "_request", "_reference", "_trigger", "_update", "_tools", "compaction",
+)  # fmt: skip
 _OF_CHATS: Final = ("fields", "function", "message")
 _COUNTED: Final = frozenset(
     {"system", "tools", "tool_choice", "response_format", "reasoning", "parallel_tool_calls"}
@@ -70,7 +75,7 @@ def translate_response(
     _put_count(writer)
     if request.stream:
         body["stream"] = True
-    writer.merge_extra(request.options.extra, *dialect.ids)
+    writer.merge_extra(request.options.extra, *dialect.ids, joined=("tools", "include"))
     framing = "sse" if request.stream else None
     wire = Wire(path, body, stream=request.stream, framing=framing, meta={"api": "responses"})
     return Translation(wire, writer.finish())
@@ -87,7 +92,7 @@ def translate_count(
     for name, value in given.given().items():
         if name not in _COUNTED:
             writer.drop(name, "it does not affect the count", value)
-    writer.merge_extra(given.extra, *dialect.ids)
+    writer.merge_extra(given.extra, *dialect.ids, joined=("tools",))
     wire = Wire(f"{path}/input_tokens", body, meta={"api": "count"})
     return Translation(wire, writer.finish())
 
@@ -200,13 +205,17 @@ class _Items:
                 if item is not None:
                     yield item
             return
-        results = [part for part in message.parts if isinstance(part, ToolResult)]
-        for result in results:
-            yield self.result(result, where)
-        others = [part for part in message.parts if not isinstance(part, ToolResult)]
+        others: list[Part] = []
+        for part in message.parts:
+            if isinstance(part, ToolResult):
+                yield self.result(part, where)
+            elif self.is_item(part):
+                yield dict(part.data)
+            else:
+                others.append(part)
         if others and message.role == "tool":
             self.writer.drop(where, "a tool turn may contain only tool results")
-        elif others or not results:
+        elif others or not message.parts:
             content = self.content(others, where)
             if others and content == []:
                 self.writer.drop(
@@ -215,6 +224,13 @@ class _Items:
                 return
             role = self.dialect.system_role if message.role == "system" else message.role
             yield {"role": role, "content": content or ""}
+
+    def is_item(self, part: Part) -> TypeGuard[RawPart]:
+        """Return whether a part of another turn than the assistant's is an item of its own: the output of a hosted tool."""
+        if not isinstance(part, RawPart) or part.provider not in self.dialect.ids:
+            return False
+        kind = part.data.get("type")
+        return isinstance(kind, str) and kind.endswith(_ITEMS)
 
     def output(self, part: Part, where: str) -> dict[str, Any] | None:
         """Build an item from a part of an assistant's turn."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jackfield.plugin import (
-    UNSET,
     Capabilities,
     ChatRequest,
     CountRequest,
@@ -105,8 +104,4 @@ def _put_safety(writer: ParameterWriter, model: ModelRef) -> None:
 
 def _merge_extra(writer: ParameterWriter, options: Options) -> None:
     """Merge `extra`; its tools, which are the service's own, come after the caller's."""
-    ours: Any = writer.body.get("tools", UNSET)
-    writer.merge_extra(options.extra, "vertex")
-    theirs = writer.body.get("tools", UNSET)
-    if ours is not UNSET and theirs is not ours:
-        writer.body["tools"] = [*ours, *theirs]
+    writer.merge_extra(options.extra, "vertex", joined=("tools",))
