@@ -7,7 +7,15 @@ import asyncio
 import pytest
 from meshes import mesh_for
 
-from jackfield import ConfigurationError, InvalidRequestError, Mesh, MissingCredentialError, UnsupportedError
+from jackfield import (
+    AuthenticationError,
+    ConfigurationError,
+    InvalidRequestError,
+    Mesh,
+    MissingCredentialError,
+    OverloadedError,
+    UnsupportedError,
+)
 from jackfield.testing import Answer, RecordingServer
 
 SERVERLESS = "https://name.eastus.models.ai.azure.com"
@@ -237,3 +245,107 @@ async def test_no_key_is_shown(service):
         with pytest.raises(Exception, match=r"\*\*\*") as told:
             await open_mesh.chat("az:r1", "Hi")
     assert "own-key" not in f"{plan!r} {told.value!r}"
+
+
+# -- Claude in Foundry -------------------------------------------------------------------------------------------
+
+CLAUDE = {"id": "my-claude", "underlying": "claude-sonnet-4-6"}
+MESSAGE = {
+    "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-6", "stop_reason": "end_turn",
+    "content": [{"type": "text", "text": "Hello."}], "usage": {"input_tokens": 1000, "output_tokens": 1000},
+}  # fmt: skip
+
+
+@pytest.fixture
+async def foundry(monkeypatch):
+    monkeypatch.setenv("AZURE_AI_KEY", "shared-key")
+    monkeypatch.setenv("R1_KEY", "own-key")
+    async with RecordingServer() as server:
+        server.route("*", "*", Answer.json(MESSAGE))
+        yield server
+
+
+@pytest.mark.parametrize("uri", [RESOURCE, f"{RESOURCE}/openai/v1", f"{RESOURCE}/models", f"{RESOURCE}/anthropic/v1/messages"])  # fmt: skip
+async def test_a_claude_of_a_resource_is_called_by_the_messages_api(uri, foundry):
+    async with mesh(foundry, CLAUDE, target_uri=uri) as open_mesh:
+        reply = await open_mesh.chat("az:my-claude", "Hi", max_tokens=5, temperature=0)
+    (sent,) = foundry.requests
+    assert sent.path_qs == "/anthropic/v1/messages"
+    assert sent.headers["x-api-key"] == "shared-key"
+    assert sent.headers["anthropic-version"] == "2023-06-01"
+    assert "api-key" not in sent.headers
+    assert sent.json == {
+        "model": "my-claude", "max_tokens": 5, "temperature": 0, "messages": [{"role": "user", "content": "Hi"}],
+    }  # fmt: skip
+    assert (reply.text, str(reply.cost.amount)) == ("Hello.", "0.018")
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ({**CLAUDE, "route": "chat", "target_uri": RESOURCE}, "/openai/v1/chat/completions"),
+        ({**CLAUDE, "target_uri": SERVERLESS}, "/v1/chat/completions"),
+        ({"id": "grok", "underlying": "grok-4", "target_uri": RESOURCE}, "/openai/v1/chat/completions"),
+    ],
+)
+async def test_other_models_addresses_and_routes_are_called_by_openais_api(entry, path, service):
+    async with mesh(service, entry) as open_mesh:
+        await open_mesh.chat(f"az:{entry['id']}", "Hi")
+    assert service.requests[0].path_qs == path
+
+
+async def test_a_declared_route_is_followed_behind_a_gateway(foundry):
+    gateway = {**CLAUDE, "route": "messages", "target_uri": "https://gateway.example.com/claude?tenant=a"}
+    async with mesh(foundry, {**gateway, "model_name": "", "api_key": "env:R1_KEY"}) as open_mesh:
+        await open_mesh.chat("az:my-claude", "Hi")
+        await open_mesh.chat("az:my-claude", "Hi", extra={"azure-llm": {"betas": ["b-1"]}})
+    first, second = foundry.requests
+    assert first.path_qs == "/claude/v1/messages?tenant=a"
+    assert first.headers["x-api-key"] == "own-key"
+    assert "model" not in first.json
+    assert second.headers["anthropic-beta"] == "b-1"
+
+
+async def test_tokens_are_counted_by_the_resource(foundry):
+    foundry.answer(Answer.json({"input_tokens": 3}))
+    async with mesh(foundry, CLAUDE, target_uri=RESOURCE) as open_mesh:
+        count = await open_mesh.count_tokens("az:my-claude", "Hi")
+    assert (count.input_tokens, count.exact) == (3, True)
+    assert foundry.requests[0].path_qs == "/anthropic/v1/messages/count_tokens"
+
+
+async def test_a_model_that_no_table_contains_is_called_by_the_messages_api_of_its_address(foundry):
+    entry = {"id": "ours", "kind": "chat", "rate": {"hour": "1"}, "target_uri": f"{RESOURCE}/anthropic"}
+    async with mesh(foundry, entry) as open_mesh:
+        assert (await open_mesh.chat("az:ours", "Hi", max_tokens=5)).text == "Hello."
+    assert foundry.requests[0].path_qs == "/anthropic/v1/messages"
+
+
+async def test_thinking_of_claude_is_sent_back_in_the_next_turn(foundry):
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
+    foundry.answer(Answer.json({**MESSAGE, "content": [thought, *MESSAGE["content"]]}))
+    async with mesh(foundry, CLAUDE, target_uri=RESOURCE) as open_mesh:
+        reply = await open_mesh.chat("az:my-claude", "Hi")
+        await open_mesh.chat("az:my-claude", [{"role": "user", "content": "Hi"}, reply.message, {"role": "user", "content": "?"}])  # fmt: skip
+    assert foundry.requests[1].json["messages"][1]["content"][0] == thought
+
+
+async def test_embeddings_are_refused_by_the_messages_api(foundry):
+    async with mesh(foundry, {**CLAUDE, "kind": "embedding"}, target_uri=RESOURCE) as open_mesh:
+        with pytest.raises(UnsupportedError):
+            await open_mesh.embed("az:my-claude", "Hi")
+    assert not foundry.requests
+
+
+async def test_errors_of_claude_and_of_the_resource_are_understood(foundry):
+    overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    denied = {
+        "error": {"code": "401", "message": "Access denied due to invalid subscription key: shared-key"}
+    }
+    foundry.answer(Answer.json(overloaded, status=529), Answer.json(denied, status=401))
+    async with mesh(foundry, CLAUDE, target_uri=RESOURCE, retry={"attempts": 1}) as open_mesh:
+        with pytest.raises(OverloadedError):
+            await open_mesh.chat("az:my-claude", "Hi")
+        with pytest.raises(AuthenticationError) as caught:
+            await open_mesh.chat("az:my-claude", "Hi")
+    assert "shared-key" not in str(caught.value)

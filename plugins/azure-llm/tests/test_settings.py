@@ -9,6 +9,7 @@ from jackfield import Mesh
 from jackfield.testing import Answer, RecordingServer
 from jackfield_azure_llm._settings import AzureLLMModelKeys, AzureLLMSettings
 
+RESOURCE = "https://name.services.ai.azure.com"
 URI = "https://name.eastus.models.ai.azure.com"
 ENTRY = {"id": "m", "underlying": "deepseek-r1"}
 
@@ -45,6 +46,17 @@ def test_each_mistake_is_reported_alone_and_with_the_others():
             ({"deployment": "my deployment"}, "deployment must be"),
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"route": "message"}, "the routes of azure-llm are chat, messages, responses"),
+        ({"target_uri": f"{RESOURCE}/anthropic", "route": "chat"}, "is that of Anthropic's Messages API"),
+    ],
+)
+def test_a_route_that_cannot_be_is_reported(values, why):
+    assert why in mistakes_of(with_entry(values))
 
 
 def test_every_entry_without_an_address_is_reported():

@@ -43,6 +43,13 @@ PREVIEW = {"api-version": "2024-05-01-preview"}
         ),
         ("http://127.0.0.1:9/v1", "http://127.0.0.1:9", "/v1", {}),
         ("http://localhost:9", "http://localhost:9", "/v1", {}),
+        (f"{RESOURCE}/anthropic", RESOURCE, "/anthropic", {}),
+        (f"{RESOURCE}/anthropic/", RESOURCE, "/anthropic", {}),
+        (f"{RESOURCE}/anthropic/v1", RESOURCE, "/anthropic", {}),
+        (f"{RESOURCE}/anthropic/v1/messages", RESOURCE, "/anthropic", {}),
+        (f"{RESOURCE}/anthropic/v1/messages/count_tokens?a=b", RESOURCE, "/anthropic", {"a": "b"}),
+        ("https://gateway.example.com/claude/v1/messages", "https://gateway.example.com", "/claude", {}),
+        ("https://gateway.example.com/v1/messages", "https://gateway.example.com", "", {}),
     ],
 )  # fmt: skip
 def test_a_pasted_uri_becomes_an_address(pasted, origin, path, query):
@@ -69,7 +76,6 @@ def test_the_kind_of_host_decides_about_the_key():
         ("https://ml.azure.com/endpoints/realtime/name/detail", "page of the portal"),
         ("https://ai.azure.com/build/overview", "page of the portal"),
         (f"{RESOURCE}/api/projects/mine", "project's address"),
-        (f"{RESOURCE}/anthropic/v1/messages", "Anthropic's API"),
         (f"{OPENAI}/openai/deployments/d/chat/completions", "api-version"),
         ("https://name.eastus.models.ai.azure.com:port/v1", "is not valid"),
         ("https://[::1/v1", "is not valid"),
@@ -88,3 +94,25 @@ def test_whatever_is_pasted_is_an_address_or_refused(pasted):
         return
     assert found.origin.startswith(("http://", "https://"))
     assert found.path == "" or found.path.startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("pasted", "path", "query"),
+    [
+        (RESOURCE, "/anthropic", {}),
+        (f"{RESOURCE}/openai/v1", "/anthropic", {}),
+        (f"{RESOURCE}/models?api-version=2025-01-01", "/anthropic", {}),
+        (f"{RESOURCE}/anthropic/v1/messages", "/anthropic", {}),
+        ("https://gateway.example.com", "", {}),
+        ("https://gateway.example.com/claude?tenant=a", "/claude", {"tenant": "a"}),
+        ("https://gateway.example.com/claude/v1", "/claude", {}),
+    ],
+)
+def test_each_address_has_one_of_the_messages_api(pasted, path, query):
+    found = target_of(pasted).for_messages()
+    assert (found.path, dict(found.query), found.messages, found.inference) == (path, query, True, False)
+
+
+@pytest.mark.parametrize("pasted", [RESOURCE, f"{RESOURCE}/models", f"{SERVERLESS}/v1/chat/completions"])
+def test_an_address_of_another_api_is_not_that_of_messages(pasted):
+    assert not target_of(pasted).messages

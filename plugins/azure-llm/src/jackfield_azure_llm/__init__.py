@@ -34,7 +34,7 @@ def jackfield_provider() -> ProviderInfo:
         credentials=("azure",),
         model_keys=AzureLLMModelKeys,
         requires_models=True,
-        related=("azure-openai", "openai"),
+        related=("azure-openai", "openai", "anthropic"),
         preload=("jackfield_azure_llm._routes", "jackfield_azure_llm._errors"),
         docs="https://learn.microsoft.com/azure/machine-learning/",
     )
@@ -75,9 +75,9 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 @hookimpl
 def jackfield_cost(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
     """Return the rates of serverless offers; declare a `rate` for endpoints that are paid per hour."""
-    from jackfield_azure_openai.dialect import azure_rates
+    from ._prices import rates
 
-    return azure_rates(model, usage, context, "foundry")
+    return rates(model, usage, context)
 
 
 @hookimpl

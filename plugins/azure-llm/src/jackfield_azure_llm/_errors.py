@@ -8,6 +8,7 @@ from typing import Any, Final
 from jackfield import InvalidRequestError, JackfieldError, ServerError
 from jackfield.http import retry_after_seconds
 from jackfield.plugin import Failure
+from jackfield_anthropic import error as claude_error
 from jackfield_azure_openai.dialect import error as azure_error
 
 __all__ = ["error"]
@@ -19,13 +20,17 @@ def error(failure: Failure) -> JackfieldError | None:
     """Map a failure to an error.
 
     Sources: Microsoft's reference of chat completions, 2025-01 (422 names the parameter that the model does
-    not support); its page on troubleshooting online endpoints (424: the model's own container failed).
+    not support); its page on troubleshooting online endpoints (424: the model's own container failed). Errors of
+    Claude have Anthropic's envelope.
     """
+    value = failure.json()
+    if isinstance(value, Mapping) and value.get("type") == "error":
+        return claude_error(failure)
     found = azure_error(failure)
     if failure.status == 424:
         return _map_container_failure(failure, found)
     if failure.status == 422 and isinstance(found, InvalidRequestError):
-        found.message = _add_parameter(failure.json(), found.message)
+        found.message = _add_parameter(value, found.message)
     reason = failure.headers.get("ms-azureml-model-error-reason")
     if found is not None and reason and failure.status != 424:
         found.message += f" (the model's reason: {reason})"

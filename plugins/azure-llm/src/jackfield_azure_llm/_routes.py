@@ -10,6 +10,7 @@ from jackfield import ConfigurationError, UnsupportedError
 from jackfield.plugin import (
     Capabilities,
     ChatRequest,
+    CountRequest,
     Decoder,
     EmbedRequest,
     ModelRef,
@@ -18,11 +19,12 @@ from jackfield.plugin import (
     Wire,
     unserved,
 )
+from jackfield_anthropic import decoder as claude_decoder, translate as claude_translate
 from jackfield_azure_openai.dialect import as_openai
 from jackfield_openai import decoder as openai_decoder, translate as openai_translate
 
 from ._chat_decoder import ThinkingDecoder
-from ._dialect import DIALECT, dialect_for
+from ._dialect import CLAUDE, DIALECT, claude_for, dialect_for
 from ._settings import AzureLLMSettings
 from ._target import Target
 
@@ -48,6 +50,9 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         raise ConfigurationError(
             "the endpoints of Azure are known only from the settings of their connection"
         )
+    target = settings.target(model.declared)
+    if target.messages:
+        return _translate_claude(model, request, capabilities, target, settings)
     if not isinstance(request, ChatRequest | EmbedRequest):
         raise unserved("an endpoint of Azure", request)
     known = as_openai(model, "foundry")
@@ -56,14 +61,30 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
             f"only the Responses API serves {model.id}; declare it in a connection of azure-openai",
             parameter="kind",
         )
-    target = settings.target(model.declared)
     dialect = dialect_for(target, model.declared, relative=settings.base_url is not None)
     result = openai_translate(dialect, attrs.evolve(known, declared={}), request, capabilities)
     return attrs.evolve(result, wire=_add_address(result.wire, model, target, settings))
 
 
+def _translate_claude(
+    model: ModelRef, request: Request, capabilities: Capabilities, target: Target, settings: AzureLLMSettings
+) -> Translation:
+    """Translate a request into a wire of Anthropic's Messages API."""
+    if not isinstance(request, ChatRequest | CountRequest):
+        raise unserved("Anthropic's Messages API on Azure", request)
+    start = target.path if settings.base_url is not None else target.origin + target.path
+    dialect = claude_for(start, settings.anthropic_version)
+    result = claude_translate(dialect, model, request, capabilities)
+    wire = _add_address(result.wire, model, target, settings)
+    headers = {"anthropic-version": settings.anthropic_version, **wire.headers}
+    meta = {**wire.meta, "route": "messages"}
+    return attrs.evolve(result, wire=attrs.evolve(wire, headers=headers, meta=meta))
+
+
 def decoder(wire: Wire) -> Decoder:
     """Return the decoder for the answer to a wire."""
+    if wire.meta.get("route") == "messages":
+        return claude_decoder(CLAUDE, wire)
     inner = openai_decoder(DIALECT, wire)
     return ThinkingDecoder(inner) if wire.meta.get("api") == "chat" else inner
 
@@ -76,7 +97,7 @@ def _add_address(wire: Wire, model: ModelRef, target: Target, settings: AzureLLM
         del body["model"]
     elif name is not None:
         body["model"] = name
-    headers = {}
+    headers = dict(wire.headers)
     if target.inference and not body.keys() <= _COMMON:
         headers["extra-parameters"] = "pass-through"  # without it, the service rejects other fields
     if "deployment" in model.declared:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -12,9 +12,13 @@ from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Auth, HttpAccess, ModelEntry, ModelRef, StaticHeader, secret
 from jackfield_azure_openai.identity import Audience, AzureIdentity
 
+from ._names import is_claude
 from ._target import Target, target_of
 
 __all__ = ["AzureLLMModelKeys", "AzureLLMSettings", "access"]
+
+_ROUTES: Final = ("chat", "messages", "responses")
+"""The values of a model's `route`. The Responses API is azure-openai's, which an error at the call says."""
 
 # Source: azure-ai-inference 1.0.0b9 (endpoints), Microsoft's page on the API's lifecycle, 2026 (resources).
 _DEPLOYMENT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
@@ -74,6 +78,7 @@ class AzureLLMSettings:
         api_key: A reference to the key of endpoints without one of their own, or `none`. The default,
             `env:AZURE_AI_KEY`, is sent to endpoints and to hosts of Azure only, so another `base_url` needs an
             `api_key`.
+        anthropic_version: Sent as `anthropic-version` to Anthropic's Messages API. 2026-10-21 has no sampling options.
         credentials: The name of an identity of kind `azure`, which replaces keys.
         base_url: Replaces scheme and host of every endpoint.
         models: The entries, from the core.
@@ -85,6 +90,7 @@ class AzureLLMSettings:
     api_key: Secret = secret(
         env="AZURE_AI_KEY", hosts=_HOSTS, sent_to=lambda settings: settings.key_addresses
     )
+    anthropic_version: Literal["2023-06-01", "2026-10-21"] = "2023-06-01"
     credentials: Any = None
     base_url: str | None = None
     models: tuple[ModelEntry, ...] = ()
@@ -102,8 +108,11 @@ class AzureLLMSettings:
         if self.credentials is not None and self.api_key != _KEY:
             yield "has both api_key and credentials; write one of them"
         for entry in self.models:
-            if self.target_uri is None and entry.raw.get("target_uri") is None:
+            uri = entry.raw.get("target_uri", self.target_uri)
+            if uri is None:
                 yield _describe_missing(entry.id)
+            else:
+                yield from _route_faults(entry, uri)
 
     @property
     def key_addresses(self) -> tuple[str, ...]:
@@ -116,7 +125,7 @@ class AzureLLMSettings:
         return tuple(self.target(entry).origin for entry in entries)
 
     def target(self, declared: Mapping[str, Any]) -> Target:
-        """Return the endpoint of an entry in `models`.
+        """Return the endpoint of an entry in `models`: that of Anthropic's Messages API for a Claude of a Foundry resource.
 
         Raises:
             ConfigurationError: Neither the entry nor the connection has one.
@@ -124,14 +133,19 @@ class AzureLLMSettings:
         uri = declared.get("target_uri", self.target_uri)
         if uri is None:
             raise ConfigurationError(_describe_missing(declared.get("id", "?")))
-        return target_of(uri)
+        target = target_of(uri)
+        route = declared.get("route")
+        by_messages = route == "messages" or (
+            route is None and target.resource and is_claude(declared.get("underlying"))
+        )
+        return target.for_messages() if by_messages else target
 
     def auth_name(self, model: ModelRef, target: Target) -> str | None:
         """Return the name of the authentication for a model's endpoint; None for the connection's own."""
         entry = model.declared.get("id")
         if any(entry == other.id and _own_key(other) is not None for other in self.models):
             return _auth_name(entry)
-        return "resource" if target.resource else None
+        return "messages" if target.messages else "resource" if target.resource else None
 
 
 def access(settings: AzureLLMSettings) -> HttpAccess:
@@ -142,11 +156,12 @@ def access(settings: AzureLLMSettings) -> HttpAccess:
     optional = bool(entries) and len(keys) == len(entries)
     origins = [settings.target(entry.raw).origin for entry in entries]
     resource = _shared_auth(settings, "api-key", "", Audience.RESOURCE, optional=optional)
+    messages = _shared_auth(settings, "x-api-key", "", Audience.RESOURCE, optional=optional)
     return HttpAccess(
         # Without base_url every wire has an address of its own, so this one is not used.
         base_url=settings.base_url or next(iter(origins), "https://ml.azure.com"),
         auth=_shared_auth(settings, "Authorization", "Bearer ", Audience.ENDPOINT, optional=optional),
-        named_auth={"resource": resource, **named},
+        named_auth={"resource": resource, "messages": messages, **named},
     )
 
 
@@ -157,9 +172,26 @@ def _shared_auth(
         identity: AzureIdentity = settings.credentials
         targets = [settings.target(entry.raw) for entry in settings.models]
         is_resource = audience is Audience.RESOURCE
-        address = next((target.origin for target in targets if target.resource == is_resource), None)
+        address = next((one.origin for one in targets if (one.resource or one.messages) == is_resource), None)
         return identity.auth(audience, address, proxy=settings.proxy, ca_bundle=settings.ca_bundle)
     return StaticHeader(header, settings.api_key, prefix, optional=optional)
+
+
+def _route_faults(entry: ModelEntry, uri: str) -> Iterator[str]:
+    route = entry.raw.get("route")
+    if route is None:
+        return
+    if route not in _ROUTES:
+        yield f"models[{entry.id}] has the route {route!r}; the routes of azure-llm are {', '.join(_ROUTES)}"
+    elif route != "messages" and _is_messages(uri):
+        yield f"models[{entry.id}] has the route {route!r}, but its target_uri is that of Anthropic's Messages API"
+
+
+def _is_messages(uri: str) -> bool:
+    try:
+        return target_of(uri).messages
+    except ConfigurationError:  # which is reported by itself
+        return False
 
 
 def _describe_missing(entry: Any) -> str:
@@ -175,4 +207,7 @@ def _own_key(entry: ModelEntry) -> Secret | None:
 
 
 def _key_for(target: Target, key: Secret) -> StaticHeader:
+    if target.messages:
+        # Source: Anthropic's Python SDK 2.12.0: Foundry reads this header; the SDK adds `api-key` for older resources.
+        return StaticHeader("x-api-key", key)
     return StaticHeader("api-key", key) if target.resource else StaticHeader("Authorization", key, "Bearer ")

@@ -17,6 +17,7 @@ __all__ = ["Target", "target_of"]
 _OPERATION: Final = re.compile(
     r"/(chat/completions|completions|images/embeddings|embeddings|responses|score|info|swagger\.json)$"
 )
+_MESSAGES: Final = re.compile(r"/v1/messages(/count_tokens)?$|(?<=/anthropic)/v1$")
 _PORTALS: Final = ("portal.azure.com", "ai.azure.com", "ml.azure.com", "studio.azureml.net", "oai.azure.com")
 # Hosts of Foundry resources: the header of the key is `api-key`, the paths of OpenAI's v1 begin with /openai/v1.
 _RESOURCES: Final = tuple(
@@ -38,6 +39,7 @@ class Target:
         query: Sent with each request.
         inference: Whether it is the route of Azure AI model inference, not OpenAI's v1.
         resource: Whether it is a Foundry resource: the header of the key is `api-key`, tokens have another scope.
+        messages: Whether it is Anthropic's Messages API; then `path` is the prefix of `/v1/messages`.
     """
 
     origin: str
@@ -45,6 +47,18 @@ class Target:
     query: Mapping[str, str]
     inference: bool = False
     resource: bool = False
+    messages: bool = False
+
+    def for_messages(self) -> Target:
+        """Return the address of Anthropic's Messages API of the same resource, or of the same gateway.
+
+        Source: Claude in Microsoft Foundry (platform.claude.com, 2026).
+        """
+        if self.messages:
+            return self
+        path = "/anthropic" if self.resource else self.path.removesuffix("/v1")
+        query = {} if self.inference else self.query
+        return attrs.evolve(self, path=path, query=query, inference=False, messages=True)
 
 
 @lru_cache(maxsize=1024)
@@ -53,9 +67,9 @@ def target_of(uri: str) -> Target:
 
     A missing scheme is added, the path of an operation (`/chat/completions`, `/score`, ...) is removed, a query
     is kept. A URI without a path uses OpenAI's v1; a path `/models`, or an `api-version`, selects the route of
-    model inference.
+    model inference; a path `/anthropic`, or one that ends in `/v1/messages`, Anthropic's Messages API.
 
-    Sources: Microsoft's pages on endpoints (2026), azure-ai-inference 1.0.0b9.
+    Sources: Microsoft's pages on endpoints (2026), azure-ai-inference 1.0.0b9, Anthropic's Python SDK 2.12.0.
 
     Raises:
         ConfigurationError: The text is not the address of an endpoint.
@@ -70,9 +84,13 @@ def target_of(uri: str) -> Target:
         ) from error
     _check(uri, parts.scheme, host, parts.netloc)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    path = _OPERATION.sub("", re.sub(r"/{2,}", "/", parts.path).rstrip("/"))
-    _check_path(uri, path, query)
+    path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
     resource = host.endswith(_RESOURCES)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if path.endswith("/anthropic") or _MESSAGES.search(path):
+        return Target(origin, _MESSAGES.sub("", path), query, resource=resource, messages=True)
+    path = _OPERATION.sub("", path)
+    _check_path(uri, path, query)
     inference = path.endswith("/models") or (not path and "api-version" in query)
     if not path and not inference:
         path = "/openai/v1" if resource else "/v1"
@@ -80,7 +98,7 @@ def target_of(uri: str) -> Target:
         path = "/openai/v1"
     if inference:
         query.setdefault("api-version", _INFERENCE_VERSION)
-    return Target(f"{parts.scheme}://{parts.netloc}", path, query, inference, resource)
+    return Target(origin, path, query, inference, resource)
 
 
 def _check(uri: str, scheme: str, host: str, netloc: str) -> None:
@@ -105,8 +123,6 @@ def _check_path(uri: str, path: str, query: Mapping[str, str]) -> None:
         raise ConfigurationError(
             f"{uri!r} is a project's address; write its resource's: https://NAME.services.ai.azure.com/openai/v1"
         )
-    if path.startswith("/anthropic") or "/messages" in path:
-        raise ConfigurationError(f"{uri!r} uses Anthropic's API, which this provider does not support")
     if "/deployments/" in path and "api-version" not in query:
         raise ConfigurationError(
             f"{uri!r} lacks the api-version of a deployment's address; copy it with its ?api-version=..."
