@@ -30,22 +30,26 @@ class HalfJoiner:
 
     A half at the end of a text waits for the next piece of this text; what has no other half becomes U+FFFD. Texts are
     looked at only after `read_json` kept a half, so this costs nothing otherwise.
+
+    Attributes:
+        seen: The value of `Halves.kept` when texts were last looked at.
+        held: The halves that wait for the other, by the text that they belong to.
     """
 
-    __slots__ = ("_held", "_seen")
+    __slots__ = ("held", "seen")
 
     def __init__(self) -> None:
-        self._seen = Halves.kept
-        self._held: dict[Key, str] = {}
+        self.seen = Halves.kept
+        self.held: dict[Key, str] = {}
 
     @property
     def is_needed(self) -> bool:
         """Whether a half was read since the last time, or waits for the other."""
-        return Halves.kept != self._seen or bool(self._held)
+        return Halves.kept != self.seen or bool(self.held)
 
     def join(self, events: Iterable[ev.Event]) -> list[ev.Event]:
         """Return events without halves."""
-        self._seen = Halves.kept
+        self.seen = Halves.kept
         joined: list[ev.Event] = []
         for event in events:
             name = _TEXTS.get(type(event))
@@ -58,13 +62,13 @@ class HalfJoiner:
 
     def flush(self) -> list[ev.Event]:
         """Return what still waits at the end of the answer."""
-        return list(self._release(list(self._held)))
+        return list(self._release(list(self.held)))
 
     def _join_text(self, event: Any, name: str) -> Iterator[ev.Event]:
         key = _key_of(event)
         others = [
             other
-            for other in self._held
+            for other in self.held
             if other[1] == key[1] and other != key and other[0] is not ev.ToolCallDelta
         ]
         yield from self._release(others)
@@ -72,9 +76,9 @@ class HalfJoiner:
         if not isinstance(came, str):
             yield event
             return
-        text = self._held.pop(key, "") + came
+        text = self.held.pop(key, "") + came
         if text and "\ud800" <= text[-1] <= "\udbff":
-            self._held[key] = text[-1]
+            self.held[key] = text[-1]
             text = text[:-1]
         if text or not came or _has_data(event):
             yield _clean(attrs.evolve(event, **{name: text}))
@@ -86,17 +90,17 @@ class HalfJoiner:
             return
         if isinstance(event, ev.ToolCallEnd):
             yield from self._release(
-                [key for key in self._held if key == (ev.ToolCallDelta, choice, event.index)]
+                [key for key in self.held if key == (ev.ToolCallDelta, choice, event.index)]
             )
             return
         ends_all = isinstance(event, ev.Finish)
         yield from self._release(
-            [key for key in self._held if key[1] == choice and (ends_all or key[0] is not ev.ToolCallDelta)]
+            [key for key in self.held if key[1] == choice and (ends_all or key[0] is not ev.ToolCallDelta)]
         )
 
     def _release(self, keys: Iterable[Key]) -> Iterator[ev.Event]:
         for key in keys:
-            del self._held[key]
+            del self.held[key]
             kind, choice, place = key
             if kind is ev.ToolCallDelta:
                 yield ev.ToolCallDelta(place or 0, _REPLACEMENT, choice)

@@ -1,4 +1,4 @@
-"""Decode the frames of one response, and see to what holds for every decoder: where an answer ends, and half characters."""
+"""Decode the frames of one response, and see to what holds for every decoder: ends, types of values, half characters."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import attrs
 
 from jackfield._contract.protocols import Decoder
+from jackfield._json import Halves
 from jackfield._types.errors import MalformedResponseError, StreamInterruptedError
-from jackfield._types.events import Event, Finish
+from jackfield._types.events import Event, Finish, TextDelta
 from jackfield._types.wire import Frame, Head, Headers
 
 from .halves import HalfJoiner
+from .soundness import EventChecker
 
 __all__ = ["FrameReader", "corrected"]
 
 _SHOWN = 200
+_BLOCKS = frozenset({int, type(None)})
 
 
 class FrameReader:
@@ -31,10 +34,21 @@ class FrameReader:
         frame: The frame that was decoded last.
     """
 
-    __slots__ = ("_decoder", "_joiner", "_tells_end", "ended", "events", "frame", "has_begun", "has_frames")
+    __slots__ = (
+        "_checker",
+        "_decoder",
+        "_joiner",
+        "_tells_end",
+        "ended",
+        "events",
+        "frame",
+        "has_begun",
+        "has_frames",
+    )
 
     def __init__(self, decoder: Decoder, events: list[Event]) -> None:
         self._decoder = decoder
+        self._checker = EventChecker()
         self._joiner = HalfJoiner()
         self._tells_end = hasattr(decoder, "ended")
         self.events = events
@@ -49,7 +63,11 @@ class FrameReader:
         self.events += self._decoder.start(head)
 
     def feed(self, batch: Sequence[Frame]) -> None:
-        """Decode the frames of one network read."""
+        """Decode the frames of one network read.
+
+        Raises:
+            MalformedResponseError: A text is of another type; the events before it are in `events`.
+        """
         events, decoder = self.events, self._decoder
         before = len(events)
         feed = decoder.feed
@@ -67,8 +85,20 @@ class FrameReader:
                     events += feed(frame)
         finally:
             self.frame = frame
-            if self._joiner.is_needed:
+            fault = None
+            for event in events[before:]:
+                if not (
+                    event.__class__ is TextDelta
+                    and event.text.__class__ is str
+                    and event.choice.__class__ is int
+                    and event.block.__class__ in _BLOCKS
+                ):
+                    fault = self._checker.check(events, before)
+                    break
+            if Halves.kept != self._joiner.seen or self._joiner.held:  # `is_needed`, without its call
                 events[before:] = self._joiner.join(events[before:])
+            if fault is not None:
+                raise MalformedResponseError(fault, body=None if frame is None else _body_of(frame))
 
     def finish(self, stray: bytes = b"") -> None:
         """Let the decoder handle the end.
@@ -97,9 +127,12 @@ class FrameReader:
             raise StreamInterruptedError(
                 f"the stream ended in something that is not an event: {_show(stray)}"
             )
+        fault = self._checker.check(ending, 0)
         if self._joiner.is_needed:
             ending = self._joiner.join(ending) + self._joiner.flush()
         self.events += ending
+        if fault is not None:
+            raise MalformedResponseError(fault)
 
 
 def corrected(head: Head, content_type: str | None) -> Head:
@@ -109,6 +142,10 @@ def corrected(head: Head, content_type: str | None) -> Head:
         return head
     others = [(name, value) for name, value in head.headers.items() if name.lower() != "content-type"]
     return attrs.evolve(head, headers=Headers([*others, ("content-type", content_type)]))
+
+
+def _body_of(frame: Frame) -> bytes | None:
+    return bytes(frame.data) if isinstance(frame.data, bytes | bytearray | memoryview) else None
 
 
 def _show(stray: bytes) -> str:

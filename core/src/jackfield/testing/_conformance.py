@@ -123,16 +123,17 @@ class BoundCheck:
 
     Attributes:
         check: The check.
+        subject: Returns the plugin, bound, with its cases.
     """
 
     def __init__(self, check: Check, subject: Callable[[], Subject], expected: str | None) -> None:
         self.check = check
-        self._subject = subject
+        self.subject = subject
         self._expected = expected
 
     def result(self) -> Result:
         """Run it and give the result."""
-        return run_check(self.check, self._subject(), self._expected)
+        return run_check(self.check, self.subject(), self._expected)
 
     def __call__(self) -> None:
         """Run it and tell pytest.

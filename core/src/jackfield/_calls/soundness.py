@@ -1,0 +1,176 @@
+"""Check what decoders make of a service's answer: a service may send anything, and events hold what they declare.
+
+A text of another type is the service's fault, and ends the answer. A word beside the answer (an id, a model, the service's own
+reason) is not worth an answer that was computed and billed: a number becomes its text, and anything else is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from jackfield._types import events as ev
+
+__all__ = ["EventChecker"]
+
+
+class EventChecker:
+    """Check the events of one answer, in the order in which they come."""
+
+    __slots__ = ("_ids",)
+
+    def __init__(self) -> None:
+        self._ids: set[tuple[int, str]] = set()
+
+    def check(self, events: list[ev.Event], since: int) -> str | None:
+        """Mend events in place; remove the first that cannot be mended, and those after it.
+
+        Args:
+            events: All events of the answer so far.
+            since: Number of the first that was not checked.
+
+        Returns:
+            What is wrong with the event that was removed; None if none was.
+        """
+        for place in range(since, len(events)):
+            event: Any = events[place]
+            kind = event.__class__
+            if kind is ev.TextDelta and event.text.__class__ is str and event.choice.__class__ is int:
+                block = event.block
+                if block is None or block.__class__ is int:
+                    continue
+            read = _READERS.get(kind)
+            fault = None if read is None else read(event)
+            if fault is not None:
+                del events[place:]
+                return fault
+            if kind is ev.ToolCallStart:
+                self._make_unique(event)
+        return None
+
+    def _make_unique(self, call: ev.ToolCallStart) -> None:
+        """Give a call an id of its own: a tool's result names one call by it."""
+        name = call.id or f"call_{call.index}"
+        found, number = name, call.index
+        while (call.choice, found) in self._ids:
+            found, number = f"{name}_{number}", number + 1
+        self._ids.add((call.choice, found))
+        call.id = found
+
+
+def _reader(
+    *,
+    texts: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
+    numbers: tuple[str, ...] = (),
+    places: tuple[str, ...] = (),
+) -> Callable[[Any], str | None]:
+    """Return the function that checks events of one kind, and returns what is wrong with one.
+
+    Args:
+        texts: Fields that hold texts.
+        words: Fields that hold texts or None.
+        numbers: Fields that hold whole numbers.
+        places: Fields that hold whole numbers or None.
+    """
+
+    def read(event: Any) -> str | None:
+        for name in texts:
+            if not isinstance(getattr(event, name), str):
+                return _fault(event, name, "a text")
+        for name in numbers:
+            if not _is_number(getattr(event, name)):
+                return _fault(event, name, "a whole number")
+        for name in places:
+            value = getattr(event, name)
+            if value is not None and not _is_number(value):
+                return _fault(event, name, "a whole number")
+        for name in words:
+            value = getattr(event, name)
+            if value is not None and not isinstance(value, str):
+                setattr(event, name, _word(value))
+        return None
+
+    return read
+
+
+def _fault(event: Any, name: str, wanted: str) -> str:
+    found = getattr(event, name)
+    what = "null" if found is None else f"a {type(found).__name__}"
+    return f"the service sent {what} for the {name} of a {type(event).__name__}, which must be {wanted}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _word(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _read_call(event: Any) -> str | None:
+    event.id = _word(event.id) or ""
+    if not event.name:
+        return (
+            _fault(event, "name", "a text")
+            if event.name is None
+            else "the service sent a tool call without a name"
+        )
+    return _CALL(event)
+
+
+def _read_raw(event: Any) -> None:
+    if not isinstance(event.kind, str):
+        event.kind = str(event.kind)
+
+
+_CITED_WORDS: Final = ("text", "title", "url", "source_id")
+_CITED_PLACES: Final = ("start", "end")
+
+
+def _read_citation(event: Any) -> str | None:
+    """Check a citation; what is not a text or a position in it is unknown, and stays in its data."""
+    cited = event.citation
+    changed: dict[str, Any] = {name: _word(getattr(cited, name)) for name in _CITED_WORDS}
+    for name in _CITED_PLACES:
+        value = getattr(cited, name)
+        changed[name] = value if _is_number(value) else None
+    if not isinstance(cited.data, Mapping | None):
+        changed["data"] = {"citation": cited.data}
+    if any(getattr(cited, name) is not value for name, value in changed.items()):
+        event.citation = attrs.evolve(cited, **changed)
+    return _CHOICE(event)
+
+
+def _read_logprobs(event: Any) -> str | None:
+    for token in event.tokens:
+        if not isinstance(token.token, str):
+            return _fault(token, "token", "a text")
+        if not hasattr(token.logprob, "__float__"):  # numpy's are not `float`
+            return _fault(token, "logprob", "a number")
+    return _CHOICE(event)
+
+
+_CHOICE: Final = _reader(numbers=("choice",))
+_CALL: Final = _reader(texts=("id", "name"), numbers=("index", "choice"))
+_READERS: Final[Mapping[type, Callable[[Any], str | None]]] = {
+    ev.Started: _reader(words=("id", "model", "service_tier", "region")),
+    ev.TextDelta: _reader(texts=("text",), numbers=("choice",), places=("block",)),
+    ev.RefusalDelta: _reader(texts=("text",), numbers=("choice",)),
+    ev.ThinkingDelta: _reader(texts=("text",), numbers=("choice",), places=("block",)),
+    ev.ToolCallStart: _read_call,
+    ev.ToolCallDelta: _reader(texts=("arguments",), numbers=("index", "choice")),
+    ev.ToolCallEnd: _reader(numbers=("index", "choice")),
+    ev.CitationDelta: _read_citation,
+    ev.LogprobsDelta: _read_logprobs,
+    ev.PartAdded: _CHOICE,
+    ev.Finish: _reader(numbers=("choice",), words=("raw",)),
+    ev.EmbeddingData: _reader(numbers=("index",)),
+    ev.RerankScore: _reader(numbers=("index",)),
+    ev.TokensCounted: _reader(numbers=("input_tokens",)),
+    ev.RawEvent: _read_raw,
+}
