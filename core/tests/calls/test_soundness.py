@@ -20,7 +20,7 @@ from jackfield import (
     ToolCallStart,
 )
 from jackfield._calls.reading import FrameReader
-from jackfield.plugin import EmbeddingData, Frame, Head, RerankScore, TokensCounted
+from jackfield.plugin import Frame, Head, TokensCounted
 
 WRONG = [None, 5, 1.5, True, ["a"], {"text": "a"}, b"a"]
 
@@ -85,9 +85,6 @@ def test_a_text_of_another_type_is_an_error_and_only_what_came_before_leaves(eve
         ToolCallEnd,
         lambda value: Finish("stop", value),
         lambda value: CitationDelta(Citation("a"), value),
-        lambda value: EmbeddingData(value, [1.0]),
-        lambda value: RerankScore(value, 1.0),
-        TokensCounted,
     ],
 )
 def test_a_number_of_another_type_is_an_error(event, value):
@@ -109,6 +106,17 @@ def test_a_word_beside_the_answer_costs_no_answer(value, wanted):
     assert text == TextDelta("a")
     assert cited.citation == Citation(wanted, wanted, wanted, None, None, wanted, {"a": value})
     assert finish == Finish("stop", 0, wanted)
+
+
+@pytest.mark.parametrize("value", [7, 7.0, "7", "7.0"])
+def test_a_count_of_tokens_is_a_whole_number_however_it_is_written(value):
+    assert read(TokensCounted(value)) == [TokensCounted(7)]
+
+
+@pytest.mark.parametrize("value", [None, "x", -1, 1.5, True, [7], {"a": 7}])
+def test_a_count_of_tokens_that_is_no_number_is_an_error(value):
+    with pytest.raises(MalformedResponseError, match="must be a whole number"):
+        read(TokensCounted(value))
 
 
 def test_positions_of_citations_that_are_not_numbers_are_unknown():

@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from jackfield._types import events as ev
+from jackfield._types.usage import read_count
 
 __all__ = ["EventChecker"]
 
@@ -146,6 +147,14 @@ def _read_citation(event: Any) -> str | None:
     return _CHOICE(event)
 
 
+def _read_tokens(event: Any) -> str | None:
+    count = read_count(event.input_tokens)
+    if count is None:
+        return _fault(event, "input_tokens", "a whole number")
+    event.input_tokens = count
+    return None
+
+
 def _read_logprobs(event: Any) -> str | None:
     for token in event.tokens:
         if not isinstance(token.token, str):
@@ -169,8 +178,6 @@ _READERS: Final[Mapping[type, Callable[[Any], str | None]]] = {
     ev.LogprobsDelta: _read_logprobs,
     ev.PartAdded: _CHOICE,
     ev.Finish: _reader(numbers=("choice",), words=("raw",)),
-    ev.EmbeddingData: _reader(numbers=("index",)),
-    ev.RerankScore: _reader(numbers=("index",)),
-    ev.TokensCounted: _reader(numbers=("input_tokens",)),
+    ev.TokensCounted: _read_tokens,
     ev.RawEvent: _read_raw,
 }
