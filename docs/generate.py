@@ -325,6 +325,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "the wire": (
             "wire",
             "failures",
+            "error_bodies",
             "paths",
             "json",
             "json_frames",

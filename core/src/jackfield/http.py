@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ._types.failures import (
         error_from_status as error_from_status,
         failure_message as failure_message,
-        retry_after_seconds as retry_after_seconds,
     )
     from ._types.sizes import MAX_RESPONSE as MAX_RESPONSE, read_limited as read_limited
+    from ._types.waits import retry_after_seconds as retry_after_seconds
 else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
@@ -37,7 +37,8 @@ else:
             "_http.framers": "FRAMINGS JSONLinesFramer NestedFramer SSEFramer WholeFramer event_payload framer_for",
             "_http.json_array": "JSONArrayFramer",
             "_http.transport": "HttpTransport",
-            "_types.failures": "error_from_status failure_message retry_after_seconds",
+            "_types.failures": "error_from_status failure_message",
             "_types.sizes": "MAX_RESPONSE read_limited",
+            "_types.waits": "retry_after_seconds",
         },
     )

@@ -77,6 +77,11 @@ if TYPE_CHECKING:
     )
     from ._types.content import Role as Role, parse_arguments as parse_arguments
     from ._types.cost import Rate as Rate, RateCard as RateCard
+    from ._types.error_bodies import (
+        ErrorBody as ErrorBody,
+        is_error_body as is_error_body,
+        read_error_body as read_error_body,
+    )
     from ._types.events import (
         EmbeddingData as EmbeddingData,
         RerankScore as RerankScore,
@@ -144,6 +149,7 @@ else:
             "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelEntry ModelRef ParameterRule",
             "_types.content": "Role parse_arguments",
             "_types.cost": "Rate RateCard",
+            "_types.error_bodies": "ErrorBody is_error_body read_error_body",
             "_types.events": "EmbeddingData RerankScore TokensCounted",
             "_types.failures": "Failure",
             "_types.media": "media_type_of read_base64 split_data_url text_of",

@@ -6,7 +6,8 @@ import email.utils
 import pytest
 
 import jackfield
-from jackfield._types.failures import error_from_status, failure_message, retry_after_seconds
+from jackfield._types.failures import error_from_status, failure_message
+from jackfield._types.waits import retry_after_seconds
 from jackfield._types.wire import Headers
 from jackfield.plugin import Failure
 
@@ -26,6 +27,7 @@ TABLE = {
     498: ("AuthenticationError", False),
     499: ("ConnectionFailedError", False),
     500: ("ServerError", True),
+    501: ("ServerError", False),
     502: ("ServerError", True),
     503: ("OverloadedError", True),
     504: ("TimeoutError", True),

@@ -50,7 +50,7 @@ ALL = [
     (498, "invalid token", AuthenticationError, False),
     (499, "request cancelled by user", ConnectionFailedError, False),
     (500, "internal server error", ServerError, True),
-    (501, "not implemented", ServerError, True),
+    (501, "not implemented", ServerError, False),
     (503, "service unavailable", OverloadedError, True),
     (504, "gateway timeout", OurTimeoutError, True),
 ]

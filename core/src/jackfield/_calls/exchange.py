@@ -19,13 +19,16 @@ from jackfield._types.events import Event, Finish
 from jackfield._types.failures import Failure, error_from_status
 from jackfield._types.wire import Frame, Head, Wire
 
-from .reading import FrameReader, corrected
+from .reading import FrameReader, corrected, find_failure
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from jackfield._plugins.registry import Provider
 
 __all__ = ["WireExchange"]
+
+_NO_ANSWER = (MalformedResponseError, StreamInterruptedError)
+"""What a decoder says of something that is not its service's answer: it may be an error of a gateway's."""
 
 
 class WireExchange:
@@ -295,14 +298,18 @@ class WireExchange:
                 self._start(reader)
             reader.finish(getattr(self._frames, "stray", b""))
         except Exception as error:
-            raise self._explain(error) from _find_cause(error)
+            raise self._explain(error, reader.frame) from _find_cause(error)
 
     def _explain(self, error: Exception, frame: Frame | None = None) -> BaseException:
         """Return the error to raise for an exception that a decoder raised."""
-        if isinstance(error, JackfieldError):
-            return error
         if isinstance(error, FailureInStream):
             return self._map(error.failure)
+        if not isinstance(error, JackfieldError) or type(error) in _NO_ANSWER:
+            failure = find_failure(self.body if frame is None else frame.data)
+            if failure is not None:
+                return self._map(failure)
+        if isinstance(error, JackfieldError):
+            return error
         body = self.body
         if body is None and frame is not None and isinstance(frame.data, bytes):
             body = frame.data
@@ -331,6 +338,8 @@ class WireExchange:
     def _map(self, failure: Failure) -> JackfieldError:
         error = self._provider.error(self._model, failure)
         if error is not None:
+            if error.retry_after is None:
+                error.retry_after = failure.retry_after
             return error
         if failure.exception is not None:
             return ProviderError(f"{type(failure.exception).__name__}: {failure.exception}")

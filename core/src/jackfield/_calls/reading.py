@@ -10,15 +10,17 @@ from jackfield._contract.protocols import Decoder
 from jackfield._json import Halves
 from jackfield._types.errors import MalformedResponseError, StreamInterruptedError
 from jackfield._types.events import Event, Finish, TextDelta
+from jackfield._types.failures import Failure
 from jackfield._types.wire import Frame, Head, Headers
 
 from .halves import HalfJoiner
 from .soundness import EventChecker
 
-__all__ = ["FrameReader", "corrected"]
+__all__ = ["FrameReader", "corrected", "find_failure"]
 
 _SHOWN = 200
 _BLOCKS = frozenset({int, type(None)})
+_LONGEST_FAILURE = 100_000
 
 
 class FrameReader:
@@ -133,6 +135,27 @@ class FrameReader:
         self.events += ending
         if fault is not None:
             raise MalformedResponseError(fault)
+
+
+def find_failure(data: object) -> Failure | None:
+    """Return the failure that an answer with a good status holds in place of what its decoder looks for.
+
+    Args:
+        data: The answer's body, or the last event of its stream.
+    """
+    if not isinstance(data, bytes | bytearray | memoryview | str) or len(data) > _LONGEST_FAILURE:
+        return None
+    from jackfield._json import read_json
+    from jackfield._types.error_bodies import is_error_body
+
+    try:
+        value = read_json(data)
+    except ValueError:
+        return None
+    if not is_error_body(value, refused=True):
+        return None
+    body = data.encode("utf-8", "replace") if isinstance(data, str) else bytes(data)
+    return Failure(body=body, in_stream=True, data=value)
 
 
 def corrected(head: Head, content_type: str | None) -> Head:

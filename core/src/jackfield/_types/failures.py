@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -28,7 +26,10 @@ from .errors import (
 )
 from .wire import Headers
 
-__all__ = ["Failure", "error_from_status", "failure_message", "retry_after_seconds"]
+if TYPE_CHECKING:
+    from .error_bodies import ErrorBody
+
+__all__ = ["Failure", "error_from_status", "failure_message"]
 
 _CLASS_BY_STATUS: Mapping[int, type[ProviderError]] = {
     400: InvalidRequestError,
@@ -46,7 +47,12 @@ _CLASS_BY_STATUS: Mapping[int, type[ProviderError]] = {
     529: OverloadedError,
 }
 _SERVER_TIMEOUTS = frozenset({408, 504, 524})
+_NEVER_WORKS = frozenset({501, 505})
+"""The service does not have what was asked for: to ask again is to be told again."""
+_RATE_LIMITED = 429
 _LONGEST_MESSAGE = 500
+_LONGEST_WORDS = 4000
+_GATEWAYS = range(500, 600)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -110,6 +116,34 @@ class Failure(Value):
         """Return the body as text; undecodable bytes are replaced."""
         return self.body.decode("utf-8", "replace")
 
+    def explain(self) -> ErrorBody:
+        """Return what the body says, in whatever form: message, codes, status, and how long to wait.
+
+        Services, gateways and web frameworks have many forms, and which one comes is not known in advance. Those that are
+        documented are read here, so that a plugin looks for its service's own words in the message and the codes.
+        """
+        from .error_bodies import ErrorBody, read_error_body, read_page
+
+        value = self.json()
+        if value is not None:
+            return read_error_body(value)
+        text = self.text().strip()
+        return read_page(text) if text.startswith("<") else ErrorBody()
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the service wants to be asked again: by a header, by the body, by the reset of a limit."""
+        from .waits import delay_in, reset_seconds, retry_after_seconds
+
+        wait = retry_after_seconds(self.headers)
+        if wait is None:
+            wait = self.explain().retry_after
+        if wait is None and self.data is None and not self.text().lstrip().startswith(("<", "{", "[")):
+            wait = delay_in(self.text()[:_LONGEST_WORDS])
+        if wait is None and self.status == _RATE_LIMITED:
+            wait = reset_seconds(self.headers)
+        return wait
+
 
 def error_from_status(
     failure: Failure, *, message: str | None = None, code: str | None = None, retryable: bool | None = None
@@ -124,6 +158,8 @@ def error_from_status(
             the status.
     """
     status = failure.status
+    if failure.in_stream and (status is None or status < 300):
+        status = failure.explain().status  # the answer's own status was a good one
     text = message or failure_message(failure)
     context = {**_context(failure), "code": code, "retryable": retryable}
     if status in _SERVER_TIMEOUTS:
@@ -140,6 +176,8 @@ def error_from_status(
     if status is not None and status in _CLASS_BY_STATUS:
         return _CLASS_BY_STATUS[status](text, **context)
     if status is not None and status >= 500:
+        if status in _NEVER_WORKS and retryable is None:
+            context["retryable"] = False
         return ServerError(text, **context)
     return ProviderError(text, **context)
 
@@ -149,65 +187,25 @@ def _context(failure: Failure) -> dict[str, Any]:
         "status": failure.status,
         "body": failure.body,
         "headers": failure.headers,
-        "retry_after": retry_after_seconds(failure.headers),
+        "retry_after": failure.retry_after,
     }
 
 
 def failure_message(failure: Failure) -> str:
-    """Return what a service says went wrong, from the usual places; else describe the body."""
-    value = failure.json()
-    for _ in range(3):
-        if not isinstance(value, Mapping):
-            break
-        value = next((value[key] for key in _MESSAGE_KEYS if value.get(key)), None)
-    if isinstance(value, str) and value:
-        return value
+    """Return what a service says went wrong, in whatever form (`Failure.explain`); else describe the body."""
+    said = failure.explain().message
     text = failure.text().strip()
-    if text.startswith("<"):
-        return (
-            f"the service answered with a page instead of data (status {failure.status}); is base_url right?"
-        )
+    if text.startswith("<") and not text.startswith("<?xml") and failure.data is None:
+        page = f"the service answered with a page instead of data (status {failure.status})"
+        page = f"{page}: {said}" if said else page
+        return page if failure.status in _GATEWAYS else f"{page}; is base_url right?"
+    if said:
+        return said[:_LONGEST_WORDS]
     if text:
         return text[:_LONGEST_MESSAGE]
     if failure.exception is not None:
         return f"{type(failure.exception).__name__}: {failure.exception}"
     return f"the service answered with status {failure.status} and no explanation"
-
-
-_MESSAGE_KEYS = ("error", "message", "Message", "detail", "error_message", "errorMessage")
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds a service asks callers to wait.
-
-    Reads `retry-after-ms` (milliseconds), then `Retry-After` (seconds or an HTTP date, RFC 9110 section 10.2.3).
-
-    Returns:
-        Seconds, not negative; None if the headers do not say.
-    """
-    milliseconds = headers.get("retry-after-ms")
-    if milliseconds is not None and (number := _number(milliseconds)) is not None:
-        return number / 1000
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    if (number := _number(value)) is not None:
-        return number
-    from email.utils import parsedate_to_datetime  # slow to import, and a date is rare
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):  # the last for a year that no date of ours has
-        return None
-
-
-def _number(text: str) -> float | None:
-    """Parse a number and raise a negative one to 0; None if the text is not a finite number."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return max(0.0, number) if math.isfinite(number) else None
 
 
 show_in("jackfield.plugin", Failure)

@@ -18,7 +18,7 @@ from jackfield import (
     TextDelta,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head
+from jackfield.plugin import Frame, Head, is_error_body
 
 from ._blocks import BlockReader
 from ._errors import fail
@@ -111,7 +111,7 @@ class MessageDecoder:
         return list(self._end({}))
 
     def _other(self, kind: Any, event: dict[str, Any]) -> Iterator[Event]:
-        if kind == "error" or event.get("error"):
+        if kind == "error" or is_error_body(event):
             fail(event)
         if isinstance(event.get("result"), dict) and "custom_id" in event:
             yield from self._batch_line(event)

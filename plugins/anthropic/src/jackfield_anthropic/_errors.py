@@ -16,7 +16,7 @@ from jackfield import (
     RateLimitError,
     ServerError,
 )
-from jackfield.plugin import Failure, FailureInStream
+from jackfield.plugin import Failure, FailureInStream, is_error_body, write_json
 
 __all__ = ["error", "fail", "raise_failure"]
 
@@ -45,9 +45,10 @@ _CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
 }
 # What Anthropic says of an input that is too long, and what services of its dialect say (reports of their users, 2025-2026).
 _TOO_LONG: Final = re.compile(
-    r"(prompt|input) is too long"  # Anthropic
+    r"(prompt|input|conversation) is too long|prompt too long"  # Anthropic, Ollama
     r"|input length and `?max_tokens`? exceed context limit"  # Anthropic, before Sonnet 4.5
-    r"|exceeds? (the )?(model'?s )?(maximum )?context"  # gateways
+    r"|exceeds? (the |its )?(model'?s )?(maximum |available )?context"  # gateways, llama.cpp
+    r"|too many (input )?tokens|input token count( \(\d+\))? exceeds|too large for model with \d+ maximum"  # gateways
     r"|context (window|length)( size)? exceed"  # MiniMax
     r"|maximum (context|prompt) length"  # DeepSeek, Qwen
     r"|exceed(s|ed) (the )?model token limit",  # Kimi
@@ -65,13 +66,15 @@ def error(failure: Failure) -> JackfieldError | None:
 
     A content filter is not a failure here: it is the finish reason `refusal` of a successful response.
     """
-    from jackfield.http import error_from_status, failure_message, retry_after_seconds
+    from jackfield.http import error_from_status, failure_message
 
     if failure.exception is not None and failure.status is None and failure.data is None:
         return None
-    word, code, text = _find_message(failure.json())
-    message = _KEY.sub("sk-ant-***", text or failure_message(failure))
-    status = _status(failure, word)
+    said = failure.explain()
+    word, code = _find_codes(failure.json())
+    word = word or next((code for code in said.codes if code in _STATUS_BY_TYPE), None)
+    message = _KEY.sub("sk-ant-***", failure_message(failure))
+    status = _status(failure, word) or said.status
     kind = _class_of(status, code, message)
     retryable = _should_retry(failure.headers)
     if kind is None:
@@ -79,15 +82,7 @@ def error(failure: Failure) -> JackfieldError | None:
         mapped = error_from_status(meant, message=message, code=code or word, retryable=retryable)
         mapped.status = failure.status
         return mapped
-    return kind(
-        message,
-        status=failure.status,
-        code=code or word,
-        body=failure.body,
-        headers=failure.headers,
-        retry_after=retry_after_seconds(failure.headers),
-        retryable=retryable,
-    )
+    return failure.error(kind, message, code=code or word, retryable=retryable)
 
 
 def _status(failure: Failure, word: str | None) -> int | None:
@@ -113,16 +108,15 @@ def _should_retry(headers: Mapping[str, str]) -> bool | None:
     return {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
 
 
-def _find_message(value: Any) -> tuple[str | None, str | None, str | None]:
-    """Find the type, the stable code and the message in `{"type": "error", "error": {"type", "message", "details"}}`."""
+def _find_codes(value: Any) -> tuple[str | None, str | None]:
+    """Find the type and the stable code in `{"type": "error", "error": {"type", "message", "details"}}`."""
     inner = value.get("error") if isinstance(value, Mapping) else None
     if not isinstance(inner, Mapping):
-        return None, None, None
+        return None, None
     details = inner.get("details")
     code = details.get("error_code") if isinstance(details, Mapping) else None
-    found = (inner.get("type"), code, inner.get("message"))
-    word, code, message = (text if isinstance(text, str) and text else None for text in found)
-    return word, code, message
+    word, code = (text if isinstance(text, str) and text else None for text in (inner.get("type"), code))
+    return word, code
 
 
 def raise_failure(value: Any) -> None:
@@ -131,12 +125,10 @@ def raise_failure(value: Any) -> None:
     Raises:
         FailureInStream: The response is an error.
     """
-    if isinstance(value, Mapping) and (value.get("type") == "error" or value.get("error")):
+    if is_error_body(value):
         fail(value)
 
 
 def fail(value: Any) -> NoReturn:
     """Raise a failure that a successful response contains."""
-    import orjson
-
-    raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value))
+    raise FailureInStream(Failure(body=write_json(value), in_stream=True, data=value))

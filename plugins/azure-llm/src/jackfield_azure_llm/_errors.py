@@ -63,6 +63,7 @@ def _add_parameter(value: Any, message: str) -> str:
         if isinstance(one, Mapping) and isinstance(one.get("loc"), list)
     ]
     own = value.get("message")
-    text = own if isinstance(own, str) and own else message
+    said = "; ".join(str(one["msg"]) for one in details if isinstance(one, Mapping) and one.get("msg"))
+    text = own if isinstance(own, str) and own else said or message
     names = ", ".join(field for field in fields if field)
     return f"{text} (parameter {names})" if names else text

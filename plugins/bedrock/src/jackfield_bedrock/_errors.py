@@ -125,10 +125,9 @@ def _map_other(failure: Failure, fields: Mapping[str, Any]) -> JackfieldError | 
 
 
 def _map_own(failure: Failure, fields: Mapping[str, Any]) -> JackfieldError:
-    from jackfield.http import error_from_status, failure_message, retry_after_seconds
+    from jackfield.http import error_from_status, failure_message
 
-    text = fields.get("message") or fields.get("Message") or fields.get("originalMessage")
-    message = _SECRET.sub("***", text if isinstance(text, str) and text else failure_message(failure))
+    message = _SECRET.sub("***", failure_message(failure))
     code = _name(failure, fields)
     name = (code or "").lower()
     status = _status(failure, fields, name)
@@ -145,14 +144,7 @@ def _map_own(failure: Failure, fields: Mapping[str, Any]) -> JackfieldError:
         error = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
         error.status = failure.status
         return error
-    return kind(
-        message,
-        status=failure.status,
-        code=code,
-        body=failure.body,
-        headers=failure.headers,
-        retry_after=retry_after_seconds(failure.headers),
-    )
+    return failure.error(kind, message, code=code)
 
 
 def _map_identity(failure: Failure, code: str | None, message: str) -> JackfieldError | None:

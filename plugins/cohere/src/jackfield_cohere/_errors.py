@@ -17,7 +17,7 @@ from jackfield import (
     ProviderError,
     QuotaExceededError,
 )
-from jackfield.plugin import Failure, FailureInStream
+from jackfield.plugin import Failure, FailureInStream, is_error_body, write_json
 
 __all__ = ["error", "fail", "raise_failure"]
 
@@ -31,7 +31,8 @@ _TOO_LONG: Final = re.compile(
     r"too many tokens"  # chat, generate, embed
     r"|(total|input|prompt) (number of )?tokens[^.]{0,40} exceed"  # chat
     r"|exceeds? (the )?(model'?s )?(maximum |max )?(context|(input|prompt|token) (length|limit))"  # gateways
-    r"|maximum (context|prompt) length|(prompt|input) is too long",  # gateways
+    r"|maximum (context|prompt) length|(prompt|input) is too long|exceeds the available context"  # gateways
+    r"|input token count( \(\d+\))? exceeds|too large for model with \d+ maximum",  # gateways
     re.IGNORECASE,
 )
 # Statuses and texts that decide a class. Source: Cohere's page of errors, 2026-08-20. Other statuses have their usual
@@ -65,27 +66,19 @@ def error(failure: Failure) -> JackfieldError | None:
 
     value = failure.json()
     fields: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    text = fields.get("err")
-    message = _KEY_IN_TEXT.sub(r"\1***", text if isinstance(text, str) and text else failure_message(failure))
+    message = _KEY_IN_TEXT.sub(r"\1***", failure_message(failure))
     code = fields.get("error_type")
     code = code if isinstance(code, str) else None
     status = failure.status
     if failure.in_stream or status is None or status < 300:
-        status = _STATUS_BY_REASON.get(str(fields.get("finish_reason")))
+        status = _STATUS_BY_REASON.get(str(fields.get("finish_reason"))) or failure.explain().status
     mapped = error_from_status(attrs.evolve(failure, status=status), message=message, code=code)
     kind = _class_of(status, code, message)
     if kind is not None:
-        mapped = kind(
-            message,
-            status=status,
-            code=code,
-            body=failure.body,
-            headers=failure.headers,
-            retry_after=mapped.retry_after,
-        )
+        mapped = failure.error(kind, message, code=code)
     mapped.status = failure.status
-    if mapped.retry_after is None:
-        mapped.retry_after = _until_reset(failure.headers)
+    if "retry-after" not in failure.headers and (wait := _until_reset(failure.headers)) is not None:
+        mapped.retry_after = wait  # a moment, however small the number is
     return mapped
 
 
@@ -111,12 +104,10 @@ def raise_failure(value: Any) -> None:
     Raises:
         FailureInStream: The response is an error.
     """
-    if isinstance(value, Mapping) and isinstance(value.get("message"), str):
+    if is_error_body(value) or (isinstance(value, Mapping) and isinstance(value.get("message"), str)):
         fail(value)
 
 
 def fail(value: Any) -> NoReturn:
     """Raise a failure that a successful response contains."""
-    import orjson
-
-    raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value))
+    raise FailureInStream(Failure(body=write_json(value), in_stream=True, data=value))

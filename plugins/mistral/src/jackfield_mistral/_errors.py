@@ -41,7 +41,7 @@ def error(failure: Failure) -> JackfieldError | None:
     value = failure.json()
     if not isinstance(value, Mapping) or "error" in value:
         return openai_error(failure)
-    message = _find_text(value.get("message")) or _find_text(value)
+    message = _find_fields(value.get("message")) or _find_fields(value) or failure.explain().message
     if message is None:
         return openai_error(failure)
     status = failure.status
@@ -71,13 +71,10 @@ def _find_type(kind: Any, status: int | None, message: str) -> str | None:
     return None
 
 
-def _find_text(value: Any) -> str | None:
-    """Find the text of a message: text itself, `{"detail": …}`, or a list with an entry for each invalid field."""
-    if isinstance(value, Mapping):
-        value = value.get("detail")
-    if isinstance(value, list):
-        return "; ".join(_describe(entry) for entry in value) or None
-    return value if isinstance(value, str) and value else None
+def _find_fields(value: Any) -> str | None:
+    """Return what `{"detail": [...]}` says of fields, each with its whole place, as Mistral documents them."""
+    entries = value.get("detail") if isinstance(value, Mapping) else None
+    return "; ".join(_describe(entry) for entry in entries) or None if isinstance(entries, list) else None
 
 
 def _describe(entry: Any) -> str:

@@ -22,7 +22,7 @@ from jackfield import (
     RateLimitError,
     ServerError,
 )
-from jackfield.plugin import Failure, FailureInStream
+from jackfield.plugin import Failure, FailureInStream, is_error_body, write_json
 
 __all__ = ["error", "fail", "is_failure", "raise_failure"]
 
@@ -31,6 +31,9 @@ __all__ = ["error", "fail", "is_failure", "raise_failure"]
 _CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
     "context_length_exceeded": ContextLengthExceededError,
     "exceed_context_size_error": ContextLengthExceededError,  # llama.cpp
+    "model_context_window_exceeded": ContextLengthExceededError,  # Z.ai
+    "model_max_prompt_tokens_exceeded": ContextLengthExceededError,  # GitHub Copilot
+    "tokens_limit_reached": ContextLengthExceededError,  # GitHub Models
     "content_filter": ContentFilteredError,
     "content_policy_violation": ContentFilteredError,
     "invalid_prompt": ContentFilteredError,
@@ -58,9 +61,24 @@ _CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
 }
 # Too coarse to take precedence over a more specific status.
 _COARSE: Final = frozenset({"invalid_request_error", "server_error", "internal_server_error"})
+# What services of this dialect, and those behind gateways, say of an input that is too long. Sources: their documentation and
+# source code, and reports of their users (2024-2026).
 _TOO_LONG: Final = re.compile(
-    r"maximum (context|prompt) length|exceeds? the (available |model's )?context|context (length|window) exceeded"
-    r"|`inputs`(?: tokens)? \+ `max_new_tokens` must be",
+    r"maximum (context|prompt|sequence|model) (length|window|limit)"  # OpenAI, vLLM, DeepSeek, OpenRouter, xAI
+    r"|input tokens exceed|exceeds? the configured limit of \d+ tokens"  # OpenAI
+    r"|(exceeds?|exceeded|exceeding) (the |its |a |this )?(model'?s? )?(maximum |max |available |allowed )?context"  # llama.cpp, Ollama
+    r"|context[ _](length|window|size|limit) (is |was )?exceed"  # gateways, MiniMax
+    r"|`inputs`(?: tokens)? \+ `max_new_tokens` must be|`inputs` must have less than"  # TGI, TEI
+    r"|(prompt|input)( \([^)]{0,60}\))? (is |was )?(longer|greater|larger) than the (maximum |max )?(model|context)"  # vLLM, SGLang
+    r"|(longer|greater) than the (model'?s? )?(maximum )?(model|context) length|the context overflows"  # vLLM, LM Studio
+    r"|total length of all messages is too long|(prompt|input|conversation|messages) (is|are) too long"  # Perplexity, Fireworks
+    r"|prompt too long|prompt exceeds max length"  # Ollama, Zhipu
+    r"|reduce the length of (the|your) (messages|prompt|input)"  # Groq
+    r"|(exceed(s|ed)?|over) (the )?model'?s? token limit|prompt token count of \d+ exceeds"  # Moonshot, Copilot
+    r"|request body too large for \S+ model|input token count( \(\d+\))? exceeds"  # GitHub Models, Gemini
+    r"|range of input length should be|current length is \d+ while limit is \d+"  # Qwen, Cerebras
+    r"|too large for model with \d+ maximum|too many (input |prompt )?tokens(?! overall)|max tokens of count exceeded"  # Mistral, Cohere, Cortex
+    r"|number of input tokens \d+ cannot exceed|cannot exceed \d+ tokens",  # watsonx, Jina
     re.IGNORECASE,
 )
 _BAD_KEY: Final = re.compile(r"(incorrect|invalid|missing) (api|authentication) ?key", re.IGNORECASE)
@@ -74,35 +92,18 @@ def error(failure: Failure) -> JackfieldError | None:
     """Map a failure to an error; None leaves an exception without a response to the core."""
     if failure.exception is not None and failure.status is None and failure.data is None:
         return None
-    value = failure.json()
-    message, words = _find_message(value)
-    if message is None:
-        from jackfield.http import failure_message
+    from jackfield.http import failure_message
 
-        message = failure_message(failure)
-    message = _mask_keys(message)
+    said = failure.explain()
+    message = _mask_keys(failure_message(failure))
     status = failure.status
     if failure.in_stream or status is None or status < 400:
-        status = _status_in(words)
-    code = next(iter(words), None)
-    kind = _find_class(status, words, message)
+        status = said.status
+    code = next(iter(said.codes), None)
+    kind = _find_class(status, said.codes, message)
     if kind is None:
         return _build_by_status(attrs.evolve(failure, status=status), message, code, actual=failure.status)
-    return _build(kind, failure, message, code)
-
-
-def _build(kind: type[ProviderError], failure: Failure, message: str, code: str | None) -> JackfieldError:
-    from jackfield.http import retry_after_seconds
-
-    return kind(
-        message,
-        status=failure.status,
-        code=code,
-        body=failure.body,
-        headers=failure.headers,
-        retry_after=retry_after_seconds(failure.headers),
-        retryable=_should_retry(failure.headers),
-    )
+    return failure.error(kind, message, code=code, retryable=_should_retry(failure.headers))
 
 
 def _build_by_status(
@@ -133,52 +134,6 @@ def _find_class(status: int | None, words: tuple[str, ...], message: str) -> typ
     return known[0][1] if status is None and known else None
 
 
-def _find_message(value: Any) -> tuple[str | None, tuple[str, ...]]:
-    """Find the message and its codes (code, type) in the forms that servers use.
-
-    `{"error": {"message", "code", "type"}}`, `{"error": "text", "code" | "error_type"}`, `{"error": [...]}`,
-    `{"detail": ...}`, `{"message", "code"}`, and a list that contains one of them.
-    """
-    if isinstance(value, list) and value:
-        value = value[0]
-    if isinstance(value, str):
-        return value, ()
-    if not isinstance(value, Mapping):
-        return None, ()
-    response = value.get("response")
-    inner = response.get("error") if isinstance(response, Mapping) else value.get("error")
-    if isinstance(inner, Mapping):
-        return _text(inner), _words(inner)
-    if isinstance(inner, list):
-        inner = "; ".join(str(entry) for entry in inner)
-    if isinstance(inner, str):
-        return inner, _words(value)
-    return _text(value), _words(value)
-
-
-def _text(value: Mapping[str, Any]) -> str | None:
-    message = value.get("message") or value.get("detail")
-    if isinstance(message, list):  # FastAPI's validation errors
-        message = "; ".join(
-            str(entry.get("msg", entry)) if isinstance(entry, Mapping) else str(entry) for entry in message
-        )
-    metadata = value.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None  # OpenRouter: the upstream's message
-    if isinstance(message, str) and isinstance(raw, str):
-        return f"{message}: {raw}"
-    return message if isinstance(message, str) else None
-
-
-def _words(value: Mapping[str, Any]) -> tuple[str, ...]:
-    found = (value.get("code"), value.get("type"), value.get("error_type"))
-    return tuple(str(word) for word in found if isinstance(word, str | int) and word != "error")
-
-
-def _status_in(words: tuple[str, ...]) -> int | None:
-    """Return the status that an error inside an answer contains (OpenRouter, vLLM, llama.cpp)."""
-    return next((int(word) for word in words if word.isdigit() and 400 <= int(word) < 600), None)
-
-
 def _mask_keys(message: str) -> str:
     for pattern in _KEY_IN_TEXT:
         message = pattern.sub(r"\1***", message)
@@ -187,21 +142,19 @@ def _mask_keys(message: str) -> str:
 
 def is_failure(value: Any) -> bool:
     """Return whether the JSON of a successful response is an error."""
-    return isinstance(value, Mapping) and (bool(value.get("error")) or value.get("object") == "error")
+    return is_error_body(value)
 
 
 def raise_failure(value: Any) -> None:
-    """Raise the error that a successful response contains, if it contains one.
+    """Raise the error that a successful response contains, if it contains one; the response has no answer.
 
     Raises:
         FailureInStream: The response is an error.
     """
-    if is_failure(value) or (isinstance(value, Mapping) and "detail" in value):
+    if is_error_body(value, refused=True):
         fail(value)
 
 
 def fail(value: Any) -> NoReturn:
     """Raise a failure that a successful response contains."""
-    import orjson
-
-    raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value))
+    raise FailureInStream(Failure(body=write_json(value), in_stream=True, data=value))

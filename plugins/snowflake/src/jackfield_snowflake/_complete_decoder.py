@@ -23,7 +23,7 @@ from jackfield import (
     ToolCallStart,
     UsageUpdate,
 )
-from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire
+from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire, is_error_body
 
 from ._usage import read_usage
 
@@ -52,7 +52,7 @@ def raise_failure(value: Any, event: str | None = None) -> None:
     if not isinstance(value, dict):
         raise MalformedResponseError(f"the answer is a {type(value).__name__}, not an object")
     is_message = value.get("message") is not None and "choices" not in value
-    if event == "error" or value.get("error") or is_message:
+    if event == "error" or is_message or is_error_body(value):
         raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value, event=event))
 
 

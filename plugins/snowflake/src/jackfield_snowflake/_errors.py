@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -77,13 +77,12 @@ def error(failure: Failure) -> JackfieldError | None:
         from jackfield_anthropic import error as claude_error
 
         return _mask(claude_error(failure))
-    message, code = _message_and_code(value)
-    message = message or failure_message(failure)
+    said = failure.explain()
+    message, code = failure_message(failure), next(iter(said.codes), None)
     status = failure.status
     if failure.in_stream or status is None or status < 400:
         status, message = _remote(message, status if status is not None and status >= 400 else None)
-        if status is None and code is not None and re.fullmatch("[45][0-9][0-9]", code):
-            status = int(code)
+        status = said.status if status is None else status
     return _mask(_error_of(failure, status, code, message))
 
 
@@ -118,20 +117,6 @@ def _class_of_code(code: str | None) -> type[ProviderError] | None:
     if code is None or not re.fullmatch(r"39(0|44)\d+", code):
         return None
     return _CLASS_BY_CODE.get(code, AuthenticationError)
-
-
-def _message_and_code(value: Any) -> tuple[str | None, str | None]:
-    """Return message and code of `{"message", "code" | "error_code"}` or `{"error": {…} | "text"}`."""
-    if not isinstance(value, Mapping):
-        return None, None
-    inner = value.get("error")
-    if isinstance(inner, str):
-        value = {"message": inner, **value}
-    elif isinstance(inner, Mapping):
-        value = inner
-    message = value.get("message")
-    code = next((value[name] for name in ("code", "error_code", "type") if value.get(name)), None)
-    return (message if isinstance(message, str) else None), None if code is None else str(code)
 
 
 def _remote(message: str, status: int | None) -> tuple[int | None, str]:

@@ -48,6 +48,7 @@ _TOO_LONG: Final = re.compile(
     r"|exceeds the (maximum |supported )?(input )?token limit"  # embeddings
     r"|supports? (at most|up to) \d+ (input )?tokens"  # PaLM, embeddings
     r"|exceeds? (the )?(model'?s )?(maximum )?context"  # models of other makers
+    r"|exceeds? the available context|too many (input )?tokens|too large for model with \d+ maximum"  # models of other makers
     r"|(prompt|input|context) (is|was) too long|maximum context length",  # models of other makers
     re.IGNORECASE,
 )
@@ -70,7 +71,7 @@ def error(failure: Failure) -> JackfieldError | None:
     if isinstance(value, list):  # without alt=sse a stream's error comes in an array
         value = next((one for one in value if isinstance(one, Mapping)), None)
     if not isinstance(value, Mapping):
-        return None
+        return _of_others(failure)
     if value.get("type") == "error":
         from jackfield_anthropic import error as claude_error
 
@@ -78,14 +79,22 @@ def error(failure: Failure) -> JackfieldError | None:
     if is_blocked(value):
         return _blocked_error(failure, value["promptFeedback"])
     inner = value.get("error")
-    return _of_google(failure, inner) if isinstance(inner, Mapping) else None
+    return _of_google(failure, inner) if isinstance(inner, Mapping) else _of_others(failure)
+
+
+def _of_others(failure: Failure) -> JackfieldError | None:
+    """Return the error of a gateway's form, or of a page; None leaves it to the status."""
+    from jackfield.http import failure_message
+
+    message = _SECRET.sub("***", failure_message(failure))
+    kind = _class_of(failure.status, None, None, message, ())
+    return failure.error(kind, message)
 
 
 def _of_google(failure: Failure, inner: Mapping[str, Any]) -> JackfieldError:
     from jackfield.http import failure_message, retry_after_seconds
 
-    text = inner.get("message")
-    message = _SECRET.sub("***", text if isinstance(text, str) and text else failure_message(failure))
+    message = _SECRET.sub("***", failure_message(failure))
     word = inner.get("status") if isinstance(inner.get("status"), str) else None
     details = [one for one in _list(inner.get("details")) if isinstance(one, Mapping)]
     reason = next((one["reason"] for one in details if isinstance(one.get("reason"), str)), None)
