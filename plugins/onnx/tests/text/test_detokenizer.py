@@ -1,8 +1,10 @@
 import pytest
+from chains import sentencepiece_tokenizer, words_tokenizer
 from hypothesis import given, strategies as st
+from tokenizers import decoders
 
 from jackfield_onnx._files.folder import read_tokenizer
-from jackfield_onnx._text.detokenizer import TokenText
+from jackfield_onnx._text.detokenizer import TokenText, decode_token
 from jackfield_onnx._text.stops import StopScanner
 
 MIXED = "Grüße 🙂 你好 hi\n"
@@ -92,3 +94,114 @@ def test_a_control_token_that_is_shown_stands_in_the_text(tiny_folder):
     pieces = [text.feed(token) for token in tokens]
 
     assert "".join(pieces) + text.flush() == "é hi<|im_start|>[é]"
+
+
+SPECIAL, BYTE = 2, 3  # `</s>`, and the token of byte 0
+
+
+def _stream(tokenizer, ids, before=()):
+    text = TokenText(tokenizer, before=before)
+    return [text.feed(token) for token in ids], text.flush()
+
+
+def _byte_tokens(text):
+    return [BYTE + byte for byte in text.encode()]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["as Llama 2", "as Gemma"])
+def fallback(request):
+    return sentencepiece_tokenizer("▁a", "▁b", "b", "▁", "!", "\ufffd", strip=request.param)
+
+
+def test_a_broken_character_behind_a_newline_is_marked_and_the_answer_goes_on(fallback):
+    word = fallback.token_to_id("▁b")
+    ids = [BYTE + 0x0A, BYTE + 0xF0, word]
+
+    pieces, rest = _stream(fallback, [*ids, word])
+
+    assert "".join(pieces) + rest == fallback.decode(ids) + " b"
+    assert "\ufffd" in "".join(pieces)
+
+
+def test_a_word_is_not_held_back_and_bytes_only_while_the_next_may_break_them(fallback):
+    word = fallback.token_to_id("▁b")
+
+    pieces, rest = _stream(fallback, [word, word, *_byte_tokens("🙂"), word, *_byte_tokens("\n")])
+
+    assert pieces[1] == " b"
+    assert pieces[2:7] == ["", "", "", "", "🙂 b"]
+    assert rest == "\n"
+
+
+_CUTS = st.one_of(
+    st.integers(3, 258).map(lambda byte: [byte]),  # most runs of them are not valid
+    st.sampled_from(["🙂", "é", "你好", "\n", "\n\n", "\ufffd"]).map(_byte_tokens),
+    st.tuples(st.sampled_from(["🙂", "你", "é"]), st.integers(1, 3)).map(
+        lambda cut: _byte_tokens(cut[0])[: cut[1]]
+    ),
+    st.integers(259, 264).map(lambda word: [word]),
+    st.sampled_from([[0], [1], [SPECIAL]]),
+)
+
+
+@given(st.lists(_CUTS, max_size=12))
+def test_pieces_are_together_what_decoding_the_whole_gives(fallback, parts):
+    ids = [token for part in parts for token in part]
+
+    pieces, rest = _stream(fallback, ids)
+
+    assert "".join(pieces) + rest == fallback.decode(ids, skip_special_tokens=True)
+
+
+_DECODERS = {
+    "none": None,
+    "Metaspace": decoders.Metaspace(prepend_scheme="first"),
+    "Metaspace always": decoders.Metaspace(),
+    "WordPiece": decoders.WordPiece(prefix="b"),
+    "BPE": decoders.BPEDecoder(suffix="!"),
+    "Llama 2": decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    ),
+    "fused at the end": decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(), decoders.Fuse()]),
+}
+
+
+@pytest.mark.parametrize("name", _DECODERS)
+@given(data=st.data())
+def test_pieces_are_the_whole_for_every_kind_of_decoder_and_behind_every_prompt(name, data):
+    tokenizer = sentencepiece_tokenizer("▁a", "▁b", "b", "▁", "!", "bb!")
+    tokenizer.decoder = _DECODERS[name] or tokenizer.decoder
+    if _DECODERS[name] is None:
+        tokenizer = words_tokenizer("a", "b", "c")
+    words = [n for n in range(tokenizer.get_vocab_size()) if tokenizer.id_to_token(n)[:3] != "<0x"]
+    prompt = data.draw(st.lists(st.sampled_from(words), max_size=8))
+    answer = data.draw(st.lists(st.sampled_from(words), max_size=8))
+
+    pieces, rest = _stream(tokenizer, answer, prompt)
+
+    whole, before = tokenizer.decode(prompt + answer), tokenizer.decode(prompt)
+    assert "".join(pieces) + rest == whole[len(before) :]
+
+
+def test_bytes_behind_a_prompt_that_ends_in_bytes_do_not_break_it(fallback):
+    prompt = [fallback.token_to_id("▁a"), *_byte_tokens("\n")]
+
+    pieces, rest = _stream(fallback, [BYTE + 0xF0, fallback.token_to_id("▁b")], prompt)
+    assert "".join(pieces) + rest == "\ufffd b"
+
+
+def test_tokens_that_the_tokenizer_does_not_know_have_no_text(fallback):
+    word = fallback.token_to_id("▁b")
+
+    assert _stream(fallback, [word, 9_999, *_byte_tokens("🙂"), 9_999, word]) == (
+        [fallback.decode([word]), "", "", "", "", "", "", "🙂 b"],
+        "",
+    )
+
+
+def test_the_text_of_a_token_keeps_its_space(fallback):
+    a, b = (fallback.token_to_id(word) for word in ("▁a", "▁b"))
+
+    assert decode_token(fallback, b, a) == " b"
+    assert decode_token(fallback, BYTE + 0xF0, a) == "\ufffd"
+    assert decode_token(fallback, SPECIAL, a) == "</s>"

@@ -22,7 +22,7 @@ from jackfield_onnx._local_errors import (
     RequestError,
 )
 from jackfield_onnx._runtime.session import SessionSettings, new_run_options
-from jackfield_onnx._text.detokenizer import TokenText
+from jackfield_onnx._text.detokenizer import TokenText, decode_token
 from jackfield_onnx._text.grammar import Grammars
 from jackfield_onnx._text.prompts import PromptEncoder
 from jackfield_onnx._text.sampling import Choice, Sampler, Sampling
@@ -256,7 +256,8 @@ class Engine:
             max_tokens=request.max_tokens or min(room, self.max_output),
             end_tokens=frozenset(ends),
             sampler=Sampler(sampling, prompt, self.description.vocabulary, ends, request.constraint),
-            text=TokenText(self._tokenizer, request.shown),
+            # A completion goes on where the prompt ends, so the space before its first word counts; a turn of a chat begins.
+            text=TokenText(self._tokenizer, request.shown, prompt if isinstance(request.prompt, str) else ()),
             scanner=StopScanner(request.stop),
             options=new_run_options(),
             mailbox=mailbox,
@@ -278,8 +279,13 @@ class Engine:
         return TokenDetail(choice.token, self._decode_token(choice.token), logprob, top)
 
     def _decode_token(self, token: int) -> str:
-        text: str = self._tokenizer.decode([token], skip_special_tokens=False)
-        return text
+        return decode_token(self._tokenizer, token, self._any_token)
+
+    @functools.cached_property
+    def _any_token(self) -> int | None:
+        """A token to decode others behind."""
+        ids: list[int] = self._tokenizer.encode("a", add_special_tokens=False).ids
+        return ids[-1] if ids else None
 
     def _make_sampling(self, request: GenerateRequest) -> Sampling:
         outside = [token for token in request.logit_bias if not 0 <= token < self.description.vocabulary]
