@@ -10,7 +10,14 @@ from jackfield.plugin import suggestion
 from ._engine.replies import GenerateRequest
 from ._local_errors import RequestError
 from ._text.template import Turn
-from ._text.tools import FORMATS, ToolFormat, build_call_grammar, build_json_grammar, detect_format
+from ._text.tools import (
+    FORMATS,
+    PLAIN_CALLS,
+    ToolFormat,
+    build_call_grammar,
+    build_json_grammar,
+    detect_format,
+)
 
 if TYPE_CHECKING:
     from ._engine.engine import Engine
@@ -70,8 +77,11 @@ def choose_tool_format(body: Mapping[str, Any], engine: Engine) -> ToolFormat | 
     """
     if not body.get("tools"):
         return None
-    source = engine.template_source
+    template = engine.template
+    source = None if template is None else template.for_tools or template.source
     name = body.get("tool_format") or detect_format(source)
+    if name is None and template is not None and template.for_tools is not None:
+        name = PLAIN_CALLS  # its author says that the model takes tools
     if name is None or source is None or "tools" not in source:
         raise RequestError(
             "the model's chat template does not support tools, or writes tool calls in an unknown format",

@@ -76,6 +76,11 @@ def _check_absolute(_keys: object, field: attrs.Attribute[Any], value: str | Non
         raise ValueError(f"{field.name} is {value!r}; write an absolute path")
 
 
+def _check_template(keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None and re.fullmatch(r"[A-Za-z][\w-]*", value) is None:
+        _check_absolute(keys, field, value)
+
+
 def _check_hub_id(_keys: object, field: attrs.Attribute[Any], value: str | None) -> None:
     if value is not None and re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", value) is None:
         raise ValueError(f"{field.name} is {value!r}; write owner/name")
@@ -169,9 +174,10 @@ class OnnxModelKeys:
         folder: Absolute path of a prepared model that is not in the catalogue. Declare its `kind` as well.
         hub: Id of a model on the hub, `owner/name`. Declare its `kind` as well.
         revision: Branch, tag or commit of it; only a commit never changes.
-        chat_template: Absolute path of a chat template to use instead of the model's own.
+        chat_template: Absolute path of a chat template to use instead of the model's own; or the name of one of the model's
+            own, such as `rag`, to use for all conversations.
         tool_format: How the model writes tool calls, if its template does not show it: `hermes`, `qwen-xml`, `mistral`,
-            `mistral-args`, `llama3`, `granite` or `phi4`.
+            `mistral-args`, `llama3`, `granite`, `phi4`, or `json` for plain JSON objects.
         dimension_choices: Lengths to which its vectors may be truncated, if its authors document them and its files do
             not list them.
     """
@@ -179,8 +185,8 @@ class OnnxModelKeys:
     folder: str | None = attrs.field(default=None, validator=_check_absolute)
     hub: str | None = attrs.field(default=None, validator=_check_hub_id)
     revision: str | None = None
-    chat_template: str | None = attrs.field(default=None, validator=_check_absolute)
+    chat_template: str | None = attrs.field(default=None, validator=_check_template)
     tool_format: (
-        Literal["hermes", "qwen-xml", "mistral", "mistral-args", "llama3", "granite", "phi4"] | None
+        Literal["hermes", "qwen-xml", "mistral", "mistral-args", "llama3", "granite", "phi4", "json"] | None
     ) = None
     dimension_choices: tuple[int, ...] | None = None

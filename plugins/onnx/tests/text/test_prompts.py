@@ -68,3 +68,12 @@ def test_no_tool_can_write_a_control_token(tokenizer):
 
     assert [token for token in found if token < len(CONTROL)] == [1, 2, 1, 2]
     assert '{"<|im_end|>": ["<|im_start|>"]}' in tokenizer.decode(found, skip_special_tokens=True)
+
+
+def test_a_name_in_json_that_a_template_escapes_stays_text(tokenizer):
+    template = ChatTemplate("{{ messages[0].content | tojson(ensure_ascii=True) }}<|im_end|>")
+
+    found = PromptEncoder(tokenizer, template).encode_conversation((Turn("user", "ü <|im_end|>"),))
+
+    assert tokenizer.decode(found, skip_special_tokens=False) == '"\\u00fc <|im_end|>"<|im_end|>'
+    assert found.count(2) == 1

@@ -38,6 +38,7 @@ __all__ = ["Engine", "EngineSettings", "Generation"]
 
 _DEFAULT_MAX_CONTEXT = 4096
 _SHARE_OF_OUTPUT = 4
+_FOR_TOOLS = "tool_use"
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +55,7 @@ class EngineSettings:
         max_queue: Requests that may wait in the queue.
         queue_timeout: Seconds that a request may wait; None for no limit.
         precision: Which graph to use if a folder has several; `auto` prefers the full-precision one.
-        template: A file with a chat template, instead of the model's own.
+        template: A file with a chat template, instead of the model's own; or the name of one of the model's own.
         sampling: Defaults instead of the model's own: names and values of `Sampling`.
     """
 
@@ -65,7 +66,7 @@ class EngineSettings:
     max_queue: int = attrs.field(default=64, validator=attrs.validators.ge(0))
     queue_timeout: float | None = None
     precision: str = "auto"
-    template: Path | None = None
+    template: Path | str | None = None
     sampling: Mapping[str, Any] = attrs.field(factory=dict)
 
 
@@ -201,9 +202,9 @@ class Engine:
         return Grammars(self._tokenizer, self.description.vocabulary, self.description.end_token_ids)
 
     @property
-    def template_source(self) -> str | None:
-        """The source of the chat template; None if the model has none."""
-        return None if self._prompts.template is None else self._prompts.template.source
+    def template(self) -> ChatTemplate | None:
+        """The chat template; None if the model has none."""
+        return self._prompts.template
 
     def find_control_token(self, name: str) -> int | None:
         """Return the id of a control token, None if there is no such token."""
@@ -312,14 +313,34 @@ class Engine:
         return self._prompts.encode_conversation(prompt, tools)
 
 
-def _read_template(found: DecoderFolder, override: Path | None) -> ChatTemplate | None:
-    source = found.template
+def _read_template(found: DecoderFolder, override: Path | str | None) -> ChatTemplate | None:
+    source, for_tools = found.template, found.templates.get(_FOR_TOOLS)
     if override is not None:
-        try:
-            source = read_text_file(override)
-        except (OSError, ValueError) as error:
-            raise DamagedModelError(f"the chat template cannot be read: {error}", str(override)) from error
+        source, for_tools = _read_override(found, override), None
     if source is None:
         return None
     description = found.description
-    return ChatTemplate(source, begin_token=description.begin_token, end_token=description.end_token)
+    return ChatTemplate(
+        source,
+        for_tools=for_tools,
+        begin_token=description.begin_token,
+        end_token=description.end_token,
+        tokens=found.tokens,
+        model=description.name,
+    )
+
+
+def _read_override(found: DecoderFolder, override: Path | str) -> str:
+    if isinstance(override, str):
+        if override not in found.templates:
+            known = ", ".join(found.templates) or "none"
+            raise DamagedModelError(
+                f"the model has no chat template named {override!r}; it has {known}",
+                found.description.name,
+                "Declare one of these, or the absolute path of a file, as chat_template.",
+            )
+        return found.templates[override]
+    try:
+        return read_text_file(override)
+    except (OSError, ValueError) as error:
+        raise DamagedModelError(f"the chat template cannot be read: {error}", str(override)) from error

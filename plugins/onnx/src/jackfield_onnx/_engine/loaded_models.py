@@ -93,14 +93,15 @@ class LoadedModels:
 
         Args:
             where: Where to find it.
-            chat_template: A file with a chat template, instead of the model's own.
+            chat_template: A file with a chat template, instead of the model's own, or the name of one of its own.
 
         Raises:
             LocalModelError: It cannot be prepared or loaded.
         """
         settings = self._settings
         if chat_template is not None:
-            settings = attrs.evolve(settings, template=_expand(chat_template))
+            path = _expand(chat_template)
+            settings = attrs.evolve(settings, template=path if path.is_absolute() else chat_template)
 
         async def load(place: Path) -> Engine:
             await self._check_memory(

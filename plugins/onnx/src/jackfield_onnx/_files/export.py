@@ -15,6 +15,8 @@ from pathlib import Path
 
 from jackfield_onnx._local_errors import ConverterMissingError, DamagedModelError, PreparationError
 
+from .folder import TEMPLATE_FILE, TEMPLATE_FOLDER
+
 __all__ = ["export_folder"]
 
 _SHOWN_LINES = 15
@@ -52,9 +54,11 @@ def export_folder(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:
         made = Path(temporary) / "made"
         _run_optimum(source.resolve(), made, task, python)
-        template = source / "chat_template.jinja"
+        template, others = source / TEMPLATE_FILE, source / TEMPLATE_FOLDER
         if template.exists() and not (made / template.name).exists():
             shutil.copy(template, made)
+        if others.is_dir() and not (made / others.name).exists():
+            shutil.copytree(others, made / others.name)
         made.replace(target)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "DESCRIPTION_FILE",
     "GRAPH_FILE",
     "TEMPLATE_FILE",
+    "TEMPLATE_FOLDER",
     "TOKENIZER_FILE",
     "WEIGHTS_FILE",
     "DecoderDescription",
@@ -35,6 +36,7 @@ GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "model.onnx.data"
 TOKENIZER_FILE = "tokenizer.json"
 TEMPLATE_FILE = "chat_template.jinja"
+TEMPLATE_FOLDER = "additional_chat_templates"
 DESCRIPTION_FILE = "model.json"
 
 _REMEDY = "Remove the model from the cache and prepare it again."

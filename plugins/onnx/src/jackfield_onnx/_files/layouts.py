@@ -17,9 +17,24 @@ import attrs
 from jackfield.plugin import read_json, read_text_file
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
 
-from .folder import DESCRIPTION_FILE, GRAPH_FILE, TEMPLATE_FILE, DecoderDescription, read_decoder
+from .folder import (
+    DESCRIPTION_FILE,
+    GRAPH_FILE,
+    TEMPLATE_FILE,
+    TEMPLATE_FOLDER,
+    DecoderDescription,
+    read_decoder,
+)
 
-__all__ = ["CONFIG_FILE", "GENAI_FILE", "Attention", "DecoderFolder", "choose_graph", "read_decoder_folder"]
+__all__ = [
+    "CONFIG_FILE",
+    "DEFAULT_TEMPLATE",
+    "GENAI_FILE",
+    "Attention",
+    "DecoderFolder",
+    "choose_graph",
+    "read_decoder_folder",
+]
 
 Attention = Literal["shared", "concat"]
 
@@ -35,6 +50,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
 }
 _PLACES = ("", "onnx/")
 _FUSED = b"GroupQueryAttention"
+DEFAULT_TEMPLATE = "default"
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +64,8 @@ class DecoderFolder:
             values concatenated.
         names: Name templates of the KV tensors: past key, past value, present key, present value.
         logits: Name of the logits.
-        template: The chat template, None if there is none.
+        templates: The chat templates by name; most models have `default` alone, or none.
+        tokens: Control tokens by the names that templates use, such as `pad_token`.
         cpu_only: Whether the graph runs on the CPU only.
     """
 
@@ -62,8 +79,14 @@ class DecoderFolder:
         "present.%d.value",
     )
     logits: str = "logits"
-    template: str | None = None
+    templates: Mapping[str, str] = attrs.field(factory=dict)
+    tokens: Mapping[str, str] = attrs.field(factory=dict)
     cpu_only: bool = False
+
+    @property
+    def template(self) -> str | None:
+        """The chat template; None if there is none. Without a `default`, it is the first of those that have a name."""
+        return self.templates.get(DEFAULT_TEMPLATE, next(iter(self.templates.values()), None))
 
 
 def read_decoder_folder(folder: Path, precision: str = "auto") -> DecoderFolder:
@@ -96,12 +119,12 @@ def _read_own(folder: Path, precision: str) -> DecoderFolder:
     description = read_decoder(folder)
     if precision not in {"auto", description.precision}:
         raise _precision_error(folder, precision, [description.precision])
-    template = folder / TEMPLATE_FILE
     return DecoderFolder(
         description=description,
         graph=folder / GRAPH_FILE,
         attention="shared",
-        template=_read_template_file(template) if template.exists() else None,
+        templates=_read_templates(folder),
+        tokens=_read_tokens(folder),
         cpu_only=True,
     )
 
@@ -142,7 +165,8 @@ def _read_genai(folder: Path, precision: str) -> DecoderFolder:
             outputs["present_value_names"],
         ),
         logits=outputs.get("logits", "logits"),
-        template=_read_template(folder),
+        templates=_read_templates(folder),
+        tokens=_read_tokens(folder),
     )
 
 
@@ -176,7 +200,8 @@ def _read_optimum(folder: Path, precision: str) -> DecoderFolder:
         ),
         graph=graph,
         attention=_detect_attention(graph),
-        template=_read_template(folder),
+        templates=_read_templates(folder),
+        tokens=_read_tokens(folder),
     )
 
 
@@ -223,15 +248,20 @@ def _detect_attention(graph: Path) -> Attention:
         raise _damaged_error(graph, f"the graph cannot be read: {error}") from error
 
 
-def _read_template(folder: Path) -> str | None:
+def _read_templates(folder: Path) -> dict[str, str]:
+    """Read the chat templates by name; files come before what `tokenizer_config.json` holds, as in transformers."""
+    found = {
+        path.stem: _read_template_file(path) for path in sorted((folder / TEMPLATE_FOLDER).glob("*.jinja"))
+    }
     path = folder / TEMPLATE_FILE
     if path.exists():
-        return _read_template_file(path)
+        return {DEFAULT_TEMPLATE: _read_template_file(path), **found}
     given = _read_tokenizer_config(folder).get("chat_template")
     if isinstance(given, list):  # several, by name
-        named = {one["name"]: one["template"] for one in given}
-        given = named.get("default", next(iter(named.values()), None))
-    return None if given is None else str(given)
+        return {**{str(one["name"]): str(one["template"]) for one in given}, **found}
+    if isinstance(given, dict):
+        return {**{str(name): str(source) for name, source in given.items()}, **found}
+    return found if given is None else {DEFAULT_TEMPLATE: str(given), **found}
 
 
 def _read_template_file(path: Path) -> str:
@@ -242,13 +272,19 @@ def _read_template_file(path: Path) -> str:
 
 
 def _read_marker_tokens(folder: Path) -> dict[str, Any]:
-    config = _read_tokenizer_config(folder)
-    words = {"begin_token": config.get("bos_token"), "end_token": config.get("eos_token")}
-    return {
-        name: word["content"] if isinstance(word, dict) else word
-        for name, word in words.items()
-        if word is not None
-    }
+    tokens = _read_tokens(folder)
+    words = {"begin_token": tokens.get("bos_token"), "end_token": tokens.get("eos_token")}
+    return {name: word for name, word in words.items() if word is not None}
+
+
+def _read_tokens(folder: Path) -> dict[str, str]:
+    """Read the control tokens that templates may name: `bos_token`, `pad_token` and others."""
+    tokens = {}
+    for name, word in _read_tokenizer_config(folder).items():
+        text = word.get("content") if isinstance(word, dict) else word
+        if name.endswith("_token") and isinstance(text, str):
+            tokens[name] = text
+    return tokens
 
 
 def _read_tokenizer_config(folder: Path) -> dict[str, Any]:

@@ -119,8 +119,9 @@ class _Mask:
 
     def show(self, text: str) -> str:
         # Compiled only if needed: each request's pattern is unique, and all of them would fill re's cache.
-        return re.sub(f"\ue000{self._key}-(\\d+)\ue001", lambda word: self._hidden[int(word[1])], text)
+        return re.sub(f"{self._key}n(\\d+)m", lambda word: self._hidden[int(word[1])], text)
 
     def _replace(self, name: re.Match[str]) -> str:
         self._hidden.append(name[0])
-        return f"\ue000{self._key}-{len(self._hidden) - 1}\ue001"
+        # Letters and digits alone: a template may write the text as JSON, with escapes for all others.
+        return f"{self._key}n{len(self._hidden) - 1}m"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final
 
 import attrs
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from jackfield_onnx._local_errors import RequestError
 
+from .template_environment import TemplateEnvironment, TemplateTookTooLong
+
 __all__ = ["ChatTemplate", "Turn"]
+
+_OTHER_TEMPLATE: Final = "Declare chat_template in the model's entry to use another template."
+_OTHER_MESSAGES: Final = (
+    "Many templates accept user and assistant in turn only, or no system message: join neighbouring messages of one "
+    "role, or write the system prompt into the first message. " + _OTHER_TEMPLATE
+)
 
 
 @attrs.frozen
@@ -34,61 +39,82 @@ class Turn:
 class ChatTemplate:
     """A model's chat template.
 
-    It comes with the model and is a program, so it runs in Jinja's sandbox and cannot modify its arguments.
+    It comes with the model and is a program, so it runs in Jinja's sandbox, cannot modify its arguments, and is stopped
+    after a few seconds.
 
     Args:
         source: The Jinja template.
+        for_tools: The template of conversations with tools, if the model has one of its own for them.
         begin_token: The template's `bos_token`.
         end_token: The template's `eos_token`.
+        tokens: Further control tokens by name, such as `pad_token`.
+        model: The model's name, for messages.
 
     Raises:
-        RequestError: The template cannot be compiled.
+        RequestError: A template cannot be compiled.
     """
 
-    def __init__(self, source: str, *, begin_token: str = "", end_token: str = "") -> None:
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
-        # Templates written for Hugging Face's transformers use these.
-        environment.filters["tojson"] = _to_json
-        environment.globals["raise_exception"] = _raise_exception
-        environment.globals["strftime_now"] = _format_now
-        self._tokens = {"bos_token": begin_token, "eos_token": end_token}
+    def __init__(
+        self,
+        source: str,
+        *,
+        for_tools: str | None = None,
+        begin_token: str = "",
+        end_token: str = "",
+        tokens: Mapping[str, Any] | None = None,
+        model: str = "",
+    ) -> None:
         self.source = source
-        try:
-            self._template = environment.from_string(source)
-        except jinja2.TemplateError as error:
-            raise RequestError(f"the model's chat template cannot be compiled: {error}") from error
+        self.for_tools = for_tools
+        self._model = model
+        self._names = {**(tokens or {}), "bos_token": begin_token, "eos_token": end_token}
+        self._environment = TemplateEnvironment()
+        self._template = self._compile(source)
+        self._tool_template = self._template if for_tools is None else self._compile(for_tools)
 
     def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Render a conversation, up to the beginning of the model's reply.
 
         Args:
             turns: The conversation.
-            tools: Tools that the model may call, in the shape that templates expect; if empty, `tools` is undefined in
-                the template, because templates test for that.
+            tools: Tools that the model may call, in the shape that templates expect; without any, `tools` is None in the
+                template, as `documents` always is.
 
         Raises:
-            RequestError: The template refuses the conversation, such as an unknown role.
+            RequestError: The template refuses the conversation, such as an unknown role; or it fails, or does not end.
         """
         messages = [{**turn.fields, "role": turn.role, "content": turn.content} for turn in turns]
-        offered = {"tools": list(tools)} if tools else {}
+        template = self._tool_template if tools else self._template
         try:
-            return self._template.render(
-                messages=messages, add_generation_prompt=True, **offered, **self._tokens
+            with self._environment.time_limit():
+                return template.render(
+                    {
+                        **self._names,
+                        "messages": messages,
+                        "tools": list(tools) or None,
+                        "documents": None,
+                        "add_generation_prompt": True,
+                    }
+                )
+        except TemplateTookTooLong as error:
+            raise RequestError(
+                f"the model's chat template does not end: {error}", self._model, _OTHER_TEMPLATE
+            ) from error
+        except Exception as error:
+            # `raise_exception` raises the base class; its subclasses are faults of the template.
+            if type(error) is jinja2.TemplateError:
+                what, remedy = f"refused the messages: {error}", _OTHER_MESSAGES
+            else:
+                what, remedy = f"failed: {type(error).__name__}: {error}", _OTHER_TEMPLATE
+            raise RequestError(f"the model's chat template {what}", self._model, remedy) from error
+
+    def _compile(self, source: str) -> jinja2.Template:
+        try:
+            return self._environment.from_string(source)
+        except Exception as error:  # Python's compiler, too, has limits
+            what = (
+                str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
             )
-        except jinja2.TemplateError as error:
-            raise RequestError(f"the model's chat template refused the messages: {error}") from error
-
-
-def _to_json(value: object, indent: int | None = None) -> str:
-    # Jinja's own filter escapes <, > and & for HTML, which the model would see.
-    return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def _raise_exception(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)
-
-
-def _format_now(form: str) -> str:
-    return dt.datetime.now().astimezone().strftime(form)
+            raise RequestError(
+                f"the model's chat template cannot be compiled: {what}", self._model, _OTHER_TEMPLATE
+            ) from error

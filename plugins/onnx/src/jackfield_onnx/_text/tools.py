@@ -14,6 +14,7 @@ import attrs
 
 __all__ = [
     "FORMATS",
+    "PLAIN_CALLS",
     "ToolFormat",
     "allows_text",
     "build_call_grammar",
@@ -81,7 +82,10 @@ FORMATS: Final[Mapping[str, ToolFormat]] = {
     # Phi-4-mini writes one object or a list of objects; Granite 3 always a list.
     "phi4": ToolFormat(begin="<|tool_call|>", end="<|/tool_call|>", gap=",[]", known_by=("<|/tool_call|>",)),
     "granite": ToolFormat(begin="<|tool_call|>", listed=True, gap=",[]", known_by=("<|tool_call|>",)),
+    # No template shows this one: it is declared, or taken for models whose templates show nothing.
+    "json": ToolFormat(begin="<tool_call>", end="</tool_call>", bare=True, known_by=()),
 }
+PLAIN_CALLS: Final = "json"
 
 _COMPACT: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
