@@ -16,6 +16,8 @@ def every_error(kind=local.LocalModelError):
 def made(kind):
     if kind is local.ContextOverflowError:
         return kind(10, None, 5, "m")
+    if kind is local.NotFiniteError:
+        return kind("what", "which")
     return kind(0, 10, 5, "m") if kind is local.TextTooLongError else kind("what", "which", "Do that.")
 
 
@@ -40,6 +42,7 @@ MEANING = {
     "QueueTimeoutError": (jf.TimeoutError, True),
     "EngineClosedError": (jf.ConnectionFailedError, False),
     "GenerationError": (jf.ServerError, True),
+    "NotFiniteError": (jf.ServerError, False),
 }
 
 

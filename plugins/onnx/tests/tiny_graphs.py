@@ -45,9 +45,11 @@ def _save(path, nodes, inputs, outputs, constants):
     save_model(model, str(path))
 
 
-def write_encoder(folder: Path, *, config=None, modules=("Transformer", "Pooling"), pooling=None, **files):
+def write_encoder(
+    folder: Path, *, config=None, modules=("Transformer", "Pooling"), pooling=None, integers=_INTS, **files
+):
     """Write a sentence-transformers folder whose hidden states are its word vectors."""
-    inputs = [_value(name, _INTS, ["b", "s"]) for name in ("input_ids", "attention_mask")]
+    inputs = [_value(name, integers, ["b", "s"]) for name in ("input_ids", "attention_mask")]
     gather = helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])
     output = _value("last_hidden_state", _FLOATS, ["b", "s", WIDTH])
     _save(folder / "onnx" / "model.onnx", [gather], inputs, [output], {"table": table()})
@@ -90,14 +92,16 @@ def write_reranker(folder: Path, *, config=None, labels=1):
     return folder
 
 
-def _decoder(path, past):
+def _decoder(path, past, integers=_INTS):
     """Write a decoder with one head of one layer: what it says next depends on the text and on all tokens before.
 
     The keys are word vectors, and so are the values; each token adds its own. The logits are the sum of the text's mean
     and of all values, times a matrix.
     """
     heads = 2
-    inputs = [_value("input_ids", _INTS, ["b", "t"]), _value("encoder_attention_mask", _INTS, ["b", "s"])]
+    inputs = [
+        _value(name, integers, ["b", n]) for name, n in (("input_ids", "t"), ("encoder_attention_mask", "s"))
+    ]
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["new"]),
         helper.make_node("Reshape", ["new", "split"], ["parted"]),
@@ -181,15 +185,15 @@ def _merged(path, folder):
     _save(path, [switch], list(inputs.values()), [_value(name, _FLOATS, None) for name in outputs], {})
 
 
-def write_summarizer(folder: Path, *, merged=False, config=None, generation=None):
+def write_summarizer(folder: Path, *, merged=False, config=None, generation=None, integers=_INTS):
     """Write a sequence-to-sequence folder as optimum exports it."""
     folder.mkdir(parents=True, exist_ok=True)
-    inputs = [_value(name, _INTS, ["b", "s"]) for name in ("input_ids", "attention_mask")]
+    inputs = [_value(name, integers, ["b", "s"]) for name in ("input_ids", "attention_mask")]
     gather = helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])
     output = _value("last_hidden_state", _FLOATS, ["b", "s", WIDTH])
     _save(folder / "encoder_model.onnx", [gather], inputs, [output], {"table": table(4)})
-    _decoder(folder / "decoder_model.onnx", past=False)
-    _decoder(folder / "decoder_with_past_model.onnx", past=True)
+    _decoder(folder / "decoder_model.onnx", past=False, integers=integers)
+    _decoder(folder / "decoder_with_past_model.onnx", past=True, integers=integers)
     if merged:
         _merged(folder / "decoder_model_merged.onnx", folder)
         (folder / "decoder_model.onnx").unlink()

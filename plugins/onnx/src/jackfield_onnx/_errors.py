@@ -37,8 +37,8 @@ _MEANING: Final[Mapping[type[local.LocalModelError], Callable[..., JackfieldErro
     # Missing runtimes and converters, wrong digests, unavailable devices: an operator has to act first.
     local.LocalModelError: ConfigurationError,
 }
-# pip has already retried the download, and a closed engine stays closed.
-_NOT_RETRYABLE: Final = (local.DownloadError, local.EngineClosedError)
+# pip has already retried the download, a closed engine stays closed, and a model computes the same again.
+_NOT_RETRYABLE: Final = (local.DownloadError, local.EngineClosedError, local.NotFiniteError)
 
 
 def error(failure: Failure) -> JackfieldError | None:

@@ -20,6 +20,7 @@
     ├── QueueTimeoutError         the request waited too long
     ├── EngineClosedError         the engine was closed
     └── GenerationError           the runtime failed during a request
+        └── NotFiniteError        the model computed something that is no number
 
 Each says what happened, to which model, file or option, and what to do about it, in its message and as attributes.
 """
@@ -39,6 +40,7 @@ __all__ = [
     "GenerationError",
     "LocalModelError",
     "MemoryExceededError",
+    "NotFiniteError",
     "PreparationCancelledError",
     "PreparationError",
     "QueueFullError",
@@ -192,3 +194,20 @@ class EngineClosedError(LocalModelError):
 
 class GenerationError(LocalModelError):
     """The runtime failed while serving a request."""
+
+
+class NotFiniteError(GenerationError):
+    """A model computed NaN or infinity, from which no result can be made.
+
+    Args:
+        what: What is not a number, and at which step or for which text.
+        model: Name of the model.
+    """
+
+    def __init__(self, what: str, model: str = "") -> None:
+        super().__init__(
+            f"{what} is not a finite number, so there is no result",
+            model,
+            "Half precision often overflows: use a graph in fp32 or int8 (`precision`), or another release of ONNX Runtime.",
+        )
+        self.args = (what, model)

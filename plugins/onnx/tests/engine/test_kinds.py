@@ -5,6 +5,7 @@ import itertools
 import math
 
 import numpy as np
+import onnx
 import pytest
 import tiny_graphs as tiny
 
@@ -109,6 +110,84 @@ async def test_prompts_are_put_before_texts_by_what_they_are_for(tmp_path):
     assert not np.allclose(query, plain)
     with pytest.raises(RequestError, match="passage, query"):
         await embedded(folder, ["one"], input_type="clustering")
+
+
+@pytest.mark.parametrize(("declared", "other"), [("query", "document"), ("passage", "query")])
+async def test_where_only_queries_or_only_documents_have_a_prompt_the_others_go_in_bare(
+    tmp_path, declared, other
+):
+    said = {"prompts": {declared: "query: ", "sts": None}, "default_prompt_name": declared}
+    folder = tiny.write_encoder(tmp_path / "m", config_sentence_transformers=said)
+
+    found = [await embedded(folder, ["one"], input_type=kind) for kind in ("query", "document")]
+
+    bare = found[("query", "document").index(other)]
+    assert [one.tokens for one in found if one is not bare] == [4]
+    assert bare.tokens == 3
+    with pytest.raises(RequestError, match="no prompt for 'similarity'"):
+        await embedded(folder, ["one"], input_type="similarity")
+
+
+@pytest.mark.parametrize("include", [True, False])
+@pytest.mark.parametrize(
+    ("truncate", "kept"), [("end", "one two three four"), ("start", "three four five six")]
+)
+async def test_a_prompt_is_kept_when_its_text_is_truncated(tmp_path, truncate, kept, include):
+    folder = tiny.write_encoder(
+        tmp_path / "m",
+        config={"max_position_embeddings": 7},
+        config_sentence_transformers=PROMPTS,
+        pooling={**PLAIN, "include_prompt": include},
+    )
+
+    asked = {"input_type": "query", "truncate": truncate}
+    cut = await embedded(folder, ["one two three four five six"], **asked)
+    written = await embedded(folder, [kept], **asked)
+
+    np.testing.assert_array_equal(cut.vectors, written.vectors)
+    assert (cut.truncated, cut.tokens, written.truncated) == ((0,), 7, ())
+
+
+async def test_a_prompt_that_leaves_no_room_is_an_error(tmp_path):
+    said = {"prompts": {"query": "query: one two three "}}
+    folder = tiny.write_encoder(
+        tmp_path / "m", config={"max_position_embeddings": 5}, config_sentence_transformers=said
+    )
+
+    with pytest.raises(TextTooLongError, match="text 0 has 7 tokens"):
+        await embedded(folder, ["one"], input_type="query", truncate="start")
+
+
+@pytest.mark.parametrize("kind", ["INT32", "FLOAT", "BOOL"])
+async def test_graphs_get_the_types_that_they_want(tmp_path, kind):
+    expected = (await embedded(tiny.write_encoder(tmp_path / "m"), ["one two"])).vectors
+    folder = tiny.write_encoder(tmp_path / "typed", integers=onnx.TensorProto.INT32)
+    path = folder / "onnx" / "model.onnx"
+    model = onnx.load(str(path))
+    model.graph.input[1].type.tensor_type.elem_type = getattr(onnx.TensorProto, kind)
+    onnx.save(model, str(path))
+
+    np.testing.assert_array_equal((await embedded(folder, ["one two"])).vectors, expected)
+
+
+async def test_a_graph_that_wants_another_type_says_which(tmp_path):
+    folder = tiny.write_encoder(tmp_path / "m")
+    path = folder / "onnx" / "model.onnx"
+    model = onnx.load(str(path))
+    model.graph.input[1].type.tensor_type.elem_type = onnx.TensorProto.INT16
+    onnx.save(model, str(path))
+
+    with pytest.raises(UnsupportedModelError, match=r"'attention_mask' is of type tensor\(int16\)"):
+        await embedded(folder, ["one"])
+
+
+@pytest.mark.parametrize("merged", [False, True])
+async def test_a_summarizer_gets_the_integers_that_it_wants(tmp_path, merged):
+    folder = tiny.write_summarizer(tmp_path / "m", merged=merged, integers=onnx.TensorProto.INT32)
+
+    step, _ = await summary(folder, TEXT, max_tokens=9)
+
+    assert list(step.tokens) == greedy(TEXT, 9)[0]
 
 
 async def test_a_default_prompt_holds_and_may_be_left_out_of_pooling(tmp_path):

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, get_args
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from jackfield_onnx._local_errors import RequestError, TextTooLongError, UnsupportedModelError
+from jackfield_onnx._local_errors import (
+    NotFiniteError,
+    RequestError,
+    TextTooLongError,
+    UnsupportedModelError,
+)
 from jackfield_onnx._runtime.session import RunOptions, Session
 
 __all__ = [
     "Piece",
     "Truncate",
+    "check_finite",
     "check_inputs",
     "check_truncate",
     "cut_pair",
@@ -28,6 +34,14 @@ Truncate = Literal["error", "start", "end"]
 # Texts per run: enough to use all cores, and few enough for a cancellation to take effect soon.
 _BATCH: Final = 32
 _INPUTS: Final = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids"})
+# Most graphs want int64, some int32; masks may also be numbers or truth values.
+_TYPES: Final[Mapping[str, Any]] = {
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(bool)": np.bool_,
+}
 
 
 @attrs.frozen
@@ -49,11 +63,19 @@ class Piece:
     skip: int = 0
 
 
-def cut_text(index: int, encoding: Any, limit: int, truncate: Truncate, model: str) -> Piece:
+def cut_text(index: int, encoding: Any, limit: int, truncate: Truncate, model: str, prompt: int = 0) -> Piece:
     """Truncate a text to the limit; special tokens are kept.
 
+    Args:
+        index: Its position in the request.
+        encoding: The tokenised text.
+        limit: Maximum number of tokens.
+        truncate: Where to truncate.
+        model: The model's name.
+        prompt: Number of characters at the beginning that are the model's prompt, which is kept, too.
+
     Raises:
-        TextTooLongError: It is too long, and `truncate` is `error`.
+        TextTooLongError: It is too long, and `truncate` is `error`, or there is too little besides what is kept.
     """
     ids, types = list(encoding.ids), list(encoding.type_ids)
     excess = len(ids) - limit
@@ -61,7 +83,13 @@ def cut_text(index: int, encoding: Any, limit: int, truncate: Truncate, model: s
         if truncate == "error":
             raise TextTooLongError(index, len(ids), limit, model)
         # Special tokens belong to no sequence; some tokenizers add none, or only one.
-        own = [at for at, part in enumerate(encoding.sequence_ids) if part == 0]
+        own = [
+            at
+            for at, (part, (start, _)) in enumerate(zip(encoding.sequence_ids, encoding.offsets, strict=True))
+            if part == 0 and start >= prompt
+        ]
+        if len(own) < excess:
+            raise TextTooLongError(index, len(ids), limit, model)
         _cut(ids, types, own, excess, truncate)
     return Piece(index, ids, types, excess > 0)
 
@@ -101,6 +129,29 @@ def check_inputs(session: Session, model: str) -> None:
     unknown = {slot.name for slot in session.get_inputs()} - _INPUTS
     if unknown:
         raise UnsupportedModelError(f"this graph is not supported: it has an input {min(unknown)!r}", model)
+    for slot in session.get_inputs():
+        if slot.type not in _TYPES:
+            raise UnsupportedModelError(
+                f"this graph is not supported: its input {slot.name!r} is of type {slot.type}", model
+            )
+
+
+def check_finite(values: npt.NDArray[np.float32], batch: Sequence[Piece], what: str, model: str) -> None:
+    """Check that a model's results [texts, ...] are numbers.
+
+    Args:
+        values: The results.
+        batch: The texts.
+        what: What a result is, for the message.
+        model: The model's name.
+
+    Raises:
+        NotFiniteError: One is NaN or infinite.
+    """
+    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(wrong):
+        first = min(batch[int(row)].index for row in wrong)
+        raise NotFiniteError(f"{what} {first}", model)
 
 
 def make_batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
@@ -129,8 +180,9 @@ def run_batch(
         counted[row, piece.skip : length] = 1
     positions = np.broadcast_to(np.arange(width), ids.shape)
     given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types, "position_ids": positions}
-    names = {slot.name for slot in session.get_inputs()}
-    feed = {name: np.ascontiguousarray(value) for name, value in given.items() if name in names}
+    feed = {
+        slot.name: np.ascontiguousarray(given[slot.name], _TYPES[slot.type]) for slot in session.get_inputs()
+    }
     (found,) = session.run([output], feed, options)
     return np.asarray(found, np.float32), counted
 

@@ -20,6 +20,7 @@ from jackfield_onnx._text.sampling import Floats
 from .batches import (
     Piece,
     Truncate,
+    check_finite,
     check_inputs,
     check_truncate,
     cut_text,
@@ -37,7 +38,7 @@ _HIDDEN: Final = ("last_hidden_state", "token_embeddings")
 # Names of prompts in models' configurations, by `input_type`.
 _PROMPT_NAMES: Final = {
     "query": ("query", "search_query", "retrieval.query"),
-    "document": ("document", "passage", "search_document", "retrieval.passage"),
+    "document": ("document", "passage", "corpus", "search_document", "retrieval.passage"),
     "classification": ("classification",),
     "clustering": ("clustering", "separation"),
     "similarity": ("similarity", "sts", "STS", "text-matching"),
@@ -152,8 +153,10 @@ class Embedder(QueuedModel[Session]):
         skip = self._count_prompt_tokens(prompt) if prompt and found.skip_prompt else 0
         if prompt:
             texts = [prompt + text for text in texts]
+        length = len(prompt if found.cased else prompt.lower())
         pieces = [
-            cut_text(index, one, limit, truncate, found.name) for index, one in enumerate(self._encode(texts))
+            cut_text(index, one, limit, truncate, found.name, length)
+            for index, one in enumerate(self._encode(texts))
         ]
         return [attrs.evolve(piece, skip=skip) for piece in pieces] if skip else pieces
 
@@ -173,10 +176,12 @@ class Embedder(QueuedModel[Session]):
 
     def _run(self, batch: list[Piece], options: RunOptions) -> Floats:
         found, counted = run_batch(self._graphs, batch, self._output, self.description.pad, options)
-        if found.ndim == 2:  # pooled by the graph
-            return found
-        vectors = pool(found, counted, self.description.poolings)
-        return normalise(vectors) if self.description.normalise else vectors
+        with np.errstate(invalid="ignore", over="ignore"):  # reported below, for the texts concerned
+            if found.ndim != 2:  # not pooled by the graph
+                found = pool(found, counted, self.description.poolings)
+                found = normalise(found) if self.description.normalise else found
+            check_finite(found, batch, "the vector of text", self.description.name)
+        return found
 
     def _check_dimensions(self, dimensions: int | None, declared: Sequence[int]) -> None:
         allowed = {*self.description.dimension_choices, *declared, self.dimensions}
@@ -194,10 +199,17 @@ class Embedder(QueuedModel[Session]):
             default = self.description.default_prompt
             return "" if default is None else prompts.get(default, "")
         found = next((name for name in _PROMPT_NAMES.get(input_type, ()) if name in prompts), None)
+        if found is None and self._has_prompt_for_retrieval(input_type):
+            return ""
         if found is None:
             known = f"it has {', '.join(sorted(prompts))}" if prompts else "it embeds all texts the same way"
             raise RequestError(f"the model has no prompt for {input_type!r}; {known}", "input_type")
         return prompts[found]
+
+    def _has_prompt_for_retrieval(self, input_type: str) -> bool:
+        """Return whether the model has a prompt for queries or for documents, so that the others go in bare."""
+        names = [*_PROMPT_NAMES["query"], *_PROMPT_NAMES["document"]]
+        return input_type in {"query", "document"} and any(name in self.description.prompts for name in names)
 
 
 def _choose_output(session: Session, description: EncoderFolder) -> tuple[str, int]:

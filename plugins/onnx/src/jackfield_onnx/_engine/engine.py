@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -292,6 +293,9 @@ class Engine:
         outside = [token for token in request.logit_bias if not 0 <= token < self.description.vocabulary]
         if outside:
             raise RequestError(f"token {outside[0]} is not in the vocabulary", "logit_bias")
+        endless = [token for token, bias in request.logit_bias.items() if not math.isfinite(bias)]
+        if endless:
+            raise RequestError(f"the bias of token {endless[0]} is not a finite number", "logit_bias")
         # The model's default applies if the request has no value.
         said = {
             name: getattr(self.description if given is None else request, name)

@@ -31,7 +31,9 @@ def pool(hidden: Floats, mask: _Mask, poolings: Sequence[Pooling]) -> Floats:
 def mean_pool(hidden: Floats, mask: _Mask) -> Floats:
     """Average hidden states over the tokens in the mask."""
     weights = mask[..., None].astype(np.float32)
-    mean: Floats = (hidden * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+    weighted = hidden * weights
+    weighted[mask == 0] = 0  # whatever the model computed there does not count, NaN included
+    mean: Floats = weighted.sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
     return mean
 
 

@@ -19,6 +19,7 @@ from jackfield_onnx._text.sampling import Floats
 from .batches import (
     Piece,
     Truncate,
+    check_finite,
     check_inputs,
     check_truncate,
     cut_pair,
@@ -130,6 +131,8 @@ class Reranker(QueuedModel[Session]):
 
     def _run(self, batch: list[Piece], options: RunOptions) -> Floats:
         found, _ = run_batch(self._graphs, batch, _LOGITS, self.description.pad, options)
-        logits = found.reshape(len(batch), -1)[:, 0]
-        scores = 1 / (1 + np.exp(-logits)) if self.description.sigmoid else logits
-        return np.asarray(scores, np.float32)
+        logits = found.reshape(len(batch), -1)[:, :1]
+        check_finite(logits, batch, "the score of document", self.description.name)
+        with np.errstate(over="ignore"):  # then the score is 0
+            scores = 1 / (1 + np.exp(-logits)) if self.description.sigmoid else logits
+        return np.asarray(scores[:, 0], np.float32)

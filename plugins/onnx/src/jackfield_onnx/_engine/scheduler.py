@@ -20,6 +20,7 @@ from jackfield_onnx._local_errors import (
     EngineClosedError,
     GenerationError,
     LocalModelError,
+    NotFiniteError,
     QueueFullError,
     QueueTimeoutError,
 )
@@ -338,7 +339,10 @@ class Scheduler:
             # The runtime raises an exception without information when a run is terminated.
             self._report_stop(job)
             return
-        failure = GenerationError(f"generation failed: {error}", self._name)
+        if isinstance(error, NotFiniteError):
+            failure: GenerationError = NotFiniteError(error.args[0], self._name)
+        else:
+            failure = GenerationError(f"generation failed: {error}", self._name)
         failure.__cause__ = error
         self._outbox.add(job.mailbox, failure)
 

@@ -20,6 +20,7 @@ from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import (
     ContextOverflowError,
     DamagedModelError,
+    NotFiniteError,
     RequestError,
     UnsupportedModelError,
 )
@@ -244,10 +245,11 @@ class _Decoding:
         self._found = found
         self._options = options
         mask = np.ones((1, len(ids)), np.int64)
-        feed = {"input_ids": np.array([ids], np.int64), "attention_mask": mask}
+        feed = _convert({"input_ids": np.array([ids], np.int64), "attention_mask": mask}, encoder)
         (hidden,) = encoder.run(["last_hidden_state"], feed, options)
         self._read: _Values = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
         self._past: _Values = {}
+        self._steps = 0
 
     def step(self, tokens: Sequence[int], rows: Sequence[int]) -> Floats:
         """Append a token to each beam, which continues the given row; return the logits."""
@@ -263,8 +265,13 @@ class _Decoding:
             if not self._past:
                 feed |= self._make_empty_past(wanted)
         names = [slot.name for slot in session.get_outputs()]
-        found = dict(zip(names, session.run(names, feed, self._options), strict=True))
+        found = dict(zip(names, session.run(names, _convert(feed, session), self._options), strict=True))
         logits = np.asarray(found.pop("logits")[:, -1], np.float32)
+        self._steps += 1
+        if not np.isfinite(logits.max(axis=1)).all():  # the greatest is NaN if any is
+            raise NotFiniteError(
+                f"the model's output for token {self._steps} of the summary", self._found.name
+            )
         later = bool(past)
         for name, value in found.items():
             key = name.replace("present", "past_key_values")
@@ -283,6 +290,12 @@ class _Decoding:
             name: np.zeros((1, found.heads, 0, found.head_dim), kinds.get(wanted[name].type, np.float32))
             for name in names
         }
+
+
+def _convert(feed: _Values, session: Session) -> _Values:
+    """Convert ids and masks, which are int64, for graphs that want int32."""
+    wanted = {slot.name for slot in session.get_inputs() if slot.type == "tensor(int32)"}
+    return {name: value.astype(np.int32) if name in wanted else value for name, value in feed.items()}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -131,7 +131,9 @@ def _read_sentence_transformer(folder: Path, precision: str) -> EncoderFolder:
         folder / "sentence_bert_config.json"
     )
     pooling = _read_object(folder / modules["Pooling"] / "config.json") if "Pooling" in modules else {}
-    prompts = {str(name): str(text) for name, text in (sentences.get("prompts") or {}).items()}
+    prompts = {
+        str(name): str(text) for name, text in (sentences.get("prompts") or {}).items() if text is not None
+    }
     choices = config.get("matryoshka_dimensions") or sentences.get("matryoshka_dimensions") or ()
     if sentences.get("truncate_dim"):
         choices = (*choices, sentences["truncate_dim"])

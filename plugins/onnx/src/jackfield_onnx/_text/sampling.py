@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from jackfield_onnx._local_errors import GenerationError, RequestError
+from jackfield_onnx._local_errors import GenerationError, NotFiniteError, RequestError
 
 from .constraint import TokenConstraint
 
@@ -135,8 +136,12 @@ class Sampler:
 
         Raises:
             GenerationError: The grammar allows no token.
+            NotFiniteError: A logit is NaN, or all are infinite.
         """
         sampling = self._sampling
+        # The greatest is NaN if any is. Some graphs forbid tokens by minus infinity, which is fine.
+        if not math.isfinite(logits.max()):
+            raise NotFiniteError(f"the model's output for token {int(self._counts.sum()) + 1} of the reply")
         scores = self._penalise(logits)
         if self._constraint is not None:
             forbid(scores, self._constraint.mask(self._generated))

@@ -10,9 +10,9 @@ import datetime as dt
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import jinja2
 from jinja2 import nodes
@@ -35,7 +35,7 @@ class TemplateTookTooLong(Exception):  # noqa: N818 -- says what happened, and i
 class _Generation(Extension):
     """The tag `generation`, which marks the assistant's part of a text for training; here it is without effect."""
 
-    tags: ClassVar[set[str]] = {"generation"}
+    tags = {"generation"}  # noqa: RUF012 -- an instance variable of the base class
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -99,10 +99,15 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         parsed = super()._parse(source, name, filename)
-        for node in parsed.find_all((nodes.For, nodes.Macro, nodes.CallBlock)):
+        for kind in (nodes.For, nodes.Macro, nodes.CallBlock):
+            self._check_time_in(parsed.find_all(kind))
+        return parsed
+
+    @staticmethod
+    def _check_time_in(found: Iterable[nodes.For | nodes.Macro | nodes.CallBlock]) -> None:
+        for node in found:
             check = nodes.Call(nodes.EnvironmentAttribute("check_time"), [], [], None, None)
             node.body.insert(0, nodes.ExprStmt(check).set_lineno(node.lineno))
-        return parsed
 
 
 def _to_json(
