@@ -338,6 +338,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "text_files",
         ),
         "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
+        "relays": ("mesh", "relay", "relaying"),
     },
     "jackfield.testing": {
         "programs": (

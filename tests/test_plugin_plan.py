@@ -25,6 +25,7 @@ ROLES = {
     "_tools": "tools and structured output",
     "_reasoning": "`reasoning=` for each family",
     "_usage": "token counts",
+    "_relay": "a client's request that is handed on as it came",
     "_errors": "failures",
     "_listing": "the live list of models",
     "_credentials": "identities",

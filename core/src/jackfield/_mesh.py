@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from ._calls.check import CheckResult
     from ._calls.explain import Plan
     from ._calls.listing import ModelLists
+    from ._calls.relay import RelayedAnswer, RelayRequest
     from ._config.connections import ConnectionConfig, MeshConfig
     from ._plugins.registry import Registry
 
-__all__ = ["Mesh"]
+__all__ = ["Mesh", "relay"]
 
 
 class Mesh:
@@ -212,6 +213,10 @@ class Mesh:
 
         return make_plan(connection, connection.find_target(model_id, kind), call)
 
+    async def _relay(self, target: str, asked: RelayRequest, **options: object) -> RelayedAnswer | None:
+        self._require_open()
+        return await self._pipeline.relay(target, asked, options)
+
     # Connections
 
     async def models(self, connection: str | None = None, *, refresh: bool = False) -> list[ModelCard]:
@@ -264,6 +269,27 @@ class Mesh:
             raise ConfigurationError(
                 "use the mesh inside its block: `async with Mesh.from_config(...) as mesh:`"
             )
+
+
+async def relay(mesh: Mesh, target: str, asked: RelayRequest, **options: object) -> RelayedAnswer | None:
+    """Hand a client's request on as it is, and return the bytes of the answer; for gateways.
+
+    The promises of a call hold: retries before the first byte, time limits, cancellation, usage and cost.
+
+    Args:
+        mesh: Whose connections are used.
+        target: `"connection:model"` or an alias.
+        asked: The request.
+        options: `timeout`, or nothing.
+
+    Returns:
+        The answer; None if the call must be translated: the provider does not speak the surface, a middleware must see
+        the content, or the model's entry declares options.
+
+    Raises:
+        JackfieldError: The call failed before anything came.
+    """
+    return await mesh._relay(target, asked, **options)  # noqa: SLF001 -- its one entry, which programs need not know
 
 
 show_in("jackfield", Mesh)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ._faces import lazy
 
 if TYPE_CHECKING:
+    from ._calls.relay import RelayedAnswer as RelayedAnswer, RelayRequest as RelayRequest
     from ._calls.replay import events_of as events_of, replayed_reply as replayed_reply
     from ._calls.streams import (
         EventMap as EventMap,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         Token as Token,
         Transport as Transport,
     )
+    from ._contract.relaying import pass_headers as pass_headers, replace_model as replace_model
     from ._contract.secrets import secret as secret
     from ._contract.shared_tokens import SharedTokens as SharedTokens
     from ._contract.tables import DatedRates as DatedRates, load_table as load_table
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from ._contract.turns import Turn as Turn
     from ._hints import hint as hint, suggestion as suggestion
     from ._json import read_json as read_json, write_json as write_json
+    from ._mesh import relay as relay
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
@@ -120,6 +123,7 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         {
+            "_calls.relay": "RelayRequest RelayedAnswer",
             "_calls.replay": "events_of replayed_reply",
             "_calls.streams": "EventMap ReplayedStream StreamSource WatchedStream",
             "_calls.translation": "SUMMARY_PROMPT",
@@ -134,6 +138,7 @@ else:
             "_contract.middleware": "Handler Middleware MiddlewareKind",
             "_contract.paths": "quote_path quote_segment",
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",
+            "_contract.relaying": "pass_headers replace_model",
             "_contract.secrets": "secret",
             "_contract.shared_tokens": "SharedTokens",
             "_contract.tables": "DatedRates load_table",
@@ -141,6 +146,7 @@ else:
             "_contract.turns": "Turn",
             "_hints": "hint suggestion",
             "_json": "read_json write_json",
+            "_mesh": "relay",
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",

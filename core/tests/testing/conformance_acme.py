@@ -50,6 +50,7 @@ from jackfield.plugin import (
     Translation,
     Wire,
     hookimpl,
+    replace_model,
     secret,
 )
 from jackfield.testing import Case
@@ -188,6 +189,25 @@ class Acme:
             return [ModelCard(id=name) for name in orjson.loads(body)["models"]], None
 
         return Listing(Wire("models", method="GET"), parse)
+
+    @hookimpl
+    def jackfield_relay(self, model, surface, headers, body):
+        if surface != "openai.chat":
+            return None
+        stream = b'"stream":true' in body
+        return Wire(
+            "generate",
+            self.name_model(body, model.id),
+            headers=self.choose_headers(headers),
+            stream=stream,
+            framing="sse" if stream else None,
+        )
+
+    def name_model(self, body, name):
+        return replace_model(body, name)
+
+    def choose_headers(self, headers):
+        return {}
 
     @hookimpl
     def jackfield_translate(self, model, request, capabilities):

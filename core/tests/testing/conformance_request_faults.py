@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -15,7 +16,15 @@ import orjson
 from conformance_acme import CHAT, TABLE, Acme
 
 from jackfield import Secret
-from jackfield.plugin import Bearer, Capability, HttpAccess, StaticHeader, Token, hookimpl, secret
+from jackfield.plugin import (
+    Bearer,
+    Capability,
+    HttpAccess,
+    StaticHeader,
+    Token,
+    hookimpl,
+    secret,
+)
 
 FAULTS = []
 
@@ -488,3 +497,39 @@ class TableOfOtherThings(Tables):
 @caught_by("claims.table")
 class TableIsText(Tables):
     names = "acme-1"
+
+
+# Relays
+
+
+@caught_by("relay.bytes")
+class RelayWritesAnew(Acme):
+    def name_model(self, body, name):
+        return json.dumps({**json.loads(body), "model": name}).encode()
+
+
+@caught_by("relay.bytes")
+class RelayForgetsTheModel(Acme):
+    def name_model(self, body, name):
+        return body
+
+
+@caught_by("relay.keys")
+class RelayPassesAll(Acme):
+    def choose_headers(self, headers):
+        return headers
+
+
+@caught_by("relay.keys")
+class RelayPassesHost(Acme):
+    def choose_headers(self, headers):
+        return {"host": headers["Host"]}
+
+
+@caught_by("relay.decoder")
+class RelayWithoutDecoder(Acme):
+    @hookimpl
+    def jackfield_decoder(self, model, wire):
+        if isinstance(wire.body, bytes):
+            raise KeyError("kind")
+        return super().jackfield_decoder(model, wire)

@@ -42,12 +42,13 @@ class WireExchange:
         fault: What broke the response after the last of `events`; it is raised after those were delivered.
         body: The body of a whole response, for `Reply.raw`, or of a listing; None for a stream.
         head: Status and headers, after the response began.
+        copies: The pieces of the body as they come, if they are to be handed on; None otherwise.
         ended: The answer was read to its end: its body's clean end, or the end that its decoder recognizes.
     """
 
     __slots__ = (
         "_context", "_frames", "_model", "_provider", "_reader", "_started", "_transport", "_watchdog", "_wire",
-        "body", "ended", "events", "fault", "head",
+        "body", "copies", "ended", "events", "fault", "head",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +67,7 @@ class WireExchange:
         self.fault: JackfieldError | None = None
         self.body: bytes | None = None
         self.head: Head | None = None
+        self.copies: list[bytes] | None = None
         self.ended = False
 
     async def prepare(self, prepare: Callable[[Wire], Awaitable[None]]) -> None:
@@ -150,6 +152,18 @@ class WireExchange:
             with self._watchdog("idle", idle):
                 await self._step()
 
+    async def read_once(self, idle: float | None) -> None:
+        """Decode what one read of the network brings, be it an event or not.
+
+        Args:
+            idle: Seconds of the phase idle.
+
+        Raises:
+            JackfieldError: As `read_more`.
+        """
+        with self._watchdog("idle", idle):
+            await self._step()
+
     def require_end(self) -> None:
         """Check that the events of a stream that ended include its finish.
 
@@ -219,6 +233,12 @@ class WireExchange:
             raise self._map_exception(error) from error
         self._context = context
         self._frames = exchange.frames
+        if self.copies is not None:
+            if not hasattr(exchange.frames, "copies"):
+                raise PluginError(
+                    "only what is sent by HTTP can be relayed; this connection has a transport of its own"
+                )
+            exchange.frames.copies = self.copies
         self.head = head = exchange.head
         if head.status is not None and not 200 <= head.status < 300:
             raise await self._read_failure(head)

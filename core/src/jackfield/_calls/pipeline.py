@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jackfield._types.replies import Reply, TokenCount
 
     from .middlewares import Middlewares
+    from .relay import RelayedAnswer, RelayRequest, RelayStream
     from .streams import StreamSource
 
 __all__ = ["Pipeline"]
@@ -196,6 +197,49 @@ class Pipeline:
             return reply
 
         return check_reply
+
+    async def relay(
+        self, target: str, asked: RelayRequest, options: Mapping[str, object]
+    ) -> RelayedAnswer | None:
+        """Hand a client's request on as it is, and its answer back; None if the call must be translated.
+
+        A middleware must see the content, and may change it; so what goes through one is never relayed.
+
+        Args:
+            target: `"connection:model"` or an alias, all of whose targets must take the request as it is.
+            asked: The request.
+            options: `timeout`, or nothing.
+
+        Raises:
+            JackfieldError: That of the last target.
+        """
+        from .relay import RelayedAnswer, find_kind, find_wire, send
+
+        wires = {}
+        for name in self._list_names(target):
+            connection, model_id = self._look_up(name)
+            wire = (
+                None
+                if self._middlewares.list_around(connection.config)
+                else find_wire(connection, model_id, asked)
+            )
+            if wire is None:
+                return None
+            wires[connection.name, model_id] = wire
+
+        async def carry_out(connection: Connection, call: Call) -> RelayedAnswer:
+            call = attrs.evolve(call, relayed=asked.surface)
+            wire = wires[connection.name, call.model.id]
+            begun: list[RelayStream] = []
+
+            async def begin(call: Call) -> RelayStream:
+                begun.append(await send(connection, call, wire))
+                return begun[0]
+
+            source: StreamSource = await observe(self._registry, call, begin)
+            return RelayedAnswer(source, begun[0].head)
+
+        return await self.try_targets(target, find_kind(asked), None, options, carry_out, stream=True)
 
     # Past all middlewares
 

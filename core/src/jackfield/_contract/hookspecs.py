@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jackfield._types.calls import Call, Outcome
     from jackfield._types.capabilities import Capabilities, ModelRef
@@ -64,6 +64,18 @@ class ProviderSpecs:
 
         Raises:
             UnsupportedError: The model cannot honour something and the request's policy is "error".
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def jackfield_relay(
+        self, model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes
+    ) -> Wire | None:
+        """Return the wire that hands a client's request on as it is; None if this call must be translated.
+
+        The body stays as it came, but for the name of the model (`replace_model`). `headers` are those of the client; only
+        those that the service itself documents may go on, and never its key. The wire's meta is what `jackfield_decoder`
+        needs, since usage and finish are read beside the bytes.
         """
         raise NotImplementedError
 

@@ -55,13 +55,14 @@ class HttpFrames:
         ended: There will be no more; spares a reader the step that finds it out.
         content_type: What the content type should have been, if the body shows that it is wrong.
         is_left: The rest of the body is of no interest.
+        copies: Every piece of the body, decompressed, is appended here as well; None keeps no copies.
 
     No async generator: each of those registers itself with the event loop, which every call would pay for.
     """
 
     __slots__ = (
         "_at", "_body", "_chunk", "_framer", "_most", "_most_pending", "_pending", "_response", "_size", "_turn", "_wire",
-        "content_type", "ended", "is_left",
+        "content_type", "copies", "ended", "is_left",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +82,7 @@ class HttpFrames:
         self.ended = False
         self.content_type: str | None = None
         self.is_left = False
+        self.copies: list[bytes] | None = None
 
     @property
     def stray(self) -> bytes:
@@ -169,6 +171,8 @@ class HttpFrames:
         self._size += len(chunk)
         if self._most is not None and self._size > self._most:
             raise _too_long("the answer", self._most)
+        if self.copies is not None and chunk:
+            self.copies.append(chunk)
         return chunk
 
     async def _take_turns(self, size: int) -> None:

@@ -33,6 +33,7 @@ _RETURNS: Final[Mapping[str, tuple[type, ...]]] = {
     "jackfield_cost": (RateCard, Cost, _NONE),
     "jackfield_transport": (HttpAccess, Transport),
     "jackfield_table": (Iterable,),
+    "jackfield_relay": (Wire, _NONE),
 }
 """The types that hooks may return. Decoders are not checked: looking for their methods would cost each call a microsecond."""
 
@@ -55,6 +56,7 @@ class Provider:
         cost: `jackfield_cost`.
         transport: `jackfield_transport`.
         table: `jackfield_table`.
+        relay: `jackfield_relay`.
         distribution: The installed distribution that it comes from; None for an object of a program.
         version: That distribution's version.
         label: How errors call the plugin.
@@ -69,6 +71,9 @@ class Provider:
     cost: Callable[[ModelRef, Usage, CostContext], RateCard | Cost | None] = attrs.field(repr=False)
     transport: Callable[[Any], HttpAccess | Transport] = attrs.field(repr=False)
     table: Callable[[Any], Sequence[str]] = attrs.field(default=_no_models, repr=False)
+    relay: Callable[[ModelRef, str, Mapping[str, str], bytes], Wire | None] | None = attrs.field(
+        default=None, repr=False
+    )
     distribution: str | None = None
     version: str | None = None
     label: str = "the plugin"
@@ -115,6 +120,7 @@ def bind_provider(
         cost=hooks.get("jackfield_cost", _none),
         transport=hooks["jackfield_transport"],
         table=hooks.get("jackfield_table", _no_models),
+        relay=hooks.get("jackfield_relay"),
         distribution=distribution,
         version=version,
         label=who,

@@ -60,6 +60,7 @@ class Call(Value):
         stream: The caller reads a stream.
         metadata: For middlewares, to talk to each other.
         earlier: Attempts that failed on other targets of the alias before this one was tried.
+        relayed: The surface whose bytes are handed through, such as "openai.chat": the request then holds no content.
         timeout: Its time limits, for a middleware that waits for something else; None for a call that no mesh made.
         fingerprint: Tells apart the services, identities and configurations that a call of this connection may go to;
             None for a call that no mesh made.
@@ -75,6 +76,7 @@ class Call(Value):
     stream: bool = False
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     earlier: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
+    relayed: str | None = None
     timeout: TimeoutPolicy | None = attrs.field(default=None, repr=False)
     fingerprint: Fingerprint | None = attrs.field(default=None, repr=False, eq=False)
 

@@ -26,6 +26,7 @@ _AREAS: Final = (
     "translate",
     "messages",
     "addresses",
+    "relay",
     "options",
     "claims",
     "stream",

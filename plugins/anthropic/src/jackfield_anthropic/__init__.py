@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from jackfield import JackfieldError, Usage
@@ -86,6 +88,14 @@ def jackfield_table() -> tuple[str, ...]:
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
     """Translate a request into a wire for messages, text completions or token counts."""
     return translate(ANTHROPIC, model, request, capabilities)
+
+
+@hookimpl
+def jackfield_relay(model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes) -> Wire | None:
+    """Return the wire that hands on a request for messages."""
+    from ._relay import relay
+
+    return relay(ANTHROPIC, model, surface, headers, body)
 
 
 @hookimpl

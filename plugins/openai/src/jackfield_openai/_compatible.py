@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -128,6 +128,15 @@ class CompatiblePlugin:
     ) -> Translation:
         """Translate a request into a wire."""
         return translate(self.dialect, model, request, capabilities)
+
+    @hookimpl
+    def jackfield_relay(
+        self, model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes
+    ) -> Wire | None:
+        """Return the wire that hands on a request for chat completions or completions."""
+        from ._relay import relay
+
+        return relay(self.dialect, model, surface, headers, body)
 
     @hookimpl
     def jackfield_decoder(self, wire: Wire) -> Decoder:

@@ -1,0 +1,88 @@
+"""What plugins need to hand a client's request on as it came."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from jackfield._json import write_json
+from jackfield._types.errors import ConfigurationError
+
+__all__ = ["pass_headers", "replace_model"]
+
+_MODEL: Final = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
+_SPELLED_OUT: Final = re.compile(rb"\\u00(?:6[4cdf5]|6[CDF])")
+"""A letter of "model" as an escape. No library writes one; somebody may, so that two readers see two models."""
+_BEGINNING: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"model"[ \t\r\n]*:[ \t\r\n]*\Z')
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
+_NEVER_PASSED: Final = frozenset(
+    {
+        "accept-encoding", "api-key", "authorization", "connection", "content-encoding", "content-length", "cookie", "host",
+        "keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "x-api-key", "x-goog-api-key",
+    }
+)  # fmt: skip
+"""The client's key, and what belongs to its own connection (RFC 9110, section 7.6.1)."""
+
+
+def replace_model(body: bytes, model: str) -> bytes:
+    """Return a JSON object with another name of the model; every other byte is as it was.
+
+    Args:
+        body: The object; its own key "model" is a string.
+        model: The name.
+
+    Raises:
+        ConfigurationError: It is not a JSON object, or has no such key, or has it twice or in an odd spelling: then the
+            service might read another model than the one that was asked for.
+    """
+    if _SPELLED_OUT.search(body) is not None:
+        raise ConfigurationError(
+            "the body spells plain letters as escapes, so its model cannot be replaced safely"
+        )
+    places = [match.end() for match in _MODEL.finditer(body)]
+    if len(places) != 1 or not _is_first_key(body, places[0]):
+        places = _find_places(body)
+    value = _STRING.match(body, places[0]) if len(places) == 1 else None
+    if value is None:
+        raise ConfigurationError('the body must be a JSON object with one key "model", a string')
+    return body[: value.start()] + write_json(model) + body[value.end() :]
+
+
+def _is_first_key(body: bytes, place: int) -> bool:
+    """Return whether nothing but the opening brace stands before a key: so most clients write it."""
+    return _BEGINNING.match(body, 0, place) is not None
+
+
+def _find_places(body: bytes) -> list[int]:
+    """Return where the values of the outermost keys "model" begin."""
+    places, depth = [], 0
+    for token in _TOKEN.finditer(body):
+        first = body[token.start()]
+        if first in b"{[":
+            depth += 1
+        elif first in b"}]":
+            depth -= 1
+        elif depth == 1:
+            key = _MODEL.match(body, token.start())
+            if key is not None:
+                places.append(key.end())
+    return places
+
+
+def pass_headers(headers: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Return those of a client's headers that a service documents; never a key, nor what belongs to a connection.
+
+    Args:
+        headers: The client's.
+        names: Names, in lower case; one that ends in "*" is a prefix.
+    """
+    exact = {name for name in names if not name.endswith("*")}
+    prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
+    return {
+        name: value
+        for name, value in headers.items()
+        if (lower := name.lower()) not in _NEVER_PASSED
+        and (lower in exact or (prefixes and lower.startswith(prefixes)))
+    }

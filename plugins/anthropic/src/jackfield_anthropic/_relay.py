@@ -1,0 +1,48 @@
+"""Hand a client's request for messages on as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from jackfield import ConfigurationError
+from jackfield.plugin import ModelRef, Wire, pass_headers, read_json, replace_model
+
+from ._dialect import Dialect
+
+__all__ = ["relay"]
+
+_HEADERS: Final = (
+    "anthropic-beta",
+    "anthropic-dangerous-direct-browser-access",
+    "x-app",
+    "x-claude-code-session-id",
+)
+
+
+def relay(
+    dialect: Dialect, model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes
+) -> Wire | None:
+    """Return the wire that hands a request on; None if it must be translated.
+
+    A service that wants the model in the path and another version in the body (Bedrock, Vertex AI) does not take a
+    client's body as it is.
+    """
+    if surface != "anthropic.messages" or not dialect.send_model or dialect.body_version is not None:
+        return None
+    try:
+        asked = read_json(body)
+        changed = replace_model(body, model.id)
+    except (ValueError, ConfigurationError):
+        return None
+    stream = asked.get("stream") is True
+    path, _ = dialect.start(model, (dialect.stream_path if stream else None) or dialect.messages_path)
+    wire = dialect.wire(model, path, {}, stream=stream, meta={"api": "messages"})
+    passed = pass_headers(headers, _HEADERS)
+    standing = getattr(model.settings, "standing_betas", ())
+    beta = next((name for name in passed if name.lower() == "anthropic-beta"), None)
+    if beta is not None and standing:
+        passed[beta] = ",".join((*standing, passed[beta]))
+    return attrs.evolve(wire, body=changed, headers={"content-type": "application/json", **passed})

@@ -1,0 +1,188 @@
+"""Relays: what a client wrote goes to the service byte for byte, and the bytes of the answer come back.
+
+The requests and answers here were written from OpenAI's reference.
+"""
+
+import json
+
+import pytest
+
+from jackfield import AuthenticationError, Mesh, Registry, StreamInterruptedError, TimeoutError
+from jackfield.plugin import RelayRequest, hookimpl, relay
+from jackfield.testing import Answer, RecordingServer
+
+BODY = (
+    b'{ "model":"team-model" ,"messages":[{"role":"user","content":"h\\u00e9 \xf0\x9f\x98\x80"}],'
+    b'"stream":true,"stream_options":{"include_usage":true},"seed":18446744073709551617,"unknown_field":[1.0e2]}'
+)
+HEADERS = {
+    "Authorization": "Bearer sk-gateway",
+    "OpenAI-Beta": "x=1",
+    "x-other": "1",
+    "OpenAI-Organization": "org",
+}
+EVENTS = [
+    b'data: {"id":"c1","model":"gpt-6-luna","choices":[{"index":0,"delta":{"role":"assistant","content":"Hal"}}]}\r\n\r\n',
+    b': keep-alive\n\ndata: {"id":"c1","model":"gpt-6-luna","choices":[{"index":0,"delta":{"content":"lo"}',
+    b'}]}\n\ndata: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}\n\n',
+    b"data: [DONE]\n\n",
+]
+WHOLE = (
+    b'{"id":"c2" , "model":"gpt-6-luna","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},'
+    b'"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}'
+)
+
+
+def asked(body=BODY, surface="openai.chat", kind="chat"):
+    return RelayRequest(
+        surface=surface, kind=kind, headers=HEADERS, body=body, stream=json.loads(body).get("stream", False)
+    )
+
+
+@pytest.fixture
+async def served():
+    async with RecordingServer() as server:
+        yield server
+
+
+def mesh_at(server, registry=None, **connection):
+    openai = {"provider": "openai", "base_url": f"{server.url}/v1", "api_key": "env:KEY", **connection}
+    config = {"connections": {"o": openai}, "aliases": {"best": ["o:gpt-6-luna"]}}
+    return Mesh.from_config(config, registry=registry)
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv("KEY", "sk-upstream")
+
+
+async def test_a_stream_comes_back_byte_for_byte(served):
+    served.answer(Answer.stream(EVENTS, "text/event-stream"))
+    async with mesh_at(served) as mesh:
+        answer = await relay(mesh, "best", asked())
+        pieces = [piece async for piece in answer]
+    assert b"".join(pieces) == b"".join(EVENTS)
+    sent = served.requests[0]
+    assert sent.body == BODY.replace(b"team-model", b"gpt-6-luna")
+    assert sent.headers["authorization"] == "Bearer sk-upstream"
+    assert sent.headers["openai-beta"] == "x=1"
+    assert not {"x-other", "openai-organization"} & {name.lower() for name in sent.headers}
+    reply = answer.response
+    assert (reply.text, reply.finish_reason, reply.complete) == ("Hallo", "stop", True)
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (9, 2)
+    assert reply.cost.status != "unknown"
+
+
+async def test_a_whole_answer_comes_back_byte_for_byte(served):
+    served.answer(Answer(200, {"content-type": "application/json", "x-request-id": "r1"}, (WHOLE,)))
+    body = b'{"messages":[{"role":"user","content":"hi"}],"model":"x"}'
+    async with mesh_at(served) as mesh:
+        answer = await relay(mesh, "o:gpt-6-luna", asked(body))
+        assert b"".join([piece async for piece in answer]) == WHOLE
+    assert answer.head.headers["x-request-id"] == "r1"
+    assert answer.response.usage.output_tokens == 1
+    assert answer.response.complete
+
+
+async def test_an_error_before_the_first_byte_is_retried_and_raised_as_of_any_call(served):
+    served.answer(Answer.retry_after_seconds(0), Answer.stream(EVENTS, "text/event-stream"))
+    async with mesh_at(served) as mesh:
+        answer = await relay(mesh, "best", asked())
+        assert b"".join([piece async for piece in answer]) == b"".join(EVENTS)
+        assert [attempt.error for attempt in answer.response.attempts] == ["RateLimitError", None]
+        served.answer(Answer.json({"error": {"message": "Incorrect API key: sk-upstream"}}, status=401))
+        with pytest.raises(AuthenticationError) as caught:
+            await relay(mesh, "best", asked())
+    assert "sk-upstream" not in str(caught.value)
+
+
+async def test_a_cut_stream_hands_on_what_came_and_then_raises(served):
+    served.answer(Answer.stream(EVENTS[:2], "text/event-stream", reset_after=2))
+    async with mesh_at(served) as mesh:
+        answer = await relay(mesh, "best", asked())
+        got = b""
+        with pytest.raises(StreamInterruptedError):
+            async for piece in answer:
+                got += piece
+    assert got == b"".join(EVENTS[:2])
+    assert not answer.response.complete
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY.replace(b',"stream_options":{"include_usage":true}', b""),
+        b'{"model":"a","model":"b","messages":[]}',
+        rb'{"mod\u0065l":"b","model":"a","messages":[]}',
+    ],
+    ids=["without usage", "two models", "a model in disguise"],
+)
+async def test_what_must_be_translated_is_not_sent(served, body):
+    async with mesh_at(served) as mesh:
+        assert await relay(mesh, "best", asked(body)) is None
+    assert served.requests == []
+
+
+async def test_declared_options_are_for_translated_calls_only(served):
+    models = [{"id": "gpt-6-luna", "options": {"max_tokens": 5}}]
+    async with mesh_at(served, models=models) as mesh:
+        assert await relay(mesh, "best", asked()) is None
+
+
+async def test_a_middleware_sees_the_content_so_nothing_is_relayed(served):
+    async def watch(call, proceed):
+        return await proceed(call)
+
+    registry = Registry.installed().extended(middlewares={"watch": lambda settings: watch})
+    async with mesh_at(served, registry, middlewares=["watch"]) as mesh:
+        assert await relay(mesh, "best", asked()) is None
+
+
+async def test_observers_hear_of_it(served):
+    heard = []
+
+    class Observer:
+        @hookimpl
+        def jackfield_call_started(self, call):
+            heard.append(call.relayed)
+
+        @hookimpl
+        def jackfield_call_finished(self, call, outcome):
+            heard.append((outcome.status, outcome.usage.input_tokens))
+
+    served.answer(
+        Answer.stream(EVENTS, "text/event-stream"), Answer.stream(EVENTS, "text/event-stream", stall_after=1)
+    )
+    registry = Registry.installed().extended(extensions=[Observer()])
+    async with mesh_at(served, registry) as mesh:
+        answer = await relay(mesh, "best", asked())
+        async for _ in answer:
+            pass
+        await answer.aclose()
+        left = await relay(mesh, "best", asked())
+        async for _ in left:
+            break
+        await left.aclose()
+    assert heard[:2] == ["openai.chat", ("ok", 9)]
+    assert heard[2:] == ["openai.chat", ("cancelled", None)]
+
+
+async def test_leaving_closes_the_upstream(served):
+    served.answer(Answer.stream(EVENTS[:1], "text/event-stream", stall_after=1))
+    async with mesh_at(served) as mesh:
+        answer = await relay(mesh, "best", asked())
+        async for _ in answer:
+            await answer.aclose()
+            break
+        await served.wait_disconnected()
+    assert answer.response.text == "Hal"
+
+
+async def test_the_limit_of_silence_holds(served):
+    served.answer(Answer.stream(EVENTS[:1], "text/event-stream", stall_after=1))
+    async with mesh_at(served, timeout={"idle": 0.2}) as mesh:
+        answer = await relay(mesh, "best", asked())
+        with pytest.raises(TimeoutError):
+            async for _ in answer:
+                pass
