@@ -331,6 +331,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "json_frames",
             "decoding",
             "event_decoder",
+            "wrapped_decoder",
             "events",
             "usage",
             "hints",

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         unserved as unserved,
     )
     from ._contract.turns import Turn as Turn
+    from ._contract.wrapped_decoder import WrappedDecoder as WrappedDecoder
     from ._hints import hint as hint, suggestion as suggestion
     from ._json import read_json as read_json, write_json as write_json
     from ._mesh import relay as relay
@@ -144,6 +145,7 @@ else:
             "_contract.tables": "DatedRates load_table",
             "_contract.translating": "ParameterWriter ReportBuilder unserved",
             "_contract.turns": "Turn",
+            "_contract.wrapped_decoder": "WrappedDecoder",
             "_hints": "hint suggestion",
             "_json": "read_json write_json",
             "_mesh": "relay",

@@ -14,6 +14,7 @@ from jackfield._types.errors import (
     PluginError,
     ProviderError,
     StreamInterruptedError,
+    TimeoutError,
 )
 from jackfield._types.events import Event, Finish
 from jackfield._types.failures import Failure, error_from_status
@@ -33,6 +34,8 @@ _NO_ANSWER = (MalformedResponseError, StreamInterruptedError)
 
 class WireExchange:
     """Send one wire and read the response.
+
+    Where the decoder says that the answer is whole, it is not lost if the rest of its body is cut or does not come.
 
     The limits of the phases first_event and idle are limits of silence: each is for one read, so that whatever comes, a
     comment between events included, begins it again.
@@ -69,6 +72,11 @@ class WireExchange:
         self.head: Head | None = None
         self.copies: list[bytes] | None = None
         self.ended = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer ended, and its decoder does not miss its end."""
+        return self.ended and (self._reader is None or not self._reader.lacks_end)
 
     async def prepare(self, prepare: Callable[[Wire], Awaitable[None]]) -> None:
         """Prepare the transport for the wire.
@@ -148,9 +156,15 @@ class WireExchange:
             JackfieldError: The stream broke. Events that came before are in `events`.
         """
         before = len(self.events)
-        while len(self.events) == before and not self.ended:
-            with self._watchdog("idle", idle):
-                await self._step()
+        try:
+            while len(self.events) == before and not self.ended:
+                with self._watchdog("idle", idle):
+                    await self._step()
+        except TimeoutError:
+            reader = self._reader
+            if reader is None or not reader.is_whole:
+                raise
+            self._finish(reader)
 
     async def read_once(self, idle: float | None) -> None:
         """Decode what one read of the network brings, be it an event or not.
@@ -298,9 +312,11 @@ class WireExchange:
             return await frames.__anext__()
         except StopAsyncIteration:
             return None
-        except JackfieldError:
-            raise
         except Exception as error:
+            if self._reader is not None and self._reader.is_whole:
+                return None
+            if isinstance(error, JackfieldError):
+                raise
             raise self._map_exception(error, in_stream=True) from error
 
     async def _read_piece(self) -> bytes:

@@ -281,7 +281,7 @@ class LiveStream:
         """The reply as far as it was read; its usage also counts events that were not."""
         if self._response is not None:
             return self._response
-        complete = self._exchange.ended and self._next == len(self._events) and self._error is None
+        complete = self._exchange.is_complete and self._next == len(self._events) and self._error is None
         events = self._events[: self._next]
         events += [event for event in self._events[self._next :] if type(event) is UsageUpdate]
         reply = self._build(events, complete=complete)

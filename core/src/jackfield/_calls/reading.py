@@ -34,6 +34,7 @@ class FrameReader:
         has_frames: A frame has come.
         ended: The decoder says that the answer has ended, though the body may not have: what follows is not decoded.
         frame: The frame that was decoded last.
+        lacks_end: The decoder accepts that the answer's own end is missing.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class FrameReader:
         "frame",
         "has_begun",
         "has_frames",
+        "lacks_end",
     )
 
     def __init__(self, decoder: Decoder, events: list[Event]) -> None:
@@ -58,6 +60,12 @@ class FrameReader:
         self.has_frames = False
         self.ended = False
         self.frame: Frame | None = None
+        self.lacks_end = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the decoder says that nothing of the answer can be missing, though its end has not come."""
+        return bool(getattr(self._decoder, "is_whole", False))
 
     def start(self, head: Head) -> None:
         """Let the decoder handle the head."""
@@ -132,6 +140,7 @@ class FrameReader:
         fault = self._checker.check(ending, 0)
         if self._joiner.is_needed:
             ending = self._joiner.join(ending) + self._joiner.flush()
+        self.lacks_end = getattr(self._decoder, "lacks_end", False)
         self.events += ending
         if fault is not None:
             raise MalformedResponseError(fault)

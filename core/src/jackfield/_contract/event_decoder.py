@@ -83,6 +83,11 @@ class EventDecoder:
         self._open: dict[int, int] = {}
         self._finished: dict[int, bool] = {}
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether each choice that began has finished; the answer then survives a body that is cut or stays silent."""
+        return bool(self._finished) and all(self._finished.values())
+
     def read(self, data: Any) -> None:
         """Read one JSON value of the answer. Called by `feed`."""
         raise NotImplementedError(f"{type(self).__name__} must implement read")
@@ -112,7 +117,7 @@ class EventDecoder:
         Raises:
             StreamInterruptedError: A choice has not finished, or none has begun.
         """
-        if not self._finished or not all(self._finished.values()):
+        if not self.is_whole:
             raise StreamInterruptedError("the answer ended before the service said why")
         return []
 

@@ -90,6 +90,11 @@ class Decoder(Protocol):
     reason, behind which usage may follow). The core then calls `finish`, decodes nothing more and gives the connection
     back, although the body may stay open: proxies and gateways are known to leave it so. Without the attribute an answer
     ends with its body.
+
+    It may also have an attribute or property `is_whole`, True once each choice has its finish reason, so that at most usage
+    or the marker may follow. If the body is then cut, or stays silent beyond a time limit, the core calls `finish`, and the
+    answer is complete. It is looked for only then. An attribute `lacks_end`, True after `finish`, says that the service ended
+    its stream and not its answer, and that the decoder accepts it all the same: such an answer is not `complete`.
     """
 
     def start(self, head: Head) -> list[Event]:

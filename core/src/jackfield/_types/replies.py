@@ -114,7 +114,8 @@ class _Answer:
         usage: What was used.
         parameters: What became of every parameter in the attempt that went well.
         attempts: Every attempt.
-        complete: False for what had come before a stream was left or broke.
+        complete: False for what had come before a stream was left or broke, and for a stream that ended before its service
+            said why, where such an end is not an error.
         replay: Where it is from if the service was not asked; None if it was.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jackfield import Event, Finish, TextDelta, ThinkingDelta
-from jackfield.plugin import Decoder, Frame, Head
+from jackfield.plugin import Decoder, Frame, WrappedDecoder
 
 __all__ = ["ThinkingDecoder"]
 
@@ -14,7 +14,7 @@ _BEGIN: Final = "<think>"
 _END: Final = "</think>"
 
 
-class ThinkingDecoder:
+class ThinkingDecoder(WrappedDecoder):
     """Separates thinking from the text of an answer.
 
     Models like DeepSeek-R1 think at the beginning of their answer, between two tags, unless their server removes
@@ -22,13 +22,9 @@ class ThinkingDecoder:
     """
 
     def __init__(self, inner: Decoder) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._splitters: dict[int, _Splitter] = {}
         self._done: set[int] = set()
-
-    def start(self, head: Head) -> list[Event]:
-        """Handle the response head."""
-        return self._inner.start(head)
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, or a whole answer."""

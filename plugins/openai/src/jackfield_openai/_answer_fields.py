@@ -11,6 +11,7 @@ __all__ = [
     "FILTER_FIELDS",
     "FINISH_REASONS",
     "GenerationWatch",
+    "is_end_marker",
     "join_verdicts",
     "read_citation",
     "read_logprobs",
@@ -42,6 +43,11 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "refusal": "refusal",
 }
 """The finish reasons of services, in lower case, and ours."""
+
+
+def is_end_marker(data: bytes) -> bool:
+    """Return whether the data of an event is `[DONE]`."""
+    return data.lstrip()[:6] == b"[DONE]"
 
 
 def read_logprobs(value: Mapping[str, Any]) -> list[TokenLogprob]:

@@ -23,12 +23,13 @@ from jackfield import (
     TextDelta,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head, Wire
+from jackfield.plugin import Frame, Head, Wire, read_frame, sift_frame
 
 from ._answer_fields import (
     FILTER_FIELDS,
     FINISH_REASONS,
     GenerationWatch,
+    is_end_marker,
     join_verdicts,
     read_citation,
     read_logprobs,
@@ -76,16 +77,20 @@ class _Choice:
 class ChatDecoder:
     """Decodes one answer of chat or text completions.
 
-    A stream ends with `[DONE]` or with a finish reason for each choice; without both it was interrupted,
-    unless a clean end is enough for the dialect (`Dialect.end`). Its choices finish at its end, with the last reason:
-    text, calls and thinking may follow a finish reason, and Azure's filter may block an answer after it.
+    A stream ends with `[DONE]`, and is whole if each of its choices has a finish reason; `Dialect.end` says which services
+    send less. Its choices finish at its end, with the last reason: text, calls and thinking may follow a finish reason, and
+    Azure's filter may block an answer after it.
+
+    Attributes:
+        ended: `[DONE]` has come.
+        lacks_end: It came before each choice had a finish reason, from a service that usually sends them.
     """
 
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
         self._dialect = dialect
         self._streamed = wire.stream
         self._expected = wire.body.get("n") if isinstance(wire.body, dict) else None
-        self._done = False
+        self.ended = self.lacks_end = False
         self._over = False  # what comes is of another answer
         self._id: str | None = None
         self._started: Started | None = None
@@ -105,18 +110,19 @@ class ChatDecoder:
         data = frame.data
         try:
             event = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            if data.startswith(b"[DONE]"):  # looked for here, so that no other event pays for it
-                self._done = True
+        except orjson.JSONDecodeError:
+            if is_end_marker(data):  # looked for here, so that no other event pays for it
+                self.ended = True
                 return []
-            raise MalformedResponseError(
-                f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}",
-                body=bytes(data),
-            ) from error
+            event = read_frame(frame)
         piece = self._pieces.read(event) if self._streamed else None
         if piece is not None:
             return [piece]
-        if not isinstance(event, dict) or frame.event == "error":
+        if frame.event is not None:
+            event = sift_frame(frame, event)
+        if event is None and self._streamed:
+            return []  # a heartbeat
+        if not isinstance(event, dict):
             fail(event)
         if not self._streamed and self._started is None:
             answer = read_simple_answer(event, self._dialect)
@@ -129,22 +135,40 @@ class ChatDecoder:
         """Check that nothing is missing, and finish the choices that have not ended."""
         if self._started is not None and not self._streamed and not self._choices:
             return []  # a whole answer was read at once, or has no choices
-        unfinished = [index for index, choice in self._choices.items() if not choice.ended]
-        begun = len(self._choices) >= (self._expected or 1)
-        whole = self._done or not self._streamed or (begun and not unfinished)
-        lenient = self._dialect.end == "clean" and begun
-        if not (whole or lenient) or self._started is None:
+        if self._started is None or not (not self._streamed or self.is_whole or self._may_end()):
             raise StreamInterruptedError(
-                "the stream ended without [DONE] and without a finish reason for each choice; ask again"
+                "the stream ended without a finish reason for each choice; ask again"
+                if self.ended
+                else "the stream ended without [DONE] and without a finish reason for each choice; ask again"
             )
         ends = [(index, choice) for index, choice in self._choices.items() if not choice.finished]
         return [event for index, choice in ends for event in self._finish(index, choice)]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether each choice has a finish reason, so that only usage, a filter's verdict or the marker can follow."""
+        begun = self._has_begun or (self.ended and bool(self._choices))
+        return begun and all(choice.ended for choice in self._choices.values())
+
+    def _may_end(self) -> bool:
+        """Return whether the dialect lets a stream end without a finish reason for each choice."""
+        rule = self._dialect.end
+        if not self.ended:
+            return rule == "clean" and self._has_begun
+        self.lacks_end = rule == "clean"
+        return rule != "finish" and bool(self._choices)
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether all choices that were asked for have begun."""
+        return len(self._choices) >= (self._expected or 1)
+
     def _read(self, event: dict[str, Any]) -> Iterator[Event]:
-        if event.get("error"):
-            fail(event)
+        beside = event.get("x_groq") or _NOTHING
+        if event.get("error") or beside.get("error"):
+            fail(event if event.get("error") else {**event, "error": beside["error"]})
         choices = event.get("choices")
-        usage = event.get("usage") or (event.get("x_groq") or {}).get("usage")
+        usage = event.get("usage") or beside.get("usage")
         if (choices is None and not usage) or not (choices or self._streamed):
             raise_failure(event)
             if self._started is None and not self._streamed:

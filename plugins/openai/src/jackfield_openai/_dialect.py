@@ -15,7 +15,7 @@ from ._usage import read_usage
 __all__ = ["OPENAI", "CacheMark", "Dialect", "EndRule"]
 
 CacheMark: TypeAlias = Literal["prompt_cache_breakpoint", "cache_control"]
-EndRule: TypeAlias = Literal["finish", "clean"]
+EndRule: TypeAlias = Literal["finish", "marker", "clean"]
 
 
 def _know_nothing(_: ModelRef) -> Capabilities:
@@ -50,8 +50,9 @@ class Dialect:
         reasoning_budget: The place of a reasoning budget in tokens; None if the service does not accept one.
         renamed: The service's names of other options, with dots, by ours; None for an option that it does not have.
         send_model: The body names the model.
-        end: When a stream without `[DONE]` is complete: "finish" requires a finish reason for each choice;
-            "clean" only a body that ended cleanly and contained a choice.
+        end: When a stream is complete: "finish" requires a finish reason for each choice, with or without `[DONE]` behind
+            it; for "marker", `[DONE]` is enough, of services that send no reasons; for "clean", a body that ended cleanly
+            and contained each choice is, and with `[DONE]` but without reasons an answer is read, but not `complete`.
         cache_mark: The field that marks the end of a cacheable prefix: OpenAI's, or Anthropic's, which services
             that resell Claude accept.
         usage: Reads the service's token counts.

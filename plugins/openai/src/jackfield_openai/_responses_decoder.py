@@ -18,9 +18,9 @@ from jackfield import (
     TextDelta,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head, TokensCounted, Wire
+from jackfield.plugin import Frame, Head, TokensCounted, Wire, read_frame, sift_frame
 
-from ._answer_fields import FINISH_REASONS
+from ._answer_fields import FINISH_REASONS, is_end_marker
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
 from ._responses_items import Item, Items
@@ -38,13 +38,17 @@ class ResponsesDecoder:
 
     What a stream says several times (in pieces, at the end of a part, of an item, of the answer) is read once: the
     later event adds what the earlier ones did not bring, because some servers send only one of them.
+
+    Attributes:
+        ended: The terminal event has come, or `[DONE]`.
+        is_whole: The terminal event has come.
     """
 
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
         self._read_usage = dialect.usage
         self._items = Items(dialect.id)
         self._id: str | None = None
-        self._finished = False
+        self.ended = self.is_whole = False
         self._place: tuple[Any, Any, Any] | None = None  # of the last event, if it was a piece of text
         self._number = 0
         self._pieces: list[str] = []
@@ -76,17 +80,22 @@ class ResponsesDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, or a whole answer."""
-        if frame.data[:6] == b"[DONE]":
-            return []
+        data = frame.data
         try:
-            event = orjson.loads(frame.data)
-        except orjson.JSONDecodeError as error:
-            raise MalformedResponseError(
-                f"the service sent something that is not JSON ({error})", body=bytes(frame.data)
-            ) from error
-        kind = event.get("type")
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            if is_end_marker(data):
+                self.ended = True
+                return []
+            event = read_frame(frame)
+        if not isinstance(event, dict):
+            self._pass_over(frame, event)
+            return []
+        kind: Any = event.get("type")
         if kind == "response.output_text.delta" and not event.get("logprobs"):
             return [self._read_piece(event)]
+        if (kind is None or frame.event == "error" != kind) and sift_frame(frame, event) is None:
+            return []
         self._place = None
         handler = self._handlers.get(kind)
         if handler is None:
@@ -95,9 +104,14 @@ class ResponsesDecoder:
 
     def finish(self) -> list[Event]:
         """Check that the answer has its end."""
-        if not self._finished:
+        if not self.is_whole:
             raise StreamInterruptedError("the stream ended before response.completed; ask again")
         return []
+
+    def _pass_over(self, frame: Frame, value: Any) -> None:
+        """Pass over a heartbeat of a gateway; other JSON that is not an object is an error."""
+        if value is not None and (frame.event is None or sift_frame(frame, value) is not None):
+            fail(value)
 
     def _read_piece(self, event: dict[str, Any]) -> TextDelta:
         """Read a piece of text: a fast path, because nearly all events of a stream are one, of the same part as the last."""
@@ -145,7 +159,7 @@ class ResponsesDecoder:
 
     def _make_started(self, response: Mapping[str, Any]) -> Started:
         identity = response.get("id")
-        if self._id is not None and identity not in (None, self._id) and not self._finished:
+        if self._id is not None and identity not in (None, self._id) and not self.is_whole:
             raise StreamInterruptedError(
                 f"the service began another response, {identity}, before {self._id} had ended; ask again"
             )
@@ -161,7 +175,7 @@ class ResponsesDecoder:
         yield Started(response.get("id"), response.get("model"), response.get("service_tier"))
         if response.get("content_filters"):  # Azure: the verdicts on prompt and answer
             yield RawEvent("content_filters", response["content_filters"])
-        self._finished = True
+        self.is_whole = self.ended = True
         status = response.get("status")
         if completed and (status is None or status in _UNFINISHED):
             status = "completed"  # the event says so

@@ -28,7 +28,7 @@ def openai(family: str) -> OpenAIDialect:
         max_tokens="max_completion_tokens",
         cache_mark="cache_control",
         effort="reasoning.effort" if family == "claude" else "reasoning_effort",
-        end="finish",
+        end="marker",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from jackfield import Event, Finish, FinishReason, TextDelta, ToolCallStart, Usage, UsageUpdate
-from jackfield.plugin import Decoder, Frame, Head
+from jackfield.plugin import Decoder, Frame, WrappedDecoder
 
 from ._usage import with_credits
 
@@ -31,7 +31,7 @@ def infer_reason(usage: Usage | None, limit: Any, *, calls: bool) -> FinishReaso
     return "stop"
 
 
-class CortexDecoder:
+class CortexDecoder(WrappedDecoder):
     """Decode with another decoder, and add why the answer ended and what it cost in credits.
 
     Args:
@@ -44,16 +44,12 @@ class CortexDecoder:
     def __init__(
         self, inner: Decoder, limit: Any, per_token: Mapping[str, Decimal] | None, *, embeds: bool = False
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._limit = limit
         self._per_token = per_token
         self._embeds = embeds
         self._usage: Usage | None = None
         self._calls: set[int] = set()
-
-    def start(self, head: Head) -> list[Event]:
-        """Handle the response head."""
-        return self._inner.start(head)
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one frame."""
