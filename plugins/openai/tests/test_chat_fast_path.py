@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given, strategies as st
 
-from jackfield import Started, StreamInterruptedError, TextDelta
+from jackfield import JackfieldError, Started, TextDelta
 from jackfield.plugin import Frame, Wire
 from jackfield_openai import OPENAI, Dialect
 from jackfield_openai._chat_decoder import ChatDecoder
@@ -30,14 +30,20 @@ class NeverSimple(PieceReader):
 
 
 def decode(events, *, pieces):
+    return decode_bytes([json.dumps(event).encode() for event in events], pieces=pieces)
+
+
+def decode_bytes(chunks, *, pieces):
     decoder = ChatDecoder(LOCAL, STREAM)
     decoder._pieces = pieces
     found = []
-    for event in events:
+    for chunk in chunks:
         try:
-            found.append(decoder.feed(Frame(json.dumps(event).encode())))
-        except StreamInterruptedError as error:
+            found.append(decoder.feed(Frame(chunk)))
+        except JackfieldError as error:
             return [*found, error.message]
+        except Exception as error:  # what the core takes for an answer that is not what the service documents
+            return [*found, type(error)]
     return found
 
 
@@ -108,6 +114,61 @@ CHUNKS = st.builds(
 @given(st.lists(CHUNKS, max_size=6))
 def test_both_ways_read_a_stream_alike(chunks):
     assert decode(chunks, pieces=PieceReader()) == decode(chunks, pieces=NeverSimple())
+
+
+# What may stand where the text is, and where the padding is; most is not what it looks like.
+TEXTS = st.one_of(
+    st.text().map(lambda text: json.dumps(text).encode()),
+    st.text().map(lambda text: json.dumps(text, ensure_ascii=False).encode("utf-8", "replace")),
+    st.sampled_from(
+        [
+            b'"a"', b'"b"', b'""', b"null", b"1", b' "a" ', b'"a', b'a"', b'"a\\"', b'"a\\\\"', b'["a"]', b'"a","x":1',
+            b'"a","content":"b"', b'"a"}},{"delta":{"content":"b"', b'"}}],"p":"x"}', b'"\xff"', b'"\\ud83d"', b'"\n"',
+        ]
+    ),
+)  # fmt: skip
+PADDINGS = st.sampled_from(
+    [b"x", b"xyz9", b"", b"x y", b'x","p":"y', b'x","model":"n', b"\\", b"\xff", b"\n"]
+)
+SHAPES = st.sampled_from(
+    [
+        b'{"id":"c","choices":[{"index":0,"delta":{"content":%b}}],"p":"%b"}',
+        b'{"id":"c","choices":[{"index":0,"delta":{"content":%b},"finish_reason":null}],"obfuscation":"%b"}',
+        b'{"id": "c", "choices": [{"index": 0, "delta": {"content": %b}}], "usage": null, "p": "%b"}',
+        b'{"p":"%b","id":"c","choices":[{"index":0,"delta":{"content":%b}}]}',
+        b'{"id":"c","choices":[{"index":0,"delta":{"content":%b}}],"model":"%b"}',
+        b'{"id":"c","choices":[{"index":0,"delta":{"content":%b}}],"p":"x"} %b',
+        b'{"id":"c","choices":[{"index":0,"delta":{"content":%b}}]}%b',
+        b'{"id":"c","x":{"content":"a"},"choices":[{"index":0,"delta":{"content":%b}}],"p":"%b"}',
+        b'{"id":"c","choices":[{"index":0,"delta":{"content":%b,"content":"z"}}],"p":"%b"}',
+        b'{"id":"c","choices":[{"index":0,"delta":{"content":%b,"p":"x"}}],"q":"%b"}',
+    ]
+)
+
+
+@given(SHAPES, st.lists(st.tuples(TEXTS, PADDINGS), max_size=6))
+def test_both_ways_read_the_same_bytes_alike(shape, filled):
+    start = shape % ((b'"Hi"', b"x") if shape.index(b"content") < shape.rindex(b"%b") else (b"x", b'"Hi"'))
+    chunks = [start, start, *(shape % pair for pair in filled)]
+    assert decode_bytes(chunks, pieces=PieceReader()) == decode_bytes(chunks, pieces=NeverSimple())
+
+
+def test_a_piece_in_learnt_bytes_is_not_parsed():
+    shape = b'{"id":"c","choices":[{"index":0,"delta":{"content":"%b"}}],"p":"%b"}'
+    reader = PieceReader()
+    decode_bytes([shape % (b"Hi", b"abc"), shape % (b"you", b"a")], pieces=reader)
+    assert reader.read_same(shape % (rb"\u00e9\"}}],", b"abcd")) == TextDelta('é"}}],', 0)
+    assert reader.read_same(shape.replace(b'"c"', b'"d"') % (b"x", b"x")) is None
+
+
+def test_an_answer_without_steady_bytes_is_not_learnt_again_and_again():
+    reader = PieceReader()
+    shape = '{"id":"c","choices":[{"index":%d,"delta":{"content":"Hi"}}]}'
+    decode_bytes([(shape % (number % 2)).encode() for number in range(20)], pieces=reader)
+    before = reader._shape
+    decode_bytes([(shape % 0).encode(), (shape % 1).encode()], pieces=reader)
+    assert reader._shape in (before, None)
+    assert reader._lessons == 4
 
 
 def test_a_usual_answer_is_read_by_the_fast_path():

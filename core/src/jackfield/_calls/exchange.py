@@ -268,20 +268,37 @@ class WireExchange:
             raise PluginError("an answer without a model cannot be decoded")
         return self._model
 
-    async def _step(self) -> None:
-        """Read and decode the frames of one network read, or the end."""
-        if self._frames is None:  # closed by another task
+    async def _step(self) -> Sequence[Frame] | None:
+        """Read the frames of one network read, and decode them if there is a decoder; None at the end."""
+        frames = self._frames
+        if frames is None:  # closed by another task
             self.ended = True
-            return
-        batch = await self._next_batch()
+            return None
+        try:
+            batch = await frames.__anext__()
+        except StopAsyncIteration:
+            batch = None
+        except Exception as error:
+            batch = self._end_broken(error)
         reader = self._reader
-        if reader is None:
-            return
-        if not batch:
-            if batch is None:
+        if batch is None:
+            if reader is not None:
                 self._finish(reader)
+        elif batch and reader is not None:
+            self._decode(batch, reader)
+        return batch
+
+    def _end_broken(self, error: Exception) -> None:
+        """Take a body that broke for one that ended, if nothing of the answer is missing; else raise."""
+        if self._reader is not None and self._reader.is_whole:
             return
-        if not self._wire.stream and len(batch) == 1 and isinstance(batch[0].data, bytes):
+        if isinstance(error, JackfieldError):
+            raise error
+        raise self._map_exception(error, in_stream=True) from error
+
+    def _decode(self, batch: Sequence[Frame], reader: FrameReader) -> None:
+        is_whole = not self._wire.stream
+        if is_whole and len(batch) == 1 and isinstance(batch[0].data, bytes):
             self.body = batch[0].data
         try:
             if not reader.has_begun:
@@ -294,7 +311,7 @@ class WireExchange:
             if leave is not None:
                 leave()
             self._finish(reader)
-        elif not self._wire.stream and getattr(self._frames, "ended", False):
+        elif is_whole and getattr(self._frames, "ended", False):
             self._finish(reader)  # the transport knows the end in advance, so it is not awaited
 
     def _start(self, reader: FrameReader) -> None:
@@ -303,25 +320,9 @@ class WireExchange:
             reader.start(corrected(self.head, getattr(self._frames, "content_type", None)))
         self._started = len(self.events)
 
-    async def _next_batch(self) -> Sequence[Frame] | None:
-        """Return the frames of one network read; None at the end, also of an exchange that was closed."""
-        frames = self._frames
-        if frames is None:
-            return None
-        try:
-            return await frames.__anext__()
-        except StopAsyncIteration:
-            return None
-        except Exception as error:
-            if self._reader is not None and self._reader.is_whole:
-                return None
-            if isinstance(error, JackfieldError):
-                raise
-            raise self._map_exception(error, in_stream=True) from error
-
     async def _read_piece(self) -> bytes:
         """Read a piece of a body that is not decoded."""
-        batch = await self._next_batch()
+        batch = await self._step()
         if batch is None:
             self.ended = True
             return b""

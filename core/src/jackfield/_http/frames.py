@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,9 @@ aiohttp decompresses as soon as there is room in its buffer, so a body that expa
 single wait: without turns of our own, no time limit would fire and no other call would go on. The smallest events take
 some 10 ms for this many bytes.
 """
+
+_SMALL = _FEW_VALUES // _LIST_WEIGHT - _TURN
+"""Frames that these many bytes completed have few values, with what the read before left of the first of them."""
 
 
 class HttpFrames:
@@ -117,57 +121,63 @@ class HttpFrames:
         raise StopAsyncIteration
 
     async def _read(self) -> Sequence[Frame]:
-        response = self._response
-        if response.status >= 400:
-            self.ended = True
-            return (Frame(await self._error_body()),)
-        if not self._wire.stream:
-            return await self._read_whole()
         framer = self._framer
         if framer is None:
+            response = self._response
+            if response.status >= 400:
+                self.ended = True
+                return (Frame(await self._error_body()),)
+            if not self._wire.stream:
+                return await self._read_whole()
             framer = self._framer = framer_for(response.headers.get("Content-Type"), self._wire.framing)
         chunk = await self._next_piece()
         if not chunk:
             self.ended = True
             frames = framer.close()
-            for frame in frames:
-                _check_values(frame.data, self._most_pending, "one event of the answer")
+            self._check_frames(frames)
             return frames
         frames = framer.feed(chunk)
         if isinstance(framer, SniffedFramer):
             self.content_type = framer.found
             self._framer = framer.inner or framer
-        if frames:
-            self._pending = 0
-            for frame in frames:
-                _check_values(frame.data, self._most_pending, "one event of the answer")
-            return frames
         self._pending += len(chunk)
-        if self._most_pending is not None and self._pending > self._most_pending:
+        if frames:
+            if self._pending > _SMALL:
+                self._check_frames(frames)
+            self._pending = 0
+        elif self._most_pending is not None and self._pending > self._most_pending:
             raise _too_long("one event of the answer", self._most_pending, "a quarter of ")
         return frames
 
+    def _check_frames(self, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            _check_values(frame.data, self._most_pending, "one event of the answer")
+
     async def _next_piece(self) -> bytes:
         """Return what the network brought, at most as much as may be read in one turn."""
-        chunk, at = self._chunk, self._at
-        if not chunk:
-            chunk = await self._read_piece()
-            if len(chunk) <= _TURN:
-                await self._take_turns(len(chunk))
-                return chunk
+        piece = self._chunk or await self._read_piece()
+        if len(piece) > _TURN:
+            piece = self._cut(piece)
+        self._turn += len(piece)
+        if self._turn >= _TURN:
+            await self._take_turns()
+        return piece
+
+    def _cut(self, chunk: bytes) -> bytes:
+        """Return as much of a chunk as may be read in one turn, and keep the rest."""
+        at = self._at
         piece = chunk[at : at + _TURN]
         at += len(piece)
         self._chunk, self._at = (chunk, at) if at < len(chunk) else (b"", 0)
-        await self._take_turns(len(piece))
         return piece
 
     async def _read_piece(self) -> bytes:
         """Wait for more of the body; b"" at its end."""
         content = self._response.content
-        if content.is_eof() and content.exception() is None:
-            chunk = content.read_nowait()  # a whole answer usually comes with its head
-        else:
-            chunk = await _read_buffered(content)
+        try:
+            chunk = await content.readany()
+        except Exception as error:
+            chunk = _read_left(content, error)
         self._size += len(chunk)
         if self._most is not None and self._size > self._most:
             raise _too_long("the answer", self._most)
@@ -175,11 +185,9 @@ class HttpFrames:
             self.copies.append(chunk)
         return chunk
 
-    async def _take_turns(self, size: int) -> None:
-        self._turn += size
-        if self._turn >= _TURN:
-            self._turn = 0
-            await asyncio.sleep(0)
+    async def _take_turns(self) -> None:
+        self._turn = 0
+        await asyncio.sleep(0)
 
     async def _read_whole(self) -> Sequence[Frame]:
         """Read on in a body that is one frame."""
@@ -197,7 +205,9 @@ class HttpFrames:
             body.clear()  # not there twice while it is parsed
             return (Frame(whole),)
         body += chunk
-        await self._take_turns(len(chunk))
+        self._turn += len(chunk)
+        if self._turn >= _TURN:
+            await self._take_turns()
         return ()
 
     async def _error_body(self) -> bytes:
@@ -205,31 +215,29 @@ class HttpFrames:
         import aiohttp
 
         body = bytearray()
-        try:
-            while len(body) <= _LONGEST_ERROR_BODY and (
-                chunk := await _read_buffered(self._response.content)
-            ):
-                body += chunk
-        except (aiohttp.ClientError, OSError):
-            pass  # half an explanation is better than none
+        content = self._response.content
+        # Half an explanation is better than none.
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            try:
+                while len(body) <= _LONGEST_ERROR_BODY and (chunk := await content.readany()):
+                    body += chunk
+            except (aiohttp.ClientError, OSError) as error:
+                body += _read_left(content, error)
         return bytes(body[:_LONGEST_ERROR_BODY])
 
 
-async def _read_buffered(content: aiohttp.StreamReader) -> bytes:
-    """Wait for more of a body; what came before it was cut is still read, which aiohttp would forget."""
+def _read_left(content: aiohttp.StreamReader, error: Exception) -> bytes:
+    """Read what came of a body before it was cut, which aiohttp would forget; raise the error if there is no more."""
+    if content.exception() is not error:
+        raise error
+    content._exception = None  # noqa: SLF001 -- there is no public way to what is left
     try:
-        return await content.readany()
-    except Exception as error:
-        if content.exception() is not error:
-            raise
-        content._exception = None  # noqa: SLF001 -- there is no public way to what is left
-        try:
-            left = content.read_nowait()
-        finally:
-            content._exception = error  # noqa: SLF001
-        if not left:
-            raise
-        return left
+        left = content.read_nowait()
+    finally:
+        content._exception = error  # noqa: SLF001
+    if not left:
+        raise error
+    return left
 
 
 def _check_values(data: bytes | bytearray, most: int | None, what: str) -> None:

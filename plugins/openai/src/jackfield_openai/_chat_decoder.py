@@ -108,6 +108,9 @@ class ChatDecoder:
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, or a whole answer."""
         data = frame.data
+        piece = self._pieces.read_same(data)
+        if piece is not None:
+            return [piece]
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -117,6 +120,7 @@ class ChatDecoder:
             event = read_frame(frame)
         piece = self._pieces.read(event) if self._streamed else None
         if piece is not None:
+            self._pieces.learn(data, piece)
             return [piece]
         if frame.event is not None:
             event = sift_frame(frame, event)

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import orjson
 
 from jackfield import Finish, Started, TextDelta, UsageUpdate
 
@@ -25,6 +28,11 @@ ENVELOPE: Final = frozenset(
 _PADDING: Final = ("obfuscation", "p")
 """Text of varying length, which hides the size of a chunk (OpenAI; Mistral)."""
 
+_TEXT: Final = re.compile(rb'"content":[ ]?("[^"\\]*(?:\\.[^"\\]*)*")').search
+_PADDED: Final = re.compile(rb'"(?:obfuscation|p)":[ ]?"([A-Za-z0-9]+)"').search
+_MOST_LESSONS: Final = 4
+"""An answer whose bytes are never the same twice, such as one with two choices, is not learnt in vain for each event."""
+
 SIMPLE_CHOICE: Final = frozenset({"index", "delta", "message", "logprobs", "finish_reason"})
 SIMPLE_MESSAGE: Final = frozenset({"role", "content", "refusal"})
 """A message or delta with no other keys has no thinking, calls, citations or audio; most are like that."""
@@ -35,10 +43,21 @@ _KEYS_OF_MESSAGE: Final = SIMPLE_MESSAGE | {"annotations", "tool_calls", "functi
 SimpleAnswer: TypeAlias = tuple[Started, TextDelta, Finish, UsageUpdate]
 
 
+class _Shape(NamedTuple):
+    """The bytes around the text of an event: `before`, the text, `between`, padding, `after`."""
+
+    before: bytes
+    between: bytes
+    after: bytes
+    padded: bool
+    choice: int
+
+
 class PieceReader:
     """Recognizes events that are one piece of text and nothing else, as nearly all events of a stream are.
 
-    Such an event differs from the last one that was read in full only in its text and its padding.
+    Such an event differs from the last one that was read in full only in its text and its padding. After the first one,
+    those whose bytes are the same as well are not even parsed: only the text is.
 
     Attributes:
         choices: The choices that have begun and are not thinking.
@@ -46,13 +65,27 @@ class PieceReader:
         verdicts: The last filter verdicts of each choice.
     """
 
-    __slots__ = ("_padding", "_pick", "_picked", "_size", "choices", "steady", "verdicts")
+    __slots__ = (
+        "_last",
+        "_lessons",
+        "_padding",
+        "_pick",
+        "_picked",
+        "_shape",
+        "_size",
+        "choices",
+        "steady",
+        "verdicts",
+    )
 
     def __init__(self) -> None:
+        self._last: Mapping[str, Any] | None = None
         self._size = -1
         self._padding = ""
         self._pick: Callable[[Any], Any] = len
         self._picked: Any = None
+        self._shape: _Shape | None = None
+        self._lessons = 0
         self.choices: set[int] = set()
         self.steady = False
         self.verdicts: dict[int, Any] = {}
@@ -60,11 +93,28 @@ class PieceReader:
     def remember(self, event: Mapping[str, Any]) -> None:
         """Remember an event that was read in full."""
         self.steady = False
-        self._size = len(event)
-        self._padding = next((name for name in _PADDING if name in event), "choices")
-        names = [name for name in event if name not in ("choices", self._padding)]
-        self._pick = itemgetter(*names) if names else len
-        self._picked = self._pick(event)
+        self._shape = None
+        self._last = event
+
+    def read_same(self, data: Any) -> TextDelta | None:
+        """Return the piece of text of an event whose bytes were learnt; None if it must be parsed."""
+        shape = self._shape
+        if shape is None:
+            return None
+        before, between, after, padded, choice = shape
+        try:
+            if data.startswith(before) and data.endswith(after):
+                start = len(before)
+                end = data.find(between, start)
+                padding = data[end + len(between) : len(data) - len(after)]
+                if end > 0 and (padding.isalnum() if padded else not padding):
+                    # What stands before `between` is the whole text or no JSON: a text has no bare quotation mark.
+                    text = orjson.loads(data[start:end])
+                    if text.__class__ is str and text:
+                        return TextDelta(text, choice)
+        except (AttributeError, TypeError, ValueError):
+            pass
+        return None
 
     def read(self, event: Any) -> TextDelta | None:
         """Return the piece of text; None if the event must be read in full."""
@@ -73,6 +123,8 @@ class PieceReader:
             delta = choice["delta"]
             text = delta["content"]
             verdicts = choice.get("content_filter_results")
+            if self._last is not None:
+                self._compare_with(self._last)
             if (
                 text.__class__ is str
                 and text
@@ -93,6 +145,34 @@ class PieceReader:
         except (KeyError, ValueError, TypeError):
             pass
         return None
+
+    def learn(self, data: Any, piece: TextDelta) -> None:
+        """Learn the bytes around the text of an event that `read` recognized, if they have a usual form."""
+        if self._lessons == _MOST_LESSONS or data.__class__ is not bytes:
+            return
+        self._lessons += 1
+        self._shape = None
+        found = _TEXT(data)
+        if found is None:
+            return
+        before, after = data[: found.start(1)], data[found.end(1) :]
+        padding = _PADDED(after)
+        between, after = (
+            (after, b"") if padding is None else (after[: padding.start(1)], after[padding.end(1) :])
+        )
+        # The same event with another text and padding shows whether these are the ones that count.
+        other = TextDelta(piece.text + "x", piece.choice)
+        changed = before + orjson.dumps(other.text) + between + (b"" if padding is None else b"x") + after
+        if self.read(orjson.loads(changed)) == other:
+            self._shape = _Shape(before, between, after, padding is not None, piece.choice)
+
+    def _compare_with(self, event: Mapping[str, Any]) -> None:
+        self._last = None
+        self._size = len(event)
+        self._padding = next((name for name in _PADDING if name in event), "choices")
+        names = [name for name in event if name not in ("choices", self._padding)]
+        self._pick = itemgetter(*names) if names else len
+        self._picked = self._pick(event)
 
 
 def read_simple_answer(answer: dict[str, Any], dialect: Dialect) -> SimpleAnswer | None:
