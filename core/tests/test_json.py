@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from jackfield._json import Halves, read_exactly, read_json, whole_text, write_json
+from jackfield._json import Halves, exact_numbers, read_exactly, read_json, whole_text, write_json
 from jackfield._types.content import parse_arguments
 
 HALF = "\ud83d"
@@ -170,3 +170,11 @@ def test_what_holds_itself_cannot_be_written():
     endless.append(endless)
     with pytest.raises(TypeError, match="nested too deeply"):
         write_json(endless)
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**70), 10**30])
+def test_numbers_beyond_64_bits_are_exact_where_that_matters(number):
+    data = json.dumps({"a": [number], "b": 0.5}).encode()
+    assert exact_numbers(read_json(data), data) == {"a": [number], "b": 0.5}
+    value = {"a": 5}
+    assert exact_numbers(value, b'{"a": 5}') is value

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-__all__ = ["Halves", "read_exactly", "read_json", "whole_text", "write_json"]
+__all__ = ["Halves", "exact_numbers", "read_exactly", "read_json", "whole_text", "write_json"]
 
 Data: TypeAlias = bytes | bytearray | memoryview | str
 
@@ -24,6 +24,7 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 _HIGH: Final = range(0xD800, 0xDC00)
 _LOW: Final = range(0xDC00, 0xE000)
 _UTF_16: Final = "utf-16-le"
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 _MAY_HOLD_HALVES: Final = re.compile("\\\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 # Strings, so as not to look into them, and what C's `printf` writes.
@@ -78,6 +79,19 @@ def read_exactly(data: Data) -> Any:
         return _read(text, halves=False)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def exact_numbers(value: Any, data: bytes | bytearray | memoryview) -> Any:
+    """Return a value that was parsed quickly with its integers exact, for what a program computes with: a tool's arguments.
+
+    orjson, and with it `read_json` and `read_frame`, makes floats of integers beyond 64 bits. The text is parsed again
+    only if it has digits enough.
+
+    Args:
+        value: The value.
+        data: The JSON that it was parsed from.
+    """
+    return read_exactly(data) if _LONG_NUMBER.search(data) else value
 
 
 def write_json(value: Any, *, halves: bool = False) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 
@@ -143,3 +144,9 @@ def test_arguments_of_a_tool_call_are_parsed_as_the_core_parses_them():
     assert parse_arguments("") == ({}, None)
     assert parse_arguments("[1]") == ({}, "[1]")
     assert parse_arguments('{"id": 12345678901234567890123}')[0] == {"id": 12345678901234567890123}
+    for none in ("null", '""', " ", '"{}"', '"null"'):
+        assert parse_arguments(none) == ({}, None)
+    for twice in ('"{\\"a\\": 1}"', json.dumps(json.dumps('{"a": 1}'))):
+        assert parse_arguments(twice) == ({"a": 1}, None)
+    for broken in ('"a"', "7", '"[1]"', '{"a": 1'):
+        assert parse_arguments(broken) == ({}, broken)

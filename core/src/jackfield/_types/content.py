@@ -162,7 +162,7 @@ class ToolCall(Value):
 
 
 def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
-    """Read a tool call's arguments.
+    """Read a tool call's arguments, also those that were encoded twice; `null` and "" are none.
 
     Returns:
         The arguments, and None; or {} and the text itself if it is not a JSON object.
@@ -174,7 +174,12 @@ def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
     try:
         value = read_exactly(text) if _LONG_NUMBER.search(text) else read_json(text)
     except ValueError:
-        value = None
+        return {}, whole_text(text)
+    if isinstance(value, str):  # models and gateways are known to encode an object as a text once more
+        inner, broken = parse_arguments(value)
+        return (inner, None) if broken is None else ({}, whole_text(text))
+    if value is None:
+        return {}, None
     return (value, None) if isinstance(value, dict) else ({}, whole_text(text))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import orjson
-
 from jackfield import (
     Citation,
     CitationDelta,
@@ -20,6 +18,7 @@ from jackfield import (
     ToolCallEnd,
     ToolCallStart,
 )
+from jackfield.plugin import read_json, write_json
 
 __all__ = ["BlockReader", "read_citation"]
 
@@ -47,6 +46,7 @@ class BlockReader:
 
     Attributes:
         calls: The number of tool calls so far.
+        direct: How many of them the model made itself, and not code that it runs at the service.
     """
 
     def __init__(self, provider: str, json_tool: str | None) -> None:
@@ -54,6 +54,7 @@ class BlockReader:
         self._json_tool = json_tool
         self._open: dict[int, _Block] = {}
         self.calls = 0
+        self.direct = 0
 
     def start(self, index: int, wire: dict[str, Any]) -> Iterator[Event]:
         """Read the start of a block."""
@@ -62,30 +63,33 @@ class BlockReader:
             kind = "json"
         block = self._open[index] = _Block(str(kind), wire)
         if kind == "text":
-            if wire.get("text"):
+            if wire.get("text") not in (None, ""):
                 yield TextDelta(wire["text"], 0, index)
             for citation in wire.get("citations") or ():
                 yield self._cite(block, citation)
         elif kind in ("thinking", "redacted_thinking"):
-            text = wire.get("thinking") or ""
+            text = _text(wire.get("thinking"))
             data = {k: v for k, v in wire.items() if k not in ("type", "thinking") and v not in (None, "")}
             if text or data:
                 yield ThinkingDelta(text, 0, index, data or None)
         elif kind == "tool_use":
             block.number = self.calls
             self.calls += 1
+            caller = wire.get("caller")
+            self.direct += not isinstance(caller, Mapping) or caller.get("type") == "direct"
             own = {name: value for name, value in wire.items() if name not in _CALL and value is not None}
             data_of = {self._provider: own} if own else None
-            yield ToolCallStart(block.number, wire["id"], wire["name"], 0, data_of)
+            # The core makes an id where there is none.
+            yield ToolCallStart(block.number, wire.get("id") or "", wire["name"], 0, data_of)
 
     def delta(self, index: int, delta: dict[str, Any]) -> Iterator[Event]:
         """Read a delta of a block."""
         kind = delta["type"]
         block = self._open.get(index)
         if kind == "text_delta":
-            yield TextDelta(delta["text"] or "", 0, index)
+            yield TextDelta(_text(delta["text"]), 0, index)
         elif kind == "thinking_delta":
-            yield ThinkingDelta(delta["thinking"] or "", 0, index)
+            yield ThinkingDelta(_text(delta["thinking"]), 0, index)
         elif kind == "signature_delta":
             yield ThinkingDelta("", 0, index, {"signature": delta["signature"]})
         elif block is None:
@@ -93,7 +97,7 @@ class BlockReader:
         elif kind == "citations_delta":
             yield self._cite(block, delta["citation"])
         elif kind == "input_json_delta":
-            yield from self._arguments(index, block, delta["partial_json"] or "")
+            yield from self._arguments(index, block, _text(delta["partial_json"]))
         elif block.number < 0 and block.kind not in ("text", "thinking", "json"):
             _join(block.wire, delta)
         else:
@@ -109,8 +113,10 @@ class BlockReader:
                 # The service expects an answer with citations to be sent back with them.
                 yield TextDelta("", 0, index, {self._provider: {"citations": block.citations}})
         elif block.kind in ("tool_use", "json"):
-            if not block.pieces and block.wire.get("input"):
-                yield from self._arguments(index, block, orjson.dumps(block.wire["input"]).decode())
+            given = block.wire.get("input")
+            if not block.pieces and given:
+                written = given if isinstance(given, str) else write_json(given).decode()
+                yield from self._arguments(index, block, written)
             if block.kind == "tool_use":
                 yield ToolCallEnd(block.number)
             elif not block.pieces:
@@ -126,7 +132,7 @@ class BlockReader:
             yield from self.stop(index)
 
     def _arguments(self, index: int, block: _Block, text: str) -> Iterator[Event]:
-        if not text:
+        if text == "":
             return
         block.pieces.append(text)
         if block.kind == "tool_use":
@@ -167,6 +173,11 @@ def _join(wire: dict[str, Any], delta: Mapping[str, Any]) -> None:
 
 def _parse(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return read_json(text)
+    except ValueError:
         return text
+
+
+def _text(value: Any) -> Any:
+    """Return a piece of text; null is none. What is not a text, the core refuses."""
+    return "" if value is None else value

@@ -18,7 +18,7 @@ from jackfield import (
     TextDelta,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head, is_error_body
+from jackfield.plugin import Frame, Head, exact_numbers, is_error_body, read_frame, sift_frame
 
 from ._blocks import BlockReader
 from ._errors import fail
@@ -41,24 +41,35 @@ _KNOWN: Final = frozenset(
 )
 _STOP_DETAILS: Final = ("stop_sequence", "stop_details")
 _DONE: Final = b"[DONE]"
+_DELTAS: Final = (
+    "content_block_delta",
+    "message_delta",
+    "ping",
+)  # without anything that a program computes with
 _NO_REGION: Final = ("", "not_available", "global")
 
 
 class MessageDecoder:
     """Decodes one message. A stream ends with `message_stop`, or at the end of the body if a stop reason came.
 
+    Attributes:
+        ended: `message_stop` has come, a whole message, or the `[DONE]` of a gateway.
+
     Args:
         provider: The `provider` of thinking and raw parts.
         json_tool: The name of the tool through which an answer in JSON comes; its arguments become the text.
+        stream: The answer was requested as a stream.
     """
 
-    def __init__(self, provider: str, json_tool: str | None = None) -> None:
+    def __init__(self, provider: str, json_tool: str | None = None, *, stream: bool = True) -> None:
+        self._stream = stream
         self._blocks = BlockReader(provider, json_tool)
         self._json_tool = json_tool
         self._started = False
         self._begun = False  # a block of its content
         self._id: str | None = None
-        self._ended = False
+        self.ended = False
+        self._finished = False
         self._model: str | None = None
         self._usage: dict[str, Any] = {}
         self._stop: str | None = None
@@ -77,38 +88,53 @@ class MessageDecoder:
         """Handle the response head."""
         return []
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the stop reason has come."""
+        return self._stop is not None or self._finished
+
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, a whole answer, or a line of batch results."""
-        if self._ended:  # nothing after the end belongs to this answer
+        if self.ended:  # nothing after the end belongs to this answer
             return []
-        if frame.data == _DONE:  # how OpenAI's streams end, and those of gateways in front of other models
-            return list(self._end({})) if self._stop is not None else []
         try:
             event = orjson.loads(frame.data)
-        except orjson.JSONDecodeError as error:
-            raise MalformedResponseError(
-                f"the service sent something that is not JSON ({error}): {bytes(frame.data[:80])!r}",
-                body=bytes(frame.data),
-            ) from error
+        except orjson.JSONDecodeError:
+            if (
+                frame.data.strip() == _DONE
+            ):  # how OpenAI's streams end, and those of gateways in front of other models
+                self.ended = True
+                return self._close()
+            event = read_frame(frame, self._readers)
+        if isinstance(event, dict) and event.get("type") == "content_block_delta":
+            delta = event["delta"]
+            if delta["type"] == "text_delta":  # fast path: nearly every event of a stream
+                text = delta["text"]
+                return [TextDelta("" if text is None else text, 0, event["index"])]
+        event = sift_frame(frame, event, self._readers)
+        if event is None and self._stream:  # a heartbeat of a gateway
+            return []
         if not isinstance(event, dict):
             raise MalformedResponseError(
                 "the service sent JSON that is not an object", body=bytes(frame.data)
             )
         kind = event.get("type")
-        if kind == "content_block_delta":
-            delta = event["delta"]
-            if delta["type"] == "text_delta":  # fast path: nearly every event of a stream
-                return [TextDelta(delta["text"] or "", 0, event["index"])]
         reader = self._readers.get(kind) if isinstance(kind, str) else None
+        if kind not in _DELTAS:
+            event = exact_numbers(event, frame.data)
         return list(self._other(kind, event) if reader is None else reader(event))
 
     def finish(self) -> list[Event]:
         """Check that the answer is complete: it is once it has a stop reason, even without `message_stop`."""
-        if self._ended:
+        if self._finished:
             return []
         if self._stop is None:
             raise StreamInterruptedError("the stream ended before message_stop; ask again")
         return list(self._end({}))
+
+    def _close(self) -> list[Event]:
+        """Handle an end that is not the service's own: it is one if a stop reason came."""
+        return list(self._end({})) if self._stop is not None else []
 
     def _other(self, kind: Any, event: dict[str, Any]) -> Iterator[Event]:
         if kind == "error" or is_error_body(event):
@@ -140,7 +166,7 @@ class MessageDecoder:
     def _start(self, event: dict[str, Any]) -> Iterator[Event]:
         if self._started:  # a duplicate, which has been seen in a stream, adds nothing
             identity = event["message"].get("id")
-            if self._begun and self._id is not None and identity not in (None, self._id):
+            if self._begun and self._id is not None and identity not in (None, "", self._id):
                 # A gateway lost its upstream and asked again.
                 raise StreamInterruptedError(
                     f"the service began another message, {identity}, before {self._id} had ended; ask again"
@@ -150,7 +176,7 @@ class MessageDecoder:
 
     def _envelope(self, message: dict[str, Any]) -> Iterator[Event]:
         self._started, self._id = True, message.get("id")
-        usage = message.get("usage") or {}
+        usage = _mapping(message.get("usage"))
         place = usage.get("inference_geo")
         region = None if place in _NO_REGION else place
         self._model = message.get("model")
@@ -182,7 +208,7 @@ class MessageDecoder:
     def _delta(self, event: dict[str, Any]) -> Iterator[Event]:
         delta = event.get("delta") or {}
         self._keep_stop(delta)
-        yield from self._update_usage(event.get("usage") or {})
+        yield from self._update_usage(_mapping(event.get("usage")))
         for name in delta.keys() - _KNOWN:
             if delta[name] is not None:
                 yield RawEvent(name, delta[name])
@@ -197,9 +223,11 @@ class MessageDecoder:
         yield from self._blocks.stop_all()
         for name in event.keys() - {"type"}:  # Bedrock's metrics
             yield RawEvent(name, event[name])
-        self._ended = True
+        self.ended = self._finished = True
         reason: FinishReason = _STOPS.get(self._stop or "", "other")
-        if reason == "tool_calls" and self._json_tool is not None and not self._blocks.calls:
+        if self._blocks.direct and (reason == "stop" or self._stop is None):  # compatible services say so
+            reason = "tool_calls"
+        elif reason == "tool_calls" and self._json_tool is not None and not self._blocks.calls:
             reason = "stop"
         yield Finish(reason, 0, self._stop, self._detail or None)
 
@@ -210,3 +238,8 @@ class MessageDecoder:
             yield from self._blocks.stop(index)
         self._keep_stop(message)
         yield from self._end({})
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return an object that counts; what is none is not worth the answer."""
+    return value if isinstance(value, Mapping) else {}

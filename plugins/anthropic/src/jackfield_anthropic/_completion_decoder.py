@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import orjson
-
 from jackfield import (
     Event,
     Finish,
@@ -20,24 +18,29 @@ from jackfield import (
     StreamInterruptedError,
     TextDelta,
 )
-from jackfield.plugin import Frame, Head
+from jackfield.plugin import Frame, Head, read_frame
 
 from ._errors import raise_failure
 
 __all__ = ["CompletionDecoder"]
 
 _STOPS: Final[Mapping[str, FinishReason]] = {"stop_sequence": "stop", "max_tokens": "length"}
+_EVENTS: Final = ("completion",)
 _ENVELOPE: Final = frozenset(
     {"type", "id", "completion", "stop_reason", "model", "stop", "log_id", "truncated"}
 )
 
 
 class CompletionDecoder:
-    """Decodes one text completion, streamed or whole. It ends with a stop reason and reports no usage."""
+    """Decodes one text completion, streamed or whole. It ends with a stop reason and reports no usage.
+
+    Attributes:
+        ended: The stop reason has come.
+    """
 
     def __init__(self) -> None:
         self._started = False
-        self._ended = False
+        self.ended = False
 
     def start(self, head: Head) -> list[Event]:
         """Handle the response head."""
@@ -45,7 +48,11 @@ class CompletionDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, or a whole answer."""
-        event = orjson.loads(frame.data)
+        if self.ended:
+            return []
+        event = read_frame(frame, _EVENTS)
+        if event is None:
+            return []
         raise_failure(event)
         if not isinstance(event, dict):
             raise MalformedResponseError("the answer is not a JSON object", body=bytes(frame.data))
@@ -57,14 +64,14 @@ class CompletionDecoder:
         if not self._started:
             self._started = True
             events.append(Started(event.get("id"), event.get("model")))
-        if event["completion"]:
+        if event["completion"] not in (None, ""):
             events.append(TextDelta(event["completion"]))
         events += [
             RawEvent(name, event[name]) for name in event.keys() - _ENVELOPE if event[name] is not None
         ]
         raw = event.get("stop_reason")
-        if raw is not None and not self._ended:
-            self._ended = True
+        if raw is not None:
+            self.ended = True
             stop = event.get("stop")
             detail = None if stop is None else {"stop_sequence": stop}
             events.append(Finish(_STOPS.get(raw, "other"), 0, raw, detail))
@@ -72,6 +79,6 @@ class CompletionDecoder:
 
     def finish(self) -> list[Event]:
         """Check that the answer is complete."""
-        if not self._ended:
+        if not self.ended:
             raise StreamInterruptedError("the stream ended without a stop reason; ask again")
         return []

@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 
 from jackfield import Usage
+from jackfield.plugin import read_count
 
 from ._models import table_name
 
@@ -100,7 +101,8 @@ def _is_same(one: str, other: str) -> bool:
 
 def _add(counted: Usage, entry: Mapping[str, Any], other: str | None) -> Usage:
     plain, read, written, output = (_count(entry, name) for name in (*_INPUTS, "output_tokens"))
-    split = entry.get("cache_creation") or {}
+    split = entry.get("cache_creation")
+    split = split if isinstance(split, Mapping) else {}
     hour = _count(split, "ephemeral_1h_input_tokens")
     details = dict(counted.details)
     if other is None:
@@ -134,5 +136,4 @@ def _entries(usage: Mapping[str, Any]) -> _Entries:
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:
-    value = counts.get(name)
-    return value if isinstance(value, int) else 0
+    return read_count(counts.get(name)) or 0

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Capability, Head, Limits, Listing, ModelRef, Wire
+from jackfield.plugin import Capability, Head, Limits, Listing, ModelRef, Wire, read_json
 
 from ._dialect import Dialect
 from ._errors import raise_failure
@@ -34,7 +33,7 @@ def listing(dialect: Dialect) -> Listing:
     first = Wire(dialect.models_path or "", method="GET", query={"limit": "1000"}, meta={"api": "models"})
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-        value = orjson.loads(body)
+        value = read_json(body)
         raise_failure(value)
         entries = value.get("data") if isinstance(value, Mapping) else None
         if not isinstance(entries, list):

@@ -58,4 +58,4 @@ def decoder(dialect: Dialect, wire: Wire) -> Decoder:
         return WholeDecoder(read_count)
     from ._chat_decoder import MessageDecoder
 
-    return MessageDecoder(dialect.id, wire.meta.get("json_tool"))
+    return MessageDecoder(dialect.id, wire.meta.get("json_tool"), stream=wire.stream)
