@@ -87,7 +87,7 @@ def test_tool_calls_may_come_in_pieces_and_interleaved():
         ('{"a": [1]}', ({"a": [1]}, None)),
         ('{"a": ', ({}, '{"a": ')),
         ("[1]", ({}, "[1]")),
-        ("null", ({}, "null")),
+        ("null", ({}, None)),
         ("NaN", ({}, "NaN")),
     ],
 )
