@@ -39,8 +39,71 @@ THINK = Options(reasoning=Reasoning(budget_tokens=1024), max_tokens=2048)
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
 
+MESSAGE = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-sonnet-4-5",
+    "stop_reason": "end_turn",
+}
+TOKENS = {"input_tokens": 10, "cache_read_input_tokens": 2, "output_tokens": 5}
+THINKING = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+USE = {"type": "tool_use", "id": "toolu_1", "name": "add", "input": {"a": 1}}
+
+
+def message(*blocks, **facts):
+    return json.dumps({**MESSAGE, "content": blocks, "usage": TOKENS, **facts}).encode()
+
+
+def events(*blocks, stop="end_turn"):
+    empty = {**MESSAGE, "content": [], "stop_reason": None, "usage": {**TOKENS, "output_tokens": 1}}
+    made = [{"type": "message_start", "message": empty}]
+    for index, (block, *deltas) in enumerate(blocks):
+        made.append({"type": "content_block_start", "index": index, "content_block": block})
+        made += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        made.append({"type": "content_block_stop", "index": index})
+    made.append({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 5}})
+    made.append({"type": "message_stop"})
+    return b"".join(
+        b"event: %b\ndata: %b\n\n" % (one["type"].encode(), json.dumps(one).encode()) for one in made
+    )
+
+
+STREAMED_THINKING = (
+    {**THINKING, "thinking": "", "signature": ""},
+    {"type": "thinking_delta", "thinking": "Hm."},
+    {"type": "signature_delta", "signature": "s"},
+)
+STREAMED_TEXT = (
+    {"type": "text", "text": ""},
+    *({"type": "text_delta", "text": text} for text in (SKY[:8], SKY[8:])),
+)
+STREAMED_USE = (
+    {**USE, "input": {}},
+    *({"type": "input_json_delta", "partial_json": text} for text in ('{"a"', ": 1}")),
+)
+
+
+def native(wire, **facts):
+    """A case of the route `messages`."""
+    return Case(model=CLAUDE, declared={"id": CLAUDE, "route": "messages"}, wire=wire, **facts)
+
+
 @conformance(
     jackfield_databricks,
+    native(events(STREAMED_THINKING, STREAMED_TEXT), thinking="Hm.", text=SKY, usage=(12, 5), finish="stop",
+           pair="native", name="a streamed message", request=ChatRequest(ASKED, THINK, stream=True)),
+    native(message(THINKING, {"type": "text", "text": SKY}), thinking="Hm.", text=SKY, usage=(12, 5), finish="stop",
+           pair="native", name="a message", request=ChatRequest(ASKED, THINK)),
+    native(events(STREAMED_USE, stop="tool_use"), tool_call=("add", {"a": 1}), finish="tool_calls", pair="native call",
+           name="a streamed call of a message", request=ChatRequest(ASKED, Options(tools=(ADD,), tool_choice="add"), stream=True)),
+    native(message(USE, stop_reason="tool_use"), tool_call=("add", {"a": 1}), finish="tool_calls", pair="native call",
+           name="a call of a message", request=ChatRequest(ASKED, Options(tools=(ADD,), tool_choice="add"))),
+    native(message({"type": "text", "text": '{"a": 1}'}), text='{"a": 1}', name="a schema of a message",
+           request=ChatRequest((Message("user", "Add"),), Options(response_format=SCHEMA))),
+    native(b'{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 2 tokens > 1 maximum"}}',
+           status=400, error=ContextLengthExceededError, name="a message that is too long"),
+    native(b'{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"QPS"}', status=429, error=RateLimitError, name="a limit of messages"),
     Case(model=CLAUDE, wire=streamed({"content": SKY[:8]}, {"content": SKY[8:]}), text=SKY, pair="sky",
          usage=(12, 5), finish="stop", name="a stream"),
     Case(model=CLAUDE, wire=whole({"content": SKY}), text=SKY, pair="sky", finish="stop", name="an answer"),

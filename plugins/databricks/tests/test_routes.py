@@ -14,6 +14,7 @@ from jackfield import (
     StreamInterruptedError,
     Text,
     Thinking,
+    Usage,
 )
 from jackfield.http import SSEFramer
 from jackfield.plugin import Frame, Head, Headers, ModelRef, Wire
@@ -130,8 +131,8 @@ def test_an_endpoint_of_the_customer_has_no_dbu_per_token():
     decoder = databricks.jackfield_decoder(model, Wire("/", {}, stream=False, meta={"api": "chat"}))
     body = {"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}  # fmt: skip
     assert reply_of(decoder.feed(Frame(json.dumps(body).encode()))).usage.units == {}
-    assert databricks.jackfield_cost(model) is None
-    assert databricks.jackfield_cost(ModelRef(CLAUDE)).rates["input"].source
+    assert databricks.jackfield_cost(model, Usage(1, 1)) is None
+    assert databricks.jackfield_cost(ModelRef(CLAUDE), Usage(1, 1)).rates["input"].source
 
 
 @pytest.mark.parametrize("api", ["chat", "embedding", "completion"])

@@ -1,4 +1,4 @@
-"""Databricks for Jackfield: foundation models and the customer's serving endpoints, in OpenAI's dialect."""
+"""Databricks for Jackfield: foundation models and the customer's serving endpoints, in OpenAI's and Anthropic's dialects."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from jackfield import JackfieldError
+from jackfield import JackfieldError, Usage
 from jackfield.plugin import (
     Capabilities,
     CredentialKind,
@@ -41,7 +41,7 @@ def jackfield_provider() -> ProviderInfo:
         settings=DatabricksSettings,
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("databricks",),
-        related=("openai",),
+        related=("openai", "anthropic"),
         units=("DBU",),
         preload=(
             "jackfield_databricks._routes",
@@ -54,9 +54,10 @@ def jackfield_provider() -> ProviderInfo:
 @hookimpl
 def jackfield_capabilities(model: ModelRef) -> Capabilities:
     """Return the capabilities of a model, from the table."""
-    from ._models import capabilities, retired
+    from ._models import retired
+    from ._routes import capabilities
 
-    return attrs.evolve(capabilities(model.known_as), retired=retired(model.known_as))
+    return attrs.evolve(capabilities(model), retired=retired(model.known_as))
 
 
 @hookimpl
@@ -100,11 +101,11 @@ def jackfield_error(failure: Failure) -> JackfieldError | None:
 
 
 @hookimpl
-def jackfield_cost(model: ModelRef) -> RateCard | None:
+def jackfield_cost(model: ModelRef, usage: Usage) -> RateCard | None:
     """Return the pay-per-token rates of a foundation model."""
     from ._prices import rates
 
-    return rates(model)
+    return rates(model, usage)
 
 
 @hookimpl

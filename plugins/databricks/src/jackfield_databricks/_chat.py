@@ -19,7 +19,7 @@ from jackfield.plugin import (
 )
 from jackfield_openai import Dialect, translate as translate_openai
 
-from ._messages import adapt_messages
+from ._messages import adapt_messages, thinking_for_chat
 from ._models import family_of
 
 __all__ = ["translate_chat"]
@@ -37,6 +37,7 @@ def translate_chat(
     """
     claude = family_of(model.known_as) == "claude"
     report = ReportBuilder(request.options.unsupported, model=model.id)
+    request = attrs.evolve(request, messages=thinking_for_chat(request.messages))
     request = _adapt(request, report, claude=claude, split=not claude and route != "responses")
     if claude:
         request = attrs.evolve(request, options=_adapt_reasoning(request.options, report))

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Final
 
 from jackfield import Usage
 from jackfield.plugin import quote_segment
+from jackfield_anthropic import Dialect as Claude
 from jackfield_openai import Dialect
 
-from ._models import family_of, row_of
+from ._models import claude_name, family_of, row_of
 from ._prices import add_dbu, dbu
 from ._usage import read_usage
 
-__all__ = ["dialect_for"]
+__all__ = ["CLAUDE_VERSION", "claude_for", "dialect_for"]
+
+CLAUDE_VERSION: Final = "2023-06-01"
+"""The version of Anthropic's API that is requested. No page says whether the service has 2026-10-21, too."""
 
 
 @lru_cache(maxsize=512)
@@ -66,3 +70,25 @@ def _make_reader(model: str) -> Callable[[Mapping[str, Any]], Usage]:
 def _read_with_dbu(per_token: Mapping[str, Decimal], is_embedding: bool, raw: Mapping[str, Any]) -> Usage:
     usage = read_usage(raw)
     return add_dbu(usage, per_token, output=0 if is_embedding else usage.output_tokens)
+
+
+@lru_cache(maxsize=256)
+def claude_for(model: str) -> Claude:
+    """Return the dialect of Anthropic's Messages API for a model. Token counts are documented nowhere.
+
+    Source: docs.databricks.com, "Query with the Anthropic Messages API" (2026).
+
+    Args:
+        model: The endpoint's name.
+    """
+    start = "/ai-gateway" if model.startswith("system.ai.") else "/serving-endpoints"
+    return Claude(
+        id="databricks",
+        also=("anthropic",),
+        name=lambda ref: claude_name(ref.known_as),
+        messages_path=f"{start}/anthropic/v1/messages",
+        count_path=None,
+        complete_path=None,
+        models_path=None,
+        api_version=CLAUDE_VERSION,
+    )

@@ -10,6 +10,7 @@ import attrs
 
 from jackfield import AuthenticationError, JackfieldError, MalformedResponseError
 from jackfield.plugin import Failure, Head
+from jackfield_anthropic import error as claude_error
 from jackfield_openai import error as openai_error
 
 __all__ = ["error", "reject_page"]
@@ -57,9 +58,12 @@ _TOKEN: Final = re.compile(r"\bdapi[0-9a-zA-Z_-]{4,}|\bdose[0-9a-f]{8,}|\beyJ[\w
 def error(failure: Failure) -> JackfieldError | None:
     """Map a failure to an error.
 
-    Databricks sends `{"error_code", "message", "details"}`, on the compatible routes also `{"error": {…}}` or plain text.
+    Databricks sends `{"error_code", "message", "details"}`, on the compatible routes also `{"error": {…}}` or plain text,
+    and on the route `messages` the envelope of Anthropic.
     """
     value = failure.json()
+    if isinstance(value, Mapping) and value.get("type") == "error":
+        return _mask(claude_error(failure))
     if not isinstance(value, Mapping) or not isinstance(value.get("error_code"), str | int):
         if value is None and failure.body and not failure.body.lstrip().startswith(b"<"):
             return _map(failure, None, failure.text().strip())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import attrs
 
 from jackfield import Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from jackfield.plugin import ReportBuilder
 
-__all__ = ["adapt_messages"]
+__all__ = ["adapt_messages", "thinking_for_chat", "thinking_for_messages"]
+
+_ENCRYPTED: Final = "summary_encrypted_text"
 
 
 def adapt_messages(
@@ -143,3 +145,37 @@ def _pair_calls(messages: Sequence[tuple[int, Message]], report: ReportBuilder) 
         for number, call in enumerate(calls):
             yield attrs.evolve(message, parts=(*others, call) if number == 0 else (call,))
             yield Message("tool", (results[call.id],))
+
+
+def thinking_for_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Rewrite thinking from a chat completion as the Messages API has it: with nothing but a signature, or encrypted."""
+    return tuple(_map_thinking(message, _as_block) for message in messages)
+
+
+def thinking_for_chat(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Rewrite thinking from the Messages API as chat completions have it."""
+    return tuple(_map_thinking(message, _as_part) for message in messages)
+
+
+def _map_thinking(message: Message, convert: Callable[[Thinking], Thinking]) -> Message:
+    parts = tuple(
+        convert(part) if isinstance(part, Thinking) and part.provider == "databricks" else part
+        for part in message.parts
+    )
+    unchanged = all(new is old for new, old in zip(parts, message.parts, strict=True))
+    return message if unchanged else attrs.evolve(message, parts=parts)
+
+
+def _as_block(part: Thinking) -> Thinking:
+    data = part.data or {}
+    if "part" not in data:
+        return part
+    return attrs.evolve(part, data={name: data[name] for name in ("signature", "data") if name in data})
+
+
+def _as_part(part: Thinking) -> Thinking:
+    data = part.data or {}
+    if "part" in data or not ("signature" in data or "data" in data):
+        return part
+    piece = {} if "signature" in data else {"piece": _ENCRYPTED}
+    return attrs.evolve(part, data={"part": "reasoning", **piece, **data})

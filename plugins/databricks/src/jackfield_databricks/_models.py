@@ -9,7 +9,7 @@ from typing import Any, Final
 from jackfield import Message, Text, UnsupportedError
 from jackfield.plugin import Capabilities, Capability, Limits, ParameterRule, load_table
 
-__all__ = ["capabilities", "family_of", "known_models", "retired", "row_of", "table"]
+__all__ = ["capabilities", "claude_name", "family_of", "known_models", "retired", "row_of", "table"]
 
 _DOCS: Final = "docs.databricks.com, Foundation Model APIs reference, as mirrored until 2026-06"
 _GENERAL: Final[Mapping[str, ParameterRule]] = {
@@ -78,6 +78,11 @@ def family_of(model: str) -> str | None:
     if row is not None:
         return row.get("family")
     return "claude" if "claude" in model.lower() else None
+
+
+def claude_name(model: str) -> str:
+    """Return Anthropic's name of a model."""
+    return model.removeprefix("system.ai.").removeprefix("databricks-")
 
 
 def retired(model: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
+from typing import Final
 
 import attrs
 
@@ -15,14 +16,18 @@ from ._models import row_of, table
 
 __all__ = ["add_dbu", "dbu", "rates"]
 
+_FOR_AN_HOUR: Final = "cache_write_1h_tokens"
 
-def rates(model: ModelRef) -> RateCard | None:
+
+def rates(model: ModelRef, usage: Usage) -> RateCard | None:
     """Return the pay-per-token rates of a foundation model in the US; None if they are unknown.
 
+    What a prefix costs that the cache keeps for an hour is not published, and so such a call has no rates.
     An endpoint of the customer's own is paid per hour (provisioned throughput) or to another provider
     (external models), so the pay-per-token rates of its underlying model do not apply.
     """
-    return None if model.underlying is not None else _build_card(model.id)
+    own = model.underlying is not None
+    return None if own or usage.details.get(_FOR_AN_HOUR) else _build_card(model.id)
 
 
 @lru_cache(maxsize=256)
@@ -45,14 +50,14 @@ def dbu(model: str) -> Mapping[str, Decimal] | None:
 
 
 def add_dbu(usage: Usage, per_token: Mapping[str, Decimal], *, output: int | None) -> Usage:
-    """Return a usage with its DBU.
+    """Return a usage with its DBU, as far as they are known (see `rates`).
 
     Args:
         usage: The usage.
         per_token: DBU per token, by unit.
         output: The output tokens; None if they are not known yet, so the DBU are not known, either.
     """
-    if usage.input_tokens is None or output is None:
+    if usage.input_tokens is None or output is None or usage.details.get(_FOR_AN_HOUR):
         return usage
     total, plain = output * per_token["output"], usage.input_tokens
     for count, unit in ((usage.cached_input_tokens, "cache_read"), (usage.cache_write_tokens, "cache_write")):

@@ -9,32 +9,68 @@ import attrs
 from jackfield import Event, UnsupportedError
 from jackfield.plugin import (
     Capabilities,
+    Capability,
     ChatRequest,
     Decoder,
     Head,
+    Limits,
     ModelRef,
     Request,
     Translation,
     Wire,
     WrappedDecoder,
 )
+from jackfield_anthropic import (
+    capabilities as of_claude,
+    decoder as claude_decoder,
+    translate as translate_claude,
+)
 from jackfield_openai import decoder as openai_decoder, translate as translate_openai
 
 from ._chat import translate_chat
-from ._dialect import dialect_for
+from ._dialect import CLAUDE_VERSION, claude_for, dialect_for
 from ._errors import reject_page
-from ._models import row_of
+from ._messages import thinking_for_messages
+from ._models import capabilities as of_table, row_of
+from ._prices import dbu
+from ._usage import DbuCounter
 
-__all__ = ["decoder", "translate"]
+__all__ = ["capabilities", "decoder", "translate"]
 
-_ROUTES: Final = ("compatible", "invocations", "gateway", "responses")
+_ROUTES: Final = ("compatible", "invocations", "gateway", "responses", "messages")
 """The values of a model's `route`. Sources: docs.databricks.com (2026), litellm 1.109.1.
 
 compatible: `/serving-endpoints/chat/completions` and its siblings, the model in the body.
 invocations: `/serving-endpoints/{endpoint}/invocations` for all requests; the service infers the kind from the body.
 gateway: `/ai-gateway/mlflow/v1/chat/completions`, for models named `system.ai.…`.
 responses: `/serving-endpoints/responses`, OpenAI's Responses API.
+messages: `/serving-endpoints/anthropic/v1/messages`, Anthropic's Messages API, for Claude; models named `system.ai.…`
+have it under `/ai-gateway/anthropic`.
 """
+
+
+def capabilities(model: ModelRef) -> Capabilities:
+    """Return the capabilities of a model by its route: Anthropic's own on its Messages API, within the service's limits."""
+    ours = of_table(model.known_as)
+    if model.declared.get("route") != "messages":
+        return ours
+    known = of_claude(claude_for(model.id), model)
+    output = ours.limits.max_output_tokens
+    rules = dict(known.parameters)
+    if output is not None:
+        rules["max_tokens"] = ours.parameters["max_tokens"]
+    return attrs.evolve(
+        known,
+        kinds=frozenset({"chat"}),
+        features={**known.features, "count_tokens": Capability(value=False, source=ours.source)},
+        parameters=rules,
+        limits=Limits(
+            context_window=ours.limits.context_window or known.limits.context_window,
+            max_output_tokens=output or known.limits.max_output_tokens,
+        ),
+        chat_prompt=None,
+        chat_prompt_name=None,
+    )
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
@@ -44,6 +80,8 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         UnsupportedError: The route or the model does not support something.
     """
     route = _choose_route(model, request)
+    if route == "messages":
+        return _translate_messages(model, request, capabilities)
     dialect = dialect_for(route, model.id, model.known_as, per_token=model.underlying is None)
     model = attrs.evolve(model, declared={**model.declared, "route": route})
     if isinstance(request, ChatRequest):
@@ -54,9 +92,24 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
     return attrs.evolve(result, wire=attrs.evolve(wire, meta={**wire.meta, "route": route}))
 
 
+def _translate_messages(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
+    if isinstance(request, ChatRequest):
+        request = attrs.evolve(request, messages=thinking_for_messages(request.messages))
+    result = translate_claude(claude_for(model.id), model, request, capabilities)
+    wire = result.wire
+    headers = {"anthropic-version": CLAUDE_VERSION, **wire.headers}
+    return attrs.evolve(
+        result, wire=attrs.evolve(wire, headers=headers, meta={**wire.meta, "route": "messages"})
+    )
+
+
 def decoder(model: ModelRef, wire: Wire) -> Decoder:
     """Return the decoder for the answer to a wire."""
     route = wire.meta.get("route", "compatible")
+    if route == "messages":
+        inner = claude_decoder(claude_for(model.id), wire)
+        per_token = dbu(model.known_as) if model.underlying is None else None
+        return _PageGuard(inner if per_token is None else DbuCounter(inner, per_token))
     dialect = dialect_for(route, model.id, model.known_as, per_token=model.underlying is None)
     return _PageGuard(openai_decoder(dialect, wire))
 
@@ -77,7 +130,7 @@ def _choose_route(model: ModelRef, request: Request) -> str:
             f"there is no route {route!r}; the routes of databricks are {', '.join(_ROUTES)}",
             parameter="route",
         )
-    if route in ("gateway", "responses") and not isinstance(request, ChatRequest):
+    if route in ("gateway", "responses", "messages") and not isinstance(request, ChatRequest):
         raise UnsupportedError(f"the route {route} of databricks supports only chats", parameter="kind")
     return str(route)
 

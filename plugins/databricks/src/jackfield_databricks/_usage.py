@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import attrs
 
-from jackfield import Usage
+from jackfield import Event, Usage, UsageUpdate
+from jackfield.plugin import Decoder, Frame
 from jackfield_openai import read_usage as read_openai
 
-__all__ = ["read_usage"]
+from ._prices import add_dbu
+
+__all__ = ["DbuCounter", "read_usage"]
 
 
 def read_usage(raw: Mapping[str, Any]) -> Usage:
@@ -37,3 +41,35 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
         cached_input_tokens=read if usage.cached_input_tokens is None else usage.cached_input_tokens,
         cache_write_tokens=written if usage.cache_write_tokens is None else usage.cache_write_tokens,
     )
+
+
+class DbuCounter:
+    """Adds DBU to the token counts that another decoder reads.
+
+    Args:
+        inner: The decoder.
+        per_token: DBU per token, by unit.
+    """
+
+    __slots__ = ("_feed", "_finish", "_per_token", "start")
+
+    def __init__(self, inner: Decoder, per_token: Mapping[str, Decimal]) -> None:
+        self.start = inner.start
+        self._feed = inner.feed
+        self._finish = inner.finish
+        self._per_token = per_token
+
+    def feed(self, frame: Frame) -> list[Event]:
+        """Decode one event of a stream, or a whole answer."""
+        return self._count(self._feed(frame))
+
+    def finish(self) -> list[Event]:
+        """Handle the end of the body."""
+        return self._count(self._finish())
+
+    def _count(self, events: Sequence[Event]) -> list[Event]:
+        return [self._add(event) if isinstance(event, UsageUpdate) else event for event in events]
+
+    def _add(self, event: UsageUpdate) -> UsageUpdate:
+        usage = event.usage
+        return attrs.evolve(event, usage=add_dbu(usage, self._per_token, output=usage.output_tokens))
