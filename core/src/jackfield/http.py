@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         framer_for as framer_for,
     )
     from ._http.json_array import JSONArrayFramer as JSONArrayFramer
+    from ._http.tokens import fetch_token as fetch_token
     from ._http.transport import HttpTransport as HttpTransport
     from ._types.failures import (
         error_from_status as error_from_status,
@@ -36,6 +37,7 @@ else:
             "_http.framer": "Framer FramingError",
             "_http.framers": "FRAMINGS JSONLinesFramer NestedFramer SSEFramer WholeFramer event_payload framer_for",
             "_http.json_array": "JSONArrayFramer",
+            "_http.tokens": "fetch_token",
             "_http.transport": "HttpTransport",
             "_types.failures": "error_from_status failure_message",
             "_types.sizes": "MAX_RESPONSE read_limited",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -13,11 +12,8 @@ from urllib.parse import urlencode, urlsplit
 import attrs
 
 from jackfield import (
-    AuthenticationError,
     ConfigurationError,
-    MalformedResponseError,
     MissingCredentialError,
-    OverloadedError,
     Secret,
 )
 from jackfield.plugin import Auth, Bearer, SharedTokens, StaticHeader, Token, secret
@@ -136,50 +132,23 @@ def _fetch_token(
         ConnectionFailedError: The endpoint cannot be reached.
         MalformedResponseError: The response is not that of a token endpoint.
     """
-    from jackfield.http import fetch_blocking
+    from jackfield.http import fetch_token
 
-    url = settings.token_url or f"{host}/oidc/v1/token"
     form = {"grant_type": "client_credentials", "scope": settings.scope}
     if settings.authorization_details is not None:
         form["authorization_details"] = settings.authorization_details
     assert settings.client_secret is not None  # noqa: S101 -- checked when the settings were made
     # Like the SDK: id and secret are not form-encoded, as RFC 6749 requires.
-    pair = f"{settings.client_id}:{settings.client_secret.reveal()}".encode()
-    headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}", "Accept": "application/json"}
-    status, _, body = fetch_blocking(
-        url,
-        sender=f"the token endpoint {url}",
-        body=urlencode(form).encode(),
-        headers=headers,
+    secret = settings.client_secret.reveal()
+    basic = base64.b64encode(f"{settings.client_id}:{secret}".encode()).decode()
+    return fetch_token(
+        settings.token_url or f"{host}/oidc/v1/token",
+        urlencode(form).encode(),
+        hint="check client_id, client_secret (a secret expires after two years at most), and that host is the workspace",
+        headers={"Authorization": f"Basic {basic}"},
+        secrets=(secret, basic),
         proxy=proxy,
         ca_bundle=ca_bundle,
-    )
-    if status >= 300:
-        raise _map_refusal(url, status, body)
-    try:
-        value = json.loads(body)
-        seconds = value.get("expires_in")
-        return Token(value["access_token"], None if seconds is None else time.time() + float(seconds))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise MalformedResponseError(
-            f"{url} answered without a token; is host the address of the workspace?"
-        ) from None
-
-
-def _map_refusal(url: str, status: int, body: bytes) -> Exception:
-    try:
-        value = json.loads(body)
-        reason = value.get("error_description") or value.get("message") or value.get("error")
-    except (ValueError, AttributeError):
-        reason = None
-    text = f"the token endpoint {url} answered {status}{f': {reason}' if reason else ''}"
-    if status in (429, 500, 502, 503, 504):
-        return OverloadedError(text, status=status, body=body)
-    if status < 400:
-        return MalformedResponseError(f"{text}; is host the address of the workspace?", status=status)
-    # Without a status: for a 401 of the model service, the core would fetch a new token.
-    return AuthenticationError(
-        f"{text}; check client_id and client_secret (a secret expires after two years at most)", body=body
     )
 
 

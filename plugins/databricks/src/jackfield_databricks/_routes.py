@@ -13,7 +13,6 @@ from jackfield.plugin import (
     ChatRequest,
     Decoder,
     Head,
-    Limits,
     ModelRef,
     Request,
     Translation,
@@ -48,6 +47,8 @@ messages: `/serving-endpoints/anthropic/v1/messages`, Anthropic's Messages API, 
 have it under `/ai-gateway/anthropic`.
 """
 
+_SIZES: Final = ("context_window", "max_output_tokens")
+
 
 def capabilities(model: ModelRef) -> Capabilities:
     """Return the capabilities of a model by its route: Anthropic's own on its Messages API, within the service's limits."""
@@ -55,19 +56,14 @@ def capabilities(model: ModelRef) -> Capabilities:
     if model.declared.get("route") != "messages":
         return ours
     known = of_claude(claude_for(model.id), model)
-    output = ours.limits.max_output_tokens
-    rules = dict(known.parameters)
-    if output is not None:
-        rules["max_tokens"] = ours.parameters["max_tokens"]
+    sizes = {name: size for name in _SIZES if (size := getattr(ours.limits, name)) is not None}
+    greatest = {name: rule for name, rule in ours.parameters.items() if name == "max_tokens"}
     return attrs.evolve(
         known,
         kinds=frozenset({"chat"}),
         features={**known.features, "count_tokens": Capability(value=False, source=ours.source)},
-        parameters=rules,
-        limits=Limits(
-            context_window=ours.limits.context_window or known.limits.context_window,
-            max_output_tokens=output or known.limits.max_output_tokens,
-        ),
+        parameters={**known.parameters, **greatest},
+        limits=attrs.evolve(known.limits, **sizes),
         chat_prompt=None,
         chat_prompt_name=None,
     )
