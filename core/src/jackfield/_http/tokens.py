@@ -16,7 +16,7 @@ from jackfield._types.errors import (
     OverloadedError,
     ProviderError,
 )
-from jackfield._types.failures import retry_after_seconds
+from jackfield._types.waits import retry_after_seconds
 
 from .blocking import fetch_blocking
 

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from jackfield import Event, Usage, UsageUpdate
-from jackfield.plugin import Decoder, Frame
+from jackfield.plugin import Decoder, Frame, WrappedDecoder
 from jackfield_openai import read_usage as read_openai
 
 from ._prices import add_dbu
@@ -43,7 +43,7 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
     )
 
 
-class DbuCounter:
+class DbuCounter(WrappedDecoder):
     """Adds DBU to the token counts that another decoder reads.
 
     Args:
@@ -51,21 +51,17 @@ class DbuCounter:
         per_token: DBU per token, by unit.
     """
 
-    __slots__ = ("_feed", "_finish", "_per_token", "start")
-
     def __init__(self, inner: Decoder, per_token: Mapping[str, Decimal]) -> None:
-        self.start = inner.start
-        self._feed = inner.feed
-        self._finish = inner.finish
+        super().__init__(inner)
         self._per_token = per_token
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, or a whole answer."""
-        return self._count(self._feed(frame))
+        return self._count(self._inner.feed(frame))
 
     def finish(self) -> list[Event]:
         """Handle the end of the body."""
-        return self._count(self._finish())
+        return self._count(self._inner.finish())
 
     def _count(self, events: Sequence[Event]) -> list[Event]:
         return [self._add(event) if isinstance(event, UsageUpdate) else event for event in events]
