@@ -279,7 +279,8 @@ class WireExchange:
         except StopAsyncIteration:
             batch = None
         except Exception as error:
-            batch = self._end_broken(error)
+            self._end_broken(error)
+            batch = None
         reader = self._reader
         if batch is None:
             if reader is not None:
