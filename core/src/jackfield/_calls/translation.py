@@ -81,10 +81,21 @@ def translate(hook: Translate, model: ModelRef, request: Request, capabilities: 
     kind = kind_of(request)
     if model.kind != kind:
         model = attrs.evolve(model, kind=kind)
-    result = hook(model, request, capabilities)
+    try:
+        result = hook(model, request, capabilities)
+    except UnsupportedError as error:
+        _add_hint(error, kind, model, capabilities)
+        raise
     if not notes:
         return result
     return Translation(result.wire, ParameterReport((*notes, *result.report.notes)))
+
+
+def _add_hint(error: UnsupportedError, kind: Kind, model: ModelRef, capabilities: Capabilities) -> None:
+    """Add to the refusal of a kind how to have it emulated: of a model that nothing is known of, a declaration."""
+    if error.parameter == "kind" and not capabilities.kinds and kind in ("summarization", "completion"):
+        error.message += f'; if it is a chat model, declare that: models = [{{ id = "{model.id}", kind = "chat" }}]'
+        error.args = (error.message,)
 
 
 def _emulate(

@@ -12,6 +12,8 @@ _HOST: Final = re.compile(r"https?://(?:[^/?#@]*@)?(\[[^/?#\]]*\]|[^/?#:]*)")
 
 _KEY_NAME: Final = re.compile(r"key|token|secret|sig|code|pass|auth|pwd|credential", re.IGNORECASE)
 _SURELY_A_KEY: Final = 8
+_LONGEST_LABEL: Final = 63
+"""RFC 1035, section 2.3.4."""
 
 
 class Address(str):
@@ -69,4 +71,6 @@ def address_fault(text: str) -> str | None:
         return 'must begin with "http://" or "https://"'
     if not re.search(r"\w", found[1]):
         return f"names no host; write an address as {found[0].partition('//')[0]}//host.example"
+    if any(not 0 < len(label) <= _LONGEST_LABEL for label in found[1].rstrip(".").split(".")) and "[" not in found[1]:
+        return "names a host that cannot be: its parts between dots have 1 to 63 characters"
     return "must hold no blanks" if re.search(r"\s", text) else None

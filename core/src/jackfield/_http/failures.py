@@ -13,6 +13,7 @@ import aiohttp
 from jackfield._types.errors import ConfigurationError, ConnectionFailedError, JackfieldError, TimeoutError
 
 from .link_local import is_link_local
+from .prepared_post import NotHttpError
 
 if TYPE_CHECKING:
     import yarl
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["failure_of", "proxy_for"]
 
 _PROXY_MAY_RECOVER = 500
+_BROKEN_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+"""Errors of TLS that are of the network, not of what the other side is or speaks."""
 _SCHEMES = ("http", "https")
 _KINDS: tuple[type[Exception], ...] = (
     aiohttp.ConnectionTimeoutError,
@@ -54,11 +57,21 @@ def failure_of(error: Exception, url: yarl.URL, proxy: str | None) -> JackfieldE
     elif isinstance(error, aiohttp.ClientError | OSError):
         # The proxy's, where it is the proxy that is not there.
         host, port = getattr(error, "host", url.host), getattr(error, "port", url.port)
-        failure = ConnectionFailedError(f"the connection to {host}:{port} failed: {reason}")
+        failure = ConnectionFailedError(
+            f"the connection to {host}:{port} failed: {reason}", retryable=None if _may_pass(error) else False
+        )
     else:
         failure = ConfigurationError(f"the request to {url.host} cannot be sent: {reason}")
     failure.__cause__ = _cause(error, reason)
     return failure
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether a failure may be over the next time: not one of identity, of protocol or of HTTP."""
+    if isinstance(error, NotHttpError | aiohttp.ClientResponseError) or hasattr(error, "certificate_error"):
+        return False
+    inner = getattr(error, "os_error", error)
+    return not isinstance(inner, ssl.SSLError) or isinstance(inner, _BROKEN_OFF)
 
 
 def _cause(error: Exception, reason: str) -> Exception:
@@ -83,13 +96,18 @@ def _reason(error: Exception) -> str:
             if is_proxy
             else f"the answer is not valid HTTP: {error.message}"
         )
+    if isinstance(error, NotHttpError):
+        return " ".join(str(error).split())
     inner = getattr(error, "os_error", error)
     number = inner.errno if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) else None
     if number is not None and number in errno.errorcode:
         return os.strerror(number)
     if isinstance(error, aiohttp.InvalidURL):
         return "its address is not valid"
-    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    reason = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    if getattr(inner, "reason", None) == "WRONG_VERSION_NUMBER":
+        return "the other side does not speak TLS; does the address begin with http:// instead of https://?"
+    return str(reason)
 
 
 def proxy_for(url: yarl.URL, declared: str | None) -> str | None:

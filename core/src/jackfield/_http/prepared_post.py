@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from multidict import CIMultiDictProxy
 
-__all__ = ["PreparedPost", "PreparedResponse"]
+__all__ = ["NotHttpError", "PreparedPost", "PreparedResponse"]
 
 _FRAMING_HEADERS = ("content-length", "transfer-encoding")
+
+
+class NotHttpError(aiohttp.ClientConnectionError):
+    """What answered does not speak HTTP, or breaks its rules: to ask again is to be answered so again."""
 
 
 class PreparedPost:
@@ -97,7 +101,7 @@ class PreparedPost:
                 message, payload = await protocol.read()
         except HttpProcessingError as error:
             connection.close()
-            raise aiohttp.ClientConnectionError(f"the answer is not valid HTTP: {error.message}") from error
+            raise NotHttpError(f"the answer is not valid HTTP: {error.message}") from error
         except BaseException:
             connection.close()
             raise

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from jackfield._contract.addresses import address_secrets, shown_address
 from jackfield._contract.paths import address_danger
@@ -325,11 +325,24 @@ class HttpTransport:
             raise ConfigurationError(f"the request cannot be sent: {danger}")
         from .failures import proxy_for
 
-        url = yarl.URL(address, encoded=True)
+        url = yarl.URL(address if address.isascii() else _with_ascii_host(address), encoded=True)
         route = url, proxy_for(url, self._proxy)
         if len(self._routes) < 1024:  # ids of guardrails, jobs and the like may stand in paths
             self._routes[address] = route
         return route
+
+
+def _with_ascii_host(address: str) -> str:
+    """Return an address with its host as DNS and HTTP have it (IDNA); the rest stays as it was written."""
+    import yarl
+
+    try:
+        host = yarl.URL(address).raw_host or ""
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise ConfigurationError(f"the address of the service cannot be used: {error}") from None
+    user, at, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}{at}{host}{place[len(place.partition(':')[0]) :]}").geturl()
 
 
 def _join_address(base: str, base_query: str, path: str, query: Mapping[str, str]) -> str:

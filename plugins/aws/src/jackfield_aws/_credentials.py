@@ -126,7 +126,7 @@ class Source:
     def secrets(self) -> list[str]:
         """Return all secrets, which must not be shown."""
         found = self._frozen
-        kept = [] if found is None else [found.secret_key, found.token]
+        kept = [] if found is None else [found.secret_key, found.token, found.access_key]
         return [secret for secret in (*self._declared, *kept) if secret]
 
     def _find(self) -> Any:
