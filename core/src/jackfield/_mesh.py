@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack
 
 from ._calls.connection import Connection, preload
+from ._calls.home import Home
 from ._calls.middlewares import Middlewares
 from ._calls.pipeline import Pipeline
 from ._calls.streams import Stream, StreamSource
@@ -68,6 +69,7 @@ class Mesh:
         self._lists: ModelLists | None = None
         self._pipeline = Pipeline(config, registry, self._open, self._around)
         self._entered = False
+        self._home: Home | None = None
 
     @classmethod
     def from_config(
@@ -115,8 +117,14 @@ class Mesh:
             self._open[name] = Connection(
                 config, self._registry, self._config.prices, self._around.describe(config)
             )
+        self._home = Home()
         self._entered = True
         return self
+
+    def __enter__(self) -> NoReturn:
+        raise ConfigurationError("the mesh needs `async with`, not `with`")
+
+    def __exit__(self, *exc: object) -> None: ...
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -125,6 +133,9 @@ class Mesh:
         connections = list(self._open.values())
         self._open.clear()
         self._lists = None
+        home, self._home = self._home, None
+        if home is not None and home.is_of_parent:
+            return  # its sockets are those of the process that forked, which still uses them
         closing = (connection.aclose() for connection in connections)
         results: list[object] = await asyncio.gather(*closing, return_exceptions=True)
         results += await self._around.close()
@@ -244,8 +255,7 @@ class Mesh:
     def _run(
         self, target: str, what: CallKind[ReplyT], content: object, options: Mapping[str, object]
     ) -> Awaitable[ReplyT]:
-        if not self._entered:
-            self._require_open()
+        self._require_open()
         return self._pipeline.run(target, what, content, options)
 
     def _stream(
@@ -265,10 +275,18 @@ class Mesh:
         return self._lists
 
     def _require_open(self) -> None:
-        if not self._entered:
+        home = self._home
+        if home is None:
             raise ConfigurationError(
                 "use the mesh inside its block: `async with Mesh.from_config(...) as mesh:`"
             )
+        home.require()
+
+    def __repr__(self) -> str:
+        state = "open" if self._entered else "not open"
+        names = ", ".join(self._config.connections) or "none"
+        aliases = f"; aliases: {', '.join(self._config.aliases)}" if self._config.aliases else ""
+        return f"<Mesh, {state}; connections: {names}{aliases}>"
 
 
 async def relay(mesh: Mesh, target: str, asked: RelayRequest, **options: object) -> RelayedAnswer | None:

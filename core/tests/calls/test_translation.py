@@ -230,7 +230,9 @@ def test_a_document_that_is_text_can_be_read_by_all_in_a_result_too():
         )
 
 
-@pytest.mark.parametrize(("request_", "hint"), [(SummarizeRequest("text"), True), (EmbedRequest(inputs=("x",)), False)])
+@pytest.mark.parametrize(
+    ("request_", "hint"), [(SummarizeRequest("text"), True), (EmbedRequest(inputs=("x",)), False)]
+)
 def test_a_kind_that_may_be_emulated_is_refused_with_what_to_declare(request_, hint):
     def refuse(model, request, capabilities):
         raise unserved("acme", request)
@@ -239,5 +241,10 @@ def test_a_kind_that_may_be_emulated_is_refused_with_what_to_declare(request_, h
         translate(refuse, ModelRef("some", "c"), request_, Capabilities())
     assert ('declare that: models = [{ id = "some", kind = "chat" }]' in str(caught.value)) is hint
     with pytest.raises(UnsupportedError) as caught:
-        translate(refuse, ModelRef("some", "c"), request_, Capabilities(kinds=frozenset({"summarization", "embedding"})))
+        translate(
+            refuse,
+            ModelRef("some", "c"),
+            request_,
+            Capabilities(kinds=frozenset({"summarization", "embedding"})),
+        )
     assert "declare" not in str(caught.value)

@@ -62,11 +62,15 @@ async def test_a_server_without_tls_is_not_asked_again():
     assert "does not speak TLS" in error.message
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="the program openssl is not here to make a certificate")
+@pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="the program openssl is not here to make a certificate"
+)
 async def test_a_certificate_that_is_not_accepted_is_not_asked_again(tmp_path):
     made, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subject = ["-subj", "/CN=localhost", "-days", "1", "-nodes", "-newkey", "rsa:2048"]
-    subprocess.run(["openssl", "req", "-x509", *subject, "-keyout", key, "-out", made], check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "req", "-x509", *subject, "-keyout", key, "-out", made], check=True, capture_output=True
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made, key)
     server, port = await serve(b"", context)
@@ -111,6 +115,8 @@ def test_a_host_that_cannot_be_is_a_mistake_of_the_configuration(address):
         mesh_for(address)
 
 
-@pytest.mark.parametrize("address", ["http://a.example.", "https://[::1]:1/v1", f"https://{'a' * 63}.example"])
+@pytest.mark.parametrize(
+    "address", ["http://a.example.", "https://[::1]:1/v1", f"https://{'a' * 63}.example"]
+)
 def test_hosts_that_can_be(address):
     assert address_fault(address) is None

@@ -220,9 +220,15 @@ def _read_count(folded: Folded, exchange: WireExchange) -> TokenCount:
 
 
 class LiveStream:
-    """A stream that has begun: its events come from the exchange, its reply from the execution."""
+    """A stream that has begun: its events come from the exchange, its reply from the execution.
 
-    __slots__ = ("_closed", "_error", "_events", "_exchange", "_execution", "_idle", "_next", "_response")
+    Attributes:
+        exhausted: The reader was told that there are no more events.
+    """
+
+    __slots__ = (
+        "_closed", "_error", "_events", "_exchange", "_execution", "_idle", "_next", "_response", "exhausted",
+    )  # fmt: skip
 
     def __init__(self, execution: Execution[Reply], exchange: WireExchange, idle: float | None) -> None:
         self._execution = execution
@@ -231,6 +237,7 @@ class LiveStream:
         self._events = exchange.events
         self._next = 0
         self._closed = False
+        self.exhausted = False
         self._error = exchange.fault
         self._response: Reply | None = None
 
@@ -251,6 +258,7 @@ class LiveStream:
             self._complete_error(self._error)
             raise self._error
         if self._closed or self._exchange.ended:
+            self.exhausted = self._exchange.ended
             await self.aclose()
             raise StopAsyncIteration
         before = len(self._events)
@@ -270,6 +278,7 @@ class LiveStream:
             await self.aclose()
             raise
         if len(self._events) == before:
+            self.exhausted = True
             await self.aclose()
             raise StopAsyncIteration
 

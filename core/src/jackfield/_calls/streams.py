@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import NoReturn, Protocol, Self, TypeAlias
 
 import attrs
 
@@ -58,6 +58,16 @@ class Stream:
         self._start = start
         self._source: StreamSource | None = None
 
+    def __await__(self) -> NoReturn:
+        raise ConfigurationError(
+            "a stream is entered, not awaited: `async with mesh.stream_chat(...) as stream:`"
+        )
+
+    def __enter__(self) -> NoReturn:
+        raise ConfigurationError("a stream needs `async with`, not `with`")
+
+    def __exit__(self, *exc: object) -> None: ...
+
     async def __aenter__(self) -> Self:
         if self._source is not None:
             raise ConfigurationError("this stream was entered already; make a new one for a new call")
@@ -72,7 +82,7 @@ class Stream:
 
     def __aiter__(self) -> AsyncIterator[Event]:
         # The source itself, so that nothing stands between it and the caller's loop.
-        return self._require_begun().__aiter__()
+        return self._require_unread().__aiter__()
 
     async def __anext__(self) -> Event:
         return await self._require_begun().__anext__()
@@ -81,7 +91,7 @@ class Stream:
         """Yield the text of choice 0 only, piece by piece."""
         from jackfield._types.events import TextDelta
 
-        async for event in self._require_begun():
+        async for event in self._require_unread():
             if type(event) is TextDelta and event.choice == 0:
                 yield event.text
 
@@ -108,6 +118,19 @@ class Stream:
             raise ConfigurationError("enter the stream first: `async with mesh.stream_chat(...) as stream:`")
         return self._source
 
+    def _require_unread(self) -> StreamSource:
+        """Return the source, to be iterated.
+
+        Raises:
+            ConfigurationError: It was read to its end: a second loop would see no events, silently.
+        """
+        source = self._require_begun()
+        if getattr(source, "exhausted", False):
+            raise ConfigurationError(
+                "this stream was read to its end; its reply is `stream.response`, and a new call needs a new stream"
+            )
+        return source
+
 
 class MappedStream:
     """A stream whose events a middleware changes."""
@@ -123,6 +146,11 @@ class MappedStream:
         self._rebuild = _rebuild if rebuild is None else rebuild
         self._seen: list[Event] = []
         self._next = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the reader was told that there are no more events."""
+        return getattr(self._source, "exhausted", False)
 
     @property
     def response(self) -> Reply:
@@ -176,6 +204,7 @@ class ReplayedStream:
         self._replay = replay
         self._next = 0
         self._closed = False
+        self.exhausted = False
 
     @property
     def response(self) -> Reply:
@@ -196,6 +225,7 @@ class ReplayedStream:
 
     async def __anext__(self) -> Event:
         if self._closed or self._next == len(self._events):
+            self.exhausted = self._next == len(self._events)
             raise StopAsyncIteration
         event = self._events[self._next]
         self._next += 1
@@ -227,6 +257,11 @@ class WatchedStream:
         self._on_end = on_end
         self._on_event = on_event
         self._ended = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the reader was told that there are no more events."""
+        return getattr(self._source, "exhausted", False)
 
     @property
     def response(self) -> Reply:

@@ -94,7 +94,9 @@ def translate(hook: Translate, model: ModelRef, request: Request, capabilities: 
 def _add_hint(error: UnsupportedError, kind: Kind, model: ModelRef, capabilities: Capabilities) -> None:
     """Add to the refusal of a kind how to have it emulated: of a model that nothing is known of, a declaration."""
     if error.parameter == "kind" and not capabilities.kinds and kind in ("summarization", "completion"):
-        error.message += f'; if it is a chat model, declare that: models = [{{ id = "{model.id}", kind = "chat" }}]'
+        error.message += (
+            f'; if it is a chat model, declare that: models = [{{ id = "{model.id}", kind = "chat" }}]'
+        )
         error.args = (error.message,)
 
 

@@ -71,6 +71,9 @@ def address_fault(text: str) -> str | None:
         return 'must begin with "http://" or "https://"'
     if not re.search(r"\w", found[1]):
         return f"names no host; write an address as {found[0].partition('//')[0]}//host.example"
-    if any(not 0 < len(label) <= _LONGEST_LABEL for label in found[1].rstrip(".").split(".")) and "[" not in found[1]:
+    if (
+        any(not 0 < len(label) <= _LONGEST_LABEL for label in found[1].rstrip(".").split("."))
+        and "[" not in found[1]
+    ):
         return "names a host that cannot be: its parts between dots have 1 to 63 characters"
     return "must hold no blanks" if re.search(r"\s", text) else None
