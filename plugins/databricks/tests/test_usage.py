@@ -26,3 +26,10 @@ def test_token_counts_have_one_meaning(raw, counts):
         usage.cached_input_tokens,
         usage.cache_write_tokens,
     ) == counts
+
+
+@pytest.mark.parametrize("form", [float, str])
+def test_counts_are_read_however_they_are_written(form):
+    raw = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 19, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3}  # fmt: skip
+    assert read_usage({name: form(count) for name, count in raw.items()}) == read_usage(raw)
+    assert read_usage({**raw, "cache_read_input_tokens": [4]}).input_tokens == 10

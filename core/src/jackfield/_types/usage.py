@@ -115,7 +115,9 @@ def read_count(value: Any) -> int | None:
     Args:
         value: What the service sent; None if it sent nothing.
     """
-    if isinstance(value, bool):
+    if value.__class__ is int:  # nearly all are
+        return value if 0 <= value < _TOO_MANY else None
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, Decimal):
         value = format(value, "f")

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from jackfield import Event, Usage, UsageUpdate
-from jackfield.plugin import Decoder, Frame, WrappedDecoder
+from jackfield.plugin import Decoder, Frame, WrappedDecoder, read_count
 from jackfield_openai import read_usage as read_openai
 
 from ._prices import add_dbu
@@ -24,13 +24,14 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
     databricks-ai-bridge issue 446 (2026-06): it includes cached tokens. If an endpoint counts them
     separately, as Anthropic itself does, its total or the counts show that, and they are added.
     """
-    raw = {name: int(count) if isinstance(count, float) else count for name, count in raw.items()}
     usage = read_openai(raw)
-    read, written = raw.get("cache_read_input_tokens"), raw.get("cache_creation_input_tokens")
+    read, written = (
+        read_count(raw.get(name)) for name in ("cache_read_input_tokens", "cache_creation_input_tokens")
+    )
     if read is None and written is None:
         return usage
     prompt, parts = usage.input_tokens, (read or 0) + (written or 0)
-    total, out = raw.get("total_tokens"), usage.output_tokens
+    total, out = read_count(raw.get("total_tokens")), usage.output_tokens
     if prompt is not None and parts:
         beside = total is not None and out is not None and total == prompt + parts + out
         if beside or parts > prompt:

@@ -21,7 +21,6 @@ from jackfield import (
     Started,
     StreamInterruptedError,
     TextDelta,
-    UsageUpdate,
 )
 from jackfield.plugin import Frame, Head, Wire, read_frame, sift_frame
 
@@ -40,6 +39,7 @@ from ._dialect import Dialect
 from ._errors import fail, raise_failure
 from ._reasoning import ThinkingReader
 from ._tool_calls import ToolCallReader
+from ._usage import usage_event
 
 __all__ = ["ChatDecoder"]
 
@@ -183,13 +183,13 @@ class ChatDecoder:
             self._over = self._over or self._is_another(event.get("id"), choices)
         if self._over:
             return
-        yield from self._read_envelope(event, usage or _NOTHING)
+        yield from self._read_envelope(event, usage if isinstance(usage, dict) else _NOTHING)
         for position, choice in enumerate(choices or ()):
             index = choice.get("index")
             yield from self._read_choice(choice, position if index is None else index)
         if usage and usage != self._usage:
             self._usage = usage
-            yield UsageUpdate(self._dialect.usage(usage), usage)
+            yield usage_event(self._dialect.usage, usage)
         self._pieces.remember(event)
 
     def _read_envelope(self, event: dict[str, Any], usage: Mapping[str, Any]) -> Iterator[Event]:
@@ -263,7 +263,7 @@ class ChatDecoder:
         nested = None if simple else wire.get("usage")  # Moonshot puts the usage into the choice
         if nested and nested != self._usage:
             self._usage = nested
-            yield UsageUpdate(self._dialect.usage(nested), nested)
+            yield usage_event(self._dialect.usage, nested)
 
     def _find_messages(self, wire: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Return the delta or the message, or several messages if the service ran tools itself (Mistral)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from jackfield import Event, MalformedResponseError, Started, Usage, UsageUpdate
+from jackfield import Event, MalformedResponseError, Started, Usage
 from jackfield.plugin import (
     UNSET,
     Capabilities,
@@ -20,6 +20,7 @@ from jackfield.plugin import (
 
 from ._chat import put_renamed
 from ._dialect import Dialect
+from ._usage import usage_event
 
 __all__ = ["read_embeddings", "translate_embedding"]
 
@@ -86,4 +87,4 @@ def read_embeddings(read_usage: Callable[[Mapping[str, Any]], Usage], value: Any
         yield EmbeddingData(position if index is None else index, vectors(entry["embedding"]))
     usage = value.get("usage")
     if usage:
-        yield UsageUpdate(read_usage(usage), usage)
+        yield usage_event(read_usage, usage)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from jackfield import Cost, CostItem, Usage
-from jackfield.plugin import CostContext, DatedRates, ModelRef, RateCard, load_table
+from jackfield.plugin import CostContext, DatedRates, ModelRef, RateCard, load_table, read_quantity
 
 __all__ = ["rates", "reported_cost"]
 
@@ -76,8 +76,8 @@ def reported_cost(path: str, context: CostContext) -> Cost | None:
     value: Any = context.raw_usage
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    amount = read_quantity(value)
+    if amount is None:
         return None
-    amount = Decimal(str(value))
     item = CostItem("request", Decimal(1), amount, 1, amount, "reported by the service")
     return Cost("complete", amount, "USD", (item,))

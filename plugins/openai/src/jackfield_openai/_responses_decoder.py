@@ -16,7 +16,6 @@ from jackfield import (
     Started,
     StreamInterruptedError,
     TextDelta,
-    UsageUpdate,
 )
 from jackfield.plugin import Frame, Head, TokensCounted, Wire, read_frame, sift_frame
 
@@ -24,6 +23,7 @@ from ._answer_fields import FINISH_REASONS, is_end_marker
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
 from ._responses_items import Item, Items
+from ._usage import usage_event
 
 __all__ = ["ResponsesDecoder", "read_count"]
 
@@ -171,7 +171,7 @@ class ResponsesDecoder:
         yield from self._items.end_all(response.get("output") or ())
         usage = response.get("usage")
         if usage:
-            yield UsageUpdate(self._read_usage(usage), usage)
+            yield usage_event(self._read_usage, usage)
         yield Started(response.get("id"), response.get("model"), response.get("service_tier"))
         if response.get("content_filters"):  # Azure: the verdicts on prompt and answer
             yield RawEvent("content_filters", response["content_filters"])

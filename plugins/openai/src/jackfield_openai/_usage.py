@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jackfield import Usage
+from jackfield import Usage, UsageUpdate
+from jackfield.plugin import read_count
 
-__all__ = ["read_usage"]
+__all__ = ["read_usage", "usage_event"]
 
 # Their names in the details of input and output, and ours. Text tokens are the remainder, so they are left out.
 _INPUT_DETAILS: Final = (
@@ -32,23 +33,41 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     `cached_tokens`. xAI leaves reasoning out of `completion_tokens`, as its `total_tokens` shows.
     """
     get = usage.get
-    read, written = get("prompt_tokens", get("input_tokens")), get("completion_tokens", get("output_tokens"))
-    into = get("prompt_tokens_details") or get("input_tokens_details") or _NOTHING
-    out = get("completion_tokens_details") or get("output_tokens_details") or _NOTHING
+    read = read_count(get("prompt_tokens", get("input_tokens")))
+    written = read_count(get("completion_tokens", get("output_tokens")))
+    into = _details(get("prompt_tokens_details") or get("input_tokens_details"))
+    out = _details(get("completion_tokens_details") or get("output_tokens_details"))
     cached = into.get("cached_tokens")
     if cached is None:
         cached = get("prompt_cache_hit_tokens", get("cached_tokens"))
-    reasoning = out.get("reasoning_tokens", get("reasoning_tokens"))
+    reasoning = read_count(out.get("reasoning_tokens", get("reasoning_tokens")))
     if (
         reasoning
         and read is not None
         and written is not None
-        and get("total_tokens") == read + written + reasoning
+        and read_count(get("total_tokens")) == read + written + reasoning
     ):
         written += reasoning
     details = {}
     for counts, names in ((into, _INPUT_DETAILS), (out, _OUTPUT_DETAILS)):
         for theirs, ours in names if counts else ():
-            if counts.get(theirs) is not None:
-                details[ours] = counts[theirs]
-    return Usage(read, written, cached, into.get("cache_write_tokens"), reasoning, details)
+            count = read_count(counts.get(theirs))
+            if count is not None:
+                details[ours] = count
+    return Usage(
+        read, written, read_count(cached), read_count(into.get("cache_write_tokens")), reasoning, details
+    )
+
+
+def usage_event(read: Callable[[Mapping[str, Any]], Usage], raw: Any) -> UsageUpdate:
+    """Return the event of a service's usage, whatever that is.
+
+    Args:
+        read: Reads the counts of a mapping.
+        raw: What the service sent as its usage.
+    """
+    return UsageUpdate(read(raw) if isinstance(raw, Mapping) else Usage(), raw)
+
+
+def _details(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else _NOTHING

@@ -9,30 +9,38 @@ from typing import Any, Final
 import attrs
 
 from jackfield import Usage
-from jackfield.plugin import ModelRef, Rate, RateCard
+from jackfield.plugin import ModelRef, Rate, RateCard, read_count, read_quantity
 
 __all__ = ["credit_card", "credits_of", "read_usage", "with_credits"]
 
 _MILLION: Final = 1_000_000
 _SOURCE: Final = "declared credits"
+_COUNTS: Final = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cache_read_input_tokens",
+    "cache_write_input_tokens",
+)
 
 
-def read_usage(raw: Mapping[str, Any]) -> Usage:
+def read_usage(raw: Any) -> Usage:
     """Convert the usage of `inference:complete`, `inference:embed` or a SQL function.
 
     Sources: docs.snowflake.com, COMPLETE and Cortex REST API (2026); snowflake.core 1.14.0. If cached tokens are not
     part of the prompt's, the total shows it. The tokens of Cortex Guard are billed separately.
     """
+    if not isinstance(raw, Mapping):
+        return Usage()
     get = raw.get
-    prompt, out, total = get("prompt_tokens"), get("completion_tokens"), get("total_tokens")
-    read, written = get("cache_read_input_tokens"), get("cache_write_input_tokens")
+    prompt, out, total, read, written = (read_count(get(name)) for name in _COUNTS)
     parts = (read or 0) + (written or 0)
     if parts and prompt is not None and out is not None and total == prompt + out + parts:
         prompt += parts
     if prompt is None and out is None:
         prompt = total  # an embedding's
-    guard = get("guard_tokens", get("guardrails_tokens"))
-    units = {"guard_token": Decimal(guard)} if guard else {}
+    guard = read_quantity(get("guard_tokens", get("guardrails_tokens")))
+    units = {"guard_token": guard} if guard else {}
     return Usage(prompt, out, read, written, units=units)
 
 
