@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from jackfield._json import Halves, exact_numbers, read_exactly, read_json, whole_text, write_json
+from jackfield._json import Halves, exact_numbers, exact_part, read_exactly, read_json, whole_text, write_json
 from jackfield._types.content import parse_arguments
 
 HALF = "\ud83d"
@@ -90,8 +90,68 @@ def test_kept_halves_are_counted_and_others_are_not():
 def test_integers_of_any_size_are_exact_where_it_is_asked_for(number):
     assert read_exactly(str(number)) == number
     assert type(read_json(str(number))) is float
-    with pytest.raises(ValueError, match="nested"):
+    with pytest.raises(ValueError, match="nested|depth"):
         read_exactly("[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1e400", 10**400),
+        ("-1.5E+400", -15 * 10**399),
+        ("1e22", 1e22),
+        ("1.5e-400", 0.0),
+        ("1e99999", math.inf),
+        ("1.0", 1.0),
+    ],
+)
+def test_a_whole_number_beyond_floats_is_an_integer_where_it_is_asked_for(text, number):
+    value = read_exactly(f'{{"a": [{text}, 12345678901234567890123]}}')
+    assert value == {"a": [number, 12345678901234567890123]}
+    assert type(value["a"][0]) is type(number)
+    assert read_exactly(text) == number
+
+
+def test_what_is_written_again_is_the_same_number():
+    text = '{"a":123456789012345678901234567890,"b":[-98765432109876543210],"c":"12345678901234567890"}'
+    assert write_json(read_exactly(text)).decode() == text
+
+
+def test_a_part_of_parsed_json_is_exact_where_it_is_asked_for():
+    data = b'{"x": [{"a": {"id": 12345678901234567890123, "b": 1e30}}, {"a": {"id": 1}}]}'
+    whole = orjson.loads(data)
+    first, second = whole["x"][0]["a"], whole["x"][1]["a"]
+    assert exact_part(first, whole, data) == {"id": 12345678901234567890123, "b": 1e30}
+    assert exact_part(second, whole, data) is second
+    copy = dict(first)
+    assert exact_part(copy, whole, data) is copy  # nobody knows where it is from
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('\n {"a": 1} \n\n', {"a": 1}),
+        ('{"a": 1}\x00', {"a": 1}),
+        ('\ufeff{"a": 1}\u200b\u00a0', {"a": 1}),
+        (json.dumps('{"a": "b\\"c"}'), {"a": 'b"c'}),
+        (json.dumps(' {"a": 12345678901234567890123} '), {"a": 12345678901234567890123}),
+        (json.dumps(""), {}),
+        (json.dumps("null"), {}),
+        ("", {}),
+        (" \t\n", {}),
+        ("null", {}),
+        ("{}", {}),
+        ("[]", {}),
+    ],
+)
+def test_arguments_in_odd_forms_are_read(text, arguments):
+    assert parse_arguments(text) == (arguments, None)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1', "[1]", "5", "false", '"text"', '"{"', "{} {}"])
+def test_arguments_that_are_no_object_are_kept_as_text(text):
+    assert parse_arguments(text) == ({}, text)
 
 
 def test_arguments_of_a_tool_keep_large_integers_and_mend_halves():

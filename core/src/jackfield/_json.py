@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import orjson
 
-__all__ = ["Halves", "exact_numbers", "read_exactly", "read_json", "whole_text", "write_json"]
+__all__ = ["Halves", "exact_numbers", "exact_part", "read_exactly", "read_json", "whole_text", "write_json"]
 
 Data: TypeAlias = bytes | bytearray | memoryview | str
 
@@ -26,6 +28,10 @@ _LOW: Final = range(0xDC00, 0xE000)
 _UTF_16: Final = "utf-16-le"
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
+_MAY_BE_INEXACT: Final = re.compile(r"[0-9]{19}|[0-9.][eE]\+?[0-9]{3}")
+_MOST_DIGITS: Final = 4300
+"""Digits up to which Python converts an integer."""
+_BEYOND_64_BITS: Final = 2.0**63
 _MAY_HOLD_HALVES: Final = re.compile("\\\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 # Strings, so as not to look into them, and what C's `printf` writes.
 _STRING_OR_WORD: Final = re.compile(
@@ -69,14 +75,18 @@ def read_json(data: Data, *, halves: bool = False) -> Any:
 
 
 def read_exactly(data: Data) -> Any:
-    """Parse JSON as `read_json` does, with integers of any size exact: orjson makes floats of those beyond 64 bits.
+    """Parse JSON as `read_json` does, with whole numbers of any size exact: others make floats of those beyond 64 bits.
+
+    For what goes back to a service, or to a function, as it came: arguments of tools, answers of a form that was asked for.
 
     Raises:
         ValueError: It is not JSON.
     """
     text = _decoded(data)
+    if not _MAY_BE_INEXACT.search(text):
+        return read_json(text)
     try:
-        return _read(text, halves=False)
+        return _read(text, halves=False, parse_float=_whole_or_float)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -92,6 +102,43 @@ def exact_numbers(value: Any, data: bytes | bytearray | memoryview) -> Any:
         data: The JSON that it was parsed from.
     """
     return read_exactly(data) if _LONG_NUMBER.search(data) else value
+
+
+def exact_part(part: Any, whole: Any, data: Data) -> Any:
+    """Return a part of parsed JSON with whole numbers of any size exact.
+
+    Args:
+        part: The part; the very object in `whole`, no copy.
+        whole: What `data` was parsed to.
+        data: The JSON.
+    """
+    if not _holds_large_float(part):
+        return part
+    path = _path_of(part, whole)
+    if path is None:
+        return part
+    found = read_exactly(data)
+    for step in path:
+        found = found[step]
+    return found
+
+
+def _holds_large_float(value: Any) -> bool:
+    if isinstance(value, float):
+        return abs(value) >= _BEYOND_64_BITS
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_holds_large_float(one) for one in inner)
+
+
+def _path_of(part: Any, whole: Any) -> list[Any] | None:
+    if part is whole:
+        return []
+    steps = whole.items() if isinstance(whole, dict) else enumerate(whole) if isinstance(whole, list) else ()
+    for step, inner in steps:
+        rest = _path_of(part, inner)
+        if rest is not None:
+            return [step, *rest]
+    return None
 
 
 def write_json(value: Any, *, halves: bool = False) -> bytes:
@@ -139,13 +186,14 @@ def _decoded(data: Data) -> str:
     return text.removeprefix(_BYTE_ORDER_MARK)
 
 
-def _read(text: str, *, halves: bool) -> Any:
+def _read(text: str, *, halves: bool, parse_float: Callable[[str], float] | None = None) -> Any:
+    parse = partial(json.loads, strict=False, parse_int=_integer, parse_float=parse_float)
     try:
-        value = json.loads(text, strict=False, parse_int=_integer)
+        value = parse(text)
     except ValueError:
         if not _WORD_OF_C.search(text):
             raise
-        value = json.loads(_STRING_OR_WORD.sub(_python_word, text), strict=False, parse_int=_integer)
+        value = parse(_STRING_OR_WORD.sub(_python_word, text))
     return _mended(value, halves=halves) if _MAY_HOLD_HALVES.search(text) else value
 
 
@@ -163,6 +211,19 @@ def _integer(digits: str) -> int | float:
         return int(digits)
     except ValueError:  # more digits than Python converts
         return float(digits)
+
+
+def _whole_or_float(digits: str) -> float:
+    """Return a number with a fraction or an exponent; a whole one that is beyond floats, such as 1e400, is an integer."""
+    number = float(digits)
+    if math.isfinite(number):
+        return number
+    from decimal import Decimal
+
+    exact = Decimal(digits)
+    exponent = exact.as_tuple().exponent
+    fits = isinstance(exponent, int) and exponent >= 0 and exact.adjusted() < _MOST_DIGITS
+    return int(exact) if fits else number
 
 
 def _mended(value: Any, *, halves: bool) -> Any:

@@ -88,6 +88,7 @@ def test_tool_calls_may_come_in_pieces_and_interleaved():
         ('{"a": ', ({}, '{"a": ')),
         ("[1]", ({}, "[1]")),
         ("null", ({}, None)),
+        ("true", ({}, "true")),
         ("NaN", ({}, "NaN")),
     ],
 )

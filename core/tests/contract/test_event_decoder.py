@@ -138,3 +138,21 @@ def test_a_whole_tool_call_keeps_json_that_a_model_wrote():
     assert events == [ToolCallStart(0, "c1", "add", 2), ToolCallDelta(0, '{"a": 1', 2), ToolCallEnd(0, 2)]
     (call,) = reply_of([*events, Finish("tool_calls", 2)]).choices[0].message.tool_calls
     assert call.arguments_raw == '{"a": 1'
+
+
+def test_arguments_that_are_an_object_keep_their_large_numbers():
+    class Decoder(EventDecoder):
+        def read(self, data):
+            for call in data["calls"]:
+                self.add_tool_call(call["id"], "f", call["input"])
+            self.add_finish("end")
+
+    decoder = Decoder()
+    data = (
+        b'{"calls": [{"id": "a", "input": {"n": 12345678901234567890123}}, {"id": "b", "input": {"n": 2}}]}'
+    )
+    (choice,) = reply_of(decoder.feed(Frame(data))).choices
+    assert [dict(call.arguments) for call in choice.message.tool_calls] == [
+        {"n": 12345678901234567890123},
+        {"n": 2},
+    ]

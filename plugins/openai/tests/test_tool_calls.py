@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from jackfield import Finish, Message, TextDelta, Thinking, ToolCallEnd, ToolCallStart, ToolResult
-from jackfield.plugin import ChatRequest, Frame, Head, ModelRef, Options, Wire
+import jackfield_openai
+from jackfield import Finish, Message, TextDelta, Thinking, Tool, ToolCallEnd, ToolCallStart, ToolResult
+from jackfield.plugin import ChatRequest, Frame, Head, ModelRef, Options, Wire, write_json
 from jackfield.testing import reply_of, translated
-from jackfield_openai import Dialect, compatible, decoder
+from jackfield_openai import OPENAI, Dialect, compatible, decoder
 
 PLUGIN = compatible(id="acme", base_url="http://127.0.0.1:9/v1", responses_path="/responses")
 PLAIN = Dialect(id="acme", end="finish")
@@ -299,3 +300,52 @@ def test_a_finish_reason_that_was_followed_by_text_is_no_end():
     assert (
         read(chunk({"content": "a"}, "stop"), chunk({"content": "b"}, "stop"), done=False)[-1].raw == "stop"
     )
+
+
+BIG = 123456789012345678901234567890
+ARGUMENTS = {
+    "text": (json.dumps({"id": BIG}), {"id": BIG}),
+    "object": ({"id": BIG}, {"id": BIG}),
+    "no text": ("", {}),
+    "white space": (" \n", {}),
+    "null": (None, {}),
+    "null as text": ("null", {}),
+    "a list of a language without objects": ([], {}),
+    "encoded twice": (json.dumps(json.dumps({"id": BIG})), {"id": BIG}),
+    "white space around": (f' {{"id": {BIG}}}\n\n', {"id": BIG}),
+}
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("form", ARGUMENTS)
+def test_arguments_are_read_in_each_valid_form_and_go_back_exactly(form, stream):
+    sent, wanted = ARGUMENTS[form]
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": sent}}
+    choice = {"index": 0, "delta" if stream else "message": {"role": "assistant", "content": None, "tool_calls": [call]},
+              "finish_reason": "tool_calls"}  # fmt: skip
+    reader = decoder(OPENAI, Wire("/", {}, stream=stream, meta={"api": "chat"}))
+    found = reader.feed(Frame(json.dumps({"id": "1", "model": "m", "choices": [choice]}).encode()))
+    (answer,) = reply_of(found + reader.finish()).choices
+    (read,) = answer.message.tool_calls
+    assert (read.name, dict(read.arguments), read.arguments_raw) == ("f", wanted, None)
+    turns = (Message("user", "Hi"), answer.message, Message("tool", ToolResult("c", "ok")))
+    body = translated(jackfield_openai, ModelRef("gpt-4o"), ChatRequest(turns, Options(), False)).wire.body
+    assert json.loads(body["messages"][1]["tool_calls"][0]["function"]["arguments"]) == wanted
+
+
+@pytest.mark.parametrize("form", ARGUMENTS)
+def test_arguments_of_a_response_are_read_in_each_valid_form(form):
+    sent, wanted = ARGUMENTS[form]
+    item = {"type": "function_call", "id": "i", "call_id": "c", "name": "f", "arguments": sent}
+    answer = {"id": "r", "object": "response", "status": "completed", "model": "m", "output": [item]}
+    reader = decoder(OPENAI, Wire("/", {}, meta={"api": "responses"}))
+    found = reader.feed(Frame(json.dumps(answer).encode()))
+    (choice,) = reply_of(found + reader.finish()).choices
+    assert [dict(call.arguments) for call in choice.message.tool_calls] == [wanted]
+
+
+def test_numbers_of_a_schema_that_fit_no_machine_word_are_sent_as_they_are():
+    tool = Tool("f", parameters={"type": "object", "properties": {"n": {"type": "integer", "maximum": BIG}}})
+    request = ChatRequest((Message("user", "Hi"),), Options(tools=(tool,)), False)
+    body = translated(jackfield_openai, ModelRef("gpt-4o"), request).wire.body
+    assert f'"maximum":{BIG}' in write_json(body).decode()

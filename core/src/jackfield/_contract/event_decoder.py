@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from jackfield._faces import show_in
-from jackfield._json import write_json
+from jackfield._json import exact_part, write_json
 from jackfield._types.errors import MalformedResponseError, StreamInterruptedError
 from jackfield._types.events import (
     Event,
@@ -79,6 +79,8 @@ class EventDecoder:
         self.ended = False
         self._reasons = reasons or {}
         self._events: list[Event] = []
+        self._data: Any = b""
+        self._value: Any = None
         self._calls: dict[int, int] = {}
         self._open: dict[int, int] = {}
         self._finished: dict[int, bool] = {}
@@ -108,6 +110,7 @@ class EventDecoder:
             return []
         self.event = frame.event
         self._events = []
+        self._data, self._value = frame.data, data
         self.read(data)
         return self._events
 
@@ -162,6 +165,8 @@ class EventDecoder:
         index = self._calls.get(choice, 0)
         self._calls[choice] = index + 1
         if arguments is not None:
+            if not isinstance(arguments, str):
+                arguments = exact_part(arguments, self._value, self._data)
             self._events += whole_tool_call(index, id, name, arguments, choice=choice)
             return
         self._open[choice] = index

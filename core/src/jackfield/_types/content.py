@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -31,7 +30,9 @@ __all__ = [
 ]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
-_LONG_NUMBER = re.compile("[0-9]{19}")
+_AROUND = "\0\ufeff\u200b"
+"""What is no white space to Python and stands around JSON all the same."""
+_NO_ARGUMENTS: tuple[Any, ...] = (None, [])
 """What may be an integer beyond 64 bits: an id, an amount in the smallest unit of a coin."""
 
 ProviderData: TypeAlias = Mapping[str, Any]
@@ -162,25 +163,29 @@ class ToolCall(Value):
 
 
 def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
-    """Read a tool call's arguments, also those that were encoded twice; `null` and "" are none.
+    """Read a tool call's arguments.
+
+    Nothing, `null`, `""` and `[]` are no arguments (languages without objects write an empty one so). An object that some
+    servers write as JSON once more, as a string, is that object.
 
     Returns:
         The arguments, and None; or {} and the text itself if it is not a JSON object.
     """
-    from jackfield._json import read_exactly, read_json, whole_text
+    from jackfield._json import read_exactly, whole_text
 
-    if not text.strip():
+    bare = text.strip().strip(_AROUND).strip()
+    if not bare:
         return {}, None
     try:
-        value = read_exactly(text) if _LONG_NUMBER.search(text) else read_json(text)
+        value = read_exactly(bare)
     except ValueError:
         return {}, whole_text(text)
-    if isinstance(value, str):  # models and gateways are known to encode an object as a text once more
+    if isinstance(value, str):
         inner, broken = parse_arguments(value)
         return (inner, None) if broken is None else ({}, whole_text(text))
-    if value is None:
-        return {}, None
-    return (value, None) if isinstance(value, dict) else ({}, whole_text(text))
+    if isinstance(value, dict):
+        return value, None
+    return {}, None if value in _NO_ARGUMENTS else whole_text(text)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -220,12 +220,12 @@ class Reply(_Answer):
         """
         if self._schema is None:
             return None
-        from jackfield._json import read_json
+        from jackfield._json import read_exactly
 
         if self.finish_reason == "refusal":
             return None
         try:
-            return read_json(self.text)
+            return read_exactly(self.text)
         except ValueError as error:
             raise MalformedResponseError(
                 f"the answer is not JSON ({error}); it ended with finish reason {self.finish_reason}",

@@ -47,7 +47,7 @@ class Usage(Value):
 
     def __attrs_post_init__(self) -> None:
         own = self.__dict__
-        for count in _counts_of(own):  # nearly always, all are whole numbers
+        for count in _counts_of(own):
             if count is not None and (count.__class__ is not int or count < 0):
                 own.update({name: read_count(own[name]) for name in _COUNTS})
                 break
@@ -115,7 +115,7 @@ def read_count(value: Any) -> int | None:
     Args:
         value: What the service sent; None if it sent nothing.
     """
-    if value.__class__ is int:  # nearly all are
+    if value.__class__ is int:
         return value if 0 <= value < _TOO_MANY else None
     if value is None or isinstance(value, bool):
         return None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any, Final
 
 from jackfield import Citation, FinishReason, TokenLogprob
+from jackfield.plugin import exact_numbers
 
 __all__ = [
     "FILTER_FIELDS",
     "FINISH_REASONS",
     "GenerationWatch",
+    "exact_event",
     "is_end_marker",
     "join_verdicts",
     "read_citation",
@@ -50,6 +54,15 @@ def is_end_marker(data: bytes) -> bool:
     return data.lstrip()[:6] == b"[DONE]"
 
 
+_OBJECT: Final = re.compile(rb'"(?:arguments|input)"\s*:\s*[{\[]')
+
+
+def exact_event(event: dict[str, Any], data: bytes) -> dict[str, Any]:
+    """Return an event with exact numbers, if it has arguments of a call that are an object and not a text."""
+    exact: dict[str, Any] = exact_numbers(event, data) if _OBJECT.search(data) else event
+    return exact
+
+
 def read_logprobs(value: Mapping[str, Any]) -> list[TokenLogprob]:
     """Read the log probabilities of a chat (a list of tokens) or of a completion (parallel lists)."""
     tokens = value.get("tokens")
@@ -61,8 +74,11 @@ def read_logprobs(value: Mapping[str, Any]) -> list[TokenLogprob]:
 
 def _read_token(entry: Mapping[str, Any]) -> TokenLogprob:
     top = tuple(_read_token(other) for other in entry.get("top_logprobs") or ())
-    raw = entry.get("bytes")
-    return TokenLogprob(entry["token"], entry["logprob"], None if raw is None else bytes(raw), top)
+    raw, logprob = entry.get("bytes"), entry.get("logprob")
+    # Servers that divide by zero write NaN, or null for it.
+    return TokenLogprob(
+        entry["token"], nan if logprob is None else logprob, None if raw is None else bytes(raw), top
+    )
 
 
 def _read_parallel(tokens: Sequence[str], value: Mapping[str, Any]) -> list[TokenLogprob]:
@@ -71,7 +87,7 @@ def _read_parallel(tokens: Sequence[str], value: Mapping[str, Any]) -> list[Toke
     for token, logprob, top in zip(tokens, value.get("token_logprobs") or (), tops, strict=False):
         others = tuple(TokenLogprob(text, other) for text, other in (top or {}).items())
         # The first token of an echoed prompt has no probability.
-        found.append(TokenLogprob(token, float("nan") if logprob is None else logprob, None, others))
+        found.append(TokenLogprob(token, nan if logprob is None else logprob, None, others))
     return found
 
 

@@ -28,6 +28,7 @@ from ._answer_fields import (
     FILTER_FIELDS,
     FINISH_REASONS,
     GenerationWatch,
+    exact_event,
     is_end_marker,
     join_verdicts,
     read_citation,
@@ -133,7 +134,7 @@ class ChatDecoder:
             if answer is not None:
                 self._started = answer[0]
                 return list(answer)
-        return list(self._read(event))
+        return list(self._read(exact_event(event, data)))
 
     def finish(self) -> list[Event]:
         """Check that nothing is missing, and finish the choices that have not ended."""

@@ -25,6 +25,7 @@ __all__ = [
     "audio_format",
     "bridge_tools",
     "build_messages",
+    "custom_input",
     "data_url",
     "document_text",
     "document_url",
@@ -176,7 +177,7 @@ class _ChatMessages:
             return {
                 "id": call.id,
                 "type": "custom",
-                "custom": {"name": call.name, "input": call.arguments_raw or ""},
+                "custom": {"name": call.name, "input": custom_input(call)},
             }
         own = own_data(self.dialect, call)
         function = {"name": call.name, "arguments": arguments_text(call), **own.get("function", {})}
@@ -358,3 +359,8 @@ def audio_format(media_type: str | None) -> str:
 def arguments_text(call: ToolCall) -> str:
     """Return a call's arguments as JSON text; arguments that could not be parsed are unchanged."""
     return call.arguments_raw if call.arguments_raw is not None else write_json(call.arguments).decode()
+
+
+def custom_input(call: ToolCall) -> str:
+    """Return what a tool without a schema was given; a text that happens to be a JSON object was parsed."""
+    return arguments_text(call) if call.arguments or call.arguments_raw is not None else ""

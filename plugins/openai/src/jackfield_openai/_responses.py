@@ -37,6 +37,7 @@ from ._dialect import Dialect
 from ._messages import (
     arguments_text,
     audio_format,
+    custom_input,
     data_url,
     document_text,
     document_url,
@@ -263,7 +264,7 @@ class _Items:
                 "type": "custom_tool_call",
                 "call_id": call.id,
                 "name": call.name,
-                "input": call.arguments_raw or "",
+                "input": custom_input(call),
             }
         else:
             item = {

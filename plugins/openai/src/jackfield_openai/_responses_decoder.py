@@ -19,7 +19,7 @@ from jackfield import (
 )
 from jackfield.plugin import Frame, Head, TokensCounted, Wire, read_frame, sift_frame
 
-from ._answer_fields import FINISH_REASONS, is_end_marker
+from ._answer_fields import FINISH_REASONS, exact_event, is_end_marker
 from ._dialect import Dialect
 from ._errors import fail, raise_failure
 from ._responses_items import Item, Items
@@ -96,6 +96,7 @@ class ResponsesDecoder:
             return [self._read_piece(event)]
         if (kind is None or frame.event == "error" != kind) and sift_frame(frame, event) is None:
             return []
+        event = exact_event(event, data)
         self._place = None
         handler = self._handlers.get(kind)
         if handler is None:
