@@ -33,23 +33,25 @@ class HalfJoiner:
 
     Attributes:
         seen: The value of `Halves.kept` when texts were last looked at.
+        met: A half has been read. From then on, events are looked at: a decoder may have kept it for a part that comes later.
         held: The halves that wait for the other, by the text that they belong to.
     """
 
-    __slots__ = ("held", "seen")
+    __slots__ = ("held", "met", "seen")
 
     def __init__(self) -> None:
         self.seen = Halves.kept
+        self.met = False
         self.held: dict[Key, str] = {}
 
     @property
     def is_needed(self) -> bool:
-        """Whether a half was read since the last time, or waits for the other."""
-        return Halves.kept != self.seen or bool(self.held)
+        """Whether a half was read."""
+        return self.met or Halves.kept != self.seen
 
     def join(self, events: Iterable[ev.Event]) -> list[ev.Event]:
         """Return events without halves."""
-        self.seen = Halves.kept
+        self.seen, self.met = Halves.kept, True
         joined: list[ev.Event] = []
         for event in events:
             name = _TEXTS.get(type(event))

@@ -105,7 +105,7 @@ class FrameReader:
                 ):
                     fault = self._checker.check(events, before)
                     break
-            if Halves.kept != self._joiner.seen or self._joiner.held:  # `is_needed`, without its call
+            if Halves.kept != self._joiner.seen or self._joiner.met:  # `is_needed`, without its call
                 events[before:] = self._joiner.join(events[before:])
             if fault is not None:
                 raise MalformedResponseError(fault, body=None if frame is None else _body_of(frame))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from jackfield import (
     Event,
     Finish,
@@ -17,7 +15,7 @@ from jackfield import (
     Usage,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head
+from jackfield.plugin import Frame, Head, read_count, read_frame
 
 from ._models import body_named, finish_reasons
 
@@ -42,7 +40,9 @@ class TextDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one native object."""
-        value = orjson.loads(frame.data)
+        value = read_frame(frame)
+        if value is None and self._stream:
+            return []
         if not isinstance(value, dict):
             raise MalformedResponseError("the answer is not a JSON object", body=frame.data)
         if (
@@ -51,9 +51,14 @@ class TextDecoder:
             return self._end()
         return list(self._read(value))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether each choice has its finish reason."""
+        return bool(self._finished) and not self._begun - self._finished
+
     def finish(self) -> list[Event]:
         """Check that the answer is complete."""
-        if not self._finished or self._begun - self._finished:
+        if not self.is_whole:
             if self._stream:
                 raise StreamInterruptedError("the stream ended without a finish reason; ask again")
             raise MalformedResponseError("the answer has no finish reason")
@@ -76,19 +81,25 @@ class TextDecoder:
                 if _at(item, form["finish"]) is None:  # services add kinds of chunks
                     yield RawEvent(next(iter(value), "empty"), value)
                     return
-            if text:
+            if text not in (None, ""):
                 self._begun.add(index)
                 yield TextDelta(text, index)
-            count = next((item[name] for name in form.get("output", ()) if item.get(name) is not None), None)
+            count = next(
+                (
+                    found
+                    for name in form.get("output", ())
+                    if (found := read_count(item.get(name))) is not None
+                ),
+                None,
+            )
             output = count if output is None or count is None else output + count
             raw = _at(item, form["finish"])
             if raw is not None and index not in self._finished:
                 self._finished.add(index)
                 yield Finish(finish_reasons().get(raw, "other"), index, raw)
-        read = value.get(form["input"]) if "input" in form else None
+        read = read_count(value.get(form["input"])) if "input" in form else None
         if read is not None or (output is not None and self._finished):
-            # Counts have been recorded as 28.0.
-            yield UsageUpdate(Usage(_to_int(read), _to_int(output)))
+            yield UsageUpdate(Usage(read, output))
 
 
 def _at(value: Mapping[str, Any], path: Sequence[str]) -> Any:
@@ -96,7 +107,3 @@ def _at(value: Mapping[str, Any], path: Sequence[str]) -> Any:
     for name in parents:
         value = value.get(name) or {}
     return value.get(last)
-
-
-def _to_int(count: Any) -> int | None:
-    return None if count is None else int(count)

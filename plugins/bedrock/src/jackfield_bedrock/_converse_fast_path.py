@@ -36,7 +36,7 @@ def read_text_answer(answer: dict[str, Any]) -> list[Event] | None:
         return None
     stop, usage = answer.get("stopReason"), answer.get("usage")
     reason = STOPS.get(stop or "")
-    if reason is None or stop == INTERVENED or not usage:
+    if reason is None or stop == INTERVENED or not usage or type(usage) is not dict:
         return None
     if not answer.keys() <= ANSWER or type(content[0]["text"]) is not str:
         return None

@@ -6,10 +6,27 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-import orjson
-
-from jackfield import Event, RawEvent, Started, StreamInterruptedError, Usage, UsageUpdate
-from jackfield.plugin import Decoder, Frame, Head, WholeDecoder, Wire
+from jackfield import (
+    Event,
+    MalformedResponseError,
+    RawEvent,
+    Started,
+    StreamInterruptedError,
+    Usage,
+    UsageUpdate,
+)
+from jackfield.plugin import (
+    Decoder,
+    Frame,
+    Head,
+    WholeDecoder,
+    Wire,
+    WrappedDecoder,
+    exact_numbers,
+    read_frame,
+    read_json,
+    write_json,
+)
 
 from ._converse_decoder import fail_by_frame
 from ._guardrails import fail_blocked, is_blocked
@@ -22,12 +39,13 @@ _METRICS: Final = "amazon-bedrock-invocationMetrics"
 _ACTION: Final = "amazon-bedrock-guardrailAction"
 _TRACE: Final = "amazon-bedrock-trace"
 _MESSAGE_STOP: Final = Frame(b'{"type":"message_stop"}')
+_CHUNK: Final = ("chunk",)
 _BLOCK_STOP: Final = b'"content_block_stop"'
 
 Adapt = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-class InvokeDecoder:
+class InvokeDecoder(WrappedDecoder):
     """Unwraps a native answer, and adds what only its envelope contains.
 
     A stream consists of frames `chunk` whose payload contains one native object in base64; the last has the metrics. A
@@ -47,15 +65,25 @@ class InvokeDecoder:
         *,
         ends: Literal["own", "metrics", "block"] = "own",
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._adapt = adapt
         self._ends = ends
         self._last = b""
         self._headers: Mapping[str, str] = {}
         self._known: Usage | None = None
-        self._ended = False
+        self._has_metrics = False
         self._action: str | None = None
         self._trace: Any = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the metrics have come, which end a stream."""
+        return self._has_metrics
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each choice has its finish reason, or the metrics stand for it."""
+        return super().is_whole or super().ended or (self._has_metrics and self._ends != "own")
 
     def start(self, head: Head) -> list[Event]:
         """Handle the response head."""
@@ -68,13 +96,19 @@ class InvokeDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one frame of a stream, or a whole answer."""
+        if self._has_metrics:
+            return []
         if frame.event is None:
             events = self._native(frame.data)
             return events + self._add_usage(read_headers(self._headers))
         if frame.event != "chunk":
             fail_by_frame(frame)
-            return [RawEvent(frame.event, orjson.loads(frame.data))]
-        data = base64.b64decode(orjson.loads(frame.data)["bytes"])
+            value = read_frame(frame)
+            return [] if value is None else [RawEvent(frame.event, value)]
+        value = read_frame(frame, _CHUNK)
+        if not value or value.get("bytes") in (None, ""):  # nothing but padding
+            return []
+        data = base64.b64decode(value["bytes"])
         self._last = data
         return self._native(data)
 
@@ -85,7 +119,7 @@ class InvokeDecoder:
         try:
             return self._inner.finish()
         except StreamInterruptedError:
-            has_ended = self._ended or (self._ends == "block" and _BLOCK_STOP in self._last)
+            has_ended = self._has_metrics or (self._ends == "block" and _BLOCK_STOP in self._last)
             if self._ends == "own" or not has_ended:
                 raise
             # The envelope has reported the end, though the native answer has not; the reason stays unknown.
@@ -94,12 +128,12 @@ class InvokeDecoder:
     def _native(self, data: bytes) -> list[Event]:
         envelope: dict[str, Any] = {}
         if _MARK in data or self._adapt is not None:
-            value = orjson.loads(data)
+            value = exact_numbers(_read(data), data)
             if isinstance(value, dict):
                 envelope = {name: value.pop(name) for name in [*value] if name.startswith("amazon-bedrock-")}
                 if self._adapt is not None:
                     value = self._adapt(value)
-            data = orjson.dumps(value) if value or not envelope else b""
+            data = write_json(value, halves=True) if value or not envelope else b""
         events = self._inner.feed(Frame(data)) if data else []
         for event in events:
             if type(event) is UsageUpdate:
@@ -111,7 +145,7 @@ class InvokeDecoder:
         events: list[Event] = []
         metrics = envelope.pop(_METRICS, None)
         if metrics is not None:
-            self._ended = True
+            self._has_metrics = True
             events += self._add_usage(read_metrics(metrics), metrics)
         action = envelope.pop(_ACTION, self._action)
         if action != self._action:  # every piece repeats it
@@ -161,6 +195,15 @@ def native_decoder(wire: Wire) -> InvokeDecoder:
     from ._completion_decoder import TextDecoder
 
     return InvokeDecoder(TextDecoder(str(wire.meta["body"]), stream=wire.stream), ends="metrics")
+
+
+def _read(data: bytes) -> Any:
+    try:
+        return read_json(data, halves=True)
+    except ValueError as error:
+        raise MalformedResponseError(
+            f"the service sent something that is not JSON ({error}): {data[:80]!r}", body=data
+        ) from error
 
 
 def _adapt_like_openai(value: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Capability, Head, Kind, Listing, ModelRef, Wire
+from jackfield.plugin import Capability, Head, Kind, Listing, ModelRef, Wire, read_json
 
 from ._models import capabilities
 from ._settings import BedrockSettings, control_url
@@ -29,7 +28,7 @@ def listing(settings: BedrockSettings) -> Listing:
     profiles = Wire(f"{host}/inference-profiles", method="GET", query=_PAGE)
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-        value = orjson.loads(body)
+        value = read_json(body)
         if isinstance(value, dict) and isinstance(value.get("modelSummaries"), list):
             return [_model(one) for one in value["modelSummaries"]], profiles
         if not isinstance(value, dict) or not isinstance(value.get("inferenceProfileSummaries"), list):

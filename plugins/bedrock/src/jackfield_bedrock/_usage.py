@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jackfield import Usage
+from jackfield.plugin import read_count
 
 __all__ = ["missing_counts", "read_headers", "read_metrics", "read_usage"]
 
@@ -16,9 +17,17 @@ _COUNTS: Final = ("input_tokens", "output_tokens", "cached_input_tokens", "cache
 def _usage(
     plain: Any, output: Any, read: Any, written: Any, details: Mapping[str, int] | None = None
 ) -> Usage:
-    """Sum up the input: Bedrock's counts do not include tokens read from and written to the cache."""
-    total = None if plain is None else plain + (read or 0) + (written or 0)
-    return Usage(total, output, read, written, None, details or {})
+    """Sum up the input: Bedrock's counts do not include tokens read from and written to the cache.
+
+    A count of the cache that cannot be read makes the sum unknown.
+    """
+    counts = [read_count(value) for value in (plain, read, written)]
+    unknown = counts[0] is None or any(
+        count is None and value is not None
+        for count, value in zip(counts, (plain, read, written), strict=True)
+    )
+    total = None if unknown else sum(count or 0 for count in counts)
+    return Usage(total, read_count(output), counts[1], counts[2], None, details or {})
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
@@ -29,19 +38,23 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     get = usage.get
     read = get("cacheReadInputTokens")
     written = get("cacheWriteInputTokens")
-    rows = get("cacheDetails")
-    details = rows and {
-        f"cache_write_{row['ttl']}_tokens": int(row["inputTokens"])
-        for row in rows
-        if row.get("ttl") in ("5m", "1h") and row.get("inputTokens") is not None
-    }
-    return _usage(
-        get("inputTokens"),
-        get("outputTokens"),
-        get("cacheReadInputTokenCount") if read is None else read,
-        get("cacheWriteInputTokenCount") if written is None else written,
-        details,
-    )
+    read = get("cacheReadInputTokenCount") if read is None else read
+    written = get("cacheWriteInputTokenCount") if written is None else written
+    details = get("cacheDetails") and _by_lifetime(get("cacheDetails"))
+    if written is None and details:
+        written = sum(details.values())
+    return _usage(get("inputTokens"), get("outputTokens"), read, written, details)
+
+
+def _by_lifetime(rows: Any) -> dict[str, int]:
+    """Return the tokens that were written to the cache, by the lifetime of the entry."""
+    found: dict[str, int] = {}
+    for row in rows if isinstance(rows, list) else ():
+        count = read_count(row.get("inputTokens")) if isinstance(row, Mapping) else None
+        if count is not None and isinstance(row.get("ttl"), str):
+            name = f"cache_write_{row['ttl']}_tokens"
+            found[name] = found.get(name, 0) + count
+    return found
 
 
 def read_metrics(metrics: Mapping[str, Any]) -> Usage:
@@ -59,8 +72,7 @@ def read_headers(headers: Mapping[str, str]) -> Usage | None:
     """Read the token counts in the headers of a response of InvokeModel; None if there are none."""
 
     def count(name: str) -> int | None:
-        value = headers.get(f"{_HEADER}{name}-token-count", "")
-        return int(value) if value.isdigit() else None
+        return read_count(headers.get(f"{_HEADER}{name}-token-count"))
 
     plain, output = count("input"), count("output")
     if plain is None and output is None:
