@@ -141,7 +141,8 @@ class OnnxSettings:
         max_output: Maximum number of tokens of a reply if the request has no `max_tokens`. Default: a quarter of
             `max_context`.
         slots: Replies that one model generates at the same time.
-        max_queue: Requests that may wait for one model; further requests are refused as overloaded.
+        max_queue: Requests that may wait for one model; further requests are refused as overloaded. Default: no limit but
+            the calls' own `timeout.total`.
         queue_timeout: Seconds that a request may wait in the queue; the call's own timeouts apply, too.
         keep_alive: Seconds after its last use that a model stays in memory. Default: until the connection closes.
         sampling: Defaults of sampling options, instead of the model's own.
@@ -160,7 +161,7 @@ class OnnxSettings:
     max_context: int = attrs.field(default=4096, validator=_require_at_least(2))
     max_output: int | None = attrs.field(default=None, validator=_require_at_least(1))
     slots: int = attrs.field(default=8, validator=_require_at_least(1))
-    max_queue: int = attrs.field(default=64, validator=_require_at_least(0))
+    max_queue: int | None = attrs.field(default=None, validator=_require_at_least(0))
     queue_timeout: float | None = attrs.field(default=None, validator=_require_at_least(0))
     keep_alive: float | None = attrs.field(default=None, validator=_require_at_least(0))
     sampling: SamplingKeys = attrs.field(factory=SamplingKeys)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
@@ -28,7 +28,21 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxTransport"]
 
+_Begun: TypeAlias = Callable[[], None]
+
 _LISTED = Head(None, Headers({"content-type": "application/json"}))
+
+
+@attrs.frozen(eq=False)
+class _Admitted:
+    """A wire that has left its model's queue: its exchange, and what must be left at the end.
+
+    The wire is kept for the sake of its id, under which this is found.
+    """
+
+    wire: Wire
+    exchange: Exchange
+    stack: AsyncExitStack
 
 
 class OnnxTransport:
@@ -41,6 +55,7 @@ class OnnxTransport:
     def __init__(self, settings: OnnxSettings) -> None:
         self._settings = settings
         self._models: LoadedModels | None = None
+        self._admitted: dict[int, _Admitted] = {}
 
     async def open(self) -> None:
         """Import the engine and ONNX Runtime with telemetry off, and check that it can be used; no model is loaded.
@@ -54,26 +69,45 @@ class OnnxTransport:
             raise to_jackfield(error) from error
 
     async def prepare(self, wire: Wire) -> None:
-        """Load the wire's model; on first use, fetch and convert it."""
-        if wire.path != "models":
-            await self._get_model(wire)
+        """Load the wire's model (on first use, fetch and convert it), and wait until the wire's turn has come.
+
+        Waiting in the queue of a model is no silence of the model: only the limit of the whole call applies to it.
+        """
+        if wire.path == "models":
+            return
+        earlier = self._admitted.pop(id(wire), None)
+        if earlier is not None:
+            await earlier.stack.aclose()
+        self._admitted[id(wire)] = await self._admit(wire)
 
     @asynccontextmanager
     async def exchange(self, wire: Wire) -> AsyncIterator[Exchange]:
         """Serve a wire. Leaving the context stops the model within one step."""
-        models, body = self._opened, wire.body
         if wire.path == "models":
-            stored = await asyncio.to_thread(models.store.list)
+            stored = await asyncio.to_thread(self._opened.store.list)
             yield Exchange(_LISTED, _yield_once(Frame(encode_listing(stored))))
             return
-        model: Any = await self._get_model(wire)
-        with models.use(model):
+        admitted = self._admitted.pop(id(wire), None) or await self._admit(wire)
+        async with admitted.stack:
+            yield admitted.exchange
+
+    async def _admit(self, wire: Wire) -> _Admitted:
+        """Hand a wire to its model, and wait until it leaves the model's queue."""
+        body = wire.body
+        async with AsyncExitStack() as stack:
+            model: Any = await self._get_model(wire)
+            stack.enter_context(self._opened.use(model))
             if wire.path in _WHOLE:
-                yield Exchange(Head(None), _yield_once(await _WHOLE[wire.path](model, body)))
+                work = _Work(lambda begun: _WHOLE[wire.path](model, body, begun))
+                stack.push_async_callback(work.cancel)
+                await work.wait_for_turn()
+                frames = work.frames()
             else:
                 asked, form = await asyncio.to_thread(_read_request, body, model)
-                async with model.generate(asked) as generation:
-                    yield Exchange(Head(None), _stream_steps(generation, _make_first_frames(form, body)))
+                generation: Generation = await stack.enter_async_context(model.generate(asked))
+                await generation.wait_for_slot()
+                frames = _stream_steps(generation, _make_first_frames(form, body))
+            return _Admitted(wire, Exchange(Head(None), frames), stack.pop_all())
 
     async def _get_model(self, wire: Wire) -> Engine | Embedder | Reranker | Summarizer:
         models, body = self._opened, wire.body
@@ -89,6 +123,9 @@ class OnnxTransport:
     async def aclose(self) -> None:
         """Stop all generations, join the threads and release the models. Idempotent."""
         models, self._models = self._models, None
+        admitted, self._admitted = self._admitted, {}
+        for one in admitted.values():
+            await one.stack.aclose()
         if models is not None:
             await models.aclose()
 
@@ -144,31 +181,61 @@ def _read_request(body: Mapping[str, Any], engine: Engine) -> tuple[GenerateRequ
     return read_request(body, engine), choose_tool_format(body, engine)
 
 
-async def _embed(model: Embedder, body: Mapping[str, Any]) -> Frame:
+class _Work:
+    """Work whose result comes as a whole; it waits for its turn first.
+
+    Args:
+        start: Starts it; is given a function to be called when its turn has come.
+    """
+
+    def __init__(self, start: Callable[[_Begun], Coroutine[Any, Any, Frame]]) -> None:
+        self._begun = asyncio.Event()
+        self._task = asyncio.create_task(start(self._begun.set))
+        self._task.add_done_callback(lambda _: self._begun.set())
+
+    async def wait_for_turn(self) -> None:
+        """Wait until it has begun, or failed before."""
+        await self._begun.wait()
+
+    async def frames(self) -> AsyncIterator[Sequence[Frame]]:
+        """Yield its result."""
+        yield (await asyncio.shield(self._task),)
+
+    async def cancel(self) -> None:
+        """Stop it, and wait until it has stopped."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.exception()  # retrieved, for it was delivered, or nobody waits for it any more
+
+
+async def _embed(model: Embedder, body: Mapping[str, Any], begun: _Begun) -> Frame:
     names = ("truncate", "dimensions", "input_type", "dimension_choices")
     given = _select_arguments(body, {"input", *names})
-    return Frame(await model.embed(given.pop("input"), **given), "vectors")
+    return Frame(await model.embed(given.pop("input"), **given, begun=begun), "vectors")
 
 
-async def _rank(model: Reranker, body: Mapping[str, Any]) -> Frame:
+async def _rank(model: Reranker, body: Mapping[str, Any], begun: _Begun) -> Frame:
     given = _select_arguments(body, {"query", "documents", "top_n", "truncate"})
-    return Frame(await model.rank(given.pop("query"), given.pop("documents"), **given), "scores")
+    scores = await model.rank(given.pop("query"), given.pop("documents"), **given, begun=begun)
+    return Frame(scores, "scores")
 
 
-async def _summarize(model: Summarizer, body: Mapping[str, Any]) -> Frame:
+async def _summarize(model: Summarizer, body: Mapping[str, Any], begun: _Begun) -> Frame:
     given = _select_arguments(body, {"text", "max_tokens", "num_beams"})
     found = await model.summarize(
-        given["text"], max_tokens=given.get("max_tokens"), beams=given.get("num_beams")
+        given["text"], max_tokens=given.get("max_tokens"), beams=given.get("num_beams"), begun=begun
     )
     return Frame(found, "step")
 
 
-async def _count(model: Engine, body: Mapping[str, Any]) -> Frame:
+async def _count(model: Engine, body: Mapping[str, Any], begun: _Begun) -> Frame:
+    begun()  # counting waits for nobody
     asked, _ = await asyncio.to_thread(_read_request, body, model)
     return Frame(await model.count_tokens(asked.prompt, asked.tools), "count")
 
 
-_WHOLE: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Awaitable[Frame]]]] = {
+_WHOLE: Final[Mapping[str, Callable[[Any, Mapping[str, Any], _Begun], Coroutine[Any, Any, Frame]]]] = {
     "embedding": _embed,
     "rerank": _rank,
     "summarization": _summarize,

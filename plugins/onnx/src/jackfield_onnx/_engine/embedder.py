@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -100,6 +100,7 @@ class Embedder(QueuedModel[Session]):
         dimensions: int | None = None,
         input_type: str | None = None,
         dimension_choices: Sequence[int] = (),
+        begun: Callable[[], None] | None = None,
     ) -> Embeddings:
         """Embed texts, off the event loop. Cancelling the task stops the run within milliseconds.
 
@@ -109,6 +110,7 @@ class Embedder(QueuedModel[Session]):
             dimensions: Truncate vectors to this length; only lengths for which the model was trained.
             input_type: Purpose of the texts; the model must have a prompt for it.
             dimension_choices: Allowed lengths in addition to those in the model's files.
+            begun: Called when the request has left the queue.
 
         Raises:
             TextTooLongError: A text is too long, and `truncate` is `error`.
@@ -123,7 +125,7 @@ class Embedder(QueuedModel[Session]):
         def work(options: RunOptions) -> Embeddings:
             return self._embed(given, truncate, prompt, dimensions, options)
 
-        return await self._worker.run(work)
+        return await self._worker.run(work, begun)
 
     async def count_tokens(self, texts: Sequence[str]) -> int:
         """Count the tokens of texts, including special tokens, without truncation."""

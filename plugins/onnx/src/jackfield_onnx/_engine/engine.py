@@ -53,7 +53,7 @@ class EngineSettings:
         max_output: Maximum number of tokens of a reply if the request has no `max_tokens`. Default: a quarter of
             `max_context`. Without it, a model that never ends its reply would run to the end of the context.
         slots: Replies generated at the same time.
-        max_queue: Requests that may wait in the queue.
+        max_queue: Requests that may wait in the queue; None for no limit.
         queue_timeout: Seconds that a request may wait; None for no limit.
         precision: Which graph to use if a folder has several; `auto` prefers the full-precision one.
         template: A file with a chat template, instead of the model's own; or the name of one of the model's own.
@@ -64,7 +64,9 @@ class EngineSettings:
     max_context: int = attrs.field(default=_DEFAULT_MAX_CONTEXT, validator=attrs.validators.ge(2))
     max_output: int | None = None
     slots: int = attrs.field(default=8, validator=attrs.validators.ge(1))
-    max_queue: int = attrs.field(default=64, validator=attrs.validators.ge(0))
+    max_queue: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(0))
+    )
     queue_timeout: float | None = None
     precision: str = "auto"
     template: Path | str | None = None
@@ -83,6 +85,7 @@ class Generation:
         self._request = request
         self._job: Job | None = None
         self._arrived: asyncio.Queue[JobStep | LocalModelError] = asyncio.Queue()
+        self._begun = asyncio.Event()
         self._ended = False
 
     @property
@@ -98,7 +101,7 @@ class Generation:
         )
 
     async def __aenter__(self) -> Self:
-        mailbox = Mailbox(asyncio.get_running_loop(), self._arrived.put_nowait, self.cancel)
+        mailbox = Mailbox(asyncio.get_running_loop(), self._receive, self.cancel)
         job = await asyncio.to_thread(self._engine.prepare, self._request, mailbox)
         self._engine.submit(job)
         self._job = job
@@ -108,6 +111,15 @@ class Generation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cancel()
+
+    async def wait_for_slot(self) -> None:
+        """Wait until the model begins to read the prompt, or the request has failed; iterating does not need this."""
+        await self._begun.wait()
+
+    def _receive(self, item: JobStep | LocalModelError | None) -> None:
+        self._begun.set()
+        if item is not None:
+            self._arrived.put_nowait(item)
 
     def __aiter__(self) -> Self:
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -86,7 +86,13 @@ class Reranker(QueuedModel[Session]):
         return cls(description, read_uncut_tokenizer(folder), opened, settings)
 
     async def rank(
-        self, query: str, documents: Sequence[str], *, top_n: int | None = None, truncate: Truncate = "error"
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        top_n: int | None = None,
+        truncate: Truncate = "error",
+        begun: Callable[[], None] | None = None,
     ) -> Scores:
         """Rank documents by their relevance to a query, off the event loop.
 
@@ -95,6 +101,7 @@ class Reranker(QueuedModel[Session]):
             documents: The documents.
             top_n: Return only this many of the best.
             truncate: What to do with a document that is too long: refuse it, or remove its `start` or its `end`.
+            begun: Called when the request has left the queue.
 
         Raises:
             TextTooLongError: A document is too long and `truncate` is `error`, or the query alone is too long.
@@ -106,7 +113,7 @@ class Reranker(QueuedModel[Session]):
         def work(options: RunOptions) -> Scores:
             return self._rank(pairs, top_n, truncate, options)
 
-        return await self._worker.run(work)
+        return await self._worker.run(work, begun)
 
     def _rank(
         self, pairs: list[tuple[str, str]], top_n: int | None, truncate: Truncate, options: RunOptions

@@ -73,7 +73,7 @@ class Job:
         text: Converts them to text.
         scanner: Finds stop strings.
         options: Run options of this job only, for its prompt.
-        mailbox: Receives its steps, and at most one error.
+        mailbox: Receives None when the job gets a slot, then its steps, and at most one error.
     """
 
     def __init__(
@@ -125,12 +125,12 @@ class Scheduler:
     Args:
         decoder: The model; the scheduler owns it from now on.
         name: The model's name, for the thread and for messages.
-        max_queue: Jobs that may wait, in addition to those that have a slot.
+        max_queue: Jobs that may wait, in addition to those that have a slot; None for no limit.
         queue_timeout: Seconds that a job may wait; None for no limit.
     """
 
     def __init__(
-        self, decoder: Decoder, name: str, max_queue: int, queue_timeout: float | None = None
+        self, decoder: Decoder, name: str, max_queue: int | None, queue_timeout: float | None = None
     ) -> None:
         self._decoder = decoder
         self._name = name
@@ -169,14 +169,8 @@ class Scheduler:
         with self._changed:
             if self._closed:
                 raise _closed_error(self._name)
-            waiting = sum(not one.cancelled for one in self._waiting)
-            free = self._decoder.slots - len(self._rows) - (self._reading is not None)
-            if waiting >= self._max_queue + free:
-                raise QueueFullError(
-                    f"{waiting} requests are already waiting",
-                    self._name,
-                    "Try again later, or raise max_queue.",
-                )
+            if self._max_queue is not None:
+                self._check_queue(self._max_queue)
             job.queued = time.monotonic()
             self._waiting.append(job)
             if self._thread is None:
@@ -186,6 +180,16 @@ class Scheduler:
                 )
                 self._thread.start()
             self._changed.notify()
+
+    def _check_queue(self, most: int) -> None:
+        waiting = sum(not one.cancelled for one in self._waiting)
+        free = self._decoder.slots - len(self._rows) - (self._reading is not None)
+        if waiting >= most + free:
+            raise QueueFullError(
+                f"{waiting} requests are already waiting",
+                self._name,
+                "Try again later, or raise max_queue.",
+            )
 
     def close(self) -> None:
         """Stop every job, join the thread, and release the model. Blocks. Idempotent."""
@@ -205,6 +209,7 @@ class Scheduler:
         try:
             while self._wait_for_work():
                 self._drop_cancelled()
+                self._outbox.flush()  # so that who has waited for a slot hears of it before the prompt is read
                 if self._reading is not None:
                     self._read_prompt(self._reading)
                     self._outbox.flush()  # so that a first token does not wait for the step of the others
@@ -231,6 +236,7 @@ class Scheduler:
             if room and self._waiting:
                 job = self._reading = self._waiting.popleft()
                 job.queued_seconds = time.monotonic() - job.queued
+                self._outbox.add(job.mailbox, None)
                 self._decoder.begin()
             # Only now, so that a job that can be served is not rejected for having waited a moment too long.
             self._prune_queue(self._queue_timeout)

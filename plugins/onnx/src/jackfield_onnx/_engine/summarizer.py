@@ -7,7 +7,7 @@ with `decoder_model_merged.onnx`, which is both (optimum-onnx 0.1's documentatio
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -179,7 +179,12 @@ class Summarizer(QueuedModel[_Sessions]):
         return cls(description, read_uncut_tokenizer(folder), sessions, encoder.device, settings)
 
     async def summarize(
-        self, text: str, *, max_tokens: int | None = None, beams: int | None = None
+        self,
+        text: str,
+        *,
+        max_tokens: int | None = None,
+        beams: int | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> tuple[Step, Usage]:
         """Summarize a text, off the event loop. Cancelling the task stops the model within one run of its graph.
 
@@ -187,6 +192,7 @@ class Summarizer(QueuedModel[_Sessions]):
             text: The text.
             max_tokens: Maximum number of tokens. Default: the model's own limit.
             beams: Number of beams. Default: the model's own.
+            begun: Called when the request has left the queue.
 
         Returns:
             The whole summary as one step, and what it used.
@@ -204,7 +210,7 @@ class Summarizer(QueuedModel[_Sessions]):
         def work(options: RunOptions) -> tuple[Step, Usage]:
             return self._summarize(text, max_tokens, beams, time.monotonic() - asked, options)
 
-        return await self._worker.run(work)
+        return await self._worker.run(work, begun)
 
     def _summarize(
         self, text: str, max_tokens: int | None, beams: int | None, queued: float, options: RunOptions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,11 +30,11 @@ class WorkSettings:
     """How many requests may wait for a model, and for how long.
 
     Args:
-        max_queue: Requests that may wait, in addition to the one being served.
+        max_queue: Requests that may wait, in addition to the one being served; None for no limit.
         queue_timeout: Seconds that a request may wait; None for no limit.
     """
 
-    max_queue: int = 64
+    max_queue: int | None = None
     queue_timeout: float | None = None
 
 
@@ -64,11 +65,12 @@ class Worker:
         """Whether it no longer accepts requests."""
         return self._closed
 
-    async def run(self, work: Callable[[RunOptions], T]) -> T:
+    async def run(self, work: Callable[[RunOptions], T], begun: Callable[[], None] | None = None) -> T:
         """Run a function in the thread. Cancelling the task stops a run of the graph within milliseconds.
 
         Args:
             work: The function; its argument are the options for running graphs.
+            begun: Called in this event loop when the request's turn has come.
 
         Raises:
             EngineClosedError: The worker was closed.
@@ -76,7 +78,8 @@ class Worker:
             QueueTimeoutError: The request waited longer than `queue_timeout`.
             GenerationError: The function raised an exception that is not a LocalModelError.
         """
-        if len(self._pending) > self._settings.max_queue:
+        most = self._settings.max_queue
+        if most is not None and len(self._pending) > most:
             raise QueueFullError(
                 f"{len(self._pending) - 1} requests are already waiting",
                 self._name,
@@ -87,9 +90,15 @@ class Worker:
         options = new_run_options()  # the runtime is loaded, since the model is
         self._pending.add(options)
         asked = time.monotonic()
-        future = asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: self._execute(work, options, asked)
-        )
+        loop = asyncio.get_running_loop()
+
+        def start(options: RunOptions) -> T:
+            if begun is not None:
+                with contextlib.suppress(RuntimeError):  # the loop was closed in the meantime
+                    loop.call_soon_threadsafe(begun)
+            return work(options)
+
+        future = loop.run_in_executor(self._thread, lambda: self._execute(start, options, asked))
         try:
             return await future
         except asyncio.CancelledError:
