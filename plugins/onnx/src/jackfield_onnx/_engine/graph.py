@@ -56,6 +56,12 @@ class DecoderGraph:
             {"input_ids", "attention_mask", *self.past} <= inputs.keys(), "an input of a decoder is missing"
         )
         self._require({self.logits, *self.present} <= outputs.keys(), "an output of a decoder is missing")
+        shape = outputs[self.logits].shape
+        self._require(len(shape) == 3, "its logits have another shape than those of a decoder")
+        self._require(
+            not isinstance(shape[2], int) or shape[2] == self.vocabulary,
+            f"it has logits of {shape[2]} tokens, and its configuration says {self.vocabulary}",
+        )
         unknown = inputs.keys() - _PLAIN_INPUTS - set(self.past)
         self._require(not unknown, f"it has an input {min(unknown, default='')!r}")
         self.with_positions = "position_ids" in inputs
@@ -66,6 +72,7 @@ class DecoderGraph:
         self.last_only = outputs[self.logits].shape[1] == 1
         self.heads, self.head_dim = found.description.kv_heads, found.description.head_dim
         for name in self.past:
+            self._require(len(inputs[name].shape) == 4, f"its input {name!r} is not of keys or values")
             _, heads, _, size = inputs[name].shape
             stated = [(heads, self.heads), (size, self.head_dim)]
             self._require(

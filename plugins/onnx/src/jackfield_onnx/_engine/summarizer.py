@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from jackfield.plugin import read_json
+from jackfield_onnx._files.checks import check_text, check_token_ids, check_whole
 from jackfield_onnx._local_errors import (
     ContextOverflowError,
     DamagedModelError,
@@ -67,14 +68,14 @@ class SummarizerFolder:
     name: str
     encoder: Path
     decoders: tuple[Path, Path]
-    layers: int
-    heads: int
-    head_dim: int
-    start: int
-    ends: tuple[int, ...]
-    max_input: int | None
-    max_tokens: int
-    prefix: str
+    layers: int = attrs.field(validator=check_whole(1))
+    heads: int = attrs.field(validator=check_whole(1))
+    head_dim: int = attrs.field(validator=check_whole(1))
+    start: int = attrs.field(validator=check_whole(0))
+    ends: tuple[int, ...] = attrs.field(validator=check_token_ids)
+    max_input: int | None = attrs.field(validator=attrs.validators.optional(check_whole(1)))
+    max_tokens: int = attrs.field(validator=check_whole(1))
+    prefix: str = attrs.field(validator=check_text)
     search: BeamSettings
 
 
@@ -132,7 +133,7 @@ def _describe(folder: Path, encoder: Path, decoders: Any) -> SummarizerFolder:
         prefix=task.get("prefix") or said.get("prefix") or "",
         search=BeamSettings(
             beams=said.get("num_beams") or 1,
-            length_penalty=said.get("length_penalty", 1.0),
+            length_penalty=1.0 if said.get("length_penalty") is None else said["length_penalty"],
             early_stopping=bool(said.get("early_stopping", False)),
             no_repeat=said.get("no_repeat_ngram_size") or 0,
             least_tokens=max(0, least - 1),

@@ -14,6 +14,7 @@ import attrs
 from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
 
+from .checks import check_whole, whole
 from .folder import DESCRIPTION_FILE, GRAPH_FILE, read_encoder
 from .layouts import choose_graph
 
@@ -56,15 +57,15 @@ class EncoderFolder:
 
     name: str
     graph: Path
-    max_tokens: int
-    dimensions: int | None = None
+    max_tokens: int = attrs.field(validator=check_whole(1))
+    dimensions: int | None = attrs.field(default=None, validator=attrs.validators.optional(check_whole(1)))
     poolings: tuple[Pooling, ...] = ("mean",)
     normalise: bool = False
     prompts: Mapping[str, str] = attrs.field(factory=dict)
     default_prompt: str | None = None
     skip_prompt: bool = False
     dimension_choices: tuple[int, ...] = ()
-    pad: int = 0
+    pad: int = attrs.field(default=0, validator=check_whole(0))
     cased: bool = True
 
 
@@ -82,9 +83,9 @@ class RerankerFolder:
 
     name: str
     graph: Path
-    max_tokens: int
+    max_tokens: int = attrs.field(validator=check_whole(1))
     sigmoid: bool
-    pad: int = 0
+    pad: int = attrs.field(default=0, validator=check_whole(0))
 
 
 def read_encoder_folder(folder: Path, precision: str = "auto") -> EncoderFolder:
@@ -207,9 +208,13 @@ def _read_limit(folder: Path, config: Mapping[str, Any], stated: int | None) -> 
     tokenizer = _read_object_if_present(folder / "tokenizer_config.json")
     positions = config.get("max_position_embeddings")
     if positions is not None and config.get("model_type") in _OFFSET_POSITIONS:
-        positions -= (config.get("pad_token_id") or 0) + 1
+        positions = whole("max_position_embeddings", positions, 1) - (config.get("pad_token_id") or 0) + 1
     limits = (stated, tokenizer.get("model_max_length"), positions)
-    known = [int(limit) for limit in limits if limit is not None and 0 < limit < _NO_LIMIT]
+    known = [
+        whole("the maximum input length", limit, 1)
+        for limit in limits
+        if limit is not None and 0 < limit < _NO_LIMIT
+    ]
     if not known:
         raise DamagedModelError(
             "no file states its maximum input length", str(folder), "Add sentence_bert_config.json."

@@ -13,6 +13,8 @@ import attrs
 from jackfield.plugin import read_json
 from jackfield_onnx._local_errors import DamagedModelError
 
+from .checks import check_number, check_text, check_token_ids, check_whole
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -66,22 +68,22 @@ class DecoderDescription:
     """
 
     kind: Literal["decoder"] = "decoder"
-    name: str
-    layers: int
-    kv_heads: int
-    head_dim: int
-    vocabulary: int
-    context_length: int
-    end_token_ids: tuple[int, ...] = attrs.field(converter=_to_tuple)
-    begin_token: str = ""
-    end_token: str = ""
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int | None = None
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
-    precision: str = "int8"
-    licence: str = ""
+    name: str = attrs.field(validator=check_text)
+    layers: int = attrs.field(validator=check_whole(1))
+    kv_heads: int = attrs.field(validator=check_whole(1))
+    head_dim: int = attrs.field(validator=check_whole(1))
+    vocabulary: int = attrs.field(validator=check_whole(1))
+    context_length: int = attrs.field(validator=check_whole(1))
+    end_token_ids: tuple[int, ...] = attrs.field(converter=_to_tuple, validator=check_token_ids)
+    begin_token: str = attrs.field(default="", validator=check_text)
+    end_token: str = attrs.field(default="", validator=check_text)
+    temperature: float = attrs.field(default=1.0, validator=check_number)
+    top_p: float = attrs.field(default=1.0, validator=check_number)
+    top_k: int | None = attrs.field(default=None, validator=attrs.validators.optional(check_whole(1)))
+    min_p: float = attrs.field(default=0.0, validator=check_number)
+    repetition_penalty: float = attrs.field(default=1.0, validator=check_number)
+    precision: str = attrs.field(default="int8", validator=check_text)
+    licence: str = attrs.field(default="", validator=check_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -96,10 +98,10 @@ class EncoderDescription:
     """
 
     kind: Literal["encoder"] = "encoder"
-    name: str
-    dimensions: int
-    max_tokens: int
-    licence: str = ""
+    name: str = attrs.field(validator=check_text)
+    dimensions: int = attrs.field(validator=check_whole(1))
+    max_tokens: int = attrs.field(validator=check_whole(1))
+    licence: str = attrs.field(default="", validator=check_text)
 
 
 _Description = TypeVar("_Description", DecoderDescription, EncoderDescription)

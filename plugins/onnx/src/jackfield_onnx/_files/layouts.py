@@ -17,6 +17,7 @@ import attrs
 from jackfield.plugin import read_json, read_text_file
 from jackfield_onnx._local_errors import DamagedModelError, UnsupportedModelError
 
+from .checks import check_text
 from .folder import (
     DESCRIPTION_FILE,
     GRAPH_FILE,
@@ -53,6 +54,12 @@ _FUSED = b"GroupQueryAttention"
 DEFAULT_TEMPLATE = "default"
 
 
+def _check_names(_: object, field: attrs.Attribute[Any], value: tuple[Any, ...]) -> None:
+    for name in value:
+        if not isinstance(name, str) or name.count("%") != 1 or "%d" not in name:
+            raise ValueError(f"{field.name} has {name!r}, not a name with %d for the layer")
+
+
 @attrs.frozen(kw_only=True)
 class DecoderFolder:
     """A decoder in a folder.
@@ -72,13 +79,16 @@ class DecoderFolder:
     description: DecoderDescription
     graph: Path
     attention: Attention
-    names: tuple[str, str, str, str] = (
-        "past_key_values.%d.key",
-        "past_key_values.%d.value",
-        "present.%d.key",
-        "present.%d.value",
+    names: tuple[str, str, str, str] = attrs.field(
+        default=(
+            "past_key_values.%d.key",
+            "past_key_values.%d.value",
+            "present.%d.key",
+            "present.%d.value",
+        ),
+        validator=_check_names,
     )
-    logits: str = "logits"
+    logits: str = attrs.field(default="logits", validator=check_text)
     templates: Mapping[str, str] = attrs.field(factory=dict)
     tokens: Mapping[str, str] = attrs.field(factory=dict)
     cpu_only: bool = False
@@ -149,10 +159,10 @@ def _read_genai(folder: Path, precision: str) -> DecoderFolder:
             vocabulary=model["vocab_size"],
             context_length=model["context_length"],
             end_token_ids=_to_ids(model.get("eos_token_id")),
-            temperature=0.0 if greedy else search.get("temperature", 1.0),
+            temperature=0.0 if greedy else _get(search, "temperature", 1.0),
             top_p=search.get("top_p") or 1.0,
             top_k=None if greedy else search.get("top_k") or None,
-            repetition_penalty=search.get("repetition_penalty", 1.0),
+            repetition_penalty=_get(search, "repetition_penalty", 1.0),
             precision="auto",
             **_read_marker_tokens(folder),
         ),
@@ -190,11 +200,11 @@ def _read_optimum(folder: Path, precision: str) -> DecoderFolder:
             vocabulary=config["vocab_size"],
             context_length=config.get("max_position_embeddings") or config["n_positions"],
             end_token_ids=_to_ids(ends),
-            temperature=0.0 if greedy else generation.get("temperature", 1.0),
+            temperature=0.0 if greedy else _get(generation, "temperature", 1.0),
             top_p=generation.get("top_p") or 1.0,
             top_k=None if greedy else generation.get("top_k", 50) or None,
             min_p=generation.get("min_p") or 0.0,
-            repetition_penalty=generation.get("repetition_penalty", 1.0),
+            repetition_penalty=_get(generation, "repetition_penalty", 1.0),
             precision=found,
             **_read_marker_tokens(folder),
         ),
@@ -203,6 +213,12 @@ def _read_optimum(folder: Path, precision: str) -> DecoderFolder:
         templates=_read_templates(folder),
         tokens=_read_tokens(folder),
     )
+
+
+def _get(values: Mapping[str, Any], name: str, default: float) -> Any:
+    """Return a value; null means that the file does not say."""
+    found = values.get(name)
+    return default if found is None else found
 
 
 def choose_graph(folder: Path, precision: str) -> tuple[Path, str]:

@@ -9,6 +9,8 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
+from jackfield_onnx._files.checks import check_number, check_whole
+
 from .sampling import Floats, log_softmax, select_top
 
 __all__ = ["BeamSettings", "Step", "search"]
@@ -31,13 +33,13 @@ class BeamSettings:
         forced_last: Forces the last token when the maximum length is reached.
     """
 
-    beams: int = 1
-    length_penalty: float = 1.0
+    beams: int = attrs.field(default=1, validator=check_whole(1))
+    length_penalty: float = attrs.field(default=1.0, validator=check_number)
     early_stopping: bool = False
-    no_repeat: int = 0
-    least_tokens: int = 0
-    forced_first: int | None = None
-    forced_last: int | None = None
+    no_repeat: int = attrs.field(default=0, validator=check_whole(0))
+    least_tokens: int = attrs.field(default=0, validator=check_whole(0))
+    forced_first: int | None = attrs.field(default=None, validator=attrs.validators.optional(check_whole(0)))
+    forced_last: int | None = attrs.field(default=None, validator=attrs.validators.optional(check_whole(0)))
 
 
 @attrs.frozen

@@ -126,7 +126,7 @@ class Sampler:
         self._counts: _Counts = np.zeros(vocabulary, np.int64)
         self._seen = np.zeros(vocabulary, np.bool_)
         self._seen[list(prompt)] = True
-        self._seen[list(end_tokens)] = False
+        self._seen[[token for token in end_tokens if token < vocabulary]] = False
 
     def choose(self, logits: Floats) -> Choice:
         """Choose the next token.
