@@ -162,6 +162,7 @@ REFUSED = {
     "another model's name": with_manifest(name="minilm"),
     "other sources": with_manifest(sources=["x"]),
     "a marker of its own": announced("complete.json"),
+    "a marker of its own, in another spelling": announced("complete.json/"),
     "a marker of its own on a system without case": announced("Complete.JSON"),
     "a manifest that is nested without end": lambda rows: rows.__setitem__(
         0, (rows[0][0], b'{"a":' * 100_000)

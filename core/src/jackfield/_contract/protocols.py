@@ -169,7 +169,8 @@ class Transport(Protocol):
     """Carries wires to a service. Made by `jackfield_transport` or by the core from `HttpAccess`.
 
     A transport may also have `async def prepare(self, wire: Wire) -> None`: called before each exchange of a call,
-    for what must be ready before anything is sent and may take long (a local model that is fetched and loaded). It
+    for what must be ready before anything is sent and may take long (a local model that is fetched and loaded, or the
+    wait for its turn). It
     is held to the call's limit `total`, not to `first_event`; what it raises is mapped like a failed exchange.
     """
 

@@ -92,7 +92,7 @@ def read_manifest(tar: tarfile.TarFile, source: str) -> Manifest:
         raise _damaged_error("its format is not supported, or it is empty", source)
     for path in facts:
         # Our own marker says that a folder is complete, which an archive cannot know.
-        if not is_safe_path(path) or path.casefold() == MARKER_FILE:
+        if not is_safe_path(path) or PurePosixPath(path.casefold()) == PurePosixPath(MARKER_FILE):
             raise _damaged_error(f"it contains {path!r}, which is not allowed in a model's folder", source)
     return manifest
 

@@ -208,7 +208,8 @@ def _read_limit(folder: Path, config: Mapping[str, Any], stated: int | None) -> 
     tokenizer = _read_object_if_present(folder / "tokenizer_config.json")
     positions = config.get("max_position_embeddings")
     if positions is not None and config.get("model_type") in _OFFSET_POSITIONS:
-        positions = whole("max_position_embeddings", positions, 1) - (config.get("pad_token_id") or 0) + 1
+        positions = whole("max_position_embeddings", positions, 1)
+        positions -= (config.get("pad_token_id") or 0) + 1
     limits = (stated, tokenizer.get("model_max_length"), positions)
     known = [
         whole("the maximum input length", limit, 1)
