@@ -3,6 +3,7 @@
 import gzip
 import socket
 
+import orjson
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, read, streamed, text_of
 
@@ -10,6 +11,7 @@ from jackfield import (
     ConfigurationError,
     ConnectionFailedError,
     InvalidRequestError,
+    JackfieldError,
     MalformedResponseError,
     MissingCredentialError,
     NotFoundError,
@@ -240,14 +242,6 @@ async def test_compressed_answers_are_read(server):
         assert (await mesh.chat("c:m", "hi")).text == "hello"
 
 
-async def test_compressed_answers_that_are_not_are_an_error(server):
-    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    server.answer(Answer(headers=headers, chunks=(b"no gzip at all",)))
-    async with mesh_for(server.url, retry={"attempts": 1}) as mesh:
-        with pytest.raises(StreamInterruptedError):
-            await mesh.chat("c:m", "hi")
-
-
 async def test_a_connection_is_used_again_after_an_answer_and_after_an_error(server, pauses):
     server.answer(hello(), Answer.json({}, 503), streamed(), hello())
     async with mesh_for(server.url) as mesh:
@@ -332,3 +326,40 @@ async def test_a_404_under_a_declared_address_says_where_it_was_asked(server, li
     assert f"(asked at {server.url}/" in error.message
     assert error.message.endswith("; check base_url)")
     assert "hidden" not in str(error)
+
+
+RETRY = {"attempts": 3, "initial_delay": 0.01}
+BODY = orjson.dumps({"text": "hello", "finish": "stop"})
+EVENTS = (
+    b"".join(b"data: " + orjson.dumps(one) + b"\n\n" for one in ({"text": "hello"}, {"finish": "stop"}))
+    + b"data: [DONE]\n\n"
+)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip", "deflate"])
+async def test_an_answer_in_an_encoding_that_it_does_not_have_is_not_asked_for_again(
+    server, encoding, stream
+):
+    label = "text/event-stream" if stream else "application/json"
+    headers = {"Content-Type": label, "Content-Encoding": encoding}
+    server.route("POST", "/chat", Answer(chunks=(EVENTS if stream else BODY,), headers=headers))
+    async with mesh_for(server.url, retry=RETRY) as mesh:
+        with pytest.raises(JackfieldError, match=rf"(?i)content-encoding.* {encoding}\b") as caught:
+            await (read(mesh.stream_chat("c:m", "hi")) if stream else mesh.chat("c:m", "hi"))
+    assert not caught.value.is_retryable
+    assert len(server.requests) == 1
+
+
+async def test_long_headers_are_read_and_longer_ones_are_named(server):
+    server.answer(Answer.json(orjson.loads(BODY), headers={"Set-Cookie": "a=" + "x" * 30_000}))
+    server.answer(*[Answer.json(orjson.loads(BODY), headers={"Set-Cookie": "a=" + "x" * 70_000})] * 3)
+    async with mesh_for(server.url, retry=RETRY) as mesh:
+        assert (await mesh.chat("c:m", "hi")).text == "hello"
+        with pytest.raises(
+            ConnectionFailedError, match="a header of more than 65536 bytes, which begins"
+        ) as caught:
+            await mesh.chat("c:m", "hi")
+    assert not caught.value.is_retryable
+    assert len(str(caught.value)) < 250
+    assert len(server.requests) == 2

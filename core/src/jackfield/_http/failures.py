@@ -13,7 +13,7 @@ import aiohttp
 from jackfield._types.errors import ConfigurationError, ConnectionFailedError, JackfieldError, TimeoutError
 
 from .link_local import is_link_local
-from .prepared_post import NotHttpError
+from .prepared_post import NotHttpError, unreadable
 
 if TYPE_CHECKING:
     import yarl
@@ -91,11 +91,7 @@ def _reason(error: Exception) -> str:
         return f"its certificate is not accepted: {getattr(certificate, 'verify_message', '') or certificate}"
     if isinstance(error, aiohttp.ClientResponseError):
         is_proxy = isinstance(error, aiohttp.ClientHttpProxyError)
-        return (
-            f"{error.status} {error.message}"
-            if is_proxy
-            else f"the answer is not valid HTTP: {error.message}"
-        )
+        return f"{error.status} {error.message}" if is_proxy else unreadable(error.message)
     if isinstance(error, NotHttpError):
         return " ".join(str(error).split())
     inner = getattr(error, "os_error", error)

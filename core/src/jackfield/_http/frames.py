@@ -24,6 +24,8 @@ __all__ = ["HttpFrames"]
 
 _JSON_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*[\[{]").match
 _LONGEST_ERROR_BODY = 1 << 20
+_NOT_DECODED: Final = "Can not decode content-encoding"
+"""What aiohttp says of such a body; where one ends too early, it says only the name of the encoding."""
 _FRAME_SHARE = 4
 """One event of a stream may have this part of what the whole answer may have."""
 _VALUE_SHARE = 32
@@ -116,8 +118,7 @@ class HttpFrames:
 
             if not isinstance(error, (aiohttp.ClientError, OSError)):
                 raise
-            reason = str(error) or type(error).__name__
-            raise StreamInterruptedError(f"the answer was cut: {reason}") from error
+            raise self._explain(error) from error
         raise StopAsyncIteration
 
     async def _read(self) -> Sequence[Frame]:
@@ -170,6 +171,18 @@ class HttpFrames:
         at += len(piece)
         self._chunk, self._at = (chunk, at) if at < len(chunk) else (b"", 0)
         return piece
+
+    def _explain(self, error: Exception) -> JackfieldError:
+        """Return the error of a body that broke: it was cut, or is not encoded as its header says."""
+        from aiohttp.http_exceptions import ContentEncodingError
+
+        reason = str(error) or type(error).__name__
+        if isinstance(error.__cause__, ContentEncodingError) and _NOT_DECODED in reason:
+            encoding = self._response.headers.get("Content-Encoding", "")
+            return MalformedResponseError(
+                f"the answer has the header Content-Encoding: {encoding}, and its body is not encoded so"
+            )
+        return StreamInterruptedError(f"the answer was cut: {reason}")
 
     async def _read_piece(self) -> bytes:
         """Wait for more of the body; b"" at its end."""

@@ -9,8 +9,9 @@ aiohttp's; what is not so plain goes through its session.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from multidict import CIMultiDictProxy
 
-__all__ = ["NotHttpError", "PreparedPost", "PreparedResponse"]
+__all__ = ["LONGEST_HEADER", "NotHttpError", "PreparedPost", "PreparedResponse", "unreadable"]
+
+LONGEST_HEADER: Final = 1 << 16
+"""Bytes of one header of an answer; gateways are known to set cookies and policies beyond aiohttp's 8 KiB."""
+_ENCODING: Final = re.compile(r"content-encoding: (?:\w+ \()?([\w-]+)", re.IGNORECASE)
+_TOO_LONG: Final = re.compile(r"more than (\d+) bytes when reading: b?(.{0,40})", re.DOTALL)
 
 _FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
@@ -94,14 +100,20 @@ class PreparedPost:
                 raise aiohttp.ClientConnectionError("the connection was closed before anything was sent")
             protocol = connection.protocol
             # Without a length, a body ends with the connection: HTTP/1.0 servers, and some gateways.
-            protocol.set_response_params(auto_decompress=True, read_until_eof=True, read_bufsize=self._buffer)
+            protocol.set_response_params(
+                auto_decompress=True,
+                read_until_eof=True,
+                read_bufsize=self._buffer,
+                max_line_size=LONGEST_HEADER,
+                max_field_size=LONGEST_HEADER,
+            )
             transport.write(b"%b%d\r\n%b\r\n%b" % (self._head, len(body), more, body))
             message, payload = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # "early hints" and the like
                 message, payload = await protocol.read()
         except HttpProcessingError as error:
             connection.close()
-            raise NotHttpError(f"the answer is not valid HTTP: {error.message}") from error
+            raise NotHttpError(unreadable(error.message)) from error
         except BaseException:
             connection.close()
             raise
@@ -139,6 +151,20 @@ class PreparedResponse:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.release()
+
+
+def unreadable(message: str) -> str:
+    """Return why an answer cannot be read.
+
+    Args:
+        message: What aiohttp says of it.
+    """
+    encoding, too_long = _ENCODING.search(message), _TOO_LONG.search(message)
+    if encoding is not None:
+        return f"the answer has the Content-Encoding {encoding[1]}, which was not asked for and cannot be decoded"
+    if too_long is not None:
+        return f"the answer has a header of more than {too_long[1]} bytes, which begins {too_long[2]}"
+    return f"the answer is not valid HTTP: {message}"
 
 
 def _lines(headers: Mapping[str, str]) -> bytes:

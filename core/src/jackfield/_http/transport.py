@@ -109,6 +109,7 @@ class HttpTransport:
         from multidict import CIMultiDict
 
         from .pool import Pool
+        from .prepared_post import LONGEST_HEADER
 
         # Names of headers have no case: without this, a connection's "user-agent" would be sent beside ours.
         self._headers = CIMultiDict({"User-Agent": _USER_AGENT})
@@ -122,6 +123,8 @@ class HttpTransport:
             trust_env=False,  # would look the environment up in a thread, for every request
             auto_decompress=True,
             read_bufsize=_READ_BUFFER,
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
         )
         # aiohttp sends a GET again, unasked and unrecorded, when a kept connection turns out to be dead.
         self._session._retry_connection = False  # noqa: SLF001 -- there is no public way
