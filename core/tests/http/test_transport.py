@@ -17,7 +17,6 @@ from jackfield import (
     NotFoundError,
     Secret,
     ServerError,
-    StreamInterruptedError,
 )
 from jackfield._http.transport import HttpTransport
 from jackfield.plugin import HttpAccess, Wire, hookimpl

@@ -295,6 +295,10 @@ class Pipeline:
         try:
             found = connection.find_target(model_id, what.kind)
             given: dict[str, Any] = dict(options)
+            if any(value is None for value in given.values()):  # a program's own word for "not given"
+                given = {
+                    name: value for name, value in given.items() if value is not None or name == "timeout"
+                }
             timeout = take_timeout(given, config.timeout)
             if found.entry is not None and found.entry.options:
                 given = {**found.entry.options, **given}

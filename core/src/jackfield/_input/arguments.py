@@ -252,6 +252,8 @@ def _check_value(name: str, value: Any, rule: OptionRule) -> Any:
         raise ConfigurationError(f"{name} must be {rule.words}, got {value!r}")
     if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for it: null would be sent
         raise ConfigurationError(f"{name} must be a finite number, got {value!r}")
+    if rule.minimum is not None and isinstance(value, int) and float not in types and value < rule.minimum:
+        raise ConfigurationError(f"{name} must be {rule.minimum} or more, got {value!r}")
     if rule.choices and value not in rule.choices:
         raise ConfigurationError(f"{name} must be one of {', '.join(rule.choices)}, got {value!r}")
     if rule.normalise is None:

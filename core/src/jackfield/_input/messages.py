@@ -40,6 +40,18 @@ _PARTS = (Text, Image, Audio, Document, Thinking, ToolCall, ToolResult, RawPart)
 _PART_TYPES = frozenset(_PARTS)
 _WITH_FILES = frozenset((Image, Audio, Document, ToolResult))
 _KEYS = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal")
+_NOTHING = (
+    "audio",
+    "function_call",
+    "annotations",
+    "reasoning_content",
+    "reasoning",
+    "cache_control",
+    "prefix",
+    "weight",
+    "id",
+)
+"""Keys that OpenAI's library and services of its dialect write into messages, also where there is nothing in them."""
 
 
 def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, ...]:
@@ -77,8 +89,11 @@ def normalise_messages(messages: str | Sequence[MessageLike]) -> tuple[Message, 
                 result.append(Message("tool", (answer,)))
         elif isinstance(entry, Mapping):
             result.append(message_from_dict(entry, where=f"messages[{index}]"))
+        elif callable(getattr(entry, "model_dump", None)):
+            result.append(message_from_dict(_dumped(entry, f"messages[{index}]"), where=f"messages[{index}]"))
         else:  # callers without a type checker
-            msg = f"messages[{index}] is {describe(entry)}; want Message, ToolResult or a dict"
+            pair = '; write a pair as {"role": ..., "content": ...}' if isinstance(entry, tuple) else ""
+            msg = f"messages[{index}] is {describe(entry)}; want Message, ToolResult or a dict{pair}"
             raise TypeError(msg)
     return tuple(result)
 
@@ -95,7 +110,7 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
         return Message(role, (Text(content),))  # fast path: nearly every entry is a role and a text
     if role is None:
         raise _unknown_role(entry.get("role"), where)
-    check_keys(entry, _KEYS, where)
+    check_keys(entry, _KEYS, where, nothing=_NOTHING)
     name = optional_text_at(entry, "name", where)
     if role == "tool":
         answered = text_at(entry, "tool_call_id", where)
@@ -113,6 +128,19 @@ def message_from_dict(entry: Mapping[str, Any], *, where: str) -> Message:
     for index, call in enumerate(calls or ()):
         parts.append(_tool_call(call, f"{where}.tool_calls[{index}]"))
     return Message(role, tuple(parts), name=name)
+
+
+def _dumped(entry: Any, where: str) -> Mapping[str, Any]:
+    """Return a message of OpenAI's library, or of another that is built on pydantic, as a dict."""
+    try:
+        value = entry.model_dump(exclude_none=True)
+    except Exception as error:
+        msg = f"{where} is {describe(entry)} that cannot be made a dict: {error}"
+        raise TypeError(msg) from error
+    if not isinstance(value, Mapping):
+        msg = f"{where} is {describe(entry)}, whose model_dump gives {describe(value)}; want a dict"
+        raise TypeError(msg)
+    return value
 
 
 def _require_several(messages: object) -> None:
@@ -133,6 +161,8 @@ def _checked(message: Message, index: int) -> Message:
             _require_parts(message.parts, f"messages[{index}].parts")
         elif type(part) is ToolResult and type(part.content) is not str:
             _require_result(part, f"messages[{index}]")
+        elif type(part) is ToolCall and type(part.arguments) is not dict:
+            _require_arguments(part, f"messages[{index}]")
         has_files = has_files or type(part) in _WITH_FILES
     if not has_files:
         return message
@@ -170,6 +200,16 @@ def _require_result(result: ToolResult, where: str) -> None:
         msg = f"{where}: the content of a ToolResult is {describe(content)}; want a string or a list of parts"
         raise TypeError(msg)
     _require_parts(content, f"{where}: content")
+
+
+def _require_arguments(call: ToolCall, where: str) -> None:
+    arguments: Any = call.arguments
+    if not isinstance(arguments, Mapping):
+        msg = (
+            f"{where}: the arguments of the ToolCall {call.name!r} are {describe(arguments)}; want a dict "
+            "(or a dict message, whose arguments may be JSON text)"
+        )
+        raise TypeError(msg)
 
 
 def _require_parts(parts: Sequence[object], where: str) -> None:

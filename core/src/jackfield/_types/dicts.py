@@ -15,14 +15,22 @@ def describe(value: object) -> str:
     return a_or_an(type(value).__name__)
 
 
-def check_keys(entry: Mapping[str, Any], known: Collection[str], where: str) -> None:
+def check_keys(
+    entry: Mapping[str, Any], known: Collection[str], where: str, *, nothing: Collection[str] = ()
+) -> None:
     """Check that a dict has no unknown key.
+
+    Args:
+        entry: The dict.
+        known: The keys that it may have.
+        where: What errors call it.
+        nothing: Further keys, which it may have with nothing in them: None, "", [] or {}.
 
     Raises:
         ValueError: It has one; names the closest that is known.
     """
     for key in entry:
-        if key not in known:
+        if key not in known and not (key in nothing and not entry[key]):
             msg = f"{where} has the unknown key {key!r}{hint(str(key), known)}"
             raise ValueError(msg)
 

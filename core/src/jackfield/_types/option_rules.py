@@ -57,8 +57,8 @@ class OptionRule(Value):
     Attributes:
         words: For messages: "a whole number".
         types: The types that it may have; a bool is not a number.
-        minimum: The least number, where every service would refuse less. Configurations are held to it, not calls:
-            theirs are clamped by the model's own rules.
+        minimum: The least number, where every service would refuse less. Configurations are held to it. Calls are where
+            it is a count; other numbers of theirs are left to the model's own rules, which may drop them.
         choices: The only words.
         keywords: Words that have a meaning of their own, where others are possible.
         normalise: Makes what requests hold of it; what it raises says what is wrong.

@@ -101,12 +101,17 @@ def normalise_tools(tools: Sequence[Tool | Mapping[str, Any]]) -> tuple[Tool, ..
 
 
 def _tool(tool: object, where: str) -> Tool:
-    if isinstance(tool, Tool):
-        return tool
     if isinstance(tool, Mapping):
-        return Tool.from_dict(tool, where=where)
-    msg = f"{where} is {describe(tool)}; want a Tool or a dict"
-    raise TypeError(msg)
+        tool = Tool.from_dict(tool, where=where)
+    if not isinstance(tool, Tool):
+        msg = f"{where} is {describe(tool)}; want a Tool or a dict"
+        raise TypeError(msg)
+    if type(tool.parameters) is not dict and not isinstance(tool.parameters, Mapping):
+        msg = (
+            f"{where}.parameters is {describe(tool.parameters)}; want a JSON schema: a dict with type object"
+        )
+        raise TypeError(msg)
+    return tool
 
 
 # One a call: setting this many slots of a frozen object takes thrice as long.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
+from jackfield.plugin import write_json
 
 __all__ = ["SchemaAdapter"]
 
@@ -136,7 +136,7 @@ class SchemaAdapter:
 
 def _describe(name: str, value: Any) -> str:
     """Return a limit in words, which the model reads better than the words of schemas."""
-    written = orjson.dumps(value).decode()
+    written = write_json(value).decode()
     return _WORDS[name].format(written) if name in _WORDS else f"{name}: {written}"
 
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
-import orjson
 
 from jackfield import Event, UnsupportedError
-from jackfield.plugin import Capabilities, ChatRequest, CountRequest, ModelRef, Translation, Wire
+from jackfield.plugin import Capabilities, ChatRequest, CountRequest, ModelRef, Translation, Wire, write_json
 
 from ._converse import count_body
 from ._models import row_of
@@ -40,7 +39,7 @@ def translate_count(
 
     options = attrs.evolve(request.options, extra={})
     translation = translate_native(model, ChatRequest(request.messages, options), capabilities, messages=True)
-    inner = base64.b64encode(orjson.dumps(translation.wire.body)).decode()
+    inner = base64.b64encode(write_json(translation.wire.body)).decode()
     body = {"input": {"invokeModel": {"body": inner}}, **request.options.extra.get("bedrock", {})}
     return Translation(Wire(path, body, meta=meta), translation.report)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from jackfield import Message, Tool, ToolCall, ToolResult
-from jackfield.plugin import UNSET, Options, ParameterWriter, json_tool
+from jackfield.plugin import UNSET, Options, ParameterWriter, json_tool, write_json
 
 from ._messages import CachePoints
 from ._reasoning import thinks_with_budget
@@ -192,7 +190,7 @@ def _put_schema(writer: ParameterWriter, wanted: Mapping[str, Any], options: Opt
         return True
     if adapter.maps:
         return False
-    form = {"schema": orjson.dumps(adapted).decode()}
+    form = {"schema": write_json(adapted).decode()}
     text = {"type": "json_schema", "structure": {"jsonSchema": form}}
     writer.write("response_format", "outputConfig.textFormat", text)
     if changes is not None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import orjson
-
 from jackfield import (
     CitationDelta,
     Event,
@@ -24,6 +22,7 @@ from jackfield import (
     ToolCallStart,
     UsageUpdate,
 )
+from jackfield.plugin import write_json
 
 from ._decoder import AnswerDecoder, fail_by_reason, read_citation, read_logprobs, reason_of
 from ._messages import PLAN
@@ -226,6 +225,6 @@ def _arguments(number: int, function: Mapping[str, Any]) -> Iterator[Event]:
     """Read a piece of arguments; those of a call without any are "", and may be "null"."""
     text = function.get("arguments")
     if isinstance(text, Mapping):
-        text = orjson.dumps(text).decode()
+        text = write_json(text).decode()
     if text and text != "null":
         yield ToolCallDelta(number, text)

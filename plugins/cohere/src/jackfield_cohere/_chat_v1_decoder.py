@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from jackfield import (
     CitationDelta,
     Event,
@@ -19,6 +17,7 @@ from jackfield import (
     ToolCallEnd,
     ToolCallStart,
 )
+from jackfield.plugin import write_json
 
 from ._decoder import AnswerDecoder, fail_by_reason, read_citation, read_meta, reason_of
 from ._errors import fail
@@ -113,7 +112,7 @@ class ChatV1Decoder(AnswerDecoder):
             return
         for index, call in enumerate(calls):
             yield self._begin(index, call.get("name") or "")
-            yield ToolCallDelta(index, orjson.dumps(call.get("parameters") or {}).decode())
+            yield ToolCallDelta(index, write_json(call.get("parameters") or {}).decode())
 
     def _keep_search(self, event: Mapping[str, Any]) -> Iterator[Event]:
         """Keep search queries and results; citations refer to documents by id."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from jackfield import Document, Image, Message, Part, RawPart, Text, Thinking, ToolCall, ToolResult
-from jackfield.plugin import ParameterWriter
+from jackfield.plugin import ParameterWriter, write_json
 
 __all__ = ["PLAN", "Conversation", "arguments_text", "document_data"]
 
@@ -162,7 +162,7 @@ class Conversation:
 
 def arguments_text(call: ToolCall) -> str:
     """Return a call's arguments as JSON text; arguments that could not be parsed are unchanged."""
-    return call.arguments_raw if call.arguments_raw is not None else orjson.dumps(call.arguments).decode()
+    return call.arguments_raw if call.arguments_raw is not None else write_json(call.arguments).decode()
 
 
 def document_data(part: Document) -> dict[str, Any] | None:

@@ -13,7 +13,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from jackfield import (
     AuthenticationError,
@@ -23,7 +22,17 @@ from jackfield import (
     StreamInterruptedError,
 )
 from jackfield.http import HttpTransport
-from jackfield.plugin import Exchange, Failure, Frame, Head, Headers, HttpAccess, Wire, quote_segment
+from jackfield.plugin import (
+    Exchange,
+    Failure,
+    Frame,
+    Head,
+    Headers,
+    HttpAccess,
+    Wire,
+    quote_segment,
+    write_json,
+)
 
 from ._errors import error
 from ._settings import SageMakerSettings, access, region_of, s3_address
@@ -96,7 +105,7 @@ class AsynchronousTransport(HttpTransport):
 
     async def _with_input(self, wire: Wire) -> Wire:
         """Put a body into S3 if it is too large to send, and return the wire that refers to it."""
-        body = wire.body if isinstance(wire.body, bytes) else orjson.dumps(wire.body)
+        body = wire.body if isinstance(wire.body, bytes) else write_json(wire.body)
         if len(body) <= _MAX_INLINE:
             return wire
         place = wire.meta["asynchronous"].get("input")
@@ -174,7 +183,7 @@ async def _fetch(under_way: AbstractAsyncContextManager[Exchange]) -> tuple[Head
 def _as_model_error(answer: bytes) -> tuple[Head, bytes]:
     """Return the content of the failure location as the error of the synchronous operation."""
     text = answer.decode("utf-8", "replace")
-    return Head(424, Headers({"x-amzn-errortype": "ModelError"})), orjson.dumps({"Message": text})
+    return Head(424, Headers({"x-amzn-errortype": "ModelError"})), write_json({"Message": text})
 
 
 async def _frames(body: bytes) -> AsyncIterator[Sequence[Frame]]:

@@ -23,7 +23,7 @@ from jackfield import (
     ToolCallStart,
     UsageUpdate,
 )
-from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire, is_error_body
+from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire, is_error_body, write_json
 
 from ._usage import read_usage
 
@@ -53,7 +53,7 @@ def raise_failure(value: Any, event: str | None = None) -> None:
         raise MalformedResponseError(f"the answer is a {type(value).__name__}, not an object")
     is_message = value.get("message") is not None and "choices" not in value
     if event == "error" or is_message or is_error_body(value):
-        raise FailureInStream(Failure(body=orjson.dumps(value), in_stream=True, data=value, event=event))
+        raise FailureInStream(Failure(body=write_json(value), in_stream=True, data=value, event=event))
 
 
 class _Choice:
@@ -175,7 +175,7 @@ class CompleteDecoder:
             choice.calls += 1
         piece = call.get("input")
         if piece is not None and choice.open:
-            text = piece if isinstance(piece, str) else orjson.dumps(piece).decode()
+            text = piece if isinstance(piece, str) else write_json(piece).decode()
             choice.arguments += text
             yield ToolCallDelta(choice.calls - 1, text, index)
         elif call is item and item.get("type") not in (None, "text", "tool_use"):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import orjson
-
 from jackfield import Message, Text, Thinking, ToolCall, ToolResult, UnsupportedError
 from jackfield.plugin import (
     UNSET,
@@ -19,6 +17,7 @@ from jackfield.plugin import (
     SummarizeRequest,
     Translation,
     Wire,
+    write_json,
 )
 
 from ._embeddings import put_truncate
@@ -120,7 +119,7 @@ def _text(index: int, message: Message, writer: ParameterWriter) -> str:
         elif isinstance(part, ToolCall):
             writer.note(where, "emulated", why="a tool call was written as text")
             texts.append(
-                f"[called {part.name} with {part.arguments_raw or orjson.dumps(part.arguments).decode()}]"
+                f"[called {part.name} with {part.arguments_raw or write_json(part.arguments).decode()}]"
             )
         elif isinstance(part, ToolResult):
             writer.note(where, "emulated", why="a tool's result was written as text")

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from jackfield import Event, Finish, MalformedResponseError, Started, TextDelta, UsageUpdate
-from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, vector_reader
+from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, vector_reader, write_json
 
 from ._usage import read_usage
 
@@ -72,7 +72,7 @@ class SqlDecoder:
             _fail("the function returned NULL: the model did not answer, and no reason was given")
         if not isinstance(answer, dict) or not ({"choices", "structured_output"} & answer.keys()):
             yield started
-            yield TextDelta(answer if isinstance(answer, str) else orjson.dumps(answer).decode())
+            yield TextDelta(answer if isinstance(answer, str) else write_json(answer).decode())
             yield Finish("other")
             return
         yield Started(started.id, answer.get("model") or started.model)
@@ -87,10 +87,10 @@ def _text_of(answer: Mapping[str, Any]) -> str:
     """Return the text of an answer: `choices[0].messages`, or the structured output as JSON."""
     for entry in answer.get("structured_output") or ():
         raw = entry.get("raw_message")
-        return raw if isinstance(raw, str) else orjson.dumps(raw).decode()
+        return raw if isinstance(raw, str) else write_json(raw).decode()
     for choice in answer.get("choices") or ():
         text = choice.get("messages", choice.get("message"))
-        return text if isinstance(text, str) else orjson.dumps(text).decode()
+        return text if isinstance(text, str) else write_json(text).decode()
     raise MalformedResponseError("the function's answer has no choice")
 
 
@@ -105,7 +105,5 @@ def _parse(value: Any) -> Any:
 
 
 def _fail(why: Any) -> None:
-    text = why if isinstance(why, str) else orjson.dumps(why).decode()
-    raise FailureInStream(
-        Failure(body=orjson.dumps({"message": text}), in_stream=True, data={"message": text})
-    )
+    text = why if isinstance(why, str) else write_json(why).decode()
+    raise FailureInStream(Failure(body=write_json({"message": text}), in_stream=True, data={"message": text}))
