@@ -106,10 +106,9 @@ def _tool(tool: object, where: str) -> Tool:
     if not isinstance(tool, Tool):
         msg = f"{where} is {describe(tool)}; want a Tool or a dict"
         raise TypeError(msg)
-    if type(tool.parameters) is not dict and not isinstance(tool.parameters, Mapping):
-        msg = (
-            f"{where}.parameters is {describe(tool.parameters)}; want a JSON schema: a dict with type object"
-        )
+    schema: Any = tool.parameters  # callers without a type checker
+    if not isinstance(schema, Mapping):
+        msg = f"{where}.parameters is {describe(schema)}; want a JSON schema: a dict with type object"
         raise TypeError(msg)
     return tool
 
