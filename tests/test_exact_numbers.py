@@ -25,7 +25,7 @@ MODELS = {
     "azure-llm": (),  # it builds what openai builds, and needs a connection
 }
 REGISTRY = Registry.installed()
-PAIRS = [(id, model) for id in REGISTRY.provider_ids() for model in MODELS.get(id, ("some-model",))]
+PAIRS = [(one, model) for one in REGISTRY.provider_ids() for model in MODELS.get(one, ("some-model",))]
 
 
 @pytest.mark.parametrize(("id", "model"), PAIRS)

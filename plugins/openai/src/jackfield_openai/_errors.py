@@ -24,7 +24,7 @@ from jackfield import (
 )
 from jackfield.plugin import Failure, FailureInStream, is_error_body, write_json
 
-__all__ = ["error", "fail", "is_failure", "raise_failure"]
+__all__ = ["error", "fail", "raise_failure"]
 
 # Sources: OpenAI's error-code guide as read by pydantic-ai 2.68 and litellm 1.109.1 (November 2026); the
 # last entries of a group come from other servers. The code decides, then the type, then the status.
@@ -138,11 +138,6 @@ def _mask_keys(message: str) -> str:
     for pattern in _KEY_IN_TEXT:
         message = pattern.sub(r"\1***", message)
     return message
-
-
-def is_failure(value: Any) -> bool:
-    """Return whether the JSON of a successful response is an error."""
-    return is_error_body(value)
 
 
 def raise_failure(value: Any) -> None:
