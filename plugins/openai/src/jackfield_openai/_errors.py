@@ -101,20 +101,10 @@ def error(failure: Failure) -> JackfieldError | None:
         status = said.status
     code = next(iter(said.codes), None)
     kind = _find_class(status, said.codes, message)
-    if kind is None:
-        return _build_by_status(attrs.evolve(failure, status=status), message, code, actual=failure.status)
-    return failure.error(kind, message, code=code, retryable=_should_retry(failure.headers))
-
-
-def _build_by_status(
-    failure: Failure, message: str, code: str | None, *, actual: int | None
-) -> JackfieldError:
-    from jackfield.http import error_from_status
-
     retryable = _should_retry(failure.headers)
-    found = error_from_status(failure, message=message, code=code, retryable=retryable)
-    found.status = actual
-    return found
+    mapped = attrs.evolve(failure, status=status).error(kind, message, code=code, retryable=retryable)
+    mapped.status = failure.status
+    return mapped
 
 
 def _should_retry(headers: Mapping[str, str]) -> bool | None:
