@@ -1,16 +1,18 @@
 """Nothing happens at import; everything that opens is closed by the block; one mesh, several loops."""
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, nothing_left, read, streamed
 
-from jackfield import ConfigurationError, Mesh
+from jackfield import ConfigurationError, Mesh, TimeoutError
 from jackfield._plugins.registry import Registry
 from jackfield.plugin import hookimpl
 from jackfield.testing import FakeProvider, RecordingServer
@@ -227,3 +229,52 @@ async def test_no_file_is_left_open(server):
     for _ in range(3):
         await round_trip()
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+async def enter(mesh):
+    """Enter a stream by hand, and read one event."""
+    stream = await mesh.stream_chat("c:m", "hi").__aenter__()
+    await anext(stream)
+    return stream
+
+
+async def test_a_stream_that_is_dropped_gives_its_slot_and_its_connection_back(server):
+    server.answer(streamed(stall_after=1), hello())
+    async with nothing_left(server), mesh_for(server.url, max_parallel=1) as mesh:
+        stream = await enter(mesh)
+        with pytest.warns(ResourceWarning, match=r"a stream of c:m was dropped.*async with"):
+            del stream
+        async with asyncio.timeout(5):
+            assert (await mesh.chat("c:m", "hi")).text == "hello"
+        await server.wait_disconnected()
+
+
+async def test_a_stream_that_is_closed_or_read_to_its_end_is_not_warned_of(server):
+    server.answer(streamed(), streamed(stall_after=1), hello())
+    async with mesh_for(server.url, max_parallel=1) as mesh:
+        stream = await enter(mesh)
+        [event async for event in stream]
+        stream = await enter(mesh)
+        await stream.aclose()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            del stream
+            gc.collect()
+        assert caught == []
+        assert (await mesh.chat("c:m", "hi")).text == "hello"
+
+
+async def test_a_stream_that_nobody_reads_ends_at_the_limit_of_its_call(server):
+    server.answer(streamed(stall_after=1), hello())
+    limits = {"total": 3, "first_event": 1, "idle": 1}
+    async with mesh_for(server.url, max_parallel=1, timeout=limits) as mesh:
+        stream = await enter(mesh)
+        await asyncio.sleep(5)
+        await server.wait_disconnected()
+        async with asyncio.timeout(2):
+            assert (await mesh.chat("c:m", "hi")).text == "hello"
+        with pytest.raises(TimeoutError, match="total") as caught:
+            [event async for event in stream]
+        assert caught.value.phase == "total"
+        assert not stream.response.complete
+        await stream.aclose()

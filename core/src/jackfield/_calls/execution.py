@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, cast
+from warnings import warn
+from weakref import WeakMethod
 
 import attrs
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Execution", "LiveStream"]
 
 _NO_REPORT = ParameterReport()
+_closing: set[asyncio.Task[None]] = set()
+"""An event loop holds its tasks weakly."""
 
 
 class Execution(Generic[ReplyT]):
@@ -103,6 +107,32 @@ class Execution(Generic[ReplyT]):
                 await self._attempts.exchange.close()
         finally:
             self._release()
+
+    def watch_total(self, expire: Callable[[], None]) -> None:
+        """Call a function when the limit of the whole call is over, if nobody waits for it then."""
+        self._watchdog.on_total = expire
+
+    def build_total_error(self) -> JackfieldError:
+        """Return the error of a call that took longer than it may as a whole."""
+        return self._watchdog.build_total_error()
+
+    def close_soon(self) -> None:
+        """Close from outside a coroutine: what nobody reads must not keep its connection."""
+        task = self._watchdog.loop.create_task(self.close())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    def abandon(self) -> None:
+        """Close what its reader forgot; called by the garbage collector, perhaps in another thread."""
+        loop = self._watchdog.loop
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self.close_soon)
+        warn(
+            f"a stream of {self._connection.name}:{self._call.model.id} was dropped and not closed; "
+            "use `async with mesh.stream_chat(...) as stream:`, or `await stream.aclose()`",
+            ResourceWarning,
+            stacklevel=2,
+        )
 
     def _release(self) -> None:
         """Release timer and slot; may be called twice."""
@@ -227,7 +257,7 @@ class LiveStream:
     """
 
     __slots__ = (
-        "_closed", "_error", "_events", "_exchange", "_execution", "_idle", "_next", "_response", "exhausted",
+        "__weakref__", "_closed", "_error", "_events", "_exchange", "_execution", "_idle", "_next", "_response", "exhausted",
     )  # fmt: skip
 
     def __init__(self, execution: Execution[Reply], exchange: WireExchange, idle: float | None) -> None:
@@ -240,6 +270,21 @@ class LiveStream:
         self.exhausted = False
         self._error = exchange.fault
         self._response: Reply | None = None
+        expire = WeakMethod(self._expire)
+        execution.watch_total(lambda: (method := expire()) and method())
+
+    def __del__(self) -> None:
+        if not self._closed:
+            self._execution.abandon()
+
+    def _expire(self) -> None:
+        """End at the limit of the whole call, although nobody waits for more."""
+        if self._closed:
+            return
+        if not self._exchange.ended and self._error is None:
+            self._error = self._execution.build_total_error()
+        self._closed = True
+        self._execution.close_soon()
 
     def __aiter__(self) -> LiveStream:
         return self

@@ -118,6 +118,10 @@ class Watchdog:
     Args:
         total: Seconds of the whole call; None is no limit.
         timers: Those of the connection; None for a call without one.
+
+    Attributes:
+        loop: The event loop of the call.
+        on_total: Called when the limit of the whole call is over and nobody waits: for a stream that is not read.
     """
 
     __slots__ = (
@@ -125,13 +129,14 @@ class Watchdog:
         "_ends_at",
         "_fired",
         "_limit",
-        "_loop",
         "_phase",
         "_task",
         "_timer",
         "_timers",
         "_total",
         "_total_at",
+        "loop",
+        "on_total",
     )
 
     def __init__(self, total: float | None, timers: Timers | None = None) -> None:
@@ -139,9 +144,9 @@ class Watchdog:
             timers = Timers()
             timers.close()  # there is no other call to keep its timer for
         self._timers = timers
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._total = total
-        self._total_at = None if total is None else self._loop.time() + total
+        self._total_at = None if total is None else self.loop.time() + total
         self._timer: _Timer | None = None
         self._task: asyncio.Task[object] | None = None
         self._phase: TimeoutPhase = "total"
@@ -149,11 +154,12 @@ class Watchdog:
         self._ends_at: float | None = None
         self._before = 0
         self._fired = False
+        self.on_total: Callable[[], None] | None = None
 
     @property
     def remaining(self) -> float | None:
         """Seconds left of the whole call; None if it has no limit."""
-        return None if self._total_at is None else self._total_at - self._loop.time()
+        return None if self._total_at is None else self._total_at - self.loop.time()
 
     def __call__(self, phase: TimeoutPhase, limit: float | None) -> Watchdog:
         """Set phase and limit (seconds) of the wait that the next `with` surrounds."""
@@ -164,7 +170,7 @@ class Watchdog:
     def __enter__(self) -> Self:
         ends_at = self._total_at
         if self._limit is not None:
-            own = self._loop.time() + self._limit
+            own = self.loop.time() + self._limit
             ends_at = own if ends_at is None or own < ends_at else ends_at
         self._ends_at = ends_at
         if ends_at is None:
@@ -173,7 +179,7 @@ class Watchdog:
         self._before = 0 if task is None else task.cancelling()
         timer = self._timer
         if timer is None:
-            self._timer = self._timers.take(self._loop, ends_at, self._look)
+            self._timer = self._timers.take(self.loop, ends_at, self._look)
         elif timer.when > ends_at:
             timer.set(ends_at)
         return self
@@ -198,13 +204,30 @@ class Watchdog:
 
     def _look(self) -> None:
         task, ends_at, timer = self._task, self._ends_at, self._timer
-        if task is None or ends_at is None or timer is None:
-            return  # nobody waits now; the next wait sets the timer again
-        if self._loop.time() < ends_at:
+        if timer is None:
+            return
+        if task is None or ends_at is None:  # nobody waits now; the next wait sets the timer again
+            self._look_at_total(timer)
+            return
+        if self.loop.time() < ends_at:
             timer.set(ends_at)
         else:
             self._fired = True
             task.cancel()
+
+    def _look_at_total(self, timer: _Timer) -> None:
+        """End a stream at the limit of its call, although nobody reads it."""
+        if self._total_at is None or self.on_total is None:
+            return
+        if self.loop.time() < self._total_at:
+            timer.set(self._total_at)
+        else:
+            self.on_total()
+
+    def build_total_error(self) -> TimeoutError:
+        """Return the error of a call that took longer than it may as a whole."""
+        self._phase, self._limit = "total", self._total
+        return self._build_error()
 
     def _build_error(self) -> TimeoutError:
         phase, limit = self._phase, self._limit
