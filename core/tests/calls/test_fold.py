@@ -29,7 +29,7 @@ from jackfield import (
     Usage,
     UsageUpdate,
 )
-from jackfield._calls.fold import _HANDLERS, fold
+from jackfield._calls.fold import _HANDLERS, GrowingFold, fold
 from jackfield._types.content import parse_arguments
 from jackfield._types.events import Event
 from jackfield.plugin import EmbeddingData, RerankScore, TokensCounted
@@ -185,3 +185,50 @@ def test_log_probabilities_of_a_long_stream_are_folded_in_linear_time():
     folded = fold([LogprobsDelta([logprob])] * 100_000)
     assert len(folded.choices[0].logprobs) == 100_000
     assert time.process_time() - began < 2
+
+
+STREAM = [
+    Started("a", "m"), ThinkingDelta("Hm"), ThinkingDelta("m", data={"s": 1}), TextDelta("Hel"), UsageUpdate(Usage(3, 1), {"n": 1}),
+    TextDelta("lo \ud83d"), RefusalDelta("no"), TextDelta("other", 1), ToolCallStart(0, "c", "f"), ToolCallDelta(0, '{"a":'),
+    ToolCallStart(1, "d", "g"), ToolCallDelta(1, "{}"), ToolCallDelta(0, "1}"), ToolCallEnd(0), ToolCallEnd(1),
+    CitationDelta(Citation(url="u")), LogprobsDelta([TokenLogprob("a", -1.0)]), PartAdded(RawPart("p", {"x": 1})),
+    RawEvent("k", 1), Finish("stop"), UsageUpdate(Usage(None, 7)), Finish("stop", 1),
+]  # fmt: skip
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=8).map(sorted))
+def test_a_growing_fold_is_at_each_point_what_a_new_one_is(points):
+    growing = GrowingFold("p", "m0")
+    for point in [*points, len(STREAM)]:
+        later = [event for event in STREAM[point:] if isinstance(event, UsageUpdate)]
+        wanted = fold([*STREAM[:point], *later], provider="p", model="m0")
+        for _ in range(2):
+            found = growing.up_to(STREAM, point)
+            for name in ("id", "model", "choices", "usage", "raw_usage", "raw", "finished"):
+                assert getattr(found, name) == getattr(wanted, name)
+
+
+def test_a_growing_fold_raises_again_where_the_events_do_not_fit():
+    growing = GrowingFold("p", "m")
+    events = [TextDelta("a"), ToolCallDelta(0, "{}")]
+    assert growing.up_to(events, 1).choices[0].text == "a"
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            growing.up_to(events, 2)
+    assert growing.up_to(events, 1).choices[0].text == "a"
+
+
+def test_a_growing_fold_takes_each_event_once():
+    events = [TextDelta(str(number)) for number in range(300)]
+    taken = []
+
+    class Counting(list):
+        def __getitem__(self, places):
+            found = super().__getitem__(places)
+            taken.append(len(found) if places.stop is not None else 0)
+            return found
+
+    growing, events = GrowingFold("p", "m"), Counting(events)
+    for end in range(301):
+        growing.up_to(events, end)
+    assert sum(taken) == 300

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
 from jackfield._plugins.hooks import plugin_fault
 from jackfield._types.cost import UNKNOWN_COST, Cost, CostItem
-from jackfield._types.errors import StreamInterruptedError
+from jackfield._types.errors import PluginError, StreamInterruptedError
 from jackfield._types.option_rules import UNSET
 from jackfield._types.parameters import ParameterReport
 from jackfield._types.replies import Attempt, EmbedReply, Ranking, Replay, Reply, RerankReply
 from jackfield._types.requests import EmbedRequest, RerankRequest
 from jackfield._types.usage import Usage
 
-from .fold import Folded, fold
+from .fold import Folded, GrowingFold, fold
 
 if TYPE_CHECKING:
     from jackfield._types.calls import Call
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .exchange import WireExchange
 
-__all__ = ["NOTHING_USED", "build_replay", "build_reply", "check_reply", "fold_decoded"]
+__all__ = ["NOTHING_USED", "build_replay", "build_reply", "check_reply", "fold_decoded", "fold_read"]
 
 NOTHING_USED: Final = Usage(input_tokens=0, output_tokens=0)
 
@@ -46,10 +46,32 @@ def fold_decoded(call: Call, events: Iterable[Event], connection: Connection) ->
     try:
         return fold(events, provider=call.provider, model=call.model.id)
     except Exception as error:
-        raise plugin_fault(
-            connection.provider.label,
-            f"the decoder gave events that do not fit together ({type(error).__name__}: {error})",
-        ) from error
+        raise _misfit(error, connection) from error
+
+
+def fold_read(growing: GrowingFold, events: Sequence[Event], end: int, connection: Connection) -> Folded:
+    """Fold the events of a stream that were read so far.
+
+    Args:
+        growing: The fold of the stream.
+        events: All events so far.
+        end: How many of them were read.
+        connection: Where they came from, for the error.
+
+    Raises:
+        PluginError: The events do not fit together.
+    """
+    try:
+        return growing.up_to(events, end)
+    except Exception as error:
+        raise _misfit(error, connection) from error
+
+
+def _misfit(error: Exception, connection: Connection) -> PluginError:
+    return plugin_fault(
+        connection.provider.label,
+        f"the decoder gave events that do not fit together ({type(error).__name__}: {error})",
+    )
 
 
 def build_reply(

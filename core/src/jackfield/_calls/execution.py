@@ -17,15 +17,15 @@ from jackfield._input.kinds import ReplyT
 from jackfield._types.calls import Call
 from jackfield._types.cost import Cost
 from jackfield._types.errors import JackfieldError
-from jackfield._types.events import Event, UsageUpdate
+from jackfield._types.events import Event
 from jackfield._types.parameters import ParameterReport, Translation
 from jackfield._types.replies import EmbedReply, Reply, RerankReply, TokenCount
 from jackfield._types.requests import CountRequest
 
 from .attempts import Attempts
-from .building import build_reply, check_reply, fold_decoded
+from .building import build_reply, check_reply, fold_decoded, fold_read
 from .exchange import WireExchange
-from .fold import Folded
+from .fold import Folded, GrowingFold
 from .streams import EventMap, MappedStream
 from .translation import translate
 from .watchdog import Watchdog
@@ -180,6 +180,18 @@ class Execution(Generic[ReplyT]):
         """
         return fold_decoded(self._call, events, self._connection)
 
+    def begin_fold(self) -> GrowingFold:
+        """Return the fold of a stream that is read on."""
+        return GrowingFold(self._call.provider, self._call.model.id)
+
+    def fold_read(self, growing: GrowingFold, events: list[Event], end: int) -> Folded:
+        """Fold the events of a stream that were read so far.
+
+        Raises:
+            PluginError: They do not fit together.
+        """
+        return fold_read(growing, events, end, self._connection)
+
     def _translate(self) -> Translation:
         call, target, provider = self._call, self._target, self._connection.provider
         request = keep_own_extra(call.request, provider.info)
@@ -257,7 +269,8 @@ class LiveStream:
     """
 
     __slots__ = (
-        "__weakref__", "_closed", "_error", "_events", "_exchange", "_execution", "_idle", "_next", "_response", "exhausted",
+        "__weakref__", "_closed", "_error", "_events", "_exchange", "_execution", "_growing", "_idle", "_next",
+        "_response", "exhausted",
     )  # fmt: skip
 
     def __init__(self, execution: Execution[Reply], exchange: WireExchange, idle: float | None) -> None:
@@ -270,6 +283,7 @@ class LiveStream:
         self.exhausted = False
         self._error = exchange.fault
         self._response: Reply | None = None
+        self._growing: GrowingFold | None = None
         expire = WeakMethod(self._expire)
         execution.watch_total(lambda: (method := expire()) and method())
 
@@ -336,9 +350,10 @@ class LiveStream:
         if self._response is not None:
             return self._response
         complete = self._exchange.is_complete and self._next == len(self._events) and self._error is None
-        events = self._events[: self._next]
-        events += [event for event in self._events[self._next :] if type(event) is UsageUpdate]
-        reply = self._build(events, complete=complete)
+        if self._growing is None:
+            self._growing = self._execution.begin_fold()
+        folded = self._execution.fold_read(self._growing, self._events, self._next)
+        reply = cast("Reply", self._execution.build(folded, self._exchange.body, complete=complete))
         if complete:
             self._response = reply
         return reply

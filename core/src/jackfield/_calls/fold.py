@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ from jackfield._types.replies import Choice
 from jackfield._types.usage import Usage
 from jackfield._values import Record
 
-__all__ = ["Folded", "fold"]
+__all__ = ["Folded", "GrowingFold", "fold"]
 
 _NOTHING_USED = Usage()
 
@@ -207,14 +208,58 @@ class Folded:
         if isinstance(part, RawPart):
             return part
         if isinstance(part, _Call):
-            arguments, raw = parse_arguments("".join(part.pieces))
+            arguments, raw = parse_arguments(_joined(part.pieces))
             return ToolCall(part.id, part.name, arguments, raw, part.data)
         from jackfield._json import whole_text  # with the readers of JSON, which load late
 
-        text = whole_text("".join(part.pieces))
+        text = whole_text(_joined(part.pieces))
         if part.kind is ev.ThinkingDelta:
             return Thinking(text, self._provider, self.model or self._asked_model, part.data)
         return Text(text, refusal=part.kind is ev.RefusalDelta, provider_data=part.data)
+
+
+class GrowingFold:
+    """Fold the events of a stream that is still read, each once, however often the reply is looked at.
+
+    Args:
+        provider: As for `fold`.
+        model: As there.
+    """
+
+    __slots__ = ("_folded", "_names", "_taken")
+
+    def __init__(self, provider: str, model: str) -> None:
+        self._names = (provider, model)
+        self._folded = Folded(provider, model)
+        self._taken = 0
+
+    def up_to(self, events: Sequence[ev.Event], end: int) -> Folded:
+        """Return the fold of the events that were read, and of what the others say of the usage.
+
+        Args:
+            events: All events so far, in the order they came.
+            end: How many of them were read; no fewer than the last time.
+        """
+        try:
+            for event in events[self._taken : end]:
+                _HANDLERS[type(event)](self._folded, event)
+            self._taken = end
+        except BaseException:
+            self._folded, self._taken = Folded(*self._names), 0
+            raise
+        folded = copy(self._folded)
+        for event in events[end:]:
+            if type(event) is ev.UsageUpdate:
+                folded.add_usage(event)
+        folded.close()
+        return folded
+
+
+def _joined(pieces: list[str]) -> str:
+    """Join the pieces of a part, once for all."""
+    if len(pieces) > 1:
+        pieces[:] = ["".join(pieces)]
+    return pieces[0] if pieces else ""
 
 
 _HANDLERS: dict[type, Any] = {
