@@ -86,7 +86,13 @@ def test_what_is_not_a_requirement_is_refused():
 
 def test_siblings_come_before_what_builds_on_them():
     found = [path.name for path in workspace.siblings(Path("plugins/azure-llm"))]
-    assert found == ["core", "openai", "azure-openai", "azure-llm"]
+    assert found == ["core", "openai", "anthropic", "azure-openai", "azure-llm"]
+
+
+def test_what_an_extra_needs_comes_before_its_package():
+    found = [path.name for path in workspace.closure([Path("plugins/anthropic")])]
+    assert found == ["core", "aws", "anthropic"]
+    assert Path("plugins/aws") not in workspace.siblings(Path("plugins/anthropic"))
 
 
 def test_a_closure_has_every_package_once_and_in_an_order_that_can_be_installed():

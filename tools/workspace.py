@@ -115,20 +115,29 @@ def _named() -> dict[str, Path]:
     return {normalised(project(path)["name"]): path for path in PACKAGES}
 
 
-def siblings(package: Path) -> list[Path]:
-    """List the packages of this repository that a package depends on, directly or not, and last the package itself."""
+def siblings(package: Path, *, extras: bool = False) -> list[Path]:
+    """List the packages of this repository that a package depends on, directly or not, and last the package itself.
+
+    Args:
+        package: The package.
+        extras: Its light extras, and those of the others, are installed, too.
+    """
     named = _named()
+    needs = list(project(package).get("dependencies", []))
+    if extras:
+        optional = project(package).get("optional-dependencies", {})
+        needs += [need for name in light_extras(package) for need in optional[name]]
     found: list[Path] = []
-    for requirement in project(package).get("dependencies", []):
+    for requirement in needs:
         sibling = named.get(normalised(requirement))
-        if sibling is not None:
-            found += [path for path in siblings(sibling) if path not in found]
+        if sibling is not None and sibling != package:
+            found += [path for path in siblings(sibling, extras=extras) if path not in found]
     return [*found, package]
 
 
 def closure(packages: Iterable[Path]) -> list[Path]:
-    """List some packages and the siblings they depend on, each after what it depends on."""
-    return list(dict.fromkeys(needed for package in packages for needed in siblings(package)))
+    """List some packages and the siblings that they and their light extras depend on, each after what it depends on."""
+    return list(dict.fromkeys(needed for package in packages for needed in siblings(package, extras=True)))
 
 
 def import_name(package: Path) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._contract.hookspecs import hookimpl as hookimpl
     from ._contract.json_frames import read_frame as read_frame, sift_frame as sift_frame
     from ._contract.json_tool import JSONTool as JSONTool, json_tool as json_tool
-    from ._contract.keys import is_at_hosts as is_at_hosts
+    from ._contract.keys import is_at_hosts as is_at_hosts, may_carry_secrets as may_carry_secrets
     from ._contract.middleware import (
         Handler as Handler,
         Middleware as Middleware,
@@ -135,7 +135,7 @@ else:
             "_contract.hookspecs": "hookimpl",
             "_contract.json_frames": "read_frame sift_frame",
             "_contract.json_tool": "JSONTool json_tool",
-            "_contract.keys": "is_at_hosts",
+            "_contract.keys": "is_at_hosts may_carry_secrets",
             "_contract.middleware": "Handler Middleware MiddlewareKind",
             "_contract.paths": "quote_path quote_segment",
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",

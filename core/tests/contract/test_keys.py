@@ -10,7 +10,7 @@ from plain_provider import PlainProvider, hello, mesh_for
 from jackfield import AuthenticationError, ConfigurationError, Mesh, MissingCredentialError, Registry, Secret
 from jackfield._contract.keys import is_loopback, settle_keys
 from jackfield.cli._group import make_cli
-from jackfield.plugin import hookimpl, is_at_hosts, secret
+from jackfield.plugin import hookimpl, is_at_hosts, may_carry_secrets, secret
 from jackfield.testing import Answer
 
 OWN = "https://api.acme.example/v1"
@@ -271,3 +271,27 @@ def test_a_key_that_is_not_sent_is_warned_of(tmp_path):
     (line,) = warnings_of(tmp_path, text, "api_key")
     assert 'write api_key = "none" to say so' in line
     assert warnings_of(tmp_path, f'{text}api_key = "none"\n', "api_key") == []
+
+
+@pytest.mark.parametrize(
+    ("address", "may"),
+    [
+        ("https://api.acme.example/v1", True),
+        ("HTTPS://API.acme.example", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost", True),
+        ("http://[::1]:9/v1", True),
+        ("http://api.acme.example", False),
+        ("http://127.0.0.1.evil", False),
+        ("http://127.0.0.1@evil", False),
+        ("https://evil\\@127.0.0.1", False),
+        ("https://", False),
+        ("https://.", False),
+        ("https://acme.example:port", False),
+        ("ftp://localhost", False),
+        ("localhost", False),
+        ("", False),
+    ],
+)
+def test_secrets_go_over_tls_or_stay_within_this_machine(address, may):
+    assert may_carry_secrets(address) is may

@@ -69,4 +69,9 @@ def test_the_page_shows_the_tables(make):
 
 
 def test_the_page_names_every_key():
-    check_keys("anthropic", jackfield_anthropic.AnthropicSettings)
+    check_keys(
+        "anthropic",
+        jackfield_anthropic.AnthropicSettings,
+        jackfield_anthropic.AnthropicCredentials,
+        shared={"credentials", "proxy", "ca_bundle"},
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from provider_pages import bounds_of, check_table, feature_rows
+from provider_pages import bounds_of, check_keys, check_table, feature_rows
 
 import jackfield_openai as openai
 from jackfield import Usage
@@ -87,3 +87,12 @@ def allowed(rule):
 @pytest.mark.parametrize("make", [models, features, options])
 def test_the_page_shows_the_tables(make):
     check_table("openai", make)
+
+
+def test_the_page_names_every_key():
+    check_keys(
+        "openai",
+        openai.OpenAISettings,
+        openai.OpenAICredentials,
+        shared={"credentials", "proxy", "ca_bundle"},
+    )

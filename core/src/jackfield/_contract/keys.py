@@ -20,6 +20,7 @@ __all__ = [
     "addresses_of",
     "is_at_hosts",
     "is_loopback",
+    "may_carry_secrets",
     "offers_identity",
     "settle_keys",
     "user_fault",
@@ -48,6 +49,18 @@ def is_loopback(address: str) -> bool:
     """Return whether an address is this machine's own."""
     parts = _split(address)
     return parts is not None and _LOOPBACK.fullmatch(parts.hostname or "") is not None
+
+
+def may_carry_secrets(address: str) -> bool:
+    """Return whether nobody on the way to an address can read what is sent: over https, or within this machine.
+
+    Args:
+        address: The address, with its scheme; to one that cannot be read nothing may be sent.
+    """
+    parts = _split(address)
+    if parts is None or not (parts.hostname or "").strip("."):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(address))
 
 
 def addresses_of(settings: Any, field: attrs.Attribute[Any]) -> list[str]:

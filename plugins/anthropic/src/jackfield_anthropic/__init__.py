@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
@@ -10,6 +11,7 @@ from jackfield import JackfieldError, Usage
 from jackfield.plugin import (
     Capabilities,
     CostContext,
+    CredentialKind,
     Decoder,
     Failure,
     HttpAccess,
@@ -24,6 +26,7 @@ from jackfield.plugin import (
 )
 
 # Plugins that build on the dialect use these names, so the hooks use them, too, and import only the other modules.
+from ._credentials import AnthropicCredentials, AnthropicIdentity
 from ._dialect import ANTHROPIC, Dialect
 from ._errors import error
 from ._models import capabilities
@@ -33,6 +36,9 @@ from ._settings import AnthropicSettings, access
 
 __all__ = [
     "ANTHROPIC",
+    "CREDENTIALS",
+    "AnthropicCredentials",
+    "AnthropicIdentity",
     "AnthropicSettings",
     "Dialect",
     "capabilities",
@@ -41,6 +47,9 @@ __all__ = [
     "rates",
     "translate",
 ]
+
+CREDENTIALS: Final = CredentialKind(AnthropicCredentials, AnthropicIdentity)
+"""The kind `anthropic` of `[credentials]`."""
 
 
 @hookimpl
@@ -51,6 +60,7 @@ def jackfield_provider() -> ProviderInfo:
         title="Anthropic",
         settings=AnthropicSettings,
         kinds=frozenset({"chat", "completion"}),
+        credentials=("anthropic", "aws"),
         units=("web_search_request", "web_fetch_request"),
         preload=(
             "jackfield_anthropic._chat",

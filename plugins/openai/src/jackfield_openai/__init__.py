@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
@@ -10,6 +11,7 @@ from jackfield import JackfieldError, Usage
 from jackfield.plugin import (
     Capabilities,
     CostContext,
+    CredentialKind,
     Decoder,
     Failure,
     HttpAccess,
@@ -25,6 +27,7 @@ from jackfield.plugin import (
 
 # Plugins that build on the dialect use these names, so the hooks use them, too, and import only the other modules.
 from ._compatible import CompatiblePlugin, compatible
+from ._credentials import OpenAICredentials, OpenAIIdentity
 from ._dialect import OPENAI, Dialect
 from ._errors import error
 from ._prices import rates
@@ -33,9 +36,12 @@ from ._settings import OpenAISettings, access
 from ._usage import read_usage
 
 __all__ = [
+    "CREDENTIALS",
     "OPENAI",
     "CompatiblePlugin",
     "Dialect",
+    "OpenAICredentials",
+    "OpenAIIdentity",
     "OpenAISettings",
     "compatible",
     "decoder",
@@ -44,6 +50,9 @@ __all__ = [
     "read_usage",
     "translate",
 ]
+
+CREDENTIALS: Final = CredentialKind(OpenAICredentials, OpenAIIdentity)
+"""The kind `openai` of `[credentials]`."""
 
 
 @hookimpl
@@ -54,6 +63,7 @@ def jackfield_provider() -> ProviderInfo:
         title="OpenAI",
         settings=OpenAISettings,
         kinds=frozenset({"chat", "completion", "embedding"}),
+        credentials=("openai",),
         docs="https://platform.openai.com/docs/api-reference",
     )
 
