@@ -22,6 +22,12 @@ CITED = (Message("user", (Text("Why?"), Document(text="The sky scatters.", name=
 USED = Usage(500, 14, 448, None, 5, {"billed_input_tokens": 5, "billed_output_tokens": 9})
 USED_V1 = Usage(69, 81, details={"billed_input_tokens": 7, "billed_output_tokens": 80})
 USED_GENERATE = Usage(5, 57, details={"billed_input_tokens": 5, "billed_output_tokens": 57})
+EMBEDDERS = (
+    "embed-v5.0-pro", "embed-v5.0-fast", "embed-english-v3.0", "embed-multilingual-light-v3.0", "embed-english-v2.0",
+)  # fmt: skip
+RERANKERS = (
+    "rerank-v4.0-pro", "rerank-v4.0-fast", "rerank-v3.5", "rerank-multilingual-v3.0", "rerank-of-tomorrow",
+)  # fmt: skip
 PLUS = "command-a-plus-05-2026"
 
 
@@ -117,8 +123,14 @@ def both(name, streamed, **facts):
         request=EmbedRequest(inputs=("a", "b"), input_type="query", dimensions=256),
         embedding=((1.0, -2.0), (0.5, 0.25)),
     ),
-    Case(model="embed-english-v3.0", kind="embedding", wire="wire/embedding.json", embedding=(2, 2)),
-    Case(model="rerank-v3.5", kind="rerank", wire="wire/rerank.json", scores=((1, 0.75), (0, 0.25))),
+    *(
+        Case(model=model, kind="embedding", wire="wire/embedding.json", embedding=(2, 2), name=model)
+        for model in EMBEDDERS
+    ),
+    *(
+        Case(model=model, kind="rerank", wire="wire/rerank.json", scores=((1, 0.75), (0, 0.25)), name=model)
+        for model in RERANKERS
+    ),
     Case(model="command-a-03-2025", kind="count", wire="wire/count.json", count=3),
     Case(model="command-a-03-2025", wire="wire/failed.sse", error=ServerError),
     Case(model="command-a-03-2025", wire="wire/too_long.json", status=400, error=ContextLengthExceededError),

@@ -50,7 +50,7 @@ def jackfield_provider() -> ProviderInfo:
         title="Cohere",
         settings=CohereSettings,
         kinds=frozenset({"chat", "completion", "embedding", "rerank", "summarization"}),
-        units=("search_unit", "classification", "image"),
+        units=("search_unit", "classification", "image", "image_token"),
         preload=(
             "jackfield_cohere._chat",
             "jackfield_cohere._chat_decoder",

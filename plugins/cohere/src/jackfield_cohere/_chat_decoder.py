@@ -22,9 +22,9 @@ from jackfield import (
     ToolCallStart,
     UsageUpdate,
 )
-from jackfield.plugin import write_json
+from jackfield.plugin import exact_numbers, write_json
 
-from ._decoder import AnswerDecoder, fail_by_reason, read_citation, read_logprobs, reason_of
+from ._decoder import AnswerDecoder, as_word, fail_by_reason, read_citation, read_logprobs, reason_of
 from ._messages import PLAN
 from ._usage import read_usage
 
@@ -35,12 +35,17 @@ _KNOWN: Final = frozenset({"id", "message", "finish_reason", "usage", "logprobs"
 _KNOWN_PARTS: Final = frozenset({"role", "content", "tool_plan", "tool_calls", "citations"})
 _PIECE: Final = frozenset({"type", "text"})
 _NOTHING: Final[Mapping[str, Any]] = {}
+_EMPTY: Final = (None, "")
 
 
 class ChatDecoder(AnswerDecoder):
     """Decodes one answer of chat v2. A stream ends with `message-end`."""
 
     marker = "message-end"
+    names = frozenset(
+        {"message-start", "content-start", "content-delta", "content-end", "tool-plan-delta", "tool-call-start",
+         "tool-call-delta", "tool-call-end", "citation-start", "citation-end", "message-end"}
+    )  # fmt: skip
 
     def __init__(self, provider: str, *, stream: bool) -> None:
         super().__init__(stream=stream)
@@ -63,7 +68,7 @@ class ChatDecoder(AnswerDecoder):
             "message-end": self._message_end,
         }
 
-    def _read(self, value: dict[str, Any]) -> Iterable[Event]:
+    def _read(self, value: dict[str, Any], data: bytes) -> Iterable[Event]:
         kind = value.get("type")
         if kind == "content-delta" and "logprobs" not in value:
             try:  # fast path: most events of a stream are a piece of text
@@ -72,13 +77,15 @@ class ChatDecoder(AnswerDecoder):
             except (KeyError, TypeError, AttributeError):
                 piece = None
             if piece:
+                self._begun = True
                 return (TextDelta(piece, 0, value.get("index")),)
         handler = self._handlers.get(kind)
         if handler is not None:
+            self._begun = self._begun or kind != "message-start"
             return handler(value)
-        message = value.get("message")
-        if isinstance(message, Mapping):
-            return self._whole(value, message)
+        if isinstance(value.get("message"), Mapping):
+            value = exact_numbers(value, data)
+            return self._whole(value, value["message"])
         return self._unknown(kind, value, "message")
 
     # -- the events of a stream ------------------------------------------------------------------------------
@@ -87,7 +94,7 @@ class ChatDecoder(AnswerDecoder):
         return iter(())
 
     def _message_start(self, event: dict[str, Any]) -> Iterator[Event]:
-        yield Started(event.get("id"))
+        yield from self._begin(event.get("id"))
 
     def _content_start(self, event: dict[str, Any]) -> Iterator[Event]:
         return self._piece(_message_delta(event, "content"), event.get("index"))
@@ -101,9 +108,9 @@ class ChatDecoder(AnswerDecoder):
         if isinstance(piece, str):
             piece = {"text": piece}
         for part in piece if isinstance(piece, list) else [piece]:
-            if part.get("thinking"):
+            if part.get("thinking") not in _EMPTY:
                 yield ThinkingDelta(part["thinking"], 0, index)
-            if part.get("text"):
+            if part.get("text") not in _EMPTY:
                 yield TextDelta(part["text"], 0, index)
             if part.keys() - {"type", "text", "thinking"}:
                 yield RawEvent("content", part)
@@ -120,6 +127,10 @@ class ChatDecoder(AnswerDecoder):
             self._others.add(event.get("index"))
             yield RawEvent("tool_call", event)
             return
+        earlier = self._numbers.get(event.get("index"))
+        if earlier in self._open:  # an index that comes again is of another call
+            self._open.discard(earlier)
+            yield ToolCallEnd(earlier)
         number = self._numbers[event.get("index")] = self._calls
         self._calls += 1
         self._open.add(number)
@@ -153,22 +164,22 @@ class ChatDecoder(AnswerDecoder):
 
     def _message_end(self, event: dict[str, Any]) -> Iterator[Event]:
         delta = event.get("delta") or _NOTHING
-        raw = delta.get("finish_reason")
+        raw = as_word(delta.get("finish_reason"))
         fail_by_reason(raw, delta, delta.get("error"))
         for number in sorted(self._open):
             yield ToolCallEnd(number)
         yield from self._end(raw, delta.get("usage"))
 
     def _end(self, raw: str | None, usage: Any) -> Iterator[Event]:
-        self._ended = True
-        if usage:
+        self._complete = self.ended = True
+        if usage and isinstance(usage, Mapping):
             yield UsageUpdate(read_usage(usage), usage)
         yield Finish(reason_of(raw, calls=self._calls > 0), 0, raw)
 
     # -- a whole answer --------------------------------------------------------------------------------------
 
     def _whole(self, body: dict[str, Any], message: Mapping[str, Any]) -> Iterator[Event]:
-        raw = body.get("finish_reason")
+        raw = as_word(body.get("finish_reason"))
         fail_by_reason(raw, {"id": body.get("id")})
         yield Started(body.get("id"))
         yield from self._message(message)
@@ -226,5 +237,5 @@ def _arguments(number: int, function: Mapping[str, Any]) -> Iterator[Event]:
     text = function.get("arguments")
     if isinstance(text, Mapping):
         text = write_json(text).decode()
-    if text and text != "null":
+    if text not in (*_EMPTY, "null"):
         yield ToolCallDelta(number, text)

@@ -17,9 +17,9 @@ from jackfield import (
     ToolCallEnd,
     ToolCallStart,
 )
-from jackfield.plugin import write_json
+from jackfield.plugin import exact_numbers, write_json
 
-from ._decoder import AnswerDecoder, fail_by_reason, read_citation, read_meta, reason_of
+from ._decoder import AnswerDecoder, as_word, fail_by_reason, read_citation, read_meta, reason_of
 from ._errors import fail
 
 __all__ = ["ChatV1Decoder"]
@@ -39,7 +39,7 @@ class ChatV1Decoder(AnswerDecoder):
 
     def __init__(self, *, stream: bool) -> None:
         super().__init__(stream=stream)
-        self._id: str | None = None
+        self._made = 0
         self._seen: set[str] = set()  # what has been read, because the end of a stream repeats it
         self._open: dict[Any, int] = {}
         self._documents: dict[str, Mapping[str, Any]] = {}
@@ -55,8 +55,10 @@ class ChatV1Decoder(AnswerDecoder):
             "stream-error": self._stream_error,
         }
 
-    def _read(self, value: dict[str, Any]) -> Iterator[Event]:
+    def _read(self, value: dict[str, Any], data: bytes) -> Iterator[Event]:
         kind = value.get("event_type")
+        if kind != "text-generation":
+            value = exact_numbers(value, data)
         handler = self._handlers.get(kind)
         if handler is not None:
             return handler(value)
@@ -65,11 +67,11 @@ class ChatV1Decoder(AnswerDecoder):
         return self._unknown(kind, value, "text")
 
     def _stream_start(self, event: dict[str, Any]) -> Iterator[Event]:
-        self._id = event.get("generation_id")
-        yield Started(self._id)
+        yield from self._begin(event.get("generation_id"))
 
     def _text(self, event: dict[str, Any]) -> Iterator[Event]:
-        if event.get("text"):
+        if event.get("text") not in (None, ""):
+            self._begun = True
             self._seen.add("text")
             yield TextDelta(event["text"])
 
@@ -88,17 +90,21 @@ class ChatV1Decoder(AnswerDecoder):
             return
         index = delta.get("index")
         if delta.get("name"):
-            yield self._begin(index, delta["name"])
+            yield from self._begin_call(index, delta["name"])
         if delta.get("parameters"):
             if index not in self._open:
                 raise MalformedResponseError("a piece of a tool call came before its name")
-            yield ToolCallDelta(self._open[index], delta["parameters"])
+            yield ToolCallDelta(self._open[index], _written(delta["parameters"]))
 
-    def _begin(self, index: Any, name: str) -> Event:
+    def _begin_call(self, index: Any, name: str) -> Iterator[Event]:
+        self._begun = True
         self._seen.add("tool_calls")
-        number = self._open[index] = len(self._open)
+        if index in self._open:  # an index that comes again is of another call
+            yield ToolCallEnd(self._open[index])
+        number = self._open[index] = self._made
+        self._made += 1
         # The API has no ids of calls; this one is as unique in the conversation as the answer's id.
-        return ToolCallStart(number, f"{name}_{self._id or 'answer'}_{number}", name)
+        yield ToolCallStart(number, f"{name}_{self._id or 'answer'}_{number}", name)
 
     def _calls(self, event: Mapping[str, Any]) -> Iterator[Event]:
         """Read whole calls; after chunks of them they are a repetition."""
@@ -111,8 +117,8 @@ class ChatV1Decoder(AnswerDecoder):
         if "tool_calls" in self._seen:
             return
         for index, call in enumerate(calls):
-            yield self._begin(index, call.get("name") or "")
-            yield ToolCallDelta(index, write_json(call.get("parameters") or {}).decode())
+            yield from self._begin_call(index, call.get("name") or "")
+            yield ToolCallDelta(index, _written(call.get("parameters") or {}))
 
     def _keep_search(self, event: Mapping[str, Any]) -> Iterator[Event]:
         """Keep search queries and results; citations refer to documents by id."""
@@ -135,7 +141,7 @@ class ChatV1Decoder(AnswerDecoder):
 
     def _answer(self, body: Mapping[str, Any], problem: Any = None) -> Iterator[Event]:
         """Read a whole answer, without what a stream has already contained."""
-        raw = body.get("finish_reason")
+        raw = as_word(body.get("finish_reason"))
         fail_by_reason(raw, {}, problem)
         self._id = self._id or body.get("generation_id")
         yield Started(body.get("response_id") or self._id)
@@ -149,5 +155,10 @@ class ChatV1Decoder(AnswerDecoder):
             if body[name]:
                 yield RawEvent(name, body[name])
         yield from read_meta(body)
-        self._ended = True
+        self._complete = self.ended = True
         yield Finish(reason_of(raw, calls=bool(self._open)), 0, raw)
+
+
+def _written(parameters: Any) -> Any:
+    """Return arguments as their text: they come as an object, and in pieces as text."""
+    return write_json(parameters).decode() if isinstance(parameters, Mapping) else parameters

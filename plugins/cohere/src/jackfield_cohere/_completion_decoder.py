@@ -7,7 +7,7 @@ from typing import Any
 
 from jackfield import Event, Finish, LogprobsDelta, Started, TextDelta, TokenLogprob
 
-from ._decoder import AnswerDecoder, fail_by_reason, read_meta, reason_of
+from ._decoder import AnswerDecoder, as_word, fail_by_reason, read_meta, reason_of
 
 __all__ = ["GenerateDecoder"]
 
@@ -20,22 +20,23 @@ class GenerateDecoder(AnswerDecoder):
 
     def __init__(self, *, stream: bool) -> None:
         super().__init__(stream=stream)
-        self._begun: set[int] = set()
+        self._choices: set[int] = set()
         self._finished: set[int] = set()
 
-    def _read(self, value: dict[str, Any]) -> Iterator[Event]:
+    def _read(self, value: dict[str, Any], data: bytes) -> Iterator[Event]:
         return self._whole(value) if "generations" in value else self._line(value)
 
     def _line(self, event: dict[str, Any]) -> Iterator[Event]:
-        raw = event.get("finish_reason")
+        raw = as_word(event.get("finish_reason"))
         fail_by_reason(raw, event, event.get("err"))
-        if event.get("text"):
+        is_last = event.get("is_finished") or event.get("event_type") == self.marker
+        if event.get("text") not in (None, ""):
             index = event.get("index") or 0
-            self._begun.add(index)
+            self._choices.add(index)
             yield TextDelta(event["text"], index)
-        elif not event.get("is_finished") and event.get("event_type") != "text-generation":
+        elif not is_last and event.get("event_type") != "text-generation":
             yield from self._unknown(event.get("event_type"), event, "generations")
-        if event.get("is_finished"):
+        if is_last:
             yield from self._end(event, raw)
 
     def _end(self, event: Mapping[str, Any], raw: str | None) -> Iterator[Event]:
@@ -44,11 +45,12 @@ class GenerateDecoder(AnswerDecoder):
             yield from self._whole({"finish_reason": raw, **response})
             return
         own = event.get("index")
-        for index in sorted(self._begun or {0}) if own is None else (own,):
+        for index in sorted(self._choices or {0}) if own is None else (own,):
             if index not in self._finished:
                 self._finished.add(index)
                 yield Finish(reason_of(raw, calls=False), index, raw)
-        self._ended = self._begun <= self._finished
+        self._complete = self._choices <= self._finished
+        self.ended = own is None  # else another choice may still begin
 
     def _whole(self, body: Mapping[str, Any]) -> Iterator[Event]:
         yield Started(body.get("id"))
@@ -56,16 +58,16 @@ class GenerateDecoder(AnswerDecoder):
         for position, generation in enumerate(generations):
             yield from self._generation(generation, position, body.get("finish_reason"))
         yield from read_meta(body)
-        self._ended = True
+        self._complete = self.ended = True
 
     def _generation(
         self, generation: Mapping[str, Any], position: int, overall: str | None
     ) -> Iterator[Event]:
         index = generation.get("index")
         index = position if index is None else index
-        raw = generation.get("finish_reason") or overall
+        raw = as_word(generation.get("finish_reason")) or as_word(overall)
         fail_by_reason(raw, {})
-        if generation.get("text") and index not in self._begun:
+        if generation.get("text") and index not in self._choices:
             yield TextDelta(generation["text"], index)
         likelihoods = generation.get("token_likelihoods")
         if likelihoods:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, TypeAlias
 
-import orjson
-
 from jackfield import (
     Citation,
     Event,
@@ -20,14 +18,15 @@ from jackfield import (
     TokenLogprob,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head, WholeDecoder
+from jackfield.plugin import Frame, Head, WholeDecoder, read_frame
 
 from ._errors import fail, raise_failure
-from ._usage import read_usage
+from ._usage import as_mapping, read_usage
 
 __all__ = [
     "AnswerDecoder",
     "FieldDecoder",
+    "as_word",
     "fail_by_reason",
     "read_citation",
     "read_logprobs",
@@ -57,13 +56,24 @@ class AnswerDecoder(abc.ABC):
 
     Attributes:
         marker: The name of the event that ends a stream, for messages.
+        names: The names of the events that are known, where frames have names.
+        ended: The marker has come, or a whole answer.
     """
 
     marker: ClassVar[str] = "stream-end"
+    names: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, *, stream: bool = False) -> None:
         self._streamed = stream
-        self._ended = False
+        self._complete = False
+        self._id: str | None = None
+        self._begun = False  # something of the answer has come
+        self.ended = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer has its finish reason."""
+        return self._complete
 
     def start(self, head: Head) -> list[Event]:
         """Handle the response head; JSON instead of a stream is a whole answer."""
@@ -73,20 +83,35 @@ class AnswerDecoder(abc.ABC):
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, or a whole answer."""
-        try:
-            value = orjson.loads(frame.data)
-        except orjson.JSONDecodeError as error:
-            if frame.data == b"[DONE]":
-                return []
-            raise MalformedResponseError(f"the answer is not JSON: {error}", body=frame.data) from error
+        if self.ended:
+            return []
+        if frame.data[:8].strip() == b"[DONE]":
+            self.ended = True
+            return []
+        value = read_frame(frame, self.names)
+        if value is None and self._streamed:  # a heartbeat of a gateway
+            return []
         if not isinstance(value, dict):
             raise MalformedResponseError("the answer is not a JSON object", body=frame.data)
         raise_failure(value)
-        return list(self._read(value))
+        return list(self._read(value, frame.data))
 
     @abc.abstractmethod
-    def _read(self, value: dict[str, Any]) -> Iterable[Event]:
-        """Return the events of one JSON object."""
+    def _read(self, value: dict[str, Any], data: bytes) -> Iterable[Event]:
+        """Return the events of one JSON object; `data` is its text."""
+
+    def _begin(self, identity: Any) -> Iterator[Event]:
+        """Handle the beginning of an answer: another one before the first has ended is an interruption.
+
+        Raises:
+            StreamInterruptedError: A gateway lost its upstream and asked again.
+        """
+        if self._begun and self._id is not None and identity not in (None, "", self._id):
+            raise StreamInterruptedError(
+                f"the service began another answer, {identity}, before {self._id} had ended; ask again"
+            )
+        self._id = self._id or identity
+        yield Started(identity)
 
     def finish(self) -> list[Event]:
         """Check that the answer is complete.
@@ -95,7 +120,7 @@ class AnswerDecoder(abc.ABC):
             StreamInterruptedError: A stream has no end marker.
             MalformedResponseError: A whole answer has no body.
         """
-        if self._ended:
+        if self._complete:
             return []
         if self._streamed:
             raise StreamInterruptedError(f"the stream ended without {self.marker}")
@@ -170,11 +195,16 @@ def fail_by_reason(raw: Any, fields: Mapping[str, Any], problem: Any = None) -> 
 
 def read_meta(answer: Mapping[str, Any]) -> Iterator[Event]:
     """Read the warnings and the usage in `meta`."""
-    meta = {**(answer.get("meta") or {}), **{k: answer[k] for k in ("token_count",) if answer.get(k)}}
+    meta = {**as_mapping(answer.get("meta")), **{k: answer[k] for k in ("token_count",) if answer.get(k)}}
     if meta.get("warnings"):
         yield RawEvent("warnings", meta["warnings"])
     if meta.get("billed_units") or meta.get("tokens") or meta.get("token_count"):
         yield UsageUpdate(read_usage(meta), meta)
+
+
+def as_word(value: Any) -> str | None:
+    """Return a word of the service; what is no text is none."""
+    return value if isinstance(value, str) else None
 
 
 def reason_of(raw: str | None, *, calls: bool) -> FinishReason:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Capability, Head, Kind, Listing, ModelRef, Wire
+from jackfield.plugin import Capability, Head, Kind, Listing, ModelRef, Wire, read_json
 
 from ._dialect import Dialect
 from ._errors import raise_failure
@@ -45,7 +44,7 @@ def listing(dialect: Dialect) -> Listing | None:
     first = Wire(path, method="GET", query={"page_size": "1000"}, meta={"api": "models"})
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-        value = orjson.loads(body)
+        value = read_json(body)
         raise_failure(value)
         entries = value.get("models") if isinstance(value, Mapping) else None
         if entries is None and isinstance(value, Mapping) and "name" in value:

@@ -6,10 +6,8 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from jackfield import Document, Image, Message, Part, RawPart, Text, Thinking, ToolCall, ToolResult
-from jackfield.plugin import ParameterWriter, write_json
+from jackfield.plugin import ParameterWriter, read_json, write_json
 
 __all__ = ["PLAN", "Conversation", "arguments_text", "document_data"]
 
@@ -177,7 +175,10 @@ def document_data(part: Document) -> dict[str, Any] | None:
     if text is None:
         return None
     if kind == "application/json":
-        value = orjson.loads(text) if text.lstrip().startswith("{") else None
+        try:
+            value = read_json(text)
+        except ValueError:
+            value = None
         if isinstance(value, dict):
             return value
     return _with(title=part.name, text=text)

@@ -32,5 +32,6 @@ def translate_rerank(
 
 
 def read_ranking(results: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
-    for position, result in enumerate(results):
-        yield RerankScore(result.get("index", position), result["relevance_score"])
+    """Read the scores; their order is that of relevance, so one without an index is of no document."""
+    for result in results:
+        yield RerankScore(result["index"], result["relevance_score"])
