@@ -1,5 +1,6 @@
 """Events amount to an answer."""
 
+import asyncio
 import time
 from array import array
 
@@ -29,7 +30,7 @@ from jackfield import (
     Usage,
     UsageUpdate,
 )
-from jackfield._calls.fold import _HANDLERS, GrowingFold, fold
+from jackfield._calls.fold import _HANDLERS, MANY_EVENTS, Folded, GrowingFold, fold
 from jackfield._types.content import parse_arguments
 from jackfield._types.events import Event
 from jackfield.plugin import EmbeddingData, RerankScore, TokensCounted
@@ -232,3 +233,104 @@ def test_a_growing_fold_takes_each_event_once():
     for end in range(301):
         growing.up_to(events, end)
     assert sum(taken) == 300
+
+
+SOME_EVENTS = st.one_of(
+    st.builds(Started, st.none(), st.sampled_from([None, "m", "n"])),
+    st.builds(TextDelta, st.sampled_from(["a", "b", "\ud83d", "\ude00"]), st.integers(0, 1), st.sampled_from([None, 0, 1])),
+    st.builds(ThinkingDelta, st.just("x"), st.integers(0, 1), st.none(), st.sampled_from([None, {"s": 1}, {"t": 2}])),
+    st.builds(RefusalDelta, st.just("no"), st.integers(0, 1)),
+    st.builds(ToolCallStart, st.integers(0, 1), st.just("i"), st.just("f"), st.just(0), st.sampled_from([None, {"p": 1}])),
+    st.builds(PartAdded, st.just(RawPart("p", {})), st.integers(0, 1)),
+    st.builds(LogprobsDelta, st.just([TokenLogprob("a", 0.0)]), st.integers(0, 1)),
+    st.builds(CitationDelta, st.just(Citation("c"))),
+    st.builds(RawEvent, st.just("k"), st.just(1)),
+    st.builds(UsageUpdate, st.builds(Usage, st.integers(0, 9))),
+    st.builds(Finish, st.just("stop"), st.integers(0, 1)),
+    st.builds(EmbeddingData, st.integers(0, 3), st.just([0.0])),
+    st.builds(RerankScore, st.integers(0, 3), st.just(0.5)),
+)  # fmt: skip
+CALL = [ToolCallStart(0, "i", "f"), ToolCallStart(1, "j", "g")]
+LATER = st.sampled_from(
+    [ToolCallDelta(0, "{"), ToolCallDelta(1, "}"), ToolCallEnd(0, 0, {"p": 2}), ToolCallEnd(1, 0, {"q": 3})]
+)
+
+
+def contents(folded):
+    names = ("id", "model", "choices", "usage", "finished", "raw", "vectors", "scores", "service_tier")
+    return {name: getattr(folded, name) for name in names}
+
+
+@given(st.lists(st.one_of(SOME_EVENTS, LATER), max_size=12), st.sets(st.integers(0, 14)))
+def test_events_folded_bit_by_bit_amount_to_the_same(events, looks):
+    events = [*CALL, *events]
+    folding = GrowingFold("p", "asked")
+    ends = [*sorted(look for look in looks if look < len(events)), len(events)]
+    seen = [(end, contents(folding.up_to(events, end))) for end in ends]
+    # Compared at the end: what was read before does not change any more, but for lists that grow.
+    for end, found in seen:
+        later = [event for event in events[end:] if isinstance(event, UsageUpdate)]
+        wanted = contents(fold([*events[:end], *later], provider="p", model="asked"))
+        assert found | {"vectors": {}} == wanted | {"vectors": {}}
+
+
+def test_each_event_is_folded_once_however_often_one_looks(monkeypatch):
+    count = 0
+    add_text = Folded.add_text
+
+    def counting(folded, event):
+        nonlocal count
+        count += 1
+        add_text(folded, event)
+
+    monkeypatch.setitem(_HANDLERS, TextDelta, counting)
+    events = [TextDelta("a") for _ in range(100)]
+    folding = GrowingFold(None, None)
+    texts = [folding.up_to(events, end + 1).choices[0].text for end in range(100)]
+    assert texts[-1] == "a" * 100
+    assert count == 100
+
+
+async def test_many_events_are_folded_in_turns_with_other_tasks():
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await asyncio.sleep(0)
+    events = [TextDelta("a", block=number) for number in range(5 * MANY_EVENTS + 1)]
+    folding = GrowingFold(None, None)
+    assert not folding.lags(MANY_EVENTS - 1)
+    await folding.keep_up(events, len(events))
+    task.cancel()
+    assert turns >= 5
+    assert not folding.lags(len(events))
+    assert len(folding.up_to(events, len(events)).choices[0].message.parts) == len(events)
+
+
+async def test_events_that_do_not_fit_together_are_an_error_when_somebody_looks():
+    events = [ToolCallDelta(0, "{}") for _ in range(MANY_EVENTS)]
+    folding = GrowingFold(None, None)
+    await folding.keep_up(events, len(events))
+    with pytest.raises(KeyError):
+        folding.up_to(events, len(events))
+
+
+def test_data_of_many_keys_takes_linear_time():
+    events = [ThinkingDelta("x", data={str(number): number}) for number in range(20_000)]
+    began = time.process_time()
+    (thinking,) = parts(*events)
+    assert len(thinking.data) == 20_000
+    assert time.process_time() - began < 2
+
+
+@given(st.lists(st.integers(0, 20)), st.sets(st.integers(0, 20)))
+def test_choices_are_in_the_order_of_their_numbers(indexes, looks):
+    events = [TextDelta("a", index) for index in indexes]
+    folding = GrowingFold(None, None)
+    for end in sorted({*(look for look in looks if look < len(events)), len(events)}):
+        assert [choice.index for choice in folding.up_to(events, end).choices] == sorted(set(indexes[:end]))

@@ -25,7 +25,7 @@ from jackfield._types.requests import CountRequest
 from .attempts import Attempts
 from .building import build_reply, check_reply, fold_decoded, fold_read
 from .exchange import WireExchange
-from .fold import Folded, GrowingFold
+from .fold import MANY_EVENTS, Folded, GrowingFold
 from .streams import EventMap, MappedStream
 from .translation import translate
 from .watchdog import Watchdog
@@ -75,7 +75,12 @@ class Execution(Generic[ReplyT]):
             if self._connection.slots is not None:
                 await self._take_slot()
             limit = self._timeout.until_first_event(stream=False)
-            return self._build_whole(await self._attempts.run(translation, WireExchange.read_whole, limit))
+            exchange = await self._attempts.run(translation, WireExchange.read_whole, limit)
+            if len(exchange.events) < MANY_EVENTS:
+                return self._build_whole(exchange, self.fold(exchange.events))
+            growing = self.begin_fold()
+            await growing.keep_up(exchange.events, len(exchange.events))
+            return self._build_whole(exchange, self.fold_read(growing, exchange.events, len(exchange.events)))
         except BaseException as error:
             self._complete(error)
             raise
@@ -224,9 +229,8 @@ class Execution(Generic[ReplyT]):
             return None
         return reply if isinstance(reply, Reply) else None
 
-    def _build_whole(self, exchange: WireExchange) -> ReplyT:
+    def _build_whole(self, exchange: WireExchange, folded: Folded) -> ReplyT:
         call = self._call
-        folded = fold_decoded(call, exchange.events, self._connection)
         if isinstance(call.request, CountRequest):
             return _read_count(folded, exchange)  # type: ignore[return-value]
         reply = self.build(folded, exchange.body, complete=True)
@@ -239,18 +243,21 @@ class Execution(Generic[ReplyT]):
         when, ended = time.time(), time.perf_counter()
         pricing, target, kind = self._connection.pricing, self._target, self._call.kind
         began = self._attempts.sent_at or self._queued_at
+        # Taken now, as more may be folded into it.
+        usage, raw_usage, model = folded.usage, folded.raw_usage, folded.model
+        tier, region = folded.service_tier, folded.region
 
         def cost() -> Cost:
             context = CostContext(
                 when=when,
                 kind=kind,
-                reported_model=folded.model,
-                service_tier=folded.service_tier,
-                region=folded.region,
+                reported_model=model,
+                service_tier=tier,
+                region=region,
                 duration=ended - began,
-                raw_usage=folded.raw_usage,
+                raw_usage=raw_usage,
             )
-            return pricing.cost(target.model, target.entry, folded.usage, context)
+            return pricing.cost(target.model, target.entry, usage, context)
 
         return cost
 
@@ -283,7 +290,7 @@ class LiveStream:
         self.exhausted = False
         self._error = exchange.fault
         self._response: Reply | None = None
-        self._growing: GrowingFold | None = None
+        self._growing = execution.begin_fold()
         expire = WeakMethod(self._expire)
         execution.watch_total(lambda: (method := expire()) and method())
 
@@ -322,6 +329,8 @@ class LiveStream:
             raise StopAsyncIteration
         before = len(self._events)
         try:
+            if self._growing.lags(before):
+                await self._growing.keep_up(self._events, before)
             await self._exchange.read_more(self._idle)
             self._exchange.require_end()
         except JackfieldError as error:
@@ -342,7 +351,7 @@ class LiveStream:
             raise StopAsyncIteration
 
     def _complete_error(self, error: JackfieldError) -> None:
-        self._execution.complete_error(error, self._build(self._events, complete=False))
+        self._execution.complete_error(error, self._build(self._fold(), complete=False))
 
     @property
     def response(self) -> Reply:
@@ -350,10 +359,7 @@ class LiveStream:
         if self._response is not None:
             return self._response
         complete = self._exchange.is_complete and self._next == len(self._events) and self._error is None
-        if self._growing is None:
-            self._growing = self._execution.begin_fold()
-        folded = self._execution.fold_read(self._growing, self._events, self._next)
-        reply = cast("Reply", self._execution.build(folded, self._exchange.body, complete=complete))
+        reply = self._build(self._fold(), complete=complete)
         if complete:
             self._response = reply
         return reply
@@ -362,16 +368,19 @@ class LiveStream:
         """Return a stream whose events are changed."""
         return MappedStream(self, change, self._rebuild)
 
-    def _rebuild(self, response: Reply, events: list[Event]) -> Reply:
+    def _rebuild(self, response: Reply, folded: Folded) -> Reply:
         # Usage and cost stay true, whatever became of the events that reported them.
         return attrs.evolve(
-            self._build(events, complete=response.complete),
+            self._build(folded, complete=response.complete),
             usage=response.usage,
             cost=lambda: response.cost,
         )
 
-    def _build(self, events: list[Event], *, complete: bool) -> Reply:
-        reply = self._execution.build(self._execution.fold(events), self._exchange.body, complete=complete)
+    def _fold(self) -> Folded:
+        return self._execution.fold_read(self._growing, self._events, self._next)
+
+    def _build(self, folded: Folded, *, complete: bool) -> Reply:
+        reply = self._execution.build(folded, self._exchange.body, complete=complete)
         return cast("Reply", reply)  # no other kind is streamed
 
     async def aclose(self) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
-import attrs
-
 from jackfield._types import events as ev
-from jackfield._types.content import Message, Part, RawPart, Text, Thinking, ToolCall, parse_arguments
+from jackfield._types.content import Message, Part, Text, Thinking, ToolCall, parse_arguments
 from jackfield._types.replies import Choice
 from jackfield._types.usage import Usage
-from jackfield._values import Record
 
-__all__ = ["Folded", "GrowingFold", "fold"]
+__all__ = ["MANY_EVENTS", "Folded", "GrowingFold", "fold"]
+
+MANY_EVENTS = 1_000
+"""Folding these many takes at most some 50 ms; more of them are folded in turns with other work."""
 
 _NOTHING_USED = Usage()
 
@@ -28,51 +29,181 @@ def fold(events: Iterable[ev.Event], *, provider: str | None = None, model: str 
         model: Tags thinking; what the service reports wins.
     """
     folded = Folded(provider, model)
-    handlers = _HANDLERS
-    for event in events:
-        handlers[type(event)](folded, event)
+    folded.add(events)
     folded.close()
     return folded
 
 
-@attrs.define(eq=False, repr=False)
-class _Run(Record):
-    """Consecutive pieces that make one part."""
+class GrowingFold:
+    """Fold the events of a stream that is still read, each once, however often the reply is looked at.
 
-    kind: type
-    block: int | None
-    pieces: list[str]
-    data: dict[str, Any] | None = None
+    Args:
+        provider: As for `fold`.
+        model: As there.
+    """
+
+    __slots__ = ("_broken", "_counted", "_counted_to", "_folded", "_names", "_taken")
+
+    def __init__(self, provider: str | None, model: str | None) -> None:
+        self._names = (provider, model)
+        self._folded = Folded(provider, model)
+        self._taken = 0
+        self._counted: Folded | None = None
+        self._counted_to = 0
+        self._broken = False
+
+    def up_to(self, events: Sequence[ev.Event], end: int) -> Folded:
+        """Return the fold of the events that were read, and of what the others say of the usage.
+
+        Args:
+            events: All events so far, in the order they came.
+            end: How many of them were read; no fewer than the last time.
+        """
+        folded = self._folded
+        if end > self._taken:
+            try:
+                folded.add(events[self._taken : end])
+                self._taken = end
+            except BaseException:
+                self._folded, self._taken = Folded(*self._names), 0
+                raise
+        folded.close()
+        if end == len(events):
+            return folded
+        folded = copy(folded)
+        counted = self._count(events)
+        folded.usage, folded.raw_usage = counted.usage, counted.raw_usage
+        return folded
+
+    def _count(self, events: Sequence[ev.Event]) -> Folded:
+        """Fold what all events say of the usage."""
+        counted = self._counted
+        if counted is None:
+            counted = self._counted = Folded(*self._names)
+        new = events[self._counted_to :]
+        counted.add([event for event in new if type(event) is ev.UsageUpdate])
+        self._counted_to = len(events)
+        return counted
+
+    def lags(self, end: int) -> bool:
+        """Return whether the events before `end` that are not folded are many."""
+        return end - self._taken >= MANY_EVENTS and not self._broken
+
+    async def keep_up(self, events: Sequence[ev.Event], end: int) -> None:
+        """Fold the events before `end` if they are many, in turns with other tasks.
+
+        So the end of a long stream need not fold it all at once, while nothing else runs. Events that do not fit
+        together are left to `up_to`, which raises.
+        """
+        while self.lags(end):
+            try:
+                self.up_to(events, self._taken + MANY_EVENTS)
+            except Exception:
+                self._broken = True
+            await asyncio.sleep(0)
 
 
-@attrs.define(eq=False, repr=False)
-class _Call(Record):
-    """A tool call in the making."""
+class _Piece:
+    """A part in the making: consecutive pieces of one kind, a tool call, or a part that came whole.
 
-    id: str
-    name: str
-    pieces: list[str]
-    data: Mapping[str, Any] | None
+    Attributes:
+        place: Its number among the parts.
+        kind: The class of the events that it is made of.
+        block: Its number, if the service numbers parts.
+        pieces: Its text so far.
+        data: Opaque data so far.
+        part: The part; None if something has come since it was built.
+        whole: The part, if it came whole.
+        id: Of a tool call.
+        name: Of a tool call.
+    """
+
+    __slots__ = ("block", "data", "id", "kind", "name", "part", "pieces", "place", "whole")
+
+    def __init__(self, place: int, kind: type, block: int | None = None) -> None:
+        self.place = place
+        self.kind = kind
+        self.block = block
+        self.pieces: list[str] = []
+        self.data: dict[str, Any] | None = None
+        self.part: Part | None = None
+        self.whole: Part | None = None
+        self.id = self.name = ""
+
+    def add_data(self, data: Mapping[str, Any]) -> None:
+        """Merge opaque data; the later value wins."""
+        if self.data is None:
+            self.data = {}
+        self.data.update(data)
+
+    def text(self) -> str:
+        """Join the pieces, also for the next time."""
+        if len(self.pieces) != 1:
+            self.pieces = ["".join(self.pieces)]
+        return self.pieces[0]
 
 
 class _ChoiceState:
-    __slots__ = ("calls", "citations", "finish", "logprobs", "parts")
+    """A choice in the making.
 
-    def __init__(self) -> None:
-        self.parts: list[_Run | _Call | RawPart] = []
-        self.calls: dict[int, _Call] = {}
+    Attributes:
+        index: Its number.
+        last: Its last part.
+        changed: What must be built, for the first time or again.
+        built: The parts, as far as they are built.
+        thoughts: Which of the parts are thinking.
+        is_changed: Something has come since it was built.
+    """
+
+    __slots__ = (
+        "built",
+        "calls",
+        "changed",
+        "citations",
+        "finish",
+        "index",
+        "is_changed",
+        "last",
+        "logprobs",
+        "thoughts",
+    )
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.last: _Piece | None = None
+        self.changed: list[_Piece] = []
+        self.built: list[Any] = []
+        self.calls: dict[int, _Piece] = {}
         self.citations: list[ev.Citation] = []
         self.logprobs: list[ev.TokenLogprob] | None = None
         self.finish: ev.Finish | None = None
+        self.thoughts: list[_Piece] = []
+        self.is_changed = False
+
+    def begin(self, kind: type, block: int | None = None) -> _Piece:
+        """Begin another part."""
+        piece = self.last = _Piece(len(self.built), kind, block)
+        self.built.append(None)
+        self.changed.append(piece)
+        if kind is ev.ThinkingDelta:
+            self.thoughts.append(piece)
+        return piece
+
+    def change(self, piece: _Piece) -> None:
+        """Note that more came of a part that may have been built."""
+        if piece.part is not None:
+            piece.part = None
+            self.changed.append(piece)
 
     def add_piece(self, kind: type, text: str, block: int | None, data: Mapping[str, Any] | None) -> None:
-        last = self.parts[-1] if self.parts else None
-        if not (isinstance(last, _Run) and last.kind is kind and block in (None, last.block)):
-            last = _Run(kind, block, [])
-            self.parts.append(last)
+        last = self.last
+        if last is None or last.kind is not kind or (block is not None and block != last.block):
+            last = self.begin(kind, block)
+        elif last.part is not None:
+            self.change(last)
         last.pieces.append(text)
         if data:
-            last.data = {**(last.data or {}), **data}
+            last.add_data(data)
 
 
 class Folded:
@@ -99,17 +230,22 @@ class Folded:
     choices: tuple[Choice, ...] = ()
     usage: Usage = _NOTHING_USED
     finished: bool = True
-    raw: tuple[ev.RawEvent, ...]
-    scores: tuple[tuple[int, float], ...]
+    raw: tuple[ev.RawEvent, ...] = ()
+    scores: tuple[tuple[int, float], ...] = ()
     counted: int | None = None
     service_tier: str | None = None
     region: str | None = None
     raw_usage: Any = None
+    _built_for: str | None = None
+    _unfinished: int = 0
+    _is_sorted: bool = True
 
     def __init__(self, provider: str | None, model: str | None) -> None:
         self._provider = provider
         self._asked_model = model
         self._choices: dict[int, _ChoiceState] = {}
+        self._changed: list[_ChoiceState] = []
+        self._built: dict[int, Choice] = {}
         self._raw: list[ev.RawEvent] = []
         self._scores: list[tuple[int, float]] = []
         self.vectors: dict[int, Any] = {}
@@ -117,8 +253,18 @@ class Folded:
     def _find_choice(self, index: int) -> _ChoiceState:
         state = self._choices.get(index)
         if state is None:
-            state = self._choices[index] = _ChoiceState()
+            state = self._choices[index] = _ChoiceState(index)
+            self._unfinished += 1
+        if not state.is_changed:
+            state.is_changed = True
+            self._changed.append(state)
         return state
+
+    def add(self, events: Iterable[ev.Event]) -> None:
+        """Fold more events."""
+        handlers = _HANDLERS
+        for event in events:
+            handlers[type(event)](self, event)
 
     def add_start(self, event: ev.Started) -> None:
         self.id = self.id if event.id is None else event.id
@@ -137,17 +283,24 @@ class Folded:
 
     def start_call(self, event: ev.ToolCallStart) -> None:
         choice = self._find_choice(event.choice)
-        call = _Call(event.id, event.name, [], event.provider_data)
+        call = choice.begin(ev.ToolCallStart)
+        call.id, call.name = event.id, event.name
+        if event.provider_data:
+            call.add_data(event.provider_data)
         choice.calls[event.index] = call
-        choice.parts.append(call)
 
     def add_arguments(self, event: ev.ToolCallDelta) -> None:
-        self._find_choice(event.choice).calls[event.index].pieces.append(event.arguments)
+        choice = self._find_choice(event.choice)
+        call = choice.calls[event.index]
+        choice.change(call)
+        call.pieces.append(event.arguments)
 
     def end_call(self, event: ev.ToolCallEnd) -> None:
         if event.provider_data:
-            call = self._find_choice(event.choice).calls[event.index]
-            call.data = {**(call.data or {}), **event.provider_data}
+            choice = self._find_choice(event.choice)
+            call = choice.calls[event.index]
+            choice.change(call)
+            call.add_data(event.provider_data)
 
     def add_citation(self, event: ev.CitationDelta) -> None:
         self._find_choice(event.choice).citations.append(event.citation)
@@ -159,7 +312,7 @@ class Folded:
         choice.logprobs.extend(event.tokens)  # in place: a new list for each event would be quadratic
 
     def add_part(self, event: ev.PartAdded) -> None:
-        self._find_choice(event.choice).parts.append(event.part)
+        self._find_choice(event.choice).begin(ev.PartAdded).whole = event.part
 
     def add_usage(self, event: ev.UsageUpdate) -> None:
         # Most replies report their usage once.
@@ -171,7 +324,10 @@ class Folded:
         self.usage = self.usage.updated(event.usage)
 
     def add_finish(self, event: ev.Finish) -> None:
-        self._find_choice(event.choice).finish = event
+        choice = self._find_choice(event.choice)
+        if choice.finish is None:
+            self._unfinished -= 1
+        choice.finish = event
 
     def keep_raw(self, event: ev.RawEvent) -> None:
         self._raw.append(event)
@@ -186,17 +342,43 @@ class Folded:
         self.counted = event.input_tokens
 
     def close(self) -> None:
-        """Build the choices after all events were added."""
-        self.raw, self.scores = tuple(self._raw), tuple(self._scores)
-        states = self._choices
-        self.choices = tuple([self._build_choice(index, states[index]) for index in sorted(states)])
-        self.finished = None not in [state.finish for state in states.values()]
+        """Build the choices of all events so far; what did not change since the last time is not built again."""
+        if len(self._raw) != len(self.raw):
+            self.raw = tuple(self._raw)
+        if len(self._scores) != len(self.scores):
+            self.scores = tuple(self._scores)
+        model = self.model or self._asked_model
+        if model != self._built_for:
+            self._forget_thinking()
+            self._built_for = model
+        if self._changed:
+            built = self._built
+            for state in self._changed:
+                if state.index not in built and built and state.index < next(reversed(built)):
+                    self._is_sorted = False
+                built[state.index] = self._build_choice(state)
+            self._changed.clear()
+            if not self._is_sorted:
+                built = self._built = dict(sorted(built.items()))
+                self._is_sorted = True
+            self.choices = tuple(built.values())
+        self.finished = not self._unfinished
 
-    def _build_choice(self, index: int, state: _ChoiceState) -> Choice:
-        finish = state.finish
+    def _forget_thinking(self) -> None:
+        """Build thinking again: it is tagged with the model, which has become known."""
+        for index, state in self._choices.items():
+            for piece in state.thoughts:
+                self._find_choice(index).change(piece)
+
+    def _build_choice(self, state: _ChoiceState) -> Choice:
+        finish, parts = state.finish, state.built
+        for piece in state.changed:
+            piece.part = parts[piece.place] = self._build_part(piece)
+        state.changed.clear()
+        state.is_changed = False
         return Choice(
-            index=index,
-            message=Message("assistant", tuple([self._build_part(part) for part in state.parts])),
+            index=state.index,
+            message=Message("assistant", tuple(parts)),
             finish_reason=None if finish is None else finish.reason,
             finish_raw=None if finish is None else finish.raw,
             finish_detail=None if finish is None else finish.detail,
@@ -204,62 +386,19 @@ class Folded:
             citations=tuple(state.citations),
         )
 
-    def _build_part(self, part: _Run | _Call | RawPart) -> Part:
-        if isinstance(part, RawPart):
-            return part
-        if isinstance(part, _Call):
-            arguments, raw = parse_arguments(_joined(part.pieces))
-            return ToolCall(part.id, part.name, arguments, raw, part.data)
+    def _build_part(self, piece: _Piece) -> Part:
         from jackfield._json import whole_text  # with the readers of JSON, which load late
 
-        text = whole_text(_joined(part.pieces))
-        if part.kind is ev.ThinkingDelta:
-            return Thinking(text, self._provider, self.model or self._asked_model, part.data)
-        return Text(text, refusal=part.kind is ev.RefusalDelta, provider_data=part.data)
-
-
-class GrowingFold:
-    """Fold the events of a stream that is still read, each once, however often the reply is looked at.
-
-    Args:
-        provider: As for `fold`.
-        model: As there.
-    """
-
-    __slots__ = ("_folded", "_names", "_taken")
-
-    def __init__(self, provider: str, model: str) -> None:
-        self._names = (provider, model)
-        self._folded = Folded(provider, model)
-        self._taken = 0
-
-    def up_to(self, events: Sequence[ev.Event], end: int) -> Folded:
-        """Return the fold of the events that were read, and of what the others say of the usage.
-
-        Args:
-            events: All events so far, in the order they came.
-            end: How many of them were read; no fewer than the last time.
-        """
-        try:
-            for event in events[self._taken : end]:
-                _HANDLERS[type(event)](self._folded, event)
-            self._taken = end
-        except BaseException:
-            self._folded, self._taken = Folded(*self._names), 0
-            raise
-        folded = copy(self._folded)
-        for event in events[end:]:
-            if type(event) is ev.UsageUpdate:
-                folded.add_usage(event)
-        folded.close()
-        return folded
-
-
-def _joined(pieces: list[str]) -> str:
-    """Join the pieces of a part, once for all."""
-    if len(pieces) > 1:
-        pieces[:] = ["".join(pieces)]
-    return pieces[0] if pieces else ""
+        if piece.whole is not None:
+            return piece.whole
+        kind, data = piece.kind, None if piece.data is None else piece.data.copy()
+        if kind is ev.ToolCallStart:
+            arguments, raw = parse_arguments(piece.text())
+            return ToolCall(piece.id, piece.name, arguments, raw, data)
+        text = whole_text(piece.text())
+        if kind is ev.ThinkingDelta:
+            return Thinking(text, self._provider, self._built_for, data)
+        return Text(text, refusal=kind is ev.RefusalDelta, provider_data=data)
 
 
 _HANDLERS: dict[type, Any] = {

@@ -112,6 +112,7 @@ class RelayStream(LiveStream):
         exchange = self._exchange
         if self._error is None and not self._closed and not exchange.ended:
             try:
+                await self._growing.keep_up(self._events, self._next)
                 await exchange.read_once(self._idle)
                 exchange.require_end()
             except JackfieldError as error:

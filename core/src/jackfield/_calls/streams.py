@@ -16,7 +16,7 @@ from jackfield._types.events import Event
 from jackfield._types.replies import Replay, Reply
 
 from .building import build_replay
-from .fold import fold
+from .fold import MANY_EVENTS, Folded, GrowingFold
 
 __all__ = ["EventMap", "MappedStream", "ReplayedStream", "Stream", "StreamSource", "WatchedStream"]
 
@@ -139,13 +139,14 @@ class MappedStream:
         self,
         source: StreamSource,
         change: EventMap,
-        rebuild: Callable[[Reply, list[Event]], Reply] | None = None,
+        rebuild: Callable[[Reply, Folded], Reply] | None = None,
     ) -> None:
         self._source = source
         self._change = change
         self._rebuild = _rebuild if rebuild is None else rebuild
         self._seen: list[Event] = []
         self._next = 0
+        self._folding: GrowingFold | None = None
 
     @property
     def exhausted(self) -> bool:
@@ -155,7 +156,15 @@ class MappedStream:
     @property
     def response(self) -> Reply:
         """The reply as far as it was read, folded from the changed events."""
-        return self._rebuild(self._source.response, self._seen[: self._next])
+        return self._respond(self._source.response)
+
+    def _respond(self, response: Reply) -> Reply:
+        return self._rebuild(response, self._start_fold(response).up_to(self._seen, self._next))
+
+    def _start_fold(self, response: Reply) -> GrowingFold:
+        if self._folding is None:
+            self._folding = GrowingFold(response.provider, response.model)
+        return self._folding
 
     def map(self, change: EventMap) -> MappedStream:
         """Change the changed events."""
@@ -165,13 +174,15 @@ class MappedStream:
         return self
 
     async def __anext__(self) -> Event:
+        if self._next % MANY_EVENTS == 0 and self._next:
+            await self._start_fold(self._source.response).keep_up(self._seen, self._next)
         while self._next >= len(self._seen):
             try:
                 event = await self._source.__anext__()
             except JackfieldError as error:
                 # A middleware that hides something hides it here as well.
                 if error.partial is not None:
-                    error.partial = self._rebuild(error.partial, self._seen[: self._next])
+                    error.partial = self._respond(error.partial)
                 raise
             changed = self._change(event)
             if changed is None:
@@ -200,7 +211,8 @@ class ReplayedStream:
 
     def __init__(self, call: Call, events: Sequence[Event], *, replay: Replay | None = None) -> None:
         self._call = call
-        self._events = tuple(events)
+        self._events = list(events)
+        self._folding = GrowingFold(call.provider, call.model.id)
         self._replay = replay
         self._next = 0
         self._closed = False
@@ -209,7 +221,7 @@ class ReplayedStream:
     @property
     def response(self) -> Reply:
         """The reply as far as it was read."""
-        folded = fold(self._events[: self._next], provider=self._call.provider, model=self._call.model.id)
+        folded = self._folding.up_to(self._events, self._next)
         reply = build_replay(self._call, folded, self._replay, complete=self._next == len(self._events))
         if not isinstance(reply, Reply):
             msg = f"{a_or_an(self._call.kind)} is not streamed"
@@ -227,6 +239,8 @@ class ReplayedStream:
         if self._closed or self._next == len(self._events):
             self.exhausted = self._next == len(self._events)
             raise StopAsyncIteration
+        if self._folding.lags(self._next):
+            await self._folding.keep_up(self._events, self._next)
         event = self._events[self._next]
         self._next += 1
         # Events are mutable: each reader has its own, or one would change the recording.
@@ -302,9 +316,8 @@ class WatchedStream:
             self._on_end(self._source.response, error)
 
 
-def _rebuild(response: Reply, events: list[Event]) -> Reply:
+def _rebuild(response: Reply, folded: Folded) -> Reply:
     """Return a reply with the choices of changed events; usage and cost stay those of the reply."""
-    folded = fold(events, provider=response.provider, model=response.model)
     return attrs.evolve(response, choices=folded.choices)
 
 

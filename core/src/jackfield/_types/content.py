@@ -232,12 +232,16 @@ class RawPart(Value):
 
 Part: TypeAlias = Text | Image | Audio | Document | Thinking | ToolCall | ToolResult | RawPart
 
+_PARTS: Final = frozenset({Text, Image, Audio, Document, Thinking, ToolCall, ToolResult, RawPart})
+
 
 def _parts(value: str | Part | Iterable[str | Part]) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (Text(value),)
     if type(value) is tuple and len(value) == 1 and not isinstance(value[0], str):
         return (value[0],)  # fast path: nearly every message has one part
+    if type(value) is tuple and _PARTS.issuperset(map(type, value)):
+        return value
     if isinstance(value, tuple | list):
         return tuple([Text(part) if isinstance(part, str) else part for part in value])
     if isinstance(value, Iterable):
