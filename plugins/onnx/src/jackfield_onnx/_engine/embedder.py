@@ -16,6 +16,7 @@ from jackfield_onnx._files.encoders import EncoderFolder, read_encoder_folder
 from jackfield_onnx._local_errors import RequestError, UnsupportedModelError
 from jackfield_onnx._runtime.session import OpenedSession, RunOptions, Session, SessionSettings, open_session
 from jackfield_onnx._text.sampling import Floats
+from jackfield_onnx._text.surrogates import mend_text
 
 from .batches import (
     Piece,
@@ -173,7 +174,7 @@ class Embedder(QueuedModel[Session]):
     def _encode(self, texts: list[str]) -> list[Any]:
         if not self.description.cased:
             texts = [text.lower() for text in texts]
-        encodings: list[Any] = self._tokenizer.encode_batch(texts)
+        encodings: list[Any] = self._tokenizer.encode_batch([mend_text(text) for text in texts])
         return encodings
 
     def _run(self, batch: list[Piece], options: RunOptions) -> Floats:

@@ -15,6 +15,7 @@ from jackfield_onnx._files.encoders import RerankerFolder, read_reranker_folder
 from jackfield_onnx._local_errors import UnsupportedModelError
 from jackfield_onnx._runtime.session import OpenedSession, RunOptions, Session, SessionSettings, open_session
 from jackfield_onnx._text.sampling import Floats
+from jackfield_onnx._text.surrogates import mend_text
 
 from .batches import (
     Piece,
@@ -108,7 +109,7 @@ class Reranker(QueuedModel[Session]):
             EngineClosedError: The reranker was closed.
         """
         check_truncate(truncate)
-        pairs = [(query, document) for document in documents]
+        pairs = [(mend_text(query), mend_text(document)) for document in documents]
 
         def work(options: RunOptions) -> Scores:
             return self._rank(pairs, top_n, truncate, options)

@@ -28,6 +28,7 @@ from jackfield_onnx._local_errors import (
 from jackfield_onnx._runtime.session import RunOptions, Session, SessionSettings, open_session
 from jackfield_onnx._text.beams import BeamSettings, search
 from jackfield_onnx._text.sampling import Floats
+from jackfield_onnx._text.surrogates import mend_text
 
 from .queued import QueuedModel, read_uncut_tokenizer
 from .replies import Step, Usage
@@ -218,7 +219,7 @@ class Summarizer(QueuedModel[_Sessions]):
     ) -> tuple[Step, Usage]:
         began = time.monotonic()
         found = self.description
-        encoding: Any = self._tokenizer.encode(found.prefix + text)
+        encoding: Any = self._tokenizer.encode(found.prefix + mend_text(text))
         ids: list[int] = encoding.ids
         if found.max_input is not None and len(ids) > found.max_input:
             raise ContextOverflowError(len(ids), None, found.max_input, found.name)

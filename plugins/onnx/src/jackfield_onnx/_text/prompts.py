@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from jackfield_onnx._files.folder import disable_cache
 from jackfield_onnx._local_errors import RequestError
 
+from .surrogates import mend_text
 from .template import ChatTemplate, Turn
 
 __all__ = ["PromptEncoder"]
@@ -87,7 +88,7 @@ class PromptEncoder:
 
     @staticmethod
     def _encode(tokenizer: Tokenizer, text: str, *, markers: bool) -> list[int]:
-        encoding: Any = tokenizer.encode(text, add_special_tokens=markers)
+        encoding: Any = tokenizer.encode(mend_text(text), add_special_tokens=markers)
         ids: list[int] = encoding.ids
         return ids
 
