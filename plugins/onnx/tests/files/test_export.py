@@ -55,6 +55,17 @@ def test_a_complete_export_appears_at_once(source, tmp_path, optimum):
     assert environment["HF_HUB_OFFLINE"] == environment["ORT_DISABLE_TELEMETRY"] == "1"
 
 
+def test_templates_with_names_are_exported_too(source, tmp_path, optimum):
+    optimum(0)
+    (source / "additional_chat_templates").mkdir()
+    (source / "additional_chat_templates" / "tool_use.jinja").write_text("{{ tools }}")
+
+    export_folder(source, tmp_path / "target", python="py")
+
+    copied = tmp_path / "target" / "additional_chat_templates" / "tool_use.jinja"
+    assert copied.read_text() == "{{ tools }}"
+
+
 def test_a_failed_export_leaves_nothing_and_says_what_optimum_said(source, tmp_path, optimum):
     optimum(1, "Traceback\nValueError: unknown architecture")
 
