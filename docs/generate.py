@@ -698,6 +698,17 @@ def summary_prompt() -> str:
     return f"> {SUMMARY_PROMPT}\n"
 
 
+def surface_losses() -> str:
+    """List what each surface cannot carry."""
+    surfaces = importlib.import_module("jackfield_surfaces")
+    rows = ["| surface | of a reply | what | reads as | because |", "|---|---|---|---|---|"]
+    rows += [
+        f"| `{loss.surface}` | `{loss.field}` | {loss.what} | {loss.becomes} | {loss.why} |"
+        for loss in surfaces.LOSSES
+    ]
+    return "\n".join(rows) + "\n"
+
+
 PROVIDERS: Mapping[str, str] = {
     "openai": "OpenAI and compatible services",
     "onnx": "Local models on ONNX Runtime",
@@ -809,6 +820,8 @@ def generator(name: str) -> Callable[[], str] | None:
         return provider_keys(plugin) if Registry.installed().has_provider(plugin) else None
     if what == "keys of credentials":
         return credential_keys(plugin) if plugin in Registry.installed().names("credentials") else None
+    if name == "losses of surfaces":
+        return surface_losses if importlib.util.find_spec("jackfield_surfaces") else None
     if what == "names" and name not in GENERATORS and plugin.startswith("jackfield_"):
         return module_names(plugin) if importlib.util.find_spec(plugin.partition(".")[0]) else None
     if name not in GENERATORS:

@@ -1,0 +1,37 @@
+"""Surfaces: APIs that others speak, served from a mesh; and the official clients on a mesh, without a network."""
+
+from __future__ import annotations
+
+from ._asked import Asked, AskedKind, OwnField
+from ._clients import anthropic_client, openai_client, sync_anthropic_client, sync_openai_client
+from ._encoding import Encoder
+from ._envelopes import Envelopes
+from ._failures import SurfaceError
+from ._losses import LOSSES, Loss
+from ._paths import Route, find_route
+from ._serving import Served, serve
+from ._surface import SURFACES, Surface, make_surfaces
+from ._targets import resolve_target
+
+__all__ = [
+    "LOSSES",
+    "SURFACES",
+    "Asked",
+    "AskedKind",
+    "Encoder",
+    "Envelopes",
+    "Loss",
+    "OwnField",
+    "Route",
+    "Served",
+    "Surface",
+    "SurfaceError",
+    "anthropic_client",
+    "find_route",
+    "make_surfaces",
+    "openai_client",
+    "resolve_target",
+    "serve",
+    "sync_anthropic_client",
+    "sync_openai_client",
+]
