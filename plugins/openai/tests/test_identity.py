@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
 
 import oracles
 import pytest
@@ -12,7 +13,7 @@ from openai_oracle import USER, WHOLE
 
 from jackfield import AuthenticationError, Mesh, MissingCredentialError
 from jackfield.testing import Answer, RecordingServer
-from jackfield_openai import OpenAICredentials, OpenAISettings
+from jackfield_openai import OpenAICredentials, OpenAISettings, _credentials as credentials
 
 TOKENS = "/oauth/token"
 ACCOUNT = {"identity_provider_id": "idp_1", "service_account_id": "sa_1"}
@@ -162,6 +163,84 @@ async def test_a_proxy_of_the_connection_is_used_for_the_exchange(service, jwt):
     assert len(service.requests) == 2
 
 
+# -- metadata services -------------------------------------------------------------------------------------------
+
+CLOUDS = {
+    "azure": ("azure_managed_identity_token_provider", {}, {}, "urn:ietf:params:oauth:token-type:jwt"),
+    "azure, one of several": (
+        "azure_managed_identity_token_provider",
+        {"audience": "api://a b", "client_id": "c-1"},
+        {"resource": "api://a b", "client_id": "c-1"},
+        "urn:ietf:params:oauth:token-type:jwt",
+    ),
+    "google": ("gcp_id_token_provider", {}, {}, "urn:ietf:params:oauth:token-type:id_token"),
+    "google, for another": (
+        "gcp_id_token_provider", {"audience": "https://a"}, {"audience": "https://a"}, "urn:ietf:params:oauth:token-type:id_token",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CLOUDS)
+async def test_a_metadata_service_is_asked_as_the_sdk_asks_it(case, service, jwt, monkeypatch):
+    auth, httpx2 = pytest.importorskip("openai.auth"), pytest.importorskip("httpx2")
+    name, ours, theirs, kind = CLOUDS[case]
+    asked = []
+
+    def answer(request):
+        asked.append(request)
+        return httpx2.Response(200, json={"access_token": "jwt-1"})
+
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as client:
+        getattr(auth, name)(**theirs, http_client=client)["get_token"]()
+    (expected,) = asked
+    metadata = case.partition(",")[0]
+    path = expected.url.path
+    monkeypatch.setattr(credentials, f"_{metadata.upper()}", f"{service.url}{path}")
+    service.route(
+        "GET", path, Answer.json({"access_token": "jwt-1"}) if metadata == "azure" else Answer.text("jwt-1\n")
+    )
+    service.route("POST", TOKENS, token())
+    made = config(service, jwt, metadata=metadata, **ours)
+    del made["credentials"]["w"]["subject_token"]
+    async with Mesh.from_config(made) as mesh:
+        await mesh.chat("openai:gpt-4o", "Why?")
+    request, exchange, _ = service.requests
+    flavour = "metadata" if metadata == "azure" else "metadata-flavor"
+    assert request.headers[flavour] == expected.headers[flavour]
+    sent = urlsplit(request.path_qs)
+    assert (sent.path, parse_qs(sent.query)) == (path, parse_qs(expected.url.query.decode()))
+    assert (exchange.json["subject_token"], exchange.json["subject_token_type"]) == ("jwt-1", kind)
+
+
+def test_the_addresses_of_metadata_services_are_the_sdks():
+    auth, httpx2 = pytest.importorskip("openai.auth"), pytest.importorskip("httpx2")
+    asked = []
+
+    def answer(request):
+        asked.append(str(request.url.copy_with(query=None)))
+        return httpx2.Response(200, json={"access_token": "jwt-1"})
+
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as client:
+        auth.azure_managed_identity_token_provider(http_client=client)["get_token"]()
+        auth.gcp_id_token_provider(http_client=client)["get_token"]()
+    assert asked == [credentials._AZURE, credentials._GOOGLE]
+
+
+@pytest.mark.parametrize("metadata", ["azure", "google"])
+@pytest.mark.parametrize(
+    "answer", [Answer.text("no identity", status=400), Answer.text("")], ids=["refused", "empty"]
+)
+async def test_a_machine_without_an_identity_is_reported(metadata, answer, service, jwt, monkeypatch):
+    monkeypatch.setattr(credentials, f"_{metadata.upper()}", f"{service.url}/metadata")
+    service.route("GET", "/metadata", answer)
+    made = config(service, jwt, metadata=metadata)
+    del made["credentials"]["w"]["subject_token"]
+    async with Mesh.from_config(made) as mesh:
+        with pytest.raises(MissingCredentialError, match="the metadata service"):
+            await mesh.chat("openai:gpt-4o", "Why?")
+    assert len(service.requests) == 1
+
+
 # -- mistakes in the configuration -------------------------------------------------------------------------------
 
 
@@ -191,7 +270,9 @@ def test_each_mistake_is_reported_alone_and_with_the_others():
     told_alone_and_together(
         identity,
         [
-            ({"subject_token": None}, "subject_token is missing"),
+            ({"subject_token": None}, "a workload has one token"),
+            ({"audience": "a"}, "audience is for the token of a metadata service"),
+            ({"client_id": "c"}, "client_id is for managed identities of Azure"),
             ({"identity_provider_id": ""}, "identity_provider_id is missing"),
             ({"service_account_id": None}, "service_account_id is missing"),
             ({"token_url": "http://auth.example.com"}, "token_url must begin with https://"),
