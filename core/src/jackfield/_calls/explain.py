@@ -18,13 +18,14 @@ from jackfield._types.content import Message, Text, ToolResult
 from jackfield._types.cost import Cost, compute_cost
 from jackfield._types.errors import JackfieldError
 from jackfield._types.option_rules import UNSET
-from jackfield._types.parameters import ParameterReport
+from jackfield._types.parameters import ParameterReport, Translation
 from jackfield._types.replies import TokenCount
 from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Wire
 from jackfield._values import Value
 
+from .tiers import requested_body, requested_tier
 from .translation import translate
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
     wire: Wire = translation.wire
     url, headers = _preview(connection, wire)
     count = estimate_tokens(call.request)
-    least, most = _estimate(connection, target, call, count.input_tokens, translation.report)
+    least, most = _estimate(connection, target, call, count.input_tokens, translation)
     return Plan(
         connection=connection.name,
         provider=call.provider,
@@ -125,14 +126,16 @@ def _preview(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[st
 
 
 def _estimate(
-    connection: Connection, target: Target, call: Call, input_tokens: int, report: ParameterReport
+    connection: Connection, target: Target, call: Call, input_tokens: int, translation: Translation
 ) -> tuple[Cost, Cost | None]:
-    context = CostContext(when=time.time(), kind=call.kind)
+    body = requested_body(translation.wire)
+    context = CostContext(when=time.time(), kind=call.kind, service_tier=requested_tier(body), requested=body)
     card = connection.pricing.card(target.model, target.entry, Usage(input_tokens=input_tokens), context)
     least = compute_cost(Usage(input_tokens=input_tokens, output_tokens=0), card)
     # What is on the wire counts: it may be clamped, or be there because the service wants one.
     longest = next(
-        (note.value for note in report if note.name == "max_tokens" and note.wire is not None), None
+        (note.value for note in translation.report if note.name == "max_tokens" and note.wire is not None),
+        None,
     )
     if not isinstance(longest, int):
         return _mark_as_estimate(least), None

@@ -342,11 +342,12 @@ class CostContext(Value):
         provider: The id of the connection's provider.
         input_tokens: All input of the call, on which prices by the prompt's length depend; None if not told.
         reported_model: The model that the service says answered.
-        service_tier: As the service reports it.
+        service_tier: As the service reports it; if it does not, as the request asks for it.
         region: Where it ran, if told.
         batch: The call was part of a batch.
         duration: Seconds from sending to the end.
         raw_usage: The service's own usage object.
+        requested: The body of the request, {} if it is not an object: for what is priced and not reported.
     """
 
     when: float
@@ -359,6 +360,7 @@ class CostContext(Value):
     batch: bool = False
     duration: float | None = None
     raw_usage: Any = None
+    requested: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 
 
 show_in(

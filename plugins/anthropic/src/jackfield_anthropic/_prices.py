@@ -19,6 +19,8 @@ __all__ = ["rates"]
 
 # None: the response names no tier. Priority capacity is bought beforehand and has no published rate.
 _PUBLISHED: Final = (None, "standard", "batch")
+# Where a call may run at a published rate; models before 4.6 report "not_available".
+_PLACES: Final = (None, "", "global", "us", "not_available")
 _SEARCH: Final = "web_search_request"
 
 
@@ -89,18 +91,24 @@ def _amounts(
         return None
     dated = DatedRates(entry["rates"], entry.get("long_prompt"))
     amounts = dated.amounts(context.when, prompt)
-    if amounts is not None and raw.get("speed") == "fast":
+    if amounts is not None and _told(raw, context, "speed") == "fast":
         amounts = _fast_amounts(entry, amounts)
-    if amounts is None:
+    place = _told(raw, context, "inference_geo")
+    if amounts is None or place not in _PLACES:
         return None
     factor = Decimal(1)
     if context.batch or context.service_tier == "batch":
         if not entry.get("batch"):
             return None
         factor *= Decimal(_table()["batch_factor"])
-    if "us" in (raw.get("inference_geo"), context.region):
+    if "us" in (place, context.region):
         factor *= Decimal(_table()["us_factor"])
     return {unit: amount * factor for unit, amount in amounts.items()}
+
+
+def _told(raw: Mapping[str, Any], context: CostContext, name: str) -> Any:
+    """Return what a response reports of the way it was served; if it does not, what the request asked for."""
+    return raw[name] if raw.get(name) is not None else context.requested.get(name)
 
 
 def _fast_amounts(entry: Mapping[str, Any], plain: Mapping[str, Decimal]) -> dict[str, Decimal] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from jackfield import Usage
 from jackfield.plugin import CostContext, ModelRef, RateCard
@@ -15,6 +16,13 @@ __all__ = ["rates"]
 _DEFAULT_TIERS: Final = (None, "default", "auto", "standard")
 
 
+def is_optimized(settings: Any, requested: Mapping[str, Any]) -> bool:
+    """Return whether a call asks for optimized latency, which has rates of its own: in the body, or by the connection's header."""
+    config = requested.get("performanceConfig")
+    asked = config.get("latency") if isinstance(config, Mapping) else getattr(settings, "latency", None)
+    return bool(asked == "optimized")
+
+
 def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
     """Return the rates of a call; None if they are unknown: for another tier, a batch, or cached input.
 
@@ -23,7 +31,10 @@ def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Non
     Source: named in the table, with its date.
     """
     price = row_of(model.known_as).get("price")
-    if price is None or context.batch or context.service_tier not in _DEFAULT_TIERS:
+    tier = context.service_tier or getattr(model.settings, "service_tier", None)
+    if price is None or context.batch or tier not in _DEFAULT_TIERS:
+        return None
+    if is_optimized(model.settings, context.requested):
         return None
     if usage.cached_input_tokens or usage.cache_write_tokens:  # no source publishes prices of the cache
         return None

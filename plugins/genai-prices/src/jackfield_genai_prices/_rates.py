@@ -32,6 +32,7 @@ _UNITS: Final[Mapping[str, tuple[str, int]]] = {
 
 # Names of the standard tier. A tier with another name has a price only if the data names it.
 _STANDARD: Final = frozenset({"default", "standard", "auto", "on_demand", "standard_only"})
+_USUAL_PLACES: Final = (None, "", "global", "not_available")
 
 
 def rates(model: ModelRef, context: CostContext) -> RateCard | None:
@@ -46,7 +47,7 @@ def rates(model: ModelRef, context: CostContext) -> RateCard | None:
     if biller is None or entry is None:
         return None
     choices = _choices(biller, context)
-    if choices is None:
+    if choices is None or _is_optimized(model, context):
         return None
     found = entry.prices(datetime.fromtimestamp(context.when, UTC), choices, context.input_tokens)
     if found is None:
@@ -70,8 +71,20 @@ def _choices(biller: Biller, context: CostContext) -> dict[str, str] | None:
         choices["service_tier"] = "default" if tier in _STANDARD else tier
     if biller.provider == "anthropic":
         # Source: Anthropic's API reference of messages, 2026: the usage reports both.
-        if raw.get("speed") == "fast":
+        if _told(raw, context, "speed") == "fast":
             choices["speed"] = "fast"
-        if raw.get("inference_geo") == "us":
-            return None  # 1.1 times the price on some models; the data does not say on which
+        if _told(raw, context, "inference_geo") not in _USUAL_PLACES:
+            return None  # in the US 1.1 times the price on some models; the data does not say on which
     return choices
+
+
+def _told(raw: Mapping[str, Any], context: CostContext, name: str) -> Any:
+    """Return what the answer reports of the way it was served; if it does not, what the request asked for."""
+    return raw[name] if raw.get(name) is not None else context.requested.get(name)
+
+
+def _is_optimized(model: ModelRef, context: CostContext) -> bool:
+    """Return whether a call asks for optimized latency, of which the data says nothing. Source: Amazon Bedrock, 2026."""
+    config = context.requested.get("performanceConfig")
+    asked = config.get("latency") if isinstance(config, Mapping) else getattr(model.settings, "latency", None)
+    return bool(asked == "optimized")
