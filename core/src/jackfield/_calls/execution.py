@@ -27,7 +27,7 @@ from .building import build_reply, check_reply, fold_decoded, fold_read
 from .exchange import WireExchange
 from .fold import MANY_EVENTS, Folded, GrowingFold
 from .streams import EventMap, MappedStream
-from .tiers import requested_body, requested_tier
+from .tiers import requested_choices, requested_tier
 from .translation import translate
 from .watchdog import Watchdog
 
@@ -243,20 +243,20 @@ class Execution(Generic[ReplyT]):
         """Return a function that computes the cost when it is first read."""
         when, ended = time.time(), time.perf_counter()
         pricing, target, kind = self._connection.pricing, self._target, self._call.kind
-        translation = self._translation
+        # Its choices alone, taken now: a reply must not keep its whole request.
+        chosen = {} if self._translation is None else requested_choices(self._translation.wire)
         began = self._attempts.sent_at or self._queued_at
         # Taken now, as more may be folded into it.
         usage, raw_usage, model = folded.usage, folded.raw_usage, folded.model
         tier, region = folded.service_tier, folded.region
 
         def cost() -> Cost:
-            body = {} if translation is None else requested_body(translation.wire)
             context = CostContext(
                 when=when,
                 kind=kind,
                 reported_model=model,
-                service_tier=tier or requested_tier(body),
-                requested=body,
+                service_tier=tier or requested_tier(chosen),
+                requested=chosen,
                 region=region,
                 duration=ended - began,
                 raw_usage=raw_usage,

@@ -25,7 +25,7 @@ from jackfield._types.usage import Usage
 from jackfield._types.wire import Wire
 from jackfield._values import Value
 
-from .tiers import requested_body, requested_tier
+from .tiers import requested_choices, requested_tier
 from .translation import translate
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _preview(connection: Connection, wire: Wire) -> tuple[str | None, Mapping[st
 def _estimate(
     connection: Connection, target: Target, call: Call, input_tokens: int, translation: Translation
 ) -> tuple[Cost, Cost | None]:
-    body = requested_body(translation.wire)
+    body = requested_choices(translation.wire)
     context = CostContext(when=time.time(), kind=call.kind, service_tier=requested_tier(body), requested=body)
     card = connection.pricing.card(target.model, target.entry, Usage(input_tokens=input_tokens), context)
     least = compute_cost(Usage(input_tokens=input_tokens, output_tokens=0), card)

@@ -7,16 +7,27 @@ from typing import Any, Final
 
 from jackfield._types.wire import Wire
 
-__all__ = ["requested_body", "requested_tier"]
+__all__ = ["requested_choices", "requested_tier"]
 
 _NAMES: Final = ("service_tier", "serviceTier")
+_LONGEST_WORD: Final = 100
 _USUAL: Final = frozenset({"", "auto", "default", "standard", "standard_only"})
 """Words that ask for nothing else than what a request without them gets."""
 
 
-def requested_body(wire: Wire) -> Mapping[str, Any]:
-    """Return the body of a request; {} if it is not an object."""
-    return wire.body if isinstance(wire.body, Mapping) else {}
+def requested_choices(wire: Wire) -> Mapping[str, Any]:
+    """Return what a request chooses by words and objects at the top of its body, {} if that is not an object.
+
+    Not the texts and files themselves: a reply must not keep its request in memory.
+    """
+    body = wire.body
+    if not isinstance(body, Mapping):
+        return {}
+    return {
+        name: value
+        for name, value in body.items()
+        if (type(value) is str and len(value) <= _LONGEST_WORD) or type(value) is dict
+    }
 
 
 def requested_tier(body: Mapping[str, Any]) -> str | None:

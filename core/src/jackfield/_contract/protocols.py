@@ -347,7 +347,8 @@ class CostContext(Value):
         batch: The call was part of a batch.
         duration: Seconds from sending to the end.
         raw_usage: The service's own usage object.
-        requested: The body of the request, {} if it is not an object: for what is priced and not reported.
+        requested: The words and objects at the top of the request's body, without texts and files: for what is priced and
+            not reported.
     """
 
     when: float
