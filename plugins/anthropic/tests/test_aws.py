@@ -10,13 +10,13 @@ import pytest
 from anthropic_oracle import MODEL, send_both
 from mistakes import mistakes_of
 
-from jackfield import Mesh, MissingCredentialError
+from jackfield import AuthenticationError, Mesh, MissingCredentialError
 from jackfield.testing import Answer, RecordingServer
 
 anthropic = pytest.importorskip("anthropic")  # absent where the plugins are tested at their lowest versions
 botocore_auth = pytest.importorskip("botocore.auth")
 
-NEW = "2026-10-21"
+NEW, OLD = "2026-10-21", "2023-06-01"
 REGION, WORKSPACE = "us-west-2", "wrkspc_1"
 KEY_ID, KEY = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SCOPE = f"/{REGION}/aws-external-anthropic/aws4_request"
@@ -45,15 +45,17 @@ def secrets(monkeypatch):
 
 
 @asynccontextmanager
-async def both(*, signed):
+async def both(*, signed, version=NEW):
     """A loopback service, our mesh and the SDK, configured alike."""
     async with RecordingServer() as server:
         ours = {"credentials": "a"} if signed else {"api_key": "env:CLAUDE_KEY"}
         theirs = {"aws_access_key": KEY_ID, "aws_secret_key": KEY} if signed else {"api_key": "aws-made-up"}
         client = anthropic.AsyncAnthropicAWS(
-            base_url=server.url, aws_region=REGION, workspace_id=WORKSPACE, max_retries=0, **theirs
-        )
-        async with Mesh.from_config(config(base_url=server.url, **ours)) as mesh, client:
+            base_url=server.url, aws_region=REGION, workspace_id=WORKSPACE, max_retries=0, **theirs,
+            default_headers={"anthropic-version": version},
+        )  # fmt: skip
+        keys = config(base_url=server.url, api_version=version, **ours)
+        async with Mesh.from_config(keys) as mesh, client:
             yield server, mesh, client
 
 
@@ -90,10 +92,23 @@ async def test_signed_requests_equal_the_sdks(stream):
     assert reply.text == "Because ä."
 
 
-async def test_requests_with_a_key_equal_the_sdks():
-    async with both(signed=False) as service:
+@pytest.mark.parametrize("version", [NEW, OLD])
+async def test_requests_with_a_key_equal_the_sdks(version):
+    async with both(signed=False, version=version) as service:
         first, second, _, _ = await send_both(*service, "claude", {}, {})
     assert oracles.difference(first, second, headers=(*SENT, "authorization")) == {}
+
+
+async def test_after_a_401_the_request_is_signed_anew_once():
+    refused = {
+        "type": "error",
+        "error": {"type": "authentication_error", "message": "the signature has expired"},
+    }
+    async with both(signed=True) as (server, mesh, _):
+        server.answer(*[Answer.json(refused, status=401)] * 2)
+        with pytest.raises(AuthenticationError, match="has expired"):
+            await mesh.chat(f"claude:{MODEL}", "Why?")
+        assert len(server.requests) == 2
 
 
 async def test_counts_and_listings_are_signed_too():

@@ -129,12 +129,14 @@ def _auth(settings: AnthropicSettings) -> Auth:
     """Return the authentication.
 
     Source: Anthropic's Python SDK: to 1.17.0 it sent the key as `x-api-key`; since 2.0, which uses the API
-    version 2026-10-21, as a bearer token.
+    version 2026-10-21, as a bearer token. On AWS it is always one (docs.aws.amazon.com, Claude Platform, Authentication, 2026).
     """
     key = settings.key
     if key is not None:
-        by_header = settings.auth_token is None and settings.api_version == OLD_VERSION
-        return StaticHeader("x-api-key", key) if by_header else StaticHeader("Authorization", key, "Bearer ")
+        old = settings.api_version == OLD_VERSION and settings.aws_region is None
+        if old and settings.auth_token is None:
+            return StaticHeader("x-api-key", key)
+        return StaticHeader("Authorization", key, "Bearer ")
     more = {"proxy": settings.proxy, "ca_bundle": settings.ca_bundle}
     if isinstance(settings.credentials, AnthropicIdentity):
         return settings.credentials.auth(settings.address, **more)
