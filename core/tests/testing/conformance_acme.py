@@ -50,8 +50,10 @@ from jackfield.plugin import (
     Translation,
     Wire,
     hookimpl,
+    read_frame,
     replace_model,
     secret,
+    sift_frame,
 )
 from jackfield.testing import Case
 
@@ -94,15 +96,23 @@ class Decoder:
     def __init__(self, wire):
         self.wire = wire
         self.done = not wire.stream
+        self.ended = self.is_whole = False
 
     def start(self, head):
         return []
 
     def feed(self, frame):
         if frame.data == b"[DONE]":
-            self.done = True
+            self.done = self.ended = True
             return []
-        data = self.parse(frame.data)
+        try:
+            data = self.parse(frame.data)
+        except ValueError:
+            data = read_frame(frame)
+        else:
+            data = sift_frame(frame, data)
+        if data is None and self.wire.stream:
+            return []
         return self.event(data) if self.wire.stream else self.whole(data)
 
     def parse(self, data):
@@ -155,10 +165,11 @@ class Decoder:
         return Usage(data.get("input"), data.get("output"), data.get("cached"))
 
     def end(self, reason):
+        self.is_whole = True
         return Finish(REASONS.get(reason, "other"), raw=reason)
 
     def finish(self):
-        if not self.done:
+        if not (self.done or self.is_whole):
             raise StreamInterruptedError("the stream ended without [DONE]")
         return []
 

@@ -118,14 +118,8 @@ class SwallowsTheCut(Decoder):
 @caught_by("stream.truncated")
 @decodes
 class MakesAnEnd(Decoder):
-    ended = False
-
-    def end(self, reason):
-        self.ended = True
-        return super().end(reason)
-
     def finish(self):
-        return [] if self.ended else [Finish("stop")]
+        return [] if self.is_whole else [Finish("stop")]
 
 
 @caught_by("stream.equals_whole")
@@ -143,6 +137,57 @@ class Increments(Decoder):
         if data.get("type") == "usage":
             return [UsageUpdate(Usage(9, 4, 3)), UsageUpdate(Usage(1, 1))]
         return events
+
+
+@caught_by("stream.ended")
+@decodes
+class WaitsForTheBody(Decoder):
+    def feed(self, frame):
+        events = super().feed(frame)
+        self.ended = False
+        return events
+
+
+@caught_by("stream.ended", "stream.whole_when_cut")
+class ForgetsTheInnerEnd(Acme):
+    @hookimpl
+    def jackfield_decoder(self, wire):
+        inner = Decoder(wire)
+
+        class Outer:
+            start, feed, finish = inner.start, inner.feed, inner.finish
+
+        return Outer()
+
+
+@caught_by("stream.whole_when_cut")
+@decodes
+class IsWholeTooEarly(Decoder):
+    def event(self, data):
+        self.is_whole = self.is_whole or data.get("type") == "text"
+        return super().event(data)
+
+
+@caught_by("stream.heartbeats", "stream.error_event", "stream.halves")
+@decodes
+class ReadsStrictly(Decoder):
+    def feed(self, frame):
+        if frame.data == b"[DONE]":
+            return super().feed(frame)
+        data = orjson.loads(frame.data)
+        return self.event(data) if self.wire.stream else self.whole(data)
+
+
+@caught_by("answers.odd_counts")
+@decodes
+class CalculatesWithWhatCame(Decoder):
+    def usage(self, data):
+        usage = super().usage(data)
+        return (
+            Usage(data["input"] + 0, usage.output_tokens, usage.cached_input_tokens)
+            if data.get("input")
+            else usage
+        )
 
 
 # Answers

@@ -136,6 +136,6 @@ def check(
 
 def checks() -> tuple[Check, ...]:
     """Return all checks, in the order in which they run."""
-    for module in (*_AREAS, "batches", "engine"):
+    for module in (*_AREAS, "batches", "ends", "engine"):
         import_module(f"{__package__}._checks_{module}")
     return tuple(sorted(_CHECKS.values(), key=lambda entry: _AREAS.index(entry.area)))

@@ -23,7 +23,7 @@ from ._check import Applies, check
 from ._findings import SkipCheck
 from ._subject import Subject
 
-_COUNTS = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
+COUNTS = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
 def with_facts(look: Callable[[Case], Any], what: str) -> Applies:
@@ -136,7 +136,7 @@ def finish(subject: Subject) -> Iterable[str]:
 def usage(subject: Subject) -> Iterable[str]:
     for case, folded in read_answers(subject, lambda case: case.usage is not UNSET):
         wanted = case.expected_usage or Usage()
-        names = ("input_tokens", "output_tokens") if isinstance(case.usage, tuple) else _COUNTS
+        names = ("input_tokens", "output_tokens") if isinstance(case.usage, tuple) else COUNTS
         for name in names:
             found = getattr(folded.usage, name)
             if found != getattr(wanted, name):
@@ -157,15 +157,20 @@ def usage_parts(subject: Subject) -> Iterable[str]:
             yield f"{case.label}: {parts} tokens of {used.input_tokens} come from or go to a cache"
         if used.output_tokens is not None and (used.reasoning_tokens or 0) > used.output_tokens:
             yield f"{case.label}: {used.reasoning_tokens} tokens of {used.output_tokens} are thinking"
-        wrong = [name for name in _COUNTS if not isinstance(getattr(used, name), int | None)]
+        wrong = [name for name in COUNTS if not isinstance(getattr(used, name), int | None)]
         if wrong:
             yield f"{case.label}: {wrong[0]} is {getattr(used, wrong[0])!r}, which is not a count"
 
 
-_USAGE_KEYS = frozenset({"usage", "usage_metadata", "usagemetadata", "token_usage", "billed_units", "tokens"})
+USAGE_KEYS = frozenset({"usage", "usage_metadata", "usagemetadata", "token_usage", "billed_units", "tokens"})
 
 
 _COUNT_NAME = re.compile("token|_count$|usage", re.IGNORECASE)
+
+
+def is_count_name(name: str) -> bool:
+    """Return whether a field of an answer is a count by its name."""
+    return _COUNT_NAME.search(name) is not None
 
 
 def _without_usage(value: Any) -> Any:
@@ -173,7 +178,7 @@ def _without_usage(value: Any) -> Any:
         return {
             k: _without_usage(v)
             for k, v in value.items()
-            if k.lower() not in _USAGE_KEYS and not (type(v) is int and _COUNT_NAME.search(k))
+            if k.lower() not in USAGE_KEYS and not (type(v) is int and is_count_name(k))
         }
     return [_without_usage(entry) for entry in value] if isinstance(value, list) else value
 

@@ -39,7 +39,12 @@ def _streams(subject: Subject) -> Iterator[tuple[Case, bytes, Decoded]]:
         raise SkipCheck("no streamed case can be read; see answers.decode")
 
 
-def _framed(subject: Subject, *framings: str) -> Iterator[tuple[Case, bytes, Decoded, str]]:
+def framed(subject: Subject, *framings: str) -> Iterator[tuple[Case, bytes, Decoded, str]]:
+    """Return each streamed case of some framings: with its bytes, what it means, and its framing.
+
+    Raises:
+        SkipCheck: There is none.
+    """
     found = False
     for case, body, decoded in _streams(subject):
         framing = framing_of(subject, case, body)
@@ -50,7 +55,8 @@ def _framed(subject: Subject, *framings: str) -> Iterator[tuple[Case, bytes, Dec
         raise SkipCheck(f"no streamed case is framed as {' or '.join(framings)}")
 
 
-def _difference(one: Folded, other: Folded) -> str | None:
+def difference(one: Folded, other: Folded) -> str | None:
+    """Return in what an answer differs from the one before; None if it is the same."""
     for name in ("id", "model", "choices", "usage", "finished"):
         first, second = getattr(one, name), getattr(other, name)
         if first != second:
@@ -78,7 +84,7 @@ def cuts(subject: Subject) -> Iterable[str]:
             continue
         single = subject.decoded(case, step=1)
         found = "" if single.error is None else str(single.error)
-        found = found or _difference(decoded.folded, single.folded) or ""
+        found = found or difference(decoded.folded, single.folded) or ""
         if found:
             yield f"{case.label}: read byte by byte, {found}"
             continue
@@ -97,12 +103,12 @@ def cuts(subject: Subject) -> Iterable[str]:
 def characters(subject: Subject) -> Iterable[str]:
     tried = False
     for case, body, decoded in _streams(subject):
-        piece = _replaceable(body, decoded)
+        piece = piece_of(body, decoded)
         if piece is None or "eventstream" in case.media_type(body):  # whose checksums would tell
             continue
         tried = True
         new = piece + "é日🦊"
-        changed = body.replace(_quoted(piece), _quoted(new))
+        changed = body.replace(quoted(piece), quoted(new))
         for step in (1, len(changed)):
             read = subject.decoded(case, changed, step=step)
             texts = [choice.text for choice in read.folded.choices]
@@ -113,14 +119,16 @@ def characters(subject: Subject) -> Iterable[str]:
         raise SkipCheck("no streamed case has a text that stands in its bytes exactly once")
 
 
-def _quoted(text: str) -> bytes:
+def quoted(text: str) -> bytes:
+    """Return a text as JSON has it."""
     return orjson.dumps(text)
 
 
-def _replaceable(body: bytes, decoded: Decoded) -> str | None:
+def piece_of(body: bytes, decoded: Decoded) -> str | None:
+    """Return a piece of the answer's text that stands in its bytes exactly once; None if there is none."""
     texts = [event.text for event in decoded.events if isinstance(event, TextDelta) and event.text.strip()]
     for text in sorted(set(texts), key=len, reverse=True):
-        if body.count(_quoted(text)) == 1:
+        if body.count(quoted(text)) == 1:
             return text
     return None
 
@@ -131,11 +139,11 @@ def _replaceable(body: bytes, decoded: Decoded) -> str | None:
     remedy="let the core frame the stream, and ignore frames without data",
 )
 def keep_alives(subject: Subject) -> Iterable[str]:
-    for case, body, decoded, framing in _framed(subject, "sse", "jsonlines"):
+    for case, body, decoded, framing in framed(subject, "sse", "jsonlines"):
         events, end = events_of(body, framing)
         beat = b": keep-alive" + end if framing == "sse" else end
         read = subject.decoded(case, beat + beat.join(events) + beat)
-        found = str(read.error) if read.error is not None else _difference(decoded.folded, read.folded)
+        found = str(read.error) if read.error is not None else difference(decoded.folded, read.folded)
         if found:
             yield f"{case.label}: with keep-alives, {found}"
 
@@ -147,13 +155,11 @@ def keep_alives(subject: Subject) -> Iterable[str]:
     gentle=True,
 )
 def spelt(subject: Subject) -> Iterable[str]:
-    for case, body, decoded, framing in _framed(subject, "sse", "jsonlines"):
+    for case, body, decoded, framing in framed(subject, "sse", "jsonlines"):
         for how, changed in spellings(body, framing):
             for step in (len(changed), 1):
                 read = subject.decoded(case, changed, step=step)
-                found = (
-                    str(read.error) if read.error is not None else _difference(decoded.folded, read.folded)
-                )
+                found = str(read.error) if read.error is not None else difference(decoded.folded, read.folded)
                 if found:
                     yield f"{case.label}: {how}, {found}"
                     break
@@ -198,14 +204,14 @@ def finish_once(subject: Subject) -> Iterable[str]:
     remedy="end the decoder's dispatch with `return [RawEvent(kind, data)]`",
 )
 def unknown_events(subject: Subject) -> Iterable[str]:
-    for case, body, decoded, framing in _framed(subject, "sse", "jsonlines"):
+    for case, body, decoded, framing in framed(subject, "sse", "jsonlines"):
         events, end = events_of(body, framing)
         stranger = orjson.dumps(_STRANGER) + end
         if framing == "sse":
             stranger = b"event: jackfield.stranger\ndata: " + stranger
         middle = max(1, len(events) // 2)
         read = subject.decoded(case, b"".join([*events[:middle], stranger, *events[middle:]]))
-        found = str(read.error) if read.error is not None else _difference(decoded.folded, read.folded)
+        found = str(read.error) if read.error is not None else difference(decoded.folded, read.folded)
         if found:
             yield f"{case.label}: it disturbs the answer: {found}"
         elif not any("jackfield" in repr(event) for event in read.events if isinstance(event, RawEvent)):
@@ -219,7 +225,7 @@ def unknown_events(subject: Subject) -> Iterable[str]:
     gentle=True,
 )
 def garbage(subject: Subject) -> Iterable[str]:
-    for case, body, _, framing in _framed(subject, "sse", "jsonlines"):
+    for case, body, _, framing in framed(subject, "sse", "jsonlines"):
         events, end = events_of(body, framing)
         middle = max(1, len(events) // 2)
         broken = (b"data: " if framing == "sse" else b"") + b'{"jackfield": ' + end
@@ -235,7 +241,7 @@ def garbage(subject: Subject) -> Iterable[str]:
     "each choice, has come",
 )
 def truncated(subject: Subject) -> Iterable[str]:
-    for case, body, decoded, framing in _framed(subject, "sse", "jsonlines"):
+    for case, body, decoded, framing in framed(subject, "sse", "jsonlines"):
         events, _ = events_of(body, framing)
         # Where the reason to finish is in the stream, a stream without it is cut; else "other" is an answer.
         declared = any(isinstance(event, Finish) and event.reason != "other" for event in decoded.events)
@@ -268,7 +274,7 @@ def _short(whole: Decoded, read: Decoded, *, declared: bool) -> str | None:
     remedy="check in finish() that something came",
 )
 def nothing(subject: Subject) -> Iterable[str]:
-    for case, _, _, _ in _framed(subject, "sse", "jsonlines"):
+    for case, _, _, _ in framed(subject, "sse", "jsonlines"):
         read = subject.decoded(case, b"")
         if not isinstance(read.error, StreamInterruptedError):
             yield f"{case.label}: it is {type(read.error).__name__ if read.error else 'an answer'}"

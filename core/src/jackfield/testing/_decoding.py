@@ -32,6 +32,7 @@ class Decoded:
         error: What was raised, as a caller would see it; None for a good answer.
         fault: What the decoder itself raised where that is not an error of ours.
         ended: The decoder said that the answer had ended, before its body did.
+        is_whole: It said before the end of the body that nothing of the answer was missing.
     """
 
     events: tuple[Event, ...]
@@ -40,6 +41,7 @@ class Decoded:
     error: JackfieldError | None = None
     fault: Exception | None = None
     ended: bool = False
+    is_whole: bool = False
 
     @property
     def started(self) -> tuple[Event, ...]:
@@ -131,6 +133,7 @@ def _decode(
             reader.start(corrected(head, shown.content_type))
             started = len(events)
         fed = len(events)
+        is_whole = reader.ended or reader.is_whole
         reader.finish(shown.stray)
     except JackfieldError as error:
         return Decoded(tuple(events), started, error=error)
@@ -140,7 +143,7 @@ def _decode(
         named = MalformedResponseError(f"{type(error).__name__}: {error}")
         fault = None if isinstance(error, FramingError) else error
         return Decoded(tuple(events), started, error=named, fault=fault)
-    return Decoded(tuple(events), started, len(events) - fed, ended=reader.ended)
+    return Decoded(tuple(events), started, len(events) - fed, ended=reader.ended, is_whole=is_whole)
 
 
 def named_error(provider: Provider, model: ModelRef | None, failure: Failure) -> JackfieldError:

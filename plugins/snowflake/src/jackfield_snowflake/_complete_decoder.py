@@ -23,7 +23,18 @@ from jackfield import (
     ToolCallStart,
     UsageUpdate,
 )
-from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire, is_error_body, write_json
+from jackfield.plugin import (
+    Failure,
+    FailureInStream,
+    Frame,
+    Head,
+    Wire,
+    exact_numbers,
+    is_error_body,
+    read_frame,
+    sift_frame,
+    write_json,
+)
 
 from ._usage import read_usage
 
@@ -75,10 +86,14 @@ class CompleteDecoder:
 
     A stream has no end marker and no finish reason. Every documented stream reports its usage, at the end or with each
     piece, so a stream that ends without it was cut off. `CortexDecoder` infers why an answer ended.
+
+    Attributes:
+        ended: A gateway's `[DONE]` has come; the service itself sends none.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._streamed = wire.stream
+        self.ended = False
         guard = wire.body.get("guardrails") if isinstance(wire.body, dict) else None
         self._unsafe = guard.get("response_when_unsafe") if isinstance(guard, Mapping) else None
         self._started: Started | None = None
@@ -97,14 +112,16 @@ class CompleteDecoder:
         data = frame.data
         try:
             event = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
+        except orjson.JSONDecodeError:
             if data.strip() == b"[DONE]":
+                self.ended = True
                 return []
-            raise MalformedResponseError(
-                f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}",
-                body=bytes(data),
-            ) from error
+            event = read_frame(frame)
+        event = sift_frame(frame, event)
+        if event is None and self._streamed:
+            return []  # a heartbeat
         raise_failure(event, frame.event)
+        event = exact_numbers(event, data)
         if "choices" not in event and "usage" not in event:
             if frame.event is None:
                 raise MalformedResponseError(

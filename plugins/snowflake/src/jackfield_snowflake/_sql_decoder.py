@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from jackfield import Event, Finish, MalformedResponseError, Started, TextDelta, UsageUpdate
-from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, vector_reader, write_json
+from jackfield.plugin import (
+    EmbeddingData,
+    Failure,
+    FailureInStream,
+    Frame,
+    Head,
+    read_json,
+    vector_reader,
+    write_json,
+)
 
 from ._usage import read_usage
 
@@ -33,7 +40,7 @@ class SqlDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode the whole result."""
-        result = frame.data if isinstance(frame.data, dict) else orjson.loads(frame.data)
+        result = frame.data if isinstance(frame.data, dict) else read_json(frame.data)
         rows = result.get("rows") if isinstance(result, dict) else None
         if not isinstance(rows, list) or not rows:
             raise MalformedResponseError("the statement returned no row")
@@ -60,7 +67,7 @@ class SqlDecoder:
             if value is None:
                 _fail(f"the function returned NULL for the text {index}")
             # VECTOR is numbers, ARRAY and VARIANT are JSON.
-            yield EmbeddingData(int(index), read(orjson.loads(value) if isinstance(value, str) else value))
+            yield EmbeddingData(int(index), read(read_json(value) if isinstance(value, str) else value))
 
     def _completion(self, value: Any, started: Started) -> Iterator[Event]:
         answer = _parse(value)
@@ -99,8 +106,8 @@ def _parse(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
+        return read_json(value)
+    except ValueError:
         return value
 
 
