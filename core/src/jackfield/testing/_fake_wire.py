@@ -120,6 +120,7 @@ def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
 _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "tools": _tools,
     "reasoning": attrs.asdict,
+    "continue_from": lambda answer: answer.id,
     "logit_bias": lambda bias: {str(token): value for token, value in bias.items()},
 }
 
