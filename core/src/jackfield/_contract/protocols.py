@@ -320,11 +320,11 @@ class Listing(Value):
         first = Wire(path, method="GET", query=query or {})
 
         def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-            import orjson
+            from jackfield._json import read_json
 
             try:
-                page = orjson.loads(body)
-            except orjson.JSONDecodeError as error:
+                page = read_json(body)
+            except ValueError as error:
                 raise MalformedResponseError(
                     f"the list of models is not JSON ({error})", body=body
                 ) from error
