@@ -147,6 +147,15 @@ def middlewares(registry: Registry) -> dict[str, Any]:
     return found
 
 
+def tables(registry: Registry) -> dict[str, type]:
+    """Return the tables that installed plugins add to the configuration, by name."""
+    found = {}
+    for name in registry.names("table"):
+        with contextlib.suppress(PluginError):
+            found[name] = registry.table(name)
+    return found
+
+
 class Commands:
     """An extension with the commands of all extensions that are installed, and nothing else of them."""
 
@@ -170,6 +179,7 @@ class Page:
             extensions=[Commands(real)],
             credentials=credential_kinds(real),
             middlewares=middlewares(real),
+            tables=tables(real),
         )
         self.namespace: dict[str, Any] = {"__name__": "documented", "opened": self.opened, "fakes": fakes}
         self.meshes: list[Mesh] = []
@@ -251,7 +261,11 @@ def check_toml(text: str, registry: Registry, folder: Path, *, planned: bool = F
         missing = [planned_provider(name, content) for name in names]
         have = stand_ins(registry).values()
         registry = Registry.of(
-            *have, *missing, credentials=credential_kinds(registry), middlewares=middlewares(registry)
+            *have,
+            *missing,
+            credentials=credential_kinds(registry),
+            middlewares=middlewares(registry),
+            tables=tables(registry),
         )
     path = folder / "jackfield.toml"
     before = path.read_text("utf-8") if path.exists() else None

@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["CheckResult", "check_connection"]
 
 
-_NO_LIST = frozenset({404, 405, 501})
-_REACHED = (
-    "; the service was reached and answers, but not with a list of models: a call may work all the same; "
-    "to try one, which may be billed, declare a model and use --ask (in a program: check(..., ask=True))"
-)
-
-
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class CheckResult(Value):
     """How a check went.
@@ -48,7 +41,7 @@ class CheckResult(Value):
 
 
 async def check_connection(
-    connection: Connection, models: ModelList, chat: Callable[..., Any], *, ask: bool = False
+    connection: Connection, models: ModelList, chat: Callable[..., Any]
 ) -> CheckResult:
     """List models where the service can, else ask the first declared chat model for one word.
 
@@ -56,12 +49,11 @@ async def check_connection(
         connection: The connection.
         models: The connection's.
         chat: `Mesh.chat`.
-        ask: Ask a declared model also where a service that should list its models does not.
     """
     began = time.perf_counter()
     what, error = "nothing", None
     try:
-        what = await _round_trip(connection, models, chat, ask=ask)
+        what = await _round_trip(connection, models, chat)
     except JackfieldError as failure:
         connection.locate_and_redact(failure)
         error = failure
@@ -75,26 +67,10 @@ async def check_connection(
     )
 
 
-async def _round_trip(
-    connection: Connection, models: ModelList, chat: Callable[..., Any], *, ask: bool
-) -> str:
+async def _round_trip(connection: Connection, models: ModelList, chat: Callable[..., Any]) -> str:
     if models.find_listing() is not None:
-        try:
-            cards = await models.fetch(refresh=True)
-        except JackfieldError as error:
-            if error.status not in _NO_LIST:
-                raise
-            if not ask:
-                error.message += _REACHED
-                error.args = (error.message,)
-                raise
-        else:
-            return f"listed {len(cards)} model{'' if len(cards) == 1 else 's'}"
-    return await _ask(connection, chat)
-
-
-async def _ask(connection: Connection, chat: Callable[..., Any]) -> str:
-    """Ask the first declared model that chats for one word."""
+        cards = await models.fetch(refresh=True)
+        return f"listed {len(cards)} model{'' if len(cards) == 1 else 's'}"
     entries = [entry for entry in connection.config.models or () if not entry.id.endswith("*")]
     for entry in entries:
         kinds = connection.find_target(entry.id, "chat").capabilities.kinds
@@ -102,7 +78,7 @@ async def _ask(connection: Connection, chat: Callable[..., Any]) -> str:
             await chat(f"{connection.name}:{entry.id}", "Say ok.", max_tokens=16, unsupported="drop")
             return f"chat with {entry.id}"
     raise ConfigurationError(
-        f"connection {connection.name} cannot be checked: its service lists no models; declare one that chats in `models`"
+        f"connection {connection.name} cannot be checked: its service lists no models; declare one in `models`"
     )
 
 

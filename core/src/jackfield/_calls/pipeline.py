@@ -237,7 +237,7 @@ class Pipeline:
                 return begun[0]
 
             source: StreamSource = await observe(self._registry, call, begin)
-            return RelayedAnswer(source, begun[0].head)
+            return RelayedAnswer(source, begun[0].head, connection.name, call.model.id)
 
         return await self.try_targets(target, find_kind(asked), None, options, carry_out, stream=True)
 

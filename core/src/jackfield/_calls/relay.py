@@ -63,11 +63,15 @@ class RelayedAnswer:
 
     Attributes:
         head: Status and headers of the answer.
+        connection: The connection that answers.
+        model: The model that was called.
     """
 
-    def __init__(self, source: StreamSource, head: Head) -> None:
+    def __init__(self, source: StreamSource, head: Head, connection: str, model: str) -> None:
         self._source = source
         self.head = head
+        self.connection = connection
+        self.model = model
 
     @property
     def response(self) -> Reply:

@@ -86,9 +86,7 @@ def answer_frames(answer: FakeAnswer | None, request: Request, model: str) -> li
         model: The model that was asked for.
     """
     script = FakeAnswer() if answer is None else answer
-    stored = request.options.store if isinstance(request, ChatRequest) else UNSET
-    kept = {} if stored is UNSET else {"stored": stored}
-    frames = [{"type": "started", "id": script.id, "model": script.model or model, **kept}]
+    frames = [{"type": "started", "id": script.id, "model": script.model or model}]
     if isinstance(request, EmbedRequest):
         frames += _embeddings(script, request)
     elif isinstance(request, RerankRequest):

@@ -10,7 +10,6 @@ import attrs
 
 from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Auth, HttpAccess, NoAuth, StaticHeader, secret
-from jackfield_openai import NAMED_TRANSPORTS
 
 from ._address import address_faults, service_address
 from ._clouds import Audience
@@ -93,8 +92,7 @@ class AzureOpenAISettings:
 def access(settings: AzureOpenAISettings) -> HttpAccess:
     """Return the address and the authentication."""
     address = service_address(settings.endpoint, settings.base_url, settings.api_version)
-    auth = _choose_auth(settings)
-    return HttpAccess(base_url=address.base, auth=auth, named_transports=NAMED_TRANSPORTS)
+    return HttpAccess(base_url=address.base, auth=_choose_auth(settings))
 
 
 def _choose_auth(settings: AzureOpenAISettings) -> Auth:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
+import orjson
 
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Capabilities, Head, Kind, Listing, Wire, read_json
+from jackfield.plugin import Capabilities, Head, Kind, Listing, Wire
 
 from ._errors import reject_page
 from ._models import capabilities, retired
@@ -32,7 +33,7 @@ def listing() -> Listing:
 
 def _parse(head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
     reject_page(head)
-    value = read_json(body)
+    value = orjson.loads(body)
     entries = value.get("endpoints", []) if isinstance(value, Mapping) else None
     if not isinstance(entries, list):
         raise MalformedResponseError("the listing has no list of endpoints", body=body)

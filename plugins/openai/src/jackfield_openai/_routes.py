@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from jackfield.plugin import (
-    UNSET,
     Capabilities,
     ChatRequest,
     CompletionRequest,
@@ -13,7 +12,6 @@ from jackfield.plugin import (
     Decoder,
     EmbedRequest,
     ModelRef,
-    Options,
     Request,
     Translation,
     WholeDecoder,
@@ -36,7 +34,7 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
         UnsupportedError: The dialect has no such kind of request, or the model does not support an option.
     """
     if isinstance(request, ChatRequest):
-        if _uses_responses(dialect, model, request.options):
+        if _uses_responses(dialect, model):
             from ._responses import translate_response
 
             return translate_response(dialect, model, request, capabilities)
@@ -70,11 +68,9 @@ def decoder(dialect: Dialect, wire: Wire) -> Decoder:
     return ChatDecoder(dialect, wire)
 
 
-def _uses_responses(dialect: Dialect, model: ModelRef, options: Options) -> bool:
-    """Return whether a chat goes to the Responses API: by declaration, or because no other API serves the model or the call."""
+def _uses_responses(dialect: Dialect, model: ModelRef) -> bool:
+    """Return whether a chat goes to the Responses API: by declaration, or because no other API serves the model."""
     route = model.declared.get("route")
     if route is not None or dialect.responses_path is None:
         return route == "responses"
-    if only_responses(model.known_as) or getattr(model.settings, "transport", None) == "websocket":
-        return True
-    return options.store is True or options.background is True or options.continue_from is not UNSET
+    return only_responses(model.known_as)

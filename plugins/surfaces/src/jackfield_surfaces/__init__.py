@@ -8,13 +8,14 @@ from ._encoding import Encoder
 from ._envelopes import Envelopes
 from ._failures import SurfaceError
 from ._losses import LOSSES, Loss
-from ._paths import Route, find_route
-from ._serving import Served, serve
+from ._paths import PATHS, Route, find_route
+from ._serving import Served, answer_call, begin_stream, collect_notes, read_call, serve
 from ._surface import SURFACES, Surface, make_surfaces
 from ._targets import resolve_target
 
 __all__ = [
     "LOSSES",
+    "PATHS",
     "SURFACES",
     "Asked",
     "AskedKind",
@@ -26,10 +27,14 @@ __all__ = [
     "Served",
     "Surface",
     "SurfaceError",
+    "answer_call",
     "anthropic_client",
+    "begin_stream",
+    "collect_notes",
     "find_route",
     "make_surfaces",
     "openai_client",
+    "read_call",
     "resolve_target",
     "serve",
     "sync_anthropic_client",

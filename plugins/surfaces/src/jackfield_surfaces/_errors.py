@@ -177,11 +177,21 @@ def error_answer(
     return words.status, headers, write_json(error_object(words, envelope, request_id))
 
 
+_THEIR_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+}
+"""Anthropic's types of errors by status. Source: its API reference, errors."""
+
+
 def _own_error(error: SurfaceError, envelope: Envelope) -> ErrorWords:
     status = error.status or 400
-    kind = _INVALID
+    kind = _INVALID if status < 500 else "server_error"
     if envelope == "anthropic":
-        kind = {404: "not_found_error", 413: "request_too_large"}.get(status, _INVALID)
+        kind = _THEIR_TYPES.get(status, _INVALID if status < 500 else "api_error")
     return ErrorWords(status, kind, error.message, error.kind, error.parameter)
 
 

@@ -8,20 +8,21 @@ from urllib.parse import unquote
 
 import attrs
 
-__all__ = ["Route", "find_route"]
+__all__ = ["PATHS", "Route", "find_route"]
 
-_POSTED: Final[Mapping[str, str]] = {
-    "v1/chat/completions": "openai.chat",
-    "v1/completions": "openai.completions",
-    "v1/embeddings": "openai.embeddings",
-    "v1/responses": "openai.responses",
-    "v1/responses/input_tokens": "openai.input_tokens",
-    "v1/messages": "anthropic.messages",
-    "v1/messages/count_tokens": "anthropic.count_tokens",
-    "v1/rerank": "cohere.rerank",
-    "v2/rerank": "cohere.rerank",
+PATHS: Final[Mapping[str, str]] = {
+    "/v1/chat/completions": "openai.chat",
+    "/v1/completions": "openai.completions",
+    "/v1/embeddings": "openai.embeddings",
+    "/v1/responses": "openai.responses",
+    "/v1/responses/input_tokens": "openai.input_tokens",
+    "/v1/messages": "anthropic.messages",
+    "/v1/messages/count_tokens": "anthropic.count_tokens",
+    "/v1/rerank": "cohere.rerank",
+    "/v2/rerank": "cohere.rerank",
 }
-_MODELS: Final = "v1/models"
+"""The surface of each path to which requests are posted."""
+_MODELS: Final = "/v1/models"
 
 
 @attrs.frozen
@@ -46,16 +47,16 @@ def find_route(method: str, path: str, headers: Mapping[str, str]) -> Route | No
         headers: The headers, by names in lower case: one of them tells whose list of models is meant.
     """
     if method == "POST":
-        return next((Route(name) for end, name in _POSTED.items() if _ends(path, end)), None)
+        return next((Route(name) for end, name in PATHS.items() if _ends(path, end)), None)
     if method != "GET":
         return None
     lists = "anthropic.models" if "anthropic-version" in headers else "openai.models"
     if _ends(path, _MODELS):
         return Route(lists)
-    before, found, model = path.rpartition(f"/{_MODELS}/")
+    before, found, model = path.rpartition(f"{_MODELS}/")
     del before
     return Route(lists, unquote(model)) if found and model else None
 
 
 def _ends(path: str, end: str) -> bool:
-    return path.rstrip("/").endswith(f"/{end}")
+    return path.rstrip("/").endswith(end)

@@ -18,7 +18,7 @@ from ._paths import find_route
 from ._surface import SURFACES, Answer, Surface, Surfaces
 from ._targets import families_of, policy_of, resolve_target
 
-__all__ = ["Served", "serve"]
+__all__ = ["Served", "answer_call", "begin_stream", "collect_notes", "read_call", "serve"]
 
 _JSON: Final = "application/json"
 _STREAM_HEADERS: Final[Mapping[str, str]] = {
@@ -85,13 +85,15 @@ async def serve(
         if method == "GET":
             asked = surface.read(given, {**(query or {}), "model": route.model})
         else:
-            asked = _read(mesh, surface, given, body, unsupported)
-            _refuse_foreign(mesh, asked)
+            content = parse_body(body)
+            name = content.get("model")
+            target = resolve_target(mesh, name) if isinstance(name, str) else ""
+            asked = read_call(mesh, surface, given, content, target=target, unsupported=unsupported)
         if timeout and asked.kind != "models":
             asked = attrs.evolve(asked, options={**asked.options, "timeout": timeout})
         if asked.stream and surface.streams:
             return await _begin(mesh, surface, asked, trusted=trusted)
-        answer = await _answer(mesh, asked)
+        answer = await (_models(mesh, asked) if asked.kind == "models" else answer_call(mesh, asked))
         return Served(
             200, {"content-type": _JSON, **_report_of(mesh, asked, answer)}, surface.whole(asked, answer)
         )
@@ -103,18 +105,34 @@ def _failed(surface: Surface, error: Exception, trusted: bool) -> Served:
     return Served(*surface.error(error, trusted=trusted), error)
 
 
-def _read(
+def read_call(
     mesh: Mesh,
     surface: Surface,
     headers: Mapping[str, str],
-    body: bytes,
-    unsupported: UnsupportedPolicy | None,
+    content: Mapping[str, Any],
+    *,
+    target: str,
+    unsupported: UnsupportedPolicy | None = None,
 ) -> Asked:
-    parsed = parse_body(body)
-    name = parsed.get("model")
-    target = resolve_target(mesh, name) if isinstance(name, str) else ""
+    """Read a request for a mesh; its policy decides about what the providers that may answer do not have.
+
+    Args:
+        mesh: The mesh.
+        surface: The API that the client speaks.
+        headers: The headers.
+        content: The body's JSON object.
+        target: The alias or target that the client means.
+        unsupported: What happens to what a model cannot honour; None takes what the connection declares.
+
+    Raises:
+        SurfaceError: The request is not valid, or asks for what is not served.
+    """
     policy = policy_of(mesh, target) if unsupported is None else unsupported
-    return attrs.evolve(surface.read(headers, parsed, unsupported=policy), target=target)
+    asked = attrs.evolve(surface.read(headers, content, unsupported=policy), target=target)
+    if unsupported is not None:
+        asked = attrs.evolve(asked, options={"unsupported": unsupported, **asked.options})
+    _refuse_foreign(mesh, asked)
+    return asked
 
 
 def _refuse_foreign(mesh: Mesh, asked: Asked) -> None:
@@ -131,10 +149,13 @@ def _refuse_foreign(mesh: Mesh, asked: Asked) -> None:
             )
 
 
-async def _answer(mesh: Mesh, asked: Asked) -> Answer:
+async def answer_call(mesh: Mesh, asked: Asked) -> Answer:
+    """Make the call that a client asks for, and return the whole answer.
+
+    Raises:
+        JackfieldError: As the call of the mesh.
+    """
     options: dict[str, Any] = dict(asked.options)
-    if asked.kind == "models":
-        return await _models(mesh, asked)
     methods: Mapping[str, Any] = {
         "chat": mesh.chat,
         "completion": mesh.complete,
@@ -144,6 +165,13 @@ async def _answer(mesh: Mesh, asked: Asked) -> Answer:
     }
     answer: Answer = await methods[asked.kind](asked.target, *asked.arguments, **options)
     return answer
+
+
+def begin_stream(mesh: Mesh, asked: Asked) -> Stream:
+    """Return the stream that a client asks for, to be entered."""
+    method = mesh.stream_chat if asked.kind == "chat" else mesh.stream_complete
+    options: dict[str, Any] = dict(asked.options)
+    return method(asked.target, *asked.arguments, **options)
 
 
 async def _models(mesh: Mesh, asked: Asked) -> list[ModelCard]:
@@ -163,9 +191,7 @@ async def _models(mesh: Mesh, asked: Asked) -> list[ModelCard]:
 
 async def _begin(mesh: Mesh, surface: Surface, asked: Asked, *, trusted: bool) -> Served:
     """Begin a streamed answer; it has begun once its first event is here, so that an error before it has a status."""
-    method = mesh.stream_chat if asked.kind == "chat" else mesh.stream_complete
-    options: dict[str, Any] = dict(asked.options)
-    stream = method(asked.target, *asked.arguments, **options)
+    stream = begin_stream(mesh, asked)
     await stream.__aenter__()
     encoder = surface.encoder(asked)
     body = _Body(stream, encoder, trusted=trusted)
@@ -208,19 +234,27 @@ class _Body:
             await stream.aclose()
 
 
-def _report_of(mesh: Mesh, asked: Asked, answer: Any) -> dict[str, str]:
-    """Return a header with what became of the request: what was left out, clamped, emulated or filled in."""
-    notes: list[ParameterNote] = list(asked.notes)
+def collect_notes(mesh: Mesh, asked: Asked, answer: Any) -> tuple[ParameterNote, ...]:
+    """Return what became of a request: what was left out, clamped, emulated or filled in.
+
+    Args:
+        mesh: The mesh.
+        asked: The request.
+        answer: The reply, as far as it is known.
+    """
+    notes = asked.notes
     provider = getattr(answer, "provider", None)
     if provider is not None:
         families = next(
             (one for one in families_of(mesh, asked.target) if provider in one), frozenset({provider})
         )
-        notes = list(asked.report(families))
+        notes = asked.report(families)
     parameters = getattr(answer, "parameters", None)
-    if parameters is not None:
-        notes += parameters.changed()
-    text = _join(notes)
+    return notes if parameters is None else (*notes, *parameters.changed())
+
+
+def _report_of(mesh: Mesh, asked: Asked, answer: Any) -> dict[str, str]:
+    text = _join(collect_notes(mesh, asked, answer))
     return {"x-jackfield-report": text} if text else {}
 
 

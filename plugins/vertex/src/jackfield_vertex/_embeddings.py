@@ -15,7 +15,6 @@ from jackfield.plugin import (
     ParameterWriter,
     Translation,
     Wire,
-    read_count,
     vector_reader,
 )
 
@@ -91,7 +90,7 @@ def _content(body: Mapping[str, Any]) -> list[Event] | None:
         return None
     events: list[Event] = [EmbeddingData(0, vector_reader()(values))]
     usage = body.get("usageMetadata")
-    if usage and isinstance(usage, Mapping):
+    if usage:
         events.append(UsageUpdate(Usage(input_tokens=usage.get("promptTokenCount")), usage))
     if body.get("truncated"):
         events.append(RawEvent("truncated", 0))
@@ -106,17 +105,15 @@ def _predictions(body: Mapping[str, Any]) -> list[Event] | None:
         return None
     vectors = vector_reader()
     events: list[Event] = []
-    counts: list[Any] = []
+    counts: list[int] = []
     for index, one in enumerate(predictions):
         embedding = one["embeddings"]
         events.append(EmbeddingData(index, vectors(embedding["values"])))
-        statistics = embedding.get("statistics")
-        statistics = statistics if isinstance(statistics, Mapping) else {}
+        statistics = embedding.get("statistics") or {}
         if statistics.get("token_count") is not None:
-            counts.append(statistics["token_count"])
+            counts.append(int(statistics["token_count"]))
         if statistics.get("truncated"):
             events.append(RawEvent("truncated", index))
-    known = [count for one in counts if (count := read_count(one)) is not None]
-    if known and len(known) == len(predictions):
-        events.append(UsageUpdate(Usage(input_tokens=sum(known)), body.get("metadata")))
+    if counts and len(counts) == len(predictions):
+        events.append(UsageUpdate(Usage(input_tokens=sum(counts)), body.get("metadata")))
     return events

@@ -18,7 +18,7 @@ from jackfield import (
     ProviderError,
     QuotaExceededError,
 )
-from jackfield.plugin import Failure, FailureInStream, write_json
+from jackfield.plugin import Failure, FailureInStream
 
 __all__ = ["error", "fail", "is_blocked"]
 
@@ -169,4 +169,6 @@ def _blocked_error(failure: Failure, feedback: Mapping[str, Any]) -> JackfieldEr
 
 def fail(value: Any) -> NoReturn:
     """Raise a failure that came inside a successful answer."""
-    raise FailureInStream(Failure(status=200, body=write_json(value), in_stream=True, data=value))
+    import orjson
+
+    raise FailureInStream(Failure(status=200, body=orjson.dumps(value), in_stream=True, data=value))

@@ -32,7 +32,6 @@ from jackfield.plugin import (
     ParameterWriter,
     Translation,
     Wire,
-    read_count,
 )
 
 from ._gemini_decoder import values_of
@@ -158,7 +157,7 @@ class PalmDecoder:
     def feed(self, frame: Frame) -> list[Event]:
         """Decode a whole answer, or one piece of a stream."""
         events: list[Event] = []
-        for value in values_of(frame, stream=self._stream):
+        for value in values_of(frame.data):
             found = value.get("predictions")
             if found is None:
                 found = [_plain(one) for one in value.get("outputs") or ()]
@@ -166,7 +165,7 @@ class PalmDecoder:
                 events.append(RawEvent("prediction", value))
             for prediction in found:
                 events += self._prediction(prediction)
-            events += self._usage(value.get("metadata"))
+            events += self._usage(value.get("metadata") or {})
         return events
 
     def finish(self) -> list[Event]:
@@ -195,7 +194,7 @@ class PalmDecoder:
             self._blocked[index] = self._blocked.get(index, False) or bool(verdict.get("blocked"))
             if verdict.get("blocked") or verdict.get("categories"):
                 self._detail[index] = {"safetyAttributes": verdict}
-            if candidate.get("content") not in (None, ""):
+            if candidate.get("content"):
                 events.append(TextDelta(candidate["content"], index))
         for name in ("citationMetadata", "groundingMetadata"):
             found = prediction.get(name) or ()
@@ -205,15 +204,14 @@ class PalmDecoder:
                 ]
         return events
 
-    def _usage(self, metadata: Any) -> list[Event]:
-        counts = metadata.get("tokenMetadata") if isinstance(metadata, Mapping) else None
-        if not counts or not isinstance(counts, Mapping):
+    def _usage(self, metadata: Mapping[str, Any]) -> list[Event]:
+        counts = metadata.get("tokenMetadata")
+        if not counts:
             return []
         asked, said = (
-            count.get("totalTokens") if isinstance(count := counts.get(name), Mapping) else None
-            for name in ("inputTokenCount", "outputTokenCount")
+            (counts.get(name) or {}).get("totalTokens") for name in ("inputTokenCount", "outputTokenCount")
         )
-        self._out = read_count(said)
+        self._out = said
         return [UsageUpdate(Usage(asked, said), counts)]
 
 

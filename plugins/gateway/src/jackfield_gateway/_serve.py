@@ -1,0 +1,268 @@
+"""Serve one request of a surface: check the key, find the target, relay or translate, answer, book."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from aiohttp import web
+
+from jackfield import JackfieldError, Mesh
+from jackfield.plugin import RelayedAnswer, RelayRequest, read_json, relay
+from jackfield_surfaces import (
+    Asked,
+    Surface,
+    SurfaceError,
+    answer_call,
+    begin_stream,
+    collect_notes,
+    read_call,
+)
+
+from ._body import read_body
+from ._exchange import Visit, new_request_id
+from ._keys import Key, key_in
+from ._state import Generation, State
+from ._streams import StreamWriter
+
+__all__ = ["STATE", "Handler", "authorize", "handler_of", "parse", "refuse"]
+
+logger = logging.getLogger("jackfield.gateway")
+
+STATE: Final = web.AppKey("state", State)
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_RELAYED: Final[Mapping[str, Any]] = {
+    "openai.chat": "chat",
+    "openai.completions": "completion",
+    "openai.responses": "chat",
+    "anthropic.messages": "chat",
+}
+_PASSED: Final = (
+    "content-type",
+    "openai-processing-ms",
+    "openai-model",
+    "anthropic-ratelimit-",
+    "x-ratelimit-",
+)
+"""How headers of a relayed answer begin that go on to the client."""
+
+
+def handler_of(name: str) -> Handler:
+    """Return the handler of a surface's requests.
+
+    Args:
+        name: The surface's name.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        state = request.app[STATE]
+        surface = state.surface(name, "")
+        request_id = new_request_id(request.headers)
+        key, why = state.find_key(key_in(request.headers))
+        if key is None:
+            state.metrics.refuse("key")
+            return refuse(surface, SurfaceError(why, kind="invalid_api_key", status=401), request_id)
+        if state.draining:
+            state.metrics.refuse("draining")
+            return refuse(surface, SurfaceError("the gateway is stopping; try again", status=503), request_id)
+        if state.store_is_away and state.settings.store_away == "refuse":
+            state.metrics.refuse("store")
+            return refuse(
+                surface, SurfaceError("the gateway's store is away; try again later", status=503), request_id
+            )
+        visit = Visit(request_id, key, name)
+        return await _Service(state, state.surface(name, key.owner), visit).answer(request)
+
+    return handle
+
+
+def authorize(request: web.Request) -> Key:
+    """Return the key of a request that is not a call.
+
+    Raises:
+        SurfaceError: There is none, or it is refused.
+    """
+    key, why = request.app[STATE].find_key(key_in(request.headers))
+    if key is None:
+        raise SurfaceError(why, kind="invalid_api_key", status=401)
+    return key
+
+
+def refuse(
+    surface: Surface, error: BaseException, request_id: str, headers: Mapping[str, str] = {}
+) -> web.Response:
+    """Return the answer that tells a client of an error, in its surface's words."""
+    status, own, body = surface.error(error, request_id=request_id)
+    return web.Response(status=status, headers={**headers, **own, "x-request-id": request_id}, body=body)
+
+
+class _Service:
+    """One request of a surface.
+
+    Args:
+        state: The gateway's state.
+        surface: The surface.
+        visit: Who asks, and what is known so far.
+    """
+
+    def __init__(self, state: State, surface: Surface, visit: Visit) -> None:
+        self._state = state
+        self._surface = surface
+        self._visit = visit
+        self._is_call = False
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer the request, and book it, whatever became of it."""
+        began = time.perf_counter()
+        visit, metrics = self._visit, self._state.metrics
+        metrics.running.inc()
+        try:
+            async with self._state.use() as generation:
+                return await self._answer(request, generation)
+        except JackfieldError as error:
+            visit.error = error
+            return refuse(self._surface, error, visit.id, visit.headers())
+        except ConnectionError as error:  # the client has gone
+            visit.error = visit.error or asyncio.CancelledError(str(error))
+            raise
+        except asyncio.CancelledError as error:
+            visit.error = visit.error or error
+            raise
+        except Exception as error:
+            logger.exception("request %s failed", visit.id)
+            visit.error = error
+            return refuse(self._surface, error, visit.id)
+        finally:
+            metrics.running.dec()
+            if self._is_call:
+                metrics.record(visit, time.perf_counter() - began)
+                if self._state.ledger is not None:
+                    self._state.ledger.add(visit.row())
+            elif visit.error is not None:
+                metrics.refuse("request")
+
+    async def _answer(self, request: web.Request, generation: Generation) -> web.StreamResponse:
+        body = await read_body(request, self._state.settings.most_bytes)
+        content = parse(body)
+        visit = self._visit
+        name = content.get("model")
+        visit.asked = name if isinstance(name, str) else ""
+        visit.target = generation.targets.resolve(name, visit.key)
+        self._is_call = True
+        answer = await self._relay(generation.mesh, request, content, body)
+        if answer is not None:
+            return await self._pass_on(request, answer, stream=content.get("stream") is True)
+        asked = read_call(
+            generation.mesh,
+            self._surface,
+            request.headers,
+            content,
+            target=visit.target,
+            unsupported=self._state.settings.unsupported,
+        )
+        visit.kind = asked.kind
+        if asked.stream:
+            return await self._stream(request, generation.mesh, asked)
+        return await self._whole(generation.mesh, asked)
+
+    # Relayed
+
+    async def _relay(
+        self, mesh: Mesh, request: web.Request, content: Mapping[str, Any], body: bytes
+    ) -> RelayedAnswer | None:
+        kind = _RELAYED.get(self._surface.name)
+        if kind is None:
+            return None
+        stream = content.get("stream") is True
+        asked = RelayRequest(
+            surface=self._surface.name, kind=kind, headers=request.headers, body=body, stream=stream
+        )
+        return await relay(mesh, self._visit.target, asked)
+
+    async def _pass_on(
+        self, request: web.Request, answer: RelayedAnswer, *, stream: bool
+    ) -> web.StreamResponse:
+        """Hand the bytes of a relayed answer on as they come."""
+        visit = self._visit
+        visit.relayed = True
+        visit.note_first_event()
+        visit.answered_by = (answer.connection, answer.model)
+        try:
+            return await (self._pass_stream_on(request, answer) if stream else self._pass_whole_on(answer))
+        finally:
+            await answer.aclose()
+            if visit.reply is None:
+                visit.reply = answer.response
+
+    async def _pass_whole_on(self, answer: RelayedAnswer) -> web.Response:
+        visit = self._visit
+        body = b"".join([piece async for piece in answer])
+        visit.reply = answer.response
+        headers = {**_passed_headers(answer), **visit.headers(), **visit.cost_headers()}
+        return web.Response(body=body, headers=headers)
+
+    async def _pass_stream_on(self, request: web.Request, answer: RelayedAnswer) -> web.StreamResponse:
+        response = web.StreamResponse(headers={**_passed_headers(answer), **self._visit.headers()})
+        await response.prepare(request)
+        try:
+            async for piece in answer:
+                await response.write(piece)
+        except JackfieldError as error:
+            # The client has half an answer: it must see that it is half, as the service's own client would.
+            self._visit.error = error
+            if request.transport is not None:
+                request.transport.abort()
+        else:
+            await response.write_eof()
+        return response
+
+    # Translated
+
+    async def _whole(self, mesh: Mesh, asked: Asked) -> web.Response:
+        visit = self._visit
+        reply = await answer_call(mesh, asked)
+        visit.reply = reply
+        visit.notes = collect_notes(mesh, asked, reply)
+        headers = {**visit.headers(), **visit.cost_headers(), "content-type": "application/json"}
+        return web.Response(body=self._surface.whole(asked, reply), headers=headers)
+
+    async def _stream(self, request: web.Request, mesh: Mesh, asked: Asked) -> web.StreamResponse:
+        visit = self._visit
+        async with begin_stream(mesh, asked) as stream:
+            visit.note_first_event()
+            head = visit.reply = stream.response
+            visit.notes = collect_notes(mesh, asked, head)
+            writer = StreamWriter(request, self._surface.encoder(asked), self._state.settings.keep_alive)
+            response = await writer.start(head, visit.headers())
+            try:
+                await writer.copy(stream)
+                await writer.finish(stream.response)
+            except JackfieldError as error:
+                visit.error = error
+                await writer.fail(error)
+            finally:
+                visit.reply = stream.response
+        return response
+
+
+def parse(body: bytes) -> Mapping[str, Any]:
+    """Return the JSON object in a body.
+
+    Raises:
+        SurfaceError: It is not one.
+    """
+    try:
+        content = read_json(body)
+    except (ValueError, RecursionError) as error:
+        raise SurfaceError(f"the body is not valid JSON: {error}", kind="invalid_json") from error
+    if not isinstance(content, dict):
+        raise SurfaceError("the body is not a JSON object", kind="invalid_json")
+    return content
+
+
+def _passed_headers(answer: RelayedAnswer) -> dict[str, str]:
+    return {name: value for name, value in answer.head.headers.items() if name.lower().startswith(_PASSED)}

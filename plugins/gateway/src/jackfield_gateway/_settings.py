@@ -1,0 +1,124 @@
+"""What an administrator writes in `[gateway]`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Final, Literal
+
+import attrs
+
+from jackfield import Secret
+from jackfield.plugin import secret
+
+__all__ = ["GatewaySettings", "KeySettings"]
+
+_HASH: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_OWNER: Final = re.compile(r"[\w.@-]+(/[\w.@-]+)*\Z")
+_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\s*\Z")
+_UNITS: Final = {
+    "B": 1,
+    "kB": 10**3,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+
+
+def _check_hash(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if _HASH.match(value) is None:
+        raise ValueError(
+            'hash must be "sha256:" and 64 hexadecimal digits; `jackfield keys new NAME` prints the line'
+        )
+
+
+def _check_owner(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if _OWNER.match(value) is None:
+        raise ValueError(f'owner must be a path such as "org/team/app", not {value!r}')
+
+
+def _read_size(value: int | str) -> int:
+    if isinstance(value, int):
+        return value
+    found = _SIZE.match(value)
+    if found is None:
+        raise ValueError(f'max_body must be bytes or a size such as "32 MiB", not {value!r}')
+    return int(float(found[1]) * _UNITS[found[2] or "B"])
+
+
+def _check_store(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    if value is not None and not value.startswith("sqlite:///"):
+        raise ValueError(f'store must be "sqlite:///" and a path, not {value!r}')
+
+
+@attrs.frozen(kw_only=True)
+class KeySettings:
+    """One table `[gateway.keys.NAME]`.
+
+    Attributes:
+        hash: The key's hash, as `jackfield keys new NAME` prints it. The key itself is written nowhere.
+        owner: Who pays: a path, such as "org/team/app".
+        models: Aliases and targets that the key may use, with `*` for any text; None allows all, an empty list none.
+        expires: The last day on which it is accepted (UTC).
+        blocked: It is refused, whatever else is declared.
+    """
+
+    hash: str = attrs.field(validator=_check_hash)
+    owner: str = attrs.field(default="default", validator=_check_owner)
+    models: tuple[str, ...] | None = None
+    expires: date | None = None
+    blocked: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class GatewaySettings:
+    """The table `[gateway]`.
+
+    Attributes:
+        host: The address to listen on. Without any key, only a loopback address is accepted.
+        port: The port; 0 takes a free one.
+        store: Where keys that commands create and spend are kept: "sqlite:///" and a path. None: keys are those below,
+            and spend is in logs and metrics only.
+        store_away: "serve" goes on while the store cannot be written, and keeps spend in memory; "refuse" answers 503.
+        keep_days: Days after which rows of spend are deleted; None keeps them.
+        max_body: Most bytes of a request, decompressed: a number, or a size such as "32 MiB".
+        unsupported: What happens to what a model cannot honour: "error" refuses the request, "drop" leaves it out and
+            reports it. None is as the connection declares it.
+        drain: Seconds that running calls have to end when the gateway stops.
+        keep_alive: Seconds of silence after which a stream gets a line that clients skip, so that nothing in between
+            closes it.
+        log_content: Whether requests and answers are written to the log, at level debug. Never keys.
+        envelope_key: A secret of at least 32 characters by which opaque data of a provider is sealed that travels through
+            clients. Gateways that serve the same clients need the same. None: kept in the store, or made at start.
+        keys: The keys, by name.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = attrs.field(default=4117, validator=[attrs.validators.ge(0), attrs.validators.le(65535)])
+    store: str | None = attrs.field(default=None, validator=_check_store)
+    store_away: Literal["serve", "refuse"] = "serve"
+    keep_days: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(1))
+    )
+    max_body: int | str = attrs.field(default=32 * 2**20, converter=_read_size)
+    unsupported: Literal["error", "drop"] | None = None
+    drain: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
+    keep_alive: float = attrs.field(default=15.0, validator=attrs.validators.gt(0))
+    log_content: bool = False
+    envelope_key: Secret | None = secret()
+    keys: Mapping[str, KeySettings] = attrs.field(factory=dict)
+
+    @property
+    def store_path(self) -> Path | None:
+        """The file of the store; None without one."""
+        return None if self.store is None else Path(self.store.removeprefix("sqlite:///")).expanduser()
+
+    @property
+    def most_bytes(self) -> int:
+        """`max_body` as a number."""
+        return int(self.max_body)
