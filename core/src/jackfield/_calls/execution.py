@@ -172,7 +172,7 @@ class Execution(Generic[ReplyT]):
             folded,
             complete=complete,
             usage=folded.usage,
-            cost=self._defer_cost(folded),
+            cost=self._defer_cost(folded, complete=complete),
             parameters=_NO_REPORT if translation is None else translation.report,
             attempts=tuple(self._attempts.made),
             raw=body,
@@ -239,8 +239,13 @@ class Execution(Generic[ReplyT]):
         # The kind of the request decides both types; `cast` would be called for each reply.
         return reply  # type: ignore[return-value]
 
-    def _defer_cost(self, folded: Folded) -> Callable[[], Cost]:
-        """Return a function that computes the cost when it is first read."""
+    def _defer_cost(self, folded: Folded, *, complete: bool) -> Callable[[], Cost]:
+        """Return a function that computes the cost when it is first read.
+
+        Args:
+            folded: The events.
+            complete: Whether they are all; else their counts are those that had come, and the service bills more.
+        """
         when, ended = time.time(), time.perf_counter()
         pricing, target, kind = self._connection.pricing, self._target, self._call.kind
         # Its choices alone, taken now: a reply must not keep its whole request.
@@ -261,9 +266,17 @@ class Execution(Generic[ReplyT]):
                 duration=ended - began,
                 raw_usage=raw_usage,
             )
-            return pricing.cost(target.model, target.entry, usage, context)
+            found = pricing.cost(target.model, target.entry, usage, context)
+            return found if complete else _cost_so_far(found)
 
         return cost
+
+
+def _cost_so_far(cost: Cost) -> Cost:
+    """Return the cost of an answer that was cut or left: what was counted is not all that the service bills."""
+    if cost.status != "complete":
+        return cost
+    return attrs.evolve(cost, status="partial", missing=(*cost.missing, "output_tokens"))
 
 
 def _read_count(folded: Folded, exchange: WireExchange) -> TokenCount:
