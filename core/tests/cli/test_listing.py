@@ -513,3 +513,13 @@ def test_tools_count_as_input():
     plain = estimate_tokens(chat_request("Hi", {}, "error", stream=False)).input_tokens
     with_tool = estimate_tokens(chat_request("Hi", {"tools": [tool]}, "error", stream=False)).input_tokens
     assert with_tool >= plain + 110
+
+
+def test_explain_of_a_rerank(command):
+    result = command("explain", "--kind", "rerank", "--json", "what", "first", "second")
+    assert result.exit_code == 0, result.stderr
+    body = json.dumps(json.loads(result.stdout))
+    assert "first" in body
+    assert "second" in body
+    assert command("explain", "--kind", "rerank").exit_code == 2
+    assert command.fake.requests == []

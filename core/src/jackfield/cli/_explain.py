@@ -9,7 +9,7 @@ import click
 
 from jackfield import UnsupportedError
 
-from ._input import generation, read_options, read_text, stream_option
+from ._input import generation, read_options, read_text, read_texts, stream_option
 from ._output import as_json, cost_words, write_table
 from ._session import Session, shared
 from ._targets import choose_target, told_before
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
-KINDS = ("chat", "completion", "summarization", "embedding")
+KINDS = ("chat", "completion", "summarization", "embedding", "rerank")
 
 
 @click.command()
@@ -41,10 +41,15 @@ def explain(
 ) -> None:
     """Show the request that a call would send, what becomes of each parameter, and what it may cost.
 
-    Sends nothing and shows no secret. Takes the options of `chat`, `complete`, `summarize` and `embed`.
+    Sends nothing and shows no secret. Takes the options of `chat`, `complete`, `summarize`, `embed` and `rerank`; of the
+    last, PROMPT is the query, and the documents follow it.
     """
     given = read_options(kind, options, **named)
-    text = read_text(prompt, "PROMPT")
+    text: Any
+    if kind == "rerank":
+        given["query"], text = _query_and_documents(prompt)
+    else:
+        text = read_text(prompt, "PROMPT")
     chosen = choose_target(session, target, kind)
     if kind in {"chat", "completion"}:
         given["stream"] = not session.json if stream is None else stream
@@ -64,6 +69,14 @@ def explain(
         session.write_json({**_as_dict(plan), "middlewares": list(middlewares)})
     else:
         _write(plan, middlewares)
+
+
+def _query_and_documents(words: Sequence[str]) -> tuple[str, list[str]]:
+    if not words:
+        raise click.UsageError(
+            "the query is missing; write it, and the documents behind it", click.get_current_context()
+        )
+    return words[0], read_texts(words[1:], "DOCUMENTS")
 
 
 def _write(plan: Plan, middlewares: Sequence[str]) -> None:
