@@ -12,10 +12,12 @@ from jackfield._types.cost import Cost, RateCard, compute_cost
 from jackfield._types.usage import Usage
 
 from ._check import check
+from ._checks_answers import read_answers
 from ._findings import SkipCheck
 from ._subject import PROBE_MODEL, Subject
 
 _WHEN = 1_780_000_000.0
+_NO_TIER = "a-tier-that-nobody-has"
 
 
 def _cost(subject: Subject, model: ModelRef, usage: Usage) -> Cost | None:
@@ -109,6 +111,23 @@ def sourced(subject: Subject) -> Iterable[str]:
             if rate.source in {"", "declared"} or rate.as_of is None:
                 yield f"{kind} with {model.id}: the rate for {rate.unit}: source {rate.source!r}, as of {rate.as_of}"
                 break
+
+
+@check(
+    "cost.tiers",
+    law="Where answers report a tier, the price of a tier that the table does not know is unknown, not the usual one.",
+    remedy="return None unless context.service_tier is None or a tier whose price is known",
+)
+def tiers(subject: Subject) -> Iterable[str]:
+    if not any(folded.service_tier for _, folded in read_answers(subject, lambda _: True)):
+        raise SkipCheck("no case reports a tier")
+    usage = Usage(1000, 1000)
+    for model, _ in _priced(subject):
+        context = CostContext(when=_WHEN, kind=model.kind, duration=1.0, service_tier=_NO_TIER)
+        answer = subject.hooks.cost(model, usage, context)
+        cost = compute_cost(usage, answer) if isinstance(answer, RateCard) else answer
+        if cost is not None and cost.status == "complete":
+            yield f"{model.id}: an answer of the tier {_NO_TIER!r} costs exactly {cost.amount}"
 
 
 @check(
