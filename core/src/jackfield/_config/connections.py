@@ -79,6 +79,7 @@ class MeshConfig(Value):
         connections: By name.
         aliases: Targets in the order in which they are tried, by name.
         defaults: What connections say unless they say otherwise.
+        credentials: By name: what the table `[credentials.NAME]` is read into; None where that failed.
         tables: By name: what a table of an installed plugin, such as `[gateway]`, is read into.
         middleware_settings: By name: the table `[middleware.NAME]`, or what a `MiddlewareKind` reads it into.
         prices: The user's price file.
@@ -89,6 +90,7 @@ class MeshConfig(Value):
     aliases: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     defaults: SharedKeys = attrs.field(factory=SharedKeys)
     middleware_settings: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    credentials: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     tables: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     prices: PriceTable | None = None
     path: Path | None = None

@@ -60,6 +60,10 @@ class Credentials(Value):
             raise identity.failure
         return identity.made
 
+    def settings(self) -> Mapping[str, Any]:
+        """Return what each table is read into, by its name."""
+        return {name: None if one is None else one.settings for name, one in self.by_name.items()}
+
     def declared(self, value: Any) -> Any:
         """Return what the table of an identity says, with its kind; None for what no table declares."""
         identity = self.by_name.get(value) if isinstance(value, str) else None

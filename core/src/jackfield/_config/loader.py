@@ -88,6 +88,7 @@ class _Loader:
             aliases=self._aliases(tables["aliases"], connections, tables["connections"]),
             defaults=self.defaults,
             middleware_settings=self._middleware_settings(tables["middleware"], connections),
+            credentials=self.credentials.settings(),
             tables=self._tables_of_plugins(content),
             prices=self._prices(tables["prices"], connections),
         )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jackfield import ConfigurationError, JackfieldError, MissingCredentialError
+from jackfield import ConfigurationError
 
+from ._doubts import doubtful_credentials, doubtful_models, missing_secrets
 from ._session import Group, Session, shared
 
 if TYPE_CHECKING:
@@ -61,11 +62,19 @@ def validate(session: Session) -> None:
     if failures:
         raise _all_failures(failures)
     session.run(_entered)
+    mesh = session.mesh()
     missing = [
         line
         for one in loaded.connections.values()
-        for line in (*_placeholders(one), *_missing_secrets(one), *_sent_in_clear(one), *_unsent(one))
+        for line in (
+            *_placeholders(one),
+            *missing_secrets(one),
+            *_sent_in_clear(one),
+            *_unsent(one),
+            *doubtful_models(mesh, one),
+        )
     ]
+    missing += doubtful_credentials(loaded)
     if session.json:
         path = str(loaded.path) if loaded.path is not None else None
         names = {"connections": list(loaded.connections), "aliases": list(loaded.aliases)}
@@ -116,29 +125,6 @@ def _placeholders(connection: ConnectionConfig) -> list[str]:
         for key, value in values.items()
         if isinstance(value, str | Path) and PLACEHOLDER in str(value)
     ]
-
-
-def _missing_secrets(connection: ConnectionConfig) -> list[str]:
-    """Return which secrets are missing now; they may be present where the program will run."""
-    import attrs
-
-    from jackfield import Secret
-
-    settings = connection.settings
-    values: dict[str, Any] = {f"headers.{name}": value for name, value in connection.headers.items()}
-    if attrs.has(type(settings)):
-        values |= {field.name: getattr(settings, field.name) for field in attrs.fields(type(settings))}
-    lines = []
-    for key, value in values.items():
-        # A keyring may ask a person to unlock it, which is more than a check may do.
-        if isinstance(value, Secret) and not (value.reference or "").startswith(("keyring:", "none")):
-            try:
-                value.reveal()
-            except MissingCredentialError as error:
-                lines.append(f"connections.{connection.name}.{key}: {error.message}")
-            except JackfieldError as error:
-                lines.append(f"connections.{connection.name}.{key}: {error}")
-    return lines
 
 
 def _sent_in_clear(connection: ConnectionConfig) -> list[str]:
