@@ -242,13 +242,19 @@ class Mesh:
             return await self._model_lists().of(there).fetch(refresh=refresh)
         return await self._model_lists().fetch_all(refresh=refresh)
 
-    async def check(self, connection: str) -> CheckResult:
-        """Make one real round trip and return how it went; errors of the service are not raised."""
+    async def check(self, connection: str, *, ask: bool = False) -> CheckResult:
+        """Make one real round trip and return how it went; errors of the service are not raised.
+
+        Args:
+            connection: Its name.
+            ask: Where the service has no list of models, ask the first declared chat model for one word, which may be
+                billed. Providers without such a list are always asked.
+        """
         self._require_open()
         from ._calls.check import check_connection
 
         there = self._pipeline.find_connection(connection)
-        return await check_connection(there, self._model_lists().of(there), self.chat)
+        return await check_connection(there, self._model_lists().of(there), self.chat, ask=ask)
 
     # Inside
 

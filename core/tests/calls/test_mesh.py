@@ -345,6 +345,28 @@ async def test_check_asks_a_model_where_nothing_is_listed(server):
         assert "declare one" in str((await mesh.check("c")).error)
 
 
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_check_of_a_service_that_has_no_list_asks_a_model_only_if_it_may(server, status):
+    none = Answer.json({"error": {"message": "no such page"}}, status)
+    server.answer(none, none, hello())
+    async with mesh_for(server.url, models=["m"]) as mesh:
+        found = await mesh.check("c")
+        assert not found.ok
+        assert "the service was reached" in str(found.error)
+        assert "--ask" in str(found.error)
+        assert [request.method for request in server.requests] == ["GET"]
+        asked = await mesh.check("c", ask=True)
+    assert (asked.ok, asked.what) == (True, "chat with m")
+
+
+async def test_check_asks_no_model_where_the_list_is_refused_or_fails(server, pauses):
+    server.route("*", "*", Answer.json({"error": {"message": "who?"}}, 401))
+    async with mesh_for(server.url, models=["m"]) as mesh:
+        found = await mesh.check("c", ask=True)
+    assert found.error.status == 401
+    assert "was reached" not in str(found.error)
+
+
 # explain
 
 

@@ -2,6 +2,7 @@
 
 import sys
 
+from jackfield.plugin import UNSET
 from jackfield.testing import FakeAnswer
 
 
@@ -48,8 +49,8 @@ def test_help_and_unknown_words_are_not_sent(command):
 
 def test_words_that_look_like_commands_are_not_sent_and_paths_are(command):
     lines = [
-        "/model other",
-        "/system be brief",
+        "/undo other",
+        "/copy be brief",
         "/tmp is full",
         " /tmp is full",
         "/etc/hosts",
@@ -58,7 +59,7 @@ def test_words_that_look_like_commands_are_not_sent_and_paths_are(command):
         "/reset all",
     ]
     result = command("chat", "-i", piped="\n".join(lines))
-    for word in ("/model", "/system", "/tmp"):
+    for word in ("/undo", "/copy", "/tmp"):
         assert f"There is no {word}" in result.stderr
     assert [said(command, n)[-1][1] for n in range(4)] == [
         "/tmp is full",
@@ -104,3 +105,36 @@ def test_the_demo_model_is_announced_once(command):
     result = command("chat", "-i", configured=False, piped="one\ntwo\n")
     assert result.exit_code == 0
     assert result.stderr.count("demo model") == 1
+
+
+def test_another_model_goes_on_with_what_was_said(command):
+    command.configure(
+        '[connections.a]\nprovider = "fake"\n[connections.b]\nprovider = "fake"\n[aliases]\ndefault = "a:echo"\n'
+    )
+    result = command("chat", "-i", piped="one\n/model b:other\ntwo\n/model nobody:x\n/model\nthree\n")
+    assert [request.messages[-1].text for request in command.fake.requests] == ["one", "two", "three"]
+    assert said(command, 1) == [("user", "one"), ("assistant", "You said: one"), ("user", "two")]
+    assert result.stderr.count("Talking to b:other.") == 2
+    assert "Error: " in result.stderr
+    assert "nobody" in result.stderr
+
+
+def test_the_system_prompt_can_be_changed(command):
+    command(
+        "chat", "-i", "--system", "Be brief", piped="one\n/system Be long, and kind\ntwo\n/system\nthree\n"
+    )
+    assert [request.options.system for request in command.fake.requests[:2]] == [
+        "Be brief",
+        "Be long, and kind",
+    ]
+    assert command.fake.requests[2].options.system is UNSET
+
+
+def test_what_was_said_can_be_saved_and_nothing_is_overwritten(command, tmp_path):
+    path = tmp_path / "talk.txt"
+    result = command("chat", "-i", piped=f"one\n/save {path}\n/save {path}\n/save\n")
+    assert path.read_text("utf-8") == "user:\none\n\nassistant:\nYou said: one\n\n"
+    assert f"Saved in {path}." in result.stderr
+    assert "cannot be written" in result.stderr
+    assert "Write the name of a file" in result.stderr
+    assert len(command.fake.requests) == 1

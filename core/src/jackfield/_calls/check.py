@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["CheckResult", "check_connection"]
 
 
+_NO_LIST = frozenset({404, 405, 501})
+_REACHED = (
+    "; the service was reached and answers, but not with a list of models: a call may work all the same; "
+    "to try one, which may be billed, declare a model and use --ask (in a program: check(..., ask=True))"
+)
+
+
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class CheckResult(Value):
     """How a check went.
@@ -41,7 +48,7 @@ class CheckResult(Value):
 
 
 async def check_connection(
-    connection: Connection, models: ModelList, chat: Callable[..., Any]
+    connection: Connection, models: ModelList, chat: Callable[..., Any], *, ask: bool = False
 ) -> CheckResult:
     """List models where the service can, else ask the first declared chat model for one word.
 
@@ -49,11 +56,12 @@ async def check_connection(
         connection: The connection.
         models: The connection's.
         chat: `Mesh.chat`.
+        ask: Ask a declared model also where a service that should list its models does not.
     """
     began = time.perf_counter()
     what, error = "nothing", None
     try:
-        what = await _round_trip(connection, models, chat)
+        what = await _round_trip(connection, models, chat, ask=ask)
     except JackfieldError as failure:
         connection.locate_and_redact(failure)
         error = failure
@@ -67,10 +75,26 @@ async def check_connection(
     )
 
 
-async def _round_trip(connection: Connection, models: ModelList, chat: Callable[..., Any]) -> str:
+async def _round_trip(
+    connection: Connection, models: ModelList, chat: Callable[..., Any], *, ask: bool
+) -> str:
     if models.find_listing() is not None:
-        cards = await models.fetch(refresh=True)
-        return f"listed {len(cards)} model{'' if len(cards) == 1 else 's'}"
+        try:
+            cards = await models.fetch(refresh=True)
+        except JackfieldError as error:
+            if error.status not in _NO_LIST:
+                raise
+            if not ask:
+                error.message += _REACHED
+                error.args = (error.message,)
+                raise
+        else:
+            return f"listed {len(cards)} model{'' if len(cards) == 1 else 's'}"
+    return await _ask(connection, chat)
+
+
+async def _ask(connection: Connection, chat: Callable[..., Any]) -> str:
+    """Ask the first declared model that chats for one word."""
     entries = [entry for entry in connection.config.models or () if not entry.id.endswith("*")]
     for entry in entries:
         kinds = connection.find_target(entry.id, "chat").capabilities.kinds
@@ -78,7 +102,7 @@ async def _round_trip(connection: Connection, models: ModelList, chat: Callable[
             await chat(f"{connection.name}:{entry.id}", "Say ok.", max_tokens=16, unsupported="drop")
             return f"chat with {entry.id}"
     raise ConfigurationError(
-        f"connection {connection.name} cannot be checked: its service lists no models; declare one in `models`"
+        f"connection {connection.name} cannot be checked: its service lists no models; declare one that chats in `models`"
     )
 
 

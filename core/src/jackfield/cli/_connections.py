@@ -49,10 +49,15 @@ def list_connections(session: Session) -> None:
 
 @connections.command()
 @click.argument("name", nargs=-1)
+@click.option(
+    "--ask",
+    is_flag=True,
+    help="Where a service lists no models, ask a declared one for a word; it may be billed.",
+)
 @shared
 @click.pass_obj
 @click.pass_context
-def check(context: click.Context, session: Session, name: tuple[str, ...]) -> None:
+def check(context: click.Context, session: Session, name: tuple[str, ...], ask: bool) -> None:
     """Make one real round trip with each connection, all at once.
 
     The exit code is 0 if all went well, else the first failure's.
@@ -65,7 +70,7 @@ def check(context: click.Context, session: Session, name: tuple[str, ...]) -> No
             from jackfield.plugin import hint
 
             raise UnknownTargetError(f"there is no connection {one!r}{hint(one, session.config.connections)}")
-    results = session.run(lambda mesh: _checked(mesh, name or tuple(mesh.connections)))
+    results = session.run(lambda mesh: _checked(mesh, name or tuple(mesh.connections), ask=ask))
     if session.json:
         session.write_json({"connections": results})
     else:
@@ -77,10 +82,10 @@ def check(context: click.Context, session: Session, name: tuple[str, ...]) -> No
     context.exit(0 if failed is None else exit_code(failed))
 
 
-async def _checked(mesh: Mesh, names: tuple[str, ...]) -> list[CheckResult]:
+async def _checked(mesh: Mesh, names: tuple[str, ...], *, ask: bool) -> list[CheckResult]:
     import asyncio
 
-    return list(await asyncio.gather(*(mesh.check(name) for name in names)))
+    return list(await asyncio.gather(*(mesh.check(name, ask=ask) for name in names)))
 
 
 def _result_row(result: CheckResult) -> tuple[object, ...]:

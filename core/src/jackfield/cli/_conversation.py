@@ -7,6 +7,8 @@ import contextlib
 import os
 import re
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -24,7 +26,10 @@ from ._targets import told_before
 
 __all__ = ["converse"]
 
-HELP: Final = "/reset forgets what was said, /exit or Ctrl-D leaves, Ctrl-C stops an answer"
+HELP: Final = (
+    "/model TARGET and /system TEXT change whom you talk to and how, /save FILE keeps what was said, /reset forgets it, "
+    "/exit or Ctrl-D leaves, Ctrl-C stops an answer"
+)
 _PROMPT: Final = "> "
 _COMMAND: Final = re.compile(r"/[A-Za-z][\w-]*(?=\s|$)")
 _PASTED_WITHIN: Final = 0.05
@@ -82,6 +87,8 @@ class _Conversation:
             elif command == "/reset":
                 self._messages = []
                 self._session.note("Forgotten.")
+            elif command is not None and command in _COMMANDS:
+                _COMMANDS[command](self, line[len(command) :].strip())
             elif command is not None:
                 self._session.note(HELP if command == "/help" else f"There is no {command}; {HELP}.")
             elif line:
@@ -99,6 +106,52 @@ class _Conversation:
             write_aside(f"Error: {describe(error, answer_begun=self._session.answer_begun)}", fg="red")
         else:
             self._messages = [*messages, reply.message]
+
+    def change_model(self, target: str) -> None:
+        """Talk to another model from now on, or say to whom; what was said is kept."""
+        if target:
+            try:
+                self._mesh.explain(target, "hi", **self._question.options)
+            except JackfieldError as error:
+                self._session.note(f"Error: {describe(error)}")
+                return
+            self._question = attrs.evolve(self._question, target=target)
+        self._session.note(f"Talking to {self._question.target}.")
+
+    def change_system(self, text: str) -> None:
+        """Set the system prompt of the turns that follow; without a text, there is none."""
+        options = {name: value for name, value in self._question.options.items() if name != "system"}
+        self._question = attrs.evolve(
+            self._question, options={**options, "system": text} if text else options
+        )
+        self._session.note(
+            "From now on with this system prompt." if text else "From now on without a system prompt."
+        )
+
+    def save(self, path: str) -> None:
+        """Write what was said to a file, which is not overwritten."""
+        if not path:
+            self._session.note("Write the name of a file behind /save.")
+            return
+        turns = [
+            message if isinstance(message, dict) else {"role": message.role, "content": message.text}
+            for message in self._messages
+        ]
+        text = "".join(f"{turn['role']}:\n{turn['content']}\n\n" for turn in turns)
+        try:
+            with Path(path).open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            self._session.note(f"{path} cannot be written: {error.strerror or error}")
+            return
+        self._session.note(f"Saved in {path}.")
+
+
+_COMMANDS: Final[Mapping[str, Callable[[_Conversation, str], None]]] = {
+    "/model": _Conversation.change_model,
+    "/system": _Conversation.change_system,
+    "/save": _Conversation.save,
+}
 
 
 def _command_in(typed: str) -> str | None:
