@@ -11,9 +11,8 @@ import attrs
 from jackfield import JackfieldError, MissingCredentialError, Secret
 
 if TYPE_CHECKING:
-    from jackfield import ConnectionConfig, Mesh
-    from jackfield._config.connections import MeshConfig
-    from jackfield._types.capabilities import Kind, ModelEntry
+    from jackfield import ConnectionConfig, Mesh, MeshConfig
+    from jackfield.plugin import Kind, ModelEntry
 
 __all__ = ["doubtful_credentials", "doubtful_models", "missing_secrets"]
 
