@@ -60,9 +60,13 @@ REASONS: dict[str, dict[str, str]] = {
     },
     "openai": {
         "_answer_fields": "fields that the answers of several APIs have in common: finish reasons, log probabilities, citations",
+        "_background": "answers that are computed in the background: polls, streams that are taken up again, cancellation",
         "_compatible": "`compatible()`: the plugin as an object, for any other service of the dialect",
         "_responses_items": "the items of an answer of Responses, which come in pieces, whole, or both",
+        "_state": "what Responses keep: answers that are continued, stored, or computed in the background",
         "_tool_calls": "which tool call a piece of an answer belongs to, for all servers of the dialect",
+        "_transports": "the ways to Responses beside HTTP, whose modules load late",
+        "_websocket": "Responses over WebSockets, which carry one answer after another",
     },
     "onnx": {
         "_commands": "the command line's group `jackfield onnx`",

@@ -152,9 +152,9 @@ def code_lines(path: Path) -> int:
     return len(numbers)
 
 
-# Plugins that are more than a translation; docs/explanation/decisions.md says why (D3, D12, D13, D18, D21, D22, D48 to D51).
+# Plugins that are more than a translation; docs/explanation/decisions.md says why (D3, D12, D13, D18, D21, D22, D48 to D52).
 LARGER_PLUGINS = {
-    "anthropic": 2_100, "bedrock": 2_500, "cohere": 1_700, "openai": 3_150, "onnx": 6_900, "sagemaker": 1_600, "snowflake": 2_100,
+    "anthropic": 2_100, "bedrock": 2_500, "cohere": 1_700, "openai": 3_650, "onnx": 6_900, "sagemaker": 1_700, "snowflake": 2_100,
     "gateway": 2_300, "surfaces": 4_500, "vertex": 1_900,
 }  # fmt: skip
 

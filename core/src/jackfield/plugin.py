@@ -104,7 +104,7 @@ if TYPE_CHECKING:
         Unset as Unset,
         UnsupportedPolicy as UnsupportedPolicy,
     )
-    from ._types.options import Options as Options
+    from ._types.options import Continuation as Continuation, Options as Options
     from ._types.parameters import Translation as Translation
     from ._types.replies import Replay as Replay
     from ._types.requests import (
@@ -162,7 +162,7 @@ else:
             "_types.failures": "Failure",
             "_types.media": "media_type_of read_base64 split_data_url text_of",
             "_types.option_rules": "UNSET Maybe Unset UnsupportedPolicy",
-            "_types.options": "Options",
+            "_types.options": "Continuation Options",
             "_types.parameters": "Translation",
             "_types.replies": "Replay",
             "_types.requests": "ChatRequest CompletionRequest CountRequest EmbedRequest InputType Request RerankRequest SummarizeRequest Truncate",

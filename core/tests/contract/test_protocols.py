@@ -47,6 +47,12 @@ def test_pages_of_a_listing_follow_one_another():
     assert listing.parse(Head(200), b'{"models": [], "next": null}') == ([], None)
 
 
+def test_a_page_is_read_as_services_write_it():
+    body = b'\xef\xbb\xbf{"models": ["a", "b\\ud83d"], "next": null, "age": NaN}'
+    cards, _ = Listing.of_pages("/models", page).parse(Head(200), body)
+    assert [card.id for card in cards] == ["a", "b\ufffd"]
+
+
 @pytest.mark.parametrize(("body", "words"), [(b"<html>", "not JSON"), (b"[1]", "must be a JSON object")])
 def test_a_page_that_is_not_an_object_is_malformed(body, words):
     with pytest.raises(MalformedResponseError, match=words) as caught:

@@ -34,6 +34,7 @@ def test_the_kit_tries_zero_of_each_number_and_emptiness_of_each_text_and_list()
     assert checks._ZEROS == {
         "max_tokens": 0, "temperature": 0, "top_p": 0, "top_k": 0, "seed": 0, "presence_penalty": 0,
         "frequency_penalty": 0, "logprobs": False, "top_logprobs": 0, "n": 1, "parallel_tool_calls": False,
+        "store": False, "background": False,
     }  # fmt: skip
     assert checks._EMPTIES == {
         "system": "", "stop": (), "logit_bias": {}, "tools": (), "user": "", "suffix": "",

@@ -6,35 +6,14 @@ Both clients talk to one loopback server; the answers are made up from the docum
 from __future__ import annotations
 
 import copy
-from contextlib import asynccontextmanager
 
 import pytest
-from openai import AsyncOpenAI
+from openai_clients import SENT, both
 from openai_oracle import CHATS, RESPONSE, SCHEMA, STREAM, TOOL, USER, WHOLE
 from oracles import difference
 
-from jackfield import Image, Mesh, Message, Text, ToolCall, ToolResult
-from jackfield.testing import Answer, RecordingServer
-
-SENT = ("openai-organization", "openai-project")
-
-
-@asynccontextmanager
-async def both(monkeypatch):
-    """A loopback service, our mesh and the SDK, configured alike."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up")
-    connection = {"provider": "openai", "organization": "org-1", "project": "proj-1"}
-    async with RecordingServer() as server:
-        connection |= {"base_url": f"{server.url}/v1", "api_key": "env:OPENAI_API_KEY"}
-        client = AsyncOpenAI(
-            base_url=f"{server.url}/v1",
-            api_key="sk-made-up",
-            organization="org-1",
-            project="proj-1",
-            max_retries=0,
-        )
-        async with Mesh.from_config({"connections": {"openai": connection}}) as mesh, client:
-            yield server, mesh, client
+from jackfield import Image, Message, Text, ToolCall, ToolResult
+from jackfield.testing import Answer
 
 
 @pytest.mark.parametrize("name", CHATS)

@@ -41,7 +41,7 @@ def test_an_answer_that_is_plain_text():
     ):
         events = events_of(wire, [Frame(body)], {"content-type": content_type})
         assert [e.text for e in events if isinstance(e, TextDelta)] == [body.decode().strip('"')]
-    with pytest.raises(MalformedResponseError, match="not valid JSON"):
+    with pytest.raises(MalformedResponseError, match="not JSON"):
         events_of(wire, [Frame(b"a b")], {"content-type": "application/json"})
 
 

@@ -119,7 +119,8 @@ def build_reply(
         ranked = sorted((Ranking(index, score) for index, score in folded.scores), key=_best_first)
         return RerankReply(results=tuple(ranked), **common)
     form = request.options.response_format
-    return Reply(choices=folded.choices, schema=None if form is UNSET else form, **common)
+    schema = None if form is UNSET else form
+    return Reply(choices=folded.choices, stored=folded.stored, schema=schema, **common)
 
 
 def build_replay(

@@ -221,6 +221,7 @@ class Folded:
         counted: The count of a token-counting endpoint.
         service_tier: The tier that was used.
         region: Where it ran.
+        stored: Whether the service keeps the reply.
         raw_usage: The service's own usage object.
     """
 
@@ -235,6 +236,7 @@ class Folded:
     counted: int | None = None
     service_tier: str | None = None
     region: str | None = None
+    stored: bool | None = None
     raw_usage: Any = None
     _built_for: str | None = None
     _unfinished: int = 0
@@ -271,6 +273,8 @@ class Folded:
         self.model = self.model if event.model is None else event.model
         self.service_tier = self.service_tier if event.service_tier is None else event.service_tier
         self.region = self.region if event.region is None else event.region
+        if event.stored is not None:
+            self.stored = event.stored
 
     def add_text(self, event: ev.TextDelta) -> None:
         self._find_choice(event.choice).add_piece(ev.TextDelta, event.text, event.block, event.provider_data)

@@ -267,12 +267,16 @@ class HttpAccess(Value):
         auth: Proof of identity.
         headers: Sent with every request.
         named_auth: Other proofs, which a wire names by `Wire.auth`.
+        named_transports: Other ways than one request over HTTP, which a wire names by `Wire.transport`: a request and polls
+            for its answer, a WebSocket. Each is made over the connection's `jackfield.http.HttpTransport` when a wire first
+            names it, and closed before that. What it sends over it must not name a transport.
     """
 
     base_url: str
     auth: Auth = attrs.field(factory=NoAuth)
     headers: Mapping[str, str] = attrs.field(factory=dict)
     named_auth: Mapping[str, Auth] = attrs.field(factory=dict)
+    named_transports: Mapping[str, Callable[[Any], Transport]] = attrs.field(factory=dict)
 
     @classmethod
     def with_bearer(cls, base_url: str, key: Secret | None) -> HttpAccess:
@@ -316,11 +320,11 @@ class Listing(Value):
         first = Wire(path, method="GET", query=query or {})
 
         def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-            import orjson
+            from jackfield._json import read_json
 
             try:
-                page = orjson.loads(body)
-            except orjson.JSONDecodeError as error:
+                page = read_json(body)
+            except ValueError as error:
                 raise MalformedResponseError(
                     f"the list of models is not JSON ({error})", body=body
                 ) from error

@@ -7,14 +7,17 @@ import importlib
 import io
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+import attrs
+
 from jackfield._contract.addresses import address_secrets, shown_address
 from jackfield._contract.paths import address_danger
-from jackfield._contract.protocols import Exchange, HttpAccess
+from jackfield._contract.protocols import Exchange, HttpAccess, Transport
 from jackfield._contract.secrets import Secret
 from jackfield._types.errors import ConfigurationError, JackfieldError
 from jackfield._types.sizes import MAX_RESPONSE
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDict
 
     from .prepared_post import PreparedPost, PreparedResponse
+    from .websocket import WebSockets
 
 __all__ = ["HttpTransport", "set_header"]
 
@@ -86,6 +90,8 @@ class HttpTransport:
         self._lingering: dict[aiohttp.ClientResponse | PreparedResponse, asyncio.TimerHandle] = {}
         self._routes: dict[str, tuple[yarl.URL, str | None]] = {}
         self._prepared: dict[tuple[object, ...], tuple[Mapping[str, str], PreparedPost | None]] = {}
+        self._transports: dict[str, Transport] = {}
+        self._sockets: WebSockets | None = None
 
     async def open(self) -> None:
         """Resolve secrets and make the pool; nothing is sent.
@@ -129,18 +135,62 @@ class HttpTransport:
         # aiohttp sends a GET again, unasked and unrecorded, when a kept connection turns out to be dead.
         self._session._retry_connection = False  # noqa: SLF001 -- there is no public way
 
-    def exchange(self, wire: Wire) -> _HttpExchange:
+    def exchange(self, wire: Wire) -> AbstractAsyncContextManager[Exchange]:
         """Send a wire. Enter the result to get the `Exchange`; leave it to close the upstream.
 
         Raises (on entering):
             ConnectionFailedError: No connection, or it broke before the answer began.
             TimeoutError: No connection in time (phase "connect").
         """
-        return _HttpExchange(self, wire)
+        return _HttpExchange(self, wire) if wire.transport is None else self._exchange_otherwise(wire)
+
+    @asynccontextmanager
+    async def _exchange_otherwise(self, wire: Wire) -> AsyncIterator[Exchange]:
+        """Let the transport that a wire names carry it."""
+        name = wire.transport or ""
+        transport = self._transports.get(name)
+        if transport is None:
+            transport = self._access.named_transports[name](self)
+            await transport.open()
+            # Another call may have opened one meanwhile: that is the one to close.
+            transport = self._transports.setdefault(name, transport)
+        async with transport.exchange(wire) as exchange:
+            yield exchange
+
+    async def connect_websocket(self, wire: Wire) -> tuple[Head, aiohttp.ClientWebSocketResponse | None]:
+        """Open a WebSocket at the address of a wire, with the headers and the authentication of a request.
+
+        Returns:
+            The head of the answer, and the socket; None if the service answered without a WebSocket.
+
+        Raises:
+            ConnectionFailedError: No connection, or it broke before there was an answer.
+            TimeoutError: No connection in time (phase "connect").
+        """
+        session = self._session
+        if session is None:
+            raise ConfigurationError("this transport is closed; use the mesh inside its `async with`")
+        address = self.address(wire)
+        authenticator = self._authenticator_of(wire)
+        await authenticator.ready(refresh=False)
+        if self._declared.can_refresh:
+            await self._renew_headers(refresh=False)
+        url, proxy = self._routes.get(address) or self._find_route(address)
+        headers = self._merge_headers(attrs.evolve(wire, body=None))
+        headers.update(authenticator.headers("GET", address, headers, b""))
+        if self._sockets is None:
+            from .websocket import WebSockets
+
+            self._sockets = WebSockets(session, self.max_response)
+        return await self._sockets.connect(url, headers, proxy)
 
     async def aclose(self) -> None:
         """Close the pool. May be called twice."""
+        for transport in self._transports.values():
+            await transport.aclose()
+        self._transports.clear()
         session, self._session = self._session, None
+        sockets, self._sockets = self._sockets, None
         self._prepared.clear()
         for exchange in list(self.under_way):
             # Closing the session would cut their sockets and leave those who wait for a frame waiting.
@@ -149,6 +199,8 @@ class HttpTransport:
             timer.cancel()
             response.close()
         self._lingering.clear()
+        if sockets is not None:
+            await sockets.aclose()
         if session is not None:
             await session.close()
 

@@ -10,11 +10,12 @@ import attrs
 
 from jackfield._faces import show_in
 from jackfield._hints import a_or_an, hint
-from jackfield._types.content import MessageLike, Tool
+from jackfield._types.content import Message, MessageLike, Tool
 from jackfield._types.errors import ConfigurationError
 from jackfield._types.option_rules import UNSET, UNSUPPORTED, OptionRule, UnsupportedPolicy, option_rules
 from jackfield._types.options import Options, options_of
 from jackfield._types.policies import TimeoutPolicy
+from jackfield._types.replies import Reply
 from jackfield._types.requests import (
     ChatRequest,
     CompletionRequest,
@@ -68,6 +69,9 @@ class ChatOptions(TypedDict, total=False):
     reasoning: str | Mapping[str, Any]
     user: str
     suffix: str
+    store: bool
+    continue_from: Reply
+    background: bool
     extra: Mapping[str, Mapping[str, Any]]
     timeout: float | Mapping[str, float]
     unsupported: UnsupportedPolicy
@@ -118,14 +122,16 @@ def chat_request(
     stream: bool,
 ) -> ChatRequest:
     """Make the request of `chat`."""
-    return ChatRequest(_messages(messages), _options(given, policy), stream)
+    read = _messages(messages)
+    return ChatRequest(read, _place(_options(given, policy), read, given), stream)
 
 
 def count_request(
     messages: str | Sequence[MessageLike], given: Mapping[str, Any], policy: UnsupportedPolicy
 ) -> CountRequest:
     """Make the request of `count_tokens`."""
-    return CountRequest(_messages(messages), _options(given, policy))
+    read = _messages(messages)
+    return CountRequest(read, _place(_options(given, policy), read, given))
 
 
 def completion_request(
@@ -215,6 +221,20 @@ def _options(given: Mapping[str, Any], policy: UnsupportedPolicy) -> Options:
     if given:
         _check_words(options)
     return options
+
+
+def _place(options: Options, messages: Sequence[Message], given: Mapping[str, Any]) -> Options:
+    """Find the answer that is continued among the messages: what stands before it, the service knows."""
+    reply = given.get("continue_from")
+    if not isinstance(reply, Reply) or options.continue_from is UNSET:
+        return options
+    said = reply.message
+    seen = next((at for at in range(len(messages), 0, -1) if messages[at - 1] == said), 0)
+    if seen == len(messages):
+        raise ConfigurationError(
+            "messages end with the answer that is continued; add what is said now behind it, or pass that alone"
+        )
+    return attrs.evolve(options, continue_from=attrs.evolve(options.continue_from, seen=seen))
 
 
 def _check_words(options: Options) -> None:

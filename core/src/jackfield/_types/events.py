@@ -52,12 +52,14 @@ class Started(Record):
         model: The model that answers.
         service_tier: The tier that is really used; it may decide the price.
         region: Where it runs.
+        stored: Whether the service keeps the answer, so that a later call can continue it.
     """
 
     id: str | None = None
     model: str | None = None
     service_tier: str | None = None
     region: str | None = None
+    stored: bool | None = None
 
 
 @attrs.define(eq=False, repr=False)

@@ -12,7 +12,7 @@ from jackfield._faces import show_in
 from jackfield._hints import hint
 from jackfield._values import Value
 
-from .content import Tool
+from .content import Tool, ToolCall
 from .dicts import describe
 from .option_rules import (
     UNSET,
@@ -24,8 +24,9 @@ from .option_rules import (
     option_rules,
     unsupported_option,
 )
+from .replies import Reply
 
-__all__ = ["PARAMETER_NAMES", "Options", "Reasoning", "options_of"]
+__all__ = ["PARAMETER_NAMES", "Continuation", "Options", "Reasoning", "options_of"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -41,6 +42,56 @@ class Reasoning(Value):
     effort: str | None = None
     budget_tokens: int | None = None
     summary: str | bool | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Continuation(Value):
+    """An answer that the service keeps and that a call continues, out of `continue_from=`.
+
+    Attributes:
+        id: The service's name for the answer.
+        provider: The provider that answered.
+        connection: The connection that it came through.
+        model: The id of the model that was asked.
+        answered_by: The model that the service says answered.
+        stored: Whether the service keeps it; None if it did not say.
+        tool_calls: The calls in it, whose results may come now.
+        seen: How many messages of this call the service knows already: those up to the answer itself, if it is among them.
+    """
+
+    id: str
+    provider: str | None = None
+    connection: str | None = None
+    model: str | None = None
+    answered_by: str | None = None
+    stored: bool | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    seen: int = 0
+
+
+def normalise_continuation(value: Reply | Continuation) -> Continuation:
+    """Turn a reply into what a call must know to continue it.
+
+    Raises:
+        TypeError: The service has no name for the answer, or it is not complete.
+    """
+    if isinstance(value, Continuation):
+        return value
+    if value.id is None:
+        msg = "the service gave the answer no id by which it could be continued"
+        raise TypeError(msg)
+    if not value.complete:
+        msg = "the answer is not complete; send the whole conversation"
+        raise TypeError(msg)
+    return Continuation(
+        id=value.id,
+        provider=value.provider,
+        connection=value.connection,
+        model=value.attempts[-1].model if value.attempts else value.model,
+        answered_by=value.model,
+        stored=value.stored,
+        tool_calls=value.tool_calls,
+    )
 
 
 _REASONING: Final = tuple(field.name for field in attrs.fields(Reasoning))
@@ -139,6 +190,10 @@ class Options:
         reasoning: How much the model shall think.
         user: An id of the end user.
         suffix: Text that follows the completion (text completion only).
+        store: Whether the service keeps the answer, so that a later call can continue it.
+        continue_from: The answer that this call continues: the service keeps what was said before, and only the
+            messages behind it are sent.
+        background: Whether the service computes the answer on its own, while the answer is asked for from time to time.
         extra: Provider id to a mapping that is merged into that provider's wire body. Ids of other providers are
             left alone, for one call may go to several; an id that nobody has is a `ConfigurationError`.
         unsupported: What happens to what the model cannot honour.
@@ -175,6 +230,11 @@ class Options:
     )
     user: Maybe[str] = option("a string", str)
     suffix: Maybe[str] = option("a string", str)
+    store: Maybe[bool] = option("True or False", bool)
+    continue_from: Maybe[Continuation] = option(
+        "a reply", Reply, Continuation, normalise=normalise_continuation
+    )
+    background: Maybe[bool] = option("True or False", bool)
     extra: Mapping[str, Mapping[str, Any]] = extra_option()
     unsupported: UnsupportedPolicy = unsupported_option()
     emulate: bool = option("True or False", bool, default=True)
@@ -208,4 +268,4 @@ def options_of(given: Mapping[str, Any], policy: UnsupportedPolicy) -> Options:
 
 
 show_in("jackfield", Reasoning)
-show_in("jackfield.plugin", Options)
+show_in("jackfield.plugin", Continuation, Options)

@@ -161,9 +161,15 @@ class _Answer:
 
 @attrs.define(kw_only=True, eq=False, getstate_setstate=False)  # inherited: a cost may be a closure
 class Reply(_Answer):
-    """The answer to a chat, a completion or a summary. `text` and its siblings mean choice 0."""
+    """The answer to a chat, a completion or a summary. `text` and its siblings mean choice 0.
+
+    Attributes:
+        choices: The answers.
+        stored: Whether the service keeps the answer, so that `continue_from` can continue it; None if it did not say.
+    """
 
     choices: tuple[Choice, ...] = ()
+    stored: bool | None = None
     _schema: Any = attrs.field(default=None, repr=False)
 
     @property

@@ -89,6 +89,7 @@ class Wire(Value):
         framing: How a stream of this service is framed: a name from `jackfield.http.framer_for`,
             or None to follow the answer's content type alone.
         auth: The name of one of `HttpAccess.named_auth`; None for the connection's own.
+        transport: The name of one of `HttpAccess.named_transports`, which carries it; None for plain HTTP.
         meta: Facts that the plugin's decoder wants to know; never sent.
     """
 
@@ -100,6 +101,7 @@ class Wire(Value):
     stream: bool = False
     framing: str | None = None
     auth: str | None = None
+    transport: str | None = None
     meta: Mapping[str, Any] = attrs.field(factory=dict)
 
 

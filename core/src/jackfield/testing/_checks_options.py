@@ -11,7 +11,7 @@ import attrs
 from jackfield._types.capabilities import ParameterRule
 from jackfield._types.errors import UnsupportedError
 from jackfield._types.option_rules import UNSET, option_rules
-from jackfield._types.options import PARAMETER_NAMES, Options, Reasoning
+from jackfield._types.options import PARAMETER_NAMES, Continuation, Options, Reasoning
 from jackfield._types.parameters import ParameterNote, Translation
 from jackfield._types.requests import Request
 
@@ -32,7 +32,7 @@ _ZEROS: Mapping[str, Any] = {
 _EMPTIES: Mapping[str, Any] = {
     name: () if tuple in rule.types else "" if str in rule.types else {}
     for name, rule in _RULES.items()
-    if not rule.keywords and not {int, bool, Reasoning} & {*rule.types}
+    if not rule.keywords and not {int, bool, Reasoning, Continuation} & {*rule.types}
 }
 
 

@@ -86,7 +86,9 @@ def answer_frames(answer: FakeAnswer | None, request: Request, model: str) -> li
         model: The model that was asked for.
     """
     script = FakeAnswer() if answer is None else answer
-    frames = [{"type": "started", "id": script.id, "model": script.model or model}]
+    stored = request.options.store if isinstance(request, ChatRequest) else UNSET
+    kept = {} if stored is UNSET else {"stored": stored}
+    frames = [{"type": "started", "id": script.id, "model": script.model or model, **kept}]
     if isinstance(request, EmbedRequest):
         frames += _embeddings(script, request)
     elif isinstance(request, RerankRequest):

@@ -120,6 +120,7 @@ def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
 _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "tools": _tools,
     "reasoning": attrs.asdict,
+    "continue_from": lambda answer: answer.id,
     "logit_bias": lambda bias: {str(token): value for token, value in bias.items()},
 }
 
@@ -201,7 +202,7 @@ def _usage(data: Mapping[str, Any]) -> ev.UsageUpdate:
 
 
 _EVENTS: Mapping[str, Callable[[Mapping[str, Any]], ev.Event]] = {
-    "started": lambda d: ev.Started(d.get("id"), d.get("model")),
+    "started": lambda d: ev.Started(d.get("id"), d.get("model"), stored=d.get("stored")),
     "text": lambda d: ev.TextDelta(d["text"], d.get("choice", 0)),
     "thinking": lambda d: ev.ThinkingDelta(d["text"], d.get("choice", 0)),
     "tool_call": lambda d: ev.ToolCallStart(d["index"], d["id"], d["name"], d.get("choice", 0)),

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from jackfield._types.content import Message, Text, Tool, ToolCall, ToolResult
-from jackfield._types.options import Reasoning
+from jackfield._types.options import Continuation, Reasoning
 from jackfield._types.requests import ChatRequest, CountRequest, EmbedRequest, Request, RerankRequest
 
 from ._case import CaseKind, plain_request
@@ -72,6 +72,9 @@ def option_values() -> dict[str, Any]:
         "parallel_tool_calls": False,
         "response_format": schema(),
         "reasoning": Reasoning(effort="low"),
+        "store": True,
+        "continue_from": Continuation(id="jackfield-conformance-answer", stored=True),
+        "background": True,
     }
 
 

@@ -21,6 +21,7 @@ V1: Final = Dialect(
     renamed={"top_k": None},
     end="finish",
     narrow_strict=True,
+    background=True,
 )
 """The v1 API. Source: Microsoft's page on the API's lifecycle (2026-03) and OpenAI's Python SDK 3.54.0."""
 

@@ -10,6 +10,7 @@ import attrs
 
 from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Auth, HttpAccess, NoAuth, StaticHeader, secret
+from jackfield_openai import NAMED_TRANSPORTS
 
 from ._address import address_faults, service_address
 from ._clouds import Audience
@@ -92,7 +93,8 @@ class AzureOpenAISettings:
 def access(settings: AzureOpenAISettings) -> HttpAccess:
     """Return the address and the authentication."""
     address = service_address(settings.endpoint, settings.base_url, settings.api_version)
-    return HttpAccess(base_url=address.base, auth=_choose_auth(settings))
+    auth = _choose_auth(settings)
+    return HttpAccess(base_url=address.base, auth=auth, named_transports=NAMED_TRANSPORTS)
 
 
 def _choose_auth(settings: AzureOpenAISettings) -> Auth:

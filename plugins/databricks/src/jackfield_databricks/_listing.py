@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Capabilities, Head, Kind, Listing, Wire
+from jackfield.plugin import Capabilities, Head, Kind, Listing, Wire, read_json
 
 from ._errors import reject_page
 from ._models import capabilities, retired
@@ -33,7 +32,7 @@ def listing() -> Listing:
 
 def _parse(head: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
     reject_page(head)
-    value = orjson.loads(body)
+    value = read_json(body)
     entries = value.get("endpoints", []) if isinstance(value, Mapping) else None
     if not isinstance(entries, list):
         raise MalformedResponseError("the listing has no list of endpoints", body=body)

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Capability, Head, Kind, Listing, Wire
+from jackfield.plugin import Capability, Head, Kind, Listing, Wire, read_json
 
 from ._models import capabilities, retired
 
@@ -33,7 +32,7 @@ def listing() -> Listing:
 
 
 def _parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-    value = orjson.loads(body)
+    value = read_json(body)
     entries = value.get("data") if isinstance(value, dict) else value
     if not isinstance(entries, list):
         raise MalformedResponseError("the listing has no list of models", body=body)

@@ -33,10 +33,12 @@ from ._errors import error
 from ._prices import rates
 from ._routes import decoder, translate
 from ._settings import OpenAISettings, access
+from ._transports import NAMED_TRANSPORTS
 from ._usage import read_usage
 
 __all__ = [
     "CREDENTIALS",
+    "NAMED_TRANSPORTS",
     "OPENAI",
     "CompatiblePlugin",
     "Dialect",

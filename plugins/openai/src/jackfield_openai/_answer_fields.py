@@ -59,7 +59,9 @@ _OBJECT: Final = re.compile(rb'"(?:arguments|input)"\s*:\s*[{\[]')
 
 def exact_event(event: dict[str, Any], data: bytes) -> dict[str, Any]:
     """Return an event with exact numbers, if it has arguments of a call that are an object and not a text."""
-    exact: dict[str, Any] = exact_numbers(event, data) if _OBJECT.search(data) else event
+    if b"_call" not in data or not _OBJECT.search(data):
+        return event
+    exact: dict[str, Any] = exact_numbers(event, data)
     return exact
 
 

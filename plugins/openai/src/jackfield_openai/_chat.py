@@ -29,6 +29,7 @@ __all__ = ["convert_bias", "put_renamed", "put_usage_option", "translate_chat"]
 _IS_MISTRAL: Final = re.compile(
     "mistral|mixtral|ministral|magistral|codestral|pixtral|devstral|voxtral", re.IGNORECASE
 )
+_STATEFUL: Final = ("store", "continue_from", "background")
 # In the order of the API reference.
 _UNCHANGED: Final = (
     "temperature",
@@ -67,6 +68,10 @@ def translate_chat(
         put_tools(dialect, writer, options)
         put_format(writer, narrow=dialect.is_narrow(model))
         put_reasoning(dialect, writer, capabilities, options.unsupported)
+        if not left.isdisjoint(_STATEFUL):
+            from ._state import put_stateless
+
+            put_stateless(dialect, writer)
     if request.stream:
         body["stream"] = True
         put_usage_option(dialect, writer)

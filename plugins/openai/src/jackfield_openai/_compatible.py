@@ -29,6 +29,7 @@ from jackfield.plugin import (
 
 from ._dialect import Dialect
 from ._routes import decoder, translate
+from ._transports import NAMED_TRANSPORTS
 
 __all__ = ["CompatiblePlugin", "compatible"]
 
@@ -163,4 +164,5 @@ class CompatiblePlugin:
     def jackfield_transport(self, settings: Any) -> HttpAccess:
         """Return the address and the authentication."""
         key = StaticHeader("Authorization", settings.api_key, "Bearer ", optional=not self.needs_key)
-        return HttpAccess(base_url=settings.base_url.rstrip("/"), auth=key)
+        address = settings.base_url.rstrip("/")
+        return HttpAccess(base_url=address, auth=key, named_transports=NAMED_TRANSPORTS)

@@ -61,6 +61,8 @@ class Dialect:
         bridges_tools: An assistant's turn must stand between a tool's result and a user's turn, whatever the model
             (Mistral); it is put there for models whose names say that they are Mistral's anyway.
         narrow_strict: Strict schemas must not limit values (`pattern`, `minimum` and the like) (Azure).
+        background: The Responses API computes answers in the background. The connection's `HttpAccess` then needs
+            `named_transports=NAMED_TRANSPORTS`.
         input_types: The service's values of `input_type` for embeddings, by ours; empty if it has no such option.
     """
 
@@ -87,6 +89,7 @@ class Dialect:
     cost: str | None = None
     bridges_tools: bool = False
     narrow_strict: bool = False
+    background: bool = False
     input_types: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
@@ -119,6 +122,7 @@ OPENAI: Final = Dialect(
     base64=True,
     renamed={"top_k": None},
     end="finish",
+    background=True,
 )
 """OpenAI itself. Source: OpenAI's Python SDK 3.54.0, November 2026.
 

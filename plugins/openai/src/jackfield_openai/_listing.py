@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Head, Listing, ModelRef, Wire
+from jackfield.plugin import Head, Listing, ModelRef, Wire, read_json
 
 from ._dialect import Dialect
 from ._errors import raise_failure
@@ -28,7 +26,7 @@ def listing(dialect: Dialect) -> Listing | None:
         return None
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-        value = orjson.loads(body)
+        value = read_json(body)
         entries = value if isinstance(value, list) else value.get("data", value.get("models"))
         if not isinstance(entries, list):
             raise_failure(value)

@@ -46,6 +46,7 @@ from ._messages import (
 )
 from ._models import rules_for
 from ._reasoning import effort_of, put_effort
+from ._state import continue_answer, put_background, uses_websocket
 from ._tools import complete_parameters, named_schema, put_with_tools
 
 __all__ = ["translate_count", "translate_response"]
@@ -57,7 +58,7 @@ _ITEMS: Final = (
 )  # fmt: skip
 _OF_CHATS: Final = ("fields", "function", "message")
 _COUNTED: Final = frozenset(
-    {"system", "tools", "tool_choice", "response_format", "reasoning", "parallel_tool_calls"}
+    {"system", "tools", "tool_choice", "response_format", "reasoning", "parallel_tool_calls", "continue_from"}
 )
 
 
@@ -69,16 +70,26 @@ def translate_response(
     Source: OpenAI's Python SDK 3.54.0, November 2026. The API has no stop, seed, n, penalties or logit_bias.
     """
     writer, body, path = _begin(dialect, model, request.messages, request.options, capabilities)
+    background = put_background(dialect, writer, request.options)
+    socket = uses_websocket(model) and not background
     put_renamed(dialect, writer, "max_tokens", "max_output_tokens")
     for name in ("temperature", "top_p", "user"):
         put_renamed(dialect, writer, name)
     _put_logprobs(writer)
     _put_count(writer)
-    if request.stream:
+    if socket:
+        body["type"] = "response.create"
+    elif request.stream:
         body["stream"] = True
     writer.merge_extra(request.options.extra, *dialect.ids, joined=("tools", "include"))
-    framing = "sse" if request.stream else None
-    wire = Wire(path, body, stream=request.stream, framing=framing, meta={"api": "responses"})
+    wire = Wire(
+        path,
+        body,
+        stream=request.stream or socket,
+        framing="sse" if request.stream else None,
+        transport="websocket" if socket else "background" if background else None,
+        meta={"api": "responses"},
+    )
     return Translation(wire, writer.finish())
 
 
@@ -101,7 +112,7 @@ def translate_count(
 def _begin(
     dialect: Dialect,
     model: ModelRef,
-    messages: Sequence[Message],
+    messages: tuple[Message, ...],
     options: Options,
     capabilities: Capabilities,
 ) -> tuple[ParameterWriter, dict[str, Any], str]:
@@ -109,8 +120,13 @@ def _begin(
     rules = rules_for(model.known_as, effort_of(options), capabilities)
     path, body = dialect.start(dialect.responses_path or "/responses", model)
     writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
-    items = _Items(dialect, writer, capabilities, messages)
-    body["input"] = [item for index, message in enumerate(messages) for item in items.message(index, message)]
+    known, answer = continue_answer(writer, model, messages)
+    items = _Items(dialect, writer, capabilities, messages, () if answer is None else answer.tool_calls)
+    body["input"] = [
+        item
+        for index, message in enumerate(messages[known:], known)
+        for item in items.message(index, message)
+    ]
     put_renamed(dialect, writer, "system", "instructions")
     _put_tools(dialect, writer, options)
     _put_format(writer, narrow=dialect.is_narrow(model))
@@ -187,11 +203,12 @@ class _Items:
         writer: ParameterWriter,
         capabilities: Capabilities,
         messages: Sequence[Message],
+        earlier: Sequence[ToolCall] = (),
     ) -> None:
         self.dialect = dialect
         self.writer = writer
         self.marks = capabilities.feature("prompt_cache").value is True
-        calls = (call for message in messages for call in message.tool_calls)
+        calls = (*earlier, *(call for message in messages for call in message.tool_calls))
         self.custom = {call.id for call in calls if own_data(dialect, call).get("type") == "custom"}
 
     def message(self, index: int, message: Message) -> Iterator[dict[str, Any]]:

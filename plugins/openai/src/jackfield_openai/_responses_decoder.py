@@ -47,6 +47,8 @@ class ResponsesDecoder:
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
         self._read_usage = dialect.usage
         self._items = Items(dialect.id)
+        asked = wire.body.get("store") if isinstance(wire.body, dict) else None
+        self._stored = asked if isinstance(asked, bool) else None
         self._id: str | None = None
         self.ended = self.is_whole = False
         self._place: tuple[Any, Any, Any] | None = None  # of the last event, if it was a piece of text
@@ -173,7 +175,9 @@ class ResponsesDecoder:
         usage = response.get("usage")
         if usage:
             yield usage_event(self._read_usage, usage)
-        yield Started(response.get("id"), response.get("model"), response.get("service_tier"))
+        stored = response.get("store")
+        stored = stored if isinstance(stored, bool) else self._stored
+        yield Started(response.get("id"), response.get("model"), response.get("service_tier"), stored=stored)
         if response.get("content_filters"):  # Azure: the verdicts on prompt and answer
             yield RawEvent("content_filters", response["content_filters"])
         self.is_whole = self.ended = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from jackfield.plugin import (
+    UNSET,
     Capabilities,
     ChatRequest,
     CompletionRequest,
@@ -12,6 +13,7 @@ from jackfield.plugin import (
     Decoder,
     EmbedRequest,
     ModelRef,
+    Options,
     Request,
     Translation,
     WholeDecoder,
@@ -34,7 +36,7 @@ def translate(dialect: Dialect, model: ModelRef, request: Request, capabilities:
         UnsupportedError: The dialect has no such kind of request, or the model does not support an option.
     """
     if isinstance(request, ChatRequest):
-        if _uses_responses(dialect, model):
+        if _uses_responses(dialect, model, request.options):
             from ._responses import translate_response
 
             return translate_response(dialect, model, request, capabilities)
@@ -68,9 +70,11 @@ def decoder(dialect: Dialect, wire: Wire) -> Decoder:
     return ChatDecoder(dialect, wire)
 
 
-def _uses_responses(dialect: Dialect, model: ModelRef) -> bool:
-    """Return whether a chat goes to the Responses API: by declaration, or because no other API serves the model."""
+def _uses_responses(dialect: Dialect, model: ModelRef, options: Options) -> bool:
+    """Return whether a chat goes to the Responses API: by declaration, or because no other API serves the model or the call."""
     route = model.declared.get("route")
     if route is not None or dialect.responses_path is None:
         return route == "responses"
-    return only_responses(model.known_as)
+    if only_responses(model.known_as) or getattr(model.settings, "transport", None) == "websocket":
+        return True
+    return options.store is True or options.background is True or options.continue_from is not UNSET

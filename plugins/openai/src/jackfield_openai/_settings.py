@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 
@@ -10,6 +10,7 @@ from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Auth, HttpAccess, StaticHeader, secret
 
 from ._credentials import OpenAIIdentity
+from ._transports import NAMED_TRANSPORTS
 
 __all__ = ["OpenAISettings", "access"]
 
@@ -29,6 +30,7 @@ class OpenAISettings:
         credentials: The name of an identity of kind `openai` (workload identity federation), which replaces the key.
         proxy: The connection's proxy, which is also used to fetch tokens.
         ca_bundle: The connection's certificate authorities, which are also used to fetch tokens.
+        transport: "websocket" sends chats by the Responses API over WebSockets, which stay open between calls.
     """
 
     api_key: Secret = secret(
@@ -42,6 +44,7 @@ class OpenAISettings:
     credentials: OpenAIIdentity | None = None
     proxy: str | None = attrs.field(default=None, repr=False)
     ca_bundle: str | None = None
+    transport: Literal["http", "websocket"] = "http"
 
     def __attrs_post_init__(self) -> None:
         """Refuse two ways to authenticate, when the configuration is loaded."""
@@ -60,4 +63,5 @@ def access(settings: OpenAISettings) -> HttpAccess:
         base_url=settings.base_url.rstrip("/"),
         auth=auth,
         headers={name: value for name, value in named.items() if value is not None},
+        named_transports=NAMED_TRANSPORTS,
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import orjson
-
 from jackfield import (
     Event,
     Finish,
@@ -21,7 +19,7 @@ from jackfield import (
     Usage,
     UsageUpdate,
 )
-from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire
+from jackfield.plugin import Failure, FailureInStream, Frame, Head, Wire, read_frame
 
 __all__ = ["TextDecoder", "reason_of"]
 
@@ -36,9 +34,9 @@ _TEXTS: Final = (
 """The keys under which answers have their text, in the order of the search."""
 
 
-def reason_of(raw: str | None) -> FinishReason:
+def reason_of(raw: Any) -> FinishReason:
     """Return the finish reason for a container's own."""
-    return _REASONS.get((raw or "").lower(), "other")
+    return _REASONS.get(raw.lower(), "other") if isinstance(raw, str) else "other"
 
 
 class TextDecoder:
@@ -46,13 +44,22 @@ class TextDecoder:
 
     A stream ends with the item that has the whole text or the finish reason. The finish reason of an answer without one
     is `other`.
+
+    Attributes:
+        ended: The last item has come, or a whole answer.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._streamed = wire.stream
         self._logprobs = bool(wire.meta.get("logprobs"))
         self._started = False
-        self._ended = False
+        self._complete = False
+        self.ended = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last item has come."""
+        return self._complete
 
     def start(self, head: Head) -> list[Event]:
         """Handle the response head."""
@@ -60,21 +67,21 @@ class TextDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one item of a stream, or a whole answer."""
-        if self._streamed and bytes(frame.data).strip() == b"[DONE]":  # servers that also have OpenAI's APIs
+        if self.ended:
             return []
-        try:
-            value = orjson.loads(frame.data)
-        except orjson.JSONDecodeError as error:
-            raise MalformedResponseError(
-                "the container's answer is not valid JSON", body=bytes(frame.data)
-            ) from error
+        if self._streamed and frame.data[:8].strip() == b"[DONE]":  # servers that also have OpenAI's APIs
+            self.ended = True
+            return []
+        value = read_frame(frame)
+        if value is None and self._streamed:  # a heartbeat
+            return []
         if isinstance(value, dict) and value.get("token") is not None:
             return list(self._token(value))
         return list(self._whole(value, frame))
 
     def finish(self) -> list[Event]:
         """Check that the answer is complete."""
-        if not self._ended:
+        if not self._complete:
             raise StreamInterruptedError("the stream ended without its last token; ask again")
         return []
 
@@ -89,7 +96,7 @@ class TextDecoder:
             raise FailureInStream(Failure(data=dict(item)))
         yield from self._begin()
         special = token.get("special", token.get("special_token"))
-        if token.get("text") and not special:
+        if token.get("text") not in (None, "") and not special:
             yield TextDelta(token["text"])
             if self._logprobs:
                 yield LogprobsDelta([_logprob(token)])
@@ -103,7 +110,8 @@ class TextDecoder:
         if count is not None or known is not None:
             yield UsageUpdate(Usage(known, count), details)
         raw = details.get("finish_reason")
-        self._ended = True
+        self._complete = True
+        self.ended = self._streamed
         yield Finish(reason_of(raw), choice, raw)
 
     def _whole(self, value: Any, frame: Frame) -> Iterator[Event]:
@@ -124,7 +132,7 @@ class TextDecoder:
             )
         for number, (text, details) in enumerate(choices):
             _fail_by(details, value)
-            if text:
+            if text not in (None, ""):
                 yield TextDelta(text, number)
             if self._logprobs and details.get("tokens"):
                 yield LogprobsDelta([_logprob(token) for token in details["tokens"]], number)
@@ -153,7 +161,7 @@ def _choices(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield from _choices(item)
         else:
             details = value.get("details")
-            yield str(text), details if isinstance(details, dict) else {}
+            yield text, details if isinstance(details, dict) else {}
 
 
 def _completion(item: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -22,7 +22,7 @@ from jackfield import (
     TimeoutError,
 )
 from jackfield.http import error_from_status, failure_message
-from jackfield.plugin import Failure
+from jackfield.plugin import Failure, read_count
 from jackfield_aws import identity_error
 
 __all__ = ["error"]
@@ -46,6 +46,11 @@ _TOO_LONG: Final = re.compile(
     r"must be (<=|≤|less)|exceed|maximum context|context length|input tokens|too long|max_input_length",
     re.IGNORECASE,
 )
+_LOADING: Final = re.compile(
+    r"\b(is|still|being|currently) (being )?load(ed|ing)|\bnot (yet )?(ready|loaded)|warming up|no workers? (is|are) available",
+    re.IGNORECASE,
+)
+"""What containers say before they can answer. Sources: TorchServe, multi-model-server, Hugging Face's toolkits."""
 _TIMED_OUT: Final = re.compile(r"timed? ?out", re.IGNORECASE)
 _OF_S3: Final = re.compile(rb"<Error>.*?<Code>(\w+)</Code>", re.DOTALL)
 _S3_SAYS: Final = re.compile(rb"<Error>.*?<Message>(.*?)</Message>", re.DOTALL)
@@ -111,7 +116,7 @@ def _map_container(failure: Failure, value: Mapping[str, Any], code: str) -> Jac
     quoted = _QUOTED.search(message)
     original = value.get("OriginalMessage") or (quoted[1] if quoted else message)
     found = _STATUS.search(message)
-    status = value.get("OriginalStatusCode") or (int(found[1]) if found else None)
+    status = read_count(value.get("OriginalStatusCode")) or (int(found[1]) if found else None)
     text = _container_text(str(original))
     log = value.get("LogStreamArn")
     if log:
@@ -130,6 +135,8 @@ def _map_status(failure: Failure, text: str, status: Any, code: str | None) -> J
     if status in (400, 413, 422, 424):
         cls = ContextLengthExceededError if _TOO_LONG.search(text) else InvalidRequestError
         return _build(cls, failure, text, code)
+    if _LOADING.search(text) and not (isinstance(status, int) and 400 <= status < 500):
+        return _build(OverloadedError, failure, text, code)
     if not isinstance(status, int) or status < 400:
         return _build(ServerError, failure, text, code)
     # Containers use the usual statuses: 404 for a model that they do not have, 504 for one that is too slow.

@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import orjson
-
 from jackfield import Event, MalformedResponseError
 from jackfield.http import Framer, FramingError, JSONLinesFramer, SSEFramer, event_payload
-from jackfield.plugin import Decoder, Failure, FailureInStream, Frame, Head
+from jackfield.plugin import Decoder, Failure, FailureInStream, Frame, Head, WrappedDecoder, read_json
 
 __all__ = ["EnvelopeDecoder", "JSONStreamFramer", "TextFramer"]
 
+_MARK: Final = b"\xef\xbb\xbf"
 _OF_JSON: Final = re.compile(rb'["{}\[\]]')
 _IN_STRING: Final = re.compile(rb'["\\]')
 
@@ -99,7 +98,7 @@ class _SniffingFramer:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         if self._inner is None:
-            chunk = chunk.lstrip()
+            chunk = chunk.lstrip().removeprefix(_MARK).lstrip()
             if not chunk:
                 return []
             self._inner = JSONStreamFramer() if chunk[:1] in b"{[" else SSEFramer()
@@ -123,7 +122,7 @@ def _framer(content_type: str, declared: str | None) -> Framer:
     return _SniffingFramer() if name is None else _FRAMERS[name]()
 
 
-class EnvelopeDecoder:
+class EnvelopeDecoder(WrappedDecoder):
     """Joins the parts of a stream, frames the joined bytes by their own framing, and passes frames to the inner decoder.
 
     Source: SageMaker runtime service model, `ResponseStream` (botocore 1.44.5, 2026-11): events `PayloadPart`,
@@ -136,7 +135,7 @@ class EnvelopeDecoder:
     """
 
     def __init__(self, inner: Decoder, framing: str | None) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._framing = framing
         self._framer: Framer | None = None
         self._fault: Exception | None = None
@@ -149,6 +148,8 @@ class EnvelopeDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of the envelope."""
+        if self.ended:
+            return []
         self._raise()
         payload = event_payload(frame)
         if payload is None:
@@ -160,6 +161,8 @@ class EnvelopeDecoder:
 
     def finish(self) -> list[Event]:
         """Check that the answer is complete."""
+        if self.ended:  # nothing after the end belongs to the answer
+            return self._inner.finish()
         self._raise()
         framer = self._framer
         events = [] if framer is None else self._read(framer.close)
@@ -171,6 +174,8 @@ class EnvelopeDecoder:
         try:
             for inner in cut():
                 events += self._inner.feed(inner)
+                if self.ended:
+                    break
         except FramingError as error:
             self._fault = MalformedResponseError(
                 f"the container's answer does not follow its framing: {error}"
@@ -190,8 +195,8 @@ def _failure(frame: Frame) -> Failure:
     headers = frame.headers or {}
     name = headers.get(":exception-type") or headers.get(":error-code") or frame.event
     try:
-        data = orjson.loads(frame.data) if frame.data else None
-    except orjson.JSONDecodeError:
+        data = read_json(frame.data) if frame.data else None
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         data = {"Message": str(headers.get(":error-message") or bytes(frame.data).decode("utf-8", "replace"))}

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from jackfield import ModelCard
-from jackfield.plugin import Head, Listing, Wire
+from jackfield.plugin import Head, Listing, Wire, read_json
 
 from ._settings import SageMakerSettings, control_address
 
@@ -27,7 +27,7 @@ def listing(settings: SageMakerSettings) -> Listing:
         return Wire(address, orjson.dumps(body), headers=headers)
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-        value = orjson.loads(body)
+        value = read_json(body)
         cards = [ModelCard(id=row["EndpointName"], data=row) for row in value["Endpoints"]]
         token = value.get("NextToken")
         return cards, None if token is None else page(token)

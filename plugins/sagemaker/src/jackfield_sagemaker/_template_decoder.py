@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import jmespath
-import orjson
 
 from jackfield import (
     Event,
@@ -19,7 +18,17 @@ from jackfield import (
     Usage,
     UsageUpdate,
 )
-from jackfield.plugin import EmbeddingData, Failure, FailureInStream, Frame, Head, Wire, vector_reader
+from jackfield.plugin import (
+    EmbeddingData,
+    Failure,
+    FailureInStream,
+    Frame,
+    Head,
+    Wire,
+    read_count,
+    read_frame,
+    vector_reader,
+)
 
 from ._completion_decoder import reason_of
 from ._embeddings import vectors_of
@@ -28,7 +37,11 @@ __all__ = ["TemplateDecoder"]
 
 
 class TemplateDecoder:
-    """Decodes one answer, streamed or whole, by the paths in the wire."""
+    """Decodes one answer, streamed or whole, by the paths in the wire.
+
+    Attributes:
+        ended: A `[DONE]` has come.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._paths: dict[str, Any] = wire.meta["template"]
@@ -38,7 +51,13 @@ class TemplateDecoder:
         self._is_text = False
         self._started = False
         self._has_text = False
-        self._ended = False
+        self._complete = False
+        self.ended = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer has its finish reason."""
+        return self._complete
 
     def start(self, head: Head) -> list[Event]:
         """Handle the response head."""
@@ -49,18 +68,23 @@ class TemplateDecoder:
         """Decode one item of a stream, or a whole answer."""
         events: list[Event] = [] if self._started else [Started()]
         self._started = True
-        if bytes(frame.data).strip() == b"[DONE]":
+        if self.ended:
+            return events
+        if self._json and frame.data[:8].strip() == b"[DONE]":
+            self.ended = True
             return events
         if not self._json:
             self._has_text = True
             return [*events, TextDelta(bytes(frame.data).decode("utf-8", "replace"))]
         value = self._value(frame)
+        if value is None and self._stream is not None:  # a heartbeat
+            return events
         self._fail(value)
         return [*events, *(self._item(value) if self._stream else self._whole(value, frame))]
 
     def finish(self) -> list[Event]:
         """Check that the answer is complete: it has a finish reason if a path of it is declared, otherwise any text."""
-        if self._ended:
+        if self._complete:
             return []
         if (self._stream or {}).get("finish") is not None or not self._has_text:
             raise StreamInterruptedError("the stream ended without a finish reason or text; ask again")
@@ -69,13 +93,11 @@ class TemplateDecoder:
     def _value(self, frame: Frame) -> Any:
         """Parse an answer; if its media type is text and it is not JSON, it is a text, which the path `@` selects."""
         try:
-            return orjson.loads(frame.data)
-        except orjson.JSONDecodeError as error:
+            return read_frame(frame)
+        except MalformedResponseError:
             if self._is_text and self._stream is None:
                 return bytes(frame.data).decode("utf-8", "replace")
-            raise MalformedResponseError(
-                "the container's answer is not valid JSON", body=bytes(frame.data)
-            ) from error
+            raise
 
     def _find(self, name: str, value: Any) -> Any:
         path = self._paths.get(name)
@@ -98,7 +120,7 @@ class TemplateDecoder:
             )
         yield from self._usage(value)
         raw = None if stream.get("finish") is None else jmespath.search(stream["finish"], value)
-        if raw is not None and raw is not False and not self._ended:
+        if raw is not None and raw is not False and not self._complete:
             yield self._end(raw, 0)
 
     def _whole(self, value: Any, frame: Frame) -> Iterator[Event]:
@@ -107,7 +129,7 @@ class TemplateDecoder:
             read = vector_reader()
             yield from (EmbeddingData(index, read(vector)) for index, vector in enumerate(vectors))
             yield from self._usage(value)
-            self._ended = True
+            self._complete = True
             return
         found = self._find("text", value)
         texts = found if isinstance(found, list) else [found]
@@ -126,17 +148,14 @@ class TemplateDecoder:
             yield self._end(reasons[number] if isinstance(reasons, list) else reasons, number)
 
     def _end(self, raw: Any, choice: int) -> Finish:
-        self._ended = True
+        self._complete = True
         word = None if raw is None or raw is True else str(raw)
         named: dict[str, FinishReason] = self._paths.get("finish_map", {})
         return Finish(named.get(word or "") or reason_of(word), choice, word)
 
     def _usage(self, value: Any) -> Iterator[Event]:
         counts = [self._find(name, value) for name in ("input_tokens", "output_tokens")]
-        known = [
-            int(count) if isinstance(count, int | float) and not isinstance(count, bool) else None
-            for count in counts
-        ]
+        known = [read_count(count) for count in counts]
         if any(count is not None for count in known):
             yield UsageUpdate(
                 Usage(known[0], known[1]), {"input_tokens": counts[0], "output_tokens": counts[1]}

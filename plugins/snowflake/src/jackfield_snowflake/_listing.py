@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Head, Listing, ModelRef, Wire
+from jackfield.plugin import Head, Listing, ModelRef, Wire, read_json
 
 from ._models import capabilities, known_models, retired
 from ._settings import SnowflakeSettings
@@ -23,7 +22,7 @@ def listing(settings: SnowflakeSettings) -> Listing:
     """Return how to list models. Sources: docs.snowflake.com, Cortex REST API (2026); snowflake.core 1.14.0."""
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-        value = orjson.loads(body)
+        value = read_json(body)
         entries = _rows(value) if settings.by_sql else _entries(value)
         if entries is None:
             raise MalformedResponseError("the listing has no list of models", body=body)

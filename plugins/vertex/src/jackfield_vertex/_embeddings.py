@@ -15,6 +15,7 @@ from jackfield.plugin import (
     ParameterWriter,
     Translation,
     Wire,
+    read_count,
     vector_reader,
 )
 
@@ -90,7 +91,7 @@ def _content(body: Mapping[str, Any]) -> list[Event] | None:
         return None
     events: list[Event] = [EmbeddingData(0, vector_reader()(values))]
     usage = body.get("usageMetadata")
-    if usage:
+    if usage and isinstance(usage, Mapping):
         events.append(UsageUpdate(Usage(input_tokens=usage.get("promptTokenCount")), usage))
     if body.get("truncated"):
         events.append(RawEvent("truncated", 0))
@@ -105,15 +106,17 @@ def _predictions(body: Mapping[str, Any]) -> list[Event] | None:
         return None
     vectors = vector_reader()
     events: list[Event] = []
-    counts: list[int] = []
+    counts: list[Any] = []
     for index, one in enumerate(predictions):
         embedding = one["embeddings"]
         events.append(EmbeddingData(index, vectors(embedding["values"])))
-        statistics = embedding.get("statistics") or {}
+        statistics = embedding.get("statistics")
+        statistics = statistics if isinstance(statistics, Mapping) else {}
         if statistics.get("token_count") is not None:
-            counts.append(int(statistics["token_count"]))
+            counts.append(statistics["token_count"])
         if statistics.get("truncated"):
             events.append(RawEvent("truncated", index))
-    if counts and len(counts) == len(predictions):
-        events.append(UsageUpdate(Usage(input_tokens=sum(counts)), body.get("metadata")))
+    known = [count for one in counts if (count := read_count(one)) is not None]
+    if known and len(known) == len(predictions):
+        events.append(UsageUpdate(Usage(input_tokens=sum(known)), body.get("metadata")))
     return events

@@ -18,7 +18,7 @@ from jackfield import (
     ProviderError,
     QuotaExceededError,
 )
-from jackfield.plugin import Failure, FailureInStream
+from jackfield.plugin import Failure, FailureInStream, write_json
 
 __all__ = ["error", "fail", "is_blocked"]
 
@@ -169,6 +169,4 @@ def _blocked_error(failure: Failure, feedback: Mapping[str, Any]) -> JackfieldEr
 
 def fail(value: Any) -> NoReturn:
     """Raise a failure that came inside a successful answer."""
-    import orjson
-
-    raise FailureInStream(Failure(status=200, body=orjson.dumps(value), in_stream=True, data=value))
+    raise FailureInStream(Failure(status=200, body=write_json(value), in_stream=True, data=value))

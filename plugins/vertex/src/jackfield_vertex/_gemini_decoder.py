@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import orjson
-
 from jackfield import (
     Event,
     Finish,
@@ -26,7 +24,7 @@ from jackfield import (
     ToolCallStart,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head, TokensCounted
+from jackfield.plugin import Frame, Head, TokensCounted, exact_numbers, is_error_body, read_frame, write_json
 
 from ._citations import read_citations
 from ._errors import fail, is_blocked
@@ -73,22 +71,24 @@ _OF_CANDIDATE: Final = frozenset(
     }
 )
 _CONTENT: Final = frozenset({"content"})
+_CALL: Final = b'"functionCall"'
 _KNOWN_FEEDBACK: Final = frozenset({"safetyRatings"})
 
 
-def values_of(data: bytes) -> list[dict[str, Any]]:
-    """Parse a frame: one object, or the array that a stream is without `alt=sse`.
+def values_of(frame: Frame, *, stream: bool) -> list[dict[str, Any]]:
+    """Parse a frame: one object, or the array that a stream is without `alt=sse`; none for a heartbeat of a gateway.
 
     Raises:
         MalformedResponseError: It is neither.
         FailureInStream: It contains an error.
     """
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise MalformedResponseError(
-            f"the service sent something that is not JSON ({error}): {bytes(data[:80])!r}", body=bytes(data)
-        ) from error
+    if stream and frame.data[:8].strip() == b"[DONE]":  # of gateways that also speak OpenAI's protocol
+        return []
+    value = read_frame(frame)
+    if value is None and stream:
+        return []
+    if _CALL in frame.data:
+        value = exact_numbers(value, frame.data)
     return objects_in(value)
 
 
@@ -103,7 +103,7 @@ def objects_in(value: Any) -> list[dict[str, Any]]:
     for one in values:
         if not isinstance(one, dict):
             raise MalformedResponseError("the service sent something that is not a JSON object")
-        if one.get("error") or one.get("type") == "error":
+        if is_error_body(one):
             fail(one)
     return values
 
@@ -111,7 +111,7 @@ def objects_in(value: Any) -> list[dict[str, Any]]:
 class _Choice:
     """The state of one candidate."""
 
-    __slots__ = ("block", "calls", "cited", "detail", "partial", "stop", "texts")
+    __slots__ = ("block", "calls", "cited", "detail", "partial", "stop", "texts", "thought")
 
     def __init__(self) -> None:
         self.block = 0
@@ -121,6 +121,12 @@ class _Choice:
         self.partial: PartialArguments | None = None
         self.stop: str | None = None
         self.texts: list[str] = []
+        self.thought = False
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether something of its content has come."""
+        return bool(self.texts or self.thought or self.calls or self.block)
 
 
 class GeminiDecoder:
@@ -138,6 +144,11 @@ class GeminiDecoder:
         self._started: tuple[Any, ...] = ()
         self._usage: Any = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether each choice has its finish reason; usage may follow."""
+        return bool(self._choices) and all(choice.stop is not None for choice in self._choices.values())
+
     def start(self, head: Head) -> list[Event]:
         """Handle the response head."""
         return []
@@ -145,8 +156,12 @@ class GeminiDecoder:
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one chunk of a stream, or a whole answer."""
         events: list[Event] = []
-        for value in values_of(frame.data):
-            self._chunk(value, events)
+        try:
+            for value in values_of(frame, stream=self._stream):
+                self._chunk(value, events)
+        except MalformedResponseError:
+            if not self.is_whole:
+                raise  # after the last finish reason, nothing that cannot be read belongs to the answer
         return events
 
     def finish(self) -> list[Event]:
@@ -171,6 +186,8 @@ class GeminiDecoder:
         if is_blocked(value):
             fail(value)
         usage = value.get("usageMetadata")
+        if not isinstance(usage, Mapping):
+            usage = None
         tier = None if usage is None else usage.get("serviceTier") or usage.get("trafficType")
         started = (
             value.get("responseId"),
@@ -178,6 +195,7 @@ class GeminiDecoder:
             tier if isinstance(tier, str) else None,
         )
         if started != self._started:
+            self._require_one_answer(started[0])
             self._started = started
             events.append(Started(*started))
         for position, candidate in enumerate(value.get("candidates") or ()):
@@ -200,10 +218,27 @@ class GeminiDecoder:
         if feedback and not feedback.keys() <= _KNOWN_FEEDBACK:
             events.append(RawEvent("promptFeedback", feedback))
 
+    def _require_one_answer(self, identity: Any) -> None:
+        """Check that a chunk with another id does not follow the content of an answer that has not ended.
+
+        Raises:
+            StreamInterruptedError: A gateway lost its upstream and asked again.
+        """
+        known = self._started[0] if self._started else None
+        if (
+            None not in (known, identity)
+            and known != identity
+            and any(c.is_begun for c in self._choices.values())
+            and not self.is_whole
+        ):
+            raise StreamInterruptedError(
+                f"the service began another answer, {identity}, before {known} had ended; try again"
+            )
+
     def _part(self, part: dict[str, Any], index: int, choice: _Choice, events: list[Event]) -> None:
         text = part.get("text")
         if text is not None and len(part) == 1:  # fast path: nearly every part of a stream
-            if text:
+            if text != "":
                 choice.texts.append(text)
                 events.append(TextDelta(text, index, choice.block))
             return
@@ -224,6 +259,7 @@ class GeminiDecoder:
         if rest:
             choice.block += 1
         if part.get("thought"):
+            choice.thought = True
             events.append(ThinkingDelta(text, index, choice.block, rest or None))
         else:
             choice.texts.append(text)
@@ -259,15 +295,15 @@ class GeminiDecoder:
             return
         choice.partial = None
         if partial.value:
-            yield ToolCallDelta(partial.number, orjson.dumps(partial.value).decode(), index)
+            yield ToolCallDelta(partial.number, write_json(partial.value).decode(), index)
         yield ToolCallEnd(partial.number, index)
 
     def _metadata(self, candidate: dict[str, Any], index: int, choice: _Choice) -> Iterator[Event]:
         """Read the fields beside the content."""
         stop = candidate.get("finishReason")
-        if isinstance(stop, int):
+        if isinstance(stop, int) and not isinstance(stop, bool):
             stop = _WORDS[stop] if 0 <= stop < len(_WORDS) else str(stop)
-        choice.stop = stop or choice.stop
+        choice.stop = (stop if isinstance(stop, str) else None) or choice.stop
         for name in ("finishMessage", "safetyRatings"):
             if candidate.get(name):
                 choice.detail[name] = candidate[name]
@@ -304,6 +340,6 @@ def _logprobs(value: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
 def read_count(value: Any) -> Iterator[Event]:
     """Decode the answer of `countTokens`. The service leaves out a count of zero."""
     (body,) = objects_in(value)
-    if body and "totalTokens" not in body and "totalBillableCharacters" not in body:
+    if body and body.get("totalTokens") is None and "totalBillableCharacters" not in body:
         raise MalformedResponseError("the answer has no totalTokens")
     yield TokensCounted(body.get("totalTokens", 0))

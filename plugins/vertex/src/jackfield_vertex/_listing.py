@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from jackfield import MalformedResponseError, ModelCard
-from jackfield.plugin import Head, Listing, ModelRef, Wire
+from jackfield.plugin import Frame, Head, Listing, ModelRef, Wire
 
 from ._gemini_decoder import values_of
 from ._models import capabilities
@@ -30,7 +30,7 @@ def listing(settings: VertexSettings) -> Listing:
     )
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
-        (value,) = values_of(body)
+        (value,) = values_of(Frame(body), stream=False)
         entries = value.get("publisherModels", [] if not value else None)
         if not isinstance(entries, list):
             raise MalformedResponseError("the listing has no list of models", body=body)

@@ -32,6 +32,7 @@ from jackfield.plugin import (
     ParameterWriter,
     Translation,
     Wire,
+    read_count,
 )
 
 from ._gemini_decoder import values_of
@@ -157,7 +158,7 @@ class PalmDecoder:
     def feed(self, frame: Frame) -> list[Event]:
         """Decode a whole answer, or one piece of a stream."""
         events: list[Event] = []
-        for value in values_of(frame.data):
+        for value in values_of(frame, stream=self._stream):
             found = value.get("predictions")
             if found is None:
                 found = [_plain(one) for one in value.get("outputs") or ()]
@@ -165,7 +166,7 @@ class PalmDecoder:
                 events.append(RawEvent("prediction", value))
             for prediction in found:
                 events += self._prediction(prediction)
-            events += self._usage(value.get("metadata") or {})
+            events += self._usage(value.get("metadata"))
         return events
 
     def finish(self) -> list[Event]:
@@ -194,7 +195,7 @@ class PalmDecoder:
             self._blocked[index] = self._blocked.get(index, False) or bool(verdict.get("blocked"))
             if verdict.get("blocked") or verdict.get("categories"):
                 self._detail[index] = {"safetyAttributes": verdict}
-            if candidate.get("content"):
+            if candidate.get("content") not in (None, ""):
                 events.append(TextDelta(candidate["content"], index))
         for name in ("citationMetadata", "groundingMetadata"):
             found = prediction.get(name) or ()
@@ -204,14 +205,15 @@ class PalmDecoder:
                 ]
         return events
 
-    def _usage(self, metadata: Mapping[str, Any]) -> list[Event]:
-        counts = metadata.get("tokenMetadata")
-        if not counts:
+    def _usage(self, metadata: Any) -> list[Event]:
+        counts = metadata.get("tokenMetadata") if isinstance(metadata, Mapping) else None
+        if not counts or not isinstance(counts, Mapping):
             return []
         asked, said = (
-            (counts.get(name) or {}).get("totalTokens") for name in ("inputTokenCount", "outputTokenCount")
+            count.get("totalTokens") if isinstance(count := counts.get(name), Mapping) else None
+            for name in ("inputTokenCount", "outputTokenCount")
         )
-        self._out = said
+        self._out = read_count(said)
         return [UsageUpdate(Usage(asked, said), counts)]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
+from jackfield.plugin import parse_arguments
+
 __all__ = ["PartialArguments"]
 
 _STEP: Final = re.compile(r"""\.([^.\[\]]+)|\[(\d+)\]|\[['"](.*?)['"]\]""")
@@ -30,7 +32,11 @@ class PartialArguments:
 
     def add(self, call: Mapping[str, Any]) -> None:
         """Add one piece of the call."""
-        self.value.update(call.get("args") or {})
+        given = call.get("args")
+        if isinstance(given, str):  # a gateway's
+            self.value.update(parse_arguments(given)[0])
+        elif given:
+            self.value.update(given)
         for piece in call.get("partialArgs") or ():
             path = piece.get("jsonPath", "$")
             kind = next((name for name in _VALUES if name in piece), None)
