@@ -79,6 +79,13 @@ def snowflake(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed plugins with mutants of their samples: `-- bedrock -n 50000` names plugins and how many for each."""
+    install_for_tests(session)
+    session.run("python", "-W", "ignore", "tests/support/fuzz.py", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run the fast tests under coverage and print what no test reaches."""
     install_for_tests(session)
