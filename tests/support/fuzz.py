@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import site
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,8 +42,7 @@ def subject_of(plugin: Path) -> Any:
     if not path.is_file():
         return None
     for place in (ROOT / "tests" / "support", folder):
-        if str(place) not in sys.path:
-            sys.path.insert(0, str(place))
+        site.addsitedir(str(place))  # pytest has them in its path already
     spec = importlib.util.spec_from_file_location(f"conformance_of_{plugin.name.replace('-', '_')}", path)
     if spec is None or spec.loader is None:
         return None
