@@ -297,9 +297,8 @@ def test_fill_in_the_middle_lacks_options_of_chats(option):
 # -- the rest ----------------------------------------------------------------------------------------------------
 
 
-def test_tokens_are_not_counted_by_the_service():
-    with pytest.raises(UnsupportedError):
-        made(CountRequest(WHY), SMALL)
+def test_tokens_are_counted_by_the_endpoint_of_responses():
+    assert made(CountRequest(WHY), SMALL).wire.path == "/v1/responses/input_tokens"
 
 
 def test_extra_is_merged_last():

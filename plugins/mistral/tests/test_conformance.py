@@ -88,6 +88,7 @@ VECTOR = {
     Case(model="mistral-embed", kind="embedding", wire=json.dumps(VECTOR).encode(), embedding=(1, 2), name="embedding"),
     Case(model="codestral-embed-2505", kind="embedding", wire=json.dumps(VECTOR).encode(), embedding=(1, 2),
          request=EmbedRequest(inputs=("a",), dimensions=2), name="dimensions"),
+    Case(model=MODEL, kind="count", wire=json.dumps({"input_tokens": 7}).encode(), count=7, name="a count of tokens"),
     Case(model=MODEL, wire=json.dumps(LIMIT).encode(), status=429, error=RateLimitError, name="a limit"),
     Case(model="open-mistral-7b", wire=json.dumps(LONG).encode(), status=400, error=ContextLengthExceededError,
          name="too long"),

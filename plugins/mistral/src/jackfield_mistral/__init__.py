@@ -74,7 +74,7 @@ def jackfield_table() -> tuple[str, ...]:
 
 @hookimpl
 def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
-    """Translate a request into a wire for chat, fill-in-the-middle or embeddings."""
+    """Translate a request into a wire for chat, Responses, fill-in-the-middle, embeddings or a count of tokens."""
     from ._routes import translate
 
     return translate(model, request, capabilities)

@@ -8,12 +8,12 @@ from typing import Any, Final
 import attrs
 
 from jackfield import Citation
-from jackfield_openai import Dialect
+from jackfield_openai import Dialect, read_usage as read_openai_usage
 
 from ._models import capabilities_of
 from ._usage import read_usage
 
-__all__ = ["FIM", "MISTRAL"]
+__all__ = ["FIM", "MISTRAL", "RESPONSES"]
 
 
 def _read_source(part: Mapping[str, Any]) -> Citation | None:
@@ -61,3 +61,6 @@ FIM: Final = attrs.evolve(
     },
 )
 """Fill-in-the-middle, the only text completion. Source: `FIMCompletionRequest` of the Python SDK 3.7.0."""
+
+RESPONSES: Final = attrs.evolve(MISTRAL, responses_path="/v1/responses", usage=read_openai_usage)
+"""Responses, and the endpoint that counts their tokens. Source: Python SDK 3.7.0 (November 2026)."""

@@ -44,7 +44,7 @@ _RULES: Final[Mapping[str, Mapping[str, ParameterRule]]] = {
     },
 }
 # What holds for every chat model; a row adds to it.
-_ALWAYS: Final = {"streaming": True, "system": True, "prompt_cache": False, "count_tokens": False}
+_ALWAYS: Final = {"streaming": True, "system": True, "prompt_cache": False, "count_tokens": True}
 
 
 def table() -> Mapping[str, Any]:

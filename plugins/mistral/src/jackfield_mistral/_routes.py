@@ -10,6 +10,7 @@ from jackfield.plugin import (
     Capabilities,
     ChatRequest,
     CompletionRequest,
+    CountRequest,
     Decoder,
     ModelRef,
     ParameterRule,
@@ -20,7 +21,7 @@ from jackfield.plugin import (
 from jackfield_openai import decoder as openai_decoder, translate as openai_translate
 
 from ._chat import translate_chat
-from ._dialect import FIM, MISTRAL
+from ._dialect import FIM, MISTRAL, RESPONSES
 
 __all__ = ["decoder", "translate"]
 
@@ -37,7 +38,15 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
         UnsupportedError: The service or the model does not support something.
     """
     if isinstance(request, ChatRequest):
+        if model.declared.get("route") == "responses":
+            from ._responses import translate_response
+
+            return translate_response(model, request, capabilities)
         return translate_chat(model, request, capabilities)
+    if isinstance(request, CountRequest):
+        from ._responses import translate_count
+
+        return translate_count(model, request, capabilities)
     if isinstance(request, CompletionRequest):
         rules = {**capabilities.parameters, **_FIM_RULES}
         return openai_translate(FIM, model, request, attrs.evolve(capabilities, parameters=rules))
@@ -46,4 +55,4 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
 
 def decoder(wire: Wire) -> Decoder:
     """Return the decoder for the answer to a wire; fill-in-the-middle has the same answers as chat."""
-    return openai_decoder(MISTRAL, wire)
+    return openai_decoder(RESPONSES if wire.meta.get("api") == "responses" else MISTRAL, wire)
