@@ -118,17 +118,17 @@ class _Piece:
         name: Of a tool call.
     """
 
-    __slots__ = ("block", "data", "id", "kind", "name", "part", "pieces", "place", "whole")
+    # Values that most parts lack stay in the class: fewer attributes to set for each reply.
+    data: dict[str, Any] | None = None
+    part: Part | None = None
+    whole: Part | None = None
+    id = name = ""
 
     def __init__(self, place: int, kind: type, block: int | None = None) -> None:
         self.place = place
         self.kind = kind
         self.block = block
         self.pieces: list[str] = []
-        self.data: dict[str, Any] | None = None
-        self.part: Part | None = None
-        self.whole: Part | None = None
-        self.id = self.name = ""
 
     def add_data(self, data: Mapping[str, Any]) -> None:
         """Merge opaque data; the later value wins."""
@@ -151,42 +151,25 @@ class _ChoiceState:
         last: Its last part.
         changed: What must be built, for the first time or again.
         built: The parts, as far as they are built.
-        thoughts: Which of the parts are thinking.
-        is_changed: Something has come since it was built.
     """
 
-    __slots__ = (
-        "built",
-        "calls",
-        "changed",
-        "citations",
-        "finish",
-        "index",
-        "is_changed",
-        "last",
-        "logprobs",
-        "thoughts",
-    )
+    last: _Piece | None = None
+    logprobs: list[ev.TokenLogprob] | None = None
+    finish: ev.Finish | None = None
+    is_changed = False
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.last: _Piece | None = None
         self.changed: list[_Piece] = []
         self.built: list[Any] = []
         self.calls: dict[int, _Piece] = {}
         self.citations: list[ev.Citation] = []
-        self.logprobs: list[ev.TokenLogprob] | None = None
-        self.finish: ev.Finish | None = None
-        self.thoughts: list[_Piece] = []
-        self.is_changed = False
 
     def begin(self, kind: type, block: int | None = None) -> _Piece:
         """Begin another part."""
         piece = self.last = _Piece(len(self.built), kind, block)
         self.built.append(None)
         self.changed.append(piece)
-        if kind is ev.ThinkingDelta:
-            self.thoughts.append(piece)
         return piece
 
     def change(self, piece: _Piece) -> None:
@@ -250,6 +233,7 @@ class Folded:
         self._built: dict[int, Choice] = {}
         self._raw: list[ev.RawEvent] = []
         self._scores: list[tuple[int, float]] = []
+        self._thoughts: list[tuple[_ChoiceState, _Piece]] = []
         self.vectors: dict[int, Any] = {}
 
     def _find_choice(self, index: int) -> _ChoiceState:
@@ -283,7 +267,11 @@ class Folded:
         self._find_choice(event.choice).add_piece(ev.RefusalDelta, event.text, None, None)
 
     def add_thinking(self, event: ev.ThinkingDelta) -> None:
-        self._find_choice(event.choice).add_piece(ev.ThinkingDelta, event.text, event.block, event.data)
+        choice = self._find_choice(event.choice)
+        before = choice.last
+        choice.add_piece(ev.ThinkingDelta, event.text, event.block, event.data)
+        if choice.last is not None and choice.last is not before:
+            self._thoughts.append((choice, choice.last))
 
     def start_call(self, event: ev.ToolCallStart) -> None:
         choice = self._find_choice(event.choice)
@@ -347,20 +335,22 @@ class Folded:
 
     def close(self) -> None:
         """Build the choices of all events so far; what did not change since the last time is not built again."""
-        if len(self._raw) != len(self.raw):
+        if self._raw and len(self._raw) != len(self.raw):
             self.raw = tuple(self._raw)
-        if len(self._scores) != len(self.scores):
+        if self._scores and len(self._scores) != len(self.scores):
             self.scores = tuple(self._scores)
         model = self.model or self._asked_model
         if model != self._built_for:
-            self._forget_thinking()
+            if self._thoughts:
+                self._forget_thinking()
             self._built_for = model
         if self._changed:
             built = self._built
             for state in self._changed:
-                if state.index not in built and built and state.index < next(reversed(built)):
+                index = state.index
+                if built and index not in built and index < next(reversed(built)):
                     self._is_sorted = False
-                built[state.index] = self._build_choice(state)
+                built[index] = self._build_choice(state)
             self._changed.clear()
             if not self._is_sorted:
                 built = self._built = dict(sorted(built.items()))
@@ -370,9 +360,8 @@ class Folded:
 
     def _forget_thinking(self) -> None:
         """Build thinking again: it is tagged with the model, which has become known."""
-        for index, state in self._choices.items():
-            for piece in state.thoughts:
-                self._find_choice(index).change(piece)
+        for choice, piece in self._thoughts:
+            self._find_choice(choice.index).change(piece)
 
     def _build_choice(self, state: _ChoiceState) -> Choice:
         finish, parts = state.finish, state.built
@@ -391,11 +380,13 @@ class Folded:
         )
 
     def _build_part(self, piece: _Piece) -> Part:
-        from jackfield._json import whole_text  # with the readers of JSON, which load late
-
         if piece.whole is not None:
             return piece.whole
-        kind, data = piece.kind, None if piece.data is None else piece.data.copy()
+        from jackfield._json import whole_text  # with the readers of JSON, which load late
+
+        kind, data = piece.kind, piece.data
+        if data is not None:
+            data = data.copy()
         if kind is ev.ToolCallStart:
             arguments, raw = parse_arguments(piece.text())
             return ToolCall(piece.id, piece.name, arguments, raw, data)

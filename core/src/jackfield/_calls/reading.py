@@ -137,7 +137,7 @@ class FrameReader:
             raise StreamInterruptedError(
                 f"the stream ended in something that is not an event: {_show(stray)}"
             )
-        fault = self._checker.check(ending, 0)
+        fault = self._checker.check(ending, 0) if ending else None
         if self._joiner.is_needed:
             ending = self._joiner.join(ending) + self._joiner.flush()
         self.lacks_end = getattr(self._decoder, "lacks_end", False)

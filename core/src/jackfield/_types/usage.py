@@ -48,15 +48,17 @@ class Usage(Value):
     def __attrs_post_init__(self) -> None:
         own = self.__dict__
         for count in _counts_of(own):
-            if count is not None and (count.__class__ is not int or count < 0):
+            if count is not None and (count.__class__ is not int or not 0 <= count < _TOO_MANY):
                 own.update({name: read_count(own[name]) for name in _COUNTS})
                 break
-        if self.details:
-            own["details"] = {
-                name: count
-                for name, value in self.details.items()
-                if (count := read_count(value)) is not None
-            }
+        for count in self.details.values():
+            if count.__class__ is not int or not 0 <= count < _TOO_MANY:
+                own["details"] = {
+                    name: read
+                    for name, value in self.details.items()
+                    if (read := read_count(value)) is not None
+                }
+                break
 
     @property
     def total_tokens(self) -> int | None:

@@ -48,15 +48,12 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
         and read_count(get("total_tokens")) == read + written + reasoning
     ):
         written += reasoning
-    details = {}
+    details = {}  # `Usage` reads the counts
     for counts, names in ((into, _INPUT_DETAILS), (out, _OUTPUT_DETAILS)):
         for theirs, ours in names if counts else ():
-            count = read_count(counts.get(theirs))
-            if count is not None:
-                details[ours] = count
-    return Usage(
-        read, written, read_count(cached), read_count(into.get("cache_write_tokens")), reasoning, details
-    )
+            if theirs in counts:
+                details[ours] = counts[theirs]
+    return Usage(read, written, cached, into.get("cache_write_tokens"), reasoning, details)
 
 
 def usage_event(read: Callable[[Mapping[str, Any]], Usage], raw: Any) -> UsageUpdate:
