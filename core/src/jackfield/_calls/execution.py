@@ -334,6 +334,12 @@ class LiveStream:
         self._next = index + 1
         return self._events[index]
 
+    def ready(self) -> list[Event]:
+        """Return the events that have come and were not read yet; these count as read."""
+        events = self._events[self._next :]
+        self._next = len(self._events)
+        return events
+
     async def _read_more(self) -> None:
         """Read until there is another event; raise at the end."""
         if self._error is not None:

@@ -87,6 +87,18 @@ class Stream:
     async def __anext__(self) -> Event:
         return await self._require_begun().__anext__()
 
+    def ready(self) -> list[Event]:
+        """Return the events that have come together with the last one, without waiting: for whoever writes them on.
+
+            async for event in stream:
+                write(event, *stream.ready())
+
+        Empty where a middleware changes events: then they are read one by one.
+        """
+        ready = getattr(self._require_begun(), "ready", None)
+        events: list[Event] = [] if ready is None else ready()
+        return events
+
     async def text(self) -> AsyncIterator[str]:
         """Yield the text of choice 0 only, piece by piece."""
         from jackfield._types.events import TextDelta
@@ -302,6 +314,15 @@ class WatchedStream:
         if self._on_event is not None:
             self._on_event(event)
         return event
+
+    def ready(self) -> list[Event]:
+        """Return the events that have come together with the last one, without waiting."""
+        ready = getattr(self._source, "ready", None)
+        events: list[Event] = [] if ready is None else ready()
+        if self._on_event is not None:
+            for event in events:
+                self._on_event(event)
+        return events
 
     async def aclose(self) -> None:
         """Close the upstream; what was read is kept."""

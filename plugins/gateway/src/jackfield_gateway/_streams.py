@@ -59,7 +59,10 @@ class StreamWriter:
         self._watch()
         try:
             async for event in stream:
-                await self._write(self._encoder.feed(event))
+                pieces = self._encoder.feed(event)
+                for more in stream.ready():  # what came together goes out together
+                    pieces += self._encoder.feed(more)
+                await self._write(pieces)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
