@@ -30,10 +30,8 @@ async def server():
 async def test_all_events_come_in_order_each_once(server):
     texts = [f"t{number} " for number in range(50)]
     server.answer(Answer.stream(events(*texts), "text/event-stream", interval=0.01))
-    batches = []
     async with mesh_at(server) as mesh, mesh.stream_chat("c:m", "hi") as stream:
-        async for event in stream:
-            batches.append([event, *stream.ready()])
+        batches = [[event, *stream.ready()] async for event in stream]
     read = [event.text for batch in batches for event in batch if type(event) is TextDelta]
     assert read == texts
     assert len(batches) < 10
