@@ -186,7 +186,10 @@ def measure(ports: dict[str, int], pids: dict[str, int], rounds: int) -> None:
                     seen[name].append((cpu(pids[name]) - before) / count / units)
         floor, ours = min(seen["floor"]), min(seen[subject])
         verdict = "met" if ours <= floor * budget else f"missed by {ours / floor / budget - 1:.0%}"
-        print(f"{what:38} {ours / floor:16.2f} {budget:7.2f}  {verdict}  ({floor * 1e6:.1f} µs by hand)", flush=True)
+        print(
+            f"{what:38} {ours / floor:16.2f} {budget:7.2f}  {verdict}  ({floor * 1e6:.1f} µs by hand)",
+            flush=True,
+        )
 
 
 def measure_latency(ports: dict[str, int]) -> None:
@@ -213,10 +216,20 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--requests", type=int, default=20_000, help="for the row of memory; 100000 takes minutes")
+    parser.add_argument(
+        "--requests", type=int, default=20_000, help="for the row of memory; 100000 takes minutes"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, service() as address:
-        ours = [sys.executable, "-m", "jackfield", "--config", str(config(address, Path(folder))), "--json", "serve"]
+        ours = [
+            sys.executable,
+            "-m",
+            "jackfield",
+            "--config",
+            str(config(address, Path(folder))),
+            "--json",
+            "serve",
+        ]
         began = time.perf_counter()
         with (
             started(ours) as (pid, line),
