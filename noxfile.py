@@ -191,11 +191,9 @@ def bench(session: nox.Session) -> None:
     """Measure the budgets of the design against a hand-written client and other libraries, and what plugins cost.
 
     `-- --no-peers` leaves the others out (and takes four minutes, not ten), `-- --write` rewrites the page of the docs.
-    `-- local` measures the engine of local models instead, beside optimum's and llama.cpp.
+    `-- local` measures the engine of local models, `-- gateway` the gateway instead.
     """
-    _, *clouds = (f"./{path}" for path in workspace.siblings(Path("plugins/bedrock")))
-    is_local = session.posargs[:1] == ["local"]
-    install(session, editable=["./core", ONNX] if is_local else ["./core[numpy]", *clouds])
+    install(session, editable=workspace.needs_of_benchmark(session.posargs))
     session.run("python", "-m", "tools.peers", session.create_tmp(), *session.posargs)
 
 

@@ -315,6 +315,7 @@ def everything(tmp_path, monkeypatch):
 def test_a_benchmark_without_peers_installs_only_our_packages(tmp_path, ran, everything):
     peers.main([str(tmp_path), "--no-peers", "--rounds", "3", "--write"])
     peers.main([str(tmp_path), "local", "--no-peers", "--models", "a", "b"])
+    peers.main([str(tmp_path), "gateway", "--rounds", "2"])
     install_ours, *benchmarks = ran
     assert install_ours[:3] == [everything[1], "-m", "tools.install"]
     assert "--editable=./core" in install_ours
@@ -322,6 +323,7 @@ def test_a_benchmark_without_peers_installs_only_our_packages(tmp_path, ran, eve
     assert [command[1:] for command in benchmarks] == [
         ["bench/run.py", "--rounds", "3", "--write", *everything, "--no-peers"],
         ["bench/local.py", "--models", "a", "b"],
+        ["bench/gateway.py", "--rounds", "2"],
     ]
 
 

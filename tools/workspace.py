@@ -25,6 +25,7 @@ __all__ = [
     "group",
     "import_name",
     "light_extras",
+    "needs_of_benchmark",
     "needs_of_tests",
     "normalised",
     "project",
@@ -169,6 +170,21 @@ def needs_of_tests(packages: Iterable[Path] = PACKAGES) -> tuple[list[Path], lis
     needed += group("pages") if set(packages) >= set(PACKAGES) else []
     ours = [named[normalised(need)] for need in needed if normalised(need) in named]
     return closure([*packages, *ours]), sorted({need for need in needed if normalised(need) not in named})
+
+
+def needs_of_benchmark(arguments: Sequence[str]) -> list[str]:
+    """List what pip installs in editable mode for a benchmark; its first argument says which one.
+
+    Args:
+        arguments: The arguments of the session.
+    """
+    if arguments[:1] == ["local"]:
+        return ["./core", "./plugins/onnx[cpu,convert]"]
+    if arguments[:1] == ["gateway"]:
+        _, *needed, _ = (f"./{path}" for path in siblings(Path("plugins/gateway")))
+        return ["./core[cli]", *needed, "./plugins/openai", "./plugins/gateway"]
+    _, *clouds = (f"./{path}" for path in siblings(Path("plugins/bedrock")))
+    return ["./core[numpy]", *clouds]
 
 
 def selected(arguments: Sequence[str]) -> list[Path]:
