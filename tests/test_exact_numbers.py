@@ -14,9 +14,15 @@ HISTORY = (
     Message("tool", (ToolResult("a", "found", name="look_up"),)),
     Message("user", "go on"),
 )
-TOOL = Tool("look_up", "Look it up.", {"type": "object", "properties": {"id": {"type": "integer", "enum": [BIG]}}})
+TOOL = Tool(
+    "look_up", "Look it up.", {"type": "object", "properties": {"id": {"type": "integer", "enum": [BIG]}}}
+)
 MODELS = {
-    "bedrock": ("anthropic.claude-3-5-sonnet-20240620-v1:0", "amazon.nova-pro-v1:0", "openai.gpt-oss-120b-1:0"),
+    "bedrock": (
+        "anthropic.claude-3-5-sonnet-20240620-v1:0",
+        "amazon.nova-pro-v1:0",
+        "openai.gpt-oss-120b-1:0",
+    ),
     "vertex": ("gemini-2.5-flash", "claude-sonnet-4-5"),
     "snowflake": ("claude-3-5-sonnet", "llama3.1-70b"),
     "databricks": ("databricks-claude-sonnet-4-5", "databricks-llama-4-maverick"),
