@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 from plain_provider import PlainProvider, hello, mesh_for, read, streamed
 
+from jackfield import Mesh
 from jackfield._plugins.registry import Registry
 from jackfield.plugin import Outcome, RateCard, hookimpl
+from jackfield.testing import FakeAnswer, FakeProvider
 
 PRICE = RateCard.of(source="table 2026-01-01", input="1", output="2")
 
@@ -113,3 +115,27 @@ def test_an_outcome_that_a_test_makes_may_have_a_cost_of_its_own():
     cost = Cost("complete", Decimal(1), "USD")
     assert Outcome(status="ok", cost=cost).cost is cost
     assert Outcome(status="ok", cost=cost) != Outcome(status="ok")
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+async def test_a_stream_that_was_read_to_its_end_is_ok_although_its_service_does_not_mark_the_end(mapped):
+    observer = Observer()
+
+    async def change(call, proceed):
+        return (await proceed(call)).map(lambda event: event)
+
+    registry = Registry.of(FakeProvider(answers=[FakeAnswer(unmarked=True)] * 2), extensions=[observer])
+    middlewares = [change] if mapped else []
+    connections = {"c": {"provider": "fake"}}
+    async with Mesh.from_config(
+        {"connections": connections}, registry=registry, middlewares=middlewares
+    ) as mesh:
+        async with mesh.stream_chat("c:echo", "one two three") as read_out:
+            async for _ in read_out:
+                assert not read_out.response.complete
+        async with mesh.stream_chat("c:echo", "one two three") as left:
+            await anext(aiter(left))
+    assert (read_out.response.complete, read_out.response.ended) == (False, True)
+    assert read_out.response.finish_reason == "other"
+    assert (left.response.complete, left.response.ended) == (False, False)
+    assert [outcome.status for outcome in observer.outcomes] == ["ok", "cancelled"]

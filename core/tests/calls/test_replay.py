@@ -29,6 +29,7 @@ from jackfield import (
     UsageUpdate,
     load_config,
 )
+from jackfield._calls.fold import _HANDLERS, Folded
 from jackfield._types.content import RawPart, Text, Thinking, ToolCall
 from jackfield._types.replies import Choice, EmbedReply, Ranking, Reply, RerankReply
 from jackfield.plugin import (
@@ -160,6 +161,31 @@ async def test_a_stream_of_recorded_events_may_be_left_and_changed():
     assert loud.response.text == "GOOD "
     assert not loud.response.complete
     assert loud.response.cost.amount == 0
+
+
+async def test_a_changed_event_is_folded_once_however_often_one_looks(monkeypatch):
+    count = 0
+    add_text = Folded.add_text
+
+    def counting(folded, event):
+        nonlocal count
+        count += 1
+        add_text(folded, event)
+
+    monkeypatch.setitem(_HANDLERS, TextDelta, counting)
+    recorded = ReplayedStream(call_for(), [*(TextDelta("a") for _ in range(100)), Finish("stop")])
+    changed = recorded.map(lambda event: event).map(lambda event: event)
+    async for _ in changed:
+        assert changed.response.provider == "p"
+    assert changed.response.text == "a" * 100
+    assert count == 300  # once for the recording, and once for each change
+
+
+async def test_a_changed_stream_is_whole_when_all_that_became_of_its_last_event_was_read():
+    recorded = ReplayedStream(call_for(), [TextDelta("a"), Finish("stop")])
+    changed = recorded.map(lambda event: [event, TextDelta("b")])
+    states = [(type(event), changed.response.complete, changed.response.ended) async for event in changed]
+    assert states[-2:] == [(Finish, False, False), (TextDelta, True, True)]
 
 
 # Through a mesh

@@ -56,6 +56,7 @@ async def read(mesh, *args):
     async with mesh.stream_chat(*args) as stream:
         async for _ in stream:
             pass
+    return stream.response
 
 
 async def test_a_line_says_what_was_asked_and_what_it_cost(path):
@@ -151,6 +152,14 @@ async def test_a_stream_that_is_left_is_cancelled_and_one_that_breaks_an_error(p
     assert broken["status"] == "error"
     assert broken["error"]["class"] == "StreamInterruptedError"
     assert broken["response_id"] == "fake-1"
+
+
+async def test_a_stream_whose_service_does_not_mark_its_end_is_ok_once_it_was_read(path):
+    async with mesh_for(FakeProvider(answers=[FakeAnswer(text="one two", unmarked=True)]), path) as mesh:
+        reply = await read(mesh, "fake:echo", "Hi")
+    (line,) = lines_of(path)
+    assert not reply.complete
+    assert (line["status"], line["finish_reasons"]) == ("ok", ["other"])
 
 
 async def test_a_call_that_is_cancelled_has_its_line(path):

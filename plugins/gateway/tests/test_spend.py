@@ -33,6 +33,18 @@ def settings(path):
     return {"store": f"sqlite:///{path}", "keys": {"alice": {"hash": hash_key(KEY), "owner": "org/alice"}}}
 
 
+async def test_a_stream_whose_service_does_not_mark_its_end_is_ok_once_it_was_read(path):
+    fake = FakeProvider(answers=[FakeAnswer(text="a b", unmarked=True)])
+    async with (
+        running(CONFIG, fake, **settings(path)) as gateway,
+        gateway.http.post(
+            f"{gateway.url}/v1/messages", json={**HELLO, "stream": True}, headers={"x-api-key": KEY}
+        ) as answer,
+    ):
+        await answer.read()
+    assert [row["status"] for row in rows(path)] == ["ok"]
+
+
 async def test_every_call_has_a_row(path):
     fake = FakeProvider(price=PRICE)
     config = {**CONFIG, "defaults": {"retry": {"attempts": 1}}}

@@ -254,6 +254,13 @@ async def test_a_stream_that_is_left_and_one_that_breaks(exported):
     assert broken.attributes["error.type"] == "StreamInterruptedError"
 
 
+async def test_a_stream_whose_service_does_not_mark_its_end_is_ok_once_it_was_read(exported):
+    async with mesh_for(FakeProvider(answers=[FakeAnswer(text="one two", unmarked=True)])) as mesh:
+        reply = await read(mesh, "main:echo", "Hi")
+    assert not reply.complete
+    assert exported.spans[0].attributes["jackfield.status"] == "ok"
+
+
 async def test_a_cancelled_call_ends_its_span(exported):
     async with mesh_for(FakeProvider(answers=[FakeAnswer(text="x", delay=5)])) as mesh:
         task = asyncio.create_task(mesh.chat("main:echo", "Hi"))

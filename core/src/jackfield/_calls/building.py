@@ -79,6 +79,7 @@ def build_reply(
     folded: Folded,
     *,
     complete: bool,
+    ended: bool | None = None,
     usage: Usage,
     cost: Cost | Callable[[], Cost],
     parameters: ParameterReport = _NO_REPORT,
@@ -91,7 +92,8 @@ def build_reply(
     Args:
         call: The call.
         folded: The folded events.
-        complete: Whether these are all events of the reply.
+        complete: Whether these are all events of the reply, and its service said why it ended.
+        ended: Whether these are all events that the service sent; None means as `complete`.
         usage: What was used.
         cost: The cost, or a function that computes it when it is first read.
         parameters: What became of every parameter.
@@ -109,6 +111,7 @@ def build_reply(
         "parameters": parameters,
         "attempts": attempts,
         "complete": complete,
+        "ended": complete if ended is None else ended,
         "cost": cost,
         "replay": replay,
         "raw": folded.raw if raw is None else raw,

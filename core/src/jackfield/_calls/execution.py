@@ -157,20 +157,22 @@ class Execution(Generic[ReplyT]):
             error.partial = partial
 
     def build(
-        self, folded: Folded, body: bytes | None, *, complete: bool
+        self, folded: Folded, body: bytes | None, *, complete: bool, ended: bool | None = None
     ) -> Reply | EmbedReply | RerankReply:
         """Build the reply that events amount to.
 
         Args:
             folded: The events.
             body: The body of a whole response; None for a stream.
-            complete: Whether that is all.
+            complete: Whether that is all, and the service said why it ended.
+            ended: Whether that is all that the service sent; None means as `complete`.
         """
         translation = self._translation
         return build_reply(
             self._call,
             folded,
             complete=complete,
+            ended=ended,
             usage=folded.usage,
             cost=self._defer_cost(folded, complete=complete),
             parameters=_NO_REPORT if translation is None else translation.report,
@@ -381,8 +383,9 @@ class LiveStream:
         """The reply as far as it was read; its usage also counts events that were not."""
         if self._response is not None:
             return self._response
-        complete = self._exchange.is_complete and self._next == len(self._events) and self._error is None
-        reply = self._build(self._fold(), complete=complete)
+        ended = self._exchange.ended and self._next == len(self._events) and self._error is None
+        complete = ended and self._exchange.is_complete
+        reply = self._build(self._fold(), complete=complete, ended=ended)
         if complete:
             self._response = reply
         return reply
@@ -394,7 +397,7 @@ class LiveStream:
     def _rebuild(self, response: Reply, folded: Folded) -> Reply:
         # Usage and cost stay true, whatever became of the events that reported them.
         return attrs.evolve(
-            self._build(folded, complete=response.complete),
+            self._build(folded, complete=response.complete, ended=response.ended),
             usage=response.usage,
             cost=lambda: response.cost,
         )
@@ -402,8 +405,8 @@ class LiveStream:
     def _fold(self) -> Folded:
         return self._execution.fold_read(self._growing, self._events, self._next)
 
-    def _build(self, folded: Folded, *, complete: bool) -> Reply:
-        reply = self._execution.build(folded, self._exchange.body, complete=complete)
+    def _build(self, folded: Folded, *, complete: bool, ended: bool | None = None) -> Reply:
+        reply = self._execution.build(folded, self._exchange.body, complete=complete, ended=ended)
         return cast("Reply", reply)  # no other kind is streamed
 
     async def aclose(self) -> None:

@@ -56,7 +56,7 @@ async def _follow_stream(
         if error is not None:
             outcome = _describe_failure(error, queued, response)
         else:
-            outcome = _build_outcome("ok" if response.complete else "cancelled", queued, response)
+            outcome = _build_outcome("ok" if response.ended else "cancelled", queued, response)
         announce_end(outcome)
 
     return WatchedStream(source, finish)

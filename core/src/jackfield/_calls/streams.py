@@ -171,7 +171,10 @@ class MappedStream:
         return self._respond(self._source.response)
 
     def _respond(self, response: Reply) -> Reply:
-        return self._rebuild(response, self._start_fold(response).up_to(self._seen, self._next))
+        reply = self._rebuild(response, self._start_fold(response).up_to(self._seen, self._next))
+        if self._next < len(self._seen):  # its last event became several, and not all of them were read
+            reply.complete = reply.ended = False
+        return reply
 
     def _start_fold(self, response: Reply) -> GrowingFold:
         if self._folding is None:
@@ -269,7 +272,7 @@ class WatchedStream:
     Args:
         source: The stream that `proceed` returned.
         on_end: Called once, when the reply is complete, failed, was left or cancelled: with the reply as far as it was
-            read (`complete` says whether it is whole) and the exception, if there was one. It must not block.
+            read (`ended` says whether that is all that the service sent) and the exception, if there was one. It must not block.
         on_event: Called with each event before the reader has it.
     """
 

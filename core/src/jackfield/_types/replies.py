@@ -116,6 +116,7 @@ class _Answer:
         attempts: Every attempt.
         complete: False for what had come before a stream was left or broke, and for a stream that ended before its service
             said why, where such an end is not an error.
+        ended: True if everything that the service sent was read; False if a stream was left or broke before.
         replay: Where it is from if the service was not asked; None if it was.
     """
 
@@ -127,6 +128,7 @@ class _Answer:
     parameters: ParameterReport = attrs.field(factory=ParameterReport, repr=False)
     attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
     complete: bool = True
+    ended: bool = True
     replay: Replay | None = None
     _cost: Cost | Callable[[], Cost] = attrs.field(default=UNKNOWN_COST, repr=False)
     _raw: Any = attrs.field(default=None, repr=False)

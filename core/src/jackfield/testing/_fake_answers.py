@@ -51,6 +51,8 @@ class FakeAnswer:
         delay: Seconds before the answer begins.
         chunk_delay: Seconds between pieces.
         truncate: The answer ends without its end marker.
+        unmarked: As from a service that ends its streams without saying why, which its decoder accepts: the reply of a
+            stream is not `complete`, and its finish reason is `other`.
         vectors: Embeddings, one per input.
         scores: `(index, score)` pairs of a rerank.
         count: What a token count answers.
@@ -70,6 +72,7 @@ class FakeAnswer:
     delay: float = 0.0
     chunk_delay: float = 0.0
     truncate: bool = False
+    unmarked: bool = False
     vectors: Sequence[Sequence[float]] | None = None
     scores: Sequence[tuple[int, float]] | None = None
     count: int | None = None
@@ -100,6 +103,9 @@ def answer_frames(answer: FakeAnswer | None, request: Request, model: str) -> li
         frames += _generated(script, request)
     if script.truncate:
         return [frame for frame in frames if frame["type"] not in {"finish", "usage"}]
+    if script.unmarked:
+        ends = [{**frame, "reason": "other"} if frame["type"] == "finish" else frame for frame in frames]
+        return [*ends, {"type": "done", "unmarked": True}]
     return [*frames, {"type": "done"}]
 
 

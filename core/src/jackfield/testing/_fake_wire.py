@@ -160,6 +160,7 @@ class FakeDecoder:
     def __init__(self, model: str = "") -> None:
         self._model = model
         self._done = False
+        self.lacks_end = False
 
     def start(self, head: Head) -> list[ev.Event]:
         """Handle the response head."""
@@ -181,6 +182,7 @@ class FakeDecoder:
             )
         if kind == "done":
             self._done = True
+            self.lacks_end = data.get("unmarked", False)
             return []
         make = _EVENTS.get(kind)
         return [ev.RawEvent(kind, data) if make is None else make(data)]

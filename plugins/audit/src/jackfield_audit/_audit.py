@@ -38,7 +38,7 @@ class AuditLog:
         began_at, began = time.time(), time.perf_counter()
 
         def write_end(answer: object, error: BaseException | None) -> None:
-            was_left = isinstance(answer, Reply) and not answer.complete and error is None
+            was_left = isinstance(answer, Reply) and not answer.ended and error is None
             cancelled = was_left or isinstance(error, asyncio.CancelledError | GeneratorExit)
             end = End(
                 answer=answer,

@@ -91,7 +91,7 @@ class Visit:
         """ok, error or cancelled."""
         if self.error is not None:
             return "error" if isinstance(self.error, Exception) else "cancelled"
-        return "ok" if getattr(self.reply, "complete", True) else "cancelled"
+        return "ok" if getattr(self.reply, "ended", True) else "cancelled"
 
     def headers(self) -> dict[str, str]:
         """Return the headers that tell a client what became of its request; the cost only of a complete reply."""
