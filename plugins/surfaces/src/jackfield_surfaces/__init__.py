@@ -9,7 +9,8 @@ from ._envelopes import Envelopes
 from ._failures import SurfaceError
 from ._losses import LOSSES, Loss
 from ._paths import PATHS, Route, find_route
-from ._serving import Served, answer_call, begin_stream, collect_notes, read_call, serve
+from ._served import Pieces, Served
+from ._serving import answer_call, begin_stream, collect_notes, read_call, serve
 from ._surface import SURFACES, Surface, make_surfaces
 from ._targets import resolve_target
 
@@ -23,6 +24,7 @@ __all__ = [
     "Envelopes",
     "Loss",
     "OwnField",
+    "Pieces",
     "Route",
     "Served",
     "Surface",

@@ -143,9 +143,10 @@ class CompletionEncoder:
             out.append(data_event({**self._envelope, "choices": [], "usage": usage}))
         return [*out, DONE]
 
-    def fail(self, error: BaseException) -> list[bytes]:
+    def fail(self, error: BaseException, *, trusted: bool = False, begun: bool = False) -> list[bytes]:
         """End the answer with an error."""
-        return [data_event(error_object(describe_error(error, "openai", NAMES), "openai"))]
+        words = describe_error(error, "openai", NAMES, trusted=trusted)
+        return [data_event(error_object(words, "openai"))]
 
     def keep_alive(self) -> list[bytes]:
         """Write a comment."""

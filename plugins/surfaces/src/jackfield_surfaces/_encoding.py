@@ -33,8 +33,14 @@ class Encoder(Protocol):
             reply: The stream's `response`, complete.
         """
 
-    def fail(self, error: BaseException) -> list[bytes]:
-        """End the answer with an error."""
+    def fail(self, error: BaseException, *, trusted: bool = False, begun: bool = False) -> list[bytes]:
+        """End the answer with an error.
+
+        Args:
+            error: The error.
+            trusted: See `Surface.error`.
+            begun: Somebody else has written what came before.
+        """
 
     def keep_alive(self) -> list[bytes]:
         """Write what keeps a connection open on which nothing happens."""

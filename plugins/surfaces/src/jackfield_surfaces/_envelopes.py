@@ -89,6 +89,11 @@ class Envelopes:
         """Return whether a text looks like an envelope, whoever sealed it."""
         return text.startswith(_MARK)
 
+    @staticmethod
+    def may_be_in(body: bytes) -> bool:
+        """Return whether a body may hold an envelope."""
+        return _MARK.encode() in body
+
     def of_thinking(self, provider: str | None, model: str | None, data: Mapping[str, Any]) -> str:
         """Seal the opaque data of thinking."""
         return self.seal(Sealed("thinking", provider, model, data))

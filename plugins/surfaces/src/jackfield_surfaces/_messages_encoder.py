@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jackfield import Citation, CitationDelta, Event, FinishReason, Reply, Started, TextDelta, TokenLogprob
-from jackfield.plugin import events_of, parse_arguments
+from jackfield.plugin import events_of, parse_arguments, write_json
 
 from ._asked import Asked
 from ._encoding import Sealer, new_id
@@ -29,6 +29,10 @@ _STOPS: Final[Mapping[FinishReason, str]] = {
     "pause": "pause_turn",
     "other": "end_turn",
 }
+_TEXT: Final = (
+    b"event: content_block_delta\n"
+    b'data: {"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":%b}}\n\n'
+)
 _CONTEXT: Final = "model_context_window_exceeded"
 
 
@@ -76,9 +80,9 @@ class MessagesEncoder:
         self._send({"type": "message_stop"})
         return self._take()
 
-    def fail(self, error: BaseException) -> list[bytes]:
+    def fail(self, error: BaseException, *, trusted: bool = False, begun: bool = False) -> list[bytes]:
         """End the answer with an error."""
-        self._send(error_object(describe_error(error, "anthropic", NAMES), "anthropic"))
+        self._send(error_object(describe_error(error, "anthropic", NAMES, trusted=trusted), "anthropic"))
         return self._take()
 
     def keep_alive(self) -> list[bytes]:
@@ -159,7 +163,7 @@ class MessagesEncoder:
         if track.kind in ("text", "refusal"):
             if block is None:
                 block = self._open_block(track, {"type": "text", "text": ""})
-            self._delta(track, {"type": "text_delta", "text": piece})
+            self._out.append(_TEXT % (track.place, write_json(piece)))  # nearly all events of a stream
         elif track.kind == "thinking":
             if block is None:
                 block = self._open_block(track, {"type": "thinking", "thinking": "", "signature": ""})

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jackfield import Citation, Event, Reply, TokenLogprob
-from jackfield.plugin import events_of
+from jackfield.plugin import events_of, write_json
 
 from ._asked import Asked
 from ._chat_answer import logprobs_of
@@ -26,6 +26,10 @@ __all__ = ["ResponsesEncoder", "whole_response"]
 
 _FAMILY: Final = "openai"
 _COMMENT: Final = b": keep-alive\n\n"
+_TEXT: Final = (
+    b"event: response.output_text.delta\n"
+    b'data: {"type":"response.output_text.delta",%b,"content_index":0,"delta":%b,"logprobs":[],"sequence_number":%d}\n\n'
+)
 _INCOMPLETE: Final[Mapping[str, str]] = {
     "length": "max_output_tokens",
     "content_filter": "content_filter",
@@ -36,13 +40,13 @@ _INCOMPLETE: Final[Mapping[str, str]] = {
 class _Place:
     """Where a track is in the output."""
 
-    __slots__ = ("index", "item", "part", "pieces")
+    __slots__ = ("head", "index", "item", "part")
 
     def __init__(self, index: int, item: dict[str, Any]) -> None:
         self.index = index
         self.item = item
         self.part: dict[str, Any] = {}
-        self.pieces: list[str] = []
+        self.head = b'"item_id":%b,"output_index":%d' % (write_json(item["id"]), index)
 
 
 class ResponsesEncoder:
@@ -92,9 +96,10 @@ class ResponsesEncoder:
         self._send({"type": f"response.{status}", "response": self.response})
         return [*self._take(), DONE]
 
-    def fail(self, error: BaseException) -> list[bytes]:
+    def fail(self, error: BaseException, *, trusted: bool = False, begun: bool = False) -> list[bytes]:
         """End the answer with an error, which is told twice: SDKs read one event, Codex the other."""
-        words = describe_error(error, "openai", NAMES)
+        words = describe_error(error, "openai", NAMES, trusted=trusted)
+        self._begun = self._begun or begun
         self._begin()
         told = {"type": words.type, "code": words.code, "message": words.message, "param": words.param}
         self._send({"type": "error", "error": told})
@@ -159,8 +164,11 @@ class ResponsesEncoder:
     def add(self, track: Track, piece: str) -> None:
         """Write a piece of an item."""
         if track.kind == "text":
-            self._text(track)
-            self._event(track, "output_text.delta", content_index=0, delta=piece, logprobs=[])
+            place = self._text(track)
+            self._out.append(
+                _TEXT % (place.head, write_json(piece), self._number)
+            )  # nearly all events of a stream
+            self._number += 1
         elif track.kind == "refusal":
             self._text(track)
             self._event(track, "refusal.delta", content_index=0, delta=piece)

@@ -15,35 +15,14 @@ from ._encoding import Encoder
 from ._failures import SurfaceError
 from ._fields import parse_body
 from ._paths import find_route
+from ._relaying import relay_request
+from ._served import JSON, STREAM_HEADERS, Served
 from ._surface import SURFACES, Answer, Surface, Surfaces
 from ._targets import families_of, policy_of, resolve_target
 
-__all__ = ["Served", "answer_call", "begin_stream", "collect_notes", "read_call", "serve"]
+__all__ = ["answer_call", "begin_stream", "collect_notes", "read_call", "serve"]
 
-_JSON: Final = "application/json"
-_STREAM_HEADERS: Final[Mapping[str, str]] = {
-    "content-type": "text/event-stream",
-    "cache-control": "no-cache",
-    "x-accel-buffering": "no",
-}
 _MOST_OF_REPORT: Final = 4000
-
-
-@attrs.frozen
-class Served:
-    """An answer to a client.
-
-    Attributes:
-        status: The HTTP status.
-        headers: The headers, by names in lower case.
-        body: The bytes, or a stream of them that must be read to its end or closed.
-        error: What went wrong, if anything did before the answer began.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes | AsyncIterator[bytes]
-    error: BaseException | None = attrs.field(default=None, repr=False)
 
 
 async def serve(
@@ -58,8 +37,12 @@ async def serve(
     unsupported: UnsupportedPolicy | None = None,
     trusted: bool = False,
     timeout: Mapping[str, float] | None = None,
+    relayed: bool = True,
 ) -> Served:
     """Answer a request.
+
+    A request for a model whose service speaks the client's API is handed on as it came, and the answer comes back as it
+    came, unless a middleware must see the content. All others are translated.
 
     Args:
         mesh: The mesh, open.
@@ -72,6 +55,7 @@ async def serve(
         unsupported: What happens to what a model cannot honour; None takes what the connection declares.
         trusted: The client is the program that declared the connections.
         timeout: Limits of this call, by phase.
+        relayed: Whether requests may be handed on as they came.
     """
     given = Headers(headers)
     route = find_route(method, path, given)
@@ -88,6 +72,12 @@ async def serve(
             content = parse_body(body)
             name = content.get("model")
             target = resolve_target(mesh, name) if isinstance(name, str) else ""
+            if relayed and target:
+                passed = await relay_request(
+                    mesh, surface, target, given, body, content, timeout, trusted=trusted
+                )
+                if passed is not None:
+                    return passed
             asked = read_call(mesh, surface, given, content, target=target, unsupported=unsupported)
         if timeout and asked.kind != "models":
             asked = attrs.evolve(asked, options={**asked.options, "timeout": timeout})
@@ -95,7 +85,7 @@ async def serve(
             return await _begin(mesh, surface, asked, trusted=trusted)
         answer = await (_models(mesh, asked) if asked.kind == "models" else answer_call(mesh, asked))
         return Served(
-            200, {"content-type": _JSON, **_report_of(mesh, asked, answer)}, surface.whole(asked, answer)
+            200, {"content-type": JSON, **_report_of(mesh, asked, answer)}, surface.whole(asked, answer)
         )
     except Exception as error:
         return _failed(surface, error, trusted)
@@ -195,7 +185,7 @@ async def _begin(mesh: Mesh, surface: Surface, asked: Asked, *, trusted: bool) -
     await stream.__aenter__()
     encoder = surface.encoder(asked)
     body = _Body(stream, encoder, trusted=trusted)
-    return Served(200, {**_STREAM_HEADERS, **_report_of(mesh, asked, stream.response)}, body)
+    return Served(200, {**STREAM_HEADERS, **_report_of(mesh, asked, stream.response)}, body)
 
 
 class _Body:
@@ -204,7 +194,7 @@ class _Body:
     def __init__(self, stream: Stream, encoder: Encoder, *, trusted: bool) -> None:
         self._stream = stream
         self._pieces = self._encode(encoder)
-        del trusted
+        self._trusted = trusted
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -228,7 +218,7 @@ class _Body:
                         yield b"".join(out)
                 end = encoder.finish(stream.response)
             except Exception as error:
-                end = encoder.fail(error)
+                end = encoder.fail(error, trusted=self._trusted)
             yield b"".join(end)
         finally:
             await stream.aclose()

@@ -10,7 +10,8 @@ from typing import Any
 from jackfield import Mesh
 
 from ._loop_thread import LoopThread, OtherLoop
-from ._serving import Served, serve
+from ._served import Served
+from ._serving import serve
 from ._surface import Surfaces
 
 __all__ = ["async_transport", "http_module", "sync_transport"]
