@@ -1,8 +1,7 @@
 """Whatever the order of events is, what is written is read as the same reply (Hypothesis)."""
 
 from hypothesis import given, settings, strategies as st
-from reading_back import as_reply, read_back, streamed_bytes, whole_bytes
-from test_round_trips import CHATS, lossy, view
+from reading_back import CHATS, as_reply, lossy, read_back, streamed_bytes, view, whole_bytes
 
 from jackfield import (
     Finish,

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from captured_requests import folder
-from reading_back import as_reply, ask, read_back, streamed_bytes, whole_bytes
+from reading_back import CHATS, as_reply, ask, read_back, streamed_bytes, whole_bytes
 
 from jackfield import (
     Citation,
@@ -31,7 +31,6 @@ from jackfield import (
 )
 from jackfield_surfaces import SURFACES
 
-CHATS = ("openai.chat", "openai.responses", "anthropic.messages")
 HEAD = Reply(provider="vertex", model="gemini")
 CALL = [ToolCallStart(0, "c1", "read"), ToolCallDelta(0, '{"p": 1}'), ToolCallEnd(0), Finish("tool_calls")]
 
@@ -144,12 +143,12 @@ def test_streams_have_the_events_that_all_clients_took(dialect, case):
     data = b"".join(
         b"event: %b\ndata: %b\n\n" % (e["type"].encode(), json.dumps(e).encode()) for e in accepted
     )
-    from reading_back import _READERS
+    from reading_back import READERS
 
     from jackfield.http import framer_for
     from jackfield.plugin import Head, Headers, Wire
 
-    plugin, meta = _READERS[surface]
+    plugin, meta = READERS[surface]
     decoder = plugin.jackfield_decoder(Wire("/", {}, stream=True, meta=meta))
     events = list(decoder.start(Head(200, Headers())))
     framer = framer_for("text/event-stream", "sse")

@@ -239,10 +239,10 @@ BAD = {
     ids=str,
 )
 def test_a_request_that_is_not_valid_is_refused_with_its_place(surface, body, parameter):
-    from reading_back import _BODIES
+    from reading_back import BODIES
 
     if isinstance(body, dict) and "model" not in body and body:
-        body = {"model": "m", **_BODIES[surface], **body}
+        body = {"model": "m", **BODIES[surface], **body}
     for policy in ("error", "drop") if parameter != "stream_options.x" else ("error",):
         with pytest.raises(SurfaceError) as caught:
             SURFACES[surface].read({}, body, unsupported=policy)

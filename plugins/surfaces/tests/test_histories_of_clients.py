@@ -4,14 +4,12 @@ import json
 
 import attrs
 import pytest
-from reading_back import as_reply, ask, whole_bytes
+from reading_back import CHATS, as_reply, ask, whole_bytes
 from surface_recordings import APIS, answers
 
 from jackfield import RawPart, Text, Thinking, ToolCall
 from jackfield_surfaces import SURFACES, Envelopes, make_surfaces
 from jackfield_surfaces._encoding import needed_of_call
-
-SURFACES_OF_CHATS = ("openai.chat", "openai.responses", "anthropic.messages")
 
 
 def sent_back(surface, whole):
@@ -52,7 +50,7 @@ def usual(data):
 
 
 @pytest.mark.parametrize("api", APIS)
-@pytest.mark.parametrize("surface", SURFACES_OF_CHATS)
+@pytest.mark.parametrize("surface", CHATS)
 def test_an_answer_that_is_sent_back_is_the_turn_that_it_was(surface, api):
     wrong = {}
     for row, provider, events in answers(api):

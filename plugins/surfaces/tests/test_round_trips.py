@@ -7,14 +7,12 @@ from collections import Counter
 
 import attrs
 import pytest
-from reading_back import as_reply, read_back, streamed_bytes, whole_bytes
+from reading_back import CHATS, as_reply, lossy, read_back, streamed_bytes, view, whole_bytes
 from recordings import counted
 from surface_recordings import APIS, answers
 
 from jackfield_surfaces import LOSSES, SURFACES
-from jackfield_surfaces._losses import expected
 
-CHATS = ("openai.chat", "openai.responses", "anthropic.messages")
 COUNTS = {
     "openai.chat": 572, "openai.completions": 52, "openai.responses": 71, "azure_openai.chat": 41, "azure_openai.responses": 12,
     "azure_ml.chat": 49, "mistral.chat": 178, "databricks.chat": 16, "snowflake.openai_chat": 5, "cohere.chat_v1": 24,
@@ -23,39 +21,6 @@ COUNTS = {
     "bedrock.openai_responses": 4, "vertex.generateContent": 448, "vertex.streamGenerateContent": 243, "vertex.rawPredict": 7,
     "vertex.streamRawPredict": 8,
 }  # fmt: skip
-
-
-def view(reply):
-    """Return what a client sees of a reply."""
-    return {
-        "choices": tuple((choice.text, choice.finish_reason) for choice in reply.choices),
-        "text": reply.text,
-        "refusal": reply.refusal,
-        "thinking": reply.thinking,
-        "tool_calls": tuple(attrs.evolve(call, provider_data=None) for call in reply.tool_calls),
-        "citations": tuple(attrs.evolve(citation, data=None) for citation in reply.citations),
-        "finish_reason": reply.finish_reason,
-        "logprobs": reply.logprobs,
-        "usage": reply.usage,
-    }
-
-
-def lossy(surface, reply, *, stream):
-    """Return what a client sees of a reply in a surface's form."""
-    seen = expected(surface, view(reply))
-    if surface == "anthropic.messages":
-        if stream:  # pieces of arguments are text
-            seen["tool_calls"] = view(reply)["tool_calls"]
-        if reply.provider == "anthropic":  # its own words, and its own citations
-            before = view(reply)
-            seen["citations"] = before["citations"]
-            if reply.choices and reply.choices[0].finish_raw in ("end_turn", "stop_sequence"):
-                seen["finish_reason"] = before["finish_reason"]
-    if surface in ("openai.responses", "anthropic.messages"):
-        seen["choices"] = ((seen["text"], seen["finish_reason"]),)
-    else:
-        seen["choices"] = ((seen["text"], seen["finish_reason"]), *seen["choices"][1:])
-    return seen
 
 
 def difference(surface, reply, data, *, stream, cut=None):

@@ -368,9 +368,9 @@ def test_what_changes_the_answer_is_refused_or_reported_by_policy(surface, field
     with pytest.raises(SurfaceError) as caught:
         ask(surface, **fields)
     assert caught.value.parameter == parameter
-    from reading_back import _BODIES
+    from reading_back import BODIES
 
-    body = {"model": "c:m", **_BODIES[surface], **fields}
+    body = {"model": "c:m", **BODIES[surface], **fields}
     asked = SURFACES[surface].read({}, body, unsupported="drop")
     assert fates(asked.notes)[parameter] == "dropped"
     assert asked.options["unsupported"] == "drop"
