@@ -172,3 +172,23 @@ async def test_an_error_of_the_service_is_told_without_its_key(relaying):
         text = await answer.text()
         assert answer.status == 502
     assert "sk-upstream" not in text
+
+
+async def test_a_conversation_with_envelopes_is_translated(relaying):
+    """Only the gateway can open what it sealed; the service would refuse it, or take it for its own."""
+    gateway, upstream = relaying
+    upstream.answer(
+        Answer.json(
+            {"id": "c1", "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]}
+        )
+    )
+    entry = {"type": "reasoning.encrypted", "data": "jf1.c2VhbGVk", "format": "jackfield"}
+    turns = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Yes.", "reasoning_details": [entry]},
+        {"role": "user", "content": "Go on."},
+    ]
+    body = json.dumps({"model": "o:gpt-6-luna", "messages": turns}).encode()
+    async with gateway.http.post(f"{gateway.url}/v1/chat/completions", data=body) as answer:
+        assert answer.status == 200
+    assert b"jf1." not in upstream.requests[0].body

@@ -81,8 +81,8 @@ def test_an_envelope_is_not_opened_for_another_owner_or_with_another_key():
 def test_thinking_that_was_sealed_elsewhere_is_left_out_and_reported():
     other = make_surfaces(Envelopes())
     reply = as_reply([], "vertex", "gemini")
-    choice = reply_with(Thinking("Hm.", "vertex", "gemini", {"signature": "x"}), Text("Yes."))
-    for surface in ("openai.responses", "anthropic.messages"):
+    choice = reply_with(Thinking("", "vertex", "gemini", {"signature": "x"}), Text("Yes."))
+    for surface in CHATS:
         whole = json.loads(other[surface].whole(ask(surface), attrs.evolve(reply, choices=(choice,))))
         asked = ask(surface, **sent_back(surface, whole))
         (turn,) = [message for message in asked.arguments[0] if message.role == "assistant"]
@@ -94,6 +94,18 @@ def reply_with(*parts):
     from jackfield import Choice, Message
 
     return Choice(index=0, message=Message("assistant", parts), finish_reason="stop")
+
+
+def test_data_of_a_call_that_was_sealed_elsewhere_is_left_out_and_reported():
+    other = make_surfaces(Envelopes())
+    call = ToolCall("c", "f", {}, provider_data={"vertex": {"thoughtSignature": "x"}})
+    reply = attrs.evolve(as_reply([], "vertex", "gemini"), choices=(reply_with(call),))
+    for surface in CHATS:
+        whole = json.loads(other[surface].whole(ask(surface), reply))
+        asked = ask(surface, **sent_back(surface, whole))
+        (turn,) = [message for message in asked.arguments[0] if message.role == "assistant"]
+        assert turn.parts == (ToolCall("c", "f", {}),)
+        assert any("not sealed here" in note.why for note in asked.notes)
 
 
 def test_all_surfaces_of_one_process_open_what_one_of_them_has_sealed():

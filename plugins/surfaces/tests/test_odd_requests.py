@@ -7,8 +7,9 @@ import pytest
 from captured_requests import requests
 from hypothesis import given, settings, strategies as st
 from meshes_of_fakes import mesh_of
+from reading_back import whole_bytes
 
-from jackfield import UnsupportedError
+from jackfield import Choice, Message, Reply, Thinking, UnsupportedError
 from jackfield_surfaces import SURFACES, SurfaceError
 
 MESH = mesh_of()
@@ -113,3 +114,16 @@ def test_any_json_in_any_field_is_read_or_refused(surface, data):
     body = data.draw(st.dictionaries(st.sampled_from(names), JSON, max_size=6))
     for policy in ("error", "drop"):
         assert taken(surface, {}, body, policy)
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["text_length", "data", "type"])
+def test_an_envelope_with_something_odd_beside_it_is_read(name, odd):
+    choice = Choice(
+        index=0, message=Message("assistant", (Thinking("Hm.", "x", "m", {"s": 1}),)), finish_reason="stop"
+    )
+    reply = Reply(provider="x", model="m", choices=(choice,))
+    message = json.loads(whole_bytes("openai.chat", reply))["choices"][0]["message"]
+    message["reasoning_details"][0][name] = odd
+    body = {"model": "c:echo", "messages": [{"role": "user", "content": "Hi"}, message]}
+    assert taken("openai.chat", {}, json.dumps(body).encode(), "drop")

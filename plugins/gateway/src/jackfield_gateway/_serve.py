@@ -14,6 +14,7 @@ from jackfield import JackfieldError, Mesh
 from jackfield.plugin import RelayedAnswer, RelayRequest, read_json, relay
 from jackfield_surfaces import (
     Asked,
+    Envelopes,
     Surface,
     SurfaceError,
     answer_call,
@@ -175,7 +176,7 @@ class _Service:
         self, mesh: Mesh, request: web.Request, content: Mapping[str, Any], body: bytes
     ) -> RelayedAnswer | None:
         kind = _RELAYED.get(self._surface.name)
-        if kind is None:
+        if kind is None or Envelopes.may_be_in(body):
             return None
         stream = content.get("stream") is True
         asked = RelayRequest(

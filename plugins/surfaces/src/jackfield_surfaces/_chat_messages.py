@@ -117,14 +117,19 @@ class ChatMessages:
         self.texts: list[Mapping[str, Any]] = []
         foreign: list[Any] = []
         for entry in fields.items("reasoning_details") or ():
-            sealed = self.envelopes.open(entry.get("data") or "") if isinstance(entry, dict) else None
+            told = entry.get("data") if isinstance(entry, dict) else None
+            sealed = self.envelopes.open(told) if isinstance(told, str) else None
             if sealed is None:
-                foreign.append(entry)
+                if isinstance(told, str) and Envelopes.is_one(told):
+                    self.report.drop(fields.place("reasoning_details"), "it was not sealed here")
+                else:
+                    foreign.append(entry)
                 continue
             if sealed.kind == "text":
                 self.texts.append(sealed.data)
                 continue
-            length = entry.get("text_length") or 0
+            told_length = entry.get("text_length")
+            length = max(told_length, 0) if isinstance(told_length, int) else 0
             shown, text = (text or "")[:length], (text or "")[length:]
             put_back(sealed, shown, parts, data)
         if foreign:
@@ -161,12 +166,15 @@ class ChatMessages:
         self, fields: Fields, identity: str, data: dict[str, Mapping[str, Any]]
     ) -> Mapping[str, Any] | None:
         """Read what a service wants back beside a call."""
-        extra = fields.mapping("extra_content")
+        extra = dict(fields.mapping("extra_content") or {})
         if not extra:
             return None
-        sealed = self.envelopes.open(extra.pop("jackfield", None) or "") if "jackfield" in extra else None
+        told = extra.pop("jackfield", None)
+        sealed = self.envelopes.open(told) if isinstance(told, str) else None
         if sealed is not None:
             data[identity] = sealed.data
+        elif told is not None:
+            self.report.drop(fields.place("extra_content"), "it was not sealed here")
         if not extra:
             return None
         self.report.keep_for(FAMILY, fields.place("extra_content"), extra, changes=False)
