@@ -310,7 +310,10 @@ class GeminiDecoder:
         if candidate.get("logprobsResult"):
             yield LogprobsDelta(_logprobs(candidate["logprobsResult"]), index)
         if "citationMetadata" in candidate or "groundingMetadata" in candidate:
-            for cited in read_citations(candidate, "".join(choice.texts), index):
+            text = "".join(choice.texts)
+            if len(choice.texts) > 1:
+                choice.texts[:] = [text]  # joined once for all: every chunk may have citations
+            for cited in read_citations(candidate, text, index):
                 if cited.citation not in choice.cited:  # a stream may repeat citations with every chunk
                     choice.cited.append(cited.citation)
                     yield cited
