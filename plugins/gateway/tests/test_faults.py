@@ -153,17 +153,6 @@ async def test_an_unknown_path_is_told_as_an_error(gateway, method, path, status
         assert (await answer.json())["error"]["code"] == "unknown_url"
 
 
-async def test_a_websocket_is_refused_with_426(gateway):
-    headers = {
-        "upgrade": "websocket",
-        "connection": "upgrade",
-        "sec-websocket-key": "x",
-        "sec-websocket-version": "13",
-    }
-    async with gateway.http.get(f"{gateway.url}/v1/responses", headers=headers) as answer:
-        assert answer.status == 426
-
-
 async def test_what_is_not_stored_is_told(gateway):
     async with gateway.http.get(f"{gateway.url}/v1/responses/resp_1") as answer:
         assert answer.status == 404

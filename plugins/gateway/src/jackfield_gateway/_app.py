@@ -13,6 +13,7 @@ from jackfield_surfaces import PATHS, SurfaceError
 from ._exchange import new_request_id
 from ._pages import PAGES
 from ._serve import STATE, Handler, handler_of, refuse
+from ._socket import SOCKETS, close_sockets
 from ._state import LOOPBACK, State
 
 __all__ = ["make_app", "make_runner"]
@@ -28,6 +29,8 @@ def make_app(state: State) -> web.Application:
     # The body's limit is the gateway's own, which also holds after decompression.
     app = web.Application(middlewares=[_guard], client_max_size=0)
     app[STATE] = state
+    app[SOCKETS] = set()
+    app.on_shutdown.append(close_sockets)
     for path, surface in PATHS.items():
         app.router.add_post(path, handler_of(surface))
     for method, path, handler in PAGES:

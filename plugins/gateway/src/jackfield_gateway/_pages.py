@@ -17,6 +17,7 @@ from ._body import read_body
 from ._exchange import new_request_id
 from ._metrics import CONTENT_TYPE
 from ._serve import STATE, authorize, parse, refuse
+from ._socket import answer_socket
 
 if TYPE_CHECKING:
     from ._keys import Key
@@ -27,7 +28,6 @@ __all__ = ["PAGES"]
 
 _DAY: Final = 86_400
 _DAYS: Final = 31
-_NOT_SERVED: Final = "is not served by this gateway"
 
 
 def _answering(surface: str) -> Callable[[Handler], Handler]:
@@ -167,16 +167,6 @@ async def _not_stored(request: web.Request) -> web.Response:
     )
 
 
-@_answering("openai.responses")
-async def _no_websocket(request: web.Request) -> web.Response:
-    """Refuse an upgrade with 426: clients then go on by HTTP at once, where another status makes them try again."""
-    surface = request.app[STATE].surface("openai.responses", "")
-    error = SurfaceError(f"a WebSocket {_NOT_SERVED}; use POST", kind="websocket_not_supported", status=426)
-    answer = refuse(surface, error, new_request_id(request.headers))
-    answer.headers["connection"] = "close"
-    return answer
-
-
 def _json(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=write_json(value), status=status, content_type="application/json")
 
@@ -186,7 +176,7 @@ PAGES: Final[Sequence[tuple[str, str, Handler]]] = (
     ("GET", "/v1/models/{id:.+}", _models),
     ("GET", "/v1/usage", _usage),
     ("POST", "/v1/explain", _explain),
-    ("GET", "/v1/responses", _no_websocket),
+    ("GET", "/v1/responses", answer_socket),
     ("GET", "/v1/responses/{id}", _not_stored),
     ("DELETE", "/v1/responses/{id}", _not_stored),
     ("POST", "/v1/responses/{id}/cancel", _not_stored),

@@ -24,6 +24,7 @@ from jackfield_surfaces import (
 )
 
 from ._body import read_body
+from ._booking import book
 from ._exchange import Visit, new_request_id
 from ._keys import Key, key_in
 from ._state import Generation, State
@@ -139,12 +140,7 @@ class _Service:
             return refuse(self._surface, error, visit.id)
         finally:
             metrics.running.dec()
-            if self._is_call:
-                metrics.record(visit, time.perf_counter() - began)
-                if self._state.ledger is not None:
-                    self._state.ledger.add(visit.row())
-            elif visit.error is not None:
-                metrics.refuse("request")
+            book(self._state, visit, began, is_call=self._is_call)
 
     async def _answer(self, request: web.Request, generation: Generation) -> web.StreamResponse:
         body = await read_body(request, self._state.settings.most_bytes)

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from ._asked import Asked, AskedKind, OwnField
 from ._clients import anthropic_client, openai_client, sync_anthropic_client, sync_openai_client
+from ._conversation import (
+    Turn,
+    continue_turn,
+    echo_in_answer,
+    empty_response,
+    end_turn,
+    event_frame,
+    input_items,
+    unknown_response,
+)
 from ._encoding import Encoder
 from ._envelopes import Envelopes
 from ._failures import SurfaceError
@@ -29,11 +39,18 @@ __all__ = [
     "Served",
     "Surface",
     "SurfaceError",
+    "Turn",
     "answer_call",
     "anthropic_client",
     "begin_stream",
     "collect_notes",
+    "continue_turn",
+    "echo_in_answer",
+    "empty_response",
+    "end_turn",
+    "event_frame",
     "find_route",
+    "input_items",
     "make_surfaces",
     "openai_client",
     "read_call",
@@ -41,4 +58,5 @@ __all__ = [
     "serve",
     "sync_anthropic_client",
     "sync_openai_client",
+    "unknown_response",
 ]

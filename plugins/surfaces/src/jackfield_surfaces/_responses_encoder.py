@@ -22,7 +22,7 @@ from ._tool_forms import ToolForms, custom_input
 from ._tracks import Track, Tracks
 from ._usage import responses_usage
 
-__all__ = ["ResponsesEncoder", "whole_response"]
+__all__ = ["ResponsesEncoder", "begin_response", "whole_response"]
 
 _FAMILY: Final = "openai"
 _COMMENT: Final = b": keep-alive\n\n"
@@ -49,6 +49,23 @@ class _Place:
         self.head = b'"item_id":%b,"output_index":%d' % (write_json(item["id"]), index)
 
 
+def begin_response(asked: Asked) -> dict[str, Any]:
+    """Return an answer to which nothing has come yet."""
+    return {
+        "id": new_id("resp_"),
+        "object": "response",
+        "created_at": int(time.time()),
+        "completed_at": None,
+        "status": "in_progress",
+        "error": None,
+        "incomplete_details": None,
+        "model": asked.target,
+        "output": [],
+        "usage": None,
+        **asked.context.get("echo", {}),
+    }
+
+
 class ResponsesEncoder:
     """Writes events of Responses. Items come one after the other, each with its end; the last event holds them all."""
 
@@ -61,19 +78,7 @@ class ResponsesEncoder:
         self._begun = False
         self._output: list[dict[str, Any]] = []
         self._last: dict[str, Any] | None = None
-        self.response: dict[str, Any] = {
-            "id": new_id("resp_"),
-            "object": "response",
-            "created_at": int(time.time()),
-            "completed_at": None,
-            "status": "in_progress",
-            "error": None,
-            "incomplete_details": None,
-            "model": asked.target,
-            "output": [],
-            "usage": None,
-            **asked.context.get("echo", {}),
-        }
+        self.response = begin_response(asked)
 
     # -- the encoder ----------------------------------------------------------------------------------------------
 
