@@ -73,6 +73,12 @@ def test_a_text_of_another_type_is_an_error_and_only_what_came_before_leaves(eve
         read(ending=[event(value)])
 
 
+@pytest.mark.parametrize("value", [None, "x", True, [0.5]])
+def test_a_log_probability_that_is_no_number_is_an_error(value):
+    with pytest.raises(MalformedResponseError, match="must be a number"):
+        read(LogprobsDelta([TokenLogprob("a", value)]))
+
+
 @pytest.mark.parametrize("value", [None, "0", 1.5, True, [0]])
 @pytest.mark.parametrize(
     "event",
