@@ -192,3 +192,12 @@ async def test_a_conversation_with_envelopes_is_translated(relaying):
     async with gateway.http.post(f"{gateway.url}/v1/chat/completions", data=body) as answer:
         assert answer.status == 200
     assert b"jf1." not in upstream.requests[0].body
+
+
+async def test_the_service_refuses_a_request_in_its_own_words(relaying):
+    gateway, upstream = relaying
+    words = b'{"error": {"message": "Unsupported parameter: \'x_new_field\'", "type": "invalid_request_error", "code": null}}'
+    upstream.answer(Answer(400, {"content-type": "application/json"}, (words,)))
+    async with gateway.http.post(f"{gateway.url}/v1/chat/completions", data=BODY) as answer:
+        assert (answer.status, await answer.read()) == (400, words)
+        assert answer.headers["x-jackfield-target"] == "o:gpt-6-luna"

@@ -10,14 +10,15 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
-from jackfield import JackfieldError, Mesh
-from jackfield.plugin import RelayedAnswer, RelayRequest, read_json, relay
+from jackfield import InvalidRequestError, JackfieldError, Mesh
+from jackfield.plugin import RelayedAnswer, read_json, relay
 from jackfield_surfaces import (
     Asked,
-    Envelopes,
     Surface,
     SurfaceError,
     answer_call,
+    answer_of_service,
+    ask_to_relay,
     begin_stream,
     collect_notes,
     read_call,
@@ -37,12 +38,6 @@ logger = logging.getLogger("jackfield.gateway")
 STATE: Final = web.AppKey("state", State)
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_RELAYED: Final[Mapping[str, Any]] = {
-    "openai.chat": "chat",
-    "openai.completions": "completion",
-    "openai.responses": "chat",
-    "anthropic.messages": "chat",
-}
 _PASSED: Final = (
     "content-type",
     "openai-processing-ms",
@@ -150,9 +145,9 @@ class _Service:
         visit.asked = name if isinstance(name, str) else ""
         visit.target = generation.targets.resolve(name, visit.key)
         self._is_call = True
-        answer = await self._relay(generation.mesh, request, content, body)
-        if answer is not None:
-            return await self._pass_on(request, answer, stream=content.get("stream") is True)
+        relayed = await self._relay(generation.mesh, request, content, body)
+        if relayed is not None:
+            return relayed
         asked = read_call(
             generation.mesh,
             self._surface,
@@ -170,15 +165,21 @@ class _Service:
 
     async def _relay(
         self, mesh: Mesh, request: web.Request, content: Mapping[str, Any], body: bytes
-    ) -> RelayedAnswer | None:
-        kind = _RELAYED.get(self._surface.name)
-        if kind is None or Envelopes.may_be_in(body):
+    ) -> web.StreamResponse | None:
+        """Answer by a relay; None if the call must be translated."""
+        asked = ask_to_relay(self._surface, request.headers, body, content)
+        if asked is None:
             return None
-        stream = content.get("stream") is True
-        asked = RelayRequest(
-            surface=self._surface.name, kind=kind, headers=request.headers, body=body, stream=stream
-        )
-        return await relay(mesh, self._visit.target, asked)
+        try:
+            answer = await relay(mesh, self._visit.target, asked)
+            return None if answer is None else await self._pass_on(request, answer, stream=asked.stream)
+        except InvalidRequestError as error:
+            told = answer_of_service(self._surface, error)
+            if told is None:
+                raise
+            self._visit.error = error
+            status, headers, own = told
+            return web.Response(status=status, body=own, headers={**headers, **self._visit.headers()})
 
     async def _pass_on(
         self, request: web.Request, answer: RelayedAnswer, *, stream: bool

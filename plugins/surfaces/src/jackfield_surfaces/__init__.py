@@ -19,6 +19,7 @@ from ._envelopes import Envelopes
 from ._failures import SurfaceError
 from ._losses import LOSSES, Loss
 from ._paths import PATHS, Route, find_route
+from ._relaying import answer_of_service, ask_to_relay
 from ._served import Pieces, Served
 from ._serving import answer_call, begin_stream, collect_notes, read_call, serve
 from ._surface import SURFACES, Surface, make_surfaces
@@ -41,7 +42,9 @@ __all__ = [
     "SurfaceError",
     "Turn",
     "answer_call",
+    "answer_of_service",
     "anthropic_client",
+    "ask_to_relay",
     "begin_stream",
     "collect_notes",
     "continue_turn",

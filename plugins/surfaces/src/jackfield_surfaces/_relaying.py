@@ -13,7 +13,7 @@ from ._envelopes import Envelopes
 from ._served import JSON, STREAM_HEADERS, Served
 from ._surface import Surface
 
-__all__ = ["relay_request"]
+__all__ = ["answer_of_service", "ask_to_relay", "relay_request"]
 
 _KINDS: Final[Mapping[str, Kind]] = {
     "openai.chat": "chat",
@@ -22,6 +22,27 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "anthropic.messages": "chat",
 }
 _REQUEST_IDS: Final = ("x-request-id", "request-id")
+
+
+def ask_to_relay(
+    surface: Surface, headers: Mapping[str, str], body: bytes, parsed: Mapping[str, Any]
+) -> RelayRequest | None:
+    """Return what a mesh is asked to relay; None for a request that must be translated.
+
+    A conversation that holds envelopes is translated: only this surface can open them, and a service would refuse them.
+
+    Args:
+        surface: The surface.
+        headers: The client's headers.
+        body: The body as it came.
+        parsed: The same, parsed.
+    """
+    kind = _KINDS.get(surface.name)
+    if kind is None or Envelopes.may_be_in(body):
+        return None
+    return RelayRequest(
+        surface=surface.name, kind=kind, headers=headers, body=body, stream=parsed.get("stream") is True
+    )
 
 
 async def relay_request(
@@ -37,8 +58,6 @@ async def relay_request(
 ) -> Served | None:
     """Answer a request by a relay; None if it must be translated.
 
-    A conversation that holds envelopes is translated: only this surface can open them, and a service would refuse them.
-
     Args:
         mesh: The mesh.
         surface: The surface.
@@ -52,23 +71,21 @@ async def relay_request(
     Raises:
         JackfieldError: The call failed before anything came.
     """
-    kind = _KINDS.get(surface.name)
-    if kind is None or Envelopes.may_be_in(body):
+    asked = ask_to_relay(surface, headers, body, parsed)
+    if asked is None:
         return None
-    stream = parsed.get("stream") is True
-    asked = RelayRequest(surface=surface.name, kind=kind, headers=headers, body=body, stream=stream)
     options = {} if timeout is None else {"timeout": timeout}
     try:
         answer = await relay(mesh, target, asked, **options)
         if answer is None:
             return None
-        if not stream:
+        if not asked.stream:
             return Served(200, {"content-type": JSON, **_ids(answer)}, await _read(answer))
     except InvalidRequestError as error:
-        served = _words_of_the_service(surface, error)
-        if served is None:
+        told = answer_of_service(surface, error)
+        if told is None:
             raise
-        return served
+        return Served(*told, error)
     pieces = _RelayedBody(answer, surface, target, trusted=trusted)
     return Served(200, {**STREAM_HEADERS, **_ids(answer)}, pieces)
 
@@ -85,11 +102,18 @@ async def _read(answer: RelayedAnswer) -> bytes:
         await answer.aclose()
 
 
-def _words_of_the_service(surface: Surface, error: InvalidRequestError) -> Served | None:
-    """Return the service's own answer to a request that it does not accept; None if it is not in the client's form.
+def answer_of_service(surface: Surface, error: BaseException) -> tuple[int, dict[str, str], bytes] | None:
+    """Return the service's own answer to a relayed request that it does not accept: status, headers and body.
 
-    Clients act upon its words: they leave out what it names, and ask again.
+    Clients act upon its words: they leave out what it names, and ask again. None if it is another error, or not in the
+    client's form.
+
+    Args:
+        surface: The surface.
+        error: What the relay raised.
     """
+    if not isinstance(error, InvalidRequestError):
+        return None
     try:
         told = read_json(error.body or b"")
     except ValueError:
@@ -100,7 +124,7 @@ def _words_of_the_service(surface: Surface, error: InvalidRequestError) -> Serve
         told.get("type") == "error"
     ):
         return None
-    return Served(error.status, {"content-type": JSON, "x-should-retry": "false"}, error.body, error)
+    return error.status, {"content-type": JSON, "x-should-retry": "false"}, error.body
 
 
 class _RelayedBody:
