@@ -41,7 +41,7 @@ _WORD_OF_C: Final = re.compile(r"\b(?:nan|inf|infinity)\b", re.IGNORECASE)
 
 
 class Halves:
-    """Tell whoever joins texts that there may be something to join.
+    """Count texts that may have to be joined with their neighbours.
 
     Attributes:
         kept: How many texts were read that begin or end with half of a surrogate pair, in this process.

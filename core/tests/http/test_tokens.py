@@ -17,7 +17,7 @@ GOOD = {"access_token": "t-1", "token_type": "Bearer", "expires_in": 3600}
 
 
 async def fetch(answer, **options):
-    """Ask a loopback endpoint, and return the token and the request."""
+    """Query a loopback endpoint, and return the token and the request."""
     async with RecordingServer() as server:
         server.answer(answer)
         options = {"hint": "check the identity", **options}

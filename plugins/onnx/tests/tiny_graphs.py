@@ -210,6 +210,6 @@ def write_summarizer(folder: Path, *, merged=False, config=None, generation=None
 
 
 def next_logits(text_ids, tokens):
-    """Say what the decoder above says, in plain numpy: `tokens` begin with the start token."""
+    """Compute what the decoder above computes, in plain numpy: `tokens` begin with the start token."""
     state = table(4)[text_ids].mean(axis=0) + table(2)[tokens].sum(axis=0)
     return state @ table(3).T

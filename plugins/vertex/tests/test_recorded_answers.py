@@ -28,7 +28,7 @@ from jackfield.testing import reply_of
 
 
 def rows():
-    """Give every recorded exchange."""
+    """Yield every recorded exchange."""
     return recorded("vertex")
 
 
@@ -250,7 +250,7 @@ def test_every_line_is_accounted_for():
 
 
 def unanswered(row):
-    """Say why a good status holds no answer of a model, or None."""
+    """Return why a good status holds no answer of a model, or None."""
     found, _, _ = reading(row)
     if row["stream"] and any(one["stop"] is None for one in found.values()):
         return StreamInterruptedError  # one line, shaped by hand

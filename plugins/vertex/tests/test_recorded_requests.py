@@ -35,7 +35,7 @@ from jackfield.testing import translated
 
 
 def rows():
-    """Give every recorded exchange."""
+    """Yield every recorded exchange."""
     return recordings.recorded("vertex")
 
 

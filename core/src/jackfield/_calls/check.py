@@ -94,7 +94,7 @@ async def _round_trip(
 
 
 async def _ask(connection: Connection, chat: Callable[..., Any]) -> str:
-    """Ask the first declared model that chats for one word."""
+    """Request one word from the first declared model that chats."""
     entries = [entry for entry in connection.config.models or () if not entry.id.endswith("*")]
     for entry in entries:
         kinds = connection.find_target(entry.id, "chat").capabilities.kinds

@@ -52,7 +52,7 @@ class EventChecker:
         return None
 
     def _make_unique(self, call: ev.ToolCallStart) -> None:
-        """Give a call an id of its own: a tool's result names one call by it."""
+        """Make the id of a call unique: a tool's result names one call by it."""
         name = call.id or f"call_{call.index}"
         found, number = name, call.index
         while (call.choice, found) in self._ids:

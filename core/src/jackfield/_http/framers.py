@@ -290,7 +290,7 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
 
 
 def _may_be_wrong(media_type: str, framing: str, hint: str) -> bool:
-    """Tell whether the first byte of a body shows more than its type."""
+    """Return whether the first byte of a body shows more than its type."""
     if framing in {"jsonlines", "json_array"}:
         return False
     is_stream = any(name == "sse" or name.startswith("aws_eventstream") for name in (framing, hint))

@@ -136,7 +136,7 @@ async def _live(request: web.Request) -> web.Response:
 
 
 async def _ready(request: web.Request) -> web.Response:
-    """Say whether new calls are taken: not while the gateway stops, nor without its store if that is declared so."""
+    """Report whether new calls are taken: not while the gateway stops, nor without its store if that is declared so."""
     state = request.app[STATE]
     why = None
     if state.draining:

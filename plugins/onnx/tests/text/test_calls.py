@@ -43,7 +43,7 @@ MARKERS = (
 
 
 def read(form, pieces, **more):
-    """Give the text, and each call's name, id and arguments; checks that they come in order."""
+    """Return the text, and each call's name, id and arguments; checks that they come in order."""
     parser = CallParser(FORMATS[form], "abcdefg", types=TYPES, **more)
     events = [event for piece in pieces for event in parser.feed(piece)] + parser.finish()
     text, calls, is_open = "", [], False
@@ -191,7 +191,7 @@ def test_arguments_of_a_named_call_come_while_they_are_written():
 
 
 def xml(parameters, types=None, name="f"):
-    """Give the arguments that are read of some parameters."""
+    """Return the arguments that are read of some parameters."""
     written = "".join(f"<parameter={key}>\n{value}\n</parameter>\n" for key, value in parameters.items())
     parser = CallParser(FORMATS["qwen-xml"], "s", types={"f": types or {}})
     events = (
