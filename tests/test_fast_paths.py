@@ -48,6 +48,9 @@ TESTS = {
     "snowflake: _finish.CortexDecoder.feed": (
         "plugins/snowflake/tests/test_fast_paths.py::test_the_fast_path_hands_on_what_the_general_one_does"
     ),
+    "surfaces: _chat_encoder.ChatEncoder._text": (
+        "plugins/surfaces/tests/test_chat_fast_path.py::test_the_fast_path_writes_a_chunk_of_text_as_the_general_one_does"
+    ),
     "vertex: _gemini_decoder.GeminiDecoder._part": (
         "plugins/vertex/tests/test_gemini_fast_path.py::test_the_fast_path_reads_parts_as_the_general_one_does"
     ),
