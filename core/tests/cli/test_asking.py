@@ -413,3 +413,12 @@ def test_a_group_without_a_command_shows_its_help_and_no_error(command, words):
     assert result.stderr.startswith("Usage: ")
     assert "Error" not in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [{"n": 2**70}, {"text": "half \ud83d"}])
+def test_arguments_that_strict_json_does_not_hold_are_written(command, arguments):
+    command.fake.script(FakeAnswer(tool_calls=[("f", arguments)]))
+    result = command("--json", "chat", "Hi", "--no-stream")
+    assert result.exit_code == 0, result.stderr
+    (part,) = json.loads(result.stdout)["choices"][0]["message"]["parts"]
+    assert part["arguments"] == {"n": 2**70} if "n" in arguments else {"text": "half \ufffd"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -117,3 +118,8 @@ async def test_an_endpoint_that_is_not_there_is_named():
 def test_whatever_is_answered_is_a_token_or_none(answer):
     token = _read_token(answer)
     assert token is None or token.value
+
+
+async def test_a_token_behind_a_byte_order_mark_is_read():
+    token, _ = await fetch(Answer(200, {}, (b"\xef\xbb\xbf" + json.dumps(GOOD).encode(),)))
+    assert token.value == "t-1"

@@ -424,3 +424,16 @@ async def test_a_server_error_without_an_answer_has_no_usage(path):
     (line,) = lines_of(path)
     assert "usage" not in line
     assert "cost" not in line
+
+
+@pytest.mark.parametrize("text", ["half \ud83d", "\udf24 half"])
+async def test_half_a_character_and_a_number_beyond_64_bits_have_their_line(path, text):
+    provider = FakeProvider(answers=[FakeAnswer(tool_calls=[("f", {"n": 2**70})])])
+    async with mesh_for(provider, path, content=True) as mesh:
+        await mesh.chat("fake:echo", text)
+    (line,) = lines_of(path)
+    assert line["status"] == "ok"
+    assert text.replace("\ud83d", "\ufffd").replace("\udf24", "\ufffd") in json.dumps(
+        line, ensure_ascii=False
+    )
+    assert str(2**70) in json.dumps(line)

@@ -496,3 +496,34 @@ async def test_a_wish_that_is_none_is_an_error(wish):
 def test_wrong_settings_are_said(wrong):
     with pytest.raises(ConfigurationError, match=r"middleware\.cache"):
         mesh_for(counting(), wrong)
+
+
+ODD = [{"n": 2**70}, {"text": "half \ud83d"}, {"text": "\udf24 half"}]
+
+
+@pytest.mark.parametrize("arguments", ODD)
+async def test_answers_with_half_a_character_or_a_number_beyond_64_bits_are_kept(settings, arguments):
+    from jackfield import Finish, PartAdded, RawPart
+    from jackfield.plugin import Replay
+    from jackfield_cache._record import Record, decode, encode
+
+    events = [PartAdded(RawPart("p", arguments)), Finish("stop")]
+    found = decode(encode(Record(events, Replay(by="cache"))))
+    assert found.events == tuple(events)
+
+
+async def test_calls_with_half_a_character_or_a_number_beyond_64_bits_have_keys_of_their_own(settings):
+    provider = counting(*"abcdef")
+    calls = [
+        ("half \ud83d", {}),
+        ("half \ud83e", {}),
+        ("half \ufffd", {}),
+        ("x", {"n": 2**70}),
+        ("x", {"n": 2**70 + 1}),
+    ]
+    async with mesh_for(provider, settings) as mesh:
+        for _ in range(2):
+            replies = [await mesh.chat("fake:echo", text, extra={"fake": extra}) for text, extra in calls]
+            texts = [reply.text for reply in replies]
+    assert texts == list("abcde")
+    assert all(reply.replay for reply in replies)

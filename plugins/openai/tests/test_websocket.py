@@ -24,6 +24,7 @@ from jackfield import (
     TextDelta,
     TimeoutError,
 )
+from jackfield_openai._websocket import _id_in
 
 MODEL = "openai:gpt-5.2"
 USER = [{"role": "user", "content": "Why?"}]
@@ -347,3 +348,17 @@ async def test_a_message_that_is_too_large_is_refused():
         service.play(events()[0], big)
         with pytest.raises(StreamInterruptedError, match="1009"):
             await mesh.chat(MODEL, "Why?")
+
+
+@pytest.mark.parametrize(
+    ("data", "identity"),
+    [
+        (b'{"response": {"id": "resp_1", "text": "\\ud83d"}}', "resp_1"),
+        (b'{"response": {"id": "resp_1", "logprob": NaN}}', "resp_1"),
+        (b'{"response": {"id": 1}}', None),
+        (b'{"response": ', None),
+        (b"[]", None),
+    ],
+)
+def test_the_id_of_a_response_is_read_from_odd_events(data, identity):
+    assert _id_in(data) == identity

@@ -553,3 +553,12 @@ def test_importing_it_imports_no_opentelemetry():
     code = "import sys, jackfield_otel; assert not any(n.startswith('opentelemetry') for n in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+async def test_half_a_character_becomes_one_that_an_exporter_can_write(exported, monkeypatch):
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
+    async with mesh_for(FakeProvider(answers=["ok"])) as mesh:
+        await mesh.chat("main:echo", "half \ud83d")
+    assert json.loads(exported.spans[0].attributes["gen_ai.input.messages"])[0]["parts"] == [
+        {"type": "text", "content": "half \ufffd"}
+    ]

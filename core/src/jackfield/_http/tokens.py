@@ -7,9 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from jackfield._contract.protocols import Token
+from jackfield._json import read_json
 from jackfield._types.errors import (
     AuthenticationError,
     MalformedResponseError,
@@ -97,8 +96,8 @@ def _read_token(answer: bytes) -> Token | None:
 
 def _load(answer: bytes) -> Mapping[str, Any]:
     try:
-        value = orjson.loads(answer)
-    except orjson.JSONDecodeError:
+        value = read_json(answer)
+    except ValueError:
         return {}
     return value if isinstance(value, Mapping) else {}
 

@@ -128,7 +128,30 @@ def as_json(value: Any, *, indent: bool = False) -> str:
     import orjson
 
     option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
-    return orjson.dumps(value, plain, option).decode()
+    try:
+        return orjson.dumps(value, plain, option).decode()
+    except TypeError:  # a number beyond 64 bits, or half a character
+        return _as_lenient_json(value, indent=indent)
+
+
+def _as_lenient_json(value: Any, *, indent: bool) -> str:
+    import json
+
+    from jackfield.plugin import write_json
+
+    text = write_json(_all_plain(value)).decode()
+    return json.dumps(json.loads(text), indent=2, ensure_ascii=False) if indent else text
+
+
+def _all_plain(value: Any) -> Any:
+    """Return a value as plain data, all levels of it."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {key: _all_plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_all_plain(inner) for inner in value]
+    return _all_plain(plain(value))
 
 
 def plain(value: Any) -> Any:

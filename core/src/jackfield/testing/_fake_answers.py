@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
-import orjson
 
+from jackfield._json import write_json
 from jackfield._types.content import ToolCall
 from jackfield._types.errors import JackfieldError
 from jackfield._types.events import FinishReason
@@ -159,7 +159,7 @@ def _made_up(request: ChatRequest | CompletionRequest | SummarizeRequest) -> _Co
         text = "In short: " + " ".join(said.split()[:_SUMMARY_WORDS])
     elif options.response_format is not UNSET:
         schema = options.response_format if isinstance(options.response_format, Mapping) else None
-        text = orjson.dumps({"echo": said} if schema is None else _instance(schema)).decode()
+        text = write_json({"echo": said} if schema is None else _instance(schema)).decode()
         return _Content(_pieces(text), [], "stop")
     else:
         text = f"You said: {said}"
@@ -192,7 +192,7 @@ def _tool_call(call: ToolCall | tuple[str, Mapping[str, Any]], number: int) -> T
 def _calls(calls: Sequence[ToolCall], choice: int) -> Iterator[dict[str, Any]]:
     for index, call in enumerate(calls):
         raw = call.arguments_raw
-        text = orjson.dumps(dict(call.arguments)).decode() if raw is None else raw
+        text = write_json(call.arguments).decode() if raw is None else raw
         middle = len(text) // 2  # two pieces: a caller that parses each piece must fail
         yield {"type": "tool_call", "index": index, "id": call.id, "name": call.name, "choice": choice}
         for piece in (text[:middle], text[middle:]):

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
-import orjson
 
 from jackfield._contract.decoding import vector_reader
 from jackfield._contract.protocols import FailureInStream
 from jackfield._contract.translating import ParameterWriter
+from jackfield._json import read_json
 from jackfield._types import events as ev
 from jackfield._types.capabilities import Capabilities, ModelRef
 from jackfield._types.content import Message, RawPart, Thinking, Tool
@@ -169,7 +169,7 @@ class FakeDecoder:
 
     def feed(self, frame: Frame) -> list[ev.Event]:
         """Read one frame."""
-        data = orjson.loads(frame.data) if isinstance(frame.data, bytes | str) else frame.data
+        data = read_json(frame.data, halves=True) if isinstance(frame.data, bytes | str) else frame.data
         if isinstance(data, list):  # a whole answer
             return [event for entry in data for event in self._read(entry)]
         return self._read(data)

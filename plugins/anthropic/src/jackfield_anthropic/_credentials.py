@@ -77,9 +77,8 @@ class AnthropicIdentity:
 
     def _exchange(self, base_url: str, *, proxy: str | None, ca_bundle: str | None) -> Token:
         """Exchange the workload's token. Blocks. Sources: WIF reference (platform.claude.com, 2026); Python SDK 2.12.0."""
-        import orjson
-
         from jackfield.http import fetch_token
+        from jackfield.plugin import write_json  # it loads orjson, so late
 
         settings = self.settings
         token = _read(settings.identity_token)
@@ -93,7 +92,7 @@ class AnthropicIdentity:
         }
         return fetch_token(
             f"{base_url}/v1/oauth/token",
-            orjson.dumps({name: value for name, value in body.items() if value is not None}),
+            write_json({name: value for name, value in body.items() if value is not None}),
             hint="the federation rule must match the identity token (and workspace_id, if it covers several workspaces)",
             headers={"Content-Type": "application/json", "anthropic-beta": _BETAS},
             secrets=(token,),

@@ -65,10 +65,10 @@ class AuditLog:
         await self._file.aclose()
 
     def _write(self, call: Call, end: End) -> None:
-        import orjson
+        from jackfield.plugin import write_json  # it loads the writer of JSON, so late
 
         try:
-            line = orjson.dumps(line_of(call, end, content=self._content), option=orjson.OPT_NON_STR_KEYS)
+            line = write_json(line_of(call, end, content=self._content))
         except Exception:
             # A plugin's price or a caller's object may raise anything. The call is over; only its line is lost.
             logger.exception("no line could be written for call %s", call.id)

@@ -200,9 +200,8 @@ def _read(path: Path) -> str:
 
 
 def _post(url: str, form: dict[str, Any], proxy: str | None, ca_bundle: str | None) -> dict[str, Any]:
-    import json
-
     from jackfield.http import fetch_blocking
+    from jackfield.plugin import read_json  # it loads orjson, so late
 
     host = urlsplit(url).hostname
     status, _, body = fetch_blocking(
@@ -216,7 +215,7 @@ def _post(url: str, form: dict[str, Any], proxy: str | None, ca_bundle: str | No
     if status >= 300:
         raise _map_refusal(status, body, host)
     try:
-        answer: dict[str, Any] = json.loads(body)
+        answer: dict[str, Any] = read_json(body)
         answer["access_token"]
     except (ValueError, TypeError, KeyError):
         raise AuthenticationError(f"{host} answered without a token; is authority correct?") from None
@@ -224,10 +223,10 @@ def _post(url: str, form: dict[str, Any], proxy: str | None, ca_bundle: str | No
 
 
 def _map_refusal(status: int, body: bytes, host: str | None) -> AuthenticationError | ServerError:
-    import json
+    from jackfield.plugin import read_json  # it loads orjson, so late
 
     try:
-        value = json.loads(body)
+        value = read_json(body)
         code, text = value.get("error"), value.get("error_description") or value.get("error") or ""
     except (ValueError, AttributeError):
         code, text = None, body[:200].decode("utf-8", "replace")

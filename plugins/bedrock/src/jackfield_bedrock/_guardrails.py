@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
 
-import orjson
-
-from jackfield.plugin import Failure, FailureInStream
+from jackfield.plugin import Failure, FailureInStream, write_json
 
 __all__ = ["INTERVENED", "fail_blocked", "is_blocked"]
 
@@ -43,5 +41,5 @@ def fail_blocked(message: str, trace: Any) -> NoReturn:
     """Raise the failure of an answer that a guardrail blocked; its body contains the trace."""
     answer = {"message": message, "stopReason": INTERVENED, "trace": trace}
     raise FailureInStream(
-        Failure(status=200, body=orjson.dumps(answer), in_stream=True, data=answer, event=INTERVENED)
+        Failure(status=200, body=write_json(answer), in_stream=True, data=answer, event=INTERVENED)
     )

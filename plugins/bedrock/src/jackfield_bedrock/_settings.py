@@ -140,9 +140,9 @@ class BedrockSettings:
             "X-Amzn-Bedrock-Service-Tier": self.service_tier,
         }
         if self.request_metadata:
-            import orjson
+            from jackfield.plugin import write_json
 
-            headers["X-Amzn-Bedrock-Request-Metadata"] = orjson.dumps(dict(self.request_metadata)).decode()
+            headers["X-Amzn-Bedrock-Request-Metadata"] = write_json(self.request_metadata).decode()
         return {name: value for name, value in headers.items() if value is not None}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -60,7 +61,11 @@ async def key_of(call: Call, *, asked_by: Middleware, per_user: bool, per_key: b
     }
     if not per_user:
         _remove_user(facts["asked"])
-    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        text = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half a character, or a number beyond 64 bits: two such texts must not get one key
+        text = json.dumps(facts, sort_keys=True).encode()
+    return hashlib.sha256(text).hexdigest()
 
 
 def extra_of(request: Request) -> Mapping[str, Mapping[str, Any]]:

@@ -42,9 +42,9 @@ def encode(record: Record) -> bytes:
     Raises:
         TypeError: It contains something that JSON cannot represent, such as an object of an in-process engine.
     """
-    import orjson
+    from jackfield.plugin import write_json  # it loads the writer of JSON, so late
 
-    return orjson.dumps([_to_json(event) for event in record.events] + [_to_json(record.replay)])
+    return write_json([*map(_to_json, record.events), _to_json(record.replay)], halves=True)
 
 
 def decode(data: bytes) -> Record:
@@ -54,9 +54,9 @@ def decode(data: bytes) -> Record:
         ValueError: It is not a record.
         TypeError: It is a record of another version.
     """
-    import orjson
+    from jackfield.plugin import exact_numbers, read_json  # as above
 
-    values = [_from_json(value) for value in orjson.loads(data)]
+    values = [_from_json(value) for value in exact_numbers(read_json(data, halves=True), data)]
     if not values or not isinstance(values[-1], Replay):
         msg = "this is not a record of an answer"
         raise ValueError(msg)

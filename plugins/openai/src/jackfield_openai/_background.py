@@ -13,11 +13,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 import attrs
-import orjson
 
 from jackfield import ConnectionFailedError, JackfieldError, MalformedResponseError, StreamInterruptedError
 from jackfield.http import HttpTransport, error_from_status, retry_after_seconds
-from jackfield.plugin import Exchange, Failure, Frame, Head, Wire, quote_segment
+from jackfield.plugin import Exchange, Failure, Frame, Head, Wire, quote_segment, read_json
 
 from ._errors import error as error_of
 
@@ -293,8 +292,8 @@ async def _body_of(exchange: Exchange) -> bytes:
 
 def _read(body: bytes) -> dict[str, Any]:
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        value = read_json(body)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 from urllib.parse import urlencode
@@ -104,9 +103,8 @@ class OpenAIIdentity:
 
         Sources: workload identity token exchange (developers.openai.com, 2026); OpenAI's Python SDK 3.54.0.
         """
-        import orjson
-
         from jackfield.http import fetch_token
+        from jackfield.plugin import write_json  # it loads orjson, so late
 
         settings = self.settings
         token = _find_token(settings)
@@ -120,7 +118,7 @@ class OpenAIIdentity:
         }
         return fetch_token(
             settings.token_url,
-            orjson.dumps(body),
+            write_json(body),
             hint="check identity_provider_id and service_account_id, and that the provider's rules match the subject token",
             headers={"Content-Type": "application/json"},
             secrets=(token,),
@@ -142,12 +140,14 @@ def _find_token(settings: OpenAICredentials) -> str:
 
 
 def _ask_azure(settings: OpenAICredentials) -> str:
+    from jackfield.plugin import read_json  # it loads orjson, so late
+
     query = {"api-version": "2018-02-01", "resource": settings.audience or _AUDIENCES["azure"]}
     if settings.client_id is not None:
         query["client_id"] = settings.client_id
     answer = _ask(_AZURE, query, {"Metadata": "true"})
     try:
-        return str(json.loads(answer)["access_token"])
+        return str(read_json(answer)["access_token"])
     except (ValueError, KeyError, TypeError):
         raise MissingCredentialError("the metadata service of Azure answered without a token") from None
 

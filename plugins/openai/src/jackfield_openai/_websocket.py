@@ -12,11 +12,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from jackfield import ConnectionFailedError, StreamInterruptedError
 from jackfield.http import HttpTransport
-from jackfield.plugin import Exchange, Frame, Head, Wire, write_json
+from jackfield.plugin import Exchange, Frame, Head, Wire, read_json, write_json
 
 if TYPE_CHECKING:
     import aiohttp
@@ -208,8 +206,7 @@ class _Answer:
     def _note(self, data: bytes) -> Frame:
         if not self._begun:
             self._begun = True
-            response = orjson.loads(data).get("response") if data[:1] == b"{" else None
-            self.id = response.get("id") if isinstance(response, dict) else None
+            self.id = _id_in(data)
         return Frame(data)
 
     async def _reconnect(self) -> None:
@@ -228,6 +225,16 @@ class _Answer:
         if self._begun:
             return StreamInterruptedError(f"{told} before the answer had ended; ask again")
         return ConnectionFailedError(f"{told} before the answer began", retryable=code not in _REFUSES)
+
+
+def _id_in(data: bytes) -> str | None:
+    """Return the id of the response that an event is about; what is not such an event is left to the decoder."""
+    try:
+        response = read_json(data).get("response")
+    except (ValueError, AttributeError):
+        return None
+    identity = response.get("id") if isinstance(response, dict) else None
+    return identity if isinstance(identity, str) else None
 
 
 async def _stop(task: asyncio.Task[Any]) -> None:

@@ -93,4 +93,6 @@ def _text(text: str) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    # An exporter writes UTF-8, which has no halves of characters; `str` is for a program's own objects in arguments.
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -22,7 +21,7 @@ from jackfield import (
     TimeoutError,
 )
 from jackfield.http import error_from_status, failure_message
-from jackfield.plugin import Failure, read_count
+from jackfield.plugin import Failure, read_count, read_json
 from jackfield_aws import identity_error
 
 __all__ = ["error"]
@@ -148,7 +147,7 @@ def _map_status(failure: Failure, text: str, status: Any, code: str | None) -> J
 def _container_text(original: str) -> str:
     """Return the message of a container's own error, which often is JSON as text."""
     try:
-        value = json.loads(original)
+        value = read_json(original)
     except ValueError:
         return original
     inner = attrs.evolve(Failure(), body=original.encode())

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from jackfield import ModelCard
-from jackfield.plugin import Head, Listing, Wire, read_json
+from jackfield.plugin import Head, Listing, Wire, read_json, write_json
 
 from ._settings import SageMakerSettings, control_address
 
@@ -24,7 +22,7 @@ def listing(settings: SageMakerSettings) -> Listing:
         if token is not None:
             body["NextToken"] = token
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker.ListEndpoints"}
-        return Wire(address, orjson.dumps(body), headers=headers)
+        return Wire(address, write_json(body), headers=headers)
 
     def parse(_: Head, body: bytes) -> tuple[Sequence[ModelCard], Wire | None]:
         value = read_json(body)

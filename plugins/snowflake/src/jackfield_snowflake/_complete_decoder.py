@@ -32,6 +32,7 @@ from jackfield.plugin import (
     exact_numbers,
     is_error_body,
     read_frame,
+    read_json,
     sift_frame,
     write_json,
 )
@@ -231,7 +232,7 @@ def _text(item: Mapping[str, Any]) -> str:
 
 def _is_json(text: str) -> bool:
     try:
-        orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
+        read_json(text or "{}")
+    except ValueError:
         return False
     return True

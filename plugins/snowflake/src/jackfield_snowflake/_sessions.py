@@ -10,14 +10,15 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from jackfield import ConfigurationError, MissingCredentialError
+from jackfield.plugin import write_json
 
 from ._login import parameters
 from ._settings import SnowflakeSettings
 
 __all__ = ["SessionSigner", "Sessions", "Statement"]
+
+_JSON = (str, int, float, type(None))
 
 
 class Sessions:
@@ -140,7 +141,7 @@ class Statement:
         self._sessions = sessions
         self._text = text
         self._bindings = tuple(
-            value if isinstance(value, str) else orjson.dumps(value).decode() for value in bind.values()
+            value if isinstance(value, str) else write_json(value).decode() for value in bind.values()
         )
         self._id = str(uuid.uuid4())
         self._session: Any = None
@@ -162,8 +163,8 @@ class Statement:
                 columns = [column[0] for column in cursor.description or ()]
                 query = cursor.sfqid
             usable = True
-            result = {"query_id": query, "columns": columns, "rows": [list(row) for row in rows]}
-            return orjson.dumps(result, default=str)
+            cells = [[cell if isinstance(cell, _JSON) else str(cell) for cell in row] for row in rows]
+            return write_json({"query_id": query, "columns": columns, "rows": cells})
         except Exception as error:
             # After a statement with a mistake, the session can still be used.
             usable = type(error).__name__ == "ProgrammingError" and not self._cancelled
