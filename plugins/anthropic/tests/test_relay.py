@@ -57,3 +57,14 @@ async def test_another_surface_is_translated(served):
     async with mesh_at(served) as mesh:
         assert await relay(mesh, "claude:claude-opus-4-8", asked) is None
     assert served.requests == []
+
+
+async def test_another_version_of_the_api_is_translated(served):
+    newer = {**HEADERS, "anthropic-version": "2026-10-21"}
+    asked = RelayRequest(surface="anthropic.messages", kind="chat", headers=newer, body=BODY, stream=True)
+    async with mesh_at(served) as mesh:
+        assert await relay(mesh, "claude:claude-opus-4-8", asked) is None
+    served.answer(Answer.stream(EVENTS, "text/event-stream"))
+    async with mesh_at(served, api_version="2026-10-21") as mesh:
+        answer = await relay(mesh, "claude:claude-opus-4-8", asked)
+        assert b"".join([piece async for piece in answer]) == b"".join(EVENTS)

@@ -186,3 +186,25 @@ async def test_the_limit_of_silence_holds(served):
         with pytest.raises(TimeoutError):
             async for _ in answer:
                 pass
+
+
+@pytest.mark.parametrize(
+    ("dialect", "more", "goes"),
+    [
+        ({}, {"seed": 1}, True),
+        ({"renamed": {"seed": "random_seed"}}, {"seed": 1}, False),
+        ({}, {"max_completion_tokens": 5}, False),
+        ({"max_tokens": "max_completion_tokens"}, {"max_completion_tokens": 5}, True),
+        ({"effort": None}, {"reasoning_effort": "low"}, False),
+        ({}, {"reasoning_effort": "low"}, True),
+        ({"usage_option": False}, {"stream": True}, True),
+        ({"usage_option": False}, {"stream": True, "stream_options": {"include_usage": True}}, False),
+    ],
+)
+def test_what_a_service_calls_otherwise_is_translated(dialect, more, goes):
+    from jackfield.plugin import ModelRef
+    from jackfield_openai import compatible
+
+    plugin = compatible(id="acme", base_url="https://acme.example/v1", **dialect)
+    body = json.dumps({"model": "x", "messages": [], **more}).encode()
+    assert (plugin.jackfield_relay(ModelRef("m"), "openai.chat", {}, body) is not None) is goes

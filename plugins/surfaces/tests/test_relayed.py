@@ -37,7 +37,7 @@ def _key(monkeypatch):
     monkeypatch.setenv("KEY", "sk-upstream")
 
 
-def mesh_at(service, middlewares=()):
+def mesh_at(service, middlewares=(), **claude):
     connections = {
         "o": {
             "provider": "openai",
@@ -50,6 +50,7 @@ def mesh_at(service, middlewares=()):
             "base_url": service.url,
             "api_key": "env:KEY",
             "retry": {"attempts": 1},
+            **claude,
         },
     }
     return Mesh.from_config({"connections": connections}, middlewares=middlewares)
@@ -190,7 +191,7 @@ async def test_the_official_clients_are_relayed(service):
         Answer.stream(EVENTS, "text/event-stream"),
     )
     asked = [{"role": "user", "content": "Hi"}]
-    async with mesh_at(service) as mesh:
+    async with mesh_at(service, api_version="2026-10-21") as mesh:  # that of the official client
         message = await anthropic_client(mesh).messages.create(
             model="a:claude-sonnet-5", max_tokens=9, messages=asked, extra_body={"future": 1}
         )

@@ -28,9 +28,13 @@ def relay(
     """Return the wire that hands a request on; None if it must be translated.
 
     A service that wants the model in the path and another version in the body (Bedrock, Vertex AI) does not take a
-    client's body as it is.
+    client's body as it is. Neither does a connection with another version of the API than the client's: what is valid in one
+    may not be in the other, and the answer would not be as the client expects.
     """
     if surface != "anthropic.messages" or not dialect.send_model or dialect.body_version is not None:
+        return None
+    version = next((value for name, value in headers.items() if name.lower() == "anthropic-version"), None)
+    if version is not None and version != dialect.version_of(model):
         return None
     try:
         asked = read_json(body)

@@ -24,6 +24,7 @@ from ._errors import error
 from ._models import Profile, capabilities, profile_of, rules_for
 from ._prices import rates
 from ._reasoning import put_reasoning
+from ._relay import relay
 from ._routes import decoder, translate
 from ._schemas import SchemaAdapter
 
@@ -38,6 +39,7 @@ __all__ = [
     "profile_of",
     "put_reasoning",
     "rates",
+    "relay",
     "rules_for",
     "translate",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from jackfield import JackfieldError, Usage
 from jackfield.plugin import (
     Capabilities,
@@ -54,6 +56,14 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
     from ._routes import translate
 
     return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_relay(model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes) -> Wire | None:
+    """Return the wire that hands on a request for chat completions or messages."""
+    from ._relay import relay
+
+    return relay(model, surface, headers, body)
 
 
 @hookimpl

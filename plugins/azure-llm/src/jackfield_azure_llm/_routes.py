@@ -28,11 +28,11 @@ from ._dialect import CLAUDE, DIALECT, claude_for, dialect_for
 from ._settings import AzureLLMSettings
 from ._target import Target
 
-__all__ = ["decoder", "translate"]
+__all__ = ["COMMON", "decoder", "translate"]
 
 # Source: Microsoft's reference of chat completions, 2025-01, "Get chat completions": the roles differ, the set of
 # fields does not. The service also accepts `stream_options` and `reasoning_effort` (recorded in 2026).
-_COMMON: Final = frozenset(
+COMMON: Final = frozenset(
     {"model", "messages", "max_tokens", "temperature", "top_p", "stop", "seed", "presence_penalty",
      "frequency_penalty", "response_format", "tools", "tool_choice", "stream", "stream_options",
      "reasoning_effort", "input", "encoding_format", "dimensions", "input_type"}
@@ -98,7 +98,7 @@ def _add_address(wire: Wire, model: ModelRef, target: Target, settings: AzureLLM
     elif name is not None:
         body["model"] = name
     headers = dict(wire.headers)
-    if target.inference and not body.keys() <= _COMMON:
+    if target.inference and not body.keys() <= COMMON:
         headers["extra-parameters"] = "pass-through"  # without it, the service rejects other fields
     if "deployment" in model.declared:
         headers["azureml-model-deployment"] = model.declared["deployment"]

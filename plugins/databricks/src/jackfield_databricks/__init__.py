@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -82,6 +83,14 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
     from ._routes import translate
 
     return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_relay(model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes) -> Wire | None:
+    """Return the wire that hands on a request for chat completions, Responses or messages."""
+    from ._relay import relay
+
+    return relay(model, surface, headers, body)
 
 
 @hookimpl

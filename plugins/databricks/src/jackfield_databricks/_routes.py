@@ -34,7 +34,7 @@ from ._models import capabilities as of_table, row_of
 from ._prices import dbu
 from ._usage import DbuCounter
 
-__all__ = ["capabilities", "decoder", "translate"]
+__all__ = ["capabilities", "decoder", "route_of", "translate"]
 
 _ROUTES: Final = ("compatible", "invocations", "gateway", "responses", "messages")
 """The values of a model's `route`. Sources: docs.databricks.com (2026), litellm 1.109.1.
@@ -75,7 +75,7 @@ def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> 
     Raises:
         UnsupportedError: The route or the model does not support something.
     """
-    route = _choose_route(model, request)
+    route = route_of(model, chat=isinstance(request, ChatRequest))
     if route == "messages":
         return _translate_messages(model, request, capabilities)
     dialect = dialect_for(route, model.id, model.known_as, per_token=model.underlying is None)
@@ -110,8 +110,12 @@ def decoder(model: ModelRef, wire: Wire) -> Decoder:
     return _PageGuard(openai_decoder(dialect, wire))
 
 
-def _choose_route(model: ModelRef, request: Request) -> str:
+def route_of(model: ModelRef, *, chat: bool) -> str:
     """Return the route of a request: the declared one, or the one that follows from the model's name or row.
+
+    Args:
+        model: The model.
+        chat: The request is a chat.
 
     Raises:
         UnsupportedError: The route does not support this kind of request, or there is no such route.
@@ -119,14 +123,14 @@ def _choose_route(model: ModelRef, request: Request) -> str:
     route = model.declared.get("route")
     if route is None:
         row = row_of(model.known_as) or {}
-        responses = isinstance(request, ChatRequest) and row.get("route") == "responses"
+        responses = chat and row.get("route") == "responses"
         route = "gateway" if model.id.startswith("system.ai.") else "responses" if responses else "compatible"
     if route not in _ROUTES:
         raise UnsupportedError(
             f"there is no route {route!r}; the routes of databricks are {', '.join(_ROUTES)}",
             parameter="route",
         )
-    if route in ("gateway", "responses", "messages") and not isinstance(request, ChatRequest):
+    if route in ("gateway", "responses", "messages") and not chat:
         raise UnsupportedError(f"the route {route} of databricks supports only chats", parameter="kind")
     return str(route)
 

@@ -7,6 +7,8 @@ a `Dialect`. A translation and a decoder of its own would be twice as long.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from jackfield import JackfieldError
@@ -78,6 +80,14 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
     from ._routes import translate
 
     return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_relay(model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes) -> Wire | None:
+    """Return the wire that hands on a request for chat completions or Responses."""
+    from ._relay import relay
+
+    return relay(model, surface, headers, body)
 
 
 @hookimpl

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jackfield import ConfigurationError
 from jackfield.plugin import ModelRef, Wire, pass_headers, quote_segment, read_json, replace_model
 
-from ._dialect import Dialect
+from ._dialect import OPENAI, Dialect
 from ._models import only_responses
 
 __all__ = ["relay"]
@@ -20,12 +20,26 @@ _CODEX: Final = ("originator", "session-id", "thread-id", "x-codex-*")
 
 
 def relay(
-    dialect: Dialect, model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes
+    dialect: Dialect,
+    model: ModelRef,
+    surface: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    accepts: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> Wire | None:
     """Return the wire that hands a request on; None if it must be translated.
 
-    Translated is what the service would not answer as the client expects: another route is declared for the model, or a
-    stream would not report its usage, without which nobody knows the cost.
+    Translated is what the service would not answer as the client expects: another route is declared for the model, a stream
+    would not report its usage, without which nobody knows the cost, or the service has other names for what the client asks.
+
+    Args:
+        dialect: How the service uses the dialect.
+        model: The model.
+        surface: The client's API.
+        headers: The client's headers.
+        body: The client's body.
+        accepts: Returns whether the service takes a body as it is, where it does not take all that OpenAI does.
     """
     api = _find_api(dialect, model, surface)
     if api is None or not dialect.send_model:
@@ -35,6 +49,8 @@ def relay(
         asked = read_json(body)
         changed = replace_model(body, model.id)
     except (ValueError, ConfigurationError):
+        return None
+    if not _is_understood(dialect, surface, asked) or (accepts is not None and not accepts(asked)):
         return None
     stream = asked.get("stream") is True
     if stream and dialect.usage_option and surface != "openai.responses" and not _reports_usage(asked):
@@ -66,6 +82,37 @@ def _find_api(dialect: Dialect, model: ModelRef, surface: str) -> tuple[str, str
 
 def _needs_responses(dialect: Dialect, model: ModelRef) -> bool:
     return dialect.responses_path is not None and only_responses(model.known_as)
+
+
+def _is_understood(dialect: Dialect, surface: str, asked: Mapping[str, Any]) -> bool:
+    """Return whether a service takes the fields of a body by OpenAI's names, as far as its dialect tells."""
+    if dialect.narrow_strict and _has_strict_schema(asked):
+        return False
+    if dialect.id == OPENAI.id or surface == "openai.responses":
+        return True
+    names = set(dialect.renamed)
+    if dialect.max_tokens == "max_tokens":
+        names.add("max_completion_tokens")
+    if dialect.effort != "reasoning_effort":
+        names.add("reasoning_effort")
+    if not dialect.usage_option:
+        names.add("stream_options")
+    return names.isdisjoint(asked)
+
+
+def _has_strict_schema(asked: Mapping[str, Any]) -> bool:
+    """Return whether a body has a strict schema, of which some services take a part alone."""
+    found: list[Any] = [asked.get("response_format"), asked.get("text")]
+    tools = asked.get("tools")
+    found += tools if isinstance(tools, list) else []
+    return any(_is_strict(one) for one in found)
+
+
+def _is_strict(value: Any) -> bool:
+    return isinstance(value, Mapping) and (
+        value.get("strict") is True
+        or any(_is_strict(value.get(name)) for name in ("function", "json_schema", "format"))
+    )
 
 
 def _reports_usage(asked: Mapping[str, Any]) -> bool:
