@@ -44,6 +44,7 @@ UNREACHED = {
     "packaging.core_bound",
     "answers.scores",
     "answers.count",
+    "cost.tiers",
     "transport.engine_loops",
     "transport.engine_left",
     "transport.engine_closes",
