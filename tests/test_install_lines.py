@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jackfield.plugin import install_command
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     [
@@ -71,3 +73,12 @@ def test_a_page_installs_only_what_a_checkout_holds(page):
 def test_a_line_that_only_an_index_could_serve_is_found(line, said):
     found = [one for word, paragraph in wanted(line) if (one := fault(word, paragraph))]
     assert (not found) if said is None else found[0].startswith(said)
+
+
+def test_a_hint_installs_what_a_package_needs_with_it():
+    for path in ROOT.glob("plugins/*/pyproject.toml"):
+        needs = tomllib.loads(path.read_text("utf-8"))["project"]["dependencies"]
+        ours = {found[1] for need in needs if (found := re.match(r"jackfield-([a-z-]+)", need))}
+        command = install_command(f"jackfield-{path.parent.name}")
+        assert set(re.findall(r"\./plugins/([a-z-]+)", command)) == {*ours, path.parent.name}
+        assert all(fault(word, "") is None for word, _ in wanted(command))

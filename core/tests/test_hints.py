@@ -2,8 +2,9 @@
 
 import pytest
 
+from jackfield._hints import _is_from_index
 from jackfield.http import framer_for
-from jackfield.plugin import hint, suggestion
+from jackfield.plugin import hint, install_command, suggestion
 
 KNOWN = ("openai", "azure-openai", "anthropic", "onnx")
 
@@ -47,3 +48,30 @@ def test_an_unknown_framing_is_answered_in_the_same_words(framing, ending):
     with pytest.raises(ValueError, match="^unknown framing ") as caught:
         framer_for(None, framing)
     assert ending in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (("jackfield", "cli"), 'pip install "./core[cli]" (in a checkout of Jackfield)'),
+        (("jackfield-cohere",), "pip install ./plugins/cohere (in a checkout of Jackfield)"),
+        (
+            ("jackfield-azure-openai", "identity"),
+            'pip install ./plugins/openai "./plugins/azure-openai[identity]" (in a checkout of Jackfield)',
+        ),
+    ],
+)
+def test_what_is_on_no_index_is_installed_from_a_checkout(monkeypatch, arguments, wanted):
+    monkeypatch.setattr("jackfield._hints._is_from_index", lambda: False)
+    assert install_command(*arguments) == wanted
+
+
+def test_with_a_core_from_an_index_its_packages_are_there_too(monkeypatch):
+    monkeypatch.setattr("jackfield._hints._is_from_index", lambda: True)
+    command = install_command("jackfield-onnx", "gpu", options="--force-reinstall")
+    assert command == 'pip install --force-reinstall "jackfield-onnx[gpu]"'
+    assert install_command("jackfield-bedrock") == "pip install jackfield-bedrock"
+
+
+def test_the_core_of_a_checkout_is_not_from_an_index():
+    assert not _is_from_index()

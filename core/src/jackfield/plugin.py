@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     )
     from ._contract.turns import Turn as Turn
     from ._contract.wrapped_decoder import WrappedDecoder as WrappedDecoder
-    from ._hints import hint as hint, suggestion as suggestion
+    from ._hints import hint as hint, install_command as install_command, suggestion as suggestion
     from ._json import exact_numbers as exact_numbers, read_json as read_json, write_json as write_json
     from ._mesh import relay as relay
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
@@ -146,7 +146,7 @@ else:
             "_contract.translating": "ParameterWriter ReportBuilder unserved",
             "_contract.turns": "Turn",
             "_contract.wrapped_decoder": "WrappedDecoder",
-            "_hints": "hint suggestion",
+            "_hints": "hint install_command suggestion",
             "_json": "exact_numbers read_json write_json",
             "_mesh": "relay",
             "_plugins.capabilities": "resolve_capabilities",

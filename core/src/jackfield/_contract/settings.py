@@ -16,7 +16,7 @@ from jackfield._hints import hint
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
 
 from .addresses import Address, address_fault, shown_address
-from .secrets import NO_KEYRING, Secret, has_keyring
+from .secrets import Secret, describe_missing_keyring, has_keyring
 
 __all__ = ["Reader", "describe_value", "example_of", "read_settings"]
 
@@ -229,7 +229,7 @@ class Reader:
         except ConfigurationError as error:
             return self.wrong(where, error.message)
         if (read.reference or "").startswith("keyring:") and not has_keyring():
-            return self.wrong(where, NO_KEYRING)
+            return self.wrong(where, describe_missing_keyring())
         return self.anchored(read)
 
     def anchored(self, secret: Secret) -> Secret:

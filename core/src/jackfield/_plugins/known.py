@@ -22,7 +22,7 @@ class KnownPlugins(Value):
         tables: Tables that its packages add to the configuration.
         middlewares: Those that read `extra` of a call as a provider does.
         local: The provider that brings a configuration for programs that have none.
-        install: How pip is told to install that one.
+        install: The extras with which that one is installed.
     """
 
     providers: tuple[str, ...]

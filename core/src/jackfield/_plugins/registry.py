@@ -268,12 +268,14 @@ class Registry:
         near = f"; did you mean {meant!r}?" if meant is not None else ""
         installed = f"installed: {', '.join(known)}" if known else "none is installed"
         message = f"no installed plugin gives the {what} {name!r}{near} ({installed})"
+        from jackfield._hints import install_command
+
         from .known import known_plugins  # for those who made a slip
 
         # Anybody may own the package that a misspelt name leads to, so only our own are named.
         ours = known_plugins().providers if kind == "provider" else ()
         if name in ours:
-            return f"{message}; to add it: pip install jackfield-{name}"
+            return f"{message}; to add it: {install_command(f'jackfield-{name}')}"
         mine = suggestion(name, ours) if meant is None else None
         return message if mine is None else f"{message}; did you mean {mine!r}?"
 

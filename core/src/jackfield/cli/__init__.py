@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-MISSING = 'the command line needs two more packages: pip install "jackfield[cli]"'
 _NEEDED = ("click", "rich")
 
 
@@ -30,7 +29,12 @@ def main(arguments: Sequence[str] | None = None, *, registry: Registry | None = 
     except ModuleNotFoundError as error:
         if error.name not in _NEEDED:
             raise
-        print(MISSING, file=sys.stderr)
+        from jackfield.plugin import install_command
+
+        print(
+            f"the command line needs two more packages: {install_command('jackfield', 'cli')}",
+            file=sys.stderr,
+        )
         sys.exit(3)
     make_cli(registry).main(arguments, prog_name="jackfield")
     sys.exit(0)

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from jackfield import JackfieldError, MissingCredentialError, Secret
 
 if TYPE_CHECKING:
@@ -28,6 +26,8 @@ def missing_secrets(connection: ConnectionConfig) -> list[str]:
 
     Where it names credentials, the defaults of its keys are not used, and not looked at.
     """
+    import attrs
+
     settings = connection.settings
     values: dict[str, Any] = {f"headers.{name}": value for name, value in connection.headers.items()}
     is_named = getattr(settings, "credentials", None) is not None
@@ -40,6 +40,8 @@ def missing_secrets(connection: ConnectionConfig) -> list[str]:
 
 def doubtful_credentials(config: MeshConfig) -> list[str]:
     """Return which secrets of the identities that connections name are missing now, and which identities none names."""
+    import attrs
+
     used = [one.identity[1] for one in config.connections.values() if one.identity is not None]
     lines: list[str] = []
     for name, settings in config.credentials.items():

@@ -48,8 +48,10 @@ def _write(session: Session, states: Sequence[PluginState]) -> None:
     if rows:
         write_table(("name", "kind", "state", "version", "contract", "reason"), rows)
     else:
+        from jackfield.plugin import install_command
+
         session.note(
-            'No plugin is installed; a model for this machine: pip install "jackfield-onnx[cpu,convert]"'
+            f"No plugin is installed; a model for this machine: {install_command('jackfield-onnx', 'cpu,convert')}"
         )
 
 

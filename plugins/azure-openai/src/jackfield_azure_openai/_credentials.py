@@ -26,6 +26,7 @@ from jackfield.plugin import (
     SharedTokens,
     StaticHeader,
     Token,
+    install_command,
     quote_segment,
     read_text_file,
     secret,
@@ -242,7 +243,7 @@ def _find_token(settings: AzureCredentials, scope: str, proxy: str | None, ca_bu
     except ImportError as error:
         raise MissingCredentialError(
             "Entra ID without a client secret needs azure-identity: "
-            'pip install "jackfield-azure-openai[identity]"'
+            + install_command("jackfield-azure-openai", "identity")
         ) from error
     options: dict[str, Any] = {"authority": settings.authority, "proxies": _proxies(proxy)}
     if ca_bundle is not None:

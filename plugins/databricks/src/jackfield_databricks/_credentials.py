@@ -16,7 +16,7 @@ from jackfield import (
     MissingCredentialError,
     Secret,
 )
-from jackfield.plugin import Auth, Bearer, SharedTokens, StaticHeader, Token, secret
+from jackfield.plugin import Auth, Bearer, SharedTokens, StaticHeader, Token, install_command, secret
 
 __all__ = ["DatabricksCredentials", "DatabricksIdentity"]
 
@@ -163,7 +163,7 @@ def _ask_sdk(settings: DatabricksCredentials, host: str) -> Token:
         from databricks.sdk.core import Config
     except ImportError:
         raise MissingCredentialError(
-            'a profile requires the Databricks SDK: pip install "jackfield-databricks[sdk]"; without it, '
+            f"a profile requires the Databricks SDK: {install_command('jackfield-databricks', 'sdk')}; without it, "
             "write client_id and client_secret, or token"
         ) from None
     profile = settings.profile

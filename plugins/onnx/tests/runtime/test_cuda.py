@@ -63,7 +63,7 @@ def test_cuda_on_the_build_for_the_cpu_is_an_error_with_the_commands():
     with pytest.raises(DeviceUnavailableError, match="CPU build") as caught:
         _cuda.require_available(Runtime(*CPU_BUILD), "cuda:1")
     assert "pip uninstall -y onnxruntime" in caught.value.remedy
-    assert 'pip install --force-reinstall "jackfield-onnx[gpu]"' in caught.value.remedy
+    assert 'pip install --force-reinstall "./plugins/onnx[gpu]"' in caught.value.remedy
     _cuda.require_available(Runtime(*GPU_BUILD), "cuda:1")
 
 

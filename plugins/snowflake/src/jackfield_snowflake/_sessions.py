@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jackfield import ConfigurationError, MissingCredentialError
-from jackfield.plugin import write_json
+from jackfield.plugin import install_command, write_json
 
 from ._login import parameters
 from ._settings import SnowflakeSettings
@@ -53,7 +53,8 @@ class Sessions:
                 from snowflake.snowpark import Session
         except ImportError as error:
             raise ConfigurationError(
-                'sessions need Snowpark: pip install "jackfield-snowflake[sql]"; over REST, a key pair or a token needs no session'
+                f"sessions need Snowpark: {install_command('jackfield-snowflake', 'sql')}; over REST, a key pair or a "
+                "token needs no session"
             ) from error
         self._kind = Session
 

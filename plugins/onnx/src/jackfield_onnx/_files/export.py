@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from jackfield.plugin import install_command
 from jackfield_onnx._local_errors import ConverterMissingError, DamagedModelError, PreparationError
 
 from .folder import TEMPLATE_FILE, TEMPLATE_FOLDER
@@ -20,7 +21,6 @@ from .folder import TEMPLATE_FILE, TEMPLATE_FOLDER
 __all__ = ["export_folder"]
 
 _SHOWN_LINES = 15
-_INSTALL = 'python -m venv export && export/bin/pip install "jackfield-onnx[export]"'
 
 
 def export_folder(
@@ -81,7 +81,7 @@ def _run_optimum(source: Path, made: Path, task: str, python: str) -> None:
         raise ConverterMissingError(
             f"optimum is not installed for {python}: {said[-1]}",
             "optimum",
-            f"Create an environment with it, such as {_INSTALL}; then pass its Python.",
+            f"Create an environment with it, such as python -m venv export && export/bin/{install_command('jackfield-onnx', 'export')}; then pass its Python.",
         )
     lines = "\n".join(f"  {line}" for line in said[-_SHOWN_LINES:])
     raise PreparationError(f"optimum could not export the model; its output:\n{lines}\n", str(source))

@@ -11,6 +11,7 @@ from typing import NotRequired, TypedDict
 
 import attrs
 
+from jackfield.plugin import install_command
 from jackfield_onnx._local_errors import (
     ConverterMissingError,
     LocalModelError,
@@ -158,7 +159,7 @@ def require_converter(entry: CatalogueEntry) -> None:
         raise ConverterMissingError(
             "preparing this model needs the package onnx, once",
             entry.id,
-            'Run pip install "jackfield-onnx[cpu,convert]", or import a prepared model with `jackfield onnx import`.',
+            f"Run {install_command('jackfield-onnx', 'cpu,convert')}, or import a prepared model with `jackfield onnx import`.",
         )
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from jackfield.plugin import install_command
 from jackfield_onnx._local_errors import DeviceUnavailableError, GenerationError
 
 __all__ = [
@@ -83,7 +84,8 @@ def require_available(runtime: Any, declared: str) -> None:
             "CUDA was requested, but the installed ONNX Runtime is the CPU build",
             f"device={declared}",
             "Run pip uninstall -y onnxruntime, then "
-            'pip install --force-reinstall "jackfield-onnx[gpu]"; or declare device="cpu" or "auto".',
+            f"{install_command('jackfield-onnx', 'gpu', options='--force-reinstall')}; "
+            'or declare device="cpu" or "auto".',
         )
 
 

@@ -19,6 +19,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from jackfield.plugin import install_command
 from jackfield_onnx._local_errors import (
     DamagedModelError,
     RuntimeConflictError,
@@ -213,14 +214,14 @@ def _check_distributions() -> None:
             "onnxruntime and onnxruntime-gpu are both installed; they share a folder, and the CPU build silently wins",
             "onnxruntime, onnxruntime-gpu",
             "Keep one: pip uninstall -y onnxruntime onnxruntime-gpu, then "
-            'pip install --force-reinstall "jackfield-onnx[gpu]" (or [cpu]).',
+            f"{install_command('jackfield-onnx', 'gpu', options='--force-reinstall')}, or with [cpu].",
         )
     # Other distributions (DirectML, OpenVINO, ROCm) provide the same module under other names: the module decides.
     if not installed and importlib.util.find_spec("onnxruntime") is None:
         raise RuntimeMissingError(
             "no ONNX Runtime is installed",
             "onnxruntime",
-            'Run pip install "jackfield-onnx[cpu]", or pip install "jackfield-onnx[gpu]" on a machine with CUDA.',
+            f"Run {install_command('jackfield-onnx', 'cpu')}, or with [gpu] on a machine with CUDA.",
         )
 
 
