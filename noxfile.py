@@ -60,6 +60,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def serve(session: nox.Session) -> None:
+    """Serve the local model to any OpenAI or Anthropic client: no key, no account. Arguments go to `jackfield serve`."""
+    install(session, editable=["./core[cli]", ONNX, "./plugins/surfaces", "./plugins/gateway"])
+    session.run("jackfield", "serve", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, all packages in one environment. Arguments go to pytest; paths limit what is installed, too."""
     install_for_tests(session, arguments=session.posargs)
