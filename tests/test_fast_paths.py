@@ -25,7 +25,13 @@ TESTS = {
         "core/tests/input/test_fast_paths.py::test_a_dict_of_role_and_text_is_read_as_one_with_more_keys"
     ),
     "core: _plugins.entry_points": "core/tests/plugins/test_entry_points.py::test_what_is_installed_here_is_found",
-    "core: _types.content._parts": "core/tests/input/test_fast_paths.py::test_one_part_is_held_as_it_is_among_several",
+    "core: _calls.fold._fold_one_text": (
+        "core/tests/calls/test_fast_paths.py::test_a_whole_answer_of_one_text_is_folded_as_event_by_event"
+    ),
+    "core: _calls.soundness.EventChecker.check": (
+        "core/tests/calls/test_fast_paths.py::test_an_event_is_checked_as_by_the_reader_of_its_kind"
+    ),
+    "core: _types.content.Message.text": "core/tests/input/test_fast_paths.py::test_the_text_of_a_message_is_that_of_its_parts",
     "core: _values": "core/tests/test_value.py::test_equality_and_hash_are_those_of_attrs",
     "anthropic: _chat_decoder.MessageDecoder.feed": (
         "plugins/anthropic/tests/test_chat_fast_path.py::test_the_fast_path_reads_a_delta_as_the_general_one_does"

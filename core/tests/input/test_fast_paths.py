@@ -1,5 +1,8 @@
 """The fast paths from a caller's arguments to a request give what the general paths give."""
 
+import copy
+import pickle
+
 import attrs
 import pytest
 from hypothesis import given, strategies as st
@@ -35,14 +38,21 @@ def test_options_are_those_that_their_class_makes(given, policy):
     wanted = Options(**given, unsupported=policy)
     assert made == wanted
     assert type(made) is Options
-    assert made.__dict__.keys() == wanted.__dict__.keys()
-    assert made.given() == wanted.given()
+    assert list(made.given().items()) == list(wanted.given().items())
     assert attrs.asdict(made, recurse=False) == attrs.asdict(wanted, recurse=False)
+    for other in (copy.copy(made), pickle.loads(pickle.dumps(made)), attrs.evolve(made)):
+        assert other == made
+        assert other.given() == made.given()
 
 
 def test_options_have_every_field_that_their_class_has():
     made = chat_request("Hi", {"max_tokens": 1}, "error", stream=False).options
-    assert made.__dict__.keys() == {field.name for field in attrs.fields(Options)}
+    assert attrs.asdict(made).keys() == {field.name for field in attrs.fields(Options)}
+
+
+def test_options_are_given_in_the_order_of_their_fields():
+    made = chat_request("Hi", {"user": "u", "n": 1, "system": "s"}, "error", stream=False).options
+    assert list(made.given()) == ["system", "n", "user"]
 
 
 @given(st.sampled_from(["system", "developer", "user", "assistant"]), st.text())
@@ -74,3 +84,11 @@ def test_dicts_that_the_fast_path_may_not_take_are_checked(entry):
 @given(st.sampled_from([Text("Hi"), Text(""), Thinking("Hm"), "Hi"]))
 def test_one_part_is_held_as_it_is_among_several(part):
     assert Message("assistant", (part,)) == Message("assistant", [part])
+
+
+@given(
+    st.lists(st.sampled_from([Text("Hi"), Text(""), Text("No", refusal=True), Thinking("Hm")]), max_size=3)
+)
+def test_the_text_of_a_message_is_that_of_its_parts(parts):
+    wanted = "".join(part.text for part in parts if isinstance(part, Text) and not part.refusal)
+    assert Message("assistant", tuple(parts)).text == wanted

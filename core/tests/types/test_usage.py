@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, strategies as st
 
 from jackfield import Usage, UsageUpdate
 from jackfield._calls.fold import fold
@@ -65,6 +66,23 @@ def test_a_usage_has_whole_numbers_only_whatever_a_plugin_passes_on():
     usage = Usage("5", [1], 2.0, -3, True, {"a": "7", "b": "many", "c": 1})  # type: ignore[arg-type, dict-item]
     assert usage == Usage(5, None, 2, None, None, {"a": 7, "c": 1})
     assert usage.total_tokens is None
+
+
+ANY = st.sampled_from(
+    [None, 0, 1, 2**63 - 1, 2**63, -1, -(2**70), 2**70, True, False, 1.0, 1.5, "", "7", "x", [], [1], {}]
+)
+
+
+@given(st.tuples(ANY, ANY, ANY, ANY, ANY), st.dictionaries(st.sampled_from("abc"), ANY))
+def test_each_count_of_a_usage_is_read_by_itself(counts, details):
+    usage = Usage(*counts, details)
+    found = [
+        usage.input_tokens, usage.output_tokens, usage.cached_input_tokens, usage.cache_write_tokens, usage.reasoning_tokens
+    ]  # fmt: skip
+    wanted = [read_count(count) for count in counts]
+    known = {name: count for name, value in details.items() if (count := read_count(value)) is not None}
+    assert (found, usage.details) == (wanted, known)
+    assert {type(count) for count in (*found, *usage.details.values())} <= {int, type(None)}
 
 
 def test_a_total_does_not_fall_to_zero():

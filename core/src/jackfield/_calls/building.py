@@ -173,10 +173,12 @@ def check_reply(
         MalformedResponseError: There is not one embedding for each input, an embedding is not a vector of finite numbers,
             or a score is not a finite number or is for no document.
     """
-    from jackfield._contract.decoding import find_vector_fault  # with the readers of JSON, which load late
-
     request = call.request
     if isinstance(request, EmbedRequest):
+        from jackfield._contract.decoding import (
+            find_vector_fault,  # with the readers of JSON, which load late
+        )
+
         wanted, got = range(len(request.inputs)), _in_order(folded.vectors)
         if got != list(wanted):
             raise exchange.build_malformed(

@@ -28,6 +28,10 @@ def fold(events: Iterable[ev.Event], *, provider: str | None = None, model: str 
         provider: Tags thinking, so that it goes back to the same provider only.
         model: Tags thinking; what the service reports wins.
     """
+    if events.__class__ is list and tuple(map(type, events)) == _ONE_TEXT:
+        one = _fold_one_text(events, provider, model)
+        if one is not None:
+            return one
     folded = Folded(provider, model)
     folded.add(events)
     folded.close()
@@ -382,18 +386,49 @@ class Folded:
     def _build_part(self, piece: _Piece) -> Part:
         if piece.whole is not None:
             return piece.whole
-        from jackfield._json import whole_text  # with the readers of JSON, which load late
-
         kind, data = piece.kind, piece.data
         if data is not None:
             data = data.copy()
         if kind is ev.ToolCallStart:
             arguments, raw = parse_arguments(piece.text())
             return ToolCall(piece.id, piece.name, arguments, raw, data)
-        text = whole_text(piece.text())
+        text = _whole(piece.text())
         if kind is ev.ThinkingDelta:
             return Thinking(text, self._provider, self._built_for, data)
         return Text(text, refusal=kind is ev.RefusalDelta, provider_data=data)
+
+
+_ONE_TEXT: tuple[type, ...] = (ev.Started, ev.TextDelta, ev.Finish, ev.UsageUpdate)
+
+
+def _fold_one_text(events: Iterable[Any], provider: str | None, model: str | None) -> Folded | None:
+    """Fold a whole answer of one text, as most are, without its intermediate states; None if it has more."""
+    started, text, finish, used = events
+    index = text.choice
+    if finish.choice != index or text.provider_data:
+        return None
+    folded = Folded(provider, model)  # fast path: there is one part, which needs no place among others
+    folded.id, folded.model = started.id, started.model
+    folded.service_tier, folded.region, folded.stored = started.service_tier, started.region, started.stored
+    folded.usage, folded.raw_usage = used.usage, used.raw or None
+    folded.choices = (
+        Choice(
+            index=index,
+            message=Message("assistant", (Text(_whole(text.text)),)),
+            finish_reason=finish.reason,
+            finish_raw=finish.raw,
+            finish_detail=finish.detail,
+        ),
+    )
+    return folded
+
+
+def _whole(text: str) -> str:
+    if text.isascii():
+        return text
+    from jackfield._json import whole_text  # with the readers of JSON, which load late
+
+    return whole_text(text)
 
 
 _HANDLERS: dict[type, Any] = {

@@ -39,6 +39,7 @@ __all__ = ["Pipeline"]
 
 T = TypeVar("T")
 _call_numbers = itertools.count(1)
+_NONE = type(None)
 
 
 class Pipeline:
@@ -295,7 +296,7 @@ class Pipeline:
         try:
             found = connection.find_target(model_id, what.kind)
             given: dict[str, Any] = dict(options)
-            if any(value is None for value in given.values()):  # a program's own word for "not given"
+            if _NONE in map(type, given.values()):  # a program's own word for "not given"
                 given = {
                     name: value for name, value in given.items() if value is not None or name == "timeout"
                 }

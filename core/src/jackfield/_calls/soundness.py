@@ -7,6 +7,8 @@ reason) is not worth an answer that was computed and billed: a number becomes it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import product
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -38,10 +40,10 @@ class EventChecker:
         for place in range(since, len(events)):
             event: Any = events[place]
             kind = event.__class__
-            if kind is ev.TextDelta and event.text.__class__ is str and event.choice.__class__ is int:
-                block = event.block
-                if block is None or block.__class__ is int:
-                    continue
+            fields = _FIELDS.get(kind)
+            # Fast path: the fields have just the types that they declare.
+            if fields is not None and (kind, *map(type, fields(event))) in _USUAL:
+                continue
             read = _READERS.get(kind)
             fault = None if read is None else read(event)
             if fault is not None:
@@ -166,6 +168,20 @@ def _read_logprobs(event: Any) -> str | None:
     return _CHOICE(event)
 
 
+_WORD: Final = (str, type(None))
+_PLACE: Final = (int, type(None))
+_DECLARED: Final[Mapping[type, Mapping[str, tuple[type, ...]]]] = {
+    ev.Started: {"id": _WORD, "model": _WORD, "service_tier": _WORD, "region": _WORD},
+    ev.TextDelta: {"text": (str,), "choice": (int,), "block": _PLACE},
+    ev.ThinkingDelta: {"text": (str,), "choice": (int,), "block": _PLACE},
+    ev.ToolCallDelta: {"arguments": (str,), "index": (int,), "choice": (int,)},
+    ev.Finish: {"choice": (int,), "raw": _WORD},
+}
+_FIELDS: Final = {kind: attrgetter(*fields) for kind, fields in _DECLARED.items()}
+_USUAL: Final = frozenset(
+    (kind, *types) for kind, fields in _DECLARED.items() for types in product(*fields.values())
+)
+"""The kinds of events with the types that their fields may have together."""
 _CHOICE: Final = _reader(numbers=("choice",))
 _CALL: Final = _reader(texts=("id", "name"), numbers=("index", "choice"))
 _READERS: Final[Mapping[type, Callable[[Any], str | None]]] = {

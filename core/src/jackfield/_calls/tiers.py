@@ -21,7 +21,7 @@ def requested_choices(wire: Wire) -> Mapping[str, Any]:
     Not the texts and files themselves: a reply must not keep its request in memory.
     """
     body = wire.body
-    if not isinstance(body, Mapping):
+    if body.__class__ is not dict and not isinstance(body, Mapping):
         return {}
     return {
         name: value

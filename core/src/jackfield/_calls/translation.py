@@ -6,6 +6,8 @@ This is what stands between a call and `jackfield_translate`, the same for every
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -227,13 +229,15 @@ def _drop_impossible(
     if isinstance(request, CompletionRequest) or lacking.isdisjoint(_PART_FEATURES):
         return request
     # A conversation of text alone has nothing that could go unseen.
-    if any(type(part) is not Text for message in request.messages for part in message.parts):
+    if not _TEXT.issuperset(map(type, chain.from_iterable(map(_parts_of, request.messages)))):
         request = attrs.evolve(request, messages=tuple(_drop_unseen(request, lacking, model, notes)))
     return request
 
 
 _WITH_OPTIONS: Final = (ChatRequest, CompletionRequest, CountRequest)
 _PART_FEATURES: Final = frozenset({"images", "documents", "audio"})
+_TEXT: Final = frozenset({Text})
+_parts_of: Final = attrgetter("parts")
 _FEATURE_BY_PART: Final[dict[type, str]] = {Image: "images", Document: "documents", Audio: "audio"}
 
 

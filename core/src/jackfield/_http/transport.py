@@ -19,6 +19,7 @@ from jackfield._contract.addresses import address_secrets, shown_address
 from jackfield._contract.paths import address_danger
 from jackfield._contract.protocols import Exchange, HttpAccess, Transport
 from jackfield._contract.secrets import Secret
+from jackfield._json import write_json
 from jackfield._types.errors import ConfigurationError, JackfieldError
 from jackfield._types.sizes import MAX_RESPONSE
 from jackfield._types.wire import Head, Wire
@@ -416,8 +417,6 @@ def _serialise(body: Any) -> bytes:
         return b""
     if isinstance(body, bytes):
         return body
-    from jackfield._json import write_json
-
     try:
         return write_json(body)
     except TypeError as error:

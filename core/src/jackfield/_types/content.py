@@ -236,12 +236,10 @@ _PARTS: Final = frozenset({Text, Image, Audio, Document, Thinking, ToolCall, Too
 
 
 def _parts(value: str | Part | Iterable[str | Part]) -> tuple[Part, ...]:
+    if value.__class__ is tuple and _PARTS.issuperset(map(type, value)):
+        return value  # seen by its class, which costs less than `isinstance`
     if isinstance(value, str):
         return (Text(value),)
-    if type(value) is tuple and len(value) == 1 and not isinstance(value[0], str):
-        return (value[0],)  # fast path: nearly every message has one part
-    if type(value) is tuple and _PARTS.issuperset(map(type, value)):
-        return value
     if isinstance(value, tuple | list):
         return tuple([Text(part) if isinstance(part, str) else part for part in value])
     if isinstance(value, Iterable):
@@ -266,7 +264,10 @@ class Message(Value):
     @property
     def text(self) -> str:
         """The text parts joined; refusals left out."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text) and not part.refusal)
+        parts = self.parts
+        if len(parts) == 1 and parts[0].__class__ is Text and not parts[0].refusal:
+            return parts[0].text  # fast path: most answers are one text
+        return "".join(part.text for part in parts if isinstance(part, Text) and not part.refusal)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

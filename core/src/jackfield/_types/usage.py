@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from operator import itemgetter
+from functools import reduce
+from operator import itemgetter, or_
 from typing import Any, Final
 
 import attrs
@@ -47,18 +48,13 @@ class Usage(Value):
 
     def __attrs_post_init__(self) -> None:
         own = self.__dict__
-        for count in _counts_of(own):
-            if count is not None and (count.__class__ is not int or not 0 <= count < _TOO_MANY):
-                own.update({name: read_count(own[name]) for name in _COUNTS})
-                break
-        for count in self.details.values():
-            if count.__class__ is not int or not 0 <= count < _TOO_MANY:
-                own["details"] = {
-                    name: read
-                    for name, value in self.details.items()
-                    if (read := read_count(value)) is not None
-                }
-                break
+        counts, details = _counts_of(own), own["details"]
+        if not (_KNOWN_OR_NOT.issuperset(map(type, counts)) and _in_range(filter(None, counts))):
+            own.update({name: read_count(own[name]) for name in _COUNTS})
+        if details and not (_KNOWN.issuperset(map(type, details.values())) and _in_range(details.values())):
+            own["details"] = {
+                name: read for name, value in details.items() if (read := read_count(value)) is not None
+            }
 
     @property
     def total_tokens(self) -> int | None:
@@ -106,6 +102,13 @@ _COUNTS: Final = (
     "reasoning_tokens",
 )
 _counts_of: Final = itemgetter(*_COUNTS)
+_KNOWN: Final = frozenset({int})
+_KNOWN_OR_NOT: Final = _KNOWN | {type(None)}
+
+
+def _in_range(counts: Iterable[int]) -> bool:
+    # All at once: one negative number makes the whole negative, and one bit beyond 64 stays there.
+    return 0 <= reduce(or_, counts, 0) < _TOO_MANY
 
 
 def read_count(value: Any) -> int | None:

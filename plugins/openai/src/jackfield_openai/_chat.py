@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from jackfield import Message
@@ -29,6 +30,13 @@ __all__ = ["convert_bias", "put_renamed", "put_usage_option", "translate_chat"]
 _IS_MISTRAL: Final = re.compile(
     "mistral|mixtral|ministral|magistral|codestral|pixtral|devstral|voxtral", re.IGNORECASE
 )
+
+
+@lru_cache(maxsize=1024)
+def _is_mistral(model: str) -> bool:
+    return _IS_MISTRAL.search(model) is not None
+
+
 _STATEFUL: Final = ("store", "continue_from", "background")
 # In the order of the API reference.
 _UNCHANGED: Final = (
@@ -55,7 +63,7 @@ def translate_chat(
     writer = ParameterWriter(options.given(), rules, options.unsupported, body, model=model.id)
     messages = _prepend_system(options, request.messages, writer)
     body["messages"] = build_messages(dialect, messages, writer, capabilities)
-    if dialect.bridges_tools or _IS_MISTRAL.search(model.known_as):
+    if dialect.bridges_tools or _is_mistral(model.known_as):
         body["messages"] = bridge_tools(body["messages"], writer)
     put_renamed(dialect, writer, "max_tokens", dialect.max_tokens)
     left = writer.left

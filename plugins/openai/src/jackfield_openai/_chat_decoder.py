@@ -109,7 +109,7 @@ class ChatDecoder:
     def feed(self, frame: Frame) -> list[Event]:
         """Decode one event of a stream, or a whole answer."""
         data = frame.data
-        piece = self._pieces.read_same(data)
+        piece = self._pieces.read_same(data) if self._streamed else None
         if piece is not None:
             return [piece]
         try:

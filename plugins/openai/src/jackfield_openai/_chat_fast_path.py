@@ -38,7 +38,8 @@ SIMPLE_MESSAGE: Final = frozenset({"role", "content", "refusal"})
 """A message or delta with no other keys has no thinking, calls, citations or audio; most are like that."""
 
 _SIMPLE_ANSWER: Final = ENVELOPE - {"error", "citations"}
-_KEYS_OF_MESSAGE: Final = SIMPLE_MESSAGE | {"annotations", "tool_calls", "function_call", "audio"}
+_NOT_TEXT: Final = ("refusal", "annotations", "tool_calls", "function_call", "audio")
+_KEYS_OF_MESSAGE: Final = SIMPLE_MESSAGE.union(_NOT_TEXT)
 
 SimpleAnswer: TypeAlias = tuple[Started, TextDelta, Finish, UsageUpdate]
 
@@ -200,9 +201,7 @@ def read_simple_answer(answer: dict[str, Any], dialect: Dialect) -> SimpleAnswer
     text = message.get("content")
     if text.__class__ is not str or not text or index.__class__ is not int:
         return None
-    if not _KEYS_OF_MESSAGE.issuperset(message) or any(
-        value for name, value in message.items() if name not in ("role", "content")
-    ):
+    if not _KEYS_OF_MESSAGE.issuperset(message) or any(map(message.get, _NOT_TEXT)):
         return None
     reason = FINISH_REASONS.get(raw) if raw.__class__ is str else None
     if reason is None:

@@ -11,17 +11,17 @@ from jackfield.plugin import read_count
 __all__ = ["read_usage", "usage_event"]
 
 # Their names in the details of input and output, and ours. Text tokens are the remainder, so they are left out.
-_INPUT_DETAILS: Final = (
-    ("audio_tokens", "input_audio_tokens"),
-    ("image_tokens", "input_image_tokens"),
-    ("video_tokens", "input_video_tokens"),
-)
-_OUTPUT_DETAILS: Final = (
-    ("audio_tokens", "output_audio_tokens"),
-    ("image_tokens", "output_image_tokens"),
-    ("accepted_prediction_tokens", "accepted_prediction_tokens"),
-    ("rejected_prediction_tokens", "rejected_prediction_tokens"),
-)
+_INPUT_DETAILS: Final[Mapping[str, str]] = {
+    "audio_tokens": "input_audio_tokens",
+    "image_tokens": "input_image_tokens",
+    "video_tokens": "input_video_tokens",
+}
+_OUTPUT_DETAILS: Final[Mapping[str, str]] = {
+    "audio_tokens": "output_audio_tokens",
+    "image_tokens": "output_image_tokens",
+    "accepted_prediction_tokens": "accepted_prediction_tokens",
+    "rejected_prediction_tokens": "rejected_prediction_tokens",
+}
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -33,27 +33,30 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     `cached_tokens`. xAI leaves reasoning out of `completion_tokens`, as its `total_tokens` shows.
     """
     get = usage.get
-    read = read_count(get("prompt_tokens", get("input_tokens")))
-    written = read_count(get("completion_tokens", get("output_tokens")))
+    read = get("prompt_tokens", get("input_tokens"))
+    written = get("completion_tokens", get("output_tokens"))
     into = _details(get("prompt_tokens_details") or get("input_tokens_details"))
     out = _details(get("completion_tokens_details") or get("output_tokens_details"))
     cached = into.get("cached_tokens")
     if cached is None:
         cached = get("prompt_cache_hit_tokens", get("cached_tokens"))
-    reasoning = read_count(out.get("reasoning_tokens", get("reasoning_tokens")))
-    if (
-        reasoning
-        and read is not None
-        and written is not None
-        and read_count(get("total_tokens")) == read + written + reasoning
-    ):
-        written += reasoning
-    details = {}  # `Usage` reads the counts
-    for counts, names in ((into, _INPUT_DETAILS), (out, _OUTPUT_DETAILS)):
-        for theirs, ours in names if counts else ():
-            if theirs in counts:
-                details[ours] = counts[theirs]
+    reasoning = out.get("reasoning_tokens", get("reasoning_tokens"))
+    if reasoning:
+        written = _add_reasoning(read, written, reasoning, get("total_tokens"))
+    # `Usage` reads the counts.
+    details = {_INPUT_DETAILS[name]: into[name] for name in filter(into.__contains__, _INPUT_DETAILS)}
+    for name in filter(out.__contains__, _OUTPUT_DETAILS):
+        details[_OUTPUT_DETAILS[name]] = out[name]
     return Usage(read, written, cached, into.get("cache_write_tokens"), reasoning, details)
+
+
+def _add_reasoning(read: Any, written: Any, reasoning: Any, total: Any) -> Any:
+    """Return the output with its reasoning, which the total shows to be left out of it."""
+    counts = [read_count(count) for count in (read, written, reasoning)]
+    known = [count for count in counts if count is not None]
+    if len(known) == len(counts) and read_count(total) == sum(known):
+        return known[1] + known[2]
+    return written
 
 
 def usage_event(read: Callable[[Mapping[str, Any]], Usage], raw: Any) -> UsageUpdate:
@@ -67,4 +70,4 @@ def usage_event(read: Callable[[Mapping[str, Any]], Usage], raw: Any) -> UsageUp
 
 
 def _details(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _NOTHING
+    return value if value.__class__ is dict or isinstance(value, Mapping) else _NOTHING
