@@ -49,7 +49,7 @@ async def running(config=CONFIG, fake=None, *, registry=None, **settings):
     async with State(loaded, plugins) as state:
         runner = make_runner(state)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
         await site.start()
         port = runner.addresses[0][1]
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from jackfield_surfaces import PATHS, SurfaceError
 
@@ -21,7 +23,16 @@ __all__ = ["make_app", "make_runner"]
 _LONGEST_LINE: Final = 16_384
 _LONGEST_HEADER: Final = 32_768
 _KEPT_OPEN: Final = 75.0
-"""Seconds for which an idle connection is kept."""
+"""Seconds for which a connection is kept that is idle, or on which the head of a request does not come to its end."""
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Return whether a record is about a fault here: what is not HTTP is refused, and not worth a traceback that cites it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_logger: Final = logging.getLogger("jackfield.gateway.http")
+_logger.addFilter(_is_ours)
 
 
 def make_app(state: State) -> web.Application:
@@ -45,6 +56,7 @@ def make_runner(state: State) -> web.AppRunner:
         handler_cancellation=True,  # a client that leaves: its call is cancelled, and the upstream closed
         auto_decompress=False,  # the body is decompressed under its own limit
         access_log=None,
+        logger=_logger,
         max_line_size=_LONGEST_LINE,
         max_field_size=_LONGEST_HEADER,
         keepalive_timeout=_KEPT_OPEN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["read_body"]
 
+_SILENCE: Final = 30.0
+"""Seconds without a byte after which a body is given up."""
+_WHOLE: Final = 600.0
+"""Seconds that a body may take, however it trickles."""
 _GZIP: Final = 31
 _ZLIB: Final = 15
 _WINDOWS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
@@ -27,25 +32,39 @@ async def read_body(request: web.Request, most: int) -> bytes:
         most: Most bytes.
 
     Raises:
-        SurfaceError: It is longer (413), or encoded in another way (415).
+        SurfaceError: It is longer (413), does not come (408), or is encoded in another way (415).
     """
     if request.content_length is not None and request.content_length > most:
         raise _too_long(most)
-    body = bytearray()
-    async for piece in request.content.iter_chunked(1 << 16):
-        body += piece
-        if len(body) > most:
-            raise _too_long(most)
+    body = await _receive(request, most)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("identity", ""):
-        return bytes(body)
+        return body
     window = _WINDOWS.get(encoding)
     if window is None:
         raise SurfaceError(
             f"the body's content-encoding {encoding!r} is not supported; send it plain or with gzip",
             status=415,
         )
-    return _decompress(bytes(body), window, most)
+    return _decompress(body, window, most)
+
+
+async def _receive(request: web.Request, most: int) -> bytes:
+    """Read the body as it was sent; a client that says less and less is not waited for."""
+    clock = asyncio.get_running_loop().time
+    ends, body = clock() + _WHOLE, bytearray()
+    try:
+        async with asyncio.timeout(_SILENCE) as silence:
+            async for piece in request.content.iter_chunked(1 << 16):
+                body += piece
+                if len(body) > most:
+                    raise _too_long(most)
+                silence.reschedule(min(clock() + _SILENCE, ends))
+    except TimeoutError:
+        raise SurfaceError(
+            "the body of the request did not come in time", kind="request_timeout", status=408
+        ) from None
+    return bytes(body)
 
 
 def _decompress(body: bytes, window: int, most: int) -> bytes:

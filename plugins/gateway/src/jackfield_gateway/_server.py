@@ -18,7 +18,7 @@ from ._app import make_runner
 from ._settings import GatewaySettings
 from ._state import State
 
-__all__ = ["Server"]
+__all__ = ["Server", "watch_peers"]
 
 logger = logging.getLogger("jackfield.gateway")
 
@@ -109,6 +109,7 @@ class Server:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if self._shares_port:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            watch_peers(listening)
             listening.bind(address)
         except OSError as error:
             raise ConfigurationError(
@@ -168,6 +169,16 @@ class Server:
             except Exception as error:  # the next time again
                 logger.warning("old rows of spend could not be deleted: %s", error)
             await asyncio.sleep(_DELETE_EVERY)
+
+
+def watch_peers(listening: socket.socket) -> None:
+    """Let the system notice clients that have gone without a word: their connections are closed after about two minutes.
+
+    Connections that are accepted have the options of the socket that listens; aiohttp.web switches probes on.
+    """
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
