@@ -30,6 +30,28 @@ def test_a_named_frame_with_an_object_is_the_decoders_to_judge():
     assert sift_frame(Frame(b'{"a": 1}', "ping"), {"a": 1}) == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    "data", [b"ping", b": keep-alive", b" heartbeat 12", b"keepalive\n", b": ping - 2026-12-01"]
+)
+def test_a_frame_without_a_name_may_be_a_word_for_a_heartbeat(data):
+    assert read_frame(Frame(data)) is None
+
+
+@pytest.mark.parametrize("data", [b"pinging", b"Internal Server Error", b"alive", b""])
+def test_other_words_are_no_heartbeat(data):
+    with pytest.raises(MalformedResponseError):
+        read_frame(Frame(data))
+
+
+@pytest.mark.parametrize("name", ["server_error", "upstream.error", "stream-exception", "ERROR"])
+def test_a_frame_whose_name_tells_of_an_error_is_one(name):
+    with pytest.raises(FailureInStream) as caught:
+        read_frame(Frame(b"boom", name))
+    assert (caught.value.failure.data, caught.value.failure.event) == ({"message": "boom"}, name)
+    assert read_frame(Frame(b"{}", name), {name}) == {}
+    assert read_frame(Frame(b'{"a": 1}', "errorless")) == {"a": 1}
+
+
 def test_frames_without_a_name_hold_json():
     assert read_frame(Frame(b'{"a": 1}')) == {"a": 1}
     assert read_frame(Frame(b"[1]")) == [1]

@@ -299,6 +299,14 @@ class TestSSE:
         body = b"event: ping\ndata:\n\nevent: b\n\ndata:\n\nevent: a\ndata: 1\n\nevent: a\ndata: \n\n"
         assert frames_of(SSEFramer(), body) == [Frame(b"1", "a")]
         assert frames_of(SSEFramer(), b"event: error\ndata:\n\n") == [Frame(b"", "error")]
+        assert frames_of(SSEFramer(), b"event: error\n\n") == [Frame(b"", "error")]
+
+    @pytest.mark.parametrize(("framer", "end"), [(SSEFramer, b"\n\n"), (JSONLinesFramer, b"\n")])
+    def test_a_body_that_ends_without_the_end_of_its_last_frame_is_open(self, framer, end):
+        for body, is_open in ((b"data: 1" + end, False), (b"data: 1" + end + b"data: {", True), (b"", False)):
+            reader = framer()
+            frames_of(reader, body)
+            assert reader.is_open is is_open
 
     @pytest.mark.parametrize("step", [1, 3, 1000])
     @pytest.mark.parametrize(
@@ -558,14 +566,14 @@ class TestChoice:
         ("content_type", "hint", "expected"),
         [
             (LINES, None, JSONLinesFramer),
-            ("application/jsonl", "sse", JSONLinesFramer),
+            ("application/jsonl", "jsonlines", JSONLinesFramer),
             ("application/jsonlines", None, JSONLinesFramer),
             ("application/stream+json", None, JSONLinesFramer),
             ("application/json", None, WholeFramer),
             ("application/json", "jsonlines", WholeFramer),
             ("application/json; charset=UTF-8", "json_array", JSONArrayFramer),
             ("application/problem+json", "json_array", WholeFramer),
-            ("text/html", "sse", WholeFramer),
+            ("text/html", "jsonlines", WholeFramer),
             (None, None, WholeFramer),
             ("text/plain; charset=utf-8", "jsonlines", JSONLinesFramer),
             ("application/octet-stream", "whole", WholeFramer),
@@ -593,13 +601,25 @@ class TestChoice:
             ("application/json", "aws_eventstream", {"0": AWSEventStreamFramer, "{": WholeFramer}),
             ("application/json", "aws_eventstream+sse", {"0": NestedFramer, "{": WholeFramer, "d": SSEFramer}),
             (None, "sse", {"d": SSEFramer, "{": WholeFramer, "<": WholeFramer}),
+            ("text/html; charset=utf-8", "sse", {"d": SSEFramer, ":": SSEFramer, "{": WholeFramer, "<": WholeFramer}),
+            ("text/json", "sse", {"d": SSEFramer, "{": WholeFramer}),
+            ("application/problem+json", "sse", {"e": SSEFramer, "{": WholeFramer}),
+            (LINES, "sse", {"d": SSEFramer, "{": JSONLinesFramer, "[": JSONLinesFramer}),
             (None, "aws_eventstream+sse", {"0": NestedFramer, "d": SSEFramer, "{": WholeFramer}),
         ],
     )  # fmt: skip
     def test_the_first_byte_decides_between_what_gateways_label_wrongly(
         self, content_type, hint, by_beginning
     ):
-        beginnings = {"0": b"\0\0\0\x10", "d": b"data: x", "{": b'{"a"', "[": b"[1", "<": b"<!doctype"}
+        beginnings = {
+            "0": b"\0\0\0\x10",
+            "d": b"data: x",
+            ":": b": x",
+            "e": b"event: x",
+            "{": b'{"a"',
+            "[": b"[1",
+            "<": b"<!doctype",
+        }
         for beginning, expected in by_beginning.items():
             framer = framer_for(content_type, hint)
             assert isinstance(framer, Framer)

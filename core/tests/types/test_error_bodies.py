@@ -388,6 +388,8 @@ def test_the_reset_of_a_limit_says_nothing_where_no_limit_was_hit():
         {"base_resp": {"status_code": 1004, "status_msg": "login fail"}, "choices": None},
         {"errors": [{"message": "m"}]},
         {"fault": {"faultstring": "m"}},
+        {"Error": {"Message": "m"}},
+        {"exception": {"message": "m"}},
         [{"error": {"message": "m"}}],
     ],
 )

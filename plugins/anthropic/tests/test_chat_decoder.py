@@ -142,6 +142,27 @@ def test_another_message_before_the_first_has_ended_is_an_interruption():
         )
 
 
+def test_a_message_that_begins_again_at_its_first_block_is_an_interruption():
+    for again in (START, {"type": "message_start", "message": {**START["message"], "id": None}}):
+        with pytest.raises(StreamInterruptedError, match="another message"):
+            read(frames(START, BLOCK, PIECE, again, BLOCK, PIECE, ended(), STOP))
+        assert reply_of(read(frames(START, again, BLOCK, PIECE, ended(), STOP))).choices[0].text == "half"
+
+
+@pytest.mark.parametrize("name", [None, "ping", "heartbeat", "keep-alive"])
+@pytest.mark.parametrize("data", [b"{}", b"[]", b'""', b"null"])
+def test_a_heartbeat_without_content_says_nothing(name, data):
+    assert read([Frame(data, name), *frames(START, BLOCK, PIECE, ended(), STOP)])
+
+
+def test_a_heartbeat_may_have_fields_but_no_error():
+    for data in (b'{"time": 17}', b'{"cost": "0.1"}'):
+        beating = [Frame(data, "ping"), *frames(START, BLOCK, PIECE, ended(), STOP)]
+        assert reply_of(read(beating)).choices[0].text == "half"
+    with pytest.raises(FailureInStream):
+        read([Frame(b'{"error": {"message": "Oh."}}', "ping"), *frames(START)])
+
+
 def test_a_block_that_never_ends_is_ended():
     call = {"type": "tool_use", "id": "t", "name": "add", "input": {"a": 1}}
     folded = reply_of(
@@ -165,7 +186,7 @@ def test_arguments_that_break_off_are_kept_as_text():
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"id": "msg_1"}', b"<html>"])
 def test_what_is_no_message_is_malformed(data):
     with pytest.raises(MalformedResponseError):
-        read([Frame(data)], stream=data != b"null")  # in a stream, null is a heartbeat
+        read([Frame(data)], stream=data not in (b"null", b"{}", b"[]"))  # in a stream, heartbeats
 
 
 def test_an_error_in_an_answer_is_raised_as_such():

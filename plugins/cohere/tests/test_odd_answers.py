@@ -7,7 +7,16 @@ from cohere_answers import read
 
 import jackfield_cohere
 from jackfield import MalformedResponseError, StreamInterruptedError
-from jackfield.plugin import Capabilities, EmbedRequest, Frame, ModelRef, RerankRequest, RerankScore, Wire
+from jackfield.plugin import (
+    Capabilities,
+    EmbedRequest,
+    FailureInStream,
+    Frame,
+    ModelRef,
+    RerankRequest,
+    RerankScore,
+    Wire,
+)
 from jackfield.testing import cost_of, reply_of, translated
 from jackfield_cohere import COHERE, decoder, read_usage
 
@@ -104,6 +113,25 @@ def test_another_beginning_before_the_end_is_an_interruption():
             decoded(*events, api=api)
     for again in (START, {**START, "id": None}):
         assert reply_of(decoded(START, BEGIN, PIECE, again, END)[1]).choices[0].text == "all of it"
+
+
+def test_an_answer_that_begins_again_at_its_first_block_is_an_interruption():
+    for again in (START, {**START, "id": None}):
+        with pytest.raises(StreamInterruptedError, match="another answer"):
+            decoded(START, BEGIN, PIECE, again, BEGIN, PIECE, END)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"detail": "Too much."},
+        {"code": 500, "msg": "Too much."},
+        {"error_msg": "Too much.", "error_code": 18},
+    ],
+)
+def test_an_error_without_a_type_is_an_error_whatever_follows(error):
+    with pytest.raises(FailureInStream):
+        decoded(START, BEGIN, PIECE, error)
 
 
 def test_what_strict_parsers_refuse_is_read():

@@ -60,6 +60,12 @@ def test_errors_are_classed_by_code(status, code, text, expected, in_stream):
     assert text in error.message
 
 
+@pytest.mark.parametrize("name", ["error_msg", "detail", "msg"])
+def test_the_words_are_found_under_other_names(name):
+    body = json.dumps({"error_code": 18, name: "boom words"}).encode()
+    assert "boom words" in databricks.jackfield_error(Failure(status=400, body=body)).message
+
+
 def test_a_rejected_token_may_be_renewed():
     error = databricks.jackfield_error(
         Failure(status=403, body=b'{"error_code":403,"message":"Invalid access token."}')

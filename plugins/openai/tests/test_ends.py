@@ -60,10 +60,76 @@ def text_of(events):
     return choice.text
 
 
+# -- over a socket: what came in another form than asked for ---------------------------------------------------------
+
+
+async def ask(body, content_type, *, stream, end="finish"):
+    async with RecordingServer() as server:
+        server.answer(Answer(chunks=(body,), headers={"Content-Type": content_type}, streamed=True))
+        settings = {"provider": "acme", "base_url": f"{server.url}/v1", "retry": {"attempts": 1}}
+        registry = Registry.of(compatible(id="acme", end=end))
+        async with Mesh.from_config({"connections": {"c": settings}}, registry=registry) as mesh:
+            if not stream:
+                return await mesh.chat("c:m", "hi")
+            async with mesh.stream_chat("c:m", "hi") as live:
+                async for _ in live:
+                    pass
+                return live.response
+
+
+LABELS = [
+    "text/event-stream",
+    "application/json",
+    "text/html",
+    "text/json",
+    "application/x-ndjson",
+    "text/plain",
+    "image/png",
+]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("label", LABELS)
+async def test_events_are_read_whatever_their_label_and_whatever_was_asked_for(label, stream):
+    response = await ask(HALF + REST + FINISH + USAGE + DONE, label, stream=stream)
+    assert (response.text, response.complete, response.usage.output_tokens) == ("half and half", True, 2)
+    with pytest.raises(QuotaExceededError, match="You exceeded your"):
+        await ask(data(QUOTA), label, stream=stream)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("label", LABELS)
+async def test_a_stream_that_is_cut_inside_an_event_is_interrupted(label, stream):
+    for end in ("finish", "clean"):
+        for cut in (40, len(REST) - 3):
+            with pytest.raises(StreamInterruptedError):
+                await ask(HALF + REST[:cut], label, stream=stream, end=end)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [b"event: error\n\n", b"event: server_error\ndata: boom\n\n", data({"Error": {"Message": "boom"}})],
+)
+async def test_where_streams_just_end_an_error_is_no_end(last):
+    with pytest.raises(JackfieldError):
+        await ask(HALF + last, "text/event-stream", stream=True, end="clean")
+
+
+async def test_where_streams_just_end_an_event_of_an_unknown_kind_is_no_sure_end():
+    response = await ask(HALF + data({"gone": True}), "text/event-stream", stream=True, end="clean")
+    assert (response.text, response.complete) == ("half", False)
+
+
+async def test_where_streams_just_end_an_answer_of_nothing_is_none():
+    for delta in ({"role": "assistant"}, {"role": "assistant", "content": ""}, {}):
+        with pytest.raises(StreamInterruptedError):
+            await ask(data(chunk(delta)), "text/event-stream", stream=True, end="clean")
+
+
 # -- the decoder ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("marker", [b"[DONE]", b" [DONE]", b"[DONE]\r", b"\t[DONE] "])
+@pytest.mark.parametrize("marker", [b"[DONE]", b" [DONE]", b"[DONE]\r", b"\t[DONE] ", b"[done]", b'"[DONE]"'])
 def test_the_marker_ends_an_answer(marker):
     decode, _ = reading(OPENAI, chunk({"content": "a"}, "stop"))
     assert (decode.ended, decode.is_whole) == (False, True)

@@ -362,3 +362,27 @@ def test_another_response_before_the_first_has_ended_is_an_interruption():
     assert read(*created[:2], *PIECES, completed()).text == "hello"
     with pytest.raises(StreamInterruptedError, match="another response, r2"):
         decode(created[0], *PIECES, created[2], *PIECES, completed(MESSAGE))
+    going_on = event("in_progress", response={"id": "r2"})
+    assert read(created[0], going_on, *PIECES, completed()).text == "hello"
+    with pytest.raises(StreamInterruptedError, match="another response, r2"):
+        decode(created[0], *PIECES, going_on, *PIECES, completed(MESSAGE))
+
+
+@pytest.mark.parametrize("name", [None, "ping", "heartbeat"])
+@pytest.mark.parametrize("data", [b"{}", b"[]", b'""', b"null"])
+def test_a_heartbeat_without_content_says_nothing(name, data):
+    reader = decoder(OPENAI, Wire("/", {}, stream=True, meta={"api": "responses"}))
+    assert reader.feed(Frame(data, name)) == []
+
+
+@pytest.mark.parametrize("data", [b"null", b"[]", b"3", b'"x"'])
+def test_a_whole_answer_that_is_no_object_is_malformed(data):
+    reader = decoder(OPENAI, Wire("/", {}, stream=False, meta={"api": "responses"}))
+    with pytest.raises(MalformedResponseError):
+        reader.feed(Frame(data))
+
+
+def test_a_named_event_with_fields_of_a_gateway_is_kept():
+    reader = decoder(OPENAI, Wire("/", {}, stream=True, meta={"api": "responses"}))
+    (found,) = reader.feed(Frame(b'{"cost": "0.1"}', "cost"))
+    assert found == RawEvent("cost", {"cost": "0.1"})

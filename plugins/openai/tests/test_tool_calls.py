@@ -62,6 +62,15 @@ def calls_of(reply):
 # -- which call a piece belongs to ----------------------------------------------------------------------------------
 
 
+def test_pieces_with_an_id_each_are_one_call():
+    pieces = [part("find", text, index=0, id=str(n)) for n, text in enumerate(('{"q"', ':"a"', "}"))]
+    assert streamed(*pieces) == [("find", "a")]
+    others = [part("find", '{"q":"a"}', index=0, id="1"), part("find", '{"q":"b"}', index=0, id="2")]
+    assert streamed(*others) == [("find", "a"), ("find", "b")]
+    begun = [part("find", "", index=0, id="1"), part("find", "", index=0, id="2")]
+    assert streamed(*begun) == [("find",), ("find",)]
+
+
 @pytest.mark.parametrize("more", [{}, {"id": ""}, {"id": None}, {"id": "null"}])
 @pytest.mark.parametrize("index", [{}, {"index": 0}])
 def test_another_name_begins_another_call(more, index):

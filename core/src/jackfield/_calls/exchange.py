@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+import attrs
+
 from jackfield._contract.protocols import Exchange, FailureInStream, Transport
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.errors import (
@@ -20,7 +22,7 @@ from jackfield._types.events import Event, Finish
 from jackfield._types.failures import Failure, error_from_status
 from jackfield._types.wire import Frame, Head, Wire
 
-from .reading import FrameReader, corrected, find_failure
+from .reading import FrameReader, corrected, find_failure, is_cut_json, is_event_stream
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class WireExchange:
     """
 
     __slots__ = (
-        "_context", "_frames", "_model", "_provider", "_reader", "_started", "_transport", "_watchdog", "_wire",
+        "_context", "_frames", "_is_open", "_model", "_provider", "_reader", "_started", "_transport", "_watchdog", "_wire",
         "body", "copies", "ended", "events", "fault", "head",
     )  # fmt: skip
 
@@ -66,6 +68,7 @@ class WireExchange:
         self._frames: AsyncIterator[Sequence[Frame]] | None = None
         self._reader: FrameReader | None = None
         self._started = 0
+        self._is_open = False  # the last event of a stream that was read at once may have been cut
         self.events: list[Event] = []
         self.fault: JackfieldError | None = None
         self.body: bytes | None = None
@@ -299,7 +302,9 @@ class WireExchange:
 
     def _decode(self, batch: Sequence[Frame], reader: FrameReader) -> None:
         is_whole = not self._wire.stream
-        if is_whole and len(batch) == 1 and isinstance(batch[0].data, bytes):
+        if is_whole and not reader.has_begun and is_event_stream(batch[0].data):
+            batch, reader = self._read_as_stream(batch[0].data)
+        elif is_whole and len(batch) == 1 and isinstance(batch[0].data, bytes):
             self.body = batch[0].data
         try:
             if not reader.has_begun:
@@ -318,8 +323,22 @@ class WireExchange:
     def _start(self, reader: FrameReader) -> None:
         """Show the decoder the head, now that the body has shown whether its content type is true."""
         if self.head is not None:
-            reader.start(corrected(self.head, getattr(self._frames, "content_type", None)))
+            reader.start(corrected(self.head, getattr(self._frames, "content_type", None), self.body))
         self._started = len(self.events)
+
+    def _read_as_stream(self, body: bytes) -> tuple[Sequence[Frame], FrameReader]:
+        """Read an event stream that came in place of the whole answer that was asked for, as some gateways send."""
+        from jackfield._http.framers import SSEFramer
+
+        framer = SSEFramer()
+        wire = attrs.evolve(self._wire, stream=True)
+        self._reader = reader = FrameReader(self._provider.decoder(self._require_model(), wire), self.events)
+        if self.head is not None:
+            reader.start(corrected(self.head, "text/event-stream"))
+        self._started = len(self.events)
+        frames = [*framer.feed(body), *framer.close()]
+        self._is_open = framer.is_open
+        return frames, reader
 
     async def _read_piece(self) -> bytes:
         """Read a piece of a body that is not decoded."""
@@ -346,6 +365,8 @@ class WireExchange:
             failure = find_failure(self.body if frame is None else frame.data)
             if failure is not None:
                 return self._map(failure)
+        if type(error) is MalformedResponseError and self._is_cut(frame):
+            return StreamInterruptedError("the stream ended in the middle of an event; ask again")
         if isinstance(error, JackfieldError):
             return error
         body = self.body
@@ -355,6 +376,11 @@ class WireExchange:
         return self.build_malformed(
             f"the answer is not what the service documents ({type(error).__name__}: {error}){shown}", body
         )
+
+    def _is_cut(self, frame: Frame | None) -> bool:
+        """Return whether a frame that could not be read is the beginning of JSON of which the rest did not come."""
+        is_open = self._is_open or getattr(self._frames, "is_open", False)
+        return frame is not None and is_open and is_cut_json(frame.data)
 
     async def _read_failure(self, head: Head) -> JackfieldError:
         body = bytearray()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import attrs
@@ -16,11 +17,14 @@ from jackfield._types.wire import Frame, Head, Headers
 from .halves import HalfJoiner
 from .soundness import EventChecker
 
-__all__ = ["FrameReader", "corrected", "find_failure"]
+__all__ = ["FrameReader", "corrected", "find_failure", "is_cut_json", "is_event_stream"]
 
 _SHOWN = 200
 _BLOCKS = frozenset({int, type(None)})
 _LONGEST_FAILURE = 100_000
+_JSON = "application/json"
+_IS_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]").match
+_FIELD_OF_EVENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?:data|event|id|retry|error):|:)").match
 
 
 class FrameReader:
@@ -167,8 +171,34 @@ def find_failure(data: object) -> Failure | None:
     return Failure(body=body, in_stream=True, data=value)
 
 
-def corrected(head: Head, content_type: str | None) -> Head:
-    """Return a head with the content type that the body shows; None shows nothing."""
+def is_event_stream(data: object) -> bool:
+    """Return whether a body begins as an event stream does: no JSON and no page does."""
+    return isinstance(data, bytes) and not data.startswith(b"{") and _FIELD_OF_EVENT(data) is not None
+
+
+def is_cut_json(data: object) -> bool:
+    """Return whether data is JSON of which the end is missing."""
+    from jackfield._json import read_json
+
+    if not isinstance(data, bytes) or not data.lstrip().startswith((b"{", b"[")):
+        return False
+    try:
+        read_json(data)
+    except ValueError:
+        return True
+    return False
+
+
+def corrected(head: Head, content_type: str | None, body: bytes | None = None) -> Head:
+    """Return a head with the content type that the body shows.
+
+    Args:
+        head: The head.
+        content_type: What the body showed while it was cut into frames; None shows nothing.
+        body: A whole body: JSON is no page, whatever its label.
+    """
+    if content_type is None and body is not None and _IS_JSON(body):
+        content_type = _JSON if head.headers.get("content-type", "").lower().startswith("text/html") else None
     told = head.headers.get("content-type", "")
     if content_type is None or told.partition(";")[0].strip().lower() == content_type:
         return head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from typing import Any, Final
 
@@ -17,14 +18,21 @@ from .protocols import FailureInStream
 __all__ = ["not_json", "read_frame", "sift_frame"]
 
 _SHOWN: Final = 80
+_HEARTBEAT: Final = re.compile(
+    r"[:\s]*(?:(?:ping|pong|heart[-_ ]?beat|keep[-_ ]?alive)\b.{0,80})?\s*", re.IGNORECASE
+)
+"""What a gateway writes in place of an event; a comment inside the data begins with a colon."""
+_FAULT: Final = re.compile(r"(?:.*[-_.:])?(?:error|exception|failure)", re.IGNORECASE)
+"""Names of events that tell of an error: `error`, `server_error`."""
 
 
 def read_frame(frame: Frame, names: Container[str] = ()) -> Any:
     """Parse the JSON of a frame, as decoders do with each; None means that it is a heartbeat, and to be passed over.
 
-    Heartbeats are JSON's `null`, and frames whose event name is not one of `names` and whose data is not a JSON object
-    with something in it: `event: ping` with no data, with the word `ping`, with `{}`. A frame named `error` holds an
-    error, whatever its form, unless `names` has that name. What strict parsers refuse is read by `read_json`; a half of a
+    Heartbeats are JSON's `null`, frames whose event name is not one of `names` and whose data is not a JSON object
+    with something in it (`event: ping` with no data, with the word `ping`, with `{}`), and those without a name whose data
+    is a word for one: `ping`, `: keep-alive`. A frame named `error`, or `server_error`, holds an error, whatever its form, unless
+    `names` has that name. What strict parsers refuse is read by `read_json`; a half of a
     surrogate pair at the beginning or end of a string is kept, because its other half may come with the next frame: the
     core joins them.
 
@@ -61,14 +69,14 @@ def sift_frame(frame: Frame, value: Any, names: Container[str] = ()) -> Any:
     """
     if frame.event is None or frame.event in names:
         return value
-    if frame.event == "error":
+    if _FAULT.fullmatch(frame.event):
         data = frame.data
         body = data.encode("utf-8", "replace") if isinstance(data, str) else data
         raise FailureInStream(
             Failure(
                 body=bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b"",
                 data=value if isinstance(value, dict) else {"message": str(value)},
-                event="error",
+                event=frame.event,
             )
         )
     return value if isinstance(value, dict) and value else None
@@ -96,7 +104,10 @@ def _read_again(frame: Frame, names: Container[str]) -> Any:
     try:
         return read_json(frame.data, halves=True)
     except ValueError as error:
-        if frame.event is None or frame.event in names:
-            raise not_json(frame, error) from error
         data = frame.data
-        return data if isinstance(data, str) else bytes(data).decode("utf-8", "replace")
+        text = data if isinstance(data, str) else bytes(data).decode("utf-8", "replace")
+        if frame.event is None or frame.event in names:
+            if text.strip() and _HEARTBEAT.fullmatch(text):
+                return None
+            raise not_json(frame, error) from error
+        return text

@@ -31,13 +31,17 @@ class JSONLinesFramer:
     """Cut a body of newline-delimited JSON into one frame a line.
 
     Lines end in LF or CRLF; blank lines are skipped; the last line needs no end. Source: jsonlines.org.
+
+    Attributes:
+        is_open: The body ended without the end of its last line, which may thus have been cut.
     """
 
-    __slots__ = ("_begun", "_pending")
+    __slots__ = ("_begun", "_pending", "is_open")
 
     def __init__(self) -> None:
         self._pending = bytearray()
         self._begun = False
+        self.is_open = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Take the next bytes and give the lines that they complete."""
@@ -54,6 +58,7 @@ class JSONLinesFramer:
         """Take the clean end of the body; a last line without its line end is delivered."""
         rest = bytes(self._pending)
         self._pending.clear()
+        self.is_open = bool(rest.strip())
         return self._lines(rest)
 
     def _lines(self, text: bytes) -> list[Frame]:
@@ -114,6 +119,11 @@ class NestedFramer(StrictFramer):
         """Text that is not part of an event of the inner framing, since the last event."""
         found: bytes = getattr(self._inner, "stray", b"")
         return found
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the inner body ended without the end of its last frame."""
+        return bool(getattr(self._inner, "is_open", False))
 
     def _finish(self) -> list[Frame]:
         frames: list[Frame] = []
@@ -187,6 +197,8 @@ class SniffedFramer:
         if first == b"<":
             return "whole", "text/html"
         inner = hint.rpartition("+")[2]
+        if framing == "jsonlines":
+            return (framing, None) if first in _BEGINNINGS_OF_JSON else (inner, None)
         if first in _BEGINNINGS_OF_JSON:
             if inner in {"jsonlines", "json_array"}:
                 return inner, None
@@ -269,9 +281,9 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
       `whole`.
     * every other type, such as `text/html`: `whole`. A page is never read as an empty stream.
 
-    Where the type or the hint says `sse` or an event stream of AWS, the body's first byte has the last word
-    (not under a type that is none of those above): JSON, a page and the one under the label of the other are read
-    as what they are.
+    Where the type or the hint says `sse` or an event stream of AWS, the body's first byte has the last word, because
+    gateways send events under the type that is their server's default: JSON, a page and the one under the label of the
+    other are read as what they are.
 
     Args:
         content_type: The header as it came, parameters included; None where the answer has none.
@@ -291,12 +303,11 @@ def framer_for(content_type: str | None, hint: str | None = None) -> Framer:
 
 def _may_be_wrong(media_type: str, framing: str, hint: str) -> bool:
     """Return whether the first byte of a body shows more than its type."""
-    if framing in {"jsonlines", "json_array"}:
+    if framing == "json_array":
         return False
-    is_stream = any(name == "sse" or name.startswith("aws_eventstream") for name in (framing, hint))
-    return is_stream and (
-        media_type in _UNSPECIFIC or media_type == "application/json" or media_type in _BY_TYPE
-    )
+    if framing == "jsonlines":
+        return hint == "sse"
+    return any(name == "sse" or name.startswith("aws_eventstream") for name in (framing, hint))
 
 
 def _choose(media_type: str, hint: str | None) -> str:

@@ -96,6 +96,11 @@ class HttpFrames:
         found: bytes = getattr(self._framer, "stray", b"")
         return found
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the body ended without the end of its last frame, which may thus have been cut."""
+        return bool(getattr(self._framer, "is_open", False))
+
     def leave(self) -> None:
         """Do without the rest: the answer is whole, although its body has not ended."""
         self.ended = self.is_left = True
@@ -134,7 +139,10 @@ class HttpFrames:
         chunk = await self._next_piece()
         if not chunk:
             self.ended = True
-            frames = framer.close()
+            try:
+                frames = framer.close()
+            except FramingError as error:
+                raise StreamInterruptedError(f"the answer was cut: {error}") from error
             self._check_frames(frames)
             return frames
         frames = framer.feed(chunk)

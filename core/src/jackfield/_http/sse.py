@@ -29,7 +29,7 @@ class SSEFramer:
     and gateways before them, do:
 
     * The last event counts without the blank line after it (at a clean end only).
-    * An event whose data is empty is a keep-alive, also one with a name, and is dropped; only an `error` is not.
+    * An event whose data is empty or missing is a keep-alive, also one with a name, and is dropped; only an `error` is not.
     * `id:` and `retry:` mean nothing, because an answer of a model is never resumed by event id.
     * A field `error:` is an event named `error` (llama.cpp until September 2025).
     * Lines of JSON without a field, and a page, are events without a name: an error that a gateway adds to a stream, or a
@@ -37,9 +37,10 @@ class SSEFramer:
 
     Attributes:
         stray: Text that is not part of an event, since the last event; its beginning.
+        is_open: The body ended without the blank line after its last event, which may thus have been cut.
     """
 
-    __slots__ = ("_after_return", "_begun", "_names", "_pending", "stray")
+    __slots__ = ("_after_return", "_begun", "_names", "_pending", "is_open", "stray")
 
     def __init__(self) -> None:
         # What came since the last blank line. It grows in place, so that a huge event costs linear time and no more
@@ -49,6 +50,7 @@ class SSEFramer:
         self._begun = False
         self._names: dict[bytes, str] = {}
         self.stray = b""
+        self.is_open = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Take the next bytes and return the events that they complete."""
@@ -73,6 +75,7 @@ class SSEFramer:
         """Take the clean end of the body; an event that only lacks its blank line is delivered."""
         rest = bytes(self._pending)
         self._pending.clear()
+        self.is_open = bool(rest.strip())
         return self._events(rest + b"\n\n") if rest else []
 
     def _to_newlines(self, chunk: bytes) -> bytes:
@@ -140,13 +143,13 @@ class SSEFramer:
                 bare.append(line.strip())
             elif not (colon and _FIELD.fullmatch(field)):
                 stray += line + b"\n"
-        if not (data or errors or bare):
+        if not (data or errors or bare or name == b"error"):
             self.stray = (self.stray + stray)[:_MOST_STRAY]
             return []
         self.stray = stray[:_MOST_STRAY]
         frames = []
         joined = b"\n".join(data)
-        if joined or (data and name == b"error"):
+        if joined or name == b"error":
             frames.append(Frame(joined, self._name(name) if name else None))
         frames += [Frame(error, "error") for error in errors]
         return frames + _bare_frames(bare)

@@ -28,6 +28,7 @@ __all__ = ["ErrorBody", "is_error_body", "read_error_body", "read_page"]
 _INNER: Final = (
     "error", "Error", "errors", "fault", "Fault", "response", "base_resp", "exception", "failure", "body", "result",
 )  # fmt: skip
+_ENVELOPES: Final = ("Error", "fault", "Fault", "exception", "failure")
 _MESSAGES: Final = (
     "message", "Message", "msg", "detail", "Detail", "error_description", "errorMessage", "error_message", "error_msg",
     "errorMsg", "ErrorMessage", "faultstring", "status_msg", "err", "error_details", "description", "originalMessage",
@@ -36,7 +37,7 @@ _MESSAGES: Final = (
 # What stands alone in an answer without anything else that a decoder looks for.
 _TELLING: Final = (
     "detail", "Detail", "message", "Message", "msg", "error_msg", "errorMsg", "error_message", "errorMessage",
-    "error_description", "title", "status_msg",
+    "error_description", "title", "status_msg", "err", "errorCode", "error_code", "ErrorMessage", "faultstring",
 )  # fmt: skip
 _FIELDS: Final = (
     "errors", "invalid-params", "invalidParams", "invalid_params", "violations", "fieldViolations", "field_violations",
@@ -136,7 +137,7 @@ def is_error_body(value: Any, *, refused: bool = False) -> bool:
     result = value.get("base_resp")
     if isinstance(result, Mapping) and _is_bad(result.get("status_code")):
         return True
-    if isinstance(value.get("fault"), Mapping) or (
+    if any(isinstance(value.get(name), Mapping) and value[name] for name in _ENVELOPES) or (
         value.get("errors") and "choices" not in value and "data" not in value
     ):
         return True

@@ -158,6 +158,8 @@ def _unit(word: str) -> float:
 
 def _number(text: str) -> float | None:
     """Parse a number and raise a negative one to 0; None if the text is not a finite number."""
+    if "_" in text or not text.isascii():  # which only Python reads
+        return None
     try:
         number = float(text)
     except ValueError:

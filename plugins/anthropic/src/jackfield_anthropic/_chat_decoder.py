@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import orjson
 
@@ -67,6 +67,8 @@ class MessageDecoder:
         self._json_tool = json_tool
         self._started = False
         self._begun = False  # a block of its content
+        self._again = False  # a second start came after that
+        self._indexes: set[int] = set()
         self._id: str | None = None
         self.ended = False
         self._finished = False
@@ -112,13 +114,15 @@ class MessageDecoder:
                 text = delta["text"]
                 return [TextDelta("" if text is None else text, 0, event["index"])]
         event = sift_frame(frame, event, self._readers)
-        if event is None and self._stream:  # a heartbeat of a gateway
+        if not event and self._stream:  # a heartbeat of a gateway
             return []
         if not isinstance(event, dict):
             raise MalformedResponseError(
                 "the service sent JSON that is not an object", body=bytes(frame.data)
             )
         kind = event.get("type")
+        if kind is None and self._stream and not is_error_body(event):
+            kind = frame.event
         reader = self._readers.get(kind) if isinstance(kind, str) else None
         if kind not in _DELTAS:
             event = exact_numbers(event, frame.data)
@@ -167,10 +171,8 @@ class MessageDecoder:
         if self._started:  # a duplicate, which has been seen in a stream, adds nothing
             identity = event["message"].get("id")
             if self._begun and self._id is not None and identity not in (None, "", self._id):
-                # A gateway lost its upstream and asked again.
-                raise StreamInterruptedError(
-                    f"the service began another message, {identity}, before {self._id} had ended; ask again"
-                )
+                self._reject_another(identity)
+            self._again = self._begun
             return
         yield from self._envelope(event["message"])
 
@@ -197,7 +199,16 @@ class MessageDecoder:
 
     def _block_start(self, event: dict[str, Any]) -> Iterator[Event]:
         self._begun = True
+        if self._again and event["index"] in self._indexes:
+            self._reject_another(self._id)
+        self._indexes.add(event["index"])
         yield from self._blocks.start(event["index"], event["content_block"])
+
+    def _reject_another(self, identity: str | None) -> NoReturn:
+        """Reject a message that a gateway asked for again after it lost the first one."""
+        raise StreamInterruptedError(
+            f"the service began another message, {identity}, before {self._id} had ended; ask again"
+        )
 
     def _block_delta(self, event: dict[str, Any]) -> Iterator[Event]:
         yield from self._blocks.delta(event["index"], event["delta"])

@@ -53,6 +53,7 @@ class ChatDecoder(AnswerDecoder):
         self._numbers: dict[Any, int] = {}  # the service's index of a tool call: ours
         self._calls = 0
         self._open: set[int] = set()
+        self._blocks: set[Any] = set()  # the indexes of the content's blocks
         self._others: set[Any] = set()  # the indexes of calls of an unknown kind
         self._handlers: dict[Any, Callable[[dict[str, Any]], Iterator[Event]]] = {
             "message-start": self._message_start,
@@ -97,6 +98,10 @@ class ChatDecoder(AnswerDecoder):
         yield from self._begin(event.get("id"))
 
     def _content_start(self, event: dict[str, Any]) -> Iterator[Event]:
+        index = event.get("index")
+        if self._again and index in self._blocks:
+            self._reject_another(self._id)
+        self._blocks.add(index)
         return self._piece(_message_delta(event, "content"), event.get("index"))
 
     def _content(self, event: dict[str, Any]) -> Iterator[Event]:

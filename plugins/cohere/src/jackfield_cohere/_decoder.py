@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, NoReturn, TypeAlias
 
 from jackfield import (
     Citation,
@@ -18,7 +18,7 @@ from jackfield import (
     TokenLogprob,
     UsageUpdate,
 )
-from jackfield.plugin import Frame, Head, WholeDecoder, read_frame
+from jackfield.plugin import Frame, Head, WholeDecoder, is_error_body, read_frame
 
 from ._errors import fail, raise_failure
 from ._usage import as_mapping, read_usage
@@ -68,6 +68,7 @@ class AnswerDecoder(abc.ABC):
         self._complete = False
         self._id: str | None = None
         self._begun = False  # something of the answer has come
+        self._again = False  # a second beginning came after that
         self.ended = False
 
     @property
@@ -89,7 +90,7 @@ class AnswerDecoder(abc.ABC):
             self.ended = True
             return []
         value = read_frame(frame, self.names)
-        if value is None and self._streamed:  # a heartbeat of a gateway
+        if not value and not isinstance(value, dict) and self._streamed:  # a heartbeat of a gateway
             return []
         if not isinstance(value, dict):
             raise MalformedResponseError("the answer is not a JSON object", body=frame.data)
@@ -107,11 +108,15 @@ class AnswerDecoder(abc.ABC):
             StreamInterruptedError: A gateway lost its upstream and asked again.
         """
         if self._begun and self._id is not None and identity not in (None, "", self._id):
-            raise StreamInterruptedError(
-                f"the service began another answer, {identity}, before {self._id} had ended; ask again"
-            )
+            self._reject_another(identity)
+        self._again = self._begun
         self._id = self._id or identity
         yield Started(identity)
+
+    def _reject_another(self, identity: Any) -> NoReturn:
+        raise StreamInterruptedError(
+            f"the service began another answer, {identity}, before {self._id} had ended; ask again"
+        )
 
     def finish(self) -> list[Event]:
         """Check that the answer is complete.
@@ -128,6 +133,8 @@ class AnswerDecoder(abc.ABC):
 
     def _unknown(self, kind: Any, value: dict[str, Any], wanted: str) -> Iterator[Event]:
         """Keep an unknown event of a stream; a whole answer must contain what was requested."""
+        if kind is None and is_error_body(value, refused=True):
+            fail(value)
         if not self._streamed:
             raise MalformedResponseError(
                 f"the answer has no {wanted}; it has {', '.join(value) or 'nothing'}"

@@ -68,7 +68,9 @@ def error(failure: Failure) -> JackfieldError | None:
         if value is None and failure.body and not failure.body.lstrip().startswith(b"<"):
             return _map(failure, None, failure.text().strip())
         return _mask(openai_error(failure))
-    found = _map(failure, value.get("error_code"), str(value.get("message") or ""))
+    found = _map(
+        failure, value.get("error_code"), str(value.get("message") or failure.explain().message or "")
+    )
     if found is not None and found.retry_after is None:
         found.retry_after = _read_delay(value.get("details"))
     return found

@@ -51,7 +51,7 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
 
 def is_end_marker(data: bytes) -> bool:
     """Return whether the data of an event is `[DONE]`."""
-    return data.lstrip()[:6] == b"[DONE]"
+    return data.lstrip()[:6].upper() == b"[DONE]"
 
 
 _OBJECT: Final = re.compile(rb'"(?:arguments|input)"\s*:\s*[{\[]')

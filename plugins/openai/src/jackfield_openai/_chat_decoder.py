@@ -93,6 +93,8 @@ class ChatDecoder:
         self._expected = wire.body.get("n") if isinstance(wire.body, dict) else None
         self.ended = self.lacks_end = False
         self._over = False  # what comes is of another answer
+        self._has_content = False
+        self._is_odd = False  # the last event is not of a kind that is known
         self._id: str | None = None
         self._started: Started | None = None
         self._choices: dict[int, _Choice] = {}
@@ -125,9 +127,12 @@ class ChatDecoder:
             return [piece]
         if frame.event is not None:
             event = sift_frame(frame, event)
-        if event is None and self._streamed:
+        if not event and self._streamed:
             return []  # a heartbeat
         if not isinstance(event, dict):
+            if isinstance(event, str) and is_end_marker(event.encode()):
+                self.ended = True
+                return []
             fail(event)
         if not self._streamed and self._started is None:
             answer = read_simple_answer(event, self._dialect)
@@ -159,7 +164,8 @@ class ChatDecoder:
         """Return whether the dialect lets a stream end without a finish reason for each choice."""
         rule = self._dialect.end
         if not self.ended:
-            return rule == "clean" and self._has_begun
+            self.lacks_end = self._is_odd
+            return rule == "clean" and self._has_begun and (self._has_content or self._pieces.steady)
         self.lacks_end = rule == "clean"
         return rule != "finish" and bool(self._choices)
 
@@ -180,6 +186,8 @@ class ChatDecoder:
                 raise MalformedResponseError(
                     f"the answer has no choices; it has {', '.join(event) or 'no fields'}"
                 )
+        self._has_content |= self._pieces.steady
+        self._is_odd = choices is None and not usage
         if self._streamed and choices:
             self._over = self._over or self._is_another(event.get("id"), choices)
         if self._over:
@@ -243,7 +251,9 @@ class ChatDecoder:
         if not simple and wire.get("error"):
             fail({"error": wire["error"]})
         for message in self._find_messages(wire):
-            yield from self._read_message(message, choice, index)
+            for event in self._read_message(message, choice, index):
+                self._has_content = True
+                yield event
         if wire.get("logprobs"):
             tokens = read_logprobs(wire["logprobs"])
             if tokens:
@@ -251,7 +261,7 @@ class ChatDecoder:
         if not simple:
             yield from self._read_filter(wire, choice, index)
         raw = wire.get("finish_reason")
-        if raw:  # old servers say "" until the end
+        if raw and raw != "null":  # old servers say "" or "null" until the end
             # The last one counts, as some gateways say "stop" from the first chunk; but what was blocked stays so.
             choice.raw = choice.raw if choice.raw == "content_filter" else raw
             choice.ended = True

@@ -17,7 +17,7 @@ from jackfield import (
     StreamInterruptedError,
     TextDelta,
 )
-from jackfield.plugin import Frame, Head, TokensCounted, Wire, read_frame, sift_frame
+from jackfield.plugin import Frame, Head, TokensCounted, Wire, is_error_body, read_frame, sift_frame
 
 from ._answer_fields import FINISH_REASONS, exact_event, is_end_marker
 from ._dialect import Dialect
@@ -30,7 +30,8 @@ __all__ = ["ResponsesDecoder", "read_count"]
 _TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "response.done"})
 _UNFINISHED: Final = ("queued", "in_progress")
 # They say nothing that the others do not say.
-_SILENT: Final = frozenset({"response.in_progress", "response.queued", "keepalive", "ping"})
+_SILENT: Final = frozenset({"keepalive", "ping", "heartbeat"})
+_STATES: Final = frozenset({"response.in_progress", "response.queued"})
 
 
 class ResponsesDecoder:
@@ -46,6 +47,7 @@ class ResponsesDecoder:
 
     def __init__(self, dialect: Dialect, wire: Wire) -> None:
         self._read_usage = dialect.usage
+        self._streamed = wire.stream
         self._items = Items(dialect.id)
         asked = wire.body.get("store") if isinstance(wire.body, dict) else None
         self._stored = asked if isinstance(asked, bool) else None
@@ -96,8 +98,10 @@ class ResponsesDecoder:
         kind: Any = event.get("type")
         if kind == "response.output_text.delta" and not event.get("logprobs"):
             return [self._read_piece(event)]
-        if (kind is None or frame.event == "error" != kind) and sift_frame(frame, event) is None:
+        if (kind is None or frame.event == "error" != kind) and self._is_heartbeat(frame, event):
             return []
+        if kind is None and frame.event is not None and not is_error_body(event):
+            kind = frame.event
         event = exact_event(event, data)
         self._place = None
         handler = self._handlers.get(kind)
@@ -111,9 +115,14 @@ class ResponsesDecoder:
             raise StreamInterruptedError("the stream ended before response.completed; ask again")
         return []
 
+    def _is_heartbeat(self, frame: Frame, event: dict[str, Any]) -> bool:
+        return sift_frame(frame, event) is None or (not event and self._streamed)
+
     def _pass_over(self, frame: Frame, value: Any) -> None:
         """Pass over a heartbeat of a gateway; other JSON that is not an object is an error."""
-        if value is not None and (frame.event is None or sift_frame(frame, value) is not None):
+        if not self._streamed:
+            raise MalformedResponseError("the answer is JSON, but not an object", body=bytes(frame.data))
+        if value and (frame.event is None or sift_frame(frame, value) is not None):
             fail(value)
 
     def _read_piece(self, event: dict[str, Any]) -> TextDelta:
@@ -133,6 +142,9 @@ class ResponsesDecoder:
             yield from self._read_whole(event)
         elif kind == "response.created":
             yield self._make_started(event.get("response") or {})
+        elif kind in _STATES:
+            if self._items.any:
+                self._check_id((event.get("response") or {}).get("id"))
         elif kind in _TERMINAL or kind == "response.cancelled":
             response = event.get("response") or {}
             self._check_status(response if kind != "response.cancelled" else {"status": "cancelled"})
@@ -162,13 +174,16 @@ class ResponsesDecoder:
 
     def _make_started(self, response: Mapping[str, Any]) -> Started:
         identity = response.get("id")
+        self._check_id(identity)
+        self._id = self._items.answer = identity or self._id
+        # Until it is complete, the tier is the requested one ("auto").
+        return Started(identity, response.get("model"))
+
+    def _check_id(self, identity: str | None) -> None:
         if self._id is not None and identity not in (None, self._id) and not self.is_whole:
             raise StreamInterruptedError(
                 f"the service began another response, {identity}, before {self._id} had ended; ask again"
             )
-        self._id = self._items.answer = identity or self._id
-        # Until it is complete, the tier is the requested one ("auto").
-        return Started(identity, response.get("model"))
 
     def _read_end(self, response: dict[str, Any], *, completed: bool = False) -> Iterator[Event]:
         yield from self._items.end_all(response.get("output") or ())

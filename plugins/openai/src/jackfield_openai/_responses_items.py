@@ -63,6 +63,11 @@ class Items:
         self._by_index: dict[int, Item] = {}
         self._by_id: dict[str, Item] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether an item has begun."""
+        return bool(self._all)
+
     def find(self, event: Mapping[str, Any], kind: str) -> Item:
         """Return the item that an event is about: by its place, else by its id, else the last one that fits.
 

@@ -167,7 +167,7 @@ class ToolCallReader:
             last = next(known, last if not name else None)
         if last is None:
             return self._add(index)
-        other = bool(identity and last.id and identity != last.id)
+        other = bool(identity and last.id and identity != last.id) and not _continues(last, name, text)
         if name and (other or (last.name and name != last.name)):
             return self._add(index)
         if not name and not text.lstrip().startswith("{"):
@@ -196,6 +196,12 @@ class ToolCallReader:
         yield ToolCallStart(call.number, identity, call.name, self._choice, data)
         for text in call.pieces:
             yield ToolCallDelta(call.number, text, self._choice)
+
+
+def _continues(last: _Call, name: str | None, text: str) -> bool:
+    """Return whether a piece with another id goes on with a call: some servers make an id for each piece."""
+    goes_on = text.strip() and not text.lstrip().startswith("{") and name in (None, "", last.name)
+    return bool(goes_on and last.pieces and last.kind == "function" and not last.is_whole)
 
 
 def _keep(beside: dict[str, Any], name: str, source: Mapping[str, Any], known: frozenset[str]) -> None:
