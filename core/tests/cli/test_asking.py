@@ -422,3 +422,10 @@ def test_arguments_that_strict_json_does_not_hold_are_written(command, arguments
     assert result.exit_code == 0, result.stderr
     (part,) = json.loads(result.stdout)["choices"][0]["message"]["parts"]
     assert part["arguments"] == {"n": 2**70} if "n" in arguments else {"text": "half \ufffd"}
+
+
+def test_a_cost_is_written_with_few_digits_for_people_and_with_all_for_programs(command):
+    command.fake.price = RateCard.of(source="test", input="1", output="1", per=3_000_000)
+    assert "0.00000266667 USD" in command("chat", "Hello", "there", "all").stderr
+    result = command("--json", "chat", "--no-stream", "Hello", "there", "all")
+    assert len(json.loads(result.stdout)["cost"]["amount"]) > 20

@@ -251,7 +251,9 @@ class Execution(Generic[ReplyT]):
         when, ended = time.time(), time.perf_counter()
         pricing, target, kind = self._connection.pricing, self._target, self._call.kind
         # Its choices alone, taken now: a reply must not keep its whole request.
-        chosen = {} if self._translation is None else requested_choices(self._translation.wire)
+        wire = None if self._translation is None else self._translation.wire
+        chosen = {} if wire is None else requested_choices(wire)
+        headers = (self._connection.config.headers, {} if wire is None else wire.headers)
         began = self._attempts.sent_at or self._queued_at
         # Taken now, as more may be folded into it.
         usage, raw_usage, model = folded.usage, folded.raw_usage, folded.model
@@ -262,7 +264,7 @@ class Execution(Generic[ReplyT]):
                 when=when,
                 kind=kind,
                 reported_model=model,
-                service_tier=tier or requested_tier(chosen),
+                service_tier=tier or requested_tier(chosen, *headers),
                 requested=chosen,
                 region=region,
                 duration=ended - began,

@@ -129,7 +129,8 @@ def _estimate(
     connection: Connection, target: Target, call: Call, input_tokens: int, translation: Translation
 ) -> tuple[Cost, Cost | None]:
     body = requested_choices(translation.wire)
-    context = CostContext(when=time.time(), kind=call.kind, service_tier=requested_tier(body), requested=body)
+    tier = requested_tier(body, translation.wire.headers, connection.config.headers)
+    context = CostContext(when=time.time(), kind=call.kind, service_tier=tier, requested=body)
     card = connection.pricing.card(target.model, target.entry, Usage(input_tokens=input_tokens), context)
     least = compute_cost(Usage(input_tokens=input_tokens, output_tokens=0), card)
     # What is on the wire counts: it may be clamped, or be there because the service wants one.

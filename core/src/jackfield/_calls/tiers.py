@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,8 +11,10 @@ from jackfield._types.wire import Wire
 __all__ = ["requested_choices", "requested_tier"]
 
 _NAMES: Final = ("service_tier", "serviceTier")
+_HEADER: Final = re.compile(r"\b(service-tier|request-type)\Z", re.IGNORECASE)
+"""Headers by which services are asked for a tier: `X-Amzn-Bedrock-Service-Tier`, `X-Vertex-AI-LLM-Shared-Request-Type`."""
 _LONGEST_WORD: Final = 100
-_USUAL: Final = frozenset({"", "auto", "default", "standard", "standard_only"})
+_USUAL: Final = frozenset({"", "auto", "default", "standard", "standard_only", "shared"})
 """Words that ask for nothing else than what a request without them gets."""
 
 
@@ -30,12 +33,20 @@ def requested_choices(wire: Wire) -> Mapping[str, Any]:
     }
 
 
-def requested_tier(body: Mapping[str, Any]) -> str | None:
-    """Return the tier that a request asks for; None for the usual one."""
+def requested_tier(body: Mapping[str, Any], *headers: Mapping[str, object]) -> str | None:
+    """Return the tier that a request asks for; None for the usual one.
+
+    Args:
+        body: The choices of its body.
+        headers: Those of the request, and those of its connection.
+    """
     for name in _NAMES:
         tier = body.get(name)
         if isinstance(tier, Mapping):
             tier = tier.get("type")
         if isinstance(tier, str) and tier.lower() not in _USUAL:
             return tier
+    for name, value in (pair for some in headers for pair in some.items()):
+        if isinstance(value, str) and value.lower() not in _USUAL and _HEADER.search(name):
+            return value
     return None

@@ -57,6 +57,7 @@ class Question:
 async def answer(session: Session, mesh: Mesh, question: Question) -> Reply:
     """Send the request, print the reply to stdout and the notes about it to stderr."""
     session.answer_begun = False
+    session.shown = None
     notices = _Notices(session, question)
     notices.before()
     streams = not session.json if question.stream is None else question.stream
@@ -131,6 +132,7 @@ async def _streamed(session: Session, mesh: Mesh, question: Question, notices: _
             async for event in stream:
                 show.event(event)
         finally:
+            session.shown = stream.response
             show.end()
     if not session.json:
         _write_rest(stream.response)

@@ -95,17 +95,26 @@ class _Conversation:
                 return line
 
     def take(self, runner: asyncio.Runner, line: str) -> None:
-        """Run one turn. A turn that fails or is stopped is not kept in the history, and the conversation goes on."""
+        """Run one turn. One that fails is not kept in the history; of one that is stopped, what was shown of it is."""
         messages = [*self._messages, {"role": "user", "content": line}]
         question = attrs.evolve(self._question, input=messages)
         try:
             reply = runner.run(answer(self._session, self._mesh, question))
         except KeyboardInterrupt:
-            self._session.note("Stopped; this turn is forgotten.")
+            self._keep_stopped(messages)
         except JackfieldError as error:
             write_aside(f"Error: {describe(error, answer_begun=self._session.answer_begun)}", fg="red")
         else:
             self._messages = [*messages, reply.message]
+
+    def _keep_stopped(self, messages: list[Any]) -> None:
+        text = "" if self._session.shown is None else self._session.shown.text
+        if text.strip():
+            # The text alone: thinking and calls that were cut cannot go back to a service.
+            self._messages = [*messages, {"role": "assistant", "content": text}]
+            self._session.note("Stopped; what was shown is kept. /reset forgets it.")
+        else:
+            self._session.note("Stopped before an answer; this turn is forgotten.")
 
     def change_model(self, target: str) -> None:
         """Talk to another model from now on, or say to whom; what was said is kept."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from jackfield import JackfieldError, MissingCredentialError, Secret
+from jackfield import JackfieldError, MissingCredentialError
 
 if TYPE_CHECKING:
     from jackfield import ConnectionConfig, Mesh, MeshConfig
@@ -76,6 +76,8 @@ def doubtful_models(mesh: Mesh, connection: ConnectionConfig) -> list[str]:
 
 
 def _missing(where: str, values: Mapping[str, Any]) -> Iterator[str]:
+    from jackfield import Secret  # it loads attrs
+
     for key, value in values.items():
         # A keyring may ask a person to unlock it, which is more than a check may do.
         if isinstance(value, Secret) and not (value.reference or "").startswith(("keyring:", "none")):

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -200,9 +200,14 @@ def cost_words(cost: Cost) -> str:
     """Return the cost as one line, also where it is unknown."""
     if cost.amount is None:
         return "cost unknown"
-    amount = format(cost.amount.normalize(), "f")
+    amount = _few_digits(cost.amount)
     at_least = "at least " if cost.status == "partial" else ""
     return f"{at_least}{amount} {cost.currency}"
+
+
+def _few_digits(amount: Decimal) -> str:
+    """Write an amount for people: six significant digits. `--json` has all of them."""
+    return format(Context(prec=6).plus(amount).normalize(), "f")
 
 
 def replay_words(replay: Replay) -> str:

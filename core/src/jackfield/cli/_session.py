@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from jackfield import Mesh, MeshConfig, Registry
+    from jackfield import Mesh, MeshConfig, Registry, Reply
 
 __all__ = ["Group", "Helpless", "Session", "shared"]
 
@@ -46,6 +46,7 @@ class Session:
         json: Answers and errors are JSON.
         debug: Errors come with their traceback.
         answer_begun: A part of the answer to the last question was written.
+        shown: The answer to the last question as far as it was streamed.
     """
 
     def __init__(self, registry: Registry | None = None) -> None:
@@ -54,6 +55,7 @@ class Session:
         self.json = False
         self.debug = False
         self.answer_begun = False
+        self.shown: Reply | None = None
 
     @cached_property
     def registry(self) -> Registry:

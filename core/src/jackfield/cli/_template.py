@@ -64,7 +64,10 @@ def first_configuration(registry: Registry) -> str:
         for alias, target in _brought(registry, name, "aliases").items()
         if f"\n[connections.{target.partition(':')[0]}]\n" in ready
     )
-    aliases = aliases or '## default = "connection:model"\n'
+    aliases = (
+        aliases
+        or '## An alias, such as `default = "connection:model"`, is a name of your own for a target.\n'
+    )
     return "\n".join([_HEAD, f"[aliases]\n{aliases}", _SECRETS, *sections])
 
 

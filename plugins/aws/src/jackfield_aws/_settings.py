@@ -10,10 +10,14 @@ from typing import Final
 import attrs
 
 from jackfield import ConfigurationError, Secret
-from jackfield.plugin import secret
+from jackfield.plugin import secret, suggestion
 
 __all__ = ["AwsCredentials", "region_fault"]
 
+_DIRECTIONS: Final = (
+    "north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest",
+)  # fmt: skip
+"""The last words of regions. Source: AWS General Reference, regions and endpoints (2026)."""
 _REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}")
 _ROLE: Final = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 _SESSION_NAME: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -103,10 +107,19 @@ class AwsCredentials:
             yield "external_id cannot be used with web identities; leave it out"
 
 
+def _find_slip(region: str) -> str | None:
+    """Return that a direction is misspelt; a region may be newer than any table, but not its directions."""
+    *before, direction, number = region.split("-")
+    meant = None if direction in _DIRECTIONS else suggestion(direction, _DIRECTIONS, cutoff=0.8)
+    if meant is None:
+        return None
+    return f'there is no region {region!r}; did you mean "{"-".join([*before, meant, number])}"?'
+
+
 def region_fault(region: str) -> str | None:
     """Return what is wrong with the form of a region; None if nothing is, also for unknown regions."""
     if _REGION.fullmatch(region):
-        return None
+        return _find_slip(region)
     # In upper case, or an availability zone ("eu-central-1a").
     near = next((name for name in (region.strip().lower(), region[:-1]) if _REGION.fullmatch(name)), None)
     hint = "" if near is None else f'; write "{near}"'
