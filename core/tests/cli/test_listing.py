@@ -523,3 +523,14 @@ def test_explain_of_a_rerank(command):
     assert "second" in body
     assert command("explain", "--kind", "rerank").exit_code == 2
     assert command.fake.requests == []
+
+
+@pytest.mark.parametrize("kind", Registry.installed().names("credentials"))
+def test_init_writes_a_commented_table_for_each_kind_of_credentials(kind):
+    text = first_configuration(Registry.installed())
+    table = text[text.index(f"# [credentials.{kind}-main]") :].split("\n\n")[0].splitlines()
+    assert table[1].lstrip("# ") == f'kind = "{kind}"'
+    assert all(line.startswith("#") for line in table)
+    settings = attrs.fields_dict(Registry.installed().credential_kind(kind).settings)
+    written = {line.lstrip("# ").partition(" = ")[0] for line in table[2:]}
+    assert written & settings.keys()

@@ -68,7 +68,25 @@ def first_configuration(registry: Registry) -> str:
         aliases
         or '## An alias, such as `default = "connection:model"`, is a name of your own for a target.\n'
     )
-    return "\n".join([_HEAD, f"[aliases]\n{aliases}", _SECRETS, *sections])
+    identities = [_identity(registry, kind) for kind in registry.names("credentials")]
+    return "\n".join([_HEAD, f"[aliases]\n{aliases}", _SECRETS, *sections, *identities])
+
+
+def _identity(registry: Registry, kind: str) -> str:
+    """Write a table of credentials, commented out: only a person knows which identity there is."""
+    try:
+        settings = registry.credential_kind(kind).settings
+    except JackfieldError as error:
+        return f"## Credentials of the kind {kind} cannot be used: {' '.join(error.message.split())}\n"
+    table = [f"[credentials.{kind}-main]", f'kind = "{kind}"', *_lines_of(settings)]
+    title = f'## An identity: connections name it with credentials = "{kind}-main".'
+    if _problems(settings, _values(settings)):
+        # Its keys exclude each other or need each other, so not all of them can be right at once.
+        title += " Write those of these keys that your identity has."
+        lines = [f"## {line.lstrip('# ')}" for line in table]
+    else:
+        lines = [line if line.startswith("#") else f"# {line}" for line in table]
+    return "\n".join([title, *lines, ""])
 
 
 def _section(registry: Registry, id: str) -> str:
@@ -112,8 +130,22 @@ def _is_there(secret: Secret) -> bool:
 
 def _keys(provider: Provider) -> list[str]:
     """Return a provider's own keys as lines, each below its description."""
+    lines = _lines_of(provider.info.settings)
+    if provider.info.credentials:
+        kinds = " or ".join(f'"{kind}"' for kind in provider.info.credentials)
+        lines += _words(
+            f'An identity in place of a key: credentials = "NAME" here, and a table [credentials.NAME] with kind = {kinds}.'
+        )
+    if provider.info.requires_models:
+        lines += _words("Each id is your own name of a deployment; `underlying` is the model behind it.")
+        wanted = f'id = "{PLACEHOLDER}deployment", underlying = "openai:gpt-6-luna"{_wanted_of(provider.info.model_keys)}'
+        lines.append(f"models = [{{ {wanted} }}]")
+    return lines
+
+
+def _lines_of(settings: type) -> list[str]:
+    """Return the keys of settings as lines, each below its description."""
     lines: list[str] = []
-    settings = provider.info.settings
     meanings, values = _meanings(settings), _values(settings)
     for field in attrs.fields(settings):
         if field.name not in values:
@@ -124,15 +156,6 @@ def _keys(provider: Provider) -> list[str]:
             continue
         needed = field.default is attrs.NOTHING or isinstance(field.default, Secret)
         lines += [*_words(meaning), f"{'' if needed else '# '}{field.name} = {value}"]
-    if provider.info.credentials:
-        kinds = " or ".join(f'"{kind}"' for kind in provider.info.credentials)
-        lines += _words(
-            f'An identity in place of a key: credentials = "NAME" here, and a table [credentials.NAME] with kind = {kinds}.'
-        )
-    if provider.info.requires_models:
-        lines += _words("Each id is your own name of a deployment; `underlying` is the model behind it.")
-        wanted = f'id = "{PLACEHOLDER}deployment", underlying = "openai:gpt-6-luna"{_wanted_of(provider.info.model_keys)}'
-        lines.append(f"models = [{{ {wanted} }}]")
     return lines
 
 
