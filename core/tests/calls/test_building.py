@@ -111,6 +111,13 @@ class PlacingDecoder(PlainDecoder):
         yield from super().events(data)
 
 
+async def test_vectors_of_different_lengths_are_a_malformed_answer(server):
+    server.answer(Answer.json({"placed": [[0, [1.0, 2.0]], [1, [1.0]], [2, [3.0, 4.0]]]}))
+    async with mesh_for(server.url, PlainProvider(decoder=PlacingDecoder)) as mesh:
+        with pytest.raises(MalformedResponseError, match="dimensions, by input: 0: 2, 1: 1"):
+            await mesh.embed("c:m", ["a", "b", "c"])
+
+
 @pytest.mark.parametrize("index", [None, "a", 1.5])
 async def test_an_index_that_is_no_number_is_a_malformed_answer(server, index):
     placed = {"placed": [[index, [2.0]], [0, [1.0]]]}

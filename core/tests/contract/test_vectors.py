@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jackfield import MalformedResponseError
 from jackfield._contract.decoding import find_vector_fault
 from jackfield.plugin import vector_reader
 
@@ -84,3 +85,12 @@ def test_a_vector_has_no_fault(
     reader_without: Callable[..., Callable[[Any], Any]], absent: tuple[str, ...]
 ) -> None:
     assert find_vector_fault(reader_without(*absent)(VALUES)) is None
+
+
+@pytest.mark.parametrize("absent", [(), ("numpy",)])
+@pytest.mark.parametrize("sent", [["0.1", "0.2"], [True, False]])
+def test_texts_and_truth_values_are_no_numbers(
+    reader_without: Callable[..., Callable[[Any], Any]], absent: tuple[str, ...], sent: list[Any]
+) -> None:
+    with pytest.raises(MalformedResponseError, match="not a list of numbers"):
+        reader_without(*absent)(sent)

@@ -100,6 +100,11 @@ def test_any_several_will_do(messages):
             "parameters is a bool",
         ),
         ({"response_format": ["x"]}, "response_format must be"),
+        ({"response_format": {"type": "json_object"}}, "pass its schema alone"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
+            "pass its schema alone",
+        ),
     ],
 )
 def test_what_no_service_could_take_is_refused_before_anything_is_sent(mesh, options, words):

@@ -188,6 +188,14 @@ def check_reply(
             fault = find_vector_fault(folded.vectors[index])
             if fault is not None:
                 raise exchange.build_malformed(f"the embedding of input {index} is not a vector: {fault}")
+        first_of = {len(folded.vectors[index]): index for index in reversed(got)}
+        if len(first_of) > 1:
+            told = ", ".join(
+                f"{first_of[size]}: {size}" for size in sorted(first_of, key=first_of.__getitem__)
+            )
+            raise exchange.build_malformed(
+                f"the embeddings have different numbers of dimensions, by input: {told}"
+            )
     elif isinstance(request, RerankRequest):
         wrong = [index for index, _ in folded.scores if not 0 <= _number(index) < len(request.documents)]
         if wrong:

@@ -84,6 +84,7 @@ def vector_reader() -> Callable[[Any], Any]:
         if isinstance(value, str):
             # A bytearray makes the vector writable without another copy; little-endian is a no-op nearly everywhere.
             return numpy.frombuffer(bytearray(decoded(value)), dtype="<f4").astype(numpy.float32, copy=False)
+        _reject_other_values(value)
         return numpy.asarray(value, dtype=numpy.float32)
 
     return as_numpy
@@ -123,8 +124,19 @@ def _base64_decoder() -> Callable[[str], bytes]:
     return decode
 
 
+def _reject_other_values(value: Any) -> None:
+    """Reject a list of texts or of true and false, of which numpy would make numbers; its first value tells.
+
+    Raises:
+        MalformedResponseError: It is one.
+    """
+    if isinstance(value, list) and value and isinstance(value[0], str | bool):
+        raise MalformedResponseError(f"an embedding is not a list of numbers: it begins {value[:3]!r}")
+
+
 def _as_array(value: Any) -> Any:
     if not isinstance(value, str):
+        _reject_other_values(value)
         return array("f", value)
     vector = array("f", base64.b64decode(value))
     if byteorder == "big":  # the wire is little-endian

@@ -43,6 +43,10 @@ __all__ = [
 ]
 
 
+_FORMS_OF_SERVICES: Final = ("json_schema", "json_object", "text")
+"""Types of `response_format` of services' own, of which none is a type of JSON Schema."""
+
+
 class ChatOptions(TypedDict, total=False):
     """The keyword options of `chat`, `complete`, `summarize`, their streams, `count_tokens` and `explain`.
 
@@ -242,6 +246,11 @@ def _check_words(options: Options) -> None:
     form, choice, tools = options.response_format, options.tool_choice, options.tools
     if isinstance(form, str) and form != "json":
         raise ConfigurationError(f'response_format must be "json" or a JSON schema, got {form!r}')
+    if isinstance(form, Mapping) and form.get("type") in _FORMS_OF_SERVICES:
+        raise ConfigurationError(
+            f'response_format must be "json" or a JSON schema itself, got {{"type": {form["type"]!r}}}, '
+            "which is the form of a service: pass its schema alone"
+        )
     if choice is UNSET or choice in ("auto", "none"):
         return
     names = [] if tools is UNSET else [tool.name for tool in tools]

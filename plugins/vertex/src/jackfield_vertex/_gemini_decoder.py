@@ -85,7 +85,7 @@ def values_of(frame: Frame, *, stream: bool) -> list[dict[str, Any]]:
     if stream and frame.data[:8].strip() == b"[DONE]":  # of gateways that also speak OpenAI's protocol
         return []
     value = read_frame(frame)
-    if value is None and stream:
+    if value in (None, "") and stream:
         return []
     if _CALL in frame.data:
         value = exact_numbers(value, frame.data)
