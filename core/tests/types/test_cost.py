@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import attrs
 import pytest
 from hypothesis import given, strategies as st
 
@@ -47,10 +48,15 @@ class TestEveryTokenOnce:
     def test_whichever_units_have_rates_of_their_own(self, usage, units):
         amounts = dict.fromkeys(("input", "output", *units), 1)
         cost = compute_cost(usage, card(per=1, **amounts))
-        assert cost.amount == usage.input_tokens + usage.output_tokens
-        assert cost.status == "complete"
+        unpriced = (
+            usage.details["cache_write_1h_tokens"]
+            if units & {"cache_write"} and "cache_write_1h" not in units
+            else 0
+        )
+        assert cost.amount == usage.input_tokens + usage.output_tokens - unpriced
+        assert cost.status == ("partial" if unpriced else "complete")
         found = quantities(cost)
-        assert sum(found.get(unit, 0) for unit in INPUT_UNITS) == usage.input_tokens
+        assert sum(found.get(unit, 0) for unit in INPUT_UNITS) == usage.input_tokens - unpriced
         assert sum(found.get(unit, 0) for unit in OUTPUT_UNITS) == usage.output_tokens
         assert all(item.quantity > 0 for item in cost.items)
 
@@ -86,10 +92,26 @@ class TestEveryTokenOnce:
         )
         both = card(input=1, output=1, cache_write=2, cache_write_1h=3)
         assert quantities(compute_cost(usage, both)) == {"cache_write_1h": 40, "cache_write": 20, "input": 40}
-        one = card(input=1, output=1, cache_write=2)
-        assert quantities(compute_cost(usage, one)) == {"cache_write": 60, "input": 40}
         other = card(input=1, output=1, cache_write_1h=3)
         assert quantities(compute_cost(usage, other)) == {"cache_write_1h": 40, "input": 60}
+
+    @pytest.mark.parametrize("lifetime", ["1h", "12h", "30m"])
+    def test_cache_writes_of_a_lifetime_without_a_rate_are_missing_and_not_ordinary_ones(self, lifetime):
+        usage = Usage(
+            input_tokens=100,
+            output_tokens=0,
+            cache_write_tokens=60,
+            details={"cache_write_5m_tokens": 20, f"cache_write_{lifetime}_tokens": 40},
+        )
+        for rates in ({"cache_write": 2}, {"cache_write": 2, "cache_write_24h": 9}, {"cache_write_5m": 2}):
+            cost = compute_cost(usage, card(input=1, output=1, **rates))
+            short = "cache_write" if "cache_write" in rates else "cache_write_5m"
+            assert quantities(cost) == {short: 20, "input": 40}
+            assert (cost.status, cost.missing) == ("partial", (f"cache_write_{lifetime}",))
+        none = attrs.evolve(usage, details={f"cache_write_{lifetime}_tokens": 0})
+        assert compute_cost(none, card(input=1, output=1, cache_write=2)).status == "complete"
+        # A card that prices no writes at all charges them as input, whatever their lifetime.
+        assert quantities(compute_cost(usage, card(input=1, output=1))) == {"input": 100}
 
     def test_reasoning_is_output_unless_it_has_a_rate(self):
         usage = Usage(input_tokens=0, output_tokens=100, reasoning_tokens=70)

@@ -124,6 +124,9 @@ _AT: Final = "@"
 # A count that is a part of a larger one, the rate that prices it, and the rate of the larger one, which
 # prices the part where it has no rate of its own.
 _INPUT_PARTS: Final = (("cached_input_tokens", "cache_read"), ("cache_write_tokens", "cache_write"))
+_WRITE_FOR: Final = "cache_write_"
+_ORDINARY_WRITE: Final = "cache_write_5m"
+"""Cache writes of the lifetime that the rate `cache_write` is for."""
 
 
 def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
@@ -132,7 +135,8 @@ def compute_cost(usage: Usage, card: RateCard | None) -> Cost:
     Input that was cached or written to a cache is charged at its own rate, or as plain input where it
     has none; the rest as input. Details whose rate the card names are taken out of the count they are
     part of (`cache_write_1h_tokens` out of the cache writes, other `*_input_*`/`input_*` out of the plain
-    input, `output_*` out of the output). Units (seconds, searches) are added; seconds, DBU and credits that no rate
+    input, `output_*` out of the output). Cache writes of a lifetime without a rate (`cache_write_1h`) are missing from the
+    bill of a card that prices other cache writes; those of five minutes are the ordinary ones. Units (seconds, searches) are added; seconds, DBU and credits that no rate
     names are not a gap: they are a measure, and become a price only by a rate. DBU and credits measure the tokens
     themselves: a card that prices tokens does not charge them again. Where a service says what it bills
     (`billed_input_tokens`, `billed_output_tokens` of Cohere), that is charged, and none of its other counts. A card of units alone prices no tokens: that a machine is
@@ -241,8 +245,9 @@ def _charge_input(bill: _Bill, usage: Usage) -> None:
         count = getattr(usage, count_name) or 0
         rest = count
         for name, quantity in usage.details.items():
-            if name.startswith(unit) and bill.has(name.removesuffix("_tokens")):
-                bill.add(name.removesuffix("_tokens"), quantity)
+            part = name.removesuffix("_tokens")
+            if name.startswith(unit) and (bill.has(part) or _is_unpriced_lifetime(bill, part)):
+                bill.add(part, quantity)  # without a rate it is missing from the bill
                 rest -= quantity
         if bill.has(unit):
             bill.add(unit, rest)
@@ -252,6 +257,19 @@ def _charge_input(bill: _Bill, usage: Usage) -> None:
     plain -= _charge_details(bill, usage, "input_")
     # A service that counts more cached tokens than input tokens must not lower the bill by it.
     bill.add("input", max(0, plain))
+
+
+def _is_unpriced_lifetime(bill: _Bill, unit: str) -> bool:
+    """Return whether these are cache writes of a lifetime that the card has no rate for, though it has rates of others.
+
+    The rate of cache writes is that of the ordinary lifetime; longer ones cost more.
+    """
+    return (
+        unit != _ORDINARY_WRITE
+        and unit.startswith(_WRITE_FOR)
+        and unit[len(_WRITE_FOR) : len(_WRITE_FOR) + 1].isdigit()
+        and any(rate.startswith("cache_write") for rate in bill.card.rates)
+    )
 
 
 def _charge_output(bill: _Bill, usage: Usage) -> None:

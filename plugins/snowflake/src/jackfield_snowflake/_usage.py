@@ -13,6 +13,7 @@ from jackfield.plugin import ModelRef, Rate, RateCard, read_count, read_quantity
 
 __all__ = ["credit_card", "credits_of", "read_usage", "with_credits"]
 
+_FOR_AN_HOUR: Final = "cache_write_1h_tokens"
 _MILLION: Final = 1_000_000
 _SOURCE: Final = "declared credits"
 _COUNTS: Final = (
@@ -60,6 +61,7 @@ def with_credits(usage: Usage, per_token: Mapping[str, Decimal], *, embeds: bool
         or out is None
         or "input" not in per_token
         or (out and "output" not in per_token)
+        or usage.details.get(_FOR_AN_HOUR)  # the table has no row for it: the cost is partial
     ):
         return usage
     total, plain = out * per_token.get("output", Decimal(0)), usage.input_tokens
