@@ -530,7 +530,7 @@ async def test_the_list_of_models(service, mesh):
     [
         ({"guardrail_id": "g"}, "guardrail_version"),
         ({"guardrail_id": "g", "guardrail_version": "1", "guardrail_trace": "yes"}, "guardrail_trace"),
-        ({"fips": True, "dual_stack": True}, "fips"),
+        ({"fips": True, "base_url": "http://127.0.0.1:1"}, "fips"),
         ({"region": "Frankfurt"}, "region"),
         ({"api_key": "env:X", "credentials": "a"}, "two ways"),
         ({"models": [{"id": "qwen.qwen3", "route": "invoke"}]}, "native body of qwen.qwen3 is unknown"),

@@ -60,7 +60,12 @@ WRONG = [
         {"request_metadata": {f"k{n}": "v" for n in range(17)}},
         "request_metadata may have up to 16 labels of letters",
     ),
-    ({"fips": True, "dual_stack": True}, "both fips and dual_stack"),
+    ({"fips": True, "base_url": "https://x.example"}, "fips chooses a host, and base_url replaces it"),
+    ({"dual_stack": True, "base_url": "https://x.example"}, "dual_stack chooses a host"),
+    (
+        {"region": "us-east-1", "base_url": "https://bedrock-runtime.eu-west-1.amazonaws.com"},
+        "base_url is in eu-west-1, and region is us-east-1",
+    ),
     ({"api_key": "env:X", "credentials": "a"}, "two ways to authenticate"),
 ]
 

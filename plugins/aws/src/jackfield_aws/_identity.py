@@ -6,7 +6,7 @@ import functools
 import threading
 from typing import TYPE_CHECKING
 
-from ._region import machine_identity, region_of
+from ._region import endpoint_switch, machine_identity, region_of
 from ._settings import AwsCredentials
 from ._signer import AwsSigner
 
@@ -59,6 +59,14 @@ class AwsIdentity:
     def region(self) -> str | None:
         """Return the region of this identity: declared, from the environment, or of its profile. May read a file."""
         return self.settings.region or region_of(self.settings.profile)
+
+    def wants_fips(self) -> bool:
+        """Return whether the environment or this identity's profile asks for endpoints with FIPS 140. May read a file."""
+        return endpoint_switch("use_fips_endpoint", self.settings.profile)
+
+    def wants_dual_stack(self) -> bool:
+        """Return whether the environment or this identity's profile asks for endpoints with IPv6. May read a file."""
+        return endpoint_switch("use_dualstack_endpoint", self.settings.profile)
 
     def _source(self, proxy: str | None, ca_bundle: str | None) -> Source:
         """Return the source of credentials, which signers with the same proxy and authorities share. Imports boto3."""

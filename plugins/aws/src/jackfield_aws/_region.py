@@ -9,7 +9,7 @@ from configparser import Error, RawConfigParser
 from pathlib import Path
 from typing import Final
 
-__all__ = ["machine_identity", "region_of"]
+__all__ = ["endpoint_switch", "machine_identity", "region_of"]
 
 _IDENTITY_VARIABLES: Final = (
     "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -31,6 +31,21 @@ def region_of(profile: str | None) -> str | None:
         if region:
             return region
     return None
+
+
+def endpoint_switch(name: str, profile: str | None) -> bool:
+    """Return whether the environment or a profile asks for a kind of endpoint; anything but "true" is no, as in botocore.
+
+    Source: AWS SDKs and tools reference guide, "Dual-stack and FIPS endpoints" (2026-11-22).
+
+    Args:
+        name: The key in the profile (`use_fips_endpoint`), which is also the variable's name behind `AWS_`.
+        profile: The profile; None for that of the environment.
+    """
+    value = os.environ.get(f"AWS_{name.upper()}")
+    if value is None:
+        value = next((section[name] for section in _sections(profile) if name in section), "")
+    return value.strip().lower() == "true"
 
 
 def machine_identity(profile: str | None) -> object:

@@ -11,14 +11,13 @@ import attrs
 
 from jackfield import ConfigurationError, Secret
 from jackfield.plugin import Auth, HttpAccess, StaticHeader, is_at_hosts, secret
-from jackfield_aws import AwsIdentity, default_identity, region_fault
+from jackfield_aws import AMAZON_HOSTS, AwsIdentity, default_identity, domain_of, region_fault, region_in
 
 __all__ = ["MANTLE", "BedrockSettings", "ModelKeys", "access", "control_url", "mantle_url"]
 
 MANTLE: Final = "mantle"
 """The name of the authentication for the newer endpoint of OpenAI's APIs, which is signed for by another name."""
 
-_HOSTS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws")
 _BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
 _PROFILE: Final = re.compile(r"[a-z]{2,}(-[a-z]+)*\.?|arn:aws[a-z-]*:bedrock:[a-z0-9-]+:\d*:\S+", re.ASCII)
 # Source: AWS's service model in botocore 1.44.5 (2026-11): GuardrailIdentifier, GuardrailVersion, RequestMetadata.
@@ -35,8 +34,8 @@ class BedrockSettings:
     """Configuration keys of a connection to Amazon Bedrock.
 
     Attributes:
-        region: A region such as `eu-central-1`. The default is that of the identity: declared, of the environment
-            (`AWS_REGION`, `AWS_DEFAULT_REGION`), or of the profile.
+        region: A region such as `eu-central-1`. The default is that in `base_url` if it is one of Amazon's own hosts, else
+            that of the identity: declared, of the environment (`AWS_REGION`, `AWS_DEFAULT_REGION`), or of the profile.
         credentials: The identity that a table `[credentials.NAME]` of the kind `aws` declares; without one and without
             a key, what the machine offers (AWS's usual chain).
         api_key: A reference to a Bedrock API key. The default, without `credentials`, is
@@ -44,8 +43,10 @@ class BedrockSettings:
             does not authenticate.
         base_url: Replaces scheme and host of every address, including that of the listing. Requests to it are signed,
             which shows the id of the access key and no secret.
-        fips: Use the endpoint whose cryptography is validated under FIPS 140.
-        dual_stack: Use the endpoint that also has IPv6.
+        fips: Use the endpoint whose cryptography is validated under FIPS 140. The default is that of the environment
+            (`AWS_USE_FIPS_ENDPOINT`) or of the profile (`use_fips_endpoint`).
+        dual_stack: Use the endpoint that also has IPv6. The default is that of the environment
+            (`AWS_USE_DUALSTACK_ENDPOINT`) or of the profile (`use_dualstack_endpoint`).
         inference_profile: A prefix (`eu`, `us`, `global`) for every model id that is not an ARN and has no prefix; or
             the ARN of an inference profile, which then replaces every model id of the connection.
         guardrail_id: A guardrail's id or ARN, for every call that generates text.
@@ -63,8 +64,8 @@ class BedrockSettings:
     credentials: AwsIdentity | None = None
     api_key: Secret | None = secret()
     base_url: str | None = None
-    fips: bool = False
-    dual_stack: bool = False
+    fips: bool | None = None
+    dual_stack: bool | None = None
     inference_profile: str | None = None
     guardrail_id: str | None = None
     guardrail_version: str | None = None
@@ -78,16 +79,23 @@ class BedrockSettings:
 
     def __attrs_post_init__(self) -> None:
         """Refuse values that cannot work, all at once, when the configuration is loaded."""
+        identity = self.credentials or default_identity()
         if self.region is None:
-            object.__setattr__(self, "region", (self.credentials or default_identity()).region())
+            object.__setattr__(self, "region", region_in(self.base_url) or identity.region())
+        if self.base_url is None:  # another address has no variants
+            if self.fips is None:
+                object.__setattr__(self, "fips", identity.wants_fips())
+            if self.dual_stack is None:
+                object.__setattr__(self, "dual_stack", identity.wants_dual_stack())
         if faults := tuple(self._faults()):
             raise ConfigurationError("; ".join(faults), mistakes=faults)
 
     def _faults(self) -> Iterator[str]:
         if self.api_key is not None and self.credentials is not None:
             yield "api_key and credentials are two ways to authenticate; write one"
-        if self.fips and self.dual_stack:
-            yield "there is no endpoint with both fips and dual_stack; write one"
+        for name in ("fips", "dual_stack"):
+            if self.base_url is not None and getattr(self, name):
+                yield f"{name} chooses a host, and base_url replaces it; write one"
         if self.api_key is None and self.bearer is not None and not self._is_own:
             yield (
                 f"base_url is not Amazon's own, and the key in {_BEARER} does not go there unasked: write "
@@ -104,6 +112,8 @@ class BedrockSettings:
             yield "region is missing; write it, or set AWS_REGION in the environment, or in the profile"
         elif fault := region_fault(self.region):
             yield fault
+        elif (there := region_in(self.base_url)) not in (None, self.region):
+            yield f"base_url is in {there}, and region is {self.region}: requests are signed for one; leave region out"
 
     def _guardrail_faults(self) -> Iterator[str]:
         if (self.guardrail_id is None) != (self.guardrail_version is None):
@@ -122,7 +132,7 @@ class BedrockSettings:
 
     @property
     def _is_own(self) -> bool:
-        return self.base_url is None or is_at_hosts(self.base_url, _HOSTS)
+        return self.base_url is None or is_at_hosts(self.base_url, AMAZON_HOSTS)
 
     @property
     def place(self) -> str:
@@ -205,10 +215,10 @@ def mantle_url(settings: BedrockSettings | None) -> str:
     """Return the prefix of the paths of the newer endpoint of OpenAI's APIs; "" if `base_url` replaces it."""
     if settings is None or settings.base_url is not None:
         return ""
-    return f"https://bedrock-mantle.{settings.place}.api.aws"
+    return f"https://bedrock-mantle.{settings.place}.{domain_of(settings.place, dual_stack=True)}"
 
 
 def _host(service: str, settings: BedrockSettings) -> str:
-    if settings.dual_stack:
-        return f"https://{service}.{settings.place}.api.aws"
-    return f"https://{service}{'-fips' * settings.fips}.{settings.place}.amazonaws.com"
+    """Return an address of a service. Source: AWS's endpoint rules in botocore 1.44.5 (2026-11)."""
+    domain = domain_of(settings.place, dual_stack=bool(settings.dual_stack))
+    return f"https://{service}{'-fips' if settings.fips else ''}.{settings.place}.{domain}"

@@ -10,7 +10,7 @@ import attrs
 
 from jackfield import ConfigurationError, Secret, TimeoutPolicy
 from jackfield.plugin import HttpAccess, ModelEntry
-from jackfield_aws import AwsIdentity, default_identity, region_fault
+from jackfield_aws import AwsIdentity, default_identity, domain_of, region_fault, region_in
 
 from ._placeholders import KIND_BY_PLACE, is_json, is_placeholder, place_faults, places_in
 
@@ -230,9 +230,14 @@ class SageMakerSettings:
     """Configuration keys of a connection to SageMaker endpoints.
 
     Attributes:
-        region: The endpoints' region. The default is that of the identity (environment, profile).
+        region: The endpoints' region. The default is that in `base_url` if it is one of Amazon's own hosts, else that of
+            the identity (environment, profile).
         credentials: The identity that a table `[credentials.NAME]` of the kind `aws` declares; without one, what
             boto3 finds by itself.
+        fips: Use the endpoints whose cryptography is validated under FIPS 140. The default is that of the environment
+            (`AWS_USE_FIPS_ENDPOINT`) or of the profile (`use_fips_endpoint`).
+        dual_stack: Use the endpoints that also have IPv6. The default is that of the environment
+            (`AWS_USE_DUALSTACK_ENDPOINT`) or of the profile (`use_dualstack_endpoint`).
         base_url: Replaces scheme and host of the runtime's address.
         control_url: Replaces the address where endpoints are listed.
         s3_url: Replaces the address of S3, for asynchronous endpoints; buckets are then in the path.
@@ -246,6 +251,8 @@ class SageMakerSettings:
 
     region: str | None = None
     credentials: AwsIdentity | None = None
+    fips: bool | None = None
+    dual_stack: bool | None = None
     base_url: str | None = None
     control_url: str | None = None
     s3_url: str | None = None
@@ -264,6 +271,8 @@ class SageMakerSettings:
     def _faults(self) -> Iterator[str]:
         if self.region is not None and (fault := region_fault(self.region)):
             yield fault
+        elif self.region is not None and (there := region_in(self.base_url)) not in (None, self.region):
+            yield f"base_url is in {there}, and region is {self.region}: requests are signed for one; leave region out"
         for entry in self.models:
             endpoint = getattr(entry.own, "endpoint", None) or entry.id
             if not _ENDPOINT.fullmatch(endpoint):
@@ -281,7 +290,9 @@ class SageMakerSettings:
 
     def fingerprint_parts(self) -> object:
         """Return the region and the identity, which the machine may decide: an endpoint is of one account and region."""
-        return self.region or self.identity.region(), self.identity.fingerprint_parts()
+        return self.region or region_in(
+            self.base_url
+        ) or self.identity.region(), self.identity.fingerprint_parts()
 
 
 def region_of(settings: SageMakerSettings, identity: AwsIdentity) -> str:
@@ -290,7 +301,7 @@ def region_of(settings: SageMakerSettings, identity: AwsIdentity) -> str:
     Raises:
         ConfigurationError: There is none, or what the machine is configured with is not a region.
     """
-    region = settings.region or identity.region()
+    region = settings.region or region_in(settings.base_url) or identity.region()
     if region is None:
         raise ConfigurationError(
             'no region is known: write region = "eu-central-1", or set AWS_REGION in the environment'
@@ -300,16 +311,39 @@ def region_of(settings: SageMakerSettings, identity: AwsIdentity) -> str:
     return region
 
 
-def _suffix(region: str) -> str:
-    """Return the domain of a region's partition. Source: AWS endpoints and quotas (2026)."""
-    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+def _variants(settings: SageMakerSettings) -> tuple[bool, bool]:
+    """Return whether the hosts are those with FIPS 140, and those with IPv6: declared, or of the machine."""
+    fips, dual_stack = settings.fips, settings.dual_stack
+    return (
+        settings.identity.wants_fips() if fips is None else fips,
+        settings.identity.wants_dual_stack() if dual_stack is None else dual_stack,
+    )
+
+
+def _address(settings: SageMakerSettings, region: str, service: str) -> str:
+    """Return an address of SageMaker. Source: AWS's endpoint rules in botocore 1.44.5 (2026-11).
+
+    Args:
+        settings: The connection's settings.
+        region: The region.
+        service: `runtime` or `api`.
+    """
+    fips, dual_stack = _variants(settings)
+    domain = domain_of(region, dual_stack=dual_stack)
+    name = f"{service}.sagemaker{'-fips' if fips else ''}"
+    if fips and not dual_stack and domain == "amazonaws.com":
+        # The names of older endpoints; in GovCloud all of the runtime's are of this kind.
+        plain = service == "runtime" and region.startswith("us-gov-")
+        name = f"{service}{'' if plain else '-fips'}.sagemaker"
+    return f"https://{name}.{region}.{domain}"
 
 
 def s3_address(settings: SageMakerSettings, region: str, bucket: str) -> str:
     """Return the address of a bucket; one with dots in its name is in the path, because TLS does not accept such a host."""
     if settings.s3_url is not None:
         return f"{settings.s3_url.rstrip('/')}/{bucket}"
-    host = f"s3.{region}.{_suffix(region)}"
+    fips, dual_stack = _variants(settings)
+    host = f"s3{'-fips' if fips else ''}.{'dualstack.' if dual_stack else ''}{region}.{domain_of(region)}"
     return f"https://{host}/{bucket}" if "." in bucket else f"https://{bucket}.{host}"
 
 
@@ -318,7 +352,7 @@ def control_address(settings: SageMakerSettings) -> str:
     if settings.control_url is not None:
         return settings.control_url.rstrip("/")
     region = region_of(settings, settings.identity)
-    return f"https://api.sagemaker.{region}.{_suffix(region)}"
+    return _address(settings, region, "api")
 
 
 def access(settings: SageMakerSettings) -> HttpAccess:
@@ -329,7 +363,7 @@ def access(settings: SageMakerSettings) -> HttpAccess:
     """
     identity = settings.identity
     region = region_of(settings, identity)
-    base_url = settings.base_url or f"https://runtime.sagemaker.{region}.{_suffix(region)}"
+    base_url = settings.base_url or _address(settings, region, "runtime")
 
     def signer(service: str) -> Any:
         return identity.signer(
