@@ -22,7 +22,7 @@ from jackfield import (
     RateLimitError,
     ServerError,
 )
-from jackfield.plugin import Failure
+from jackfield.plugin import Failure, read_count
 
 from ._guardrails import INTERVENED
 
@@ -35,16 +35,25 @@ _STATUS_BY_NAME: Final[Mapping[str, int]] = {
     "accessdeniedexception": 403,
     "resourcenotfoundexception": 404,
     "modeltimeoutexception": 408,
-    "conflictexception": 409,
+    "conflictexception": 400,
+    "requesttimeout": 408,
+    "requesttimeoutexception": 408,
     "modelerrorexception": 424,
     "modelstreamerrorexception": 424,
     "throttlingexception": 429,
     "modelnotreadyexception": 429,
+    "servicequotaexceededexception": 400,
     "internalserverexception": 500,
     "internalservererror": 500,
     "internalfailure": 500,
     "serviceunavailableexception": 503,
 }
+# Names of throttling, whatever the status. Source: AWS SDKs and tools reference guide, "Retry behavior"; botocore 1.44.5.
+_THROTTLED: Final = frozenset(
+    {"throttling", "throttlingexception", "throttledexception", "requestthrottled", "requestthrottledexception",
+     "toomanyrequestsexception", "provisionedthroughputexceededexception", "requestlimitexceeded", "bandwidthlimitexceeded",
+     "limitexceededexception", "slowdown", "transactioninprogressexception", "priorrequestnotcomplete", "ec2throttledexception"}
+)  # fmt: skip
 # Texts about an identity, if neither header nor body has a name (recorded 2024-2026).
 _NAME_BY_TEXT: Final = (
     (re.compile(r"security token .*expired", re.IGNORECASE), "ExpiredTokenException"),
@@ -60,7 +69,11 @@ _CLASS_BY_NAME: Final[Mapping[str, type[ProviderError]]] = {
 }
 # What the families say of an input that is too long. Sources: recorded answers 2024-2026; reports to litellm and aider.
 _TOO_LONG: Final = re.compile(
-    r"(input|prompt|conversation) (is|was) too (long|large)"  # Claude, Jamba
+    r"(input|prompt|conversation)( tokens?)? ((is|are|was|were) )?too (long|large)"  # Claude, Jamba
+    r"|`?inputs`? tokens \+ `?max_new_tokens`? must be"  # imported models, by their own server
+    r"|reduce the length of (the|your) (prompt|input|messages)"
+    r"|context length is only \d"  # newer models of other makers
+    r"|(input|prompt) length (of \d+ |\([^()]*\) )exceeds?"
     r"|input length and `?max_tokens`? exceed context limit"  # Claude
     r"|input tokens exceeded"  # Nova: "Input Tokens Exceeded: Number of input tokens exceeds maximum length"
     r"|too many (input |prompt )?tokens"  # Titan, Llama, Cohere
@@ -89,6 +102,8 @@ _CLASS_BY_TEXT: Final[tuple[tuple[frozenset[int], re.Pattern[str], type[Provider
         OverloadedError,
     ),
 )
+_RETRIED: Final = frozenset({408, 429})
+"""Statuses below 500 of the model's own server after which a call is repeated."""
 _PROFILE: Final = re.compile(r"on-demand throughput isn.t supported")
 _SECRET: Final = re.compile(
     r"\b(ABSK[A-Za-z0-9+/=_-]{8,}|bedrock-api-key-[A-Za-z0-9+/=_-]{8,}|A[KS]IA[A-Z0-9]{12,})"
@@ -127,7 +142,7 @@ def _map_other(failure: Failure, fields: Mapping[str, Any]) -> JackfieldError | 
 def _map_own(failure: Failure, fields: Mapping[str, Any]) -> JackfieldError:
     from jackfield.http import error_from_status, failure_message
 
-    message = _SECRET.sub("***", failure_message(failure))
+    message = _SECRET.sub("***", _with_original(failure_message(failure), fields))
     code = _name(failure, fields)
     name = (code or "").lower()
     status = _status(failure, fields, name)
@@ -169,15 +184,26 @@ def _name(failure: Failure, fields: Mapping[str, Any]) -> str | None:
     return raw.partition(":")[0].rpartition("#")[2] or None
 
 
+def _with_original(message: str, fields: Mapping[str, Any]) -> str:
+    """Return the message with that of the model behind the service, which says more than the service's own."""
+    original = fields.get("originalMessage")
+    if not isinstance(original, str) or not original.strip() or original in message:
+        return message
+    return f"{message.rstrip()} The model said: {original}"
+
+
 def _status(failure: Failure, fields: Mapping[str, Any], name: str) -> int:
-    """Return the status that an error means; inside a stream, the response's own was successful."""
-    status = failure.status or 0
-    if failure.in_stream or status < 400:
-        status = _STATUS_BY_NAME.get(name, 500)
-    original = fields.get("originalStatusCode")
-    if status == 424 and isinstance(original, int):
-        return 400 if 400 <= original < 500 else 500
-    return status
+    """Return the status that an error means: by its name; else the response's own, which was successful inside a stream."""
+    status = _STATUS_BY_NAME.get(name, failure.status or 0)
+    if name in _THROTTLED:
+        status = 429
+    elif status < 400:
+        status = 500
+    original = read_count(fields.get("originalStatusCode"))
+    if status != 424 or original is None or original < 400:
+        return status
+    # What the model's own server says of the caller's identity is nothing that the caller can mend.
+    return original if original in _RETRIED or original >= 500 else 400
 
 
 def _class_of(status: int, name: str, message: str) -> type[ProviderError] | None:
@@ -188,6 +214,6 @@ def _class_of(status: int, name: str, message: str) -> type[ProviderError] | Non
         return _CLASS_BY_NAME[name]
     if status == 424:
         return ServerError
-    if name == "throttlingexception":
+    if name in _THROTTLED:
         return RateLimitError
     return InvalidRequestError if status == 413 else None
