@@ -13,6 +13,8 @@ from jackfield.plugin import ModelRef, load_table, quote_segment
 __all__ = ["bare_id", "claude_name", "cohere_name", "model_id", "path_of", "table"]
 
 _NAMED: Final = ("foundation-model", "inference-profile")
+# What ids of inference profiles begin with. Source: Bedrock user guide, "Geographic and global cross-Region inference" (2026).
+_GEOGRAPHIES: Final = frozenset({"us", "us-gov", "eu", "apac", "jp", "au", "ca", "global"})
 _VERSION: Final = re.compile(r"-v\d+([:-]\d+)*(:\d+k|:mm)?$")
 
 
@@ -34,8 +36,11 @@ def bare_id(name: str) -> str:
         if kind not in _NAMED:
             return ""
     first, _, rest = name.partition(".")
+    maker, _, model = rest.partition(".")
     makers = table()["makers"]
-    return rest if first not in makers and rest.partition(".")[0] in makers else name
+    # The prefixes and the makers grow: one that is known tells the other.
+    is_profile = model and first not in makers and (maker in makers or first in _GEOGRAPHIES)
+    return rest if is_profile else name
 
 
 def claude_name(name: str) -> str:
@@ -59,21 +64,27 @@ def model_id(model: ModelRef, *, profile: bool = True) -> str:
     Args:
         model: The model.
         profile: Prefix the inference profile; the operation that counts tokens does not accept one (recorded in 2025:
-            "The provided model doesn't support counting tokens.").
+            "The provided model doesn't support counting tokens."), nor an ARN that does not name its model.
 
     Raises:
         ConfigurationError: An ARN and the connection have different regions.
     """
+    if not profile:
+        return bare_id(model.id) or _bedrock_id(model.known_as) or model.id
     settings = model.settings
     declared: Any = model.declared.get("inference_profile")
     chosen = getattr(settings, "inference_profile", None) if declared is None else declared
-    return _id(model.id, chosen or "", getattr(settings, "region", None) or "", profile=profile)
+    return _id(model.id, chosen or "", getattr(settings, "region", None) or "")
+
+
+def _bedrock_id(name: str) -> str | None:
+    """Return the id of an underlying model; None if it is the name in another provider's table."""
+    name = bare_id(name)
+    return name if "." in name.partition("-")[0] else None
 
 
 @lru_cache(maxsize=1024)
-def _id(asked: str, chosen: str, region: str, *, profile: bool) -> str:
-    if not profile:
-        return bare_id(asked) or asked
+def _id(asked: str, chosen: str, region: str) -> str:
     if asked.startswith("arn:"):
         _refuse_other_region(asked, region)
         return asked
