@@ -82,13 +82,14 @@ def test_files_that_cannot_be_sent():
 
 def test_names_and_formats_of_files():
     parts = (
+        Text("Compare."),
         Document(data=b"x", media_type="text/csv", name="Q3_report?.csv"),
         Document(data=b"x", name="!!!"),
         Image(data=b"x", detail="high"),
         Image(url="s3://b/a.webp"),
     )
     translation = chat("acme.model-v1", (Message("user", parts),))
-    first, second, third, fourth = translation.wire.body["messages"][0]["content"]
+    first, second, third, fourth = translation.wire.body["messages"][0]["content"][1:]
     assert (first["document"]["name"], first["document"]["format"]) == ("Q3 report csv", "csv")
     assert (second["document"]["name"], second["document"]["format"]) == ("Document 2", "pdf")
     assert (third["image"]["format"], fourth["image"]["format"]) == ("png", "webp")

@@ -132,6 +132,7 @@ def _put_conversation(
         cache,
         emulate=request.options.emulate,
         system=not capabilities.lacks("system"),
+        documents=not capabilities.lacks("documents"),
     )
     system, messages = conversation.write(writer.take("system"), request.messages)
     writer.body["messages"] = messages

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -10,28 +9,22 @@ from typing import Any, Final
 from jackfield import Audio, Document, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from jackfield.plugin import UNSET, ParameterWriter, choose_lifetime
 
+from ._files import Files
 from ._models import row_of
+from ._names import bare_id
 
 __all__ = ["CachePoints", "Conversation"]
 
-# The service's names of formats, by media type. Source: AWS's service model in botocore 1.44.5 (2026-11).
-_DOCUMENTS: Final[Mapping[str, str]] = {
-    "application/pdf": "pdf",
-    "text/csv": "csv",
-    "application/msword": "doc",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-    "application/vnd.ms-excel": "xls",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
-    "text/html": "html",
-    "text/plain": "txt",
-    "text/markdown": "md",
-}
-_FORMATS: Final[Mapping[str, str]] = {"image/jpg": "jpeg", "audio/mpeg": "mp3", "audio/x-wav": "wav"}
-_BAD_IN_NAME: Final = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
-_SPACES: Final = re.compile(r"\s+")
 _TOOL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _MARK: Final = "cachePoint"
 # Recorded 2024-2026: "The text field in the ContentBlock object … is blank", "… must contain non-whitespace text".
+_BRIDGE: Final = "OK."
+_BESIDE: Final = "See the document."
+_NO_RESULT: Final = "The tool failed and returned nothing."
+_MOST_DOCUMENTS: Final = 5
+"""Of one message. Source: AWS's service model in botocore 1.44.5 (2026-11)."""
+_WITH_IMAGES_IN_RESULTS: Final = ("claude", "nova", "other")
+"""Families whose tool results may contain images, and models of which nothing is known. Source: as above."""
 _BLANK: Final = "the service rejects blank text"
 
 
@@ -75,18 +68,27 @@ class Conversation:
         cache: Builds the marks of cacheable prefixes.
         emulate: System messages may be moved to the system prompt.
         system: The model accepts a system prompt.
+        documents: The model takes documents.
     """
 
     def __init__(
-        self, model: str, writer: ParameterWriter, cache: CachePoints, *, emulate: bool, system: bool
+        self,
+        model: str,
+        writer: ParameterWriter,
+        cache: CachePoints,
+        *,
+        emulate: bool,
+        system: bool,
+        documents: bool = True,
     ) -> None:
         self._family = row_of(model)["family"].partition("-")[0]
+        self._is_mistral = bare_id(model).startswith("mistral.")
+        self._files = Files(writer, documents=documents)
         self._writer = writer
         self._cache = cache
         self._emulate = emulate
         self._accepts_system = system
         self._ids: dict[str, str] = {}
-        self._documents = 0
 
     def write(self, system: Any, messages: Sequence[Message]) -> tuple[list[Any], list[Any]]:
         """Build the blocks of the system prompt, and the messages.
@@ -111,7 +113,10 @@ class Conversation:
                 self._writer.drop(
                     f"{where}.name", "the service does not accept names of participants", message.name
                 )
-            blocks = self._blocks(message.parts, where, first=not written and message.role == "user")
+            parts: Sequence[Part] = message.parts
+            if message.role in ("system", "assistant"):
+                parts = self._without_files(parts, where, message.role)
+            blocks = self._blocks(parts, where, first=not written and message.role == "user")
             if message.role == "system":
                 tops += self._system(blocks, where, late=bool(written))
                 continue
@@ -126,7 +131,65 @@ class Conversation:
             if message.role != "tool":
                 why = "the service requires user and assistant to alternate: joined with the previous message"
                 self._writer.note(where, "emulated", wire="messages", why=why)
-        return tops, written
+        return tops, self._finish(written)
+
+    def _without_files(self, parts: Sequence[Part], where: str, role: str) -> Sequence[Part]:
+        """Return parts without files, which only turns of the user may have."""
+        if not any(isinstance(part, Image | Audio | Document) for part in parts):
+            return parts
+        report = self._writer.drop if role == "assistant" else self._writer.refuse
+        for part in parts:
+            if isinstance(part, Image | Audio | Document):
+                report(where, "the service accepts files only in turns of the user")
+        return [part for part in parts if not isinstance(part, Image | Audio | Document)]
+
+    def _finish(self, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Apply the rules for whole turns: which one is first, what stands beside documents and behind tool results."""
+        finished: list[dict[str, Any]] = []
+        if written and written[0]["role"] == "assistant":
+            why = "the service requires a conversation to begin with a turn of the user"
+            self._emulate_or_refuse("messages", why, _BRIDGE)
+            finished.append({"role": "user", "content": [{"text": _BRIDGE}]})
+        for turn in written:
+            if turn["role"] == "user":
+                self._check_documents(turn["content"])
+            finished += self._bridged(turn)
+        return finished
+
+    def _check_documents(self, blocks: list[dict[str, Any]]) -> None:
+        count = sum("document" in block for block in blocks)
+        if count > _MOST_DOCUMENTS:
+            why = f"the service accepts {_MOST_DOCUMENTS} documents in a message, and joins adjacent messages of the user"
+            self._writer.refuse("messages", why, count)
+            excess = [block for block in blocks if "document" in block][_MOST_DOCUMENTS:]
+            blocks[:] = [block for block in blocks if not any(block is one for one in excess)]
+        if count and not any("text" in block for block in blocks):
+            self._emulate_or_refuse("messages", "the service requires text beside a document", _BESIDE)
+            blocks.append({"text": _BESIDE})
+
+    def _bridged(self, turn: dict[str, Any]) -> list[dict[str, Any]]:
+        """Put an assistant's turn between tool results and what the user says after them, as Mistral's models require.
+
+        Source: mistral-common, validation of roles (2025): "Unexpected role 'user' after role 'tool'".
+        """
+        blocks = turn["content"]
+        first = next((index for index, block in enumerate(blocks) if "toolResult" in block), len(blocks))
+        if not self._is_mistral or all("toolResult" in block for block in blocks[first:]):
+            return [turn]
+        why = "the model accepts no turn of the user straight after a tool's result"
+        self._emulate_or_refuse("messages", why, _BRIDGE)
+        results = [block for block in blocks if "toolResult" in block]
+        rest = [block for block in blocks if "toolResult" not in block]
+        return [
+            {"role": "user", "content": results},
+            {"role": "assistant", "content": [{"text": _BRIDGE}]},
+            {"role": "user", "content": rest},
+        ]
+
+    def _emulate_or_refuse(self, where: str, why: str, text: str) -> None:
+        if not self._emulate:
+            self._writer.refuse(where, f"{why}; emulate is off")
+        self._writer.note(where, "emulated", wire="messages", value=text, why=f"{why}: text was added")
 
     def _system(self, blocks: list[dict[str, Any]], where: str, *, late: bool) -> list[dict[str, Any]]:
         if not self._accepts_system:
@@ -161,7 +224,7 @@ class Conversation:
         if isinstance(part, Text):
             yield from self._text(part, where)
         elif isinstance(part, Image | Audio | Document):
-            block = self._media(part, where)
+            block = self._files.build(part, where)
             if block is not None:
                 yield block
         elif isinstance(part, Thinking):
@@ -169,7 +232,7 @@ class Conversation:
         elif isinstance(part, ToolCall):
             yield self._call(part, where)
         elif isinstance(part, ToolResult):
-            yield self._result(part, where)
+            yield from self._result(part, where)
         elif part.provider != "bedrock":
             self._writer.drop(
                 where, f"it was produced by {part.provider} and cannot be sent to another provider"
@@ -198,66 +261,6 @@ class Conversation:
     def _left_out(self, part: Text, where: str) -> list[dict[str, Any]]:
         self._writer.drop(where, _BLANK, part.text)
         return []
-
-    def _media(self, part: Image | Audio | Document, where: str) -> dict[str, Any] | None:
-        if isinstance(part, Document):
-            return self._document(part, where)
-        kind = "image" if isinstance(part, Image) else "audio"
-        if isinstance(part, Image) and part.detail is not None:
-            self._writer.drop(f"{where}.detail", "the service has no such setting", part.detail)
-        source = self._source(part, where)
-        if source is None:
-            return None
-        media = (
-            part.media_type
-            or _guess_media_type(kind, part.url)
-            or ("image/png" if kind == "image" else "audio/wav")
-        )
-        if part.media_type is None:
-            why = f"the service requires the format of an {kind}"
-            self._writer.note(f"{where}.media_type", "defaulted", wire=f"{kind}.format", value=media, why=why)
-        form = _FORMATS.get(media, media.rpartition("/")[2].partition("+")[0])
-        return {kind: {"format": form, "source": source}}
-
-    def _source(self, part: Image | Audio | Document, where: str) -> dict[str, Any] | None:
-        """Build a source of bytes, or of a place in S3; the service fetches nothing from elsewhere."""
-        if part.data is not None:
-            return {"bytes": base64.b64encode(part.data).decode()}
-        url = part.url or ""
-        if url.startswith("s3://"):
-            return {"s3Location": {"uri": url}}
-        self._writer.refuse(
-            where, "the service fetches nothing from the web; pass bytes, or an s3:// address"
-        )
-        return None
-
-    def _document(self, part: Document, where: str) -> dict[str, Any] | None:
-        source = {"text": part.text} if part.text is not None else self._source(part, where)
-        if source is None:
-            return None
-        media = part.media_type or ("text/plain" if part.text is not None else "application/pdf")
-        block: dict[str, Any] = {
-            "format": _DOCUMENTS.get(media, media.rpartition("/")[2]),
-            "name": self._document_name(part, where),
-            "source": source,
-        }
-        if part.citations:
-            block["citations"] = {"enabled": True}
-        return {"document": block}
-
-    def _document_name(self, part: Document, where: str) -> str:
-        """Return the name that the service requires, without characters that it rejects."""
-        self._documents += 1
-        if part.name is None:
-            name = f"Document {self._documents}"
-            why = "the service requires a name for every document"
-            self._writer.note(f"{where}.name", "defaulted", wire="document.name", value=name, why=why)
-            return name
-        name = _SPACES.sub(" ", _BAD_IN_NAME.sub(" ", part.name)).strip() or f"Document {self._documents}"
-        if name != part.name:
-            why = "the service accepts letters, digits, single spaces, - and brackets in a document's name"
-            self._writer.note(f"{where}.name", "clamped", wire="document.name", value=name, why=why)
-        return name
 
     def _thinking(self, part: Thinking, where: str) -> Iterator[dict[str, Any]]:
         """Build thinking for sending back, unchanged, if this family of models produced it; otherwise leave it out."""
@@ -304,24 +307,32 @@ class Conversation:
             self._writer.note(f"{where}.id", "emulated", wire="toolUseId", value=made, why=why)
         return self._ids[name]
 
-    def _result(self, result: ToolResult, where: str) -> dict[str, Any]:
+    def _result(self, result: ToolResult, where: str) -> Iterator[dict[str, Any]]:
+        """Build a tool's result, and behind it the images that the model accepts only beside it."""
         parts = (Text(result.content),) if isinstance(result.content, str) else result.content
         content: list[dict[str, Any]] = []
+        beside: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, Text):
                 if part.text.strip():
                     content.append({"text": part.text})
                 elif part.text:
                     self._left_out(part, where)
-            elif (block := self._media(part, where)) is not None:
-                content.append(block)
+            elif (block := self._files.build(part, where)) is not None:
+                outside = "image" in block and self._family not in _WITH_IMAGES_IN_RESULTS
+                (beside if outside else content).append(block)
+        if beside:
+            why = "the model accepts no images in results of tools"
+            if not self._emulate:
+                self._writer.refuse(where, f"{why}; emulate is off")
+            self._writer.note(where, "emulated", wire="messages", why=f"{why}: they stand beside it")
         wire: dict[str, Any] = {"toolUseId": self._id(result.tool_call_id, where), "content": content}
         if result.is_error:
             wire["status"] = "error"
-        return {"toolResult": wire}
-
-
-def _guess_media_type(kind: str, url: str | None) -> str | None:
-    """Guess a media type from the extension in a URL."""
-    ending = (url or "").rpartition("/")[2].rpartition(".")[2].lower()
-    return f"{kind}/{ending}" if "." in (url or "").rpartition("/")[2] else None
+            if not content:  # "The content field … cannot be empty when status value is error" (2026)
+                self._writer.note(
+                    where, "defaulted", value=_NO_RESULT, why="the service requires text in an error"
+                )
+                content.append({"text": _NO_RESULT})
+        yield {"toolResult": wire}
+        yield from beside

@@ -152,6 +152,7 @@ def _known(name: str, route: str) -> Capabilities:
         max_input_tokens=row.get("input"),
         dimensions=row.get("dimensions"),
     )
+    listed = {**listed, **dict.fromkeys(row.get("lacks", ()), False)}
     found = Capabilities(
         known=row["known"],
         kinds=frozenset(row["kinds"]),
