@@ -167,19 +167,25 @@ def results(*content, is_error=False):
 PICTURE = Image(data=b"x", media_type="image/png")
 
 
-@pytest.mark.parametrize("model", [CLAUDE, "amazon.nova-pro-v1:0", "us.amazon.nova-2-lite-v1:0"])
+LLAMA = "us.meta.llama4-maverick-17b-instruct-v1:0"
+
+
+@pytest.mark.parametrize("model", [CLAUDE, "amazon.nova-pro-v1:0", "us.amazon.nova-2-lite-v1:0", LLAMA])
 def test_images_stay_in_results_of_tools(model):
     (block,) = chat(model, results(Text("a"), PICTURE)).wire.body["messages"][-1]["content"]
     assert [*map(list, block["toolResult"]["content"])] == [["text"], ["image"]]
 
 
-def test_images_of_results_stand_beside_them_for_other_models():
-    model = "us.meta.llama4-scout-17b-instruct-v1:0"
-    translation = chat(model, results(Text("a"), PICTURE))
-    assert [*map(list, translation.wire.body["messages"][-1]["content"])] == [["toolResult"], ["image"]]
+@pytest.mark.parametrize("model", ["us.amazon.nova-2-lite-v1:0", "amazon.nova-pro-v1:0"])
+def test_documents_of_results_stand_beside_them_for_nova(model):
+    messages = results(Text("a"), Document(data=b"x", name="d"))
+    translation = chat(model, messages)
+    kinds = [*map(list, translation.wire.body["messages"][-1]["content"])]
+    assert kinds == [["toolResult"], ["document"], ["text"]]
     assert fate(translation, "messages[2]")[0] == "emulated"
-    with pytest.raises(UnsupportedError, match="no images in results of tools"):
-        chat(model, results(Text("a"), PICTURE), emulate=False)
+    with pytest.raises(UnsupportedError, match="no documents in results of tools"):
+        chat(model, messages, emulate=False)
+    assert list(chat(CLAUDE, messages).wire.body["messages"][-1]["content"][0]) == ["toolResult"]
 
 
 def test_an_error_of_a_tool_always_says_something():

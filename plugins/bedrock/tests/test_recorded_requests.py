@@ -263,11 +263,38 @@ def other_names(body):
         ]:
             document = block.get("document")
             if document:
-                name = jackfield_bedrock._messages._SPACES.sub(
-                    " ", jackfield_bedrock._messages._BAD_IN_NAME.sub(" ", document["name"])
+                name = jackfield_bedrock._files._SPACES.sub(
+                    " ", jackfield_bedrock._files._BAD_IN_NAME.sub(" ", document["name"])
                 ).strip()
                 gone = gone or name != document["name"]
                 document["name"] = name
+    return gone
+
+
+def document_in_result(body):
+    """A document is inside a tool's result, which Nova answered with 400; ours stands beside it."""
+    gone = False
+    for message in body["messages"]:
+        blocks = []
+        for block in message["content"]:
+            inner = block.get("toolResult", {}).get("content", [])
+            moved = [one for one in inner if "document" in one]
+            if moved:
+                block["toolResult"]["content"] = [one for one in inner if "document" not in one]
+            blocks += [block, *moved]
+            gone = gone or bool(moved)
+        message["content"] = blocks
+    return gone
+
+
+def lone_document(body):
+    """A document has no text beside it, which the service answered with 400; we say that there is one."""
+    gone = False
+    for message in body["messages"]:
+        kinds = {kind for block in message["content"] for kind in block}
+        if "document" in kinds and "text" not in kinds:
+            message["content"].append({"text": "See the document."})
+            gone = True
     return gone
 
 
@@ -292,6 +319,8 @@ REASONS = (
     blank_text,
     empty_description,
     other_names,
+    document_in_result,
+    lone_document,
     neighbours,
 )
 
@@ -322,6 +351,8 @@ def test_recorded_requests_of_converse_are_built_again():
         "named_schema": 17,
         "limited_schema": 1,
         "other_names": 2,
+        "document_in_result": 1,
+        "lone_document": 3,
         "blank_text": 6,
         "neighbours": 1,
     }

@@ -23,8 +23,6 @@ _BESIDE: Final = "See the document."
 _NO_RESULT: Final = "The tool failed and returned nothing."
 _MOST_DOCUMENTS: Final = 5
 """Of one message. Source: AWS's service model in botocore 1.44.5 (2026-11)."""
-_WITH_IMAGES_IN_RESULTS: Final = ("claude", "nova", "other")
-"""Families whose tool results may contain images, and models of which nothing is known. Source: as above."""
 _BLANK: Final = "the service rejects blank text"
 
 
@@ -308,7 +306,10 @@ class Conversation:
         return self._ids[name]
 
     def _result(self, result: ToolResult, where: str) -> Iterator[dict[str, Any]]:
-        """Build a tool's result, and behind it the images that the model accepts only beside it."""
+        """Build a tool's result, and behind it the documents that the model accepts only beside it.
+
+        Nova answers "extraneous key [toolResult] is not permitted" to documents in results (recorded in 2026).
+        """
         parts = (Text(result.content),) if isinstance(result.content, str) else result.content
         content: list[dict[str, Any]] = []
         beside: list[dict[str, Any]] = []
@@ -319,10 +320,10 @@ class Conversation:
                 elif part.text:
                     self._left_out(part, where)
             elif (block := self._files.build(part, where)) is not None:
-                outside = "image" in block and self._family not in _WITH_IMAGES_IN_RESULTS
+                outside = "document" in block and self._family == "nova"
                 (beside if outside else content).append(block)
         if beside:
-            why = "the model accepts no images in results of tools"
+            why = "the model accepts no documents in results of tools"
             if not self._emulate:
                 self._writer.refuse(where, f"{why}; emulate is off")
             self._writer.note(where, "emulated", wire="messages", why=f"{why}: they stand beside it")
