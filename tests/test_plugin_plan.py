@@ -53,6 +53,7 @@ REASONS: dict[str, dict[str, str]] = {
         "identity": "the kind `azure` of `[credentials]`, public: the entry point and other providers of Azure name it",
     },
     "bedrock": {
+        "_files": "files at Converse: their names, formats and places",
         "_guardrails": "what a guardrail did, which decoders and errors tell",
     },
     "cohere": {
