@@ -27,8 +27,6 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 PINS = "constraints.txt"
 PIP = ("--quiet", "--disable-pip-version-check", "--constraint")
 FAST = ("-q", "-m", "not model")
-# A test's signature is its fixtures.
-LAX = ("--allow-untyped-defs", "--allow-incomplete-defs", "--allow-untyped-calls")
 TESTING, OPENAI, ONNX = "./core[testing]", "./plugins/openai", "./plugins/onnx[cpu,convert]"
 DEMO_PROMPT = "What is the capital of Japan? Answer in one sentence."
 
@@ -70,9 +68,8 @@ def serve(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, all packages in one environment. Arguments go to pytest; paths limit what is installed, too."""
     install_for_tests(session, arguments=session.posargs)
-    session.run(
-        "python", "-m", "pytest", *(session.posargs or ["-q", *workspace.folders_of_tests(), "tests"])
-    )
+    folders = [*workspace.folders_of_tests(), "tests"]
+    session.run("python", "-m", "pytest", *(session.posargs or ["-q", *folders]))
 
 
 @nox.session
@@ -87,7 +84,7 @@ def snowflake(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Feed plugins with mutants of their samples: `-- bedrock -n 50000` names plugins and how many for each."""
+    """Feed plugins with mutants of samples and recorded answers: `-- bedrock -n 50000` names plugins, and how many each."""
     install_for_tests(session)
     session.run("python", "-W", "ignore", "tests/support/fuzz.py", *session.posargs)
 
@@ -162,26 +159,18 @@ def examples(session: nox.Session) -> None:
     """Install the projects of docs/examples, and run the tests, the kit, lint and types of each."""
     folders = [path.parent for path in sorted(Path().glob("docs/examples/*/pyproject.toml"))]
     install(session, *group("examples"), editable=[TESTING, OPENAI, *(f"./{folder}" for folder in folders)])
-    for folder in folders:
-        with session.chdir(folder):
-            session.run("ruff", "check", "--no-cache", ".")
-            session.run("ruff", "format", "--no-cache", "--check", ".")
-            session.run("mypy", "src")
-            session.run("mypy", *LAX, "tests")
-            session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".")
+    session.run("python", "-m", "tools.examples", *map(str, folders))
 
 
 @nox.session(reuse_venv=False)
 def lowest(session: nox.Session) -> None:
-    """Run the fast tests at the lowest version of every direct dependency that the packages claim to work with.
-
-    Left out: comparisons with the official SDKs, which are always the newest; no plugin needs any of them.
-    """
+    """Run the fast tests at the lowest version of every direct dependency that the packages claim to work with."""
     pins = write_pins(session, "lowest")
     session.install(*PIP, pins, *group("build-backend"))
     for package in workspace.closure(PACKAGES):  # what a package builds on comes before it: no index has it
         session.install(*PIP, pins, "--no-build-isolation", "--editable", with_extras(package))
     session.install(*PIP, pins, *group("lowest"))
+    # Left out: comparisons with the official SDKs, which are always the newest; no plugin needs any of them.
     # Old releases may warn on a newer Python; that is not the question here.
     arguments = ["--ignore-glob=*oracle*.py", *FAST, "-W", "default", *workspace.folders_of_tests()]
     session.run("python", "-m", "pytest", *(session.posargs or arguments))

@@ -1,29 +1,89 @@
-"""Mutants of a plugin's samples: a few of each plugin whose decoder has been held to them, and that the program sees faults."""
+"""Mutants of answers: a few of each plugin, and that the program sees faults."""
 
+import json
 from pathlib import Path
 
+import attrs
 import pytest
-from fuzz import Fuzz, subject_of
+from fuzz import Fuzz, main, samples_of
+from fuzz_samples import Sample
+from recordings import folder
 from soundness import faults_of
 
-from jackfield import StreamInterruptedError, TextDelta, ToolCallStart, Usage, UsageUpdate
+from jackfield import RawEvent, StreamInterruptedError, TextDelta, ToolCallStart, Usage, UsageUpdate
+
+PROVIDERS = (
+    "anthropic", "azure-llm", "azure-openai", "bedrock", "cohere", "databricks", "mistral", "openai", "sagemaker", "snowflake",
+    "vertex",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("plugin", ["anthropic", "bedrock", "vertex", "cohere", "sagemaker"])
-def test_mutants_give_right_answers_or_errors_of_ours(plugin):
-    fuzz = Fuzz(plugin, subject_of(Path("plugins") / plugin)(), seed=1)
-    fuzz.run(range(150))
-    assert fuzz.made == 150
+def fuzzed(plugin, source, number, kind=Sample):
+    samples = samples_of(Path("plugins") / plugin, source)
+    own = [kind(*attrs.astuple(sample, recurse=False)) for sample in samples]
+    fuzz = Fuzz(plugin, own, seed=1)
+    fuzz.run(range(number))
+    return fuzz
+
+
+@pytest.mark.parametrize("plugin", PROVIDERS)
+def test_mutants_of_samples_give_right_answers_or_errors_of_ours(plugin):
+    fuzz = fuzzed(plugin, "samples", 100)
+    assert fuzz.made == 100
     assert fuzz.faults == {}
-    assert StreamInterruptedError.__name__ in fuzz.outcomes or "MalformedResponseError" in fuzz.outcomes
+    assert {"StreamInterruptedError", "MalformedResponseError"} & fuzz.outcomes.keys()
+
+
+@pytest.mark.parametrize("plugin", PROVIDERS)
+def test_mutants_of_recorded_answers_give_right_answers_or_errors_of_ours(plugin):
+    folder()
+    fuzz = fuzzed(plugin, "recordings", 100)
+    assert fuzz.made == 100
+    assert fuzz.faults == {}
+    counts = fuzz.counts()
+    assert counts["answers"] > 20
+    assert sum(counts[name] for name in ("answers", "malformed", "interrupted", "other errors")) == 100
 
 
 def test_a_mutant_can_be_made_again():
-    subject = subject_of(Path("plugins/cohere"))()
-    first, second = (Fuzz("cohere", subject, seed=7) for _ in range(2))
-    first.run(range(60))
-    second.run(range(60))
+    first, second = (fuzzed("cohere", "samples", 60) for _ in range(2))
     assert first.outcomes == second.outcomes
+
+
+def test_the_counts_are_written(tmp_path, capsys):
+    path = tmp_path / "counts.json"
+    assert main(["cohere", "-n", "20", "--from", "samples", "--json", str(path)]) == 0
+    (counts,) = json.loads(path.read_text()).values()
+    assert (counts["mutants"], counts["faults"]) == (20, 0)
+    assert capsys.readouterr().out.splitlines()[-1].split()[:3] == ["all", str(counts["samples"]), "20"]
+
+
+class Gullible(Sample):
+    """Takes a stream that was cut off for a whole one."""
+
+    def decoded(self, data, step=None):
+        found = super().decoded(data, step)
+        return attrs.evolve(found, error=None) if isinstance(found.error, StreamInterruptedError) else found
+
+
+class Confused(Sample):
+    """Reads what it does not know as text."""
+
+    def decoded(self, data, step=None):
+        found = super().decoded(data, step)
+        events = [TextDelta("?") if isinstance(one, RawEvent) else one for one in found.events]
+        return attrs.evolve(found, events=tuple(events))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        (Gullible, "a part of a stream is a whole answer"),
+        (Confused, "unknown_key changes the answer: NoneType"),
+    ],
+)
+def test_a_wrong_answer_is_seen(kind, fault):
+    assert fault in fuzzed("openai", "samples", 500, kind).faults
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tools import (
     alone,
     commands,
     constraints,
+    examples,
     install,
     limited,
     lowest,
@@ -25,14 +26,14 @@ from tools import (
 
 ROOT = Path(__file__).parents[1]
 CORE = Path("core")
-NOXFILE_LINES = 235
+NOXFILE_LINES = 220
 
 
 @pytest.fixture
 def ran(monkeypatch):
     """Record the commands of all programs in place of running them."""
     done = []
-    for module in (alone, constraints, install, peers, together, wheels):
+    for module in (alone, constraints, examples, install, peers, together, wheels):
         if hasattr(module, "run"):
             monkeypatch.setattr(module, "run", lambda *words, **options: done.append([*map(str, words)]))
     return done
@@ -47,6 +48,14 @@ def test_the_noxfile_holds_sessions_and_no_program():
         "write_pins",
     }
     assert len(text.splitlines()) <= NOXFILE_LINES, "a program of a session belongs to tools/"
+
+
+def test_each_example_is_checked_in_its_own_folder(monkeypatch):
+    done = []
+    monkeypatch.setattr(examples, "run", lambda *words, cwd: done.append((words[1:3], cwd)))
+    examples.main(["docs/examples/a", "docs/examples/b"])
+    programs = [("-m", name) for name in ("ruff", "ruff", "mypy", "mypy", "pytest")]
+    assert done == [(program, ROOT / "docs/examples" / name) for name in ("a", "b") for program in programs]
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "tools").glob("*.py")))

@@ -18,7 +18,17 @@ import attrs
 from jackfield.http import framer_for
 from jackfield.testing import encode_aws_event
 
-__all__ = ["Body", "Event", "breaking", "harmless"]
+__all__ = [
+    "Body",
+    "Event",
+    "breaking",
+    "cut",
+    "harmless",
+    "in_envelope",
+    "is_envelope",
+    "nulled",
+    "out_of_envelope",
+]
 
 _STREAM: Final = "application/vnd.amazon.eventstream"
 _ODD: Final[tuple[Any, ...]] = (
@@ -52,12 +62,26 @@ class Event:
     headers: dict[str, Any] | None = None
     wrapped: bool = False
     text: bytes | None = None
+    _written: bytes | None = None
 
     def data(self) -> bytes:
         """Return the JSON text."""
         if self.text is not None:
             return self.text
-        return json.dumps(self.value).encode()
+        if self._written is None:
+            self._written = json.dumps(self.value).encode()
+        return self._written
+
+    def open(self) -> Any:
+        """Return a value of its own that can be changed; copies of a body share theirs until then."""
+        self.value = copy.deepcopy(self.value)
+        self._written = None
+        return self.value
+
+    def copy(self) -> Event:
+        """Return a copy that shares the value."""
+        self.data()
+        return copy.copy(self)
 
 
 @attrs.define
@@ -69,17 +93,23 @@ class Body:
         form: `json`, `sse`, `lines` or `eventstream`.
         before: Bytes before the first event.
         after: Bytes after the last.
+        line_end: What ends the lines of server-sent events.
+        colon: What is between a field of server-sent events and its value.
+        comment: Server-sent events: bytes before each event.
     """
 
     events: list[Event]
     form: str
     before: bytes = b""
     after: bytes = b""
+    line_end: bytes = b"\n"
+    colon: bytes = b": "
+    comment: bytes = b""
 
     @classmethod
     def read(cls, data: bytes, content_type: str, *, stream: bool) -> Body:
         """Take a body apart."""
-        if not stream:
+        if not stream or content_type.partition(";")[0] == "application/json":
             return cls([_read(data)], "json")
         if content_type == _STREAM:
             frames = framer_for(_STREAM, "aws_eventstream").feed(data)
@@ -89,13 +119,19 @@ class Body:
         return cls([_read(one.data, one.event) for one in [*framer.feed(data), *framer.close()]], form)
 
     def copy(self) -> Body:
-        """Return a copy whose values can be changed."""
-        return copy.deepcopy(self)
+        """Return a copy whose events can be changed."""
+        return attrs.evolve(self, events=[event.copy() for event in self.events])
 
     def write(self) -> bytes:
         """Put the body together again."""
-        writer = {"json": _plain, "sse": _sse, "lines": _line, "eventstream": _frame}[self.form]
+        writer = {"json": _plain, "sse": self._sse, "lines": _line, "eventstream": _frame}[self.form]
         return self.before + b"".join(map(writer, self.events)) + self.after
+
+    def _sse(self, event: Event) -> bytes:
+        fields = [] if event.name is None else [(b"event", event.name.encode("utf-8", "replace"))]
+        fields += [(b"data", line) for line in event.data().split(b"\n")]
+        lines = [name + self.colon + value + self.line_end for name, value in fields]
+        return self.comment + b"".join(lines) + self.line_end
 
 
 def _read(data: bytes, name: str | None = None) -> Event:
@@ -123,9 +159,25 @@ def _line(event: Event) -> bytes:
     return event.data() + b"\n"
 
 
-def _sse(event: Event) -> bytes:
-    name = b"" if event.name is None else b"event: " + event.name.encode("utf-8", "replace") + b"\n"
-    return name + b"".join(b"data: " + line + b"\n" for line in event.data().split(b"\n")) + b"\n"
+def in_envelope(data: bytes, size: int = 64) -> bytes:
+    """Put a container's stream into SageMaker's envelope, in parts of so many bytes."""
+    headers = {
+        ":event-type": "PayloadPart",
+        ":content-type": "application/octet-stream",
+        ":message-type": "event",
+    }
+    return b"".join(encode_aws_event(headers, data[at : at + size]) for at in range(0, len(data), size))
+
+
+def is_envelope(data: bytes) -> bool:
+    """Return whether an event stream of AWS is SageMaker's envelope, and nothing has failed in it."""
+    frames = framer_for(_STREAM, "aws_eventstream").feed(data)
+    return bool(frames) and all(frame.event == "PayloadPart" for frame in frames)
+
+
+def out_of_envelope(data: bytes) -> bytes:
+    """Return a container's stream without SageMaker's envelope."""
+    return b"".join(frame.data for frame in framer_for(_STREAM, "aws_eventstream").feed(data))
 
 
 def _frame(event: Event) -> bytes:
@@ -161,7 +213,7 @@ def _some_place(random: Random, body: Body) -> tuple[Event, Any, Any] | None:
     if not places:
         return None
     path = random.choice(places)
-    return event, _parent(event.value, path), path[-1]
+    return event, _parent(event.open(), path), path[-1]
 
 
 def _replace(random: Random, body: Body) -> None:
@@ -194,15 +246,21 @@ def _other_form(random: Random, body: Body) -> None:
 
 
 def _double_key(random: Random, body: Body) -> None:
-    """Write a key twice, the first time with another value."""
+    """Write a key a second time, with another value."""
+    _write_twice(random, body, last=True)
+
+
+def _write_twice(random: Random, body: Body, *, last: bool) -> None:
+    """Write a key twice; the odd value is the last, which counts, or the first, which does not."""
     found = _some_place(random, body)
     if found is None or not isinstance(found[1], dict):
         return
     event, parent, key = found
     mark = "8d2f-doubled"
-    parent[mark] = None
+    given = dict(parent)
+    parent.clear()
+    parent.update({**given, mark: None} if last else {mark: None, **given})
     text = json.dumps(event.value)
-    parent.pop(mark)
     odd = json.dumps(random.choice(_ODD))
     event.text = text.replace(f'"{mark}": null', f"{json.dumps(key)}: {odd}").encode()
 
@@ -305,7 +363,7 @@ def breaking(random: Random, body: Body) -> str:
 def _unknown_key(random: Random, body: Body) -> None:
     event = random.choice(body.events)
     if isinstance(event.value, dict) and event.text is None:
-        event.value["x_unknown_8d2f"] = random.choice((None, math.nan, math.inf, 2**70, "\ud83d"))
+        event.open()["x_unknown_8d2f"] = random.choice((None, math.nan, math.inf, 2**70, "\ud83d"))
 
 
 def _heartbeat(random: Random, body: Body) -> None:
@@ -336,7 +394,61 @@ def _trailing(random: Random, body: Body) -> None:
         body.after = random.choice(_AFTER)
 
 
-_HARMLESS: Final = (_unknown_key, _heartbeat, _null_event, _mark, _mark_inside, _trailing)
+def _unknown_event(random: Random, body: Body) -> None:
+    """Insert an event of a type that nobody knows."""
+    if body.form == "json" or any(event.name == "PayloadPart" for event in body.events):
+        return
+    like = random.choice(body.events)
+    name = like.name if like.name is None or like.wrapped else "x_unknown_8d2f"
+    unknown = Event({"type": "x_unknown_8d2f", "x": [1]}, name, wrapped=like.wrapped)
+    body.events.insert(random.randrange(len(body.events) + 1), unknown)
+
+
+def _doubled_before(random: Random, body: Body) -> None:
+    """Write a key twice, the right value last: it is the one that counts, as in Python's own parser."""
+    _write_twice(random, body, last=False)
+
+
+def _other_spaces(random: Random, body: Body) -> None:
+    """Write the JSON of all events with other white space."""
+    indent = random.choice((None, 1)) if body.form in ("json", "sse") else None
+    separators = random.choice(((",", ":"), (" , ", " : "), (",\t", ":\t")))
+    for event in body.events:
+        if event.text is None:
+            text = json.dumps(event.value, indent=indent, separators=separators)
+            event.text = random.choice(("", " ")).encode() + text.encode() + random.choice((b"", b" "))
+
+
+def _other_escapes(random: Random, body: Body) -> None:
+    """Write letters as they are, and others as numbers."""
+    for event in body.events:
+        if event.text is None:
+            text = json.dumps(event.value, ensure_ascii=False)
+            if not any("\ud800" <= letter <= "\udfff" for letter in text):
+                event.text = text.encode()
+
+
+def _other_order(random: Random, body: Body) -> None:
+    """Write the keys of an event in another order."""
+    event = random.choice(body.events)
+    if isinstance(event.value, dict) and event.text is None:
+        items = list(event.value.items())
+        random.shuffle(items)
+        event.value = dict(items)
+        event.text = json.dumps(event.value).encode()
+
+
+def _other_lines(random: Random, body: Body) -> None:
+    """Write server-sent events with other line ends, without spaces, or with comments."""
+    body.line_end = random.choice((b"\n", b"\r\n", b"\r"))
+    body.colon = random.choice((b":", b": "))
+    body.comment = random.choice((b"", b": keep-alive\n\n", b":\r\n"))
+
+
+_HARMLESS: Final = (
+    _unknown_key, _unknown_key, _heartbeat, _null_event, _mark, _mark_inside, _trailing, _unknown_event, _unknown_event,
+    _doubled_before, _doubled_before, _other_spaces, _other_escapes, _other_order, _other_lines,
+)  # fmt: skip
 
 
 def harmless(random: Random, body: Body) -> str:
@@ -349,3 +461,30 @@ def harmless(random: Random, body: Body) -> str:
     if body.events:
         change(random, body)
     return change.__name__.strip("_")
+
+
+def cut(random: Random, body: Body) -> bytes:
+    """Return the beginning of a body: some of its events, or of its bytes."""
+    data = body.write()
+    if body.form == "json" or random.random() < 0.4:
+        return data[: random.randrange(len(data.rstrip()))]
+    return attrs.evolve(body, events=body.events[: random.randrange(len(body.events))]).write()
+
+
+def nulled(random: Random, body: Body) -> Body | None:
+    """Set a field to null.
+
+    Returns:
+        The same body without the field; None if it has no fields.
+    """
+    at = random.randrange(len(body.events))
+    event = body.events[at]
+    places = list(_places(event.value)) if event.text is None else []
+    places = [path for path in places if isinstance(path[-1], str)]
+    if not places:
+        return None
+    path = random.choice(places)
+    without = body.copy()
+    del _parent(without.events[at].open(), path)[path[-1]]
+    _parent(event.open(), path)[path[-1]] = None
+    return without

@@ -17,7 +17,7 @@ from jackfield.http import framer_for
 from jackfield.plugin import Head, Headers
 
 __all__ = [
-    "BY_STATUS", "Odd", "are_counted", "bodies_of", "counted", "events_by", "folder", "frames_of", "head_of", "raw_body",
+    "BY_STATUS", "Odd", "are_counted", "are_here", "bodies_of", "counted", "events_by", "folder", "frames_of", "head_of", "raw_body",
     "recorded",
 ]  # fmt: skip
 
@@ -33,9 +33,14 @@ BY_STATUS = {
 _FOLDER = Path(__file__).parents[3] / "shared" / "wire"
 
 
+def are_here():
+    """Return whether there are recordings on this machine."""
+    return _FOLDER.is_dir()
+
+
 def folder():
     """Return the folder of the recordings; skip the test if it is missing, or fail in CI."""
-    if not _FOLDER.is_dir():
+    if not are_here():
         message = "the recordings are not here; they lie beside the repository in shared/wire"
         if os.environ.get("CI"):
             pytest.fail(message)

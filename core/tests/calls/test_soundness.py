@@ -1,5 +1,7 @@
 """What a service sends in place of a text is its fault: an error of ours, and no event with another type leaves."""
 
+from array import array
+
 import pytest
 from plain_provider import hello, mesh_for, streamed
 
@@ -20,7 +22,7 @@ from jackfield import (
     ToolCallStart,
 )
 from jackfield._calls.reading import FrameReader
-from jackfield.plugin import Frame, Head, TokensCounted
+from jackfield.plugin import EmbeddingData, Frame, Head, RerankScore, TokensCounted
 
 WRONG = [None, 5, 1.5, True, ["a"], {"text": "a"}, b"a"]
 
@@ -79,6 +81,17 @@ def test_a_log_probability_that_is_no_number_is_an_error(value):
         read(LogprobsDelta([TokenLogprob("a", value)]))
 
 
+@pytest.mark.parametrize("value", [None, "0.5", True, [0.5]])
+def test_a_score_that_is_no_number_is_an_error(value):
+    with pytest.raises(MalformedResponseError, match="must be a number"):
+        read(RerankScore(0, value))
+
+
+def test_vectors_and_scores_leave_as_they_came():
+    events = [EmbeddingData(1, array("f", [0.5])), RerankScore(0, 0.5), RerankScore(1, 1)]
+    assert read(*events) == events
+
+
 @pytest.mark.parametrize("value", [None, "0", 1.5, True, [0]])
 @pytest.mark.parametrize(
     "event",
@@ -91,6 +104,8 @@ def test_a_log_probability_that_is_no_number_is_an_error(value):
         ToolCallEnd,
         lambda value: Finish("stop", value),
         lambda value: CitationDelta(Citation("a"), value),
+        lambda value: EmbeddingData(value, [0.5]),
+        lambda value: RerankScore(value, 0.5),
     ],
 )
 def test_a_number_of_another_type_is_an_error(event, value):

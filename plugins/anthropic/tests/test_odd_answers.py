@@ -5,7 +5,7 @@ import json
 import pytest
 
 import jackfield_anthropic
-from jackfield import CitationDelta, StreamInterruptedError
+from jackfield import CitationDelta, MalformedResponseError, StreamInterruptedError
 from jackfield.plugin import CostContext, FailureInStream, Frame, Wire
 from jackfield.testing import cost_of, reply_of
 from jackfield_anthropic import ANTHROPIC, decoder
@@ -56,6 +56,7 @@ def test_a_heartbeat_changes_nothing(beat, place):
         (STOP,),
         (Frame(b"[DONE]"),),
         (Frame(b"  [DONE] "),),
+        (Frame(b"\xef\xbb\xbf[DONE]"),),
         (STOP, Frame(b"[DONE]")),
         (STOP, Frame(b"{garbage")),
     ],
@@ -65,6 +66,21 @@ def test_after_the_end_marker_nothing_matters(last):
     assert decode.ended
     assert decode.is_whole
     assert reply_of(events).choices[0].text == "all of it"
+
+
+def test_the_name_of_an_event_is_its_type_where_it_has_none():
+    events = [START, BLOCK, PIECE, END, STOP]
+    nameless = [Frame(json.dumps({**event, "type": None}).encode(), event["type"]) for event in events]
+    ping = Frame(b'{"type": null}', "ping")
+    assert decoded(ping, *nameless)[1] == decoded(*events)[1]
+
+
+def test_an_event_of_nulls_alone_says_nothing():
+    events = [START, BLOCK, PIECE, END, STOP]
+    empty = Frame(b'{"type": null, "x": null}')
+    assert decoded(empty, *events)[1] == decoded(*events)[1]
+    with pytest.raises(MalformedResponseError, match="not a message"):
+        decoded(empty, stream=False)
 
 
 def test_done_without_a_stop_reason_is_an_interruption_though_the_stream_has_ended():

@@ -7,7 +7,7 @@ import pytest
 from bedrock_samples import BEGUN, CHAT_STREAM, EVENT_STREAM, SKY, delta, ended, stop, stream, whole
 
 import jackfield_bedrock
-from jackfield import StreamInterruptedError
+from jackfield import RawEvent, StreamInterruptedError
 from jackfield.http import framer_for
 from jackfield.plugin import Frame, Head, Headers, Wire
 from jackfield.testing import encode_aws_event, reply_of
@@ -74,6 +74,27 @@ def test_an_answer_ends_with_its_metadata_and_is_whole_from_its_stop_reason_on()
 def test_a_heartbeat_changes_nothing(beat):
     body = event(*beat)
     assert decoded(body + CHAT_STREAM)[1] == decoded(CHAT_STREAM)[1]
+
+
+def test_an_index_of_null_is_the_first_block():
+    name, begun = begin(0, "t1")
+    events = [BEGUN, (name, begun), delta(0, toolUse={"input": '{"a": 1}'}), stop(0), *ended("tool_use")]
+    nulled = [
+        (kind, {**data, "contentBlockIndex": None} if "contentBlockIndex" in data else data)
+        for kind, data in events
+    ]
+    assert decoded(stream(*nulled))[1] == decoded(stream(*events))[1]
+
+
+@pytest.mark.parametrize("name", ["contentBlockStop", "contentBlockStart", "messageStart", "metadata"])
+def test_a_nameless_event_of_null_says_nothing(name):
+    decode = decoder()
+    events = []
+    for kind, value in [(name, None), BEGUN, delta(0, text="a"), stop(0), *ended("end_turn")]:
+        events += decode.feed(Frame(json.dumps({kind: value}).encode()))
+    events += decode.finish()
+    assert reply_of(events).choices[0].text == "a"
+    assert events[0] == RawEvent(name, {name: None})
 
 
 def test_what_strict_parsers_refuse_is_read():

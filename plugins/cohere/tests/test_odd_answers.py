@@ -77,18 +77,19 @@ def test_a_heartbeat_changes_nothing(beat, api, events):
     [("chat", V2), ("chat_v1", V1), ("generate", [TEXT, end_v1(generations=[{"text": "all of it"}])])],
 )
 def test_after_the_end_marker_nothing_matters(api, events):
-    for after in ([], [Frame(b"[DONE]")], [Frame(b"{garbage")], events):
+    for after in ([], [Frame(b"[DONE]")], [Frame(b"\xef\xbb\xbf[DONE]")], [Frame(b"{garbage")], events):
         decode, found = decoded(*events, *after, api=api)
         assert decode.ended
         assert decode.is_whole
         assert reply_of(found).choices[0].text == "all of it"
 
 
-def test_done_before_the_end_is_an_interruption():
+@pytest.mark.parametrize("marker", [b"[DONE]", b"\xef\xbb\xbf[DONE]"])
+def test_done_before_the_end_is_an_interruption(marker):
     decode = decoder(COHERE, Wire("/", {}, stream=True, meta={"api": "chat"}))
     for event in (START, BEGIN, PIECE):
         decode.feed(Frame(json.dumps(event).encode()))
-    decode.feed(Frame(b"[DONE]"))
+    decode.feed(Frame(marker))
     assert decode.ended
     with pytest.raises(StreamInterruptedError):
         decode.finish()

@@ -434,3 +434,17 @@ def test_choices_may_have_ids_of_their_own():
         one["choices"][0]["index"] = 1 if one["id"] == "b" else 0
     reply = reply_of(decode([*chunks, b"[DONE]"]))
     assert [choice.text for choice in reply.choices] == ["014", "235"]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_an_event_of_an_unknown_kind_begins_nothing(place):
+    events = [chunk({"content": "a"}), chunk({"content": "b"}), chunk({}, "stop")]
+    unknown = [*events[:place], {"type": "x_unknown", "x": [1]}, *events[place:]]
+    found = [event for event in decode([*unknown, b"[DONE]"]) if not isinstance(event, RawEvent)]
+    assert found == decode([*events, b"[DONE]"])
+
+
+@pytest.mark.parametrize("marker", [b"[DONE]", b" [DONE] ", b"\xef\xbb\xbf[DONE]"])
+def test_the_end_marker_may_have_a_byte_order_mark(marker):
+    events = [chunk({"content": "a"}), chunk({}, "stop")]
+    assert decode([*events, marker]) == decode([*events, b"[DONE]"])

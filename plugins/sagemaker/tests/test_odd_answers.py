@@ -35,7 +35,14 @@ def decoded(*parts):
 
 
 def test_after_the_last_item_nothing_matters():
-    for after in ([], [sse(b"[DONE]")], [sse(b"{garbage")], [sse(TOKEN)], [b"data: {half"]):
+    for after in (
+        [],
+        [sse(b"[DONE]")],
+        [sse(b"\xef\xbb\xbf[DONE]")],
+        [sse(b"{garbage")],
+        [sse(TOKEN)],
+        [b"data: {half"],
+    ):
         decode, events = decoded(sse(TOKEN, LAST), *after)
         assert (decode.ended, decode.is_whole) == (True, True)
         folded = reply_of(events + decode.finish())

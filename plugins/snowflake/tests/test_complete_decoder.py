@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 import jackfield_snowflake as snowflake
 from jackfield import (
     MalformedResponseError,
+    RawEvent,
     RawPart,
     StreamInterruptedError,
 )
@@ -181,3 +182,22 @@ def test_where_the_network_cuts_changes_nothing(api, sizes, end):
         pieces.append(data[at : at + size])
         at += size
     assert read([*pieces, data[at:]]) == read([data]) == read([data[i : i + 1] for i in range(len(data))])
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_an_event_of_an_unknown_kind_is_kept(place):
+    frames = frames_of(delta(content="Hi"), END)
+    frames.insert(place, *frames_of({"type": "x_unknown", "x": [1]}))
+    events = decoded(frames)
+    assert RawEvent("x_unknown", {"type": "x_unknown", "x": [1]}) in events
+    assert reply_of(events).choices[0].text == "Hi"
+
+
+def test_a_stream_of_unknown_events_alone_is_an_interruption():
+    with pytest.raises(StreamInterruptedError):
+        decoded(frames_of({"type": "x_unknown"}))
+
+
+def test_the_end_marker_may_have_a_byte_order_mark():
+    frames = frames_of(delta(content="Hi"), END)
+    assert decoded([*frames, Frame(b"\xef\xbb\xbf[DONE]")]) == decoded(frames)

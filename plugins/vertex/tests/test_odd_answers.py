@@ -5,7 +5,7 @@ import json
 import pytest
 
 import jackfield_vertex
-from jackfield import StreamInterruptedError
+from jackfield import RawEvent, StreamInterruptedError
 from jackfield.plugin import FailureInStream, Frame, ModelRef, Wire
 from jackfield.testing import reply_of
 
@@ -57,6 +57,7 @@ def test_an_answer_is_whole_from_its_finish_reason_on_and_done_ends_nothing():
     decode.feed(Frame(json.dumps(ANSWER[1]).encode()))
     assert decode.is_whole
     assert decode.feed(Frame(b"[DONE]")) == []
+    assert decode.feed(Frame(b"\xef\xbb\xbf[DONE]")) == []
     assert reply_of(decoded(*ANSWER, Frame(b" [DONE]"))[1]).choices[0].text == "all of it"
 
 
@@ -140,3 +141,22 @@ def test_counts_in_odd_forms_cost_no_answer(usage, wanted):
     counts = (used.input_tokens, used.output_tokens, used.cached_input_tokens, used.reasoning_tokens)
     assert counts == wanted
     assert reply.choices[0].text == "a"
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_an_event_of_an_unknown_kind_begins_nothing(place):
+    events = decoded(*ANSWER[:place], {"type": "x_unknown", "x": [1]}, *ANSWER[place:])[1]
+    assert [event for event in events if not isinstance(event, RawEvent)] == decoded(*ANSWER)[1]
+
+
+@pytest.mark.parametrize(
+    "nothing", [None, {"listVal": None}, {"structVal": None}, {"listVal": [{"structVal": None}]}]
+)
+def test_verdicts_of_palm_that_are_null_are_none(nothing):
+    text = {"structVal": {"content": {"stringVal": ["all of it"]}}}
+    value = {"outputs": [{"structVal": {"candidates": {"listVal": [text]}, "safetyAttributes": nothing}}]}
+    decode = jackfield_vertex.jackfield_decoder(
+        ModelRef("chat-bison@002"), Wire("/", {}, stream=True, meta={"family": "palm"})
+    )
+    events = [*decode.feed(Frame(json.dumps(value).encode())), *decode.finish()]
+    assert reply_of(events).choices[0].text == "all of it"

@@ -168,6 +168,12 @@ def _read_logprobs(event: Any) -> str | None:
     return _CHOICE(event)
 
 
+def _read_score(event: Any) -> str | None:
+    if isinstance(event.score, bool) or not hasattr(event.score, "__float__"):
+        return _fault(event, "score", "a number")
+    return _INDEX(event)
+
+
 _WORD: Final = (str, type(None))
 _PLACE: Final = (int, type(None))
 _DECLARED: Final[Mapping[type, Mapping[str, tuple[type, ...]]]] = {
@@ -182,6 +188,8 @@ _USUAL: Final = frozenset(
     (kind, *types) for kind, fields in _DECLARED.items() for types in product(*fields.values())
 )
 """The kinds of events with the types that their fields may have together."""
+
+_INDEX: Final = _reader(numbers=("index",))
 _CHOICE: Final = _reader(numbers=("choice",))
 _CALL: Final = _reader(texts=("id", "name"), numbers=("index", "choice"))
 _READERS: Final[Mapping[type, Callable[[Any], str | None]]] = {
@@ -196,6 +204,8 @@ _READERS: Final[Mapping[type, Callable[[Any], str | None]]] = {
     ev.LogprobsDelta: _read_logprobs,
     ev.PartAdded: _CHOICE,
     ev.Finish: _reader(numbers=("choice",), words=("raw",)),
+    ev.EmbeddingData: _INDEX,
+    ev.RerankScore: _read_score,
     ev.TokensCounted: _read_tokens,
     ev.RawEvent: _read_raw,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
 
@@ -103,7 +104,7 @@ class MessageDecoder:
             event = orjson.loads(frame.data)
         except orjson.JSONDecodeError:
             if (
-                frame.data.strip() == _DONE
+                frame.data.removeprefix(BOM_UTF8).strip() == _DONE
             ):  # how OpenAI's streams end, and those of gateways in front of other models
                 self.ended = True
                 return self._close()
@@ -146,9 +147,10 @@ class MessageDecoder:
         if isinstance(event.get("result"), dict) and "custom_id" in event:
             yield from self._batch_line(event)
         elif kind is None:
-            raise MalformedResponseError(
-                f"the answer is not a message; it has {', '.join(event) or 'nothing'}"
-            )
+            if not self._stream or any(value is not None for value in event.values()):
+                raise MalformedResponseError(
+                    f"the answer is not a message; it has {', '.join(event) or 'nothing'}"
+                )
         elif kind != "ping":
             yield RawEvent(str(kind), event)
 

@@ -117,7 +117,7 @@ class ConverseDecoder:
             text = delta.get("text") if len(delta) == 1 else None
             self._begun = True
             if text is not None and self._json_tool is None:
-                return [TextDelta(text, 0, event.get("contentBlockIndex", 0))]
+                return [TextDelta(text, 0, event.get("contentBlockIndex") or 0)]
             return list(self._block_delta(event))
         fail_by_frame(frame)
         event = read_frame(frame, self._readers)
@@ -129,7 +129,7 @@ class ConverseDecoder:
         if name is None:
             if "output" in event:
                 return self._read_fast(event) or list(self._whole(exact_numbers(event, frame.data)))
-            name = next((key for key in self._readers if key in event), None)
+            name = next((key for key in self._readers if event.get(key) is not None), None)
             if name is None:
                 self._fail_by_key(event, frame)
                 if self._stream:  # services add kinds of events
@@ -175,7 +175,7 @@ class ConverseDecoder:
 
     def _block_start(self, event: Mapping[str, Any]) -> Iterator[Event]:
         self._begun = True
-        index, start = event.get("contentBlockIndex", 0), _drop_nulls(event.get("start"))
+        index, start = event.get("contentBlockIndex") or 0, _drop_nulls(event.get("start"))
         call = start.get("toolUse")
         if call is not None and call.get("type") != _SERVER:
             yield from self._call(index, call)
@@ -201,7 +201,7 @@ class ConverseDecoder:
 
     def _block_delta(self, event: Mapping[str, Any]) -> Iterator[Event]:
         self._begun = True
-        index = event.get("contentBlockIndex", 0)
+        index = event.get("contentBlockIndex") or 0
         for name, content in _drop_nulls(event.get("delta")).items():
             if name == "text":
                 yield from self._text(content, index)
@@ -252,7 +252,7 @@ class ConverseDecoder:
         return ThinkingDelta("" if text is None else text, 0, index, data or None)
 
     def _block_stop(self, event: Mapping[str, Any]) -> Iterator[Event]:
-        index = event.get("contentBlockIndex", 0)
+        index = event.get("contentBlockIndex") or 0
         yield from self._end_call(index)
         if index in self._cited:
             yield TextDelta("", 0, index, {"bedrock": {"citationsContent": self._cited.pop(index)}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, NoReturn, TypeAlias
@@ -86,7 +87,7 @@ class AnswerDecoder(abc.ABC):
         """Decode one event of a stream, or a whole answer."""
         if self.ended:
             return []
-        if frame.data[:8].strip() == b"[DONE]":
+        if frame.data[:11].removeprefix(BOM_UTF8).strip() == b"[DONE]":
             self.ended = True
             return []
         value = read_frame(frame, self.names)

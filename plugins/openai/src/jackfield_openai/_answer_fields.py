@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any, Final
@@ -51,7 +52,7 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
 
 def is_end_marker(data: bytes) -> bool:
     """Return whether the data of an event is `[DONE]`."""
-    return data.lstrip()[:6].upper() == b"[DONE]"
+    return data.removeprefix(BOM_UTF8).lstrip()[:6].upper() == b"[DONE]"
 
 
 _OBJECT: Final = re.compile(rb'"(?:arguments|input)"\s*:\s*[{\[]')

@@ -208,7 +208,8 @@ class ChatDecoder:
             tier = self._started.service_tier
         started = Started(event.get("id") or None, event.get("model") or None, tier)
         nameless = started.id is None and started.model is None  # a note of Azure's filter
-        if started != self._started and not (nameless and self._started is not None):
+        begins = self._started is None and ("choices" in event or bool(usage))
+        if started != self._started and (begins or not nameless):
             self._started = started
             self._id = started.id or self._id
             yield started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -69,7 +70,8 @@ class TextDecoder:
         """Decode one item of a stream, or a whole answer."""
         if self.ended:
             return []
-        if self._streamed and frame.data[:8].strip() == b"[DONE]":  # servers that also have OpenAI's APIs
+        if self._streamed and frame.data[:11].removeprefix(BOM_UTF8).strip() == b"[DONE]":
+            # Of servers that also have OpenAI's APIs.
             self.ended = True
             return []
         value = read_frame(frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,7 +71,7 @@ class TemplateDecoder:
         self._started = True
         if self.ended:
             return events
-        if self._json and frame.data[:8].strip() == b"[DONE]":
+        if self._json and frame.data[:11].removeprefix(BOM_UTF8).strip() == b"[DONE]":
             self.ended = True
             return events
         if not self._json:

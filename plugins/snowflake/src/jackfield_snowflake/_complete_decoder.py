@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -114,7 +115,7 @@ class CompleteDecoder:
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
-            if data.strip() == b"[DONE]":
+            if data.removeprefix(BOM_UTF8).strip() == b"[DONE]":
                 self.ended = True
                 return []
             event = read_frame(frame)
@@ -124,11 +125,11 @@ class CompleteDecoder:
         raise_failure(event, frame.event)
         event = exact_numbers(event, data)
         if "choices" not in event and "usage" not in event:
-            if frame.event is None:
+            if not self._streamed:
                 raise MalformedResponseError(
                     f"the answer has no choices; it has {', '.join(event) or 'nothing'}"
                 )
-            return [RawEvent(frame.event, event)]
+            return [RawEvent(frame.event or str(event.get("type", "unknown")), event)]
         return list(self._event(event))
 
     def finish(self) -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -82,7 +83,8 @@ def values_of(frame: Frame, *, stream: bool) -> list[dict[str, Any]]:
         MalformedResponseError: It is neither.
         FailureInStream: It contains an error.
     """
-    if stream and frame.data[:8].strip() == b"[DONE]":  # of gateways that also speak OpenAI's protocol
+    if stream and frame.data[:11].removeprefix(BOM_UTF8).strip() == b"[DONE]":
+        # of gateways that also speak OpenAI's protocol
         return []
     value = read_frame(frame)
     if value in (None, "") and stream:
@@ -194,7 +196,8 @@ class GeminiDecoder:
             value.get("modelVersion"),
             tier if isinstance(tier, str) else None,
         )
-        if started != self._started:
+        begins = not self._started and ("candidates" in value or "usageMetadata" in value)
+        if started != self._started and (begins or any(started)):
             self._require_one_answer(started[0])
             self._started = started
             events.append(Started(*started))

@@ -125,9 +125,11 @@ def _tensor(value: Any) -> dict[str, Any]:
 
 def _plain(tensor: Any) -> Any:
     """Parse a value of a streamed answer; 64-bit integers are text."""
-    if "structVal" in tensor:
+    if not isinstance(tensor, Mapping):
+        return None
+    if tensor.get("structVal") is not None:
         return {name: _plain(inner) for name, inner in tensor["structVal"].items()}
-    if "listVal" in tensor:
+    if tensor.get("listVal") is not None:
         return [_plain(inner) for inner in tensor["listVal"]]
     for name, values in tensor.items():
         if name.endswith("Val") and isinstance(values, list):
