@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ._content import log_content
 from ._exchange import Visit
 from ._state import State
 
@@ -20,6 +21,8 @@ def book(state: State, visit: Visit, began: float, *, is_call: bool) -> None:
         is_call: It was a call of a model, not one that was refused before.
     """
     if is_call:
+        if state.settings.log_content:
+            log_content(visit)
         state.metrics.record(visit, time.perf_counter() - began)
         if state.ledger is not None:
             state.ledger.add(visit.row())

@@ -41,6 +41,7 @@ class Visit:
 
     Attributes:
         asked: The model as the client wrote it.
+        content: The request's body.
         kind: The kind of call.
         target: The alias or the target that was found for it.
         notes: What became of the request while it was read and translated.
@@ -56,6 +57,7 @@ class Visit:
         self.key = key
         self.surface = surface
         self.asked = ""
+        self.content: Mapping[str, Any] = {}
         self.kind = "chat"
         self.target = ""
         self.notes: tuple[ParameterNote, ...] = ()

@@ -30,6 +30,7 @@ from ._exchange import Visit, new_request_id
 from ._keys import Key, key_in
 from ._state import Generation, State
 from ._streams import StreamWriter
+from ._tracing import in_trace_of
 
 __all__ = ["STATE", "Handler", "authorize", "handler_of", "parse", "refuse"]
 
@@ -72,7 +73,8 @@ def handler_of(name: str) -> Handler:
                 surface, SurfaceError("the gateway's store is away; try again later", status=503), request_id
             )
         visit = Visit(request_id, key, name)
-        return await _Service(state, state.surface(name, key.owner), visit).answer(request)
+        with in_trace_of(request.headers):
+            return await _Service(state, state.surface(name, key.owner), visit).answer(request)
 
     return handle
 
@@ -141,6 +143,7 @@ class _Service:
         body = await read_body(request, self._state.settings.most_bytes)
         content = parse(body)
         visit = self._visit
+        visit.content = content
         name = content.get("model")
         visit.asked = name if isinstance(name, str) else ""
         visit.target = generation.targets.resolve(name, visit.key)

@@ -16,6 +16,7 @@ from ._exchange import new_request_id
 from ._keys import Key, key_in
 from ._serve import STATE, parse, refuse
 from ._state import State
+from ._tracing import in_trace_of
 from ._turns import Turns, error_frame
 
 __all__ = ["SOCKETS", "answer_socket", "close_sockets"]
@@ -56,7 +57,8 @@ async def answer_socket(request: web.Request) -> web.StreamResponse:
     sockets = request.app[SOCKETS]
     sockets.add(socket)
     try:
-        await _Connection(state, socket, key, request.headers).run()
+        with in_trace_of(request.headers):
+            await _Connection(state, socket, key, request.headers).run()
     finally:
         sockets.discard(socket)
     return socket

@@ -126,6 +126,7 @@ class _OneTurn:
         """Answer the request; return what it leaves, or None if it failed after its answer had begun."""
         visit, name = self._visit, content.get("model")
         visit.asked = name if isinstance(name, str) else ""
+        visit.content = content
         visit.target = generation.targets.resolve(name, visit.key)
         if content.get("background"):
             raise SurfaceError(
