@@ -7,6 +7,7 @@ import pytest
 from gateway_running import CONFIG, running
 
 from jackfield import ConfigurationError, Registry, load_config
+from jackfield.plugin import RateCard
 from jackfield.testing import FakeProvider
 from jackfield_gateway import GatewaySettings
 from jackfield_gateway._keys import hash_key
@@ -93,6 +94,35 @@ async def test_models_are_listed_as_far_as_the_key_may_use_them():
             assert (await answer.json())["error"]["type"] == "not_found_error"
         async with gateway.http.get(f"{gateway.url}/v1/models") as answer:
             assert answer.status == 401
+
+
+@pytest.mark.parametrize("headers", [{}, {"anthropic-version": "2023-06-01"}])
+async def test_models_show_what_they_can_and_cost(headers):
+    fake = FakeProvider(price=RateCard.of(source="a test", input="1.50", output="6"))
+    models = [
+        {
+            "id": "echo",
+            "limits": {"context_window": 8000, "max_output_tokens": 900},
+            "capabilities": {"tools": True, "images": False},
+        },
+        {"id": "y"},
+    ]
+    config = {
+        "connections": {"fake": {"provider": "fake", "models": models}},
+        "aliases": {"best": ["fake:echo", "fake:y"]},
+    }
+    async with running(config, fake) as gateway:
+        async with gateway.http.get(f"{gateway.url}/v1/models?limit=100", headers=headers) as answer:
+            alias, card, _ = (one["jackfield"] for one in (await answer.json())["data"])
+        async with gateway.http.get(f"{gateway.url}/v1/models/fake:echo", headers=headers) as answer:
+            assert (await answer.json())["jackfield"] == card
+    assert (card["capabilities"]["tools"], card["capabilities"]["images"]) == (True, False)
+    assert card["limits"] == {"context_window": 8000, "max_output_tokens": 900}
+    assert card["price"] == {
+        "currency": "USD",
+        "rates": {"input": {"amount": "1.50", "per": 1_000_000}, "output": {"amount": "6", "per": 1_000_000}},
+    }
+    assert alias == {**card, "targets": ["fake:echo", "fake:y"]}
 
 
 async def test_an_address_that_others_reach_needs_a_key():

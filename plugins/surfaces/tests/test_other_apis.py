@@ -99,7 +99,14 @@ CARDS = [ModelCard(id=f"m{n}", connection="c", limits=Limits(context_window=9), 
 def test_lists_of_models_have_the_shape_of_their_api():
     listed = whole("openai.models", SURFACES["openai.models"].read({}, {}), CARDS)
     assert listed["object"] == "list"
-    assert listed["data"][0] == {"id": "c:m0", "object": "model", "created": 0, "owned_by": "c"}
+    own = {"limits": {"context_window": 9}}
+    assert listed["data"][0] == {
+        "id": "c:m0",
+        "object": "model",
+        "created": 0,
+        "owned_by": "c",
+        "jackfield": own,
+    }
     read = SURFACES["anthropic.models"].read
     page = whole("anthropic.models", read({}, {"limit": "2", "after_id": "c:m1"}), CARDS)
     assert [entry["id"] for entry in page["data"]] == ["c:m2", "c:m3"]

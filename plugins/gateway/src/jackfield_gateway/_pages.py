@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from aiohttp import web
 
 from jackfield import JackfieldError, ModelCard
@@ -67,9 +68,16 @@ async def _models(request: web.Request) -> web.Response:
 async def _list_cards(generation: Generation, key: Key) -> list[ModelCard]:
     """List the aliases and the models that a key may use."""
     config, mesh = generation.config, generation.mesh
-    cards = [ModelCard(id=alias, title=" or ".join(config.aliases[alias])) for alias in config.aliases]
-    cards += [card for card in await mesh.models() if card.allowed]
-    return [card for card in cards if key.allows(_name(card))]
+    known = {_name(card): card for card in await mesh.models() if card.allowed}
+    cards = [_card_of_alias(alias, config.aliases[alias], known) for alias in config.aliases]
+    return [card for card in (*cards, *known.values()) if key.allows(_name(card))]
+
+
+def _card_of_alias(alias: str, targets: Sequence[str], known: Mapping[str, ModelCard]) -> ModelCard:
+    """Return the card of an alias: what its first target can, which is asked first."""
+    first = known.get(targets[0], ModelCard(id=alias)) if targets else ModelCard(id=alias)
+    title, data = " or ".join(targets), {"targets": list(targets)}
+    return attrs.evolve(first, id=alias, connection="", title=title, underlying=None, data=data)
 
 
 def _name(card: ModelCard) -> str:

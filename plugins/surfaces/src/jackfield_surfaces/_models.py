@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import attrs
+
 from jackfield import ModelCard, TokenCount
-from jackfield.plugin import UnsupportedPolicy
+from jackfield.plugin import RateCard, UnsupportedPolicy
 
 from ._asked import Asked
 from ._envelopes import Envelopes
@@ -39,7 +41,9 @@ def _entry(card: ModelCard) -> dict[str, Any]:
         "created": 0,
         "owned_by": card.connection or "jackfield",
     }
-    return {**entry, "shutdown_date": card.retired} if card.retired else entry
+    if card.retired:
+        entry["shutdown_date"] = card.retired
+    return {**entry, **_more(card)}
 
 
 def whole_models_of_messages(
@@ -69,7 +73,28 @@ def _anthropic_entry(card: ModelCard) -> dict[str, Any]:
         "max_input_tokens": limits.context_window,
         "max_tokens": limits.max_output_tokens,
     }
-    return {name: value for name, value in entry.items() if value is not None}
+    return {**{name: value for name, value in entry.items() if value is not None}, **_more(card)}
+
+
+def _more(card: ModelCard) -> dict[str, Any]:
+    """Return the field of what neither form has a place for: what a model can, its limits, and its price where that is known."""
+    sizes = {field.name: getattr(card.limits, field.name) for field in attrs.fields(type(card.limits))}
+    features = {name: one.value for name, one in sorted(card.capabilities.features.items())}
+    more: dict[str, Any] = {
+        "targets": card.data.get("targets") if not card.connection else None,
+        "kinds": sorted(card.kinds),
+        "capabilities": {name: value for name, value in features.items() if value is not None},
+        "limits": {name: size for name, size in sizes.items() if size is not None},
+        "price": None if card.price is None else _price(card.price),
+    }
+    told = {name: value for name, value in more.items() if value}
+    return {"jackfield": told} if told else {}
+
+
+def _price(card: RateCard) -> dict[str, Any]:
+    """Return a price by units; amounts are texts, because they are decimal numbers."""
+    rates = {unit: {"amount": f"{rate.amount:f}", "per": rate.per} for unit, rate in card.rates.items()}
+    return {"currency": card.currency, "rates": rates}
 
 
 def _page(entries: list[dict[str, Any]], query: Mapping[str, Any]) -> list[dict[str, Any]]:
