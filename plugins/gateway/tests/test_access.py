@@ -117,7 +117,11 @@ async def test_models_show_what_they_can_and_cost(headers):
         async with gateway.http.get(f"{gateway.url}/v1/models/fake:echo", headers=headers) as answer:
             assert (await answer.json())["jackfield"] == card
     assert (card["capabilities"]["tools"], card["capabilities"]["images"]) == (True, False)
-    assert card["limits"] == {"context_window": 8000, "max_output_tokens": 900}
+    assert card["limits"] == {
+        "context_window": 8000,
+        "max_output_tokens": 900,
+        "dimensions": 8,
+    }  # the last by the plugin
     assert card["price"] == {
         "currency": "USD",
         "rates": {"input": {"amount": "1.50", "per": 1_000_000}, "output": {"amount": "6", "per": 1_000_000}},

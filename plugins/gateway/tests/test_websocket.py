@@ -431,6 +431,35 @@ async def test_a_relayed_answer_that_breaks_is_an_error():
         assert (last["type"], last["status"]) == ("error", 502)
 
 
+@pytest.mark.real_time
+async def test_the_service_refuses_a_relayed_request_in_its_own_words():
+    words = {
+        "message": "Unsupported value: 'x'",
+        "type": "invalid_request_error",
+        "param": "x",
+        "code": "unsupported_value",
+    }
+    async with relaying() as (gateway, upstream):
+        upstream.route("POST", "/v1/responses", Answer.json({"error": words}, status=400))
+        async with talking(gateway) as talk:
+            last = await talk.ask("hi")
+        assert (last["type"], last["status"], last["error"]) == ("error", 400, words)
+
+
+@pytest.mark.real_time
+async def test_a_conversation_with_envelopes_is_translated():
+    async with relaying() as (gateway, upstream):
+        upstream.route("POST", "/v1/responses", Answer.sse(answer_of("resp_a")))
+        sealed = gateway.state.surface("openai.responses", "default")._envelopes.of_thinking(
+            "other", "m", {"signature": "x"}
+        )
+        item = {"type": "reasoning", "id": "rs_jf1", "summary": [], "encrypted_content": sealed}
+        async with talking(gateway) as talk:
+            await talk.create([{"role": "user", "content": "a"}, item, {"role": "user", "content": "b"}])
+            await talk.socket.receive()
+        assert sealed.encode() not in b"".join(request.body for request in upstream.requests)
+
+
 # Oracles
 
 

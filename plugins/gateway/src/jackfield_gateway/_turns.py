@@ -8,13 +8,15 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from jackfield import JackfieldError, Mesh
+from jackfield import InvalidRequestError, JackfieldError, Mesh
 from jackfield.http import SSEFramer
-from jackfield.plugin import RelayedAnswer, RelayRequest, read_json, relay, write_json
+from jackfield.plugin import RelayedAnswer, read_json, relay, write_json
 from jackfield_surfaces import (
     Surface,
     SurfaceError,
     Turn,
+    answer_of_service,
+    ask_to_relay,
     begin_stream,
     collect_notes,
     continue_turn,
@@ -94,7 +96,7 @@ class Turns:
             state.metrics.running.dec()
             book(state, visit, began, is_call=turn.is_call)
         if error is not None:
-            await self._send(error_frame(surface, error))
+            await self._send(_frame(*(turn.refusal or surface.error(error))))
 
     def _take(self, content: Mapping[str, Any]) -> Turn | None:
         """Return what the answer has left that a request continues; it is forgotten if the request fails."""
@@ -110,6 +112,7 @@ class _OneTurn:
 
     Attributes:
         is_call: A model is asked.
+        refusal: The service's own answer to a relayed request that it does not accept.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class _OneTurn:
         self._headers = headers
         self._send = send
         self.is_call = False
+        self.refusal: tuple[int, dict[str, str], bytes] | None = None
 
     async def run(self, generation: Generation, content: dict[str, Any], before: Turn | None) -> Turn | None:
         """Answer the request; return what it leaves, or None if it failed after its answer had begun."""
@@ -175,14 +179,15 @@ class _OneTurn:
     # Relayed
 
     async def _relay(self, mesh: Mesh, whole: Mapping[str, Any]) -> RelayedAnswer | None:
-        asked = RelayRequest(
-            surface=_SURFACE,
-            kind="chat",
-            headers=self._headers,
-            body=write_json({**whole, "stream": True}),
-            stream=True,
-        )
-        return await relay(mesh, self._visit.target, asked)
+        content = {**whole, "stream": True}
+        asked = ask_to_relay(self._surface, self._headers, write_json(content), content)
+        if asked is None:
+            return None
+        try:
+            return await relay(mesh, self._visit.target, asked)
+        except InvalidRequestError as error:
+            self.refusal = answer_of_service(self._surface, error)
+            raise
 
     async def _pass_on(self, answer: RelayedAnswer, whole: Mapping[str, Any]) -> Turn | None:
         visit = self._visit
@@ -258,8 +263,11 @@ class _OneTurn:
 
 def error_frame(surface: Surface, error: BaseException) -> bytes:
     """Return the frame that tells of an error before an answer, with the status that HTTP would have."""
-    status, headers, body = surface.error(error)
-    told: dict[str, Any] = {"type": "error", "status": status, **read_json(body)}
+    return _frame(*surface.error(error))
+
+
+def _frame(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
+    told: dict[str, Any] = {**read_json(body), "type": "error", "status": status}
     if "retry-after" in headers:
         told["headers"] = {"retry-after": headers["retry-after"]}
     return write_json(told)
