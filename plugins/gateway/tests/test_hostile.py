@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import os
 import resource
 import socket
 import struct
@@ -59,6 +60,12 @@ def memory():
     """Return the resident memory of this process in MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
+
+
+def with_tests():
+    """Return the environment of a process that imports what lies beside this file."""
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system has no /proc")
@@ -408,8 +415,7 @@ async def test_a_service_that_is_killed_in_a_stream_is_told(tmp_path, surface):
 async def test_a_full_disk_stops_no_call_unless_that_is_declared(tmp_path, away):
     """The file of the store may not grow for a while, as on a disk that is full."""
     script = textwrap.dedent(f"""
-        import asyncio, json, resource, signal, sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import asyncio, json, resource, signal
         from gateway_running import running
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         HELLO = {HELLO!r}
@@ -442,7 +448,12 @@ async def test_a_full_disk_stops_no_call_unless_that_is_declared(tmp_path, away)
         asyncio.run(main())
     """)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        "-c",
+        script,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=with_tests(),
     )
     out, err = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 0, err.decode()
