@@ -163,7 +163,7 @@ class MessagesEncoder:
         if track.kind in ("text", "refusal"):
             if block is None:
                 block = self._open_block(track, {"type": "text", "text": ""})
-            self._out.append(_TEXT % (track.place, write_json(piece)))  # nearly all events of a stream
+            self._out.append(_TEXT % (track.place, write_json(piece)))
         elif track.kind == "thinking":
             if block is None:
                 block = self._open_block(track, {"type": "thinking", "thinking": "", "signature": ""})

@@ -170,9 +170,7 @@ class ResponsesEncoder:
         """Write a piece of an item."""
         if track.kind == "text":
             place = self._text(track)
-            self._out.append(
-                _TEXT % (place.head, write_json(piece), self._number)
-            )  # nearly all events of a stream
+            self._out.append(_TEXT % (place.head, write_json(piece), self._number))
             self._number += 1
         elif track.kind == "refusal":
             self._text(track)

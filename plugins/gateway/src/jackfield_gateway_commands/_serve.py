@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import attrs
 import click
 
-from jackfield import Secret
-
-from ._settings import GatewaySettings
-from ._state import LOOPBACK, settings_of
-from ._workers import ENVELOPE_KEY, run_workers
+if TYPE_CHECKING:
+    from jackfield_gateway._settings import GatewaySettings
 
 __all__ = ["serve"]
 
@@ -54,6 +50,12 @@ SIGHUP   reads the configuration again; one that is not valid changes nothing
 @click.pass_obj
 def serve(session: Any, host: str | None, port: int | None, workers: int, watch: bool, worker: bool) -> None:
     """Serve the mesh."""
+    import attrs
+
+    from jackfield import Secret
+    from jackfield_gateway._state import settings_of
+    from jackfield_gateway._workers import ENVELOPE_KEY
+
     declared = settings_of(session.config)
     given: dict[str, Any] = {
         name: value for name, value in (("host", host), ("port", port)) if value is not None
@@ -79,7 +81,7 @@ def _run(work: Any) -> None:
 
 
 async def _serve_alone(session: Any, settings: GatewaySettings, *, watch: bool, shares_port: bool) -> None:
-    from ._server import Server
+    from jackfield_gateway._server import Server
 
     server = Server(
         session.config, session.registry, settings, shares_port=shares_port, watch=watch, told=session.note
@@ -100,6 +102,9 @@ async def _serve_alone(session: Any, settings: GatewaySettings, *, watch: bool, 
 
 
 def _serve_together(session: Any, settings: GatewaySettings, workers: int, *, watch: bool) -> int:
+    from jackfield_gateway._state import LOOPBACK
+    from jackfield_gateway._workers import run_workers
+
     if settings.port == 0:
         raise click.UsageError("with several workers, name the port: --port 4117")
     arguments = [] if session.config_path is None else ["--config", str(session.config_path)]

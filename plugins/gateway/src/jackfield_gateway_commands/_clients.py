@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import attrs
 import click
 
-from jackfield import Mesh, UnknownTargetError
-from jackfield.plugin import write_json
-
-from ._keys import OPEN
-from ._state import settings_of
-from ._targets import Targets
+if TYPE_CHECKING:
+    from jackfield import Mesh
 
 __all__ = ["clients"]
 
@@ -22,8 +18,7 @@ _LONGEST: Final = 272_000
 """The context window that Codex is told of a model of which none is known: what it takes for granted itself."""
 
 
-@attrs.frozen(kw_only=True)
-class _Setup:
+class _Setup(NamedTuple):
     """What a client has to know."""
 
     url: str
@@ -76,8 +71,6 @@ def _opencode(setup: _Setup) -> str:
             }
         },
     }
-    import json
-
     return json.dumps(content, indent=2) + "\n"
 
 
@@ -99,7 +92,7 @@ export ANTHROPIC_API_KEY="{setup.key}"
 
 def _curl(setup: _Setup) -> str:
     header = "" if setup.open else '  -H "Authorization: Bearer $JACKFIELD_KEY" \\\n'
-    body = write_json({"model": setup.model, "messages": [{"role": "user", "content": "Hello"}]}).decode()
+    body = json.dumps({"model": setup.model, "messages": [{"role": "user", "content": "Hello"}]})
     return f"""curl {setup.url}/v1/chat/completions \\
 {header}  -H "Content-Type: application/json" \\
   -d '{body}'
@@ -131,6 +124,10 @@ _CLIENTS: Final[Mapping[str, Callable[[_Setup], str]]] = {
 @click.pass_obj
 def clients(session: Any, client: str, model: str | None, url: str | None, catalog: Path | None) -> None:
     """Print the configuration with which a client uses the gateway."""
+    from jackfield_gateway._keys import OPEN
+    from jackfield_gateway._state import settings_of
+    from jackfield_gateway._targets import Targets
+
     config, settings = session.config, settings_of(session.config)
     target = model or _first_target(config)
     Targets(config).resolve(target, OPEN)
@@ -143,7 +140,7 @@ def clients(session: Any, client: str, model: str | None, url: str | None, catal
     if catalog is not None:
         if client != "codex":
             raise click.UsageError("only Codex reads a catalog: jackfield clients codex --catalog FILE")
-        catalog.write_bytes(write_json({"models": [_describe(session.mesh(), target)]}))
+        catalog.write_text(json.dumps({"models": [_describe(session.mesh(), target)]}, indent=1), "utf-8")
         session.note(f"written: {catalog}")
     click.echo(_CLIENTS[client](setup), nl=False)
 
@@ -157,6 +154,8 @@ def _first_target(config: Any) -> str:
         for entry in connection.models or ():
             if not entry.id.endswith("*"):
                 return f"{connection.name}:{entry.id}"
+    from jackfield import UnknownTargetError
+
     raise UnknownTargetError("no alias and no model is declared; name one: --model connection:model")
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from jackfield import ConfigurationError
-from jackfield.plugin import write_json
-
-from ._keys import Key, end_of_day, hash_key, make_key
-from ._state import settings_of
-from ._store import Store
+if TYPE_CHECKING:
+    from jackfield_gateway._keys import Key
+    from jackfield_gateway._store import Store
 
 __all__ = ["keys"]
 
@@ -53,6 +51,8 @@ def new(session: Any, name: str, owner: str, models: tuple[str, ...], expires: d
         raise click.UsageError(f"the name of a key has letters, digits, _ and - only, not {name!r}")
     if _OWNER.match(owner) is None:
         raise click.UsageError(f'an owner is a path such as "org/team/app", not {owner!r}')
+    from jackfield_gateway._keys import Key, end_of_day, hash_key, make_key
+
     shown = make_key()
     key = Key(
         name=name,
@@ -75,7 +75,7 @@ def new(session: Any, name: str, owner: str, models: tuple[str, ...], expires: d
 def _declaration(key: Key, expires: datetime | None) -> str:
     lines = [f"[gateway.keys.{key.name}]", f'hash = "{key.hash}"', f'owner = "{key.owner}"']
     if key.models is not None:
-        lines.append(f"models = {write_json(list(key.models)).decode()}")
+        lines.append(f"models = {json.dumps(key.models)}")
     if expires is not None:
         lines.append(f"expires = {expires.date()}")
     return "\n".join(lines)
@@ -94,6 +94,9 @@ def _print_key(session: Any, name: str, shown: str, what_next: str, **more: str)
 def list_(session: Any) -> None:
     """List the keys: their names, owners and states, never the keys."""
     store = _open_store(session)
+    from jackfield_gateway._keys import Key
+    from jackfield_gateway._state import settings_of
+
     declared = [Key.of(name, key) for name, key in settings_of(session.config).keys.items()]
     stored = [] if store is None else [one.key for one in store.list_keys()]
     rows = [_row(key, place) for place, found in (("file", declared), ("store", stored)) for key in found]
@@ -136,6 +139,8 @@ def _row(key: Key, place: str) -> dict[str, Any]:
 @click.pass_obj
 def rotate(session: Any, name: str, grace: float) -> None:
     """Replace a key of the store; the old one is accepted for some hours more."""
+    from jackfield_gateway._keys import hash_key, make_key
+
     shown = make_key()
     _require_store(session).rotate_key(name, hash_key(shown), grace=grace * _HOUR)
     _print_key(session, name, shown, f"The old key is accepted for {grace:g} hours more.")
@@ -151,6 +156,9 @@ def block(session: Any, name: str) -> None:
 
 
 def _open_store(session: Any) -> Store | None:
+    from jackfield_gateway._state import settings_of
+    from jackfield_gateway._store import Store
+
     path = settings_of(session.config).store_path
     return None if path is None else Store(path)
 
@@ -158,6 +166,8 @@ def _open_store(session: Any) -> Store | None:
 def _require_store(session: Any) -> Store:
     store = _open_store(session)
     if store is None:
+        from jackfield import ConfigurationError
+
         raise ConfigurationError(
             "without [gateway] store, keys are in the configuration: edit [gateway.keys.NAME] (blocked = true), and reload; or "
             'declare store = "sqlite:///gateway.db"'

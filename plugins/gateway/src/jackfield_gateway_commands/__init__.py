@@ -1,4 +1,8 @@
-"""The commands `jackfield serve`, `jackfield keys ...` and `jackfield clients ...`."""
+"""The commands `jackfield serve`, `jackfield keys ...` and `jackfield clients ...`.
+
+A package of its own: extensions are loaded by every command and by every program's first call, and what the gateway needs
+would make them slower.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,9 @@ __all__ = ["jackfield_commands"]
 @hookimpl
 def jackfield_commands(cli: click.Group) -> None:
     """Add the commands."""
-    from ._command_clients import clients
-    from ._command_keys import keys
-    from ._command_serve import serve
+    from ._clients import clients
+    from ._keys import keys
+    from ._serve import serve
 
     cli.add_command(serve)
     cli.add_command(keys)
