@@ -24,8 +24,7 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests", "lint", "types", "docs"]
 
-PINS = "constraints.txt"
-PIP = ("--quiet", "--disable-pip-version-check", "--constraint")
+PINS, PIP = "constraints.txt", ("--quiet", "--disable-pip-version-check", "--constraint")
 FAST = ("-q", "-m", "not model")
 TESTING, OPENAI, ONNX = "./core[testing]", "./plugins/openai", "./plugins/onnx[cpu,convert]"
 DEMO_PROMPT = "What is the capital of Japan? Answer in one sentence."
@@ -87,6 +86,15 @@ def fuzz(session: nox.Session) -> None:
     """Feed plugins with mutants of samples and recorded answers: `-- bedrock -n 50000` names plugins, and how many each."""
     install_for_tests(session)
     session.run("python", "-W", "ignore", "tests/support/fuzz.py", *session.posargs)
+
+
+@nox.session(name="gateway")
+@nox.session(name="gateway_newest")
+@nox.session(name="gateway_slow")
+def gateway(session: nox.Session) -> None:
+    """Let real clients work through the gateway, without a network: pinned ones, the newest, or the slow ones."""
+    install_for_tests(session, arguments=["plugins/gateway/tests"])
+    session.run("python", "-m", "tools.clients", session.create_tmp(), session.name, *session.posargs)
 
 
 @nox.session
@@ -184,21 +192,14 @@ def together(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the budgets of the design against a hand-written client and other libraries, and what plugins cost.
-
-    `-- --no-peers` leaves the others out (and takes four minutes, not ten), `-- --write` rewrites the page of the docs.
-    `-- local` measures the engine of local models, `-- gateway` the gateway instead.
-    """
+    """Measure the budgets beside other libraries. `-- --no-peers`, `--write`, `local` and `gateway` choose what is done."""
     install(session, editable=workspace.needs_of_benchmark(session.posargs))
     session.run("python", "-m", "tools.peers", session.create_tmp(), *session.posargs)
 
 
 @nox.session
 def export(session: nox.Session) -> None:
-    """Export models with optimum and torch, and compare the local engine with transformers itself.
-
-    Not part of the suite: it installs about a gigabyte, at versions that exclude those of constraints.txt.
-    """
+    """Compare the local engine with transformers itself: optimum and torch export its models. Installs a gigabyte."""
     tools = ["pytest", "pytest-asyncio", "hypothesis", *group("build-backend")]
     pins = write_pins(session, "pins", "--only", *tools)
     install(session, editable=[TESTING, "./plugins/onnx[export]"], pins=pins)

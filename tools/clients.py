@@ -1,9 +1,10 @@
-"""Install the clients that run against the gateway, apart from everything else.
+"""Install the clients that run against the gateway, apart from everything else, and run their tests offline.
 
-    python -m tools.clients FOLDER [--slow] [--newest]
+    python -m tools.clients FOLDER SESSION [ARGUMENT ...]
 
-Names and versions are in plugins/gateway/tests/clients/versions.toml. Each group has an environment of its own in the folder,
-because clients pin what they like; it stays there for the next run. Node.js comes from a wheel, so none need be installed.
+The session is `gateway`, `gateway_newest`, which takes the newest versions, or `gateway_slow`; arguments go to pytest. Names and
+versions are in plugins/gateway/tests/clients/versions.toml. Each group has an environment of its own in the folder, because
+clients pin what they like; it stays there for the next run. Node.js comes from a wheel, so none need be installed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,12 +22,14 @@ from typing import Any, Final
 from .commands import PIP_INSTALL, make_environment, run
 from .workspace import ROOT
 
-__all__ = ["VERSIONS", "main"]
+__all__ = ["VERSIONS", "install", "main"]
 
-VERSIONS: Final = ROOT / "plugins/gateway/tests/clients/versions.toml"
+TESTS: Final = Path("plugins/gateway/tests/clients")
+VERSIONS: Final = ROOT / TESTS / "versions.toml"
 _RECORD: Final = "installed.json"
 _GROUPS: Final = ("python", "node")
-_SLOW: Final = ("slow_python", "slow_node")
+_SLOW_GROUPS: Final = ("slow_python", "slow_node")
+_SLOW_TESTS: Final = TESTS / "test_slow.py"
 
 
 def _python(folder: Path, versions: Mapping[str, str], *, newest: bool) -> None:
@@ -54,28 +58,43 @@ def _node_of(environment: Path) -> Path:
     return found
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.clients", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the environments are")
-    parser.add_argument("--slow", action="store_true", help="install the slow clients, too")
-    parser.add_argument("--newest", action="store_true", help="install the newest versions, not those of the file")
-    given = parser.parse_args(arguments)
+def install(folder: Path, *, newest: bool = False, slow: bool = False) -> None:
+    """Install clients.
+
+    Args:
+        folder: Where their environments are.
+        newest: Take the newest versions, not those of the file.
+        slow: Install those that take long, too.
+    """
     versions: dict[str, Any] = tomllib.loads(VERSIONS.read_text("utf-8"))
-    folder = given.folder.resolve()
-    for name in (*_GROUPS, *(_SLOW if given.slow else ())):
+    for name in (*_GROUPS, *(_SLOW_GROUPS if slow else ())):
         place = folder / name
-        wanted = {"versions": versions[name], "before": versions["before"], "place": str(place)}
+        wanted = {"versions": versions[name], "before": versions["before"]}
         record = place / _RECORD
-        if not given.newest and record.exists() and json.loads(record.read_text("utf-8")) == wanted:
+        if not newest and record.exists() and json.loads(record.read_text("utf-8")) == wanted:
             print(f"{name}: everything is installed already")
             continue
         if name.endswith("python"):
-            _python(place, versions[name], newest=given.newest)
+            _python(place, versions[name], newest=newest)
         else:
             node = _node_of(folder / "python")
-            _node(place, versions[name], newest=given.newest, before=versions["before"], node=node)
+            _node(place, versions[name], newest=newest, before=versions["before"], node=node)
         record.write_text(json.dumps(wanted), "utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.clients", description=__doc__, add_help=False)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("session", choices=["gateway", "gateway_newest", "gateway_slow"])
+    given, others = parser.parse_known_args(arguments)
+    folder, slow = given.folder.resolve(), given.session == "gateway_slow"
+    install(folder, newest=given.session == "gateway_newest", slow=slow)
+    tests = [_SLOW_TESTS] if slow else [TESTS, f"--ignore={_SLOW_TESTS}"]
+    run(
+        *(sys.executable, "-m", "tools.offline", sys.executable, "-m", "pytest", "-q", *tests, *others),
+        env={**os.environ, "JACKFIELD_CLIENTS": str(folder)},
+    )
 
 
 if __name__ == "__main__":

@@ -86,7 +86,9 @@ def next_step(tools, results, conversation):
     script = _named(tools, "exec")
     if not results:
         if script is not None:  # Codex's newest models write programs, in which the tools are functions
-            return Step("I read the file.", _written(script, _JAVASCRIPT_READ.format(json.dumps(f"cat {found[0]}"))))
+            return Step(
+                "I read the file.", _written(script, _JAVASCRIPT_READ.format(json.dumps(f"cat {found[0]}")))
+            )
         return _call("I read the file.", tools, _READERS, {**values, "command": f"cat {found[0]}"})
     if len(results) == 1:
         if BEFORE.strip() not in results[0]:
@@ -103,9 +105,7 @@ def next_step(tools, results, conversation):
 
 def _without_tools(conversation):
     if "SEARCH/REPLACE" in conversation:  # aider: changes are written as text
-        return (
-            f"greet.py\n```python\n<<<<<<< SEARCH\n{BEFORE}=======\n{AFTER}>>>>>>> REPLACE\n```\n\n{DONE}"
-        )
+        return f"greet.py\n```python\n<<<<<<< SEARCH\n{BEFORE}=======\n{AFTER}>>>>>>> REPLACE\n```\n\n{DONE}"
     return "Greet the gateway"
 
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import attrs
-from coding_model import AFTER, BEFORE, DONE
+from coding_model import AFTER, BEFORE
 from scripted_service import ENCRYPTED, SIGNATURE
 
 __all__ = ["MODELS", "Gateway", "Run", "Workplace", "check", "installed", "programs", "times"]
@@ -66,7 +66,9 @@ class programs:
 
     @staticmethod
     def site(*, slow=False):
-        return next((installed() / ("slow_python" if slow else "python") / "lib").glob("python3*/site-packages"))
+        return next(
+            (installed() / ("slow_python" if slow else "python") / "lib").glob("python3*/site-packages")
+        )
 
     @classmethod
     def node(cls):
@@ -224,7 +226,9 @@ class Workplace:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
-            raise AssertionError(f"{command[0]} did not end within {seconds} s\n{out[-3000:]}\n{err[-3000:]}") from None
+            raise AssertionError(
+                f"{command[0]} did not end within {seconds} s\n{out[-3000:]}\n{err[-3000:]}"
+            ) from None
         finally:
             left = _end(process.pid)
         assert leaves_processes or not left, f"{command[0]} left processes behind"
@@ -269,7 +273,9 @@ def check(name, run, workplace, gateway, service, *, dialect, apis):
     rows = gateway.rows(len(service.requests), since=workplace.began)
     assert [row["status"] for row in rows] == ["ok"] * len(service.requests)
     assert {bool(row["relayed"]) for row in rows} == {api == dialect for api in apis}
-    assert {(row["input_tokens"], row["output_tokens"], row["cached_tokens"]) for row in rows} == {(100, 20, 40)}
+    assert {(row["input_tokens"], row["output_tokens"], row["cached_tokens"]) for row in rows} == {
+        (100, 20, 40)
+    }
 
 
 def _check_steps(steps, dialect):

@@ -120,7 +120,9 @@ class ScriptedService:
             self.refused.append(f"{api}: {error!r}")
             return _refusal(api, str(error))
         texts = [text for _, text in results]
-        self.requests.append(Seen(api, {n.lower(): v for n, v in request.headers.items()}, body, texts, tools))
+        self.requests.append(
+            Seen(api, {n.lower(): v for n, v in request.headers.items()}, body, texts, tools)
+        )
         step = next_step(tools, texts, json.dumps(body))
         if not body.get("stream"):
             return web.json_response(whole(body, step))
@@ -270,7 +272,9 @@ def read_responses(body):
 def _response_items(body, step):
     encrypted = "reasoning.encrypted_content" in (body.get("include") or ())
     number = next(_numbers)
-    summary = [{"type": "summary_text", "text": THOUGHT}] if (body.get("reasoning") or {}).get("summary") else []
+    summary = (
+        [{"type": "summary_text", "text": THOUGHT}] if (body.get("reasoning") or {}).get("summary") else []
+    )
     reasoning = {"type": "reasoning", "id": f"rs_{number}", "summary": summary}
     if encrypted:
         reasoning["encrypted_content"] = ENCRYPTED
@@ -318,7 +322,10 @@ def response_events(body, step):
     items = _response_items(body, step)
     done = _response(body, "completed", items, _RESPONSE_USAGE)
     begun = {**done, "status": "in_progress", "output": [], "usage": None}
-    plain = [{"type": "response.created", "response": begun}, {"type": "response.in_progress", "response": begun}]
+    plain = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.in_progress", "response": begun},
+    ]
     for index, item in enumerate(items):
         plain += _item_events(index, item)
     plain.append({"type": "response.completed", "response": done})
@@ -368,7 +375,9 @@ def read_messages(body):
     """Return the tools, the ids of calls, and ids and texts of their results."""
     if body["max_tokens"] < 1:
         raise ValueError("max_tokens")
-    tools = [Tool(tool["name"], tool["input_schema"]) for tool in body.get("tools", ()) if "input_schema" in tool]
+    tools = [
+        Tool(tool["name"], tool["input_schema"]) for tool in body.get("tools", ()) if "input_schema" in tool
+    ]
     calls, results, open_calls = [], [], []
     for number, message in enumerate(body["messages"]):
         if message["role"] not in ("user", "assistant") and (number == 0 or message["role"] != "system"):
@@ -426,7 +435,9 @@ def message_events(body, step):
     yield _sse({"type": "message_start", "message": begun})
     yield _sse({"type": "ping"})
     for index, block in enumerate(whole["content"]):
-        empty = {"thinking": {"thinking": "", "signature": ""}, "text": {"text": ""}}.get(block["type"], {"input": {}})
+        empty = {"thinking": {"thinking": "", "signature": ""}, "text": {"text": ""}}.get(
+            block["type"], {"input": {}}
+        )
         yield _sse({"type": "content_block_start", "index": index, "content_block": {**block, **empty}})
         for delta in _block_deltas(block):
             yield _sse({"type": "content_block_delta", "index": index, "delta": delta})
@@ -442,4 +453,6 @@ def _block_deltas(block):
         return [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
     kind = block["type"]
     deltas = [{"type": f"{kind}_delta", kind: piece} for piece in _halves(block[kind])]
-    return deltas + ([{"type": "signature_delta", "signature": block["signature"]}] if kind == "thinking" else [])
+    return deltas + (
+        [{"type": "signature_delta", "signature": block["signature"]}] if kind == "thinking" else []
+    )

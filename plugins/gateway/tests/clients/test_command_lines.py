@@ -91,7 +91,9 @@ def test_codex(api, workplace, gateway, service):
 def test_codex_with_a_catalog_of_the_mesh(workplace, gateway, service):
     run = run_codex(workplace, gateway, MODELS["messages"], catalog=True)
     check("Codex, with our catalog", run, workplace, gateway, service, dialect="responses", apis=["messages"])
-    assert "error" not in {item["type"] for item in check_codex(run)}  # it warns of a model that it does not know
+    assert "error" not in {
+        item["type"] for item in check_codex(run)
+    }  # it warns of a model that it does not know
 
 
 def test_codex_patches_by_a_tool_whose_input_is_a_text(workplace, gateway, service):
@@ -111,7 +113,9 @@ def test_codex_runs_programs(model, api, workplace, gateway, service):
 
 def test_codex_goes_on_by_http_if_a_websocket_is_refused(workplace, gateway, service):
     run = run_codex(workplace, gateway, MODELS["messages"], more="supports_websockets = true\n")
-    check("Codex, WebSocket refused", run, workplace, gateway, service, dialect="responses", apis=["messages"])
+    check(
+        "Codex, WebSocket refused", run, workplace, gateway, service, dialect="responses", apis=["messages"]
+    )
     check_codex(run)
     assert run.seconds < 30
 

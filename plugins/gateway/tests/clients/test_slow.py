@@ -8,16 +8,18 @@ from running_clients import MODELS, check, programs
 from test_command_lines import check_codex, run_codex
 
 APIS = list(MODELS)
-OPENCODE = {"chat": "@ai-sdk/openai-compatible", "responses": "@ai-sdk/openai", "messages": "@ai-sdk/anthropic"}
-
-pytestmark = pytest.mark.skipif(
-    not programs.modules(slow=True).is_dir(), reason="the slow clients are not installed"
-)
+OPENCODE = {
+    "chat": "@ai-sdk/openai-compatible",
+    "responses": "@ai-sdk/openai",
+    "messages": "@ai-sdk/anthropic",
+}
 
 
 @pytest.mark.parametrize(("model", "api"), [*((MODELS[api], api) for api in APIS), ("gpt-6-sol", "messages")])
 def test_codex_of_npm(model, api, workplace, gateway, service):
-    program = programs.modules(slow=True) / "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex"
+    program = (
+        programs.modules(slow=True) / "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex"
+    )
     run = run_codex(workplace, gateway, model, program=str(program))
     check(f"Codex of npm, {model}", run, workplace, gateway, service, dialect="responses", apis=[api])
     check_codex(run)
@@ -56,7 +58,15 @@ def test_cline(api, workplace, gateway, service):
     program = str(programs.modules(slow=True) / "@cline/cli-linux-x64/bin/cline")
     account = ("-k", gateway.key, "-m", MODELS[api])
     workplace.run(
-        program, "auth", "-p", "openai", *account, "-b", f"{gateway.url}/v1", seconds=120, leaves_processes=True
+        program,
+        "auth",
+        "-p",
+        "openai",
+        *account,
+        "-b",
+        f"{gateway.url}/v1",
+        seconds=120,
+        leaves_processes=True,
     )
     run = workplace.run(
         program, "--json", "-P", "openai", *account, workplace.task, seconds=180, leaves_processes=True

@@ -83,7 +83,9 @@ async def openai_responses(base, key, model, task):
                 async for _ in stream:
                     pass
                 answer = await stream.get_final_response()
-            items += [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in answer.output]
+            items += [
+                item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in answer.output
+            ]
             calls = [item for item in answer.output if item.type == "function_call"]
             if not calls:
                 return answer.output_text, answer.usage.total_tokens
@@ -119,7 +121,12 @@ async def anthropic_messages(base, key, model, task):
 
 async def agents(base, key, model, task, *, chat):
     from agents import (
-        Agent, ModelSettings, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool,
+        Agent,
+        ModelSettings,
+        OpenAIChatCompletionsModel,
+        OpenAIResponsesModel,
+        Runner,
+        function_tool,
         set_tracing_disabled,
     )  # fmt: skip
     from openai import AsyncOpenAI
@@ -128,7 +135,9 @@ async def agents(base, key, model, task, *, chat):
     async with AsyncOpenAI(base_url=f"{base}/v1", api_key=key, max_retries=0) as client:
         kind = OpenAIChatCompletionsModel if chat else OpenAIResponsesModel
         settings = ModelSettings(
-            store=False, include_usage=True, response_include=None if chat else ["reasoning.encrypted_content"]
+            store=False,
+            include_usage=True,
+            response_include=None if chat else ["reasoning.encrypted_content"],
         )
         agent = Agent(
             name="editor", instructions="You edit files.", model=kind(model=model, openai_client=client),
@@ -186,7 +195,10 @@ async def main():
     for model in models:
         Path(file).write_text(before)
         text, usage = await CLIENTS[client](base, key, model, f"Make {file} greet the gateway.")
-        print(json.dumps({"model": model, "text": text, "usage": usage, "file": Path(file).read_text()}), flush=True)
+        print(
+            json.dumps({"model": model, "text": text, "usage": usage, "file": Path(file).read_text()}),
+            flush=True,
+        )
     if "OPENAI_API_KEY" in os.environ:
         raise SystemExit("a key in the environment would hide a mistake")
 
