@@ -135,9 +135,8 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a broken link or a missing page is an error. `-- serve` shows it while you write."""
     install(session, *group("docs"))
-    build = ["build", "--strict", "--quiet", "--site-dir", "site"]
-    # The theme advertises on stderr unless it is told not to.
-    session.run("mkdocs", *(session.posargs or build), env={"NO_MKDOCS_2_WARNING": "1"})
+    arguments = session.posargs or ["build", "--strict", "--quiet", "--site-dir", "site"]
+    session.run("mkdocs", *arguments, env={"NO_MKDOCS_2_WARNING": "1"})  # else the theme advertises on stderr
 
 
 @nox.session(reuse_venv=False)
@@ -180,8 +179,8 @@ def lowest(session: nox.Session) -> None:
     session.install(*PIP, pins, *group("lowest"))
     # Left out: comparisons with the official SDKs, which are always the newest; no plugin needs any of them.
     # Old releases may warn on a newer Python; that is not the question here.
-    arguments = ["--ignore-glob=*oracle*.py", *FAST, "-W", "default", *workspace.folders_of_tests()]
-    session.run("python", "-m", "pytest", *(session.posargs or arguments))
+    options = ("--ignore-glob=*oracle*.py", *FAST, "-W", "default")
+    session.run("python", "-m", "pytest", *(session.posargs or [*options, *workspace.folders_of_tests()]))
 
 
 @nox.session
