@@ -63,16 +63,17 @@ class Step:
     """What the model says next."""
 
     text: str
-    call: Call | None = None
+    calls: tuple = ()
 
 
-def next_step(tools, results, conversation):
+def next_step(tools, results, conversation, *, reads=1):
     """Return what the model says next.
 
     Args:
         tools: The tools that are offered.
         results: The texts that tools have returned so far.
         conversation: All texts, in which the path of the file is named.
+        reads: How often it reads the file, in one answer.
     """
     found = re.search(r"(/[\w./-]+)/greet\.py", conversation)
     if found is None or not tools:
@@ -89,17 +90,17 @@ def next_step(tools, results, conversation):
             return Step(
                 "I read the file.", _written(script, _JAVASCRIPT_READ.format(json.dumps(f"cat {found[0]}")))
             )
-        return _call("I read the file.", tools, _READERS, {**values, "command": f"cat {found[0]}"})
-    if len(results) == 1:
+        return _call("I read the file.", reads, tools, _READERS, {**values, "command": f"cat {found[0]}"})
+    if len(results) == reads:
         if BEFORE.strip() not in results[0]:
             return Step(f"The file was not read: {results[0][:400]}")
         patch = f"*** Begin Patch\n*** Update File: greet.py\n@@\n-{BEFORE}+{AFTER}*** End Patch\n"
         if script is not None:
-            return Step("I change it.", _written(script, _JAVASCRIPT_PATCH.format(json.dumps(patch))))
+            return _step("I change it.", 1, _written(script, _JAVASCRIPT_PATCH.format(json.dumps(patch))))
         if (tool := _named(tools, "apply_patch")) is not None:
-            return Step("I change it.", _written(tool, patch))
+            return _step("I change it.", 1, _written(tool, patch))
         command = f"sed -i 's/hello/hello, gateway/' {found[0]}"
-        return _call("I change it.", tools, _EDITORS, {**values, "command": command})
+        return _call("I change it.", 1, tools, _EDITORS, {**values, "command": command})
     return Step(DONE)
 
 
@@ -109,11 +110,15 @@ def _without_tools(conversation):
     return "Greet the gateway"
 
 
-def _call(text, tools, names, values):
+def _step(text, number, call):
+    return Step(text, (call,) * number)
+
+
+def _call(text, number, tools, names, values):
     by_name = {tool.name.lower(): tool for tool in tools}
     for name in (*names, *_SHELLS):
         if name in by_name and by_name[name].form == "function":
-            return Step(text, Call(by_name[name], _fill(by_name[name].schema, values)))
+            return _step(text, number, Call(by_name[name], _fill(by_name[name].schema, values)))
     return Step(f"None of the tools is known: {', '.join(by_name)}")
 
 

@@ -52,12 +52,16 @@ class ScriptedService:
         url: Its address.
         requests: What was asked.
         refused: Why requests were refused.
+        reads: How often the model reads the file, in one answer.
+        failure: Status, code and words with which every request is refused, if any.
     """
 
     def __init__(self):
         self.url = ""
         self.requests = []
         self.refused = []
+        self.reads = 1
+        self.failure = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._started = threading.Event()
@@ -72,9 +76,10 @@ class ScriptedService:
         self._thread.join(30)
 
     def forget(self):
-        """Forget all requests."""
+        """Forget all requests, and be as at the start."""
         self.requests.clear()
         self.refused.clear()
+        self.reads, self.failure = 1, None
 
     def _run(self):
         asyncio.set_event_loop(self._loop)
@@ -114,7 +119,7 @@ class ScriptedService:
             if unknown := set(body) - _FIELDS[api]:
                 raise ValueError(f"unknown fields: {sorted(unknown)}")
             tools, calls, results = read(body)
-            if calls != [name for name, _ in results]:
+            if sorted(calls) != sorted(name for name, _ in results):
                 raise ValueError(f"the calls {calls} have the results of {[name for name, _ in results]}")
         except (ValueError, KeyError, TypeError, IndexError) as error:
             self.refused.append(f"{api}: {error!r}")
@@ -123,7 +128,9 @@ class ScriptedService:
         self.requests.append(
             Seen(api, {n.lower(): v for n, v in request.headers.items()}, body, texts, tools)
         )
-        step = next_step(tools, texts, json.dumps(body))
+        if self.failure is not None:
+            return _refusal(api, self.failure[2], *self.failure[:2])
+        step = next_step(tools, texts, json.dumps(body), reads=self.reads)
         if not body.get("stream"):
             return web.json_response(whole(body, step))
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
@@ -134,10 +141,10 @@ class ScriptedService:
         return response
 
 
-def _refusal(api, message):
-    error = {"type": "invalid_request_error", "message": message}
-    body = {"type": "error", "error": error} if api == "messages" else {"error": {**error, "code": None}}
-    return web.json_response(body, status=400)
+def _refusal(api, message, status=400, code="invalid_request_error"):
+    error = {"type": code, "message": message}
+    body = {"type": "error", "error": error} if api == "messages" else {"error": {**error, "code": code}}
+    return web.json_response(body, status=status)
 
 
 def _text(content):
@@ -200,9 +207,9 @@ _CHAT_USAGE = {
 def chat_answer(body, step):
     """Return a whole answer."""
     message = {"role": "assistant", "content": step.text, "refusal": None}
-    if step.call is not None:
-        message["tool_calls"] = [_chat_call(step.call)]
-    finish = "tool_calls" if step.call is not None else "stop"
+    if step.calls:
+        message["tool_calls"] = [_chat_call(call) for call in step.calls]
+    finish = "tool_calls" if step.calls else "stop"
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
     head = {"id": f"chatcmpl-{next(_numbers)}", "object": "chat.completion", "created": 1796000000}
     return {**head, "model": body["model"], "choices": [choice], "usage": _CHAT_USAGE}
@@ -221,16 +228,16 @@ def chat_events(body, step):
     yield chunk({"role": "assistant", "content": "", "refusal": None})
     for piece in _halves(step.text):
         yield chunk({"content": piece})
-    if step.call is not None:
-        call = _chat_call(step.call)
+    pieces = []  # those of several calls come by turns
+    for index, call in enumerate(map(_chat_call, step.calls)):
         inner = call[call["type"]]
         field = "arguments" if call["type"] == "function" else "input"
-        text = inner[field]
-        inner[field] = ""
-        yield chunk({"tool_calls": [{"index": 0, **call}]})
-        for piece in _halves(text):
-            yield chunk({"tool_calls": [{"index": 0, call["type"]: {field: piece}}]})
-    yield chunk({}, "tool_calls" if step.call is not None else "stop")
+        text, inner[field] = inner[field], ""
+        yield chunk({"tool_calls": [{"index": index, **call}]})
+        pieces += [(turn, index, call["type"], field, piece) for turn, piece in enumerate(_halves(text))]
+    for _, index, form, field, piece in sorted(pieces):
+        yield chunk({"tool_calls": [{"index": index, form: {field: piece}}]})
+    yield chunk({}, "tool_calls" if step.calls else "stop")
     if asked:
         yield _sse({**head, "choices": [], "usage": _CHAT_USAGE}, named=False)
     yield b"data: [DONE]\n\n"
@@ -281,11 +288,11 @@ def _response_items(body, step):
     part = {"type": "output_text", "text": step.text, "annotations": [], "logprobs": []}
     message = {"type": "message", "id": f"msg_{number}", "role": "assistant", "content": [part]}
     items = [reasoning, {**message, "status": "completed"}]
-    if step.call is not None:
-        call = step.call
+    for call in step.calls:
         kind, field = {"custom": ("custom_tool_call", "input")}.get(
             call.tool.form, ("function_call", "arguments")
         )
+        number = next(_numbers)
         item = {"type": kind, "id": f"fc_{number}", "call_id": f"call_r{number}", "name": call.tool.name}
         item |= {field: _arguments(call), "status": "completed"}
         items.append(item if call.tool.namespace is None else {**item, "namespace": call.tool.namespace})
@@ -406,9 +413,9 @@ def _message_blocks(body, step):
     if (body.get("thinking") or {"type": "disabled"})["type"] != "disabled":
         blocks.append({"type": "thinking", "thinking": THOUGHT, "signature": SIGNATURE})
     blocks.append({"type": "text", "text": step.text})
-    if step.call is not None:
-        call = {"id": f"toolu_{next(_numbers)}", "name": step.call.tool.name, "input": step.call.arguments}
-        blocks.append({"type": "tool_use", **call})
+    for call in step.calls:
+        block = {"id": f"toolu_{next(_numbers)}", "name": call.tool.name, "input": call.arguments}
+        blocks.append({"type": "tool_use", **block})
     return blocks
 
 
@@ -423,7 +430,7 @@ _MESSAGE_USAGE = {
 def message_answer(body, step):
     """Return a whole answer."""
     head = {"id": f"msg_{next(_numbers)}", "type": "message", "role": "assistant", "model": body["model"]}
-    stop = "tool_use" if step.call is not None else "end_turn"
+    stop = "tool_use" if step.calls else "end_turn"
     blocks = _message_blocks(body, step)
     return {**head, "content": blocks, "stop_reason": stop, "stop_sequence": None, "usage": _MESSAGE_USAGE}
 

@@ -59,6 +59,13 @@ def test_claude_code_counts_tokens_and_lists_models(workplace, gateway, service)
     assert {(row["surface"], row["status"]) for row in rows} == {("anthropic.count_tokens", "ok")}
 
 
+@pytest.mark.parametrize("api", APIS)
+def test_claude_code_reads_twice_at_once(api, workplace, gateway, service):
+    service.reads = 2
+    run = run_claude(workplace, gateway, MODELS[api])
+    check("Claude Code, two calls", run, workplace, gateway, service, dialect="messages", apis=[api])
+
+
 def run_codex(workplace, gateway, model, *, catalog=False, more="", program=None):
     words = ["--catalog", str(workplace.home / "models.json")] if catalog else []
     config = gateway.setup("codex", "--model", model, *words)
@@ -86,6 +93,13 @@ def test_codex(api, workplace, gateway, service):
     run = run_codex(workplace, gateway, MODELS[api])
     check("Codex", run, workplace, gateway, service, dialect="responses", apis=[api])
     check_codex(run)
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_codex_reads_twice_at_once(api, workplace, gateway, service):
+    service.reads = 2
+    run = run_codex(workplace, gateway, MODELS[api])
+    check("Codex, two calls", run, workplace, gateway, service, dialect="responses", apis=[api])
 
 
 def test_codex_with_a_catalog_of_the_mesh(workplace, gateway, service):

@@ -31,6 +31,7 @@ def check_lines(client, run, workplace, gateway, service):
 
 @pytest.mark.parametrize("client", PYTHON)
 def test_python(client, workplace, gateway, service):
+    service.reads = 2
     command = [programs.python(), str(FOLDER / "python_clients.py"), client, gateway.url, gateway.key]
     run = workplace.run(*command, str(workplace.file), *MODELS.values())
     check_lines(client, run, workplace, gateway, service)
@@ -38,6 +39,7 @@ def test_python(client, workplace, gateway, service):
 
 @pytest.mark.parametrize("client", JAVASCRIPT)
 def test_javascript(client, workplace, gateway, service):
+    service.reads = 2
     (workplace.home / "node_modules").symlink_to(programs.modules())
     program = shutil.copy(FOLDER / "node_clients.mjs", workplace.home)
     command = [programs.node(), str(program), client, gateway.url, gateway.key]
