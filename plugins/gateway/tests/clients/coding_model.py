@@ -9,7 +9,7 @@ import re
 
 import attrs
 
-__all__ = ["AFTER", "BEFORE", "DONE", "THOUGHT", "Call", "Step", "Tool", "next_step"]
+__all__ = ["AFTER", "BEFORE", "DONE", "THOUGHT", "Call", "Step", "Tool", "next_step", "shows_file"]
 
 BEFORE = 'print("hello")\n'
 AFTER = 'print("hello, gateway")\n'
@@ -92,7 +92,7 @@ def next_step(tools, results, conversation, *, reads=1):
             )
         return _call("I read the file.", reads, tools, _READERS, {**values, "command": f"cat {found[0]}"})
     if len(results) == reads:
-        if BEFORE.strip() not in results[0]:
+        if not shows_file(results[0]):
             return Step(f"The file was not read: {results[0][:400]}")
         patch = f"*** Begin Patch\n*** Update File: greet.py\n@@\n-{BEFORE}+{AFTER}*** End Patch\n"
         if script is not None:
@@ -102,6 +102,11 @@ def next_step(tools, results, conversation, *, reads=1):
         command = f"sed -i 's/hello/hello, gateway/' {found[0]}"
         return _call("I change it.", 1, tools, _EDITORS, {**values, "command": command})
     return Step(DONE)
+
+
+def shows_file(text):
+    """Return whether a tool's result shows the file as it was; some clients number its lines, or write it as JSON."""
+    return BEFORE.strip() in text.replace('\\"', '"')
 
 
 def _without_tools(conversation):

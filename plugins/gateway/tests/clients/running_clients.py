@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import attrs
-from coding_model import AFTER, BEFORE
+from coding_model import AFTER, BEFORE, shows_file
 from scripted_service import ENCRYPTED, SIGNATURE
 
 __all__ = ["MODELS", "Gateway", "Run", "Workplace", "check", "installed", "programs", "times"]
@@ -230,22 +230,32 @@ class Workplace:
                 f"{command[0]} did not end within {seconds} s\n{out[-3000:]}\n{err[-3000:]}"
             ) from None
         finally:
-            left = _end(process.pid)
+            left = _end(self.home)
         assert leaves_processes or not left, f"{command[0]} left processes behind"
         return Run(process.returncode, out, err, time.monotonic() - began)
 
 
-def _end(group):
-    """End what is left of a group of processes; return whether anything was."""
+def _end(home):
+    """End the processes that have a home of a client's; return whether there are any a moment after it has ended."""
     for _ in range(20):  # a child may take a moment to end with its parent
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
+        left = _processes_of(home)
+        if not left:
             return False
         time.sleep(0.1)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
+    for process in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
     return True
+
+
+def _processes_of(home):
+    """List the processes whose HOME is a folder, also those that have left their group."""
+    wanted, found = f"HOME={home}".encode(), []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if wanted in entry.read_bytes().split(b"\0"):
+                found.append(int(entry.parent.name))
+    return found
 
 
 times = []
@@ -282,7 +292,7 @@ def check(name, run, workplace, gateway, service, *, dialect, apis):
 
 def _check_steps(steps, dialect, reads):
     assert [len(seen.results) for seen in steps] == [0, reads, reads + 1]
-    assert all(BEFORE.strip() in result for result in steps[1].results)
+    assert all(shows_file(result) for result in steps[1].results)
     for seen in steps:
         keys = [seen.headers.get("authorization"), seen.headers.get("x-api-key")]
         assert [key for key in keys if key] in (["Bearer sk-of-the-service"], ["sk-of-the-service"])

@@ -66,13 +66,13 @@ def test_claude_code_reads_twice_at_once(api, workplace, gateway, service):
     check("Claude Code, two calls", run, workplace, gateway, service, dialect="messages", apis=[api])
 
 
-def run_codex(workplace, gateway, model, *, catalog=False, more="", program=None):
+def run_codex(workplace, gateway, model, *, catalog=False, more="", program=None, asked=None):
     words = ["--catalog", str(workplace.home / "models.json")] if catalog else []
     config = gateway.setup("codex", "--model", model, *words)
     if catalog:
         config = f'model_catalog_json = "{workplace.home / "models.json"}"\n{config}'
     config = f"check_for_update_on_startup = false\n{config}{more}\n[analytics]\nenabled = false\n"
-    workplace.write(".codex/config.toml", config)
+    workplace.write(".codex/config.toml", config.replace(f'model = "{model}"', f'model = "{asked or model}"'))
     return workplace.run(
         program or programs.codex(), "exec", "--json", "--skip-git-repo-check", "-s", "danger-full-access", workplace.task,
         JACKFIELD_KEY=gateway.key, CODEX_HOME=str(workplace.home / ".codex"),
