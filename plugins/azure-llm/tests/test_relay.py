@@ -63,6 +63,14 @@ def test_messages_go_to_claude():
     assert jackfield_relay(model(target_uri=CLAUDE), "anthropic.messages", newer, body()) is None
 
 
+def test_what_claude_code_tells_of_its_device_does_not_go_to_another_vendor():
+    device = {"user_id": '{"device_id": "d-1", "account_uuid": "", "session_id": "s-1"}'}
+    ref, headers = model(target_uri=CLAUDE), {**HEADERS, "x-claude-code-session-id": "s-1", "x-app": "cli"}
+    assert jackfield_relay(ref, "anthropic.messages", headers, body(metadata=device)) is None
+    wire = jackfield_relay(ref, "anthropic.messages", headers, body(metadata={"user_id": "u-1"}))
+    assert "s-1" not in str(wire.headers)
+
+
 @pytest.mark.parametrize(
     ("declared", "surface", "more"),
     [

@@ -88,6 +88,8 @@ def _is_understood(dialect: Dialect, surface: str, asked: Mapping[str, Any]) -> 
     """Return whether a service takes the fields of a body by OpenAI's names, as far as its dialect tells."""
     if dialect.narrow_strict and _has_strict_schema(asked):
         return False
+    if dialect.id != OPENAI.id and "client_metadata" in asked:
+        return False  # what Codex tells its own vendor in the body; a translation leaves it out
     if dialect.id == OPENAI.id or surface == "openai.responses":
         return True
     names = set(dialect.renamed)
