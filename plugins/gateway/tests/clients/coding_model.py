@@ -17,6 +17,7 @@ DONE = "Done: it greets the gateway."
 THOUGHT = "Which file is it?"
 
 _READERS = ("read", "read_file", "read_files", "view")
+_VIEWERS = ("view_image", *_READERS)
 _EDITORS = ("edit", "edit_file", "replace", "str_replace", "editor")
 _SHELLS = ("exec_command", "shell", "shell_command", "bash", "run_commands")
 _JAVASCRIPT_READ = "const r = await tools.exec_command({{cmd: {}}}); text(r.output);"
@@ -67,7 +68,7 @@ class Step:
 
 
 def next_step(tools, results, conversation, *, reads=1):
-    """Return what the model says next.
+    """Return what the model says next; of a picture, it looks at it and says that it is done.
 
     Args:
         tools: The tools that are offered.
@@ -75,9 +76,11 @@ def next_step(tools, results, conversation, *, reads=1):
         conversation: All texts, in which the path of the file is named.
         reads: How often it reads the file, in one answer.
     """
-    found = re.search(r"(/[\w./-]+)/greet\.py", conversation)
+    found = re.search(r"(/[\w./-]+)/(?:greet\.py|logo\.png)", conversation)
     if found is None or not tools:
         return Step(_without_tools(conversation))
+    if found[0].endswith(".png"):
+        return Step(DONE) if results else _call("I look at it.", 1, tools, _VIEWERS, {"path": found[0]})
     values = {
         "folder": found[1],
         "path": found[0],

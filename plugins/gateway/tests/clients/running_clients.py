@@ -5,9 +5,11 @@ import json
 import os
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import attrs
@@ -185,6 +187,18 @@ class Workplace:
         subprocess.run(["git", "init", "-q", str(self.folder)], check=True)
         self.task = f"Make {self.file} greet the gateway."
         self.began = time.time()
+
+    def draw(self):
+        """Write a small picture, and make it the task to look at it."""
+        rows = zlib.compress(b"".join(b"\0" + bytes([255, 0, 128] * 8) for _ in range(8)))
+        chunks = [(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")]
+        parts = [
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+            for kind, data in chunks
+        ]
+        picture = self.folder / "logo.png"
+        picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+        self.task = f"Look at {picture}."
 
     @property
     def edited(self):
