@@ -90,9 +90,8 @@ def next_step(tools, results, conversation, *, reads=1):
     script = _named(tools, "exec")
     if not results:
         if script is not None:  # Codex's newest models write programs, in which the tools are functions
-            return Step(
-                "I read the file.", _written(script, _JAVASCRIPT_READ.format(json.dumps(f"cat {found[0]}")))
-            )
+            program = _JAVASCRIPT_READ.format(json.dumps(f"cat {found[0]}"))
+            return _step("I read the file.", reads, _written(script, program))
         return _call("I read the file.", reads, tools, _READERS, {**values, "command": f"cat {found[0]}"})
     if len(results) == reads:
         if not shows_file(results[0]):
