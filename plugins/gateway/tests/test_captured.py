@@ -106,10 +106,3 @@ async def test_the_cases_of_open_responses_are_answered_by_its_schemas():
 async def test_compaction_is_refused(gateway):
     status, _, told = await gateway.post("/v1/responses/compact", {"model": "best", "input": "hi"})
     assert (status, told["error"]["code"]) == (405, "unknown_url")
-
-
-async def test_a_websocket_is_refused_so_that_clients_go_on_by_http(gateway):
-    headers = {"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-version": "13"}
-    headers["sec-websocket-key"] = "dGhlIHNhbXBsZSBub25jZQ=="
-    async with gateway.http.get(f"{gateway.url}/v1/responses", headers=headers) as response:
-        assert response.status == 426

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from coding_model import DONE
-from running_clients import MODELS, check, programs
+from running_clients import MODELS, check, programs, times
 
 APIS = list(MODELS)
 
@@ -125,13 +125,21 @@ def test_codex_runs_programs(model, api, workplace, gateway, service):
     assert "file_change" in {item["type"] for item in check_codex(run)}
 
 
-def test_codex_goes_on_by_http_if_a_websocket_is_refused(workplace, gateway, service):
-    run = run_codex(workplace, gateway, MODELS["messages"], more="supports_websockets = true\n")
-    check(
-        "Codex, WebSocket refused", run, workplace, gateway, service, dialect="responses", apis=["messages"]
-    )
+@pytest.mark.parametrize("model", ["team-chat", "team-responses", "gpt-6-sol"])
+def test_codex_over_a_websocket(model, workplace, gateway, service):
+    """Frames hold what is new alone: the gateway keeps the conversation as long as the connection lives."""
+    service.reads = 2
+    run = run_codex(workplace, gateway, model, more="supports_websockets = true\n").require_success()
     check_codex(run)
-    assert run.seconds < 30
+    assert service.refused == []
+    assert workplace.edited
+    assert [len(seen.results) for seen in service.requests] == [0, 2, 3]
+    rows = gateway.rows(3, since=workplace.began)
+    assert [row["status"] for row in rows] == ["ok"] * 3
+    # It has not gone on by HTTP: there the id of a request is the client's own.
+    assert {row["id"][:4] for row in rows} == {"req_"}
+    assert "Reconnecting" not in run.out
+    times.append((f"Codex, WebSocket, {model}", f"responses to {service.requests[0].api}", run.seconds))
 
 
 PI = {"chat": "openai-completions", "responses": "openai-responses", "messages": "anthropic-messages"}
