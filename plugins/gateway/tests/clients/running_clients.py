@@ -39,7 +39,14 @@ provider = "anthropic"
 base_url = "{url}"
 api_key = "env:SCRIPTED_KEY"
 
+[connections.newer]
+provider = "anthropic"
+base_url = "{url}"
+api_key = "env:SCRIPTED_KEY"
+api_version = "2026-10-21"
+
 [aliases]
+team-newer = "newer:claude-opus-4-8"
 team-chat = "chat:gpt-5.2"
 team-responses = "responses:gpt-5.2"
 team-messages = "messages:claude-opus-4-8"
