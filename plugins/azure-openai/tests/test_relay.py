@@ -47,7 +47,7 @@ def test_a_request_goes_to_its_deployment(surface, version, path):
 
 
 def test_what_codex_tells_of_its_machine_does_not_go_to_another_vendor():
-    told = {"x-codex-turn-metadata": '{"workspaces": {"/home/alice/secret": {}}}'}
+    told = {"x-codex-turn-metadata": '{"workspaces": {"/srv/secret": {}}}'}
     assert (
         jackfield_relay(model(), "openai.responses", HEADERS, body(input="hi", client_metadata=told)) is None
     )
