@@ -26,18 +26,16 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 _HIGH: Final = range(0xD800, 0xDC00)
 _LOW: Final = range(0xDC00, 0xE000)
 _UTF_16: Final = "utf-16-le"
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
+_LONG_NUMBER: Final = rb"[0-9]{19}"
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
-_MAY_BE_INEXACT: Final = re.compile(r"[0-9]{19}|[0-9.][eE]\+?[0-9]{3}")
+_MAY_BE_INEXACT: Final = r"[0-9]{19}|[0-9.][eE]\+?[0-9]{3}"
 _MOST_DIGITS: Final = 4300
 """Digits up to which Python converts an integer."""
 _BEYOND_64_BITS: Final = 2.0**63
-_MAY_HOLD_HALVES: Final = re.compile("\\\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_MAY_HOLD_HALVES: Final = "\\\\u[dD][89a-fA-F]|[\ud800-\udfff]"
 # Strings, so as not to look into them, and what C's `printf` writes.
-_STRING_OR_WORD: Final = re.compile(
-    r'"(?:[^"\\]|\\.)*+(?:"|\Z)|(?<![\w.])[+-]?(?:nan|inf(?:inity)?)(?![\w.])', re.IGNORECASE | re.DOTALL
-)
-_WORD_OF_C: Final = re.compile(r"\b(?:nan|inf|infinity)\b", re.IGNORECASE)
+_STRING_OR_WORD: Final = r'(?is:"(?:[^"\\]|\\.)*+(?:"|\Z)|(?<![\w.])[+-]?(?:nan|inf(?:inity)?)(?![\w.]))'
+_WORD_OF_C: Final = r"\b(?i:nan|inf|infinity)\b"
 
 
 class Halves:
@@ -83,7 +81,7 @@ def read_exactly(data: Data) -> Any:
         ValueError: It is not JSON.
     """
     text = _decoded(data)
-    if not _MAY_BE_INEXACT.search(text):
+    if not re.search(_MAY_BE_INEXACT, text):
         return read_json(text)
     try:
         return _read(text, halves=False, parse_float=_whole_or_float)
@@ -101,7 +99,7 @@ def exact_numbers(value: Any, data: bytes | bytearray | memoryview) -> Any:
         value: The value.
         data: The JSON that it was parsed from.
     """
-    return read_exactly(data) if _LONG_NUMBER.search(data) else value
+    return read_exactly(data) if re.search(_LONG_NUMBER, data) else value
 
 
 def exact_part(part: Any, whole: Any, data: Data) -> Any:
@@ -191,10 +189,10 @@ def _read(text: str, *, halves: bool, parse_float: Callable[[str], float] | None
     try:
         value = parse(text)
     except ValueError:
-        if not _WORD_OF_C.search(text):
+        if not re.search(_WORD_OF_C, text):
             raise
-        value = parse(_STRING_OR_WORD.sub(_python_word, text))
-    return _mended(value, halves=halves) if _MAY_HOLD_HALVES.search(text) else value
+        value = parse(re.sub(_STRING_OR_WORD, _python_word, text))
+    return _mended(value, halves=halves) if re.search(_MAY_HOLD_HALVES, text) else value
 
 
 def _python_word(found: re.Match[str]) -> str:

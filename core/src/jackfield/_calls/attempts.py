@@ -20,7 +20,6 @@ from jackfield._types.parameters import Translation
 from jackfield._types.replies import Attempt
 
 from .exchange import WireExchange
-from .retry import may_retry, try_again
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -87,6 +86,8 @@ class Attempts:
         try:
             return await self._attempt(translation, read, limit, 0.0)
         except JackfieldError as error:
+            from .retry import may_retry, try_again  # when something fails
+
             if not may_retry(error, policy):
                 raise
             first = error

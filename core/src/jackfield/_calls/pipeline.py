@@ -23,8 +23,6 @@ from jackfield._types.requests import EmbedRequest, RerankRequest
 
 from .connection import Connection
 from .execution import Execution
-from .observers import observe
-from .splitting import Batch, BatchReply, cut, run_parts
 
 if TYPE_CHECKING:
     from jackfield._config.connections import MeshConfig
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from .middlewares import Middlewares
     from .relay import RelayedAnswer, RelayRequest, RelayStream
+    from .splitting import Batch, BatchReply
     from .streams import StreamSource
 
 __all__ = ["Pipeline"]
@@ -132,6 +131,8 @@ class Pipeline:
         # Most calls have neither middlewares nor observers and should not pay for them.
         if not middlewares and not self._registry.has_observers:
             return self._execute(connection, call)
+        from .observers import observe
+
         handler = (
             self._chain(connection, middlewares, []) if middlewares else partial(self._execute, connection)
         )
@@ -160,6 +161,8 @@ class Pipeline:
     async def _begin_inside(
         self, connection: Connection, call: Call, middlewares: Sequence[Middleware]
     ) -> StreamSource:
+        from .observers import observe
+
         begun: list[StreamSource] = []
         handler = (
             self._chain(connection, middlewares, begun) if middlewares else partial(self._begin, connection)
@@ -214,6 +217,7 @@ class Pipeline:
         Raises:
             JackfieldError: That of the last target.
         """
+        from .observers import observe
         from .relay import RelayedAnswer, find_kind, find_wire, send
 
         wires = {}
@@ -253,6 +257,8 @@ class Pipeline:
         target = connection.find_target(call.model.id, call.kind)
         request = call.request
         if isinstance(request, (EmbedRequest, RerankRequest)):
+            from .splitting import cut
+
             parts = cut(request, target.capabilities.limits)
             if len(parts) > 1:
                 return self._execute_parts(connection, call, request, parts)
@@ -262,6 +268,8 @@ class Pipeline:
     def _execute_parts(
         self, connection: Connection, call: Call, request: Batch, parts: Sequence[Batch]
     ) -> Awaitable[ReplyT]:
+        from .splitting import run_parts
+
         target = connection.find_target(call.model.id, call.kind)
         began = asyncio.get_running_loop().time()
 

@@ -22,10 +22,10 @@ __all__ = ["SHARED_KEYS", "SharedKeys", "read_shared_keys"]
 
 P = TypeVar("P", TimeoutPolicy, RetryPolicy)
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """The name of a header. Source: RFC 9110, section 5.6.2."""
-_INSIDE: Final = re.compile(r"\w+ +(env|file|keyring):\S")
-_SHELL: Final = re.compile(r"\$\{\w+\}")
+_INSIDE: Final = r"\w+ +(env|file|keyring):\S"
+_SHELL: Final = r"\$\{\w+\}"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -147,7 +147,7 @@ def _headers(reader: Reader, value: Any, where: str, above: SharedKeys) -> Mappi
         if str(name).lower() in seen:
             reader.wrong(join(where, name), "stands twice; names of headers have no case")
         seen.add(str(name).lower())
-        if not _TOKEN.fullmatch(str(name)):
+        if not re.fullmatch(_HEADER_NAME, str(name)):
             reader.wrong(
                 join(where, name),
                 "is not a valid name of a header: letters, digits and - (no space, no colon)",
@@ -182,11 +182,11 @@ def _header(reader: Reader, value: Any, where: str) -> Any:
     text = reader.value(str, value, where)
     if isinstance(text, str) and any(mark in text for mark in "\n\r\0"):
         return reader.wrong(where, "must be one line")
-    if isinstance(text, str) and _INSIDE.match(text):
+    if isinstance(text, str) and re.match(_INSIDE, text):
         return reader.wrong(
             where, "a reference stands alone: the variable holds the whole value, Bearer and all"
         )
-    if isinstance(text, str) and _SHELL.search(text):
+    if isinstance(text, str) and re.search(_SHELL, text):
         return reader.wrong(where, 'is sent as it stands; write "env:NAME" for what a variable holds')
     return text
 

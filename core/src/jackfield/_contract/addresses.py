@@ -10,7 +10,7 @@ __all__ = ["Address", "address_fault", "address_secrets", "shown_address"]
 
 _HOST: Final = re.compile(r"https?://(?:[^/?#@]*@)?(\[[^/?#\]]*\]|[^/?#:]*)")
 
-_KEY_NAME: Final = re.compile(r"key|token|secret|sig|code|pass|auth|pwd|credential", re.IGNORECASE)
+_KEY_NAME: Final = r"(?i:key|token|secret|sig|code|pass|auth|pwd|credential)"
 _SURELY_A_KEY: Final = 8
 _LONGEST_LABEL: Final = 63
 """RFC 1035, section 2.3.4."""
@@ -48,7 +48,7 @@ def address_secrets(address: str) -> Iterator[str]:
         if (
             value
             and "version" not in name.lower()
-            and (len(value) >= _SURELY_A_KEY or _KEY_NAME.search(name))
+            and (len(value) >= _SURELY_A_KEY or re.search(_KEY_NAME, name))
         ):
             yield value
 

@@ -12,7 +12,7 @@ __all__ = ["choose_lifetime", "nearest_effort"]
 
 _EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """The words that services use for how much a model shall think, least first."""
-_LIFETIME: Final = re.compile(r"(\d{1,12})([smh])", re.ASCII)
+_LIFETIME: Final = r"([0-9]{1,12})([smh])"
 _SECONDS_BY_UNIT: Final = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -40,7 +40,7 @@ def choose_lifetime(
 
 
 def _seconds(lifetime: str) -> int:
-    found = _LIFETIME.fullmatch(lifetime)
+    found = re.fullmatch(_LIFETIME, lifetime)
     return 0 if found is None else int(found[1]) * _SECONDS_BY_UNIT[found[2]]
 
 

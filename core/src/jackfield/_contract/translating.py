@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
@@ -25,7 +25,8 @@ from jackfield._types.requests import (
     SummarizeRequest,
 )
 
-from .turns import Turn, turns_of
+if TYPE_CHECKING:
+    from .turns import Turn
 
 __all__ = ["ParameterWriter", "ReportBuilder", "unserved"]
 
@@ -214,6 +215,8 @@ class ParameterWriter(ReportBuilder):
         Raises:
             UnsupportedError: Something is refused, and the policy is "error".
         """
+        from .turns import turns_of
+
         return turns_of(messages, self.drop, self.refuse)
 
     def write(self, name: str, path: str, value: Any) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpFrames"]
 
-_JSON_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*[\[{]").match
+_JSON_START: Final = rb"(?:\xef\xbb\xbf)?[ \t\r\n]*[\[{]"
 _LONGEST_ERROR_BODY = 1 << 20
 _NOT_DECODED: Final = "Can not decode content-encoding"
 """What aiohttp says of such a body; where one ends too early, it says only the name of the encoding."""
@@ -272,7 +272,7 @@ def _check_values(data: bytes | bytearray, most: int | None, what: str) -> None:
     Raises:
         MalformedResponseError: It has too many.
     """
-    if most is None or len(data) * _LIST_WEIGHT <= _FEW_VALUES or not _JSON_START(data):
+    if most is None or len(data) * _LIST_WEIGHT <= _FEW_VALUES or not re.match(_JSON_START, data):
         return
     allowed = max(most // _VALUE_SHARE, _FEW_VALUES)
     values = data.count(b",") + _LIST_WEIGHT * (data.count(b"[") + data.count(b"{"))

@@ -25,8 +25,8 @@ __all__ = ["LONGEST_HEADER", "NotHttpError", "PreparedPost", "PreparedResponse",
 
 LONGEST_HEADER: Final = 1 << 16
 """Bytes of one header of an answer; gateways are known to set cookies and policies beyond aiohttp's 8 KiB."""
-_ENCODING: Final = re.compile(r"content-encoding: (?:\w+ \()?([\w-]+)", re.IGNORECASE)
-_TOO_LONG: Final = re.compile(r"more than (\d+) bytes when reading: b?(.{0,40})", re.DOTALL)
+_ENCODING: Final = r"(?i:content-encoding): (?:\w+ \()?([\w-]+)"
+_TOO_LONG: Final = r"more than (\d+) bytes when reading: b?((?s:.){0,40})"
 
 _FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
@@ -159,7 +159,7 @@ def unreadable(message: str) -> str:
     Args:
         message: What aiohttp says of it.
     """
-    encoding, too_long = _ENCODING.search(message), _TOO_LONG.search(message)
+    encoding, too_long = re.search(_ENCODING, message), re.search(_TOO_LONG, message)
     if encoding is not None:
         return f"the answer has the Content-Encoding {encoding[1]}, which was not asked for and cannot be decoded"
     if too_long is not None:

@@ -16,7 +16,7 @@ _MOST_STRAY: Final = 500
 _IGNORED: Final = frozenset({b"", b"id", b"retry"})
 """What a line begins with that means nothing here; a comment has the empty field name."""
 _BEGINNINGS: Final = frozenset({b"{", b"[", b'"', b"<"})
-_FIELD: Final = re.compile(rb"[A-Za-z][A-Za-z0-9_-]*")
+_FIELD: Final = rb"[A-Za-z][A-Za-z0-9_-]*"
 
 
 class SSEFramer:
@@ -141,7 +141,7 @@ class SSEFramer:
                 errors.append(value.strip())
             elif bare or line.lstrip()[:1] in _BEGINNINGS:
                 bare.append(line.strip())
-            elif not (colon and _FIELD.fullmatch(field)):
+            elif not (colon and re.fullmatch(_FIELD, field)):
                 stray += line + b"\n"
         if not (data or errors or bare or name == b"error"):
             self.stray = (self.stray + stray)[:_MOST_STRAY]

@@ -19,7 +19,7 @@ of JSON (some 20 bytes a number); ten images as base64 are some tens of MiB.
 _UNITS: Final = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
 }  # fmt: skip
-_WRITTEN: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([A-Za-z]+)")
+_WRITTEN: Final = r"([0-9]+(?:\.[0-9]+)?) *([A-Za-z]+)"
 
 
 def parse_size(text: str) -> int:
@@ -28,7 +28,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: It is not a number with one of the units B, kB, MB, GB, KiB, MiB, GiB.
     """
-    found = _WRITTEN.fullmatch(text.strip())
+    found = re.fullmatch(_WRITTEN, text.strip())
     if found is None or found[2] not in _UNITS:
         raise ValueError('must be a size such as "256 MiB" (B, kB, MB, GB, KiB, MiB, GiB)')
     return int(float(found[1]) * _UNITS[found[2]])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import nan
 from typing import Any, Final
 
@@ -55,12 +56,14 @@ def is_end_marker(data: bytes) -> bool:
     return data.removeprefix(BOM_UTF8).lstrip()[:6].upper() == b"[DONE]"
 
 
-_OBJECT: Final = re.compile(rb'"(?:arguments|input)"\s*:\s*[{\[]')
+@cache
+def _find_object() -> Callable[[bytes], object]:
+    return re.compile(rb'"(?:arguments|input)"\s*:\s*[{\[]').search
 
 
 def exact_event(event: dict[str, Any], data: bytes) -> dict[str, Any]:
     """Return an event with exact numbers, if it has arguments of a call that are an object and not a text."""
-    if b"_call" not in data or not _OBJECT.search(data):
+    if b"_call" not in data or not _find_object()(data):
         return event
     exact: dict[str, Any] = exact_numbers(event, data)
     return exact

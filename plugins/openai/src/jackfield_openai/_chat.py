@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any, Final
 
@@ -27,14 +26,22 @@ from ._tools import put_format, put_tools
 __all__ = ["convert_bias", "put_renamed", "put_usage_option", "translate_chat"]
 
 # Mistral's models, whoever serves them.
-_IS_MISTRAL: Final = re.compile(
-    "mistral|mixtral|ministral|magistral|codestral|pixtral|devstral|voxtral", re.IGNORECASE
+_MISTRAL: Final = (
+    "mistral",
+    "mixtral",
+    "ministral",
+    "magistral",
+    "codestral",
+    "pixtral",
+    "devstral",
+    "voxtral",
 )
 
 
 @lru_cache(maxsize=1024)
 def _is_mistral(model: str) -> bool:
-    return _IS_MISTRAL.search(model) is not None
+    lower = model.lower()
+    return any(name in lower for name in _MISTRAL)
 
 
 _STATEFUL: Final = ("store", "continue_from", "background")

@@ -28,8 +28,8 @@ ENVELOPE: Final = frozenset(
 _PADDING: Final = ("obfuscation", "p")
 """Text of varying length, which hides the size of a chunk (OpenAI; Mistral)."""
 
-_TEXT: Final = re.compile(rb'"content":[ ]?("[^"\\]*(?:\\.[^"\\]*)*")').search
-_PADDED: Final = re.compile(rb'"(?:obfuscation|p)":[ ]?"([A-Za-z0-9]+)"').search
+_TEXT: Final = rb'"content":[ ]?("[^"\\]*(?:\\.[^"\\]*)*")'
+_PADDED: Final = rb'"(?:obfuscation|p)":[ ]?"([A-Za-z0-9]+)"'
 _MOST_LESSONS: Final = 4
 """An answer whose bytes are never the same twice, such as one with two choices, is not learnt in vain for each event."""
 
@@ -153,11 +153,11 @@ class PieceReader:
             return
         self._lessons += 1
         self._shape = None
-        found = _TEXT(data)
+        found = re.search(_TEXT, data)
         if found is None:
             return
         before, after = data[: found.start(1)], data[found.end(1) :]
-        padding = _PADDED(after)
+        padding = re.search(_PADDED, after)
         between, after = (
             (after, b"") if padding is None else (after[: padding.start(1)], after[padding.end(1) :])
         )

@@ -22,7 +22,7 @@ from jackfield import (
     RateLimitError,
     ServerError,
 )
-from jackfield.plugin import Failure, FailureInStream, is_error_body, write_json
+from jackfield.plugin import Failure, FailureInStream, write_json
 
 __all__ = ["error", "fail", "raise_failure"]
 
@@ -61,9 +61,10 @@ _CLASS_BY_CODE: Final[Mapping[str, type[ProviderError]]] = {
 }
 # Too coarse to take precedence over a more specific status.
 _COARSE: Final = frozenset({"invalid_request_error", "server_error", "internal_server_error"})
+# Patterns are compiled when something fails: the first answer of a program should not wait for them.
 # What services of this dialect, and those behind gateways, say of an input that is too long. Sources: their documentation and
 # source code, and reports of their users (2024-2026).
-_TOO_LONG: Final = re.compile(
+_TOO_LONG: Final = (
     r"maximum (context|prompt|sequence|model) (length|window|limit)"  # OpenAI, vLLM, DeepSeek, OpenRouter, xAI
     r"|input tokens exceed|exceeds? the configured limit of \d+ tokens"  # OpenAI
     r"|(exceeds?|exceeded|exceeding) (the |its |a |this )?(model'?s? )?(maximum |max |available |allowed )?context"  # llama.cpp, Ollama
@@ -78,13 +79,12 @@ _TOO_LONG: Final = re.compile(
     r"|request body too large for \S+ model|input token count( \(\d+\))? exceeds"  # GitHub Models, Gemini
     r"|range of input length should be|current length is \d+ while limit is \d+"  # Qwen, Cerebras
     r"|too large for model with \d+ maximum|too many (input |prompt )?tokens(?! overall)|max tokens of count exceeded"  # Mistral, Cohere, Cortex
-    r"|number of input tokens \d+ cannot exceed|cannot exceed \d+ tokens",  # watsonx, Jina
-    re.IGNORECASE,
+    r"|number of input tokens \d+ cannot exceed|cannot exceed \d+ tokens"  # watsonx, Jina
 )
-_BAD_KEY: Final = re.compile(r"(incorrect|invalid|missing) (api|authentication) ?key", re.IGNORECASE)
+_BAD_KEY: Final = r"(incorrect|invalid|missing) (api|authentication) ?key"
 _KEY_IN_TEXT: Final = (
-    re.compile(r"(api[ _]?key(?: provided)?:\s*)[^\s\"']+?(?=[.,;]?(?:\s|$|[\"']))", re.IGNORECASE),
-    re.compile(r"()\b(?:sk|gsk|xai|hf|csk|pplx|tgp)[-_][A-Za-z0-9_*-]{4,}"),
+    r"(?i:(api[ _]?key(?: provided)?:\s*)[^\s\"']+?(?=[.,;]?(?:\s|$|[\"'])))",
+    r"()\b(?:sk|gsk|xai|hf|csk|pplx|tgp)[-_][A-Za-z0-9_*-]{4,}",
 )
 
 
@@ -117,16 +117,16 @@ def _find_class(status: int | None, words: tuple[str, ...], message: str) -> typ
     for word, kind in known:
         if word not in _COARSE:
             return kind
-    if status in (None, 400, 413, 422, 500) and _TOO_LONG.search(message):
+    if status in (None, 400, 413, 422, 500) and re.search(_TOO_LONG, message, re.IGNORECASE):
         return ContextLengthExceededError
-    if status == 400 and _BAD_KEY.search(message):
+    if status == 400 and re.search(_BAD_KEY, message, re.IGNORECASE):
         return AuthenticationError
     return known[0][1] if status is None and known else None
 
 
 def _mask_keys(message: str) -> str:
     for pattern in _KEY_IN_TEXT:
-        message = pattern.sub(r"\1***", message)
+        message = re.sub(pattern, r"\1***", message)
     return message
 
 
@@ -136,6 +136,8 @@ def raise_failure(value: Any) -> None:
     Raises:
         FailureInStream: The response is an error.
     """
+    from jackfield.plugin import is_error_body  # with the readers of failures, which load late
+
     if is_error_body(value, refused=True):
         fail(value)
 

@@ -22,7 +22,7 @@ _TIERS: Final[Mapping[str | None, str]] = {
     "priority": "priority",
     "fast": "priority",
 }
-_SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_SNAPSHOT: Final = r"-\d{4}-\d{2}-\d{2}$"
 
 
 def _table() -> Mapping[str, Any]:
@@ -35,7 +35,7 @@ def _entry(model: str) -> Mapping[str, Any] | None:
     for name, entry in _table()["models"].items():
         if model == name or model in entry.get("ids", ()):
             return entry
-        if entry.get("dated") and _SNAPSHOT.sub("", model) == name:
+        if entry.get("dated") and re.sub(_SNAPSHOT, "", model) == name:
             return entry
     for entry in _table()["models"].values():
         if any(model.startswith(start) for start in entry.get("starts", ())):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from jackfield import Event, ToolCallDelta, ToolCallEnd, ToolCallStart
@@ -14,7 +15,11 @@ __all__ = ["ToolCallReader"]
 # What is read of a call and of its function; all other keys are kept for the next request.
 _CALL: Final = frozenset({"index", "id", "type", "function", "custom"})
 _FUNCTION: Final = frozenset({"name", "arguments", "input"})
-_MARKS: Final = re.compile(r'\\.|["{}]', re.DOTALL)
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    return re.compile(r'\\.|["{}]', re.DOTALL)
 
 
 class _Call:
@@ -60,7 +65,7 @@ class _ObjectScanner:
         text = self._escape + "".join(pieces[self._read :])
         self._read = len(pieces)
         end = 0
-        for mark in _MARKS.finditer(text):
+        for mark in _marks().finditer(text):
             found, end = mark[0], mark.end()
             if found == '"':
                 self._in_text = not self._in_text
