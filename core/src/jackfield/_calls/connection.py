@@ -28,7 +28,6 @@ from jackfield._types.errors import (
     PluginError,
     UnknownTargetError,
 )
-from jackfield._values import Value
 
 from .fingerprint import ConnectionFingerprint
 from .watchdog import Timers
@@ -47,13 +46,15 @@ __all__ = ["Connection", "Target", "preload"]
 logger = logging.getLogger("jackfield")
 
 
-@attrs.frozen(eq=False, repr=False)
-class Target(Value):
+class Target:
     """A model of a connection, as one kind of request sees it; made once and kept."""
 
-    model: ModelRef
-    capabilities: Capabilities
-    entry: ModelEntry | None
+    __slots__ = ("capabilities", "entry", "model")
+
+    def __init__(self, model: ModelRef, capabilities: Capabilities, entry: ModelEntry | None) -> None:
+        self.model = model
+        self.capabilities = capabilities
+        self.entry = entry
 
 
 class Connection:

@@ -13,7 +13,6 @@ from jackfield._config.defaults import SHARED_KEYS
 from jackfield._contract.protocols import Bearer, HttpAccess, NoAuth, Signer, StaticHeader
 from jackfield._contract.secrets import Secret
 from jackfield._types.capabilities import ModelEntry
-from jackfield._values import Value
 
 if TYPE_CHECKING:
     from jackfield._config.connections import ConnectionConfig
@@ -33,8 +32,7 @@ _BY_THE_CORE: Final = frozenset({*SHARED_KEYS, "models"}) - {"headers", "proxy",
 _OF_MONEY: Final = frozenset({"price", "rate"})
 
 
-@attrs.frozen(eq=False, repr=False)
-class Layer(Value):
+class Layer:
     """A middleware as it stands around the calls of a connection.
 
     Attributes:
@@ -43,9 +41,12 @@ class Layer(Value):
         settings: What `[middleware.NAME]` says.
     """
 
-    middleware: Middleware
-    name: str | None = None
-    settings: Any = attrs.field(default=None, repr=False)
+    __slots__ = ("middleware", "name", "settings")
+
+    def __init__(self, middleware: Middleware, name: str | None = None, settings: Any = None) -> None:
+        self.middleware = middleware
+        self.name = name
+        self.settings = settings
 
 
 class ConnectionFingerprint:

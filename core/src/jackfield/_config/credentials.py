@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["Credentials", "read_credentials"]
 
 
-@attrs.frozen(eq=False, repr=False)
-class _Identity(Value):
-    kind: str
-    settings: Any = attrs.field(default=None, repr=False)
-    made: Any = attrs.field(default=None, repr=False)
-    failure: PluginError | None = None
+class _Identity:
+    __slots__ = ("failure", "kind", "made", "settings")
+
+    def __init__(
+        self, kind: str, settings: Any = None, made: Any = None, failure: PluginError | None = None
+    ) -> None:
+        self.kind = kind
+        self.settings = settings
+        self.made = made
+        self.failure = failure
 
 
 @attrs.frozen(eq=False, repr=False)

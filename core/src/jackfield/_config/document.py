@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from jackfield._text_files import read_text_file
 from jackfield._types.errors import ConfigurationError
-from jackfield._values import Value
 
 if TYPE_CHECKING:
     from jackfield._plugins.registry import Registry
@@ -22,8 +19,7 @@ VARIABLE = "JACKFIELD_CONFIG"
 FILE_NAME = "jackfield.toml"
 
 
-@attrs.frozen(eq=False, repr=False)
-class Document(Value):
+class Document:
     """A configuration as it is written.
 
     Attributes:
@@ -31,8 +27,11 @@ class Document(Value):
         path: The file; None for a mapping.
     """
 
-    content: Mapping[str, Any] = attrs.field(repr=False)
-    path: Path | None = None
+    __slots__ = ("content", "path")
+
+    def __init__(self, content: Mapping[str, Any], path: Path | None = None) -> None:
+        self.content = content
+        self.path = path
 
 
 def read_document(source: str | Path | Mapping[str, Any] | None, registry: Registry) -> Document:

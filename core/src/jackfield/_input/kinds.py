@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-import attrs
-
 from jackfield._types.capabilities import Kind
 from jackfield._types.option_rules import UnsupportedPolicy
 from jackfield._types.replies import EmbedReply, Reply, RerankReply, TokenCount
@@ -42,7 +40,6 @@ class _Make(Protocol):
     ) -> Request: ...
 
 
-@attrs.frozen(eq=False)
 class CallKind(Generic[ReplyT]):
     """A kind of call; its type is that of the reply.
 
@@ -51,8 +48,11 @@ class CallKind(Generic[ReplyT]):
         make: Makes the request; raises `ConfigurationError` for what no model could understand.
     """
 
-    kind: Kind
-    make: _Make
+    __slots__ = ("kind", "make")
+
+    def __init__(self, kind: Kind, make: _Make) -> None:
+        self.kind = kind
+        self.make = make
 
 
 def _embed(inputs: Any, given: Mapping[str, Any], policy: UnsupportedPolicy, *, stream: bool) -> Request:

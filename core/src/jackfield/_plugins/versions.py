@@ -84,7 +84,7 @@ def _check_table(plugin: object, installed: InstalledPlugin) -> type:
     return plugin
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Contract:
     """One version: how what an entry point names becomes what the core works with. Each raises `PluginError`.
 

@@ -10,7 +10,6 @@ import attrs
 from jackfield._types.capabilities import ModelEntry, ModelRef
 from jackfield._types.cost import Cost, RateCard, compute_cost
 from jackfield._types.errors import ConfigurationError
-from jackfield._values import Value
 
 if TYPE_CHECKING:
     from jackfield._contract.protocols import CostContext
@@ -24,8 +23,7 @@ __all__ = ["Pricing"]
 _log = logging.getLogger("jackfield")
 
 
-@attrs.frozen(eq=False, repr=False)
-class Pricing(Value):
+class Pricing:
     """Look up the rates of one connection's calls.
 
     Rates are looked for in this order: declared on the model or the connection, the price file, the plugin (and
@@ -38,10 +36,15 @@ class Pricing(Value):
         table: The price file.
     """
 
-    provider: Provider
-    rate: RateCard | None
-    registry: Registry
-    table: PriceTable | None
+    __slots__ = ("provider", "rate", "registry", "table")
+
+    def __init__(
+        self, provider: Provider, rate: RateCard | None, registry: Registry, table: PriceTable | None
+    ) -> None:
+        self.provider = provider
+        self.rate = rate
+        self.registry = registry
+        self.table = table
 
     def cost(self, model: ModelRef, entry: ModelEntry | None, usage: Usage, context: CostContext) -> Cost:
         """Return what a call cost."""

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 import attrs
 
 from jackfield._faces import show_in
-from jackfield._values import Value
 
 __all__ = [
     "UNSET",
@@ -50,8 +49,7 @@ Maybe: TypeAlias = T | Unset
 """A value, or `UNSET`: it was not given."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class OptionRule(Value):
+class OptionRule:
     """What an option must be as a caller writes it, as far as no model need be known. It stands beside the field.
 
     Attributes:
@@ -64,12 +62,24 @@ class OptionRule(Value):
         normalise: Makes what requests hold of it; what it raises says what is wrong.
     """
 
-    words: str
-    types: tuple[type, ...]
-    minimum: int | None = None
-    choices: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
-    normalise: Callable[[Any], object] | None = None
+    __slots__ = ("choices", "keywords", "minimum", "normalise", "types", "words")
+
+    def __init__(
+        self,
+        *,
+        words: str,
+        types: tuple[type, ...],
+        minimum: int | None = None,
+        choices: tuple[str, ...] = (),
+        keywords: tuple[str, ...] = (),
+        normalise: Callable[[Any], object] | None = None,
+    ) -> None:
+        self.words = words
+        self.types = types
+        self.minimum = minimum
+        self.choices = choices
+        self.keywords = keywords
+        self.normalise = normalise
 
 
 def option(
