@@ -18,11 +18,9 @@ from .protocols import FailureInStream
 __all__ = ["not_json", "read_frame", "sift_frame"]
 
 _SHOWN: Final = 80
-_HEARTBEAT: Final = re.compile(
-    r"[:\s]*(?:(?:ping|pong|heart[-_ ]?beat|keep[-_ ]?alive)\b.{0,80})?\s*", re.IGNORECASE
-)
+_HEARTBEAT: Final = r"(?i:[:\s]*(?:(?:ping|pong|heart[-_ ]?beat|keep[-_ ]?alive)\b.{0,80})?\s*)"
 """What a gateway writes in place of an event; a comment inside the data begins with a colon."""
-_FAULT: Final = re.compile(r"(?:.*[-_.:])?(?:error|exception|failure)", re.IGNORECASE)
+_FAULT: Final = r"(?i:(?:.*[-_.:])?(?:error|exception|failure))"
 """Names of events that tell of an error: `error`, `server_error`."""
 
 
@@ -69,7 +67,7 @@ def sift_frame(frame: Frame, value: Any, names: Container[str] = ()) -> Any:
     """
     if frame.event is None or frame.event in names:
         return value
-    if _FAULT.fullmatch(frame.event):
+    if re.fullmatch(_FAULT, frame.event):
         data = frame.data
         body = data.encode("utf-8", "replace") if isinstance(data, str) else data
         raise FailureInStream(
@@ -107,7 +105,7 @@ def _read_again(frame: Frame, names: Container[str]) -> Any:
         data = frame.data
         text = data if isinstance(data, str) else bytes(data).decode("utf-8", "replace")
         if frame.event is None or frame.event in names:
-            if text.strip() and _HEARTBEAT.fullmatch(text):
+            if text.strip() and re.fullmatch(_HEARTBEAT, text):
                 return None
             raise not_json(frame, error) from error
         return text
