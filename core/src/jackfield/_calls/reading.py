@@ -23,8 +23,8 @@ _SHOWN = 200
 _BLOCKS = frozenset({int, type(None)})
 _LONGEST_FAILURE = 100_000
 _JSON = "application/json"
-_IS_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[]").match
-_FIELD_OF_EVENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?:data|event|id|retry|error):|:)").match
+_IS_JSON = rb"(?:\xef\xbb\xbf)?\s*[{\[]"
+_FIELD_OF_EVENT = rb"(?:\xef\xbb\xbf)?\s*(?:(?:data|event|id|retry|error):|:)"
 
 
 class FrameReader:
@@ -173,7 +173,9 @@ def find_failure(data: object) -> Failure | None:
 
 def is_event_stream(data: object) -> bool:
     """Return whether a body begins as an event stream does: no JSON and no page does."""
-    return isinstance(data, bytes) and not data.startswith(b"{") and _FIELD_OF_EVENT(data) is not None
+    return (
+        isinstance(data, bytes) and not data.startswith(b"{") and re.match(_FIELD_OF_EVENT, data) is not None
+    )
 
 
 def is_cut_json(data: object) -> bool:
@@ -197,9 +199,9 @@ def corrected(head: Head, content_type: str | None, body: bytes | None = None) -
         content_type: What the body showed while it was cut into frames; None shows nothing.
         body: A whole body: JSON is no page, whatever its label.
     """
-    if content_type is None and body is not None and _IS_JSON(body):
-        content_type = _JSON if head.headers.get("content-type", "").lower().startswith("text/html") else None
     told = head.headers.get("content-type", "")
+    if content_type is None and body is not None:
+        content_type = _JSON if told.lower().startswith("text/html") and re.match(_IS_JSON, body) else None
     if content_type is None or told.partition(";")[0].strip().lower() == content_type:
         return head
     others = [(name, value) for name, value in head.headers.items() if name.lower() != "content-type"]

@@ -11,7 +11,7 @@ from jackfield._types.wire import Wire
 __all__ = ["requested_choices", "requested_tier"]
 
 _NAMES: Final = ("service_tier", "serviceTier")
-_HEADER: Final = re.compile(r"\b(service-tier|request-type)\Z", re.IGNORECASE)
+_HEADER: Final = r"(?i:\b(service-tier|request-type)\Z)"
 """Headers by which services are asked for a tier: `X-Amzn-Bedrock-Service-Tier`, `X-Vertex-AI-LLM-Shared-Request-Type`."""
 _LONGEST_WORD: Final = 100
 _USUAL: Final = frozenset({"", "auto", "default", "standard", "standard_only", "shared"})
@@ -47,6 +47,6 @@ def requested_tier(body: Mapping[str, Any], *headers: Mapping[str, object]) -> s
         if isinstance(tier, str) and tier.lower() not in _USUAL:
             return tier
     for name, value in (pair for some in headers for pair in some.items()):
-        if isinstance(value, str) and value.lower() not in _USUAL and _HEADER.search(name):
+        if isinstance(value, str) and value.lower() not in _USUAL and re.search(_HEADER, name):
             return value
     return None
