@@ -98,7 +98,7 @@ async def test_numbers_that_are_not_finite_are_not_a_vector(server):
 async def test_a_score_that_is_not_a_number_is_an_error(server, score):
     server.answer(Answer.json({"scores": [[0, 0.1], [1, 0.9], [2, 0.5], [3, score]]}))
     async with mesh_for(server.url) as mesh:
-        with pytest.raises(MalformedResponseError, match="scores that are not numbers came for 3"):
+        with pytest.raises(MalformedResponseError, match="for the score of a RerankScore, which must be a"):
             await rerank(mesh)
 
 
@@ -123,7 +123,11 @@ async def test_an_index_that_is_no_number_is_a_malformed_answer(server, index):
     placed = {"placed": [[index, [2.0]], [0, [1.0]]]}
     server.answer(Answer.json(placed), Answer.json({"scores": [[index, 0.5], [0, 0.5]]}))
     async with mesh_for(server.url, PlainProvider(decoder=PlacingDecoder)) as mesh:
-        with pytest.raises(MalformedResponseError, match="embeddings came for"):
+        with pytest.raises(
+            MalformedResponseError, match="for the index of an EmbeddingData, which must be a whole number"
+        ):
             await mesh.embed("c:m", ["a", "b"])
-        with pytest.raises(MalformedResponseError, match="were not sent"):
+        with pytest.raises(
+            MalformedResponseError, match="for the index of a RerankScore, which must be a whole number"
+        ):
             await rerank(mesh)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from jackfield._hints import a_or_an
 from jackfield._types import events as ev
 from jackfield._types.usage import read_count
 
@@ -102,7 +103,9 @@ def _reader(
 def _fault(event: Any, name: str, wanted: str) -> str:
     found = getattr(event, name)
     what = "null" if found is None else f"a {type(found).__name__}"
-    return f"the service sent {what} for the {name} of a {type(event).__name__}, which must be {wanted}"
+    return (
+        f"the service sent {what} for the {name} of {a_or_an(type(event).__name__)}, which must be {wanted}"
+    )
 
 
 def _is_number(value: Any) -> bool:
