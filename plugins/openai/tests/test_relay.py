@@ -7,9 +7,11 @@ import json
 
 import pytest
 
-from jackfield import AuthenticationError, Mesh, Registry, StreamInterruptedError, TimeoutError
-from jackfield.plugin import RelayRequest, hookimpl, relay
+import jackfield_openai as plugin
+from jackfield import AuthenticationError, Mesh, Registry, Secret, StreamInterruptedError, TimeoutError
+from jackfield.plugin import ModelRef, RelayRequest, hookimpl, relay
 from jackfield.testing import Answer, RecordingServer
+from jackfield_openai import OpenAISettings
 
 BODY = (
     b'{ "model":"team-model" ,"messages":[{"role":"user","content":"h\\u00e9 \xf0\x9f\x98\x80"}],'
@@ -208,3 +210,24 @@ def test_what_a_service_calls_otherwise_is_translated(dialect, more, goes):
     plugin = compatible(id="acme", base_url="https://acme.example/v1", **dialect)
     body = json.dumps({"model": "x", "messages": [], **more}).encode()
     assert (plugin.jackfield_relay(ModelRef("m"), "openai.chat", {}, body) is not None) is goes
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("https://api.openai.com/v1", True),
+        ("https://eu.api.openai.com/v1", True),
+        ("http://127.0.0.1:8000/v1", True),
+        ("https://api.vendor.example/v1", False),
+        ("https://api.openai.com.vendor.example/v1", False),
+        ("http://vendor.example/v1", False),
+    ],
+)
+def test_what_codex_tells_of_a_device_goes_to_openai_alone(address, own):
+    settings = OpenAISettings(api_key=Secret("key"), base_url=address)
+    model = ModelRef("gpt-6-luna", "o", None, None, {}, settings)
+    headers = {"originator": "codex_exec", "x-codex-turn-metadata": '{"workspace":"/home/alice"}'}
+    wire = plugin.jackfield_relay(model, "openai.responses", headers, b'{"model":"m","input":"hi"}')
+    assert ("/home/alice" in str(dict(wire.headers))) is own
+    body = b'{"model":"m","input":"hi","client_metadata":{"workspace":"/home/alice"}}'
+    assert (plugin.jackfield_relay(model, "openai.responses", {}, body) is not None) is own

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jackfield import ConfigurationError
-from jackfield.plugin import ModelRef, Wire, pass_headers, quote_segment, read_json, replace_model
+from jackfield.plugin import (
+    ModelRef,
+    Wire,
+    is_at_hosts,
+    may_carry_secrets,
+    pass_headers,
+    quote_segment,
+    read_json,
+    replace_model,
+)
 
 from ._dialect import OPENAI, Dialect
 from ._models import only_responses
@@ -17,6 +26,7 @@ _HEADERS: Final = ("openai-beta", "x-client-request-id", "x-openai-*")
 """Those that change an answer or name a request. Not the organization and the project, which choose who pays."""
 _CODEX: Final = ("originator", "session-id", "thread-id", "x-codex-*")
 """What Codex tells its own vendor, workspace paths included: nobody else gets it."""
+_OWN_HOSTS: Final = ("openai.com",)
 
 
 def relay(
@@ -50,6 +60,9 @@ def relay(
         changed = replace_model(body, model.id)
     except (ValueError, ConfigurationError):
         return None
+    own = _is_openai(dialect, model)
+    if not own and "client_metadata" in asked:
+        return None  # what Codex tells its own vendor in the body; a translation leaves it out
     if not _is_understood(dialect, surface, asked) or (accepts is not None and not accepts(asked)):
         return None
     stream = asked.get("stream") is True
@@ -60,7 +73,7 @@ def relay(
         changed,
         headers={
             "content-type": "application/json",
-            **pass_headers(headers, (*_HEADERS, *_CODEX) if dialect.id == "openai" else _HEADERS),
+            **pass_headers(headers, (*_HEADERS, *_CODEX) if own else _HEADERS),
         },
         stream=stream,
         framing="sse" if stream else None,
@@ -80,6 +93,13 @@ def _find_api(dialect: Dialect, model: ModelRef, surface: str) -> tuple[str, str
     return ("completion", dialect.completion_path) if surface == "openai.completions" else None
 
 
+def _is_openai(dialect: Dialect, model: ModelRef) -> bool:
+    """Return whether a request goes to OpenAI itself, or stays on this machine; any vendor may be behind a `base_url`."""
+    address = str(getattr(model.settings, "base_url", ""))
+    here = address.startswith("http:") and may_carry_secrets(address)
+    return dialect.id == OPENAI.id and (here or is_at_hosts(address, _OWN_HOSTS))
+
+
 def _needs_responses(dialect: Dialect, model: ModelRef) -> bool:
     return dialect.responses_path is not None and only_responses(model.known_as)
 
@@ -88,8 +108,6 @@ def _is_understood(dialect: Dialect, surface: str, asked: Mapping[str, Any]) -> 
     """Return whether a service takes the fields of a body by OpenAI's names, as far as its dialect tells."""
     if dialect.narrow_strict and _has_strict_schema(asked):
         return False
-    if dialect.id != OPENAI.id and "client_metadata" in asked:
-        return False  # what Codex tells its own vendor in the body; a translation leaves it out
     if dialect.id == OPENAI.id or surface == "openai.responses":
         return True
     names = set(dialect.renamed)
