@@ -226,8 +226,8 @@ def test_what_a_service_calls_otherwise_is_translated(dialect, more, goes):
 def test_what_codex_tells_of_a_device_goes_to_openai_alone(address, own):
     settings = OpenAISettings(api_key=Secret("key"), base_url=address)
     model = ModelRef("gpt-6-luna", "o", None, None, {}, settings)
-    headers = {"originator": "codex_exec", "x-codex-turn-metadata": '{"workspace":"/home/alice"}'}
+    headers = {"originator": "codex_exec", "x-codex-turn-metadata": '{"workspace":"/srv/work"}'}
     wire = plugin.jackfield_relay(model, "openai.responses", headers, b'{"model":"m","input":"hi"}')
-    assert ("/home/alice" in str(dict(wire.headers))) is own
-    body = b'{"model":"m","input":"hi","client_metadata":{"workspace":"/home/alice"}}'
+    assert ("/srv/work" in str(dict(wire.headers))) is own
+    body = b'{"model":"m","input":"hi","client_metadata":{"workspace":"/srv/work"}}'
     assert (plugin.jackfield_relay(model, "openai.responses", {}, body) is not None) is own
