@@ -1,6 +1,7 @@
 """Cards of models: what is declared precedes the service's listing, tables and what a name suggests, as in calls."""
 
 import contextlib
+import json
 
 import attrs
 import pytest
@@ -171,3 +172,36 @@ async def test_half_a_listing_is_none():
     async with mesh_for("http://service.invalid", Plugin(), retry={"attempts": 1}) as mesh:
         with pytest.raises(StreamInterruptedError):
             await mesh.models("c")
+
+
+async def test_what_a_service_tells_one_model_at_a_time_is_asked_for_each(server, caplog):
+    """Ollama and its like: the list has names, and `show` the rest."""
+
+    class Shows(PlainProvider):
+        @hookimpl
+        def jackfield_discover(self):
+            def parse(head, body):
+                return [ModelCard(id=name) for name in json.loads(body)["models"]], None
+
+            def parse_detail(card, head, body):
+                told = json.loads(body)
+                return attrs.evolve(card, limits=Limits(context_window=told["context"]))
+
+            def detail(card):
+                return None if card.id == "plain" else Wire("show", {"model": card.id})
+
+            return Listing(Wire("models", method="GET"), parse, detail, parse_detail)
+
+    def show(request):
+        name = request.json["model"]
+        if name == "gone":
+            return Answer.json({"error": "no such model"}, status=404)
+        return Answer.json({"context": 8000} if name != "odd" else {"contxt": 1})
+
+    server.route("GET", "/models", Answer.json({"models": ["a", "plain", "gone", "odd", "b"]}))
+    server.route("POST", "/show", show)
+    async with mesh_for(server.url, Shows()) as mesh:
+        cards = {card.id: card.limits.context_window for card in await mesh.models("c")}
+    assert cards == {"a": 8000, "plain": None, "gone": None, "odd": None, "b": 8000}
+    assert "details of the model gone are not known" in caplog.text
+    assert "details of the model odd cannot be read" in caplog.text

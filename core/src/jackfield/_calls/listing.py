@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelList", "ModelLists"]
 
+_log = logging.getLogger("jackfield")
+
 _MOST_PAGES = 100
+_DETAILS_AT_ONCE = 8
 
 
 class ModelList:
@@ -53,6 +57,8 @@ class ModelList:
         if self._cards is None or refresh:
             listing = self.find_listing()
             listed = [] if listing is None else await _Pages(self._connection, listing).read()
+            if listing is not None and listing.detail is not None:
+                listed = await _add_details(self._connection, listing, listed)
             try:
                 self._cards = self._complete([(card, _collect_facts(card)) for card in listed])
             except JackfieldError as error:
@@ -229,6 +235,43 @@ class _Pages:
         if here != there:
             shown = there.rpartition("@")[2].rpartition("//")[2]
             raise MalformedResponseError(f"the listing goes on at another place, {shown}; it is not followed")
+
+
+async def _add_details(
+    connection: Connection, listing: Listing, cards: Sequence[ModelCard]
+) -> list[ModelCard]:
+    """Add to each card what the service tells of one model at a time; a card whose details cannot be read stays as it is."""
+    slots = asyncio.Semaphore(_DETAILS_AT_ONCE)
+
+    async def add(card: ModelCard) -> ModelCard:
+        wire = None if listing.detail is None else listing.detail(card)
+        if wire is None or listing.parse_detail is None:
+            return card
+        async with slots:
+            watchdog = Watchdog(connection.config.timeout.total, connection.timers)
+            attempts = Attempts(connection, watchdog, model=None)
+            limit = connection.config.timeout.first_event
+            try:
+                exchange = await attempts.run(Translation(wire), WireExchange.read_body, limit)
+            except JackfieldError as error:
+                _log.warning(
+                    "%s: the details of the model %s are not known: %s",
+                    connection.name,
+                    card.id,
+                    error.message,
+                )
+                return card
+            finally:
+                watchdog.stop()
+        try:
+            return listing.parse_detail(card, exchange.head or Head(None), exchange.body or b"")
+        except Exception as error:
+            _log.warning(
+                "%s: the details of the model %s cannot be read: %s", connection.name, card.id, error
+            )
+            return card
+
+    return list(await asyncio.gather(*(add(card) for card in cards)))
 
 
 def _find_origin(address: str) -> str:

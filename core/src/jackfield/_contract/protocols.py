@@ -297,10 +297,15 @@ class Listing(Value):
     Attributes:
         wire: The first page's request.
         parse: `(head, body) -> (cards, next wire or None)`; `body` is bytes. The core follows pages.
+        detail: `card -> wire or None`: the request of what the list does not say of a model, for services that tell it one
+            model at a time. The core makes at most eight of them at once.
+        parse_detail: `(card, head, body) -> card`: the card with what the answer to `detail` says.
     """
 
     wire: Wire
     parse: Callable[[Head, bytes], tuple[Sequence[ModelCard], Wire | None]]
+    detail: Callable[[ModelCard], Wire | None] | None = None
+    parse_detail: Callable[[ModelCard, Head, bytes], ModelCard] | None = None
 
     @classmethod
     def of_pages(
