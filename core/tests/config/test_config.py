@@ -54,7 +54,12 @@ class Plugin:
     @hookimpl
     def jackfield_provider(self):
         return ProviderInfo(
-            id=self.id, title="Acme", settings=self.settings, kinds=frozenset({"chat"}), **self.extra
+            has_routes=True,
+            id=self.id,
+            title="Acme",
+            settings=self.settings,
+            kinds=frozenset({"chat"}),
+            **self.extra,
         )
 
     @hookimpl

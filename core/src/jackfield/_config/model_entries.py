@@ -66,6 +66,8 @@ def _read_entry(reader: Reader, value: Any, where: str, info: ProviderInfo | Non
     for key in ("underlying", "route"):
         if key in value:
             read[key] = reader.value(str, value[key], join(where, key))
+    if "route" in value and info is not None and not info.has_routes:
+        reader.wrong(join(where, "route"), f"{info.id} has one way to call a model; leave route out")
     if "price" in value:
         read["price"] = read_price(reader, value["price"], join(where, "price"), units)
     if "rate" in value:

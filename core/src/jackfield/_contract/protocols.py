@@ -52,6 +52,8 @@ class ProviderInfo(Value):
         kinds: The kinds of request it serves.
         credentials: The kinds of `[credentials]` its connections may name.
         model_keys: An attrs class whose fields are the plugin's own keys of an entry in `models`, or None.
+        has_routes: The plugin reads `route` of an entry in `models` (`model.declared["route"]`): which of its APIs, or which
+            endpoint, a model is called by. Without it, an entry with a `route` is a mistake.
         requires_models: `models` must be declared, because ids are the customer's own (deployments).
         related: Ids of providers (of plugins this one depends on) whose tables an `underlying` without a
             provider is looked up in too. `extra` of a call may name them.
@@ -72,6 +74,7 @@ class ProviderInfo(Value):
     credentials: tuple[str, ...] = ()
     model_keys: type | None = None
     requires_models: bool = False
+    has_routes: bool = False
     related: tuple[str, ...] = ()
     docs: str | None = None
     preload: tuple[str, ...] = ()

@@ -59,6 +59,7 @@ def jackfield_provider() -> ProviderInfo:
         id="anthropic",
         title="Anthropic",
         settings=AnthropicSettings,
+        has_routes=True,
         kinds=frozenset({"chat", "completion"}),
         credentials=("anthropic", "aws"),
         units=("web_search_request", "web_fetch_request"),

@@ -32,6 +32,7 @@ def jackfield_provider() -> ProviderInfo:
         id="azure-llm",
         title="Azure LLM (Azure Machine Learning, Azure AI)",
         settings=AzureLLMSettings,
+        has_routes=True,
         kinds=frozenset({"chat", "embedding"}),
         credentials=("azure",),
         model_keys=AzureLLMModelKeys,

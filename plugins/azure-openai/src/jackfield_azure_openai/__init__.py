@@ -32,6 +32,7 @@ def jackfield_provider() -> ProviderInfo:
         id="azure-openai",
         title="Azure OpenAI",
         settings=AzureOpenAISettings,
+        has_routes=True,
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("azure",),
         model_keys=AzureModelKeys,

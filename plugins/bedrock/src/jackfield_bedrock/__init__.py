@@ -31,6 +31,7 @@ def jackfield_provider() -> ProviderInfo:
         id="bedrock",
         title="Amazon Bedrock",
         settings=BedrockSettings,
+        has_routes=True,
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("aws",),
         model_keys=ModelKeys,

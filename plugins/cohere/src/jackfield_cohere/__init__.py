@@ -49,6 +49,7 @@ def jackfield_provider() -> ProviderInfo:
         id="cohere",
         title="Cohere",
         settings=CohereSettings,
+        has_routes=True,
         kinds=frozenset({"chat", "completion", "embedding", "rerank", "summarization"}),
         units=("search_unit", "classification", "image", "image_token"),
         preload=(

@@ -40,6 +40,7 @@ def jackfield_provider() -> ProviderInfo:
         id="databricks",
         title="Databricks",
         settings=DatabricksSettings,
+        has_routes=True,
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("databricks",),
         related=("openai", "anthropic"),

@@ -40,6 +40,7 @@ def jackfield_provider() -> ProviderInfo:
         id="mistral",
         title="Mistral AI",
         settings=MistralSettings,
+        has_routes=True,
         kinds=frozenset({"chat", "completion", "embedding"}),
         units=("input_audio_second",),
         preload=(

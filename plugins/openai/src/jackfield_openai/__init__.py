@@ -64,6 +64,7 @@ def jackfield_provider() -> ProviderInfo:
         id="openai",
         title="OpenAI",
         settings=OpenAISettings,
+        has_routes=True,
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("openai",),
         docs="https://platform.openai.com/docs/api-reference",

@@ -73,6 +73,7 @@ def compatible(
         title=title or id,
         settings=_make_settings(base_url, api_key_env),
         kinds=kinds,
+        has_routes=True,
         related=tuple(dialect.get("also", ())),
         docs=docs,
     )

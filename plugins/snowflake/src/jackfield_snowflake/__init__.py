@@ -40,6 +40,7 @@ def jackfield_provider() -> ProviderInfo:
         id="snowflake",
         title="Snowflake Cortex",
         settings=SnowflakeSettings,
+        has_routes=True,
         kinds=frozenset({"chat", "embedding", "summarization"}),
         credentials=("snowflake",),
         model_keys=ModelKeys,
