@@ -48,13 +48,12 @@ def test_every_unit_that_a_provider_counts_is_known():
 
 def test_the_local_provider_brings_a_configuration_and_is_installed_as_is_said(monkeypatch, tmp_path):
     known = known_plugins()
-    distribution, _, extras = known.install.rstrip("]").partition("[")
     project = PROJECTS[known.local]
-    assert project["name"] == distribution
-    assert set(extras.split(",")) <= set(project["optional-dependencies"])
+    assert project["name"] == f"jackfield-{known.local}"
+    assert set(known.install.split(",")) <= set(project["optional-dependencies"])
     registry = Registry.installed()
     if not registry.has_provider(known.local):
-        pytest.skip(f"{distribution} is not installed")
+        pytest.skip(f"{known.local} is not installed")
     monkeypatch.delenv("JACKFIELD_CONFIG", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)

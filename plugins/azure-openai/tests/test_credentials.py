@@ -353,7 +353,7 @@ async def test_a_managed_identity_is_asked_without_a_proxy(monkeypatch):
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "azure.identity", None)
-    with pytest.raises(MissingCredentialError, match=r"jackfield-azure-openai\[identity\]"):
+    with pytest.raises(MissingCredentialError, match=r"azure-openai\[identity\]"):
         AzureIdentity(AzureCredentials()).token("scope")
 
 

@@ -195,7 +195,7 @@ async def test_a_profile_of_another_workspace_sends_its_token_nowhere(tmp_path, 
 async def test_a_profile_without_the_sdk_names_the_extra_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "databricks.sdk.core", None)
     async with Mesh.from_config(config("http://127.0.0.1:9", credentials={"profile": "ml"})) as mesh:
-        with pytest.raises(MissingCredentialError, match=r"jackfield-databricks\[sdk\]"):
+        with pytest.raises(MissingCredentialError, match=r"databricks\[sdk\]"):
             await mesh.chat("db:m", "Hello")
 
 

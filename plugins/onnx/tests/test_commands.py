@@ -260,6 +260,4 @@ def test_exporting_a_graph_without_optimum_says_how_to_get_it(jackfield, tmp_pat
     (tmp_path / "hf" / "config.json").write_text("{}")
     assert "safetensors" in jackfield("onnx", "export", str(tmp_path / "hf"), str(tmp_path / "out"), code=3)
     (tmp_path / "hf" / "model.safetensors").write_bytes(b"")
-    assert "jackfield-onnx[export]" in jackfield(
-        "onnx", "export", str(tmp_path / "hf"), str(tmp_path / "out"), code=3
-    )
+    assert "onnx[export]" in jackfield("onnx", "export", str(tmp_path / "hf"), str(tmp_path / "out"), code=3)

@@ -80,7 +80,7 @@ def test_an_environment_without_optimum_is_told_with_the_command(source, tmp_pat
     isolated.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
     isolated.chmod(0o755)
 
-    with pytest.raises(ConverterMissingError, match=r"jackfield-onnx\[export\]"):
+    with pytest.raises(ConverterMissingError, match=r"onnx\[export\]"):
         export_folder(source, tmp_path / "target", python=str(isolated))
 
 

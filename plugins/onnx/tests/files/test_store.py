@@ -175,7 +175,7 @@ def test_a_missing_converter_is_told_before_the_download(store, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else found(name))
 
-    with pytest.raises(ConverterMissingError, match=r"jackfield-onnx\[cpu,convert\]"):
+    with pytest.raises(ConverterMissingError, match=r"onnx\[cpu,convert\]"):
         store.ensure("tiny")
     assert not store.root.exists()
 
