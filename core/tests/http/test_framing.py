@@ -801,3 +801,14 @@ def test_an_event_stream_under_a_type_that_does_not_tell_is_read_by_its_first_by
         assert read(b'\ndata: {"a":1}\n\ndata: [DONE]\n\n', size) == [b'{"a":1}', b"[DONE]"]
         assert read(b' {"error": "data: no"}', size) == [b' {"error": "data: no"}']
     assert read(b"", 1) == [b""]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+@pytest.mark.parametrize(
+    "text", [b'{\n  "error": {\n    "message": "no"\n  }\n}\n', b'\r\n{\r\n "a": 1\r\n}', b"[\n 1,\n 2\n]"]
+)
+def test_a_value_over_several_lines_is_one_frame(text, size):
+    framer = JSONLinesFramer()
+    frames = [frame for at in range(0, len(text), size) for frame in framer.feed(text[at : at + size])]
+    frames += framer.close()
+    assert [json.loads(frame.data) for frame in frames] == [json.loads(text)]

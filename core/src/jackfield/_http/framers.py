@@ -30,21 +30,26 @@ __all__ = [
 class JSONLinesFramer:
     """Cut a body of newline-delimited JSON into one frame a line.
 
-    Lines end in LF or CRLF; blank lines are skipped; the last line needs no end. Source: jsonlines.org.
+    Lines end in LF or CRLF; blank lines are skipped; the last line needs no end. Source: jsonlines.org. A body whose first
+    line is an opening bracket alone is one value over several lines, an error of a gateway perhaps: it is one frame.
 
     Attributes:
         is_open: The body ended without the end of its last line, which may thus have been cut.
     """
 
-    __slots__ = ("_begun", "_pending", "is_open")
+    __slots__ = ("_begun", "_pending", "_whole", "is_open")
 
     def __init__(self) -> None:
         self._pending = bytearray()
         self._begun = False
+        self._whole: bytearray | None = None
         self.is_open = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Take the next bytes and give the lines that they complete."""
+        if self._whole is not None:
+            self._whole += chunk
+            return []
         end = chunk.rfind(b"\n") + 1
         if not end:
             self._pending += chunk
@@ -56,6 +61,8 @@ class JSONLinesFramer:
 
     def close(self) -> list[Frame]:
         """Take the clean end of the body; a last line without its line end is delivered."""
+        if self._whole is not None:
+            return [Frame(bytes(self._whole).strip())]
         rest = bytes(self._pending)
         self._pending.clear()
         self.is_open = bool(rest.strip())
@@ -63,8 +70,13 @@ class JSONLinesFramer:
 
     def _lines(self, text: bytes) -> list[Frame]:
         if not self._begun:
-            self._begun = True
             text = text.removeprefix(BYTE_ORDER_MARK)
+            first = text.lstrip().partition(b"\n")[0].strip()
+            self._begun = bool(first)
+            if first in (b"{", b"["):
+                self._whole = bytearray(text + self._pending)
+                self._pending.clear()
+                return []
         return [Frame(line) for raw in text.split(b"\n") if (line := raw.strip())]
 
 
