@@ -287,6 +287,9 @@ def test_a_plugin_that_brings_the_sdk_of_another_is_found():
 def test_a_distribution_without_entry_points_is_no_plugin():
     with pytest.raises(SystemExit, match="jackfield-of-nobody has no entry point"):
         alone.check_entry_points("jackfield-of-nobody")
+    alone.check_entry_points(
+        "jackfield-of-nobody", expected=False
+    )  # a library, which programs import themselves
 
 
 def test_an_entry_point_that_cannot_be_used_is_found(tmp_path, monkeypatch):

@@ -37,8 +37,12 @@ def foreign(package: Path, installed: set[str]) -> list[str]:
     return sorted((installed & SDKS) - own)
 
 
-def check_entry_points(distribution: str) -> None:
+def check_entry_points(distribution: str, *, expected: bool = True) -> None:
     """Load everything that the entry points of a distribution name.
+
+    Args:
+        distribution: The distribution.
+        expected: It declares some; a library has none.
 
     Raises:
         SystemExit: There is none, or one cannot be used.
@@ -47,7 +51,7 @@ def check_entry_points(distribution: str) -> None:
 
     registry = Registry.installed()
     own = [state for state in registry.plugins(load=True) if state.distribution == distribution]
-    if not own:
+    if not own and expected:
         sys.exit(f"{distribution} has no entry point of Jackfield")
     for state in own:
         if state.state != "ready":
@@ -66,8 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     installed = {normalised(found.metadata["Name"]) for found in metadata.distributions()}
     if names := foreign(package, installed):
         sys.exit(f"{package} brings {', '.join(names)}, which its pyproject.toml does not name")
-    check_entry_points(project(package)["name"])
-    if "jackfield.providers.v1" in project(package).get("entry-points", {}):
+    declared = project(package).get("entry-points", {})
+    check_entry_points(project(package)["name"], expected=bool(declared))
+    if "jackfield.providers.v1" in declared:
         run(sys.executable, "-m", "jackfield.testing", module, *KIT_SETTINGS)
 
 

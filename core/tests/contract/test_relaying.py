@@ -29,9 +29,8 @@ def test_only_the_models_name_is_another(before, after, name):
     after.pop("model", None)
     left = json.dumps(before, ensure_ascii=False)[1:-1]
     right = json.dumps(after, ensure_ascii=False)[1:-1]
-    pieces = [left, "%s", right]
-    body = "{" + ", ".join(piece for piece in pieces if piece) + "}"
-    head, _, tail = body.partition("%s")
+    head = "{" + (left + ", " if left else "")
+    tail = (", " + right if right else "") + "}"
     sent = (head + '"model" : "alias"' + tail).encode()
     changed = replace_model(sent, name)
     assert json.loads(changed)["model"] == name
