@@ -31,7 +31,7 @@ CALLS = FakeAnswer(
 
 @asynccontextmanager
 async def clients(way, fake, **fields):
-    """Give both SDKs' clients for a mesh of a fake: on loopback, or in this process."""
+    """Yield both SDKs' clients for a mesh of a fake: on loopback, or in this process."""
     async with mesh_of(fake, **fields) as mesh:
         if way == "in process":
             yield openai_client(mesh), anthropic_client(mesh)

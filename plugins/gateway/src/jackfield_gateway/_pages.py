@@ -12,12 +12,12 @@ from aiohttp import web
 
 from jackfield import JackfieldError, ModelCard
 from jackfield.plugin import write_json
-from jackfield_surfaces import SurfaceError
+from jackfield_surfaces import SurfaceError, parse_body
 
 from ._body import read_body
 from ._exchange import new_request_id
 from ._metrics import CONTENT_TYPE
-from ._serve import STATE, authorize, parse, refuse
+from ._serve import STATE, authorize, refuse
 from ._socket import answer_socket
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ async def _explain(request: web.Request) -> web.Response:
     """Return what a call would send, and what it may cost; nothing is sent."""
     key = authorize(request)
     state = request.app[STATE]
-    content = parse(await read_body(request, state.settings.most_bytes))
+    content = parse_body(await read_body(request, state.settings.most_bytes))
     name = request.query.get("surface") or "openai.chat"
     async with state.use() as generation:
         if name not in ("openai.chat", "openai.responses", "openai.completions", "anthropic.messages"):

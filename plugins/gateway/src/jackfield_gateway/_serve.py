@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from aiohttp import web
 
 from jackfield import InvalidRequestError, JackfieldError, Mesh
-from jackfield.plugin import RelayedAnswer, read_json, relay
+from jackfield.plugin import RelayedAnswer, relay
 from jackfield_surfaces import (
     Asked,
     Surface,
@@ -21,6 +21,7 @@ from jackfield_surfaces import (
     ask_to_relay,
     begin_stream,
     collect_notes,
+    parse_body,
     read_call,
 )
 
@@ -32,7 +33,7 @@ from ._state import Generation, State
 from ._streams import StreamWriter
 from ._tracing import in_trace_of
 
-__all__ = ["STATE", "Handler", "authorize", "handler_of", "parse", "refuse"]
+__all__ = ["STATE", "Handler", "authorize", "handler_of", "refuse"]
 
 logger = logging.getLogger("jackfield.gateway")
 
@@ -141,7 +142,7 @@ class _Service:
 
     async def _answer(self, request: web.Request, generation: Generation) -> web.StreamResponse:
         body = await read_body(request, self._state.settings.most_bytes)
-        content = parse(body)
+        content = parse_body(body)
         visit = self._visit
         visit.content = content
         name = content.get("model")
@@ -248,21 +249,6 @@ class _Service:
             finally:
                 visit.reply = stream.response
         return response
-
-
-def parse(body: bytes) -> Mapping[str, Any]:
-    """Return the JSON object in a body.
-
-    Raises:
-        SurfaceError: It is not one.
-    """
-    try:
-        content = read_json(body)
-    except (ValueError, RecursionError) as error:
-        raise SurfaceError(f"the body is not valid JSON: {error}", kind="invalid_json") from error
-    if not isinstance(content, dict):
-        raise SurfaceError("the body is not a JSON object", kind="invalid_json")
-    return content
 
 
 def _passed_headers(answer: RelayedAnswer) -> dict[str, str]:

@@ -10,11 +10,11 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from jackfield_surfaces import Surface, SurfaceError
+from jackfield_surfaces import Surface, SurfaceError, parse_body
 
 from ._exchange import new_request_id
 from ._keys import Key, key_in
-from ._serve import STATE, parse, refuse
+from ._serve import STATE, refuse
 from ._state import State
 from ._tracing import in_trace_of
 from ._turns import Turns, error_frame
@@ -180,7 +180,7 @@ class _Connection:
             return False
         try:
             self._require_ready()
-            content = dict(parse(text.encode("utf-8", "surrogatepass")))
+            content = dict(parse_body(text.encode("utf-8", "surrogatepass")))
             kind = content.pop("type", None)
             if kind != _CREATE:
                 raise SurfaceError(

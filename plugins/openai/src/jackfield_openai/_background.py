@@ -238,7 +238,7 @@ class _Stream(_Answer):
             self.is_running = _read(self._last.data).get("type") not in _ENDS
 
     async def _take_up(self) -> bool:
-        """Ask for what follows the last event; return whether it is still wanted."""
+        """Request what follows the last event; return whether it is still wanted."""
         await self._close_stream()
         query = {"stream": "true"}
         number = _read(self._last.data if self._last else b"{}").get("sequence_number")

@@ -17,6 +17,7 @@ from ._conversation import (
 from ._encoding import Encoder
 from ._envelopes import Envelopes
 from ._failures import SurfaceError
+from ._fields import parse_body
 from ._losses import LOSSES, Loss
 from ._paths import PATHS, Route, find_route
 from ._relaying import answer_of_service, ask_to_relay
@@ -56,6 +57,7 @@ __all__ = [
     "input_items",
     "make_surfaces",
     "openai_client",
+    "parse_body",
     "read_call",
     "resolve_target",
     "serve",

@@ -29,7 +29,7 @@ def parse_body(body: bytes | bytearray | memoryview | str | Mapping[str, Any]) -
         return body
     try:
         value = read_json(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SurfaceError(f"the body is not valid JSON: {error}", kind="invalid_json") from error
     if not isinstance(value, dict):
         raise SurfaceError("the body is not a JSON object", kind="invalid_json")
