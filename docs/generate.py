@@ -308,6 +308,9 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "connections",
             "tables",
             "cost",
+            "meanings",
+            "defaults",
+            "doubts",
         ),
         "models": ("capabilities",),
         "requests": (

@@ -34,7 +34,7 @@ PUBLIC = {"jackfield", "jackfield.http", "jackfield.plugin", "jackfield.progress
 ALLOWED_IN_CLI = {
     "_calls.connection": "`check` and `models` describe one connection at a time",
     "_calls.listing": "`models` shows why a listing failed beside what it had",
-    "_contract.keys": "`config validate` warns of where keys go",
+    "_calls.doubts": "`config init` writes the placeholders that `config validate` finds",
     "_contract.settings": "`config init` writes examples, `config validate` reads them",
     "_input.arguments": "options of the command line are checked as options of a call",
     "_text_files": "what is piped in is read as files are",

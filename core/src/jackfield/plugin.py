@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ._faces import lazy
 
 if TYPE_CHECKING:
+    from ._calls.doubts import find_doubts as find_doubts, find_failures as find_failures
     from ._calls.relay import RelayedAnswer as RelayedAnswer, RelayRequest as RelayRequest
     from ._calls.replay import events_of as events_of, replayed_reply as replayed_reply
     from ._calls.streams import (
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     )
     from ._calls.translation import SUMMARY_PROMPT as SUMMARY_PROMPT
     from ._config.connections import find_model as find_model, is_allowed as is_allowed
+    from ._config.defaults import SharedKeys as SharedKeys
     from ._contract.choices import choose_lifetime as choose_lifetime, nearest_effort as nearest_effort
     from ._contract.decoding import WholeDecoder as WholeDecoder, vector_reader as vector_reader
     from ._contract.event_decoder import EventDecoder as EventDecoder, whole_tool_call as whole_tool_call
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from ._contract.json_frames import read_frame as read_frame, sift_frame as sift_frame
     from ._contract.json_tool import JSONTool as JSONTool, json_tool as json_tool
     from ._contract.keys import is_at_hosts as is_at_hosts, may_carry_secrets as may_carry_secrets
+    from ._contract.meanings import attribute_meanings as attribute_meanings
     from ._contract.middleware import (
         Handler as Handler,
         Middleware as Middleware,
@@ -124,11 +127,13 @@ else:
     __getattr__, __dir__, __all__ = lazy(
         __name__,
         {
+            "_calls.doubts": "find_doubts find_failures",
             "_calls.relay": "RelayRequest RelayedAnswer",
             "_calls.replay": "events_of replayed_reply",
             "_calls.streams": "EventMap ReplayedStream StreamSource WatchedStream",
             "_calls.translation": "SUMMARY_PROMPT",
             "_config.connections": "find_model is_allowed",
+            "_config.defaults": "SharedKeys",
             "_contract.choices": "choose_lifetime nearest_effort",
             "_contract.decoding": "WholeDecoder vector_reader",
             "_contract.event_decoder": "EventDecoder whole_tool_call",
@@ -136,6 +141,7 @@ else:
             "_contract.json_frames": "read_frame sift_frame",
             "_contract.json_tool": "JSONTool json_tool",
             "_contract.keys": "is_at_hosts may_carry_secrets",
+            "_contract.meanings": "attribute_meanings",
             "_contract.middleware": "Handler Middleware MiddlewareKind",
             "_contract.paths": "quote_path quote_segment",
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",

@@ -13,6 +13,7 @@ import attrs
 from jackfield._contract.addresses import address_fault
 from jackfield._contract.secrets import Secret
 from jackfield._contract.settings import INVALID, Reader, describe_value, join
+from jackfield._faces import show_in
 from jackfield._types.option_rules import UnsupportedPolicy
 from jackfield._types.policies import RetryPolicy, TimeoutPolicy
 from jackfield._types.sizes import MAX_RESPONSE, parse_size, show_size
@@ -202,3 +203,5 @@ _READERS: Final = {
     "headers": _headers,
     "max_response": _max_response,
 }
+
+show_in("jackfield.plugin", SharedKeys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from jackfield import JackfieldError, Secret
+from jackfield._calls.doubts import PLACEHOLDER
 from jackfield._contract.settings import Reader, example_of
+from jackfield.plugin import attribute_meanings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from jackfield import Registry
     from jackfield.plugin import Provider
 
-__all__ = ["PLACEHOLDER", "first_configuration"]
+__all__ = ["first_configuration"]
 
 _HEAD: Final = """\
 ## Connections of this program or machine. A target is "connection:model", or an alias.
@@ -43,7 +44,6 @@ _SECRETS: Final = """\
 ## Secrets are references, never values: "env:NAME", "file:/path", "keyring:service/name".
 ## models = [...] is the list of allowed models, entries may end in *; without it all are allowed.
 """
-PLACEHOLDER: Final = "your-"
 _TRANSPORT_KEYS: Final = frozenset(
     {"proxy", "ca_bundle", "timeout", "retry", "headers", "max_parallel", "max_response", "models"}
 )
@@ -146,7 +146,7 @@ def _keys(provider: Provider) -> list[str]:
 def _lines_of(settings: type) -> list[str]:
     """Return the keys of settings as lines, each below its description."""
     lines: list[str] = []
-    meanings, values = _meanings(settings), _values(settings)
+    meanings, values = attribute_meanings(settings), _values(settings)
     for field in attrs.fields(settings):
         if field.name not in values:
             continue
@@ -262,21 +262,6 @@ def _hints(settings: type) -> dict[str, Any]:
         return typing.get_type_hints(settings)
     except Exception:  # a plugin's annotations are its own; they only choose an example here
         return {}
-
-
-def _meanings(settings: type) -> dict[str, str]:
-    """Read the section `Attributes` of a docstring: what is described, and how."""
-    found = re.search(r"(?ms)^Attributes:\n(.*?)(?:\n(?=\S)|\Z)", inspect.getdoc(settings) or "")
-    meanings: dict[str, str] = {}
-    name = ""
-    for line in found[1].splitlines() if found else ():
-        entry = re.match(r"    (\w+): ?(.*)", line)
-        if entry:
-            name = entry[1]
-            meanings[name] = entry[2]
-        elif name:
-            meanings[name] = f"{meanings[name]} {line.strip()}".strip()
-    return meanings
 
 
 def _words(text: str) -> list[str]:
