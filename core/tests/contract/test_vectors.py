@@ -94,3 +94,10 @@ def test_texts_and_truth_values_are_no_numbers(
 ) -> None:
     with pytest.raises(MalformedResponseError, match="not a list of numbers"):
         reader_without(*absent)(sent)
+
+
+def test_a_vector_is_finite_if_its_sum_overflows_and_no_number_does() -> None:
+    assert find_vector_fault(array("d", [1e308, 1e308])) is None
+    assert (
+        find_vector_fault(array("d", [float("inf"), float("-inf")])) == "it has numbers that are not finite"
+    )

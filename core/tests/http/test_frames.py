@@ -15,6 +15,7 @@ from plain_provider import mesh_for
 
 from jackfield import MalformedResponseError
 from jackfield._http.framers import SniffedFramer
+from jackfield._http.frames import _check_values
 from jackfield._http.transport import HttpTransport
 from jackfield.http import FRAMINGS, AWSEventStreamFramer, FramingError, framer_for
 from jackfield.plugin import HttpAccess, Wire
@@ -373,3 +374,14 @@ def test_a_body_that_comes_in_small_pieces_takes_no_more_than_its_size(name):
     with memory_below(0.75 * MIB):
         for _ in range(MIB // 8):
             framer.feed(bytes((32, 32)))
+
+
+def test_an_answer_that_cannot_have_too_many_values_is_not_counted() -> None:
+    class NeverCounted(bytes):
+        def count(self, *_: object) -> int:
+            raise AssertionError("counting takes a millisecond for each megabyte")
+
+    most = 1 << 28
+    _check_values(NeverCounted(b"[" * (1 << 21)), most, "the answer")
+    with pytest.raises(MalformedResponseError, match="more than 8388608 values"):
+        _check_values(b"[" * ((1 << 21) + 1), most, "the answer")

@@ -101,9 +101,16 @@ def find_vector_fault(vector: Any) -> str | None:
         return "it is not a list of numbers" if not shape else f"it has the shape {tuple(shape)}"
     if not len(vector):
         return "it has no numbers"
-    if shape is None:
-        return None if all(map(isfinite, vector)) else "it has numbers that are not finite"
-    return None if import_module("numpy").isfinite(vector).all() else "it has numbers that are not finite"
+    if shape is not None:
+        is_finite = _numpy().isfinite(vector).all()
+    else:  # a sum is three times as fast, and is finite only if all numbers are
+        is_finite = isfinite(sum(vector)) or all(map(isfinite, vector))
+    return None if is_finite else "it has numbers that are not finite"
+
+
+@lru_cache(maxsize=1)
+def _numpy() -> Any:
+    return import_module("numpy")
 
 
 def _base64_decoder() -> Callable[[str], bytes]:
