@@ -68,7 +68,7 @@ def tests(session: nox.Session) -> None:
     """Run every test, all packages in one environment. Arguments go to pytest; paths limit what is installed, too."""
     install_for_tests(session, arguments=session.posargs)
     folders = [*workspace.folders_of_tests(), "tests"]
-    session.run("python", "-m", "pytest", *(session.posargs or ["-q", *folders]))
+    session.run("python", "-m", "pytest", *(session.posargs or ["-q", "-n", "auto", *folders]))
 
 
 @nox.session

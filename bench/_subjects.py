@@ -55,7 +55,8 @@ class FloorSubject:
 
     async def bedrock(self) -> tuple:
         answer = await self.floor.converse(BEDROCK_MODEL.replace(":", "%3A"), MESSAGES, LIMIT)
-        return answer.text, answer.usage.output, answer.finish
+        finish = "stop" if answer.finish == "end_turn" else answer.finish  # as ours is told
+        return answer.text, answer.usage.output, finish
 
     async def embed(self, path: str) -> tuple:
         vectors, usage = await self.floor.embed(path, TEXTS)
