@@ -26,6 +26,9 @@ pytest.register_assert_rewrite(
     "waiting",
 )
 
+# Fixtures that start real servers, once for all tests that need them.
+pytest_plugins = ["servers"]
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
