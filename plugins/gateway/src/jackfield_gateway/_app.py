@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from jackfield_surfaces import PATHS, SurfaceError
 
 from ._exchange import new_request_id
+from ._mounts import mount_pages
 from ._pages import PAGES
 from ._serve import STATE, Handler, handler_of, refuse
 from ._socket import SOCKETS, close_sockets
@@ -46,6 +47,7 @@ def make_app(state: State) -> web.Application:
         app.router.add_post(path, handler_of(surface))
     for method, path, handler in PAGES:
         app.router.add_route(method, path, handler)
+    mount_pages(app, state)
     return app
 
 

@@ -59,6 +59,7 @@ class State:
         settings: The table `[gateway]`; None takes it from the configuration.
 
     Attributes:
+        registry: The plugins.
         settings: The table `[gateway]` at the start; a reload takes over its keys alone.
         metrics: What `/metrics` shows.
         ledger: Writes spend; None without a store.
@@ -70,7 +71,7 @@ class State:
     ) -> None:
         self.settings = settings if settings is not None else settings_of(config)
         self._config = config
-        self._registry = registry
+        self.registry = registry
         self._generation: Generation | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._declared = tuple(Key.of(name, key) for name, key in self.settings.keys.items())
@@ -164,7 +165,7 @@ class State:
         task.add_done_callback(self._retiring.discard)
 
     async def _enter(self, config: MeshConfig) -> Generation:
-        mesh = Mesh(config, self._registry)
+        mesh = Mesh(config, self.registry)
         await mesh.__aenter__()
         return Generation(config, mesh, Targets(config))
 

@@ -1,0 +1,94 @@
+"""Templates: every value is escaped, and a value that is missing is an error."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from . import _words
+from ._pages import GROUPS, Page, find_pages
+
+if TYPE_CHECKING:
+    from ._visit import Visit
+
+__all__ = ["STATIC", "render", "static_files"]
+
+_TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+@cache
+def static_files() -> Mapping[str, tuple[bytes, str]]:
+    """Return the static files and their types by name. Only these are served, whatever path somebody asks for."""
+    folder = files(__package__ or "jackfield_console") / "static"
+    found = {}
+    for file in folder.iterdir():
+        kind = _TYPES.get(file.name.rpartition(".")[2])
+        if kind is not None:
+            found[file.name] = (file.read_bytes(), kind)
+    return found
+
+
+@cache
+def _version(name: str) -> str:
+    return hashlib.sha256(static_files()[name][0]).hexdigest()[:12]
+
+
+STATIC: Final = "/static/{}"
+
+
+@cache
+def _environment() -> Environment:
+    folder = files(__package__ or "jackfield_console") / "templates"
+    environment = Environment(
+        loader=FileSystemLoader(str(folder)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(_words.FILTERS)
+    return environment
+
+
+def render(template: str, visit: Visit, values: Mapping[str, Any]) -> str:
+    """Return a page's text."""
+
+    def static(name: str) -> str:
+        return visit.url(STATIC, name, v=_version(name))
+
+    page = visit.page
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            {
+                "page": page,
+                "title": page.title,
+                "visit": visit,
+                "url": visit.url,
+                "static": static,
+                "csrf_token": visit.csrf,
+                "user": visit.user,
+                "is_admin": visit.is_admin,
+                "messages": visit.messages,
+                "navigation": _navigation(visit),
+                "form": visit.form,
+                "errors": visit.form.errors,
+                **values,
+            }
+        )
+    )
+
+
+def _navigation(visit: Visit) -> Sequence[tuple[str, Sequence[Page]]]:
+    """Return the groups of the navigation, with the pages that the user may see."""
+    if visit.session is None:
+        return ()
+    shown = [page for page in find_pages() if page.role == "viewer" or visit.is_admin]
+    groups = [(group, [page for page in shown if page.group == group]) for group in GROUPS]
+    return [(group, pages) for group, pages in groups if pages]
