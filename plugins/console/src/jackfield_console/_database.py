@@ -43,6 +43,7 @@ class Database:
             *args: Its arguments.
             **kwargs: Its named arguments.
         """
+
         def inside() -> T:
             with self.engine.begin() as connection:
                 return work(connection, *args, **kwargs)
@@ -150,4 +151,3 @@ def _words(error: SQLAlchemyError) -> str:
     """Return what the driver says, on one line: SQLAlchemy adds statements and links."""
     original = getattr(error, "orig", None)
     return " ".join(str(original if original is not None else error).split())
-

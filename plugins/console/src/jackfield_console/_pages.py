@@ -17,12 +17,11 @@ import attrs
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from ._visit import Visit
-
 __all__ = ["GROUPS", "Handler", "Page", "Role", "find_pages"]
 
 Role: TypeAlias = Literal["admin", "viewer"]
-Handler: TypeAlias = "Callable[[Visit], Awaitable[Mapping[str, Any] | web.StreamResponse]]"
+Handler: TypeAlias = "Callable[[Any], Awaitable[Mapping[str, Any] | web.StreamResponse]]"
+"""Called with a `Visit`."""
 
 GROUPS: Final = ("Spend", "Access", "Mesh", "Console")
 """The groups of the navigation, in their order."""

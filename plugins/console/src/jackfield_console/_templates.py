@@ -6,15 +6,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import _words
 from ._pages import GROUPS, Page, find_pages
-
-if TYPE_CHECKING:
-    from ._visit import Visit
 
 __all__ = ["STATIC", "render", "static_files"]
 
@@ -55,37 +52,38 @@ def _environment() -> Environment:
     return environment
 
 
-def render(template: str, visit: Visit, values: Mapping[str, Any]) -> str:
-    """Return a page's text."""
+def render(template: str, visit: Any, values: Mapping[str, Any]) -> str:
+    """Return a page's text.
+
+    Args:
+        template: The template.
+        visit: The `Visit` that it answers.
+        values: What the template shows besides.
+    """
 
     def static(name: str) -> str:
         return visit.url(STATIC, name, v=_version(name))
 
-    page = visit.page
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            {
-                "page": page,
-                "title": page.title,
-                "visit": visit,
-                "url": visit.url,
-                "static": static,
-                "csrf_token": visit.csrf,
-                "user": visit.user,
-                "is_admin": visit.is_admin,
-                "messages": visit.messages,
-                "navigation": _navigation(visit),
-                "form": visit.form,
-                "errors": visit.form.errors,
-                **values,
-            }
-        )
-    )
+    page: Page = visit.page
+    context: Mapping[str, Any] = {
+        "page": page,
+        "title": page.title,
+        "visit": visit,
+        "url": visit.url,
+        "static": static,
+        "csrf_token": visit.csrf,
+        "user": visit.user,
+        "is_admin": visit.is_admin,
+        "messages": visit.messages,
+        "navigation": _navigation(visit),
+        "form": visit.form,
+        "errors": visit.form.errors,
+        **values,
+    }
+    return _environment().get_template(template).render(context)
 
 
-def _navigation(visit: Visit) -> Sequence[tuple[str, Sequence[Page]]]:
+def _navigation(visit: Any) -> Sequence[tuple[str, Sequence[Page]]]:
     """Return the groups of the navigation, with the pages that the user may see."""
     if visit.session is None:
         return ()
