@@ -16,9 +16,16 @@ def fast_hashes(monkeypatch):
 
 
 @pytest.fixture
-def store(tmp_path):
+def address(request, tmp_path):
+    """The address of an empty store: SQLite, or PostgreSQL where a test asks for it (`both_stores`)."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path / 'gateway.db'}"
+    return request.getfixturevalue("postgres_server").new_database()
+
+
+@pytest.fixture
+def store(address):
     """The address of a store with two users: alice, an admin, and vera, a viewer."""
-    address = f"sqlite:///{tmp_path / 'gateway.db'}"
     prepare(address)
     return address
 

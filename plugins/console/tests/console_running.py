@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from html import unescape
 
 import aiohttp
+import pytest
 from aiohttp import web
 from gateway_running import CONFIG, Running
 
@@ -18,9 +19,12 @@ from jackfield_gateway import GatewaySettings
 from jackfield_gateway._app import make_runner
 from jackfield_gateway._state import State
 
-__all__ = ["PASSWORD", "Browser", "prepare", "running_console"]
+__all__ = ["PASSWORD", "Browser", "both_stores", "messages_of", "prepare", "running_console"]
 
 PASSWORD = "correct horse battery"
+
+both_stores = pytest.mark.parametrize("address", ["sqlite", "postgres"], indirect=True)
+"""Run a test on SQLite and on a real PostgreSQL."""
 
 
 def prepare(store, users=(("alice", "admin"), ("vera", "viewer"))):

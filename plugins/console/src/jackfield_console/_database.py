@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from jackfield import ConfigurationError
+from jackfield_gateway._stores import address_of
 
 __all__ = ["REVISION", "VERSION_TABLE", "Database", "open_database", "open_engine", "read_url"]
 
@@ -60,12 +61,16 @@ class Database:
         self.engine.dispose()
 
 
-def read_url(store: str, password: str | None = None) -> URL:
+def read_url(store: str) -> URL:
     """Read the address of a store.
+
+    Args:
+        store: The address, or `env:NAME` or `file:PATH` where it stands.
 
     Raises:
         ConfigurationError: It is none that is supported.
     """
+    store = address_of(store)
     scheme, _, path = store.partition(":///")
     if scheme == "sqlite":
         return URL.create("sqlite+pysqlite", database=str(Path(path).expanduser()))
@@ -79,7 +84,7 @@ def read_url(store: str, password: str | None = None) -> URL:
         raise ConfigurationError(
             "console.store: the address is not valid; it is postgresql://USER@HOST/NAME"
         ) from error
-    return url.set(drivername="postgresql+psycopg", password=password or url.password)
+    return url.set(drivername="postgresql+psycopg")
 
 
 def open_engine(url: URL) -> Engine:
@@ -107,8 +112,12 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     cursor.close()
 
 
-def open_database(url: URL) -> Database:
+def open_database(url: URL, *, where: str = "console.store") -> Database:
     """Open a store that is ready to be used; nothing is migrated.
+
+    Args:
+        url: Its address.
+        where: The key that names it, for messages.
 
     Raises:
         ConfigurationError: It cannot be reached, or its tables are not those of this version.
@@ -118,17 +127,17 @@ def open_database(url: URL) -> Database:
         found = database.call(_find_revision)
     except SQLAlchemyError as error:
         database.close()
-        raise ConfigurationError(f"console.store: {shown(url)} cannot be used: {_words(error)}") from error
+        raise ConfigurationError(f"{where}: {shown(url)} cannot be used: {_words(error)}") from error
     if found == REVISION:
         return database
     database.close()
     if found is None:
-        raise ConfigurationError(f"console.store: {shown(url)} has no tables of the console yet; {_MIGRATE}")
+        raise ConfigurationError(f"{where}: {shown(url)} has no tables of the console yet; {_MIGRATE}")
     if found > REVISION:
         raise ConfigurationError(
-            f"console.store: {shown(url)} was written by a newer jackfield-console; upgrade this one"
+            f"{where}: {shown(url)} was written by a newer jackfield-console; upgrade this one"
         )
-    raise ConfigurationError(f"console.store: {shown(url)} has tables of an older version; {_MIGRATE}")
+    raise ConfigurationError(f"{where}: {shown(url)} has tables of an older version; {_MIGRATE}")
 
 
 def _find_revision(connection: Connection) -> str | None:

@@ -22,9 +22,12 @@ def migrate(url: URL) -> None:
         url: The store.
     """
     if url.drivername.startswith("sqlite"):
-        Store(
-            Path(str(url.database))
-        ).close()  # the gateway's own tables, and whether the file is a gateway's
+        # The gateway's own tables are its own affair: it creates and upgrades them, and refuses another program's file.
+        store = Store(Path(str(url.database)))
+        try:
+            store.upgrade()
+        finally:
+            store.close()
     engine = open_engine(url)
     try:
         with engine.connect() as connection:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 
 __all__ = [
@@ -75,6 +76,8 @@ spend = Table(
     Column("detail", Text),
     Index("spend_at", "at"),
     Index("spend_key", "key", "at"),
+    Index("spend_owner", "owner", "at"),
+    Index("spend_not_ok", "at", postgresql_where=text("status <> 'ok'"), sqlite_where=text("status <> 'ok'")),
 )
 
 shared = Table(

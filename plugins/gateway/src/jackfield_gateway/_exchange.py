@@ -14,7 +14,7 @@ from jackfield import Attempt, ParameterNote
 from jackfield.plugin import write_json
 
 from ._keys import Key
-from ._spend import SpendRow
+from ._spend import Detail, SpendRow
 
 __all__ = ["Visit", "describe_notes", "new_request_id"]
 
@@ -118,6 +118,7 @@ class Visit:
         reply = self.reply if self.reply is not None else getattr(self.error, "partial", None)
         usage, cost = getattr(reply, "usage", None), getattr(reply, "cost", None)
         connection, model = self.place or (None, None)
+        attempts = self.attempts
         return SpendRow(
             id=f"{self.id}-{next(_numbers):x}",  # a client may send one id twice
             at=self._at,
@@ -138,10 +139,11 @@ class Visit:
             amount=None if cost is None or cost.amount is None else f"{cost.amount:f}",
             currency=None if cost is None else cost.currency,
             cost="unknown" if cost is None else cost.status,
-            attempts=len(self.attempts),
+            attempts=len(attempts),
             first_event=self.first_event,
             duration=time.perf_counter() - self._began,
             report=_report_json(self.notes),
+            detail=Detail(attempts, cost),
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Final, Literal
 
 import attrs
@@ -17,6 +16,7 @@ __all__ = ["GatewaySettings", "KeySettings"]
 
 _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _OWNER: Final = re.compile(r"[\w.@-]+(/[\w.@-]+)*\Z")
+_STORE: Final = re.compile(r"sqlite:///.|(?!sqlite)[a-z][a-z0-9+.-]*://.")
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\s*\Z")
 _UNITS: Final = {
     "B": 1,
@@ -52,8 +52,18 @@ def _read_size(value: int | str) -> int:
 
 
 def _check_store(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
-    if value is not None and not value.startswith("sqlite:///"):
-        raise ValueError(f'store must be "sqlite:///" and a path, not {value!r}')
+    if value is None or value.startswith(("env:", "file:")):
+        return
+    if _STORE.match(value) is None:
+        scheme = value.partition(":")[0][:40]
+        raise ValueError(
+            f'store must be "sqlite:///" and a path, or "postgresql://USER@HOST/NAME"; yours begins with {scheme!r}'
+        )
+    if ":" in value.partition("://")[2].rpartition("@")[0]:
+        raise ValueError(
+            "store must not contain a password: put the whole address into an environment variable or a file, and declare "
+            '"env:NAME" or "file:PATH"'
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -82,8 +92,9 @@ class GatewaySettings:
     Attributes:
         host: The address to listen on. Without any key, only a loopback address is accepted.
         port: The port; 0 takes a free one.
-        store: Where keys that commands create and spend are kept: "sqlite:///" and a path. None: keys are those below,
-            and spend is in logs and metrics only.
+        store: Where keys that commands create and spend are kept: "sqlite:///" and a path, or "postgresql://USER@HOST/NAME"
+            with `jackfield-console[postgres]`. An address with a password stands elsewhere: "env:NAME" or "file:PATH".
+            None: keys are those below, and spend is in logs and metrics only.
         store_away: "serve" goes on while the store cannot be written, and keeps spend in memory; "refuse" answers 503.
         keep_days: Days after which rows of spend are deleted; None keeps them.
         max_body: Most bytes of a request, decompressed: a number, or a size such as "32 MiB".
@@ -112,11 +123,6 @@ class GatewaySettings:
     log_content: bool = False
     envelope_key: Secret | None = secret()
     keys: Mapping[str, KeySettings] = attrs.field(factory=dict)
-
-    @property
-    def store_path(self) -> Path | None:
-        """The file of the store; None without one."""
-        return None if self.store is None else Path(self.store.removeprefix("sqlite:///")).expanduser()
 
     @property
     def most_bytes(self) -> int:

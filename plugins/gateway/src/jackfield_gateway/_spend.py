@@ -7,16 +7,56 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
-__all__ = ["Ledger", "SpendRow", "SpendStore"]
+from jackfield import Attempt, Cost
+from jackfield.plugin import write_json
+
+__all__ = ["Detail", "Ledger", "SpendRow", "SpendStore", "columns_of"]
 
 logger = logging.getLogger("jackfield.gateway")
 
 _MOST_PENDING: Final = 200_000
 _BATCH: Final = 1_000
+
+
+@attrs.frozen(slots=True)
+class Detail:
+    """What a row keeps of a call besides sums. It is written as JSON by the thread that writes rows, not by the call.
+
+    Attributes:
+        attempts: Every attempt.
+        cost: The cost, for its lines.
+    """
+
+    attempts: tuple[Attempt, ...]
+    cost: Cost | None
+
+    def as_json(self) -> str:
+        """Return it as JSON: attempts without messages, which may quote content, and the lines of the bill."""
+        value: dict[str, Any] = {
+            "attempts": [
+                [
+                    one.connection,
+                    one.model,
+                    one.status,
+                    one.error,
+                    round(one.waited, 6),
+                    round(one.duration, 6),
+                ]
+                for one in self.attempts
+            ]
+        }
+        if self.cost is not None:
+            value["items"] = [
+                [one.unit, str(one.quantity), str(one.rate), one.per, f"{one.amount:f}", one.source]
+                for one in self.cost.items
+            ]
+            if self.cost.missing:
+                value["missing"] = list(self.cost.missing)
+        return write_json(value).decode()
 
 
 @attrs.frozen(kw_only=True, slots=True)
@@ -47,6 +87,7 @@ class SpendRow:
         first_event: Seconds until the first event; None before.
         duration: Seconds until the end.
         report: What was renamed, left out or emulated, as JSON; "" for nothing.
+        detail: Attempts and lines of the bill.
     """
 
     id: str
@@ -72,6 +113,25 @@ class SpendRow:
     first_event: float | None = None
     duration: float = 0.0
     report: str = ""
+    detail: Detail | None = None
+
+
+_NAMES: Final = tuple(field.name for field in attrs.fields(SpendRow))
+
+
+def columns_of(row: SpendRow) -> dict[str, Any]:
+    """Return a row as a store keeps it: by the names of its columns."""
+    values = {name: _clean(getattr(row, name)) for name in _NAMES}
+    values["relayed"] = int(row.relayed)
+    values["detail"] = None if row.detail is None else row.detail.as_json()
+    return values
+
+
+def _clean(value: Any) -> Any:
+    """Return a value that every database can hold: clients choose some texts, and one row must not hold up all others."""
+    if isinstance(value, str) and ("\0" in value or not value.isascii()):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+    return value
 
 
 class SpendStore(Protocol):

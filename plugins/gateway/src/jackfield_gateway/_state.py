@@ -19,7 +19,7 @@ from ._keys import OPEN, Key, KeyRing
 from ._metrics import Metrics
 from ._settings import GatewaySettings
 from ._spend import Ledger
-from ._store import Store
+from ._stores import GatewayStore, open_store
 from ._targets import Targets
 
 __all__ = ["LOOPBACK", "Generation", "State"]
@@ -79,19 +79,21 @@ class State:
         self._refreshed = 0.0
         self._refreshing: asyncio.Task[None] | None = None
         self._has_keys = bool(self._declared)
-        self.store: Store | None = None
+        self.store: GatewayStore | None = None
         self.ledger: Ledger | None = None
-        self._ledger_store: Store | None = None
+        self._ledger_store: GatewayStore | None = None
         self._envelopes: bytes | None = None
         self._surfaces: dict[str, Mapping[str, Surface]] = {}
         self.metrics = Metrics()
         self.draining = False
 
     async def __aenter__(self) -> Self:
-        path = self.settings.store_path
-        if path is not None:
-            self.store = await asyncio.to_thread(Store, path)
-            self._ledger_store = await asyncio.to_thread(Store, path)  # so that no reader waits for a writer
+        declared = self.settings.store
+        if declared is not None:
+            self.store = await asyncio.to_thread(open_store, declared)
+            self._ledger_store = await asyncio.to_thread(
+                open_store, declared
+            )  # so that no reader waits for a writer
             self.ledger = Ledger(self._ledger_store)
             self.ledger.start()
             self.metrics.watch(self.ledger)

@@ -7,7 +7,9 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,13 +17,18 @@ import attrs
 
 from jackfield import ConfigurationError
 
+from ._days import DAY_COUNTS, DAY_KEYS, amount_of, day_of, sum_days
 from ._keys import Key
-from ._spend import SpendRow
+from ._spend import SpendRow, columns_of
 
-__all__ = ["Store", "StoredKey"]
+__all__ = ["Store", "StoredKey", "list_days"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_FIRST: Final = 1
+"""Files of this version are used as they are; they have no sums of days. `jackfield console migrate` upgrades them."""
 _APPLICATION: Final = 0x4A46_4757  # "JFGW"
+_DAY: Final = 86_400
+_EPOCH: Final = date(1970, 1, 1)
 _COLUMNS: Final = tuple(field.name for field in attrs.fields(SpendRow))
 _SCHEMA: Final = """
 CREATE TABLE keys (
@@ -33,14 +40,38 @@ CREATE TABLE spend (
     surface TEXT NOT NULL, asked TEXT NOT NULL, connection TEXT, model TEXT, kind TEXT NOT NULL, status TEXT NOT NULL,
     error TEXT, relayed INTEGER NOT NULL, input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER,
     reasoning_tokens INTEGER, amount TEXT, currency TEXT, cost TEXT NOT NULL, attempts INTEGER NOT NULL,
-    first_event REAL, duration REAL NOT NULL, report TEXT NOT NULL
+    first_event REAL, duration REAL NOT NULL, report TEXT NOT NULL, detail TEXT
 );
 CREATE INDEX spend_at ON spend (at);
 CREATE INDEX spend_key ON spend (key, at);
 CREATE TABLE shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_INSERT: Final = (
-    f"INSERT OR IGNORE INTO spend ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 -- names of ours
+_SECOND: Final = """
+CREATE TABLE spend_days (
+    day INTEGER NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL, connection TEXT NOT NULL, model TEXT NOT NULL,
+    currency TEXT NOT NULL, cost TEXT NOT NULL, requests INTEGER NOT NULL, failed INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, units INTEGER NOT NULL, nanos INTEGER NOT NULL,
+    attos INTEGER NOT NULL, PRIMARY KEY (day, owner, key, connection, model, currency, cost)
+) WITHOUT ROWID;
+CREATE INDEX spend_owner ON spend (owner, at);
+CREATE INDEX spend_not_ok ON spend (at) WHERE status <> 'ok';
+"""
+_CHUNK: Final = 500
+"""Ids that one question for rows which are there already names."""
+
+
+def _insert(columns: Sequence[str]) -> str:
+    places = ", ".join(f":{name}" for name in columns)
+    return f"INSERT OR IGNORE INTO spend ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 -- names of ours
+
+
+_INSERT: Final = _insert(_COLUMNS)
+_INSERT_FIRST: Final = _insert([name for name in _COLUMNS if name != "detail"])
+_ADD_DAY: Final = (
+    f"INSERT INTO spend_days ({', '.join((*DAY_KEYS, *DAY_COUNTS))})"  # noqa: S608 -- names of ours
+    f" VALUES ({', '.join('?' * len((*DAY_KEYS, *DAY_COUNTS)))}) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in DAY_COUNTS)
 )
 
 
@@ -94,9 +125,28 @@ class Store:
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
         if not tables:
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_SECOND} COMMIT;")
             run(f"PRAGMA application_id = {_APPLICATION}")
             run(f"PRAGMA user_version = {_VERSION}")
+
+    def upgrade(self) -> None:
+        """Upgrade a file of an earlier version, in one transaction: rows of spend that a gateway has wait until it ends."""
+        with self._lock, self._connection:
+            run = self._connection.execute
+            run("BEGIN IMMEDIATE")
+            if self._version() >= _VERSION:
+                return
+            run("ALTER TABLE spend ADD COLUMN detail TEXT")
+            for statement in filter(str.strip, _SECOND.split(";")):
+                run(statement)
+            rows = run(f"SELECT {', '.join(_COLUMNS)} FROM spend")  # noqa: S608 -- names of ours
+            self._add_days(dict(zip(_COLUMNS, row, strict=True)) for row in rows)
+            run(f"PRAGMA user_version = {_VERSION}")
+
+    def _version(self) -> int:
+        """Return the version of the file, which another process may have upgraded meanwhile."""
+        found: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        return found
 
     def close(self) -> None:
         """Close the file."""
@@ -191,31 +241,57 @@ class Store:
     # Spend
 
     def add_spend(self, rows: Sequence[SpendRow]) -> None:
-        """Write rows in one transaction."""
-        values = [attrs.astuple(row, recurse=False) for row in rows]
+        """Write rows and the sums of their days in one transaction."""
+        values = [columns_of(row) for row in rows]
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
+            if self._version() == _FIRST:
+                self._connection.executemany(_INSERT_FIRST, values)
+                return
+            known = self._known_ids([row.id for row in rows])
             self._connection.executemany(_INSERT, values)
+            self._add_days(value for value in values if value["id"] not in known)
+
+    def _known_ids(self, ids: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for first in range(0, len(ids), _CHUNK):
+            some = ids[first : first + _CHUNK]
+            places = ", ".join("?" * len(some))
+            query = f"SELECT id FROM spend WHERE id IN ({places})"  # noqa: S608 -- question marks
+            found.update(one for (one,) in self._connection.execute(query, some))
+        return found
+
+    def _add_days(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._connection.executemany(_ADD_DAY, [(*place, *sums) for place, sums in sum_days(rows).items()])
 
     def delete_spend(self, *, before: float) -> int:
-        """Delete the rows of calls before a moment, in seconds of `time.time()`; return how many."""
+        """Delete the rows of calls on days before that of a moment, in seconds of `time.time()`; return how many.
+
+        The sums of days stay.
+        """
+        day = day_of(before) * _DAY
         with self._lock, self._connection:
-            return self._connection.execute("DELETE FROM spend WHERE at < ?", (before,)).rowcount
+            return self._connection.execute("DELETE FROM spend WHERE at < ?", (day,)).rowcount
 
     def sum_spend(self, *, key: str, since: float) -> list[Mapping[str, Any]]:
         """Return what a key has used, by day (UTC) and currency, the newest day first.
 
         Args:
             key: The key's name.
-            since: Seconds of `time.time()`.
+            since: Seconds of `time.time()`; the day of this moment counts as a whole.
         """
-        query = (
-            "SELECT date(at, 'unixepoch') AS day, model, currency, amount, cost, input_tokens, output_tokens"
-            " FROM spend WHERE key = ? AND at >= ?"
-        )
+        first = day_of(since)
         with self._lock:
-            rows = self._connection.execute(query, (key, since)).fetchall()
-        return _sum_rows(rows)
+            if self._version() == _FIRST:
+                query = f"SELECT {', '.join(_COLUMNS[:-1])} FROM spend WHERE key = ? AND at >= ?"  # noqa: S608 -- names of ours
+                found = self._connection.execute(query, (key, first * _DAY)).fetchall()
+                rows = [dict(zip(_COLUMNS[:-1], row, strict=True)) for row in found]
+                return list_days(sum_days(rows))
+            names = (*DAY_KEYS, *DAY_COUNTS)
+            query = f"SELECT {', '.join(names)} FROM spend_days WHERE day >= ? AND key = ?"  # noqa: S608 -- names of ours
+            found = self._connection.execute(query, (first, key)).fetchall()
+        width = len(DAY_KEYS)
+        return list_days({row[:width]: list(row[width:]) for row in found})
 
     # Shared
 
@@ -231,27 +307,31 @@ class Store:
         return value
 
 
-def _sum_rows(rows: Sequence[Sequence[Any]]) -> list[Mapping[str, Any]]:
-    from decimal import Decimal
+def list_days(days: Mapping[tuple[Any, ...], Sequence[int]]) -> list[Mapping[str, Any]]:
+    """Return sums of days by day and currency, as `/v1/usage` shows them.
 
-    days: dict[tuple[str, str | None], dict[str, Any]] = {}
-    for day, _, currency, amount, cost, inputs, outputs in rows:
-        entry = days.setdefault(
-            (day, currency),
+    Args:
+        days: As `sum_days` returns them.
+    """
+    found: dict[tuple[int, str], dict[str, Any]] = {}
+    for place, sums in days.items():
+        of, currency, cost = place[0], place[5], place[6]
+        counts = dict(zip(DAY_COUNTS, sums, strict=True))
+        entry = found.setdefault(
+            (of, currency),
             {
-                "day": day,
+                "day": (_EPOCH + timedelta(days=of)).isoformat(),
                 "requests": 0,
                 "input_tokens": 0,
                 "output_tokens": 0,
                 "amount": Decimal(0),
-                "currency": currency,
+                "currency": currency or None,
                 "not_complete": 0,
             },
         )
-        entry["requests"] += 1
-        entry["input_tokens"] += inputs or 0
-        entry["output_tokens"] += outputs or 0
-        entry["amount"] += Decimal(amount or 0)
-        entry["not_complete"] += cost != "complete"
-    ordered = sorted(days.values(), key=lambda entry: (entry["day"], entry["currency"] or ""), reverse=True)
-    return [{**entry, "amount": str(entry["amount"])} for entry in ordered]
+        for name in ("requests", "input_tokens", "output_tokens"):
+            entry[name] += counts[name]
+        entry["amount"] += amount_of(*sums[-3:])
+        entry["not_complete"] += 0 if cost == "complete" else counts["requests"]
+    ordered = [found[place] for place in sorted(found, reverse=True)]
+    return [{**entry, "amount": f"{entry['amount']:f}"} for entry in ordered]

@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from jackfield_gateway._keys import Key
-    from jackfield_gateway._store import Store
+    from jackfield_gateway._stores import GatewayStore
 
 __all__ = ["keys"]
 
@@ -155,15 +155,15 @@ def block(session: Any, name: str) -> None:
     session.note(f"{name} is blocked" + (f" ({count} keys)" if count > 1 else ""))
 
 
-def _open_store(session: Any) -> Store | None:
+def _open_store(session: Any) -> GatewayStore | None:
     from jackfield_gateway._state import settings_of
-    from jackfield_gateway._store import Store
+    from jackfield_gateway._stores import open_store
 
-    path = settings_of(session.config).store_path
-    return None if path is None else Store(path)
+    declared = settings_of(session.config).store
+    return None if declared is None else open_store(declared)
 
 
-def _require_store(session: Any) -> Store:
+def _require_store(session: Any) -> GatewayStore:
     store = _open_store(session)
     if store is None:
         from jackfield import ConfigurationError
