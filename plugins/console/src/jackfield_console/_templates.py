@@ -80,7 +80,8 @@ def render(template: str, visit: Any, values: Mapping[str, Any]) -> str:
         "errors": visit.form.errors,
         **values,
     }
-    return _environment().get_template(template).render(context)
+    text: str = _environment().get_template(template).render(context)
+    return text
 
 
 def _navigation(visit: Any) -> Sequence[tuple[str, Sequence[Page]]]:

@@ -248,7 +248,7 @@ class Store:
             if self._version() == _FIRST:
                 self._connection.executemany(_INSERT_FIRST, values)
                 return
-            known = self._known_ids([row.id for row in rows])
+            known = self._known_ids([value["id"] for value in values])
             self._connection.executemany(_INSERT, values)
             self._add_days(value for value in values if value["id"] not in known)
 
