@@ -204,4 +204,5 @@ _READERS: Final = {
     "max_response": _max_response,
 }
 
+attrs.resolve_types(SharedKeys)  # forms are made of its types, which its public module does not know by name
 show_in("jackfield.plugin", SharedKeys)
