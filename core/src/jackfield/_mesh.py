@@ -304,11 +304,11 @@ async def relay(mesh: Mesh, target: str, asked: RelayRequest, **options: object)
         mesh: Whose connections are used.
         target: `"connection:model"` or an alias.
         asked: The request.
-        options: `timeout`, or nothing.
+        options: `timeout`, `owner`, `labels`, or nothing.
 
     Returns:
         The answer; None if the call must be translated: the provider does not speak the surface, a middleware must see
-        the content, or the model's entry declares options.
+        the content (it has no `needs_content = False`), or the model's entry declares options.
 
     Raises:
         JackfieldError: The call failed before anything came.

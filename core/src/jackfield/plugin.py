@@ -12,6 +12,7 @@ from ._faces import lazy
 
 if TYPE_CHECKING:
     from ._calls.doubts import find_doubts as find_doubts, find_failures as find_failures
+    from ._calls.middlewares import around_calls as around_calls
     from ._calls.relay import RelayedAnswer as RelayedAnswer, RelayRequest as RelayRequest
     from ._calls.replay import events_of as events_of, replayed_reply as replayed_reply
     from ._calls.streams import (
@@ -65,13 +66,20 @@ if TYPE_CHECKING:
     from ._contract.turns import Turn as Turn
     from ._contract.wrapped_decoder import WrappedDecoder as WrappedDecoder
     from ._hints import hint as hint, install_command as install_command, suggestion as suggestion
+    from ._input.owners import OWNER as OWNER, is_owner as is_owner
     from ._json import exact_numbers as exact_numbers, read_json as read_json, write_json as write_json
     from ._mesh import relay as relay
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
     from ._text_files import read_text_file as read_text_file
-    from ._types.calls import Call as Call, Fingerprint as Fingerprint, Outcome as Outcome, Timings as Timings
+    from ._types.calls import (
+        Call as Call,
+        Fingerprint as Fingerprint,
+        Forecast as Forecast,
+        Outcome as Outcome,
+        Timings as Timings,
+    )
     from ._types.capabilities import (
         FEATURES as FEATURES,
         Capabilities as Capabilities,
@@ -128,6 +136,7 @@ else:
         __name__,
         {
             "_calls.doubts": "find_doubts find_failures",
+            "_calls.middlewares": "around_calls",
             "_calls.relay": "RelayRequest RelayedAnswer",
             "_calls.replay": "events_of replayed_reply",
             "_calls.streams": "EventMap ReplayedStream StreamSource WatchedStream",
@@ -153,13 +162,14 @@ else:
             "_contract.turns": "Turn",
             "_contract.wrapped_decoder": "WrappedDecoder",
             "_hints": "hint install_command suggestion",
+            "_input.owners": "OWNER is_owner",
             "_json": "exact_numbers read_json write_json",
             "_mesh": "relay",
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",
             "_text_files": "read_text_file",
-            "_types.calls": "Call Fingerprint Outcome Timings",
+            "_types.calls": "Call Fingerprint Forecast Outcome Timings",
             "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelEntry ModelRef ParameterRule",
             "_types.content": "Role parse_arguments",
             "_types.cost": "Rate RateCard",

@@ -76,6 +76,20 @@ async def test_a_line_says_what_was_asked_and_what_it_cost(path):
     assert [attempt["error"] for attempt in line["attempts"]] == [None]
 
 
+async def test_a_line_says_for_whom_it_was_made(path):
+    async with mesh_for(FakeProvider(), path) as mesh:
+        await mesh.chat("default", "hi", owner="org/team", labels={"key": "alice"})
+        await mesh.chat("default", "hi")
+    named, plain = lines_of(path)
+    assert (named["owner"], named["labels"]) == ("org/team", {"key": "alice"})
+    assert not {"owner", "labels", "relayed"} & plain.keys()
+
+
+def test_only_a_log_of_contents_keeps_calls_from_being_relayed(path):
+    assert not AUDIT({"path": str(path)}).needs_content
+    assert AUDIT({"path": str(path), "content": True}).needs_content
+
+
 async def test_prompts_and_answers_are_left_out_by_default(path):
     provider = FakeProvider(answers=["A private answer", FakeAnswer(error=400)])
     async with mesh_for(provider, path) as mesh:

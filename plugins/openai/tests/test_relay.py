@@ -9,7 +9,7 @@ import pytest
 
 import jackfield_openai as plugin
 from jackfield import AuthenticationError, Mesh, Registry, Secret, StreamInterruptedError, TimeoutError
-from jackfield.plugin import ModelRef, RelayRequest, hookimpl, relay
+from jackfield.plugin import ModelRef, RelayRequest, WatchedStream, hookimpl, relay
 from jackfield.testing import Answer, RecordingServer
 from jackfield_openai import OpenAISettings
 
@@ -139,6 +139,67 @@ async def test_a_middleware_sees_the_content_so_nothing_is_relayed(served):
     registry = Registry.installed().extended(middlewares={"watch": lambda settings: watch})
     async with mesh_at(served, registry, middlewares=["watch"]) as mesh:
         assert await relay(mesh, "best", asked()) is None
+
+
+def _answer(body):
+    return Answer.stream(EVENTS, "text/event-stream") if body is BODY else Answer.stream([WHOLE], "application/json")
+
+
+class Meter:
+    """A middleware that reads no content."""
+
+    needs_content = False
+
+    def __init__(self):
+        self.calls, self.ends = [], []
+
+    async def __call__(self, call, proceed):
+        self.calls.append(call)
+        return WatchedStream(await proceed(call), lambda response, error: self.ends.append((response, error)))
+
+
+@pytest.mark.parametrize("body", [BODY, BODY.replace(b"true", b"false", 1)], ids=["stream", "whole"])
+async def test_a_middleware_that_needs_no_content_stands_around_a_relay(served, body):
+    served.route("POST", "/v1/chat/completions", _answer(body))
+    meter = Meter()
+    registry = Registry.installed().extended(middlewares={"meter": lambda settings: meter})
+    async with mesh_at(served, registry, middlewares=["meter"]) as mesh:
+        answer = await relay(mesh, "best", asked(body), owner="org/team", labels={"key": "alice"})
+        copied = b"".join([piece async for piece in answer])
+        assert copied == (b"".join(EVENTS) if body is BODY else WHOLE)
+        await answer.aclose()
+    ((response, error),) = meter.ends
+    assert (response.usage.output_tokens, response.ended, error) == (2 if body is BODY else 1, True, None)
+    (call,) = meter.calls
+    assert (call.relayed, call.owner, dict(call.labels)) == ("openai.chat", "org/team", {"key": "alice"})
+
+
+async def test_a_relayed_call_is_forecast_from_its_body(served):
+    served.answer(_answer(b""))
+    meter = Meter()
+    registry = Registry.installed().extended(middlewares={"meter": lambda settings: meter})
+    body = b'{"model":"m","messages":[{"role":"user","content":"max_tokens"}],"max_completion_tokens":40,"n":2}'
+    async with mesh_at(served, registry, middlewares=["meter"]) as mesh:
+        async for _ in await relay(mesh, "best", asked(body)):
+            pass
+    forecast = meter.calls[0].forecast
+    assert (forecast.most_output_tokens, forecast.choices) == (80, 2)
+    assert forecast.most_input_tokens >= len(body)
+    assert forecast.most_cost.status == "complete"
+
+
+async def test_a_relay_that_a_middleware_breaks_is_closed(served):
+    served.route("POST", "/v1/chat/completions", Answer.stream(EVENTS, "text/event-stream"))
+
+    class Fails(Meter):
+        async def __call__(self, call, proceed):
+            await proceed(call)
+            raise RuntimeError("no")
+
+    registry = Registry.installed().extended(middlewares={"meter": lambda settings: Fails()})
+    async with mesh_at(served, registry, middlewares=["meter"]) as mesh:
+        with pytest.raises(RuntimeError, match="no"):
+            await relay(mesh, "best", asked())
 
 
 async def test_observers_hear_of_it(served):

@@ -104,6 +104,14 @@ async def read(mesh, *args, **kwargs):
     return stream.response
 
 
+async def test_a_span_says_for_whom_a_call_was_made(exported):
+    async with mesh_for() as mesh:
+        await mesh.chat("main:echo", "hi", owner="org/team", labels={"key": "alice"})
+    (span,) = exported.spans
+    assert span.attributes["jackfield.owner"] == "org/team"
+    assert span.attributes["jackfield.label.key"] == "alice"
+
+
 async def test_a_call_has_a_span_in_the_words_of_the_conventions(exported):
     async with mesh_for() as mesh:
         reply = await mesh.chat(

@@ -8,7 +8,7 @@ import copy
 import importlib
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jackfield._config.connections import ConnectionConfig
     from jackfield._plugins.registry import Provider, Registry
     from jackfield._pricing.price_file import PriceTable
+    from jackfield._types.calls import Call, Forecast
     from jackfield._types.capabilities import ModelEntry
 
     from .fingerprint import Layer
@@ -69,6 +70,7 @@ class Connection:
     ) -> None:
         self.config = config
         self.fingerprint = ConnectionFingerprint(config, registry, layers)
+        self.forecaster: Callable[[Call], Forecast] | None = None
         self.name = config.name
         self._registry = registry
         self._prices = prices

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, cast
 
 from jackfield._plugins.hooks import PASSED_ON
 from jackfield._types.errors import ConfigurationError, JackfieldError
@@ -15,7 +17,22 @@ if TYPE_CHECKING:
     from jackfield._contract.middleware import Middleware
     from jackfield._plugins.registry import Registry
 
-__all__ = ["Middlewares"]
+__all__ = ["Middlewares", "around_calls"]
+
+_AROUND: Final[ContextVar[tuple[Middleware, ...]]] = ContextVar("jackfield_around", default=())
+
+
+@contextmanager
+def around_calls(middleware: Middleware) -> Iterator[None]:
+    """Put a middleware around all calls that are made inside: by any mesh, and by any task that is started inside.
+
+    It stands outside those of the meshes. It is not closed.
+    """
+    token = _AROUND.set((*_AROUND.get(), middleware))
+    try:
+        yield
+    finally:
+        _AROUND.reset(token)
 
 
 class Middlewares:
@@ -62,9 +79,10 @@ class Middlewares:
 
     def list_around(self, config: ConnectionConfig) -> Sequence[Middleware]:
         """Return those around the calls of a connection, outermost first."""
+        around = _AROUND.get()
         if not config.middlewares:
-            return self.own
-        return (*self.own, *(self._made[name] for name in config.middlewares))
+            return (*around, *self.own) if around else self.own
+        return (*around, *self.own, *(self._made[name] for name in config.middlewares))
 
     def describe(self, config: ConnectionConfig) -> list[Layer]:
         """Return the same with their names and settings, for fingerprints."""

@@ -15,6 +15,7 @@ from jackfield._contract.middleware import Handler, Middleware, chain
 from jackfield._hints import a_or_an, hint
 from jackfield._input.arguments import take_timeout
 from jackfield._input.kinds import CallKind, ReplyT
+from jackfield._input.owners import NO_LABELS, OWNER, take_owner
 from jackfield._types.calls import Call
 from jackfield._types.errors import ConfigurationError, JackfieldError, UnknownTargetError, UnsupportedError
 from jackfield._types.policies import TimeoutPolicy
@@ -23,6 +24,7 @@ from jackfield._types.requests import EmbedRequest, RerankRequest
 
 from .connection import Connection
 from .execution import Execution
+from .forecast import Forecaster, RelayForecaster
 
 if TYPE_CHECKING:
     from jackfield._config.connections import MeshConfig
@@ -207,44 +209,61 @@ class Pipeline:
     ) -> RelayedAnswer | None:
         """Hand a client's request on as it is, and its answer back; None if the call must be translated.
 
-        A middleware must see the content, and may change it; so what goes through one is never relayed.
+        A middleware may want to see or change the content; so only what goes through none of these is relayed.
 
         Args:
             target: `"connection:model"` or an alias, all of whose targets must take the request as it is.
             asked: The request.
-            options: `timeout`, or nothing.
+            options: `timeout`, `owner`, `labels`, or nothing.
 
         Raises:
             JackfieldError: That of the last target.
         """
-        from .observers import observe
         from .relay import RelayedAnswer, find_kind, find_wire, send
 
-        wires = {}
+        found = {}
         for name in self._list_names(target):
             connection, model_id = self._look_up(name)
-            wire = (
-                None
-                if self._middlewares.list_around(connection.config)
-                else find_wire(connection, model_id, asked)
-            )
+            middlewares = self._middlewares.list_around(connection.config)
+            if any(getattr(middleware, "needs_content", True) for middleware in middlewares):
+                return None
+            wire = find_wire(connection, model_id, asked)
             if wire is None:
                 return None
-            wires[connection.name, model_id] = wire
+            found[connection.name, model_id] = wire, middlewares
 
         async def carry_out(connection: Connection, call: Call) -> RelayedAnswer:
-            call = attrs.evolve(call, relayed=asked.surface)
-            wire = wires[connection.name, call.model.id]
+            wire, middlewares = found[connection.name, call.model.id]
+            call = attrs.evolve(call, relayed=asked.surface, forecaster=RelayForecaster(connection, asked))
             begun: list[RelayStream] = []
 
             async def begin(call: Call) -> RelayStream:
                 begun.append(await send(connection, call, wire))
-                return begun[0]
+                return begun[-1]
 
-            source: StreamSource = await observe(self._registry, call, begin)
-            return RelayedAnswer(source, begun[0].head, connection.name, call.model.id)
+            source = await self._begin_relay(call, middlewares, begin, begun)
+            return RelayedAnswer(source, begun[-1].head, connection.name, call.model.id)
 
         return await self.try_targets(target, find_kind(asked), None, options, carry_out, stream=True)
+
+    async def _begin_relay(
+        self, call: Call, middlewares: Sequence[Middleware], begin: Handler, begun: list[RelayStream]
+    ) -> StreamSource:
+        from .observers import observe
+
+        try:
+            source: StreamSource = await observe(self._registry, call, chain(middlewares, begin))
+            if not begun:
+                raise ConfigurationError(
+                    "a middleware with needs_content = False answered a relayed call by itself; "
+                    "it must return what `proceed` gives",
+                    connection=call.connection,
+                )
+        except BaseException:
+            for one in begun:  # a middleware failed, or was cancelled, while it held the answer
+                await one.aclose()
+            raise
+        return source
 
     # Past all middlewares
 
@@ -309,6 +328,9 @@ class Pipeline:
                     name: value for name, value in given.items() if value is not None or name == "timeout"
                 }
             timeout = take_timeout(given, config.timeout)
+            owner, labels = OWNER.get(), NO_LABELS
+            if "owner" in given or "labels" in given:
+                owner, labels = take_owner(given, owner)
             if found.entry is not None and found.entry.options:
                 given = {**found.entry.options, **given}
             if "extra" in given:
@@ -327,7 +349,10 @@ class Pipeline:
             request=request,
             stream=request.stream,
             timeout=timeout,
+            owner=owner,
+            labels=labels,
             fingerprint=connection.fingerprint,
+            forecaster=connection.forecaster or _prepare_forecasts(connection),
         )
 
     def _check_extra(self, extra: object, connection: Connection) -> None:
@@ -395,6 +420,11 @@ class Pipeline:
             # `explain` also works while the mesh is closed: it opens nothing.
             connection = Connection(self._config.connections[name], self._registry, self._config.prices)
         return connection
+
+
+def _prepare_forecasts(connection: Connection) -> Forecaster:
+    connection.forecaster = forecaster = Forecaster(connection)
+    return forecaster
 
 
 def _is_over(timeout: TimeoutPolicy | None, began: float) -> bool:

@@ -6,7 +6,7 @@ They are decoded beside that, so that usage, cost, finish and errors are known a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -47,6 +47,7 @@ class RelayRequest(Value):
         headers: The client's headers; its key is not passed on.
         body: The body as it came.
         stream: Whether it asks for a stream.
+        parsed: The body as parsed JSON, for whoever has it; None parses it where it is needed.
     """
 
     surface: str
@@ -54,6 +55,7 @@ class RelayRequest(Value):
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     stream: bool = False
+    parsed: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
 
 class RelayedAnswer:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import NoReturn, Protocol, Self, TypeAlias
+from typing import Final, NoReturn, Protocol, Self, TypeAlias
 
 import attrs
 
@@ -272,20 +273,27 @@ class WatchedStream:
     Args:
         source: The stream that `proceed` returned.
         on_end: Called once, when the reply is complete, failed, was left or cancelled: with the reply as far as it was
-            read (`ended` says whether that is all that the service sent) and the exception, if there was one. It must not block.
+            read (`ended` says whether that is all that the service sent) and the exception, if there was one. It must not block;
+            if it returns an awaitable, that is awaited before the reader hears of the end.
         on_event: Called with each event before the reader has it.
     """
 
     def __init__(
         self,
         source: StreamSource,
-        on_end: Callable[[Reply, BaseException | None], None],
+        on_end: Callable[[Reply, BaseException | None], Awaitable[None] | None],
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self._source = source
         self._on_end = on_end
         self._on_event = on_event
         self._ended = False
+        self._loop = _running_loop()
+
+    def __del__(self) -> None:
+        # Its reader forgot it. This may be the garbage collector, in another thread.
+        if not self._ended and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_end_dropped, self)
 
     @property
     def exhausted(self) -> bool:
@@ -309,10 +317,10 @@ class WatchedStream:
             event = await self._source.__anext__()
         except StopAsyncIteration:
             # Another task may have closed it, which ends the iteration but not the reply.
-            self._end(None)
+            await self._end(None)
             raise
         except BaseException as error:
-            self._end(error)
+            await self._end(error)
             raise
         if self._on_event is not None:
             self._on_event(event)
@@ -332,12 +340,32 @@ class WatchedStream:
         try:
             await self._source.aclose()
         finally:
-            self._end(None)
+            await self._end(None)
 
-    def _end(self, error: BaseException | None) -> None:
+    async def _end(self, error: BaseException | None) -> None:
         if not self._ended:
             self._ended = True
-            self._on_end(self._source.response, error)
+            ending = self._on_end(self._source.response, error)
+            if ending is not None:
+                await ending
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _end_dropped(stream: WatchedStream) -> None:
+    """Tell the end of a stream that was dropped; the stream below it closes itself, and warns."""
+    task = asyncio.ensure_future(stream._end(None))  # noqa: SLF001 -- in the same module
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+
+
+_ending: Final[set[asyncio.Future[None]]] = set()
+"""An event loop holds its tasks weakly."""
 
 
 def _rebuild(response: Reply, folded: Folded) -> Reply:

@@ -78,6 +78,8 @@ class ChatOptions(TypedDict, total=False):
     background: bool
     extra: Mapping[str, Mapping[str, Any]]
     timeout: float | Mapping[str, float]
+    owner: str
+    labels: Mapping[str, str]
     unsupported: UnsupportedPolicy
     emulate: bool
 
@@ -91,6 +93,8 @@ class EmbedOptions(TypedDict, total=False):
     user: str
     extra: Mapping[str, Mapping[str, Any]]
     timeout: float | Mapping[str, float]
+    owner: str
+    labels: Mapping[str, str]
     unsupported: UnsupportedPolicy
 
 
@@ -101,6 +105,8 @@ class RerankOptions(TypedDict, total=False):
     truncate: str
     extra: Mapping[str, Mapping[str, Any]]
     timeout: float | Mapping[str, float]
+    owner: str
+    labels: Mapping[str, str]
     unsupported: UnsupportedPolicy
 
 
@@ -269,7 +275,7 @@ def _check_options(
     for name, value in given.items():
         rule = rules.get(name)
         if rule is None:
-            meant = _ELSEWHERE.get(name) or hint(name, (*rules, "timeout"))
+            meant = _ELSEWHERE.get(name) or hint(name, (*rules, "timeout", "owner", "labels"))
             raise ConfigurationError(f"there is no option {name!r}{meant}")
         result[name] = _check_value(name, value, rule)
     return result

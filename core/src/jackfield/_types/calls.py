@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 
 import attrs
@@ -17,9 +18,41 @@ from .replies import Attempt, Replay
 from .requests import Request
 from .usage import Usage
 
-__all__ = ["Call", "Fingerprint", "Outcome", "Timings"]
+__all__ = ["Call", "Fingerprint", "Forecast", "Outcome", "Timings"]
 
 _NO_COST: Final = Cost()
+_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Forecast(Protocol):
+    """What a call may use, before it is made. Computed when it is first read."""
+
+    @property
+    def input_tokens(self) -> int:
+        """An estimate of the input, as `mesh.explain` makes it."""
+
+    @property
+    def most_input_tokens(self) -> int:
+        """The most that the input can be, whatever the tokenizer: a token is at least a byte."""
+
+    @property
+    def most_output_tokens(self) -> int | None:
+        """The most that all choices together can be: from the options, or else from the model's limits; None if unknown."""
+
+    @property
+    def choices(self) -> int:
+        """How many answers are asked for."""
+
+    @property
+    def most_seconds(self) -> float | None:
+        """The call's total time limit; None without one."""
+
+    def price(self, input_tokens: int, output_tokens: int) -> Cost:
+        """Return what so many tokens cost at most: if input can be written to a cache at a higher rate, at that."""
+
+    @property
+    def most_cost(self) -> Cost | None:
+        """The most that the call can cost; None if the output or the price is unknown."""
 
 
 class Fingerprint(Protocol):
@@ -62,8 +95,11 @@ class Call(Value):
         earlier: Attempts that failed on other targets of the alias before this one was tried.
         relayed: The surface whose bytes are handed through, such as "openai.chat": the request then holds no content.
         timeout: Its time limits, for a middleware that waits for something else; None for a call that no mesh made.
+        owner: Who it is made for: a path, such as "org/team/app"; "" if nobody was named.
+        labels: What else the caller says of it, by name.
         fingerprint: Tells apart the services, identities and configurations that a call of this connection may go to;
             None for a call that no mesh made.
+        forecaster: Makes `forecast`.
     """
 
     id: str
@@ -78,7 +114,20 @@ class Call(Value):
     earlier: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
     relayed: str | None = None
     timeout: TimeoutPolicy | None = attrs.field(default=None, repr=False)
+    owner: str = ""
+    labels: Mapping[str, str] = _NO_LABELS
     fingerprint: Fingerprint | None = attrs.field(default=None, repr=False, eq=False)
+    forecaster: Callable[[Call], Forecast] | None = attrs.field(default=None, repr=False, eq=False)
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """What the call may use at most; computed when it is first read. None for a call that no mesh made."""
+        if self.forecaster is None:
+            return None
+        known: Forecast | None = self.__dict__.get("_forecast")
+        if known is None:
+            known = self.__dict__["_forecast"] = self.forecaster(self)
+        return known
 
 
 # One an observed call, as is `Outcome`: without slots they are made in half the time.
@@ -138,4 +187,4 @@ class Outcome(Value):
         return self._cost
 
 
-show_in("jackfield.plugin", Call, Fingerprint, Outcome, Timings)
+show_in("jackfield.plugin", Call, Fingerprint, Forecast, Outcome, Timings)

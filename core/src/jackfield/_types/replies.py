@@ -132,6 +132,14 @@ class _Answer:
     replay: Replay | None = None
     _cost: Cost | Callable[[], Cost] = attrs.field(default=UNKNOWN_COST, repr=False)
     _raw: Any = attrs.field(default=None, repr=False)
+    _metadata: dict[str, Any] | None = attrs.field(default=None, repr=False)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What middlewares say of it, by their names."""
+        if self._metadata is None:
+            self._metadata = {}
+        return self._metadata
 
     @property
     def cost(self) -> Cost:

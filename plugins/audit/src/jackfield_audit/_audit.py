@@ -31,6 +31,8 @@ class AuditLog:
 
     def __init__(self, settings: AuditSettings) -> None:
         self._content = settings.content
+        # A relayed call's request holds no content to write down.
+        self.needs_content = settings.content
         self._file = LineFile(settings.path, settings.max_bytes, settings.backups)
 
     async def __call__(self, call: Call, proceed: Handler) -> Any:

@@ -57,6 +57,12 @@ def line_of(call: Call, end: End, *, content: bool) -> dict[str, Any]:
         "model": call.model.id,
         "status": "cancelled" if end.cancelled else "ok" if error is None else "error",
     }
+    if call.owner:
+        line["owner"] = call.owner
+    if call.labels:
+        line["labels"] = dict(call.labels)
+    if call.relayed is not None:
+        line["relayed"] = call.relayed
     if isinstance(answer, Reply | EmbedReply | RerankReply):
         attempts = attempts or answer.attempts
         line |= _of_answer(answer)

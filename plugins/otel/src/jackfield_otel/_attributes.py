@@ -98,6 +98,10 @@ def of_request(call: Call, shared: Attributes) -> Attributes:
         "jackfield.connection": call.connection,
         "jackfield.target": call.target,
     }
+    if call.owner:
+        attributes["jackfield.owner"] = call.owner
+    for name, value in call.labels.items():
+        attributes[f"jackfield.label.{name}"] = value
     if call.stream:
         attributes["gen_ai.request.stream"] = True
     return attributes

@@ -41,7 +41,12 @@ def ask_to_relay(
     if kind is None or Envelopes.may_be_in(body):
         return None
     return RelayRequest(
-        surface=surface.name, kind=kind, headers=headers, body=body, stream=parsed.get("stream") is True
+        surface=surface.name,
+        kind=kind,
+        headers=headers,
+        body=body,
+        stream=parsed.get("stream") is True,
+        parsed=parsed,
     )
 
 

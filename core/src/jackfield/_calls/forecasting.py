@@ -1,0 +1,271 @@
+"""What a call may use, computed without translating it and without any I/O."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from jackfield._contract.protocols import CostContext
+from jackfield._types.content import Document, Image, Text, Thinking, ToolCall, ToolResult
+from jackfield._types.cost import Cost
+from jackfield._types.option_rules import UNSET
+from jackfield._types.requests import CountRequest, EmbedRequest, RerankRequest
+from jackfield._types.usage import Usage
+
+from .tiers import requested_tier
+
+if TYPE_CHECKING:
+    from jackfield._types.calls import Call
+    from jackfield._types.content import Message
+    from jackfield._types.options import Options
+    from jackfield._types.requests import Request
+
+    from .connection import Connection
+    from .relay import RelayRequest
+
+__all__ = ["CallForecast", "RelayForecast"]
+
+_OF_REQUEST: Final = 64
+_OF_MESSAGE: Final = 16
+_OF_TOOL: Final = 32
+_OF_TOOLS: Final = 1_000
+"""Tokens that services add: marks of turns, and the prompt that explains tools (Anthropic's documentation names up to 804)."""
+_MEDIA: Final = 5_000
+"""Tokens of an image or a page of which only an address is known, or whose few bytes are many tokens."""
+_CACHE: Final = "cache"
+_MOST_TOKENS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+"""Their names in the bodies of the surfaces that are relayed."""
+_STORED: Final = ("previous_response_id", "conversation")
+"""Fields by which the service adds to the input what it has stored."""
+
+
+class CallForecast:
+    """The forecast of a call that is translated."""
+
+    def __init__(self, connection: Connection, call: Call) -> None:
+        self._connection = connection
+        self._call = call
+        self._target = connection.find_target(call.model.id, call.kind)
+
+    @cached_property
+    def input_tokens(self) -> int:
+        """See `Forecast`."""
+        from .explain import estimate_tokens
+
+        return estimate_tokens(self._call.request).input_tokens
+
+    @cached_property
+    def most_input_tokens(self) -> int:
+        """See `Forecast`."""
+        bound, limits = self._bound_of_input(), self._target.capabilities.limits
+        window = limits.context_window
+        if isinstance(self._call.request, EmbedRequest | RerankRequest):
+            return bound if bound is not None else 0  # each text has a window of its own
+        if bound is None:
+            return window if window is not None else self.input_tokens + _MEDIA
+        return bound if window is None else min(bound, window)
+
+    @cached_property
+    def most_output_tokens(self) -> int | None:
+        """See `Forecast`."""
+        if isinstance(self._call.request, EmbedRequest | RerankRequest | CountRequest):
+            return 0
+        asked = self._asked_output()
+        if asked is None:
+            limits = self._target.capabilities.limits
+            asked = limits.context_window if limits.max_output_tokens is None else limits.max_output_tokens
+        return None if asked is None else asked * self.choices
+
+    @cached_property
+    def choices(self) -> int:
+        """See `Forecast`."""
+        options: Options | None = getattr(self._call.request, "options", None)
+        return 1 if options is None or options.n is UNSET else options.n
+
+    @property
+    def most_seconds(self) -> float | None:
+        """See `Forecast`."""
+        timeout = self._call.timeout
+        return None if timeout is None else timeout.total
+
+    def price(self, input_tokens: int, output_tokens: int) -> Cost:
+        """See `Forecast`."""
+        cost = self._price(Usage(input_tokens, output_tokens))
+        if self._may_write_cache:
+            written = Usage(
+                input_tokens,
+                output_tokens,
+                cache_write_tokens=input_tokens,
+                details={"cache_write_1h_tokens": input_tokens},
+            )
+            other = self._price(written)
+            if other.amount is not None and (cost.amount is None or other.amount > cost.amount):
+                return other
+        return cost
+
+    @cached_property
+    def most_cost(self) -> Cost | None:
+        """See `Forecast`."""
+        if self.most_output_tokens is None:
+            return None
+        cost = self.price(self.most_input_tokens, self.most_output_tokens)
+        return cost if cost.status == "complete" else None
+
+    def _price(self, usage: Usage) -> Cost:
+        connection, target = self._connection, self._target
+        context = CostContext(
+            when=time.time(),
+            kind=self._call.kind,
+            service_tier=requested_tier(self._choices_of_price, connection.config.headers),
+            requested=self._choices_of_price,
+            duration=self.most_seconds,
+        )
+        return connection.pricing.cost(target.model, target.entry, usage, context)
+
+    @cached_property
+    def _choices_of_price(self) -> Mapping[str, Any]:
+        """What the caller adds to the body, on which a price may depend."""
+        extra = _extra_of(self._call.request)
+        return {name: value for part in extra.values() for name, value in part.items()} if extra else {}
+
+    @cached_property
+    def _may_write_cache(self) -> bool:
+        request = self._call.request
+        return any(
+            getattr(part, _CACHE, None) is not None
+            for message in getattr(request, "messages", ())
+            for part in message.parts
+        ) or _CACHE in str(_extra_of(request) or "")
+
+    def _asked_output(self) -> int | None:
+        options: Options | None = getattr(self._call.request, "options", None)
+        return None if options is None or options.max_tokens is UNSET else options.max_tokens
+
+    def _bound_of_input(self) -> int | None:
+        return _bound_of(self._call.request)
+
+
+class RelayForecast(CallForecast):
+    """The forecast of a call whose request is a client's body."""
+
+    def __init__(self, connection: Connection, call: Call, asked: RelayRequest) -> None:
+        super().__init__(connection, call)
+        self._asked = asked
+
+    @cached_property
+    def input_tokens(self) -> int:
+        """See `Forecast`."""
+        return -(-len(self._asked.body) // 4)
+
+    @cached_property
+    def choices(self) -> int:
+        """See `Forecast`."""
+        asked = self._body.get("n")
+        return asked if isinstance(asked, int) and asked > 0 else 1
+
+    @cached_property
+    def _body(self) -> Mapping[str, Any]:
+        if self._asked.parsed is not None:
+            return self._asked.parsed
+        from jackfield._json import read_json
+
+        body = read_json(self._asked.body)
+        return body if isinstance(body, Mapping) else {}
+
+    @property
+    def _choices_of_price(self) -> Mapping[str, Any]:
+        return {name: value for name, value in self._body.items() if isinstance(value, str | dict)}
+
+    @cached_property
+    def _may_write_cache(self) -> bool:
+        return b'"cache_control"' in self._asked.body
+
+    def _asked_output(self) -> int | None:
+        asked = [value for name in _MOST_TOKENS if isinstance(value := self._body.get(name), int)]
+        return max(asked) if asked else None
+
+    def _bound_of_input(self) -> int | None:
+        body = self._asked.body
+        if any(self._body.get(name) for name in _STORED) or b'url":"http' in body or b'url": "http' in body:
+            return None
+        return len(body) + _OF_REQUEST + (_OF_TOOLS if self._body.get("tools") else 0)
+
+
+def _extra_of(request: Request) -> Mapping[str, Mapping[str, Any]]:
+    options = getattr(request, "options", request)
+    extra: Mapping[str, Mapping[str, Any]] = getattr(options, "extra", {})
+    return extra
+
+
+def _bound_of(request: Request) -> int | None:
+    """Return the most tokens of a request's input; None if the service adds what is not seen here."""
+    if isinstance(request, EmbedRequest):
+        return sum(map(_size, request.inputs)) + _OF_MESSAGE * len(request.inputs)
+    if isinstance(request, RerankRequest):  # services read the query with each document
+        return sum(map(_size, request.documents)) + len(request.documents) * (
+            _size(request.query) + _OF_MESSAGE
+        )
+    options: Options = request.options
+    if options.continue_from is not UNSET:
+        return None
+    bound = _OF_REQUEST + (0 if options.system is UNSET else _size(options.system))
+    bound += sum(
+        _size(value) for name in ("prompt", "text") if isinstance(value := getattr(request, name, None), str)
+    )
+    if options.tools is not UNSET and options.tools:
+        bound += _OF_TOOLS + sum(
+            _OF_TOOL + _size_of_value(attrs.asdict(tool, recurse=False)) for tool in options.tools
+        )
+    if isinstance(options.response_format, Mapping):
+        bound += _size_of_value(options.response_format)
+    messages: Iterable[Message] = getattr(request, "messages", ())
+    for message in messages:
+        bound += _OF_MESSAGE
+        for part in message.parts:
+            if type(part) is Text:
+                bound += _size(part.text)
+            else:
+                size = _size_of_part(part)
+                if size is None:
+                    return None
+                bound += size
+    return bound
+
+
+def _size_of_part(part: object) -> int | None:
+    if isinstance(part, Text):
+        return _size(part.text)
+    if isinstance(part, Thinking):
+        return _size(part.text) + (0 if part.data is None else _size_of_value(part.data))
+    if isinstance(part, ToolCall):
+        return _OF_TOOL + _size(part.name) + _size_of_value(part.arguments_raw or part.arguments)
+    if isinstance(part, ToolResult):
+        if isinstance(part.content, str):
+            return _OF_TOOL + _size(part.content)
+        sizes = [_size_of_part(piece) for piece in part.content]
+        return None if None in sizes else _OF_TOOL + sum(filter(None, sizes))
+    if isinstance(part, Document) and part.text is not None:
+        return _size(part.text) + _OF_MESSAGE
+    data = getattr(part, "data", None)
+    if isinstance(data, bytes):
+        return max(len(data), _MEDIA)
+    if isinstance(part, Image):
+        return _MEDIA
+    return _size_of_value(data) if data is not None else None  # a file elsewhere may be of any length
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _size_of_value(value: object) -> int:
+    return _size(value if isinstance(value, str) else json.dumps(value, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
