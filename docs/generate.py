@@ -21,7 +21,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -259,12 +259,14 @@ def class_entry(name: str, cls: Any) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+NOT_SENT: Final = {"timeout", "owner", "labels"}
+"""Options that are not part of the request."""
+
+
 def option_lines(typed: Any) -> Iterator[str]:
     """Describe each keyword option: its meaning from the class that holds it, what is accepted from its rule."""
     holders = (Options, EmbedRequest, RerankRequest)
-    holder = next(
-        cls for cls in holders if set(option_rules(cls)) == set(typed.__annotations__) - {"timeout"}
-    )
+    holder = next(cls for cls in holders if set(option_rules(cls)) == set(typed.__annotations__) - NOT_SENT)
     meanings = section(holder, "Attributes")
     for name, rule in option_rules(holder).items():
         range_ = [f"{rule.minimum} or more"] if rule.minimum is not None else []
@@ -341,7 +343,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "media",
             "text_files",
         ),
-        "middlewares": ("middleware", "replay", "streams", "calls", "replies"),
+        "middlewares": ("middleware", "middlewares", "owners", "replay", "streams", "calls", "replies"),
         "relays": ("mesh", "relay", "relaying"),
     },
     "jackfield.testing": {

@@ -142,7 +142,11 @@ async def test_a_middleware_sees_the_content_so_nothing_is_relayed(served):
 
 
 def _answer(body):
-    return Answer.stream(EVENTS, "text/event-stream") if body is BODY else Answer.stream([WHOLE], "application/json")
+    return (
+        Answer.stream(EVENTS, "text/event-stream")
+        if body is BODY
+        else Answer.stream([WHOLE], "application/json")
+    )
 
 
 class Meter:
@@ -178,7 +182,9 @@ async def test_a_relayed_call_is_forecast_from_its_body(served):
     served.answer(_answer(b""))
     meter = Meter()
     registry = Registry.installed().extended(middlewares={"meter": lambda settings: meter})
-    body = b'{"model":"m","messages":[{"role":"user","content":"max_tokens"}],"max_completion_tokens":40,"n":2}'
+    body = (
+        b'{"model":"m","messages":[{"role":"user","content":"max_tokens"}],"max_completion_tokens":40,"n":2}'
+    )
     async with mesh_at(served, registry, middlewares=["meter"]) as mesh:
         async for _ in await relay(mesh, "best", asked(body)):
             pass

@@ -50,7 +50,9 @@ _FORMS_OF_SERVICES: Final = ("json_schema", "json_object", "text")
 class ChatOptions(TypedDict, total=False):
     """The keyword options of `chat`, `complete`, `summarize`, their streams, `count_tokens` and `explain`.
 
-    What is not given is not sent; 0, False, "" and [] are given. See `Options` for their meaning.
+    What is not given is not sent; 0, False, "" and [] are given. See `Options` for their meaning. Never sent are `timeout`, and
+    for whom the call is made: `owner`, a path such as "org/team/app", and `labels`, texts by name. Limits, logs and traces use
+    them.
     """
 
     system: str

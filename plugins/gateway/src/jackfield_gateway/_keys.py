@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -82,6 +82,11 @@ class Key:
             return None
         patterns = (".*".join(map(re.escape, pattern.split("*"))) for pattern in self.models)
         return re.compile("|".join(patterns) or r"(?!)", re.DOTALL)
+
+    @cached_property
+    def who(self) -> Mapping[str, Any]:
+        """The options by which a call says for whom it is made."""
+        return {"owner": self.owner, "labels": {"key": self.name}} if self.name else {"owner": self.owner}
 
     def allows(self, name: str) -> bool:
         """Return whether the key may use an alias or a target."""

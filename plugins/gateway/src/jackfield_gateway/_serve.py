@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+import attrs
 from aiohttp import web
 
 from jackfield import InvalidRequestError, JackfieldError, Mesh
@@ -160,6 +161,7 @@ class _Service:
             target=visit.target,
             unsupported=self._state.settings.unsupported,
         )
+        asked = attrs.evolve(asked, options={**asked.options, **visit.key.who})
         visit.kind = asked.kind
         if asked.stream:
             return await self._stream(request, generation.mesh, asked)
@@ -175,7 +177,7 @@ class _Service:
         if asked is None:
             return None
         try:
-            answer = await relay(mesh, self._visit.target, asked)
+            answer = await relay(mesh, self._visit.target, asked, **self._visit.key.who)
             return None if answer is None else await self._pass_on(request, answer, stream=asked.stream)
         except InvalidRequestError as error:
             told = answer_of_service(self._surface, error)

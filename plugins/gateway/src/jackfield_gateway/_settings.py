@@ -10,12 +10,11 @@ from typing import Final, Literal
 import attrs
 
 from jackfield import Secret
-from jackfield.plugin import secret
+from jackfield.plugin import is_owner, secret
 
 __all__ = ["GatewaySettings", "KeySettings"]
 
 _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_OWNER: Final = re.compile(r"[\w.@-]+(/[\w.@-]+)*\Z")
 _STORE: Final = re.compile(r"sqlite:///.|(?!sqlite)[a-z][a-z0-9+.-]*://.")
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\s*\Z")
 _UNITS: Final = {
@@ -38,7 +37,7 @@ def _check_hash(instance: object, attribute: attrs.Attribute[str], value: str) -
 
 
 def _check_owner(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if _OWNER.match(value) is None:
+    if not is_owner(value):
         raise ValueError(f'owner must be a path such as "org/team/app", not {value!r}')
 
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+import attrs
+
 from jackfield import InvalidRequestError, JackfieldError, Mesh
 from jackfield.http import SSEFramer
 from jackfield.plugin import RelayedAnswer, read_json, relay, write_json
@@ -184,7 +186,7 @@ class _OneTurn:
         if asked is None:
             return None
         try:
-            return await relay(mesh, self._visit.target, asked)
+            return await relay(mesh, self._visit.target, asked, **self._visit.key.who)
         except InvalidRequestError as error:
             self.refusal = answer_of_service(self._surface, error)
             raise
@@ -222,6 +224,7 @@ class _OneTurn:
             target=visit.target,
             unsupported=self._state.settings.unsupported,
         )
+        asked = attrs.evolve(asked, options={**asked.options, **visit.key.who})
         asked = echo_in_answer(asked, previous_response_id=previous)
         async with begin_stream(mesh, asked) as stream:
             visit.note_first_event()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from jackfield.plugin import is_owner
+
 if TYPE_CHECKING:
     from jackfield_gateway._keys import Key
     from jackfield_gateway._stores import GatewayStore
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["keys"]
 
 _NAME: Final = re.compile(r"[\w-]+\Z")
-_OWNER: Final = re.compile(r"[\w.@-]+(/[\w.@-]+)*\Z")
 _HOUR: Final = 3600
 
 
@@ -49,7 +50,7 @@ def new(session: Any, name: str, owner: str, models: tuple[str, ...], expires: d
     """Make a key, and print it once."""
     if _NAME.match(name) is None:
         raise click.UsageError(f"the name of a key has letters, digits, _ and - only, not {name!r}")
-    if _OWNER.match(owner) is None:
+    if not is_owner(owner):
         raise click.UsageError(f'an owner is a path such as "org/team/app", not {owner!r}')
     from jackfield_gateway._keys import Key, end_of_day, hash_key, make_key
 

@@ -8,13 +8,14 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from jackfield.plugin import is_owner
+
 from ._amounts import COUNTED, MOST_AMOUNT, as_amount
 from ._windows import Window, find_zone, parse_window
 
 __all__ = ["LimitSettings", "LimitsSettings"]
 
 _NAME: Final = re.compile(r"[\w.-]{1,100}\Z")
-_OWNER: Final = re.compile(r"[\w.@-]+(/[\w.@-]+)*\Z")
 _MEASURE: Final = re.compile(r"[\w./-]{1,60}\Z")
 _CURRENCY: Final = re.compile(r"[\w-]{1,20}\Z")
 _SCHEMES: Final = (
@@ -35,7 +36,7 @@ def _check_name(instance: object, attribute: attrs.Attribute[str], value: str) -
 
 
 def _check_owner(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
-    if value is not None and _OWNER.match(value) is None:
+    if value is not None and not is_owner(value):
         raise ValueError(f'owner must be a path such as "org/team/app", not {value!r}')
 
 

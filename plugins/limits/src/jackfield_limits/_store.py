@@ -116,6 +116,7 @@ class Refusal:
 
 
 Answer: TypeAlias = Grant | Refusal
+"""What a store answers to whoever wants to reserve."""
 
 
 class Store(Protocol):
