@@ -31,6 +31,7 @@ async def apply_change(
     change: tuple[str, str],
     values: Mapping[str, Any],
     place: Callable[[tuple[str, ...]], Placed] | None = None,
+    **query: str,
 ) -> web.StreamResponse:
     """Change the file, use it, and go on; or show the page again with what is wrong.
 
@@ -42,6 +43,7 @@ async def apply_change(
         change: What is noted: the action, and its subject.
         values: What the page shows if it is shown again.
         place: Puts mistakes beside fields.
+        **query: The query of the next page.
     """
     editor = editor_of(visit.console)
     try:
@@ -54,4 +56,4 @@ async def apply_change(
             visit.form.refuse("", "Nothing was changed.")
         return visit.show_again(**{**values, "general": placed.general, "diff": error.diff})
     await visit.note_change(*change)
-    return await visit.redirect(after, message=done)
+    return await visit.redirect(after, message=done, **query)
