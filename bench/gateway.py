@@ -70,6 +70,20 @@ owner = "bench"
     return path
 
 
+def ours(address: str, folder: Path) -> list[str]:
+    """Return the command line of our gateway, on asyncio's own event loop as the one by hand."""
+    code = "import sys; sys.modules['uvloop'] = None; from jackfield.__main__ import main; main()"
+    return [sys.executable, "-c", code, "--config", str(config(address, folder)), "--json", "serve"]
+
+
+def by_hand(address: str, folder: Path) -> list[str]:
+    """Return the command line of the gateway by hand."""
+    return [sys.executable, str(HERE / "_gateway_floor.py"), address]
+
+
+COMMANDS = {"floor": by_hand, "ours": ours}
+
+
 @contextlib.contextmanager
 def started(arguments: list[str]) -> Iterator[tuple[int, str]]:
     """Start a gateway; yield its process id and the first line that it prints."""
@@ -221,19 +235,10 @@ def main() -> None:
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, service() as address:
-        ours = [
-            sys.executable,
-            "-m",
-            "jackfield",
-            "--config",
-            str(config(address, Path(folder))),
-            "--json",
-            "serve",
-        ]
         began = time.perf_counter()
         with (
-            started(ours) as (pid, line),
-            started([sys.executable, str(HERE / "_gateway_floor.py"), address]) as (floor_pid, floor_line),
+            started(ours(address, Path(folder))) as (pid, line),
+            started(by_hand(address, Path(folder))) as (floor_pid, floor_line),
         ):
             print(f"{'until it listens':38} {time.perf_counter() - began:13.2f} s")
             ports = {"ours": int(json.loads(line)["address"].rpartition(":")[2]), "floor": int(floor_line)}
