@@ -49,6 +49,7 @@ TESTS = {
     "cohere: _chat_decoder.ChatDecoder._read": (
         "plugins/cohere/tests/test_chat_fast_path.py::test_the_fast_path_reads_a_delta_as_the_general_one_does"
     ),
+    "gateway: _answers": "plugins/gateway/tests/test_fast_paths.py::test_a_whole_answer_is_written_as_aiohttp_writes_it",
     "openai: _chat_fast_path": "plugins/openai/tests/test_chat_fast_path.py::test_both_ways_read_a_stream_alike",
     "openai: _messages.build_messages": "plugins/openai/tests/test_messages_fast_path.py::test_both_ways_write_a_message_alike",
     "snowflake: _finish.CortexDecoder.feed": (
@@ -70,7 +71,9 @@ _HINT = re.compile(r"\bnearly (?:every|all)\b", re.IGNORECASE)
 def sources() -> dict[str, str]:
     """Map each module, as `distribution: module`, to its text."""
     packages = {"core": ROOT / "core/src/jackfield"}
-    packages |= {path.parents[1].name: path for path in ROOT.glob("plugins/*/src/*") if path.is_dir()}
+    for path in sorted(ROOT.glob("plugins/*/src/*")):
+        name = path.parents[1].name
+        packages[name if path.name == f"jackfield_{name.replace('-', '_')}" else path.name] = path
     return {
         f"{name}: {'.'.join(path.relative_to(package).with_suffix('').parts)}": path.read_text("utf-8")
         for name, package in packages.items()

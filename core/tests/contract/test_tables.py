@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from jackfield import PluginError
-from jackfield.plugin import DatedRates, load_table
+from jackfield.plugin import DatedRates, RateCard, load_table
 
 ROWS = (
     {"input": "2", "output": "6"},
@@ -84,3 +84,20 @@ def test_without_a_limit_no_prompt_is_long():
 def test_a_table_with_a_byte_order_mark_is_read(tmp_path):
     (tmp_path / "marked.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
     assert load_table(str(tmp_path / "module.py"), "marked.json") == {"a": 1}
+
+
+def test_the_card_of_a_call_has_the_amounts_of_its_day_and_length():
+    rows = [{"input": ["1", "2"]}, {"from": "2026-10-20", "input": ["3", "4"]}]
+    rates, told = (
+        DatedRates(rows, 1000),
+        {"source": "a page", "as_of": "2026-11-01", "currency": "EUR", "per": 1000},
+    )
+    for day in ("2026-10-19", "2026-10-20", "2026-10-19"):
+        for tokens in (None, 1000, 1001, 5):
+            made = RateCard.of(rates.amounts(seconds(day), tokens), **told)
+            assert rates.card(seconds(day), tokens, **told) == made
+            assert rates.card(seconds(day) + 80_000, tokens, **told) is rates.card(
+                seconds(day), tokens, **told
+            )
+    assert rates.card(seconds("2026-10-19"), source="another") != rates.card(seconds("2026-10-19"), **told)
+    assert DatedRates([{"from": "2026-10-20", "input": "1"}]).card(0.0, **told) is None

@@ -53,7 +53,7 @@ async def settle(gateway):
 
 
 def running_calls(gateway):
-    return gateway.state.metrics.running._value.get()
+    return gateway.state.metrics.running.count
 
 
 def memory():

@@ -225,7 +225,7 @@ async def test_a_client_that_leaves_cancels_what_runs(tmp_path):
         assert gateway.fake.cancelled == 1
         assert len(gateway.fake.requests) == 1
         assert gateway.state.current.calls == 0
-        assert gateway.state.metrics.running._value.get() == 0
+        assert gateway.state.metrics.running.count == 0
         rows = gateway.state.ledger._rows
         await asyncio.sleep(0)
         while rows:

@@ -63,6 +63,8 @@ class GrowingFold:
             events: All events so far, in the order they came.
             end: How many of them were read; no fewer than the last time.
         """
+        if not self._taken and end == len(events) == len(_ONE_TEXT):
+            return fold(events, provider=self._names[0], model=self._names[1])
         folded = self._folded
         if end > self._taken:
             try:

@@ -99,6 +99,7 @@ class Pipeline:
         carry_out: Callable[[Connection, Call], Awaitable[T]],
         *,
         stream: bool = False,
+        relayed: RelayRequest | None = None,
     ) -> T:
         """Make a call to each target of an alias in order; continue only after errors that may be retried.
 
@@ -107,6 +108,7 @@ class Pipeline:
         Args:
             carry_out: Makes the call to one target.
             stream: Whether the call is streamed.
+            relayed: What is handed on as it came.
 
         Raises:
             JackfieldError: That of the last target.
@@ -115,7 +117,9 @@ class Pipeline:
         began = asyncio.get_running_loop().time()
         earlier: tuple[Attempt, ...] = ()
         for number, (connection, model_id) in enumerate(candidates, 1):
-            call = self.make_call(target, connection, model_id, what, content, options, stream=stream)
+            call = self.make_call(
+                target, connection, model_id, what, content, options, stream=stream, relayed=relayed
+            )
             limit = call.timeout
             if earlier:
                 call = attrs.evolve(call, earlier=earlier, timeout=_subtract_elapsed(limit, began))
@@ -234,7 +238,6 @@ class Pipeline:
 
         async def carry_out(connection: Connection, call: Call) -> RelayedAnswer:
             wire, middlewares = found[connection.name, call.model.id]
-            call = attrs.evolve(call, relayed=asked.surface, forecaster=RelayForecaster(connection, asked))
             begun: list[RelayStream] = []
 
             async def begin(call: Call) -> RelayStream:
@@ -244,7 +247,8 @@ class Pipeline:
             source = await self._begin_relay(call, middlewares, begin, begun)
             return RelayedAnswer(source, begun[-1].head, connection.name, call.model.id)
 
-        return await self.try_targets(target, find_kind(asked), None, options, carry_out, stream=True)
+        kind = find_kind(asked)
+        return await self.try_targets(target, kind, None, options, carry_out, stream=True, relayed=asked)
 
     async def _begin_relay(
         self, call: Call, middlewares: Sequence[Middleware], begin: Handler, begun: list[RelayStream]
@@ -313,6 +317,7 @@ class Pipeline:
         options: Mapping[str, object],
         *,
         stream: bool,
+        relayed: RelayRequest | None = None,
     ) -> Call:
         """Build the call that a caller wrote.
 
@@ -348,11 +353,14 @@ class Pipeline:
             model=found.model,
             request=request,
             stream=request.stream,
+            relayed=None if relayed is None else relayed.surface,
             timeout=timeout,
             owner=owner,
             labels=labels,
             fingerprint=connection.fingerprint,
-            forecaster=connection.forecaster or _prepare_forecasts(connection),
+            forecaster=(connection.forecaster or _prepare_forecasts(connection))
+            if relayed is None
+            else RelayForecaster(connection, relayed),
         )
 
     def _check_extra(self, extra: object, connection: Connection) -> None:

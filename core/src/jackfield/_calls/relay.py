@@ -6,6 +6,7 @@ They are decoded beside that, so that usage, cost, finish and errors are known a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -198,14 +199,24 @@ def find_kind(asked: RelayRequest) -> CallKind[Reply]:
     return kind
 
 
-def _make_chat(_: object, given: Mapping[str, object], policy: UnsupportedPolicy, *, stream: bool) -> Request:
+@cache
+def _chat(*, stream: bool) -> Request:
     return ChatRequest(messages=(), stream=stream)
+
+
+@cache
+def _completion(*, stream: bool) -> Request:
+    return CompletionRequest(prompt="", stream=stream)
+
+
+def _make_chat(_: object, given: Mapping[str, object], policy: UnsupportedPolicy, *, stream: bool) -> Request:
+    return _chat(stream=stream)
 
 
 def _make_completion(
     _: object, given: Mapping[str, object], policy: UnsupportedPolicy, *, stream: bool
 ) -> Request:
-    return CompletionRequest(prompt="", stream=stream)
+    return _completion(stream=stream)
 
 
 _KINDS: Mapping[Kind, CallKind[Reply]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Final
 
 from jackfield._json import write_json
@@ -78,11 +79,17 @@ def pass_headers(headers: Mapping[str, str], names: Collection[str]) -> dict[str
         headers: The client's.
         names: Names, in lower case; one that ends in "*" is a prefix.
     """
-    exact = {name for name in names if not name.endswith("*")}
-    prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
+    exact, prefixes = _sort_names(tuple(names))
     return {
         name: value
         for name, value in headers.items()
         if (lower := name.lower()) not in _NEVER_PASSED
         and (lower in exact or (prefixes and lower.startswith(prefixes)))
     }
+
+
+@lru_cache(maxsize=64)
+def _sort_names(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return names apart from prefixes."""
+    exact = frozenset(name for name in names if not name.endswith("*"))
+    return exact, tuple(name[:-1] for name in names if name.endswith("*"))

@@ -6,15 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from jackfield._faces import show_in
+from jackfield._types.cost import RateCard
 from jackfield._types.errors import PluginError
 from jackfield._values import Value
 
 __all__ = ["DatedRates", "load_table"]
+
+_DAY: Final = 86_400
+_MOST_CARDS: Final = 64
 
 
 @cache
@@ -65,6 +69,45 @@ class DatedRates(Value):
 
     rows: Sequence[Mapping[str, Any]]
     long_prompt: int | None = None
+    _cards: dict[tuple[object, ...], RateCard | None] = attrs.field(
+        factory=dict, init=False, eq=False, repr=False
+    )
+
+    def card(
+        self,
+        when: float,
+        input_tokens: int | None = None,
+        *,
+        source: str,
+        as_of: str | None = None,
+        currency: str = "USD",
+        per: int = 1_000_000,
+    ) -> RateCard | None:
+        """Return the rates that hold for a call; None if no row's day has come.
+
+        Each card is made once a day: keep the object where calls share it.
+
+        Args:
+            when: Seconds since the epoch (`CostContext.when`).
+            input_tokens: All input of the call; None if it is unknown.
+            source: Where the rates come from.
+            as_of: The day (ISO) on which they held.
+            currency: ISO 4217, or the name of a unit of account.
+            per: How many units an amount is for.
+        """
+        is_long = self.long_prompt is not None and (input_tokens or 0) > self.long_prompt
+        key = (when // _DAY, is_long, source, as_of, currency, per)
+        if key not in self._cards:
+            amounts = self.amounts(when, input_tokens)
+            made = (
+                None
+                if amounts is None
+                else RateCard.of(amounts, source=source, as_of=as_of, currency=currency, per=per)
+            )
+            if len(self._cards) >= _MOST_CARDS:
+                self._cards.clear()
+            self._cards[key] = made
+        return self._cards[key]
 
     def amounts(self, when: float, input_tokens: int | None = None) -> dict[str, Decimal] | None:
         """Return the amounts by unit that hold for a call, for `RateCard.of`; None if no row's day has come.

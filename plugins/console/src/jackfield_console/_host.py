@@ -74,7 +74,7 @@ class GatewayHost:
     @asynccontextmanager
     async def use(self) -> AsyncIterator[Mesh]:
         """Hold the mesh in use."""
-        async with self._state.use() as generation:
+        with self._state.use() as generation:
             yield generation.mesh
 
     async def reload(self) -> str | None:

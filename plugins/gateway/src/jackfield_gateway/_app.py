@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -44,17 +45,52 @@ def make_app(state: State) -> web.Application:
     app[SOCKETS] = set()
     app.on_shutdown.append(close_sockets)
     for path, surface in PATHS.items():
-        app.router.add_post(path, handler_of(surface))
+        app.router.add_post(path, handler_of(surface, state))
     for method, path, handler in PAGES:
         app.router.add_route(method, path, handler)
     mount_pages(app, state)
     return app
 
 
+class _Runner(web.AppRunner):
+    """Runs the application. Requests of the surfaces take a fast path, past its routes.
+
+    Args:
+        app: The application.
+        state: The gateway's state.
+        options: As `web.AppRunner` takes them.
+    """
+
+    def __init__(self, app: web.Application, state: State, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._state = state
+
+    async def setup(self) -> None:
+        """Set the server up."""
+        await super().setup()
+        server = self.server
+        if server is not None:
+            server.request_handler = _past_routes(self._state, server.request_handler)
+
+
+def _past_routes(state: State, general: Callable[[Any], Awaitable[web.StreamResponse]]) -> Any:
+    """Return a handler that answers what a surface serves, and leaves all else to the application."""
+    surfaces = {path: handler_of(surface, state) for path, surface in PATHS.items()}
+
+    def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        handler = surfaces.get(request.raw_path)
+        if handler is None or request.method != "POST" or state.is_open or "Expect" in request.headers:
+            return general(request)
+        return handler(request)
+
+    return handle
+
+
 def make_runner(state: State) -> web.AppRunner:
     """Return what runs the application, with the limits of every connection."""
-    return web.AppRunner(
+    return _Runner(
         make_app(state),
+        state,
         handler_cancellation=True,  # a client that leaves: its call is cancelled, and the upstream closed
         auto_decompress=False,  # the body is decompressed under its own limit
         access_log=None,

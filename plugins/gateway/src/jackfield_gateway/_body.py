@@ -22,7 +22,7 @@ _ZLIB: Final = 15
 _WINDOWS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 
 
-async def read_body(request: web.Request, most: int) -> bytes:
+async def read_body(request: web.BaseRequest, most: int) -> bytes:
     """Return the body of a request.
 
     aiohttp.web decompresses nothing here (`auto_decompress` is a client's option), so that is done under the same limit.
@@ -49,7 +49,7 @@ async def read_body(request: web.Request, most: int) -> bytes:
     return _decompress(body, window, most)
 
 
-async def _receive(request: web.Request, most: int) -> bytes:
+async def _receive(request: web.BaseRequest, most: int) -> bytes:
     """Read the body as it was sent; a client that says less and less is not waited for."""
     if request.content.is_eof():  # most come together with their head, and need no clock
         whole = request.content.read_nowait()

@@ -52,7 +52,7 @@ def _answering(surface: str) -> Callable[[Handler], Handler]:
 async def _models(request: web.Request) -> web.Response:
     key = authorize(request)
     state = request.app[STATE]
-    async with state.use() as generation:
+    with state.use() as generation:
         cards = await _list_cards(generation, key)
         wanted = request.match_info.get("id", "")
         if wanted:
@@ -105,7 +105,7 @@ async def _explain(request: web.Request) -> web.Response:
     state = request.app[STATE]
     content = parse_body(await read_body(request, state.settings.most_bytes))
     name = request.query.get("surface") or "openai.chat"
-    async with state.use() as generation:
+    with state.use() as generation:
         if name not in ("openai.chat", "openai.responses", "openai.completions", "anthropic.messages"):
             raise SurfaceError(f"calls of {name!r} cannot be explained", parameter="surface")
         target = generation.targets.resolve(content.get("model"), key)

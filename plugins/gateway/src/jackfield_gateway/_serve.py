@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -26,6 +27,7 @@ from jackfield_surfaces import (
     read_call,
 )
 
+from ._answers import answer_whole
 from ._body import read_body
 from ._booking import book
 from ._exchange import Visit, new_request_id
@@ -40,7 +42,7 @@ logger = logging.getLogger("jackfield.gateway")
 
 STATE: Final = web.AppKey("state", State)
 
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler: TypeAlias = Callable[[Any], Awaitable[web.StreamResponse]]
 _PASSED: Final = (
     "content-type",
     "openai-processing-ms",
@@ -51,34 +53,43 @@ _PASSED: Final = (
 """How headers of a relayed answer begin that go on to the client."""
 
 
-def handler_of(name: str) -> Handler:
+def handler_of(name: str, state: State) -> Handler:
     """Return the handler of a surface's requests.
 
     Args:
         name: The surface's name.
+        state: The gateway's state.
     """
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        state = request.app[STATE]
-        surface = state.surface(name, "")
-        request_id = new_request_id(request.headers)
-        key, why = state.find_key(key_in(request.headers))
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        headers = request.headers
+        request_id = new_request_id(headers)
+        key, why = state.find_key(key_in(headers))
         if key is None:
             state.metrics.refuse("key")
-            return refuse(surface, SurfaceError(why, kind="invalid_api_key", status=401), request_id)
-        if state.draining:
-            state.metrics.refuse("draining")
-            return refuse(surface, SurfaceError("the gateway is stopping; try again", status=503), request_id)
-        if state.store_is_away and state.settings.store_away == "refuse":
-            state.metrics.refuse("store")
-            return refuse(
-                surface, SurfaceError("the gateway's store is away; try again later", status=503), request_id
-            )
-        visit = Visit(request_id, key, name)
-        with in_trace_of(request.headers):
-            return await _Service(state, state.surface(name, key.owner), visit).answer(request)
+            error = SurfaceError(why, kind="invalid_api_key", status=401)
+            return refuse(state.surface(name, ""), error, request_id)
+        refusal = _find_refusal(state)
+        if refusal is not None:
+            return refuse(state.surface(name, ""), refusal, request_id)
+        service = _Service(state, state.surface(name, key.owner), Visit(request_id, key, name))
+        if "traceparent" not in headers:
+            return await service.answer(request)
+        with in_trace_of(headers):
+            return await service.answer(request)
 
     return handle
+
+
+def _find_refusal(state: State) -> SurfaceError | None:
+    """Return why no call is taken now."""
+    if state.draining:
+        state.metrics.refuse("draining")
+        return SurfaceError("the gateway is stopping; try again", status=503)
+    if state.store_is_away and state.settings.store_away == "refuse":
+        state.metrics.refuse("store")
+        return SurfaceError("the gateway's store is away; try again later", status=503)
+    return None
 
 
 def authorize(request: web.Request) -> Key:
@@ -116,13 +127,13 @@ class _Service:
         self._visit = visit
         self._is_call = False
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer the request, and book it, whatever became of it."""
         began = time.perf_counter()
         visit, metrics = self._visit, self._state.metrics
         metrics.running.inc()
         try:
-            async with self._state.use() as generation:
+            with self._state.use() as generation:
                 return await self._answer(request, generation)
         except JackfieldError as error:
             visit.error = error
@@ -141,7 +152,7 @@ class _Service:
             metrics.running.dec()
             book(self._state, visit, began, is_call=self._is_call)
 
-    async def _answer(self, request: web.Request, generation: Generation) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, generation: Generation) -> web.StreamResponse:
         body = await read_body(request, self._state.settings.most_bytes)
         content = parse_body(body)
         visit = self._visit
@@ -165,12 +176,12 @@ class _Service:
         visit.kind = asked.kind
         if asked.stream:
             return await self._stream(request, generation.mesh, asked)
-        return await self._whole(generation.mesh, asked)
+        return await self._whole(request, generation.mesh, asked)
 
     # Relayed
 
     async def _relay(
-        self, mesh: Mesh, request: web.Request, content: Mapping[str, Any], body: bytes
+        self, mesh: Mesh, request: web.BaseRequest, content: Mapping[str, Any], body: bytes
     ) -> web.StreamResponse | None:
         """Answer by a relay; None if the call must be translated."""
         asked = ask_to_relay(self._surface, request.headers, body, content)
@@ -178,7 +189,9 @@ class _Service:
             return None
         try:
             answer = await relay(mesh, self._visit.target, asked, **self._visit.key.who)
-            return None if answer is None else await self._pass_on(request, answer, stream=asked.stream)
+            if answer is None:
+                return None
+            return await self._pass_on(request, answer, stream=asked.stream)
         except InvalidRequestError as error:
             told = answer_of_service(self._surface, error)
             if told is None:
@@ -188,7 +201,7 @@ class _Service:
             return web.Response(status=status, body=own, headers={**headers, **self._visit.headers()})
 
     async def _pass_on(
-        self, request: web.Request, answer: RelayedAnswer, *, stream: bool
+        self, request: web.BaseRequest, answer: RelayedAnswer, *, stream: bool
     ) -> web.StreamResponse:
         """Hand the bytes of a relayed answer on as they come."""
         visit = self._visit
@@ -196,20 +209,22 @@ class _Service:
         visit.note_first_event()
         visit.answered_by = (answer.connection, answer.model)
         try:
-            return await (self._pass_stream_on(request, answer) if stream else self._pass_whole_on(answer))
+            if stream:
+                return await self._pass_stream_on(request, answer)
+            return await self._pass_whole_on(request, answer)
         finally:
             await answer.aclose()
             if visit.reply is None:
                 visit.reply = answer.response
 
-    async def _pass_whole_on(self, answer: RelayedAnswer) -> web.Response:
+    async def _pass_whole_on(self, request: web.BaseRequest, answer: RelayedAnswer) -> web.StreamResponse:
         visit = self._visit
         body = b"".join([piece async for piece in answer])
         visit.reply = answer.response
         headers = {**_passed_headers(answer), **visit.headers(), **visit.cost_headers()}
-        return web.Response(body=body, headers=headers)
+        return answer_whole(request, headers, body)
 
-    async def _pass_stream_on(self, request: web.Request, answer: RelayedAnswer) -> web.StreamResponse:
+    async def _pass_stream_on(self, request: web.BaseRequest, answer: RelayedAnswer) -> web.StreamResponse:
         response = web.StreamResponse(headers={**_passed_headers(answer), **self._visit.headers()})
         await response.prepare(request)
         try:
@@ -226,15 +241,15 @@ class _Service:
 
     # Translated
 
-    async def _whole(self, mesh: Mesh, asked: Asked) -> web.Response:
+    async def _whole(self, request: web.BaseRequest, mesh: Mesh, asked: Asked) -> web.StreamResponse:
         visit = self._visit
         reply = await answer_call(mesh, asked)
         visit.reply = reply
         visit.notes = collect_notes(mesh, asked, reply)
         headers = {**visit.headers(), **visit.cost_headers(), "content-type": "application/json"}
-        return web.Response(body=self._surface.whole(asked, reply), headers=headers)
+        return answer_whole(request, headers, self._surface.whole(asked, reply))
 
-    async def _stream(self, request: web.Request, mesh: Mesh, asked: Asked) -> web.StreamResponse:
+    async def _stream(self, request: web.BaseRequest, mesh: Mesh, asked: Asked) -> web.StreamResponse:
         visit = self._visit
         async with begin_stream(mesh, asked) as stream:
             visit.note_first_event()
@@ -254,4 +269,9 @@ class _Service:
 
 
 def _passed_headers(answer: RelayedAnswer) -> dict[str, str]:
-    return {name: value for name, value in answer.head.headers.items() if name.lower().startswith(_PASSED)}
+    return {name: value for name, value in answer.head.headers.items() if _is_passed(name)}
+
+
+@lru_cache(maxsize=1024)
+def _is_passed(name: str) -> bool:
+    return name.lower().startswith(_PASSED)

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Final, Self
 
 import attrs
@@ -33,7 +32,7 @@ _REFRESH_KEYS: Final = 3.0
 
 @attrs.define(eq=False)
 class Generation:
-    """One configuration at work.
+    """One configuration at work; held by each call that is inside `with`.
 
     Attributes:
         config: What is declared.
@@ -48,6 +47,15 @@ class Generation:
     targets: Targets
     calls: int = 0
     idle: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    def __enter__(self) -> Self:
+        self.calls += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.calls -= 1
+        if not self.calls:
+            self.idle.set()
 
 
 class State:
@@ -133,17 +141,9 @@ class State:
             raise ConfigurationError("the gateway is not open")
         return self._generation
 
-    @asynccontextmanager
-    async def use(self) -> AsyncIterator[Generation]:
-        """Hold the current configuration for one call, also while another one takes its place."""
-        generation = self.current
-        generation.calls += 1
-        try:
-            yield generation
-        finally:
-            generation.calls -= 1
-            if not generation.calls:
-                generation.idle.set()
+    def use(self) -> Generation:
+        """Return the current configuration, to be entered for one call: it is held, also while another takes its place."""
+        return self.current
 
     async def reload(self, config: MeshConfig) -> None:
         """Serve new calls by another configuration; those that run end by the old one.

@@ -32,7 +32,7 @@ class StreamWriter:
         keep_alive: Seconds of silence after which a line goes out that clients skip.
     """
 
-    def __init__(self, request: web.Request, encoder: Encoder, keep_alive: float) -> None:
+    def __init__(self, request: web.BaseRequest, encoder: Encoder, keep_alive: float) -> None:
         self._request = request
         self._encoder = encoder
         self._keep_alive = keep_alive

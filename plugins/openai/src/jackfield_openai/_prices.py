@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from jackfield import Cost, CostItem, Usage
@@ -30,17 +30,25 @@ def _table() -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _entry(model: str) -> Mapping[str, Any] | None:
-    entry: Mapping[str, Any]
+def _entry(model: str) -> str | None:
+    """Return the name of a model's entry in the table."""
+    name: str
     for name, entry in _table()["models"].items():
         if model == name or model in entry.get("ids", ()):
-            return entry
+            return name
         if entry.get("dated") and re.sub(_SNAPSHOT, "", model) == name:
-            return entry
-    for entry in _table()["models"].values():
+            return name
+    for name, entry in _table()["models"].items():
         if any(model.startswith(start) for start in entry.get("starts", ())):
-            return entry
+            return name
     return None
+
+
+@cache
+def _dated(name: str, column: str) -> DatedRates | None:
+    """Return the rates of an entry by day; None if it has no such column."""
+    rows = _table()["models"][name].get(column)
+    return None if rows is None else DatedRates(rows, _table()["long_prompt"])
 
 
 def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | None:
@@ -51,18 +59,22 @@ def rates(model: ModelRef, usage: Usage, context: CostContext) -> RateCard | Non
 
     Source: genai-prices 0.2.3 (November 2026).
     """
-    entry = (_entry(context.reported_model) if context.reported_model else None) or _entry(model.known_as)
+    reported = context.reported_model
+    name = (_entry(reported) if reported else None) or _entry(model.known_as)
     column = "batch" if context.batch else _TIERS.get(context.service_tier)
-    if entry is None or column is None or column not in entry:
+    if name is None or column is None:
+        return None
+    dated = _dated(name, column)
+    if dated is None:
         return None
     table = _table()
-    dated = DatedRates(entry[column], table["long_prompt"])
-    amounts = dated.amounts(context.when, usage.input_tokens)
-    if amounts is None:
-        return None
-    as_of = table["as_of"]
-    return RateCard.of(
-        source=table["source"], as_of=as_of, currency=table["currency"], per=table["per"], **amounts
+    return dated.card(
+        context.when,
+        usage.input_tokens,
+        source=table["source"],
+        as_of=table["as_of"],
+        currency=table["currency"],
+        per=table["per"],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from jackfield import ConfigurationError
@@ -95,9 +96,13 @@ def _find_api(dialect: Dialect, model: ModelRef, surface: str) -> tuple[str, str
 
 def _is_openai(dialect: Dialect, model: ModelRef) -> bool:
     """Return whether a request goes to OpenAI itself, or stays on this machine; any vendor may be behind a `base_url`."""
-    address = str(getattr(model.settings, "base_url", ""))
+    return dialect.id == OPENAI.id and _is_own(str(getattr(model.settings, "base_url", "")))
+
+
+@lru_cache(maxsize=256)
+def _is_own(address: str) -> bool:
     here = address.startswith("http:") and may_carry_secrets(address)
-    return dialect.id == OPENAI.id and (here or is_at_hosts(address, _OWN_HOSTS))
+    return here or is_at_hosts(address, _OWN_HOSTS)
 
 
 def _needs_responses(dialect: Dialect, model: ModelRef) -> bool:
