@@ -86,7 +86,8 @@ def test_rules_are_elements_of_an_array_of_tables():
     assert tomllib.loads(remove(twice, (*path, 0))) == tomllib.loads(
         add_element(FILE, path, {"name": "b", "most": "2"})
     )
-    assert remove(twice, (*path, 1)).rstrip() == once.rstrip()
+    assert remove(twice, (*path, 1)) == once
+    assert remove(once, (*path, 0)) == FILE
 
 
 @pytest.mark.parametrize(

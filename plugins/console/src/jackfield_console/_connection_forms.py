@@ -27,6 +27,9 @@ _SHARED: Final = tuple(field.name for field in attrs.fields(SharedKeys))
 _FIRST: Final = ("base_url", "endpoint", "host", "account", "region", "location", "target_uri")
 """Where a service is: of use in most connections, so these stand on top."""
 _MODELS: Final = 'One a line: an id, which may end in *, or a table such as { id = "name", price = { input = "1", output = "2" } }.'
+_WRITTEN: Final = 'must be a number in a string ("0.25")'
+_TYPED: Final = "must be a number, such as 0.25"
+"""What a form says in place of what the file's notation demands."""
 _RATE: Final = 'Cost of time or of a unit, for all of its models: { hour = "1.20" } or { unit = "DBU", amount = "0.07" }.'
 
 
@@ -225,6 +228,7 @@ def place_mistakes(mistakes: Iterable[str], where: str, sheet: Sheet) -> Placed:
             general.append(mistake)
             continue
         name, words = _find_field(inner, names)
+        words = words.replace(_WRITTEN, _TYPED)
         if name is None:
             general.append(words)
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 from jackfield import ConfigurationError, JackfieldError, Mesh, MeshConfig, Registry, load_config
+from jackfield_gateway._workers import reload_workers
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -83,6 +84,7 @@ class GatewayHost:
             await self._state.reload(await _load(self.config.path, self.registry))
         except JackfieldError as error:
             return error.message
+        reload_workers()
         return None
 
 

@@ -17,6 +17,8 @@ from ._toml_edit import remove, set_value
 __all__ = ["ShownField", "ShownSection", "prose", "show_sheet", "write_table"]
 
 _CODE: Final = re.compile(r"`([^`]+)`")
+_NONE: Final = re.compile(r"(?:(?<=[,;:(a-z] )(?=(N)))?\bNone\b")
+"""What docstrings call a value that is left out."""
 _LINES: Final = {"lines": 3, "pairs": 3, "toml": 3, "models": 6}
 _NAMES: Final = {
     "lines": "One a line.",
@@ -100,7 +102,7 @@ def show_sheet(sheet: Sheet, filled: Filled, errors: Mapping[str, str]) -> list[
 
 def _show(field: Field, filled: Filled, errors: Mapping[str, str]) -> ShownField:
     text = filled.texts.get(field.name, "")
-    hint = field.meaning
+    hint = _NONE.sub(lambda found: "empty" if found[1] else "Empty", field.meaning)
     if field.control in _NAMES:
         hint = f"{hint} {_NAMES[field.control]}".strip()
     options: tuple[tuple[str, str], ...] = ()

@@ -323,8 +323,17 @@ class _Editor:
         spans += [(self._start_with_comment(header), self._end_of_removed(header)) for header in headers]
         text = self._text
         for start, stop in sorted(_joined_spans(spans), reverse=True):
-            text = text[:start] + text[stop:]
+            first = self._without_gap(start) if stop == len(self._text) else start
+            text = text[:first] + text[stop:]
         return text
+
+    def _without_gap(self, start: int) -> int:
+        """Return where the blank lines begin that stand directly before a place."""
+        for one in reversed([one for one in self._statements if one.end <= start]):
+            if one.kind != "blank":
+                break
+            start = one.start
+        return start
 
     def _start_with_comment(self, header: Statement) -> int:
         """Return where a table begins: with the comment directly above its header, unless that is the file's own."""

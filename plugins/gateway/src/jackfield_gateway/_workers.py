@@ -11,11 +11,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-__all__ = ["ENVELOPE_KEY", "run_workers"]
+__all__ = ["ENVELOPE_KEY", "reload_workers", "run_workers"]
 
 ENVELOPE_KEY: Final = "JACKFIELD_GATEWAY_ENVELOPE_KEY"
 """The environment variable by which workers share what seals opaque data, unless it is declared."""
 _AGAIN_AFTER: Final = 1.0
+
+
+def reload_workers() -> None:
+    """Let all workers read the configuration again, if this process is one of several."""
+    if "--worker" in sys.argv:
+        os.kill(os.getppid(), signal.SIGHUP)
 
 
 def run_workers(arguments: Sequence[str], count: int, told: Callable[[str], None]) -> int:
