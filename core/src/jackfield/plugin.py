@@ -129,6 +129,7 @@ if TYPE_CHECKING:
         SummarizeRequest as SummarizeRequest,
         Truncate as Truncate,
     )
+    from ._types.sizes import parse_size as parse_size
     from ._types.usage import read_count as read_count, read_quantity as read_quantity
     from ._types.wire import Frame as Frame, Head as Head, Headers as Headers, Wire as Wire
 else:
@@ -182,6 +183,7 @@ else:
             "_types.parameters": "Translation",
             "_types.replies": "Replay",
             "_types.requests": "ChatRequest CompletionRequest CountRequest EmbedRequest InputType Request RerankRequest SummarizeRequest Truncate",
+            "_types.sizes": "parse_size",
             "_types.usage": "read_count read_quantity",
             "_types.wire": "Frame Head Headers Wire",
         },

@@ -16,7 +16,8 @@ from jackfield_surfaces import PATHS, SurfaceError
 from ._exchange import new_request_id
 from ._mounts import mount_pages
 from ._pages import PAGES
-from ._serve import STATE, Handler, handler_of, refuse
+from ._responses import ResponsesService
+from ._serve import STATE, Handler, Service, handler_of, refuse
 from ._socket import SOCKETS, close_sockets
 from ._state import LOOPBACK, State
 
@@ -44,8 +45,8 @@ def make_app(state: State) -> web.Application:
     app[STATE] = state
     app[SOCKETS] = set()
     app.on_shutdown.append(close_sockets)
-    for path, surface in PATHS.items():
-        app.router.add_post(path, handler_of(surface, state))
+    for path, answer in _handlers(state).items():
+        app.router.add_post(path, answer)
     for method, path, handler in PAGES:
         app.router.add_route(method, path, handler)
     mount_pages(app, state)
@@ -73,9 +74,15 @@ class _Runner(web.AppRunner):
             server.request_handler = _past_routes(self._state, server.request_handler)
 
 
+def _handlers(state: State) -> dict[str, Handler]:
+    """Return what answers the requests of each surface, by path."""
+    own: dict[str, type[Service]] = {"openai.responses": ResponsesService}
+    return {path: handler_of(surface, state, own.get(surface)) for path, surface in PATHS.items()}
+
+
 def _past_routes(state: State, general: Callable[[Any], Awaitable[web.StreamResponse]]) -> Any:
     """Return a handler that answers what a surface serves, and leaves all else to the application."""
-    surfaces = {path: handler_of(surface, state) for path, surface in PATHS.items()}
+    surfaces = _handlers(state)
 
     def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         handler = surfaces.get(request.raw_path)

@@ -115,12 +115,16 @@ class KeyRing:
 
     Args:
         keys: The keys; of two with one hash the first counts.
+
+    Attributes:
+        owners: How many owners they have.
     """
 
     def __init__(self, keys: Iterable[Key]) -> None:
         self._by_hash: dict[str, Key] = {}
         for key in keys:
             self._by_hash.setdefault(key.hash, key)
+        self.owners = len({key.owner for key in self._by_hash.values()})
 
     def __bool__(self) -> bool:
         return bool(self._by_hash)

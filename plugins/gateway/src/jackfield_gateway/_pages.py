@@ -14,6 +14,7 @@ from jackfield import JackfieldError, ModelCard
 from jackfield.plugin import write_json
 from jackfield_surfaces import SurfaceError, parse_body
 
+from . import _kept_pages
 from ._body import read_body
 from ._exchange import new_request_id
 from ._metrics import CONTENT_TYPE
@@ -165,14 +166,8 @@ async def _hello(request: web.Request) -> web.Response:
     return web.Response()
 
 
-@_answering("openai.responses")
-async def _not_stored(request: web.Request) -> web.Response:
-    authorize(request)
-    raise SurfaceError(
-        "answers are not stored by this gateway; send the whole conversation with each request",
-        kind="not_stored",
-        status=404,
-    )
+def _kept(handler: Handler) -> Handler:
+    return _answering("openai.responses")(handler)
 
 
 def _json(value: Any, status: int = 200) -> web.Response:
@@ -185,9 +180,10 @@ PAGES: Final[Sequence[tuple[str, str, Handler]]] = (
     ("GET", "/v1/usage", _usage),
     ("POST", "/v1/explain", _explain),
     ("GET", "/v1/responses", answer_socket),
-    ("GET", "/v1/responses/{id}", _not_stored),
-    ("DELETE", "/v1/responses/{id}", _not_stored),
-    ("POST", "/v1/responses/{id}/cancel", _not_stored),
+    ("GET", "/v1/responses/{id}", _kept(_kept_pages.retrieve)),
+    ("DELETE", "/v1/responses/{id}", _kept(_kept_pages.delete)),
+    ("POST", "/v1/responses/{id}/cancel", _kept(_kept_pages.cancel)),
+    ("GET", "/v1/responses/{id}/input_items", _kept(_kept_pages.list_input_items)),
     ("GET", "/health/live", _live),
     ("GET", "/health/ready", _ready),
     ("GET", "/metrics", _metrics),

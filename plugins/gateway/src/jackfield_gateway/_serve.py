@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
@@ -36,7 +36,7 @@ from ._state import Generation, State
 from ._streams import StreamWriter
 from ._tracing import in_trace_of
 
-__all__ = ["STATE", "Handler", "authorize", "handler_of", "refuse"]
+__all__ = ["STATE", "Handler", "Service", "authorize", "find_refusal", "handler_of", "refuse"]
 
 logger = logging.getLogger("jackfield.gateway")
 
@@ -53,13 +53,15 @@ _PASSED: Final = (
 """How headers of a relayed answer begin that go on to the client."""
 
 
-def handler_of(name: str, state: State) -> Handler:
+def handler_of(name: str, state: State, service: type[Service] | None = None) -> Handler:
     """Return the handler of a surface's requests.
 
     Args:
         name: The surface's name.
         state: The gateway's state.
+        service: What answers one of them.
     """
+    make = Service if service is None else service
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers
@@ -69,19 +71,20 @@ def handler_of(name: str, state: State) -> Handler:
             state.metrics.refuse("key")
             error = SurfaceError(why, kind="invalid_api_key", status=401)
             return refuse(state.surface(name, ""), error, request_id)
-        refusal = _find_refusal(state)
+        refusal = find_refusal(state)
         if refusal is not None:
             return refuse(state.surface(name, ""), refusal, request_id)
-        service = _Service(state, state.surface(name, key.owner), Visit(request_id, key, name))
+        visit = Visit(request_id, key, name)
+        one = make(state, state.surface(name, key.owner), visit)
         if "traceparent" not in headers:
-            return await service.answer(request)
+            return await one.answer(request)
         with in_trace_of(headers):
-            return await service.answer(request)
+            return await one.answer(request)
 
     return handle
 
 
-def _find_refusal(state: State) -> SurfaceError | None:
+def find_refusal(state: State) -> SurfaceError | None:
     """Return why no call is taken now."""
     if state.draining:
         state.metrics.refuse("draining")
@@ -112,7 +115,7 @@ def refuse(
     return web.Response(status=status, headers={**headers, **own, "x-request-id": request_id}, body=body)
 
 
-class _Service:
+class Service:
     """One request of a surface.
 
     Args:
@@ -160,20 +163,33 @@ class _Service:
         name = content.get("model")
         visit.asked = name if isinstance(name, str) else ""
         visit.target = generation.targets.resolve(name, visit.key)
+        return await self._carry_out(request, generation, content, body)
+
+    async def _carry_out(
+        self, request: web.BaseRequest, generation: Generation, content: Mapping[str, Any], body: bytes
+    ) -> web.StreamResponse:
+        """Make the call: by a relay, or translated."""
         self._is_call = True
         relayed = await self._relay(generation.mesh, request, content, body)
         if relayed is not None:
             return relayed
-        asked = read_call(
-            generation.mesh,
-            self._surface,
-            request.headers,
-            content,
-            target=visit.target,
-            unsupported=self._state.settings.unsupported,
+        return await self._translate(request, generation, content)
+
+    async def _translate(
+        self, request: web.BaseRequest, generation: Generation, content: Mapping[str, Any]
+    ) -> web.StreamResponse:
+        asked = self._note_asked(
+            read_call(
+                generation.mesh,
+                self._surface,
+                request.headers,
+                content,
+                target=self._visit.target,
+                unsupported=self._state.settings.unsupported,
+            )
         )
-        asked = attrs.evolve(asked, options={**asked.options, **visit.key.who})
-        visit.kind = asked.kind
+        asked = attrs.evolve(asked, options={**asked.options, **self._visit.key.who})
+        self._visit.kind = asked.kind
         if asked.stream:
             return await self._stream(request, generation.mesh, asked)
         return await self._whole(request, generation.mesh, asked)
@@ -219,7 +235,7 @@ class _Service:
 
     async def _pass_whole_on(self, request: web.BaseRequest, answer: RelayedAnswer) -> web.StreamResponse:
         visit = self._visit
-        body = b"".join([piece async for piece in answer])
+        body = await self._note_whole(b"".join([piece async for piece in answer]))
         visit.reply = answer.response
         headers = {**_passed_headers(answer), **visit.headers(), **visit.cost_headers()}
         return answer_whole(request, headers, body)
@@ -228,7 +244,7 @@ class _Service:
         response = web.StreamResponse(headers={**_passed_headers(answer), **self._visit.headers()})
         await response.prepare(request)
         try:
-            async for piece in answer:
+            async for piece in self._watch(answer):
                 await response.write(piece)
         except JackfieldError as error:
             # The client has half an answer: it must see that it is half, as the service's own client would.
@@ -247,7 +263,7 @@ class _Service:
         visit.reply = reply
         visit.notes = collect_notes(mesh, asked, reply)
         headers = {**visit.headers(), **visit.cost_headers(), "content-type": "application/json"}
-        return answer_whole(request, headers, self._surface.whole(asked, reply))
+        return answer_whole(request, headers, await self._note_whole(self._surface.whole(asked, reply)))
 
     async def _stream(self, request: web.BaseRequest, mesh: Mesh, asked: Asked) -> web.StreamResponse:
         visit = self._visit
@@ -255,17 +271,37 @@ class _Service:
             visit.note_first_event()
             head = visit.reply = stream.response
             visit.notes = collect_notes(mesh, asked, head)
-            writer = StreamWriter(request, self._surface.encoder(asked), self._state.settings.keep_alive)
+            encoder = self._surface.encoder(asked)
+            writer = StreamWriter(request, encoder, self._state.settings.keep_alive)
             response = await writer.start(head, visit.headers())
             try:
                 await writer.copy(stream)
-                await writer.finish(stream.response)
+                end = encoder.finish(stream.response)
+                await self._note_end(end)
+                await writer.finish(end)
             except JackfieldError as error:
                 visit.error = error
                 await writer.fail(error)
             finally:
                 visit.reply = stream.response
         return response
+
+    # What an API does besides
+
+    def _note_asked(self, asked: Asked) -> Asked:
+        """Note a request that is translated; return it as it is answered."""
+        return asked
+
+    async def _note_whole(self, body: bytes) -> bytes:
+        """Note a whole answer before it is sent; return it as it is sent."""
+        return body
+
+    async def _note_end(self, pieces: list[bytes]) -> None:
+        """Note the end of a translated stream before it is sent."""
+
+    def _watch(self, answer: RelayedAnswer) -> AsyncIterable[bytes]:
+        """Return the bytes of a relayed stream."""
+        return answer
 
 
 def _passed_headers(answer: RelayedAnswer) -> dict[str, str]:

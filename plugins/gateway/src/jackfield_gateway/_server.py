@@ -23,8 +23,7 @@ __all__ = ["Server", "watch_peers"]
 logger = logging.getLogger("jackfield.gateway")
 
 _LOOK_EVERY: Final = 1.0
-_DELETE_EVERY: Final = 3600.0
-_DAY: Final = 86_400
+_DELETE_EVERY: Final = 600.0
 
 
 class Server:
@@ -75,7 +74,7 @@ class Server:
             try:
                 address = await self._listen(runner)
                 self._take_signals()
-                tasks = [asyncio.create_task(self._look_after_spend())]
+                tasks = [asyncio.create_task(self._look_after_store())]
                 if self._watch and self._path is not None:
                     tasks.append(asyncio.create_task(self._look_at(self._path)))
                 if started is not None:
@@ -158,16 +157,15 @@ class Server:
                 seen = now
                 self.reload()
 
-    async def _look_after_spend(self) -> None:
-        """Delete rows of spend that are older than is declared."""
-        days, store = self._settings.keep_days, self.state.store
-        while days is not None and store is not None:
-            import time
+    async def _look_after_store(self) -> None:
+        """Delete what the store shall keep no longer."""
+        import time
 
+        while self.state.store is not None:
             try:
-                await asyncio.to_thread(store.delete_spend, before=time.time() - days * _DAY)
+                await asyncio.to_thread(self.state.delete_old, time.time())
             except Exception as error:  # the next time again
-                logger.warning("old rows of spend could not be deleted: %s", error)
+                logger.warning("what is old could not be deleted from the store: %s", error)
             await asyncio.sleep(_DELETE_EVERY)
 
 

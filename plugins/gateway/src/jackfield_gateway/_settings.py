@@ -5,28 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
 from jackfield import Secret
-from jackfield.plugin import is_owner, secret
+from jackfield.plugin import is_owner, parse_size, secret
 
 __all__ = ["GatewaySettings", "KeySettings"]
 
 _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _STORE: Final = re.compile(r"sqlite:///.|(?!sqlite)[a-z][a-z0-9+.-]*://.")
-_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\s*\Z")
-_UNITS: Final = {
-    "B": 1,
-    "kB": 10**3,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-}
+_TIME: Final = re.compile(r"(\d+) *(minute|hour|day|week)s?\Z")
+_SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86_400, "week": 7 * 86_400}
 
 
 def _check_hash(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
@@ -41,13 +32,21 @@ def _check_owner(instance: object, attribute: attrs.Attribute[str], value: str) 
         raise ValueError(f'owner must be a path such as "org/team/app", not {value!r}')
 
 
-def _read_size(value: int | str) -> int:
-    if isinstance(value, int):
-        return value
-    found = _SIZE.match(value)
-    if found is None:
-        raise ValueError(f'max_body must be bytes or a size such as "32 MiB", not {value!r}')
-    return int(float(found[1]) * _UNITS[found[2] or "B"])
+def _check_size(instance: object, attribute: attrs.Attribute[Any], value: int | str) -> None:
+    try:
+        size = parse_size(value) if isinstance(value, str) else value
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise ValueError(f'{attribute.name} must be bytes or a size such as "32 MiB", not {value!r}')
+
+
+def _check_time(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    found = None if value is None else _TIME.match(value.strip())
+    if value is not None and (found is None or int(found[1]) < 1):
+        raise ValueError(
+            f'{attribute.name} must be a time such as "7 days" (minutes, hours, days, weeks), not {value!r}'
+        )
 
 
 def _check_store(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
@@ -96,6 +95,9 @@ class GatewaySettings:
             None: keys are those below, and spend is in logs and metrics only.
         store_away: "serve" goes on while the store cannot be written, and keeps spend in memory; "refuse" answers 503.
         keep_days: Days after which rows of spend are deleted; None keeps them.
+        keep_responses: How long answers of Responses are kept for their owners, such as "7 days"; needs `store`. None keeps
+            none: a client cannot ask for an earlier answer, and nothing that it said is written anywhere.
+        keep_most: Most bytes of the answers that are kept of one owner; the oldest are deleted for new ones.
         max_body: Most bytes of a request, decompressed: a number, or a size such as "32 MiB".
         unsupported: What happens to what a model cannot honour: "error" refuses the request, "drop" leaves it out and
             reports it. None is as the connection declares it.
@@ -115,7 +117,9 @@ class GatewaySettings:
     keep_days: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.ge(1))
     )
-    max_body: int | str = attrs.field(default=32 * 2**20, converter=_read_size)
+    keep_responses: str | None = attrs.field(default=None, validator=_check_time)
+    keep_most: int | str = attrs.field(default="256 MiB", validator=_check_size)
+    max_body: int | str = attrs.field(default="32 MiB", validator=_check_size)
     unsupported: Literal["error", "drop"] | None = None
     drain: float = attrs.field(default=30.0, validator=attrs.validators.ge(0))
     keep_alive: float = attrs.field(default=15.0, validator=attrs.validators.gt(0))
@@ -123,7 +127,26 @@ class GatewaySettings:
     envelope_key: Secret | None = secret()
     keys: Mapping[str, KeySettings] = attrs.field(factory=dict)
 
+    def __attrs_post_init__(self) -> None:
+        if self.keep_responses is not None and self.store is None:
+            raise ValueError('keep_responses needs a store: store = "sqlite:///gateway.db"')
+
     @property
     def most_bytes(self) -> int:
         """`max_body` as a number."""
-        return int(self.max_body)
+        return _bytes_of(self.max_body)
+
+    @property
+    def most_kept(self) -> int:
+        """`keep_most` as a number."""
+        return _bytes_of(self.keep_most)
+
+    @property
+    def kept_seconds(self) -> float | None:
+        """`keep_responses` as seconds; None keeps no answer."""
+        found = None if self.keep_responses is None else _TIME.match(self.keep_responses.strip())
+        return None if found is None else float(int(found[1]) * _SECONDS[found[2]])
+
+
+def _bytes_of(size: int | str) -> int:
+    return parse_size(size) if isinstance(size, str) else size

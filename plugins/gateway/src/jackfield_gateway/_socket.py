@@ -14,7 +14,7 @@ from jackfield_surfaces import Surface, SurfaceError, parse_body
 
 from ._exchange import new_request_id
 from ._keys import Key, key_in
-from ._serve import STATE, refuse
+from ._serve import STATE, find_refusal, refuse
 from ._state import State
 from ._tracing import in_trace_of
 from ._turns import Turns, error_frame
@@ -44,9 +44,9 @@ async def answer_socket(request: web.Request) -> web.StreamResponse:
     if key is None:
         state.metrics.refuse("key")
         return refuse(surface, SurfaceError(why, kind="invalid_api_key", status=401), request_id)
-    if state.draining:
-        state.metrics.refuse("draining")
-        return refuse(surface, SurfaceError("the gateway is stopping; try again", status=503), request_id)
+    refusal = find_refusal(state)
+    if refusal is not None:
+        return refuse(surface, refusal, request_id)
     socket = web.WebSocketResponse(
         heartbeat=_HEARTBEAT, compress=False, max_msg_size=state.settings.most_bytes, timeout=2.0
     )
@@ -179,7 +179,9 @@ class _Connection:
             await self._socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the key is refused")
             return False
         try:
-            self._require_ready()
+            refusal = find_refusal(state)
+            if refusal is not None:
+                raise refusal
             content = dict(parse_body(text.encode("utf-8", "surrogatepass")))
             kind = content.pop("type", None)
             if kind != _CREATE:
@@ -193,15 +195,6 @@ class _Connection:
             return not state.draining
         await self._turns.answer(key, content)
         return True
-
-    def _require_ready(self) -> None:
-        state = self._state
-        if state.draining:
-            state.metrics.refuse("draining")
-            raise SurfaceError("the gateway is stopping; connect again", status=503)
-        if state.store_is_away and state.settings.store_away == "refuse":
-            state.metrics.refuse("store")
-            raise SurfaceError("the gateway's store is away; try again later", status=503)
 
     async def _end(self) -> None:
         """Close a connection that is idle or old."""

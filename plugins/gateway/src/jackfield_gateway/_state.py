@@ -14,6 +14,8 @@ import attrs
 from jackfield import ConfigurationError, Mesh, MeshConfig, Registry
 from jackfield_surfaces import Envelopes, Surface, make_surfaces
 
+from ._keeping import Keeper
+from ._kept import ResponseKeeping, ResponseStore
 from ._keys import OPEN, Key, KeyRing
 from ._metrics import Metrics
 from ._settings import GatewaySettings
@@ -26,6 +28,7 @@ __all__ = ["LOOPBACK", "Generation", "State"]
 logger = logging.getLogger("jackfield.gateway")
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_DAY: Final = 86_400
 _REFRESH_KEYS: Final = 3.0
 """Seconds after which a key that was blocked in the store is refused."""
 
@@ -71,6 +74,8 @@ class State:
         settings: The table `[gateway]` at the start; a reload takes over its keys alone.
         metrics: What `/metrics` shows.
         ledger: Writes spend; None without a store.
+        keeper: Keeps answers of Responses; None unless an administrator wants that.
+        background: What computes answers in the background, by owner and id.
         draining: No new calls are taken.
     """
 
@@ -93,6 +98,9 @@ class State:
         self._envelopes: bytes | None = None
         self._surfaces: dict[str, Mapping[str, Surface]] = {}
         self.metrics = Metrics()
+        self.keeper: Keeper | None = None
+        self.background: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._responses: ResponseStore | None = None
         self.draining = False
 
     async def __aenter__(self) -> Self:
@@ -106,6 +114,7 @@ class State:
             self.ledger.start()
             self.metrics.watch(self.ledger)
             await self._read_keys()
+            await self._keep_responses(self.store)
         self._require_keys()
         self._envelopes = await self._envelope_key()
         self._generation = await self._enter(self._config)
@@ -113,6 +122,9 @@ class State:
 
     async def __aexit__(self, *_: object) -> None:
         self.draining = True
+        for task in self.background.values():
+            task.cancel()
+        await asyncio.gather(*self.background.values(), return_exceptions=True)
         if self._generation is not None:
             generation, self._generation = self._generation, None
             await generation.mesh.__aexit__(None, None, None)
@@ -121,9 +133,33 @@ class State:
             await asyncio.gather(self._refreshing, return_exceptions=True)
         if self.ledger is not None:
             await asyncio.to_thread(self.ledger.close)
-        for store in (self.store, self._ledger_store):
+        for store in (self.store, self._ledger_store, self._responses):
             if store is not None:
                 await asyncio.to_thread(store.close)
+
+    async def _keep_responses(self, store: GatewayStore) -> None:
+        settings = self.settings
+        if not isinstance(store, ResponseKeeping):
+            if settings.kept_seconds is not None:
+                raise ConfigurationError("gateway.keep_responses: the declared store keeps no answers")
+            return
+        # Also without `keep_responses`: those that were kept before have their end.
+        self._responses = await asyncio.to_thread(store.open_responses)
+        if settings.kept_seconds is not None:
+            self.keeper = Keeper(
+                self._responses,
+                seconds=settings.kept_seconds,
+                most=settings.most_kept,
+                longest=settings.most_bytes,
+            )
+
+    def delete_old(self, now: float) -> None:
+        """Delete answers whose time is over, and rows of spend that are older than is declared. Blocks."""
+        if self._responses is not None:
+            self._responses.delete_expired_responses(now=now)
+        days = self.settings.keep_days
+        if self.store is not None and days is not None:
+            self.store.delete_spend(before=now - days * _DAY)
 
     def surface(self, name: str, owner: str) -> Surface:
         """Return a surface; what it seals for one owner is not opened for another."""
@@ -197,6 +233,11 @@ class State:
     def is_open(self) -> bool:
         """Whether everybody may call: no key is declared, and the address is a loopback one."""
         return not self._has_keys
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several owners have keys, so that a service keeps things of several under one key of its own."""
+        return self._ring.owners > 1
 
     def find_key(self, shown: str | None) -> tuple[Key | None, str]:
         """Look up the key that a client shows; without any key declared, everybody is let in."""

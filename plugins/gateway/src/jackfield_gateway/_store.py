@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -21,12 +21,16 @@ from ._days import DAY_COUNTS, DAY_KEYS, amount_of, day_of, sum_days
 from ._keys import Key
 from ._spend import SpendRow, columns_of
 
-__all__ = ["Store", "StoredKey", "list_days"]
+if TYPE_CHECKING:
+    from ._responses_table import ResponseTable
+
+__all__ = ["Store", "StoredKey", "connect", "list_days"]
 
 _VERSION: Final = 2
 _FIRST: Final = 1
 """Files of this version are used as they are; they have no sums of days. `jackfield console migrate` upgrades them."""
 _APPLICATION: Final = 0x4A46_4757  # "JFGW"
+_TRIES: Final = 100
 _DAY: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1)
 _COLUMNS: Final = tuple(field.name for field in attrs.fields(SpendRow))
@@ -99,9 +103,7 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not path.exists()
-            self._connection = sqlite3.connect(
-                path, timeout=5.0, check_same_thread=False, isolation_level=None
-            )
+            self._connection = connect(path)
             if is_new:
                 path.chmod(0o600)
             self._prepare()
@@ -110,10 +112,16 @@ class Store:
 
     def _prepare(self) -> None:
         run = self._connection.execute
-        application, version = (
-            run(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-        )
-        tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        with self._connection:  # as they are at one moment: another process may be making the file
+            run("BEGIN")
+            application, version, tables = (
+                run(query).fetchone()[0]
+                for query in (
+                    "PRAGMA application_id",
+                    "PRAGMA user_version",
+                    "SELECT count(*) FROM sqlite_master",
+                )
+            )
         if application != _APPLICATION and tables:
             raise ConfigurationError(
                 f"gateway.store: {self._path} is the database of another program; name another file"
@@ -122,12 +130,40 @@ class Store:
             raise ConfigurationError(
                 f"gateway.store: {self._path} was written by a newer jackfield-gateway; upgrade this one"
             )
-        run("PRAGMA journal_mode = WAL")
+        self._keep_log()
         run("PRAGMA synchronous = NORMAL")
         if not tables:
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_SECOND} COMMIT;")
+            self._create()
+
+    def _keep_log(self) -> None:
+        """Let readers and a writer work at once. SQLite does not wait here for another process that does the same."""
+        for attempt in range(_TRIES):
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or attempt == _TRIES - 1:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def _create(self) -> None:
+        """Make the tables of a new file, unless another process has made them meanwhile."""
+        with self._connection:
+            run = self._connection.execute
+            run("BEGIN IMMEDIATE")
+            if self._version():
+                return
+            for statement in filter(str.strip, f"{_SCHEMA}{_SECOND}".split(";")):
+                run(statement)
             run(f"PRAGMA application_id = {_APPLICATION}")
             run(f"PRAGMA user_version = {_VERSION}")
+
+    def open_responses(self) -> ResponseTable:
+        """Return the answers of this file, by a connection of their own: nobody who reads keys waits for them."""
+        from ._responses_table import ResponseTable
+
+        return ResponseTable(connect(self._path))
 
     def upgrade(self) -> None:
         """Upgrade a file of an earlier version, in one transaction: rows of spend that a gateway has wait until it ends."""
@@ -335,3 +371,8 @@ def list_days(days: Mapping[tuple[Any, ...], Sequence[int]]) -> list[Mapping[str
         entry["not_complete"] += 0 if cost == "complete" else counts["requests"]
     ordered = [found[place] for place in sorted(found, reverse=True)]
     return [{**entry, "amount": f"{entry['amount']:f}"} for entry in ordered]
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file of a store; methods of one connection are called from several threads, under a lock."""
+    return sqlite3.connect(path, timeout=5.0, check_same_thread=False, isolation_level=None)

@@ -82,9 +82,9 @@ class StreamWriter:
         with suppress(ConnectionError):  # whoever writes the next event is told of it
             await self._write(self._encoder.keep_alive())
 
-    async def finish(self, reply: Reply) -> None:
+    async def finish(self, end: list[bytes]) -> None:
         """Write the end of the answer."""
-        await self._write(self._encoder.finish(reply))
+        await self._write(end)
         await self._response.write_eof()
 
     async def fail(self, error: BaseException) -> None:

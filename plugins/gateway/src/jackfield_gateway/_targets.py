@@ -37,6 +37,11 @@ class Targets:
             raise ModelNotAllowedError(f"this key may not use {name!r}")
         return target
 
+    def connection_of(self, target: str) -> str | None:
+        """Return the connection that a target is asked at; None if an alias has several."""
+        names = {one.partition(":")[0] for one in self._config.aliases.get(target, (target,))}
+        return names.pop() if len(names) == 1 else None
+
     def _find(self, name: str) -> str:
         if name in self._config.aliases or name.partition(":")[0] in self._config.connections:
             return name

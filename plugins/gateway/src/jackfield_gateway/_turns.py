@@ -32,6 +32,7 @@ from jackfield_surfaces import (
 
 from ._booking import book
 from ._exchange import Visit, new_request_id
+from ._keeping import refuse_foreign
 from ._keys import Key
 from ._state import Generation, State
 
@@ -142,7 +143,7 @@ class _OneTurn:
             )
         generate = content.pop("generate", True)
         content.pop("stream", None)  # every answer is one
-        whole = continue_turn(content, before)
+        whole = continue_turn(await self._find_kept(generation, content, before), before)
         self._require_room(before)
         if generate is False:
             return await self._prepare(whole, content, before)
@@ -153,6 +154,25 @@ class _OneTurn:
         if "previous_response_id" in whole:
             raise unknown_response(whole["previous_response_id"])
         return await self._translate(generation.mesh, whole, content.get("previous_response_id"))
+
+    async def _find_kept(
+        self, generation: Generation, content: dict[str, Any], before: Turn | None
+    ) -> dict[str, Any]:
+        """Return a request with what it continues or refers to, where that is kept beside this connection."""
+        state, visit = self._state, self._visit
+        known = {} if before is None else {"previous_response_id": None}
+        if state.is_shared:
+            refuse_foreign({**content, **known}, kept=state.keeper is not None)
+        if state.keeper is None:
+            return content
+        connection = generation.targets.connection_of(visit.target)
+        talk = await state.keeper.begin({**content, **known}, visit.key.owner, connection)
+        if talk.is_whole:
+            return content
+        found = {**content, "input": talk.content["input"]}
+        if before is None:
+            found.pop("previous_response_id", None)
+        return found
 
     def _require_room(self, before: Turn | None) -> None:
         most = self._state.settings.most_bytes

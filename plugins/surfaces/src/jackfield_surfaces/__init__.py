@@ -12,9 +12,10 @@ from ._conversation import (
     end_turn,
     event_frame,
     input_items,
+    portable_items,
     unknown_response,
 )
-from ._encoding import Encoder
+from ._encoding import Encoder, new_id
 from ._envelopes import Envelopes
 from ._failures import SurfaceError
 from ._fields import parse_body
@@ -56,8 +57,10 @@ __all__ = [
     "find_route",
     "input_items",
     "make_surfaces",
+    "new_id",
     "openai_client",
     "parse_body",
+    "portable_items",
     "read_call",
     "resolve_target",
     "serve",

@@ -21,6 +21,7 @@ __all__ = [
     "end_turn",
     "event_frame",
     "input_items",
+    "portable_items",
     "unknown_response",
 ]
 
@@ -80,7 +81,7 @@ def end_turn(content: Mapping[str, Any], response: Mapping[str, Any], *, stored:
     """
     output = response.get("output")
     made = [item for item in output if isinstance(item, Mapping)] if isinstance(output, list) else []
-    items = (*input_items(content.get("input")), *(made if stored else _without_ids(made)))
+    items = (*input_items(content.get("input")), *(made if stored else portable_items(made)))
     base = content.get("previous_response_id")
     return Turn(
         id=str(response.get("id") or ""),
@@ -155,7 +156,7 @@ def _require_calls(items: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str
             )
 
 
-def _without_ids(items: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def portable_items(items: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return items that a service takes which has not stored them.
 
     Thinking without its encrypted content would be looked up by its id, and so would the calls that belong to it.

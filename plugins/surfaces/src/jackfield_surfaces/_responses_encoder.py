@@ -79,6 +79,7 @@ class ResponsesEncoder:
         self._output: list[dict[str, Any]] = []
         self._last: dict[str, Any] | None = None
         self.response = begin_response(asked)
+        self._has_own_id = "id" in asked.context.get("echo", {})
 
     # -- the encoder ----------------------------------------------------------------------------------------------
 
@@ -131,7 +132,8 @@ class ResponsesEncoder:
             return
         self._begun = True
         started = self._tracks.started
-        self.response["id"] = started.id or self.response["id"]
+        if started.id and not self._has_own_id:
+            self.response["id"] = started.id
         self.response["model"] = started.model or self.response["model"]
         self._send({"type": "response.created", "response": self.response})
         self._send({"type": "response.in_progress", "response": self.response})
