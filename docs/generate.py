@@ -313,6 +313,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "meanings",
             "defaults",
             "doubts",
+            "sizes",
         ),
         "models": ("capabilities",),
         "requests": (
