@@ -49,6 +49,8 @@ class _Count:
         begin, self.end = self._window.span(now)
         if self._window.piece:
             horizon = begin - self._window.horizon
+            for cell in self.old:
+                cell.used = cell.used if cell.begin >= horizon else 0  # one that is still reserved from
             self.old = [
                 cell
                 for cell in (*self.old, self.cell)
@@ -128,7 +130,7 @@ class MemoryStore:
             now = self._now()
             held = self._held.get(call_id)
             if held is not None:
-                return held.grant
+                return attrs.evolve(held.grant, until=held.until)
             if call_id in self._ended:
                 msg = f"the call {call_id} has ended"
                 raise ValueError(msg)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from jackfield import ConfigurationError, Secret
 
 from ._memory import MemoryStore
+from ._postgres import PostgresStore
+from ._redis import RedisStore
 from ._store import Store
 
 __all__ = ["open_store"]
@@ -24,4 +26,8 @@ def open_store(address: str) -> Store:
     if address == "memory":
         return MemoryStore()
     scheme = address.partition(":")[0]
+    if scheme in {"redis", "rediss", "unix"}:
+        return RedisStore(address)
+    if scheme in {"postgresql", "postgres"}:
+        return PostgresStore(address)
     raise ConfigurationError(f'there is no store of limits for addresses that begin with "{scheme}:"')
