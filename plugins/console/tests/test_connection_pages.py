@@ -2,11 +2,13 @@
 
 import logging
 
+import attrs
 import pytest
 from configuring import FILE, Theirs, configured, fields_of_page
 from console_running import messages_of
 
 from jackfield import AuthenticationError, Registry
+from jackfield.plugin import ProviderInfo, hookimpl
 from jackfield_console._secret_texts import HELP
 
 PROVIDERS = Registry.installed().provider_ids()
@@ -14,7 +16,8 @@ TYPED = "sk-proj-0123456789abcdefghij"
 
 
 @pytest.fixture
-async def running(tmp_path):
+async def running(tmp_path, monkeypatch):
+    monkeypatch.setenv("THEIR_KEY", "a key")
     async with configured(tmp_path) as running:
         yield running
 
@@ -34,7 +37,7 @@ async def test_a_connection_of_somebody_elses_plugin_is_added_by_its_form(runnin
     assert "Where it is; &lt;b&gt;bold&lt;/b&gt; words." in page
     fields = fields_of_page(page)
     assert {
-        "name",
+        "connection-name",
         "host",
         "api_key.way",
         "api_key",
@@ -45,8 +48,10 @@ async def test_a_connection_of_somebody_elses_plugin_is_added_by_its_form(runnin
         "models",
         "timeout.total",
     } <= set(fields)
-    assert fields["name"] == "theirs-2"
-    await browser.post("/connections/new/theirs", {**fields, "name": "second", "host": "second.example"})
+    assert fields["connection-name"] == "theirs-2"
+    await browser.post(
+        "/connections/new/theirs", {**fields, "connection-name": "second", "host": "second.example"}
+    )
     assert path.read_text() == added(before)
     page = await browser.get("/connections")
     assert messages_of(page) == ["The connection second was added and is in use. It answers: listed 1 model."]
@@ -60,11 +65,13 @@ async def test_undo_gives_the_old_bytes(running):
     browser, path = running.browser, running.path
     before = path.read_bytes()
     fields = fields_of_page(await browser.get("/connections/new/theirs"))
-    await browser.post("/connections/new/theirs", {**fields, "name": "second", "host": "second.example"})
+    await browser.post(
+        "/connections/new/theirs", {**fields, "connection-name": "second", "host": "second.example"}
+    )
     page = await browser.get("/connections/history")
     assert "+[connections.second]" in page
-    digest = page.partition('name="digest" value="')[2].partition('"')[0]
-    await browser.post("/connections/history", {"number": "1", "digest": digest})
+    digest = page.partition('name="file-digest" value="')[2].partition('"')[0]
+    await browser.post("/connections/history", {"number": "1", "file-digest": digest})
     assert path.read_bytes() == before
     assert "second" not in running.state.current.config.connections
 
@@ -75,33 +82,39 @@ async def test_mistakes_stand_beside_their_field_and_nothing_is_written(running)
     fields = fields_of_page(await browser.get("/connections/new/theirs"))
     wrong = {
         **fields,
-        "name": "a:b",
+        "connection-name": "a:b",
         "size": "many",
         "max_parallel": "0",
         "labels": "a b",
         "timeout.total": "-1",
         "host": "x",
     }
-    page = await browser.post("/connections/new/theirs", {**wrong, "name": "good"}, status=422)
+    page = await browser.post("/connections/new/theirs", {**wrong, "connection-name": "good"}, status=422)
     assert _error(page, "labels").startswith("this is not valid TOML")
-    page = await browser.post("/connections/new/theirs", {**wrong, "name": "good", "labels": ""}, status=422)
+    page = await browser.post(
+        "/connections/new/theirs", {**wrong, "connection-name": "good", "labels": ""}, status=422
+    )
     assert _error(page, "size") == "must be a whole number, not a string"
     assert _error(page, "max_parallel") == "must be 1 or more, not 0"
     assert _error(page, "timeout.total").startswith("must be 0 or more")
     assert 'value="many"' in page
     page = await browser.post(
-        "/connections/new/theirs", {**fields, "name": "good", "host": "", "size": "101"}, status=422
+        "/connections/new/theirs",
+        {**fields, "connection-name": "good", "host": "", "size": "101"},
+        status=422,
     )
     assert _error(page, "host").startswith("is missing")
     page = await browser.post(
-        "/connections/new/theirs", {**fields, "name": "good", "host": "x", "size": "101"}, status=422
+        "/connections/new/theirs",
+        {**fields, "connection-name": "good", "host": "x", "size": "101"},
+        status=422,
     )
     assert _error(page, "size") == "'size' must be &lt;= 100: 101" or "101" in page
     for name in ("a:b", "", "fake", "x" * 81, "a/b"):
         page = await browser.post(
-            "/connections/new/theirs", {**fields, "name": name, "host": "x"}, status=422
+            "/connections/new/theirs", {**fields, "connection-name": name, "host": "x"}, status=422
         )
-        assert _error(page, "name")
+        assert _error(page, "connection-name")
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir() if "toml" in entry.name] == ["jackfield.toml"]
 
@@ -118,7 +131,7 @@ async def test_a_typed_secret_comes_into_no_page_file_or_log(running, caplog):
         text = f'Authorization = "{TYPED}"' if name in ("headers", "labels") else TYPED
         page = await browser.post(
             "/connections/new/theirs",
-            {**fields, "name": "x", "host": "x", "api_key.way": "env", name: text},
+            {**fields, "connection-name": "x", "host": "x", "api_key.way": "env", name: text},
             status=422,
         )
         assert HELP in page.replace("&#39;", "'"), name
@@ -184,12 +197,18 @@ async def test_a_connection_that_does_not_answer_is_written_only_if_told_so(tmp_
         browser, before = running.browser, running.path.read_text()
         theirs.script(AuthenticationError("the key is not right"))
         fields = fields_of_page(await browser.get("/connections/new/theirs"))
-        filled = {**fields, "name": "second", "host": "second.example", "models.mode": "only", "models": "m"}
+        filled = {
+            **fields,
+            "connection-name": "second",
+            "host": "second.example",
+            "models.mode": "only",
+            "models": "m",
+        }
         page = await browser.post("/connections/new/theirs", filled, status=422)
         assert "the key is not right" in page
         assert "Write it anyway" in page
         assert running.path.read_text() == before
-        await browser.post("/connections/new/theirs", {**fields_of_page(page), "anyway": "yes"})
+        await browser.post("/connections/new/theirs", {**fields_of_page(page), "write-anyway": "yes"})
         assert "[connections.second]" in running.path.read_text()
 
 
@@ -302,7 +321,9 @@ async def test_every_providers_form_has_no_mistake_of_its_own(tmp_path, provider
         fields = fields_of_page(page)
         # what is left empty is left out: only what a person must say is missing
         text = await running.browser.post(
-            f"/connections/new/{provider}", {**fields, "name": "new", "anyway": "yes"}, status=None
+            f"/connections/new/{provider}",
+            {**fields, "connection-name": "new", "write-anyway": "yes"},
+            status=None,
         )
         settings = Registry.installed().provider(provider).info
         if running.browser.status == 303:
@@ -312,3 +333,43 @@ async def test_every_providers_form_has_no_mistake_of_its_own(tmp_path, provider
             assert table == f'provider = "{provider}"'
         else:
             assert "is missing" in text or settings.requires_models
+
+
+@attrs.frozen(kw_only=True)
+class Clashing:
+    """Settings whose keys are those of the form itself.
+
+    Attributes:
+        name: A name.
+        digest: A digest.
+        anyway: Whether.
+    """
+
+    name: str | None = None
+    digest: str | None = None
+    anyway: bool = False
+    delay: float = 0.0
+
+
+async def test_keys_of_a_plugin_are_not_those_of_the_form(tmp_path):
+    class Odd(Theirs):
+        @hookimpl
+        def jackfield_provider(self):
+            return ProviderInfo(id=self.id, title="Odd", settings=Clashing, kinds=frozenset({"chat"}))
+
+    text = FILE.replace('host = "h.example"\n', "")
+    async with configured(tmp_path, text, theirs=Odd("theirs", models=("m",))) as running:
+        fields = fields_of_page(await running.browser.get("/connections/new/theirs"))
+        filled = {**fields, "connection-name": "odd", "name": "n", "digest": "d", "anyway": "true"}
+        await running.browser.post("/connections/new/theirs", filled)
+        settings = running.state.current.config.connections["odd"].settings
+        assert (settings.name, settings.digest, settings.anyway) == ("n", "d", True)
+
+
+async def test_what_will_probably_fail_is_told_after_it_was_written(running, monkeypatch):
+    monkeypatch.delenv("THEIR_OTHER_KEY", raising=False)
+    fields = fields_of_page(await running.browser.get("/connections/edit/theirs"))
+    await running.browser.post(
+        "/connections/edit/theirs", {**fields, "api_key.way": "env", "api_key": "THEIR_OTHER_KEY"}
+    )
+    assert "THEIR_OTHER_KEY is not set" in messages_of(await running.browser.get("/connections"))[0]

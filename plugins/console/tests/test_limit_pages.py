@@ -108,7 +108,8 @@ async def test_a_limit_is_added_changed_and_removed(running):
     await browser.post("/limits/edit/research-monthly", {**fields, "most": "300"})
     assert 'most = "300" # agreed with Ann' in path.read_text()
     await browser.post(
-        "/limits/edit/ops", {"digest": _digest(await browser.get("/limits/edit/ops")), "remove": "yes"}
+        "/limits/edit/ops",
+        {"file-digest": _digest(await browser.get("/limits/edit/ops")), "remove-limit": "yes"},
     )
     assert path.read_text() == before.replace('"250"', '"300"')
     assert [rule.name for rule in running.state.current.config.middleware_settings["limits"].limit] == [
@@ -118,7 +119,7 @@ async def test_a_limit_is_added_changed_and_removed(running):
 
 
 def _digest(page):
-    return page.partition('name="digest" value="')[2].partition('"')[0]
+    return page.partition('name="file-digest" value="')[2].partition('"')[0]
 
 
 async def test_mistakes_of_a_limit_stand_beside_their_field(running):

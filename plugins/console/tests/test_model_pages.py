@@ -27,7 +27,7 @@ def boxes(page):
 
 
 def digest_of(page):
-    return page.partition('name="digest" value="')[2].partition('"')[0]
+    return page.partition('name="file-digest" value="')[2].partition('"')[0]
 
 
 def models_in(path, name="fake"):
@@ -56,7 +56,7 @@ async def test_models_are_allowed_by_ticks(running):
     page = await browser.get("/models?connection=fake")
     assert boxes(page) == ({"echo"}, {"echo", "other", "a/b", MARKUP})
     shown = [("shown", name) for name in ("echo", "other", "a/b", MARKUP)]
-    fields = [("digest", digest_of(page)), ("connection", "fake"), ("mode", "only"), *shown]
+    fields = [("file-digest", digest_of(page)), ("connection", "fake"), ("mode", "only"), *shown]
     await browser.post("/models/allow", [*fields, ("allow", "echo"), ("allow", "a/b")])
     assert models_in(path) == ["echo", "a/b"]
     assert '"a/b"] # only this' in path.read_text()
@@ -64,7 +64,7 @@ async def test_models_are_allowed_by_ticks(running):
     page = await browser.get("/models?connection=fake")
     assert boxes(page)[0] == {"echo", "a/b"}
     await browser.post(
-        "/models/allow", [("digest", digest_of(page)), ("connection", "fake"), ("mode", "all"), *shown]
+        "/models/allow", [("file-digest", digest_of(page)), ("connection", "fake"), ("mode", "all"), *shown]
     )
     assert models_in(path) is None
 
@@ -75,19 +75,24 @@ async def test_entries_that_the_page_does_not_show_stay(tmp_path):
     )
     async with configured(tmp_path, text) as running:
         page = await running.browser.get("/models?connection=fake")
-        fields = [("digest", digest_of(page)), ("connection", "fake"), ("mode", "only"), ("shown", "plain")]
+        fields = [
+            ("file-digest", digest_of(page)),
+            ("connection", "fake"),
+            ("mode", "only"),
+            ("shown", "plain"),
+        ]
         await running.browser.post("/models/allow", fields)
         assert models_in(running.path) == ["echo", "text-*", {"id": "tuned", "price": {"input": "1"}}]
         page = await running.browser.get("/models?connection=fake")
         await running.browser.post(
-            "/models/allow", [("digest", digest_of(page)), ("connection", "fake"), ("mode", "all")]
+            "/models/allow", [("file-digest", digest_of(page)), ("connection", "fake"), ("mode", "all")]
         )
         assert models_in(running.path) == [{"id": "tuned", "price": {"input": "1"}}, "*"]
 
 
 async def test_a_list_that_breaks_an_alias_is_refused(running):
     page = await running.browser.get("/models?connection=fake")
-    fields = [("digest", digest_of(page)), ("connection", "fake"), ("mode", "only"), ("shown", "echo")]
+    fields = [("file-digest", digest_of(page)), ("connection", "fake"), ("mode", "only"), ("shown", "echo")]
     page = await running.browser.post("/models/allow", fields, status=422)
     assert "does not allow the model" in page
     assert models_in(running.path) == ["echo"]

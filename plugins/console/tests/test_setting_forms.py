@@ -1,5 +1,6 @@
 """Forms of settings classes: every provider has one, and none is written by hand."""
 
+import importlib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from jackfield import Registry, RetryPolicy, Secret, TimeoutPolicy
 from jackfield.plugin import secret
+from jackfield_console._connection_forms import connection_sheet
 from jackfield_console._setting_forms import form_of
 
 PROVIDERS = Registry.installed().provider_ids()
@@ -203,3 +205,20 @@ def test_every_providers_form_is_made_of_its_settings(provider):
         for field in form.leaves():
             if field.default and field.control in ("text", "number", "choice", "flag"):
                 assert form.read({field.name: field.default}).faults == {}
+
+
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not in this package")
+@pytest.mark.parametrize("name", ["http-tgi", "compatible-groq"])
+def test_plugins_that_the_docs_show_have_a_form(name, monkeypatch):
+    (folder,) = (EXAMPLES / name / "src").iterdir()
+    monkeypatch.syspath_prepend(folder.parent)
+    module = importlib.import_module(folder.name)
+    plugin = next((value for value in vars(module).values() if hasattr(value, "jackfield_provider")), module)
+    registry = Registry.of(plugin)
+    (provider,) = registry.provider_ids()
+    sheet = connection_sheet(registry, registry.provider(provider), {})
+    assert {"base_url", "models", "timeout.total"} <= {field.name for field in sheet.form.leaves()}
+    assert sheet.form.read({}).values == {}

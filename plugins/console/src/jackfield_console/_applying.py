@@ -47,7 +47,7 @@ async def apply_change(
     """
     editor = editor_of(visit.console)
     try:
-        await editor.commit(await editor.prepare(edit, base=visit.form.text("digest")))
+        await editor.commit(await editor.prepare(edit, base=visit.form.text("file-digest")))
     except ChangeRefusedError as error:
         placed = Placed({}, error.mistakes) if place is None else place(error.mistakes)
         for field, words in placed.beside.items():

@@ -52,7 +52,7 @@ async def _save_alias(visit: Visit) -> web.StreamResponse:
         "title": "Alias",
         "name": name,
         "targets": form.text("targets"),
-        "digest": form.text("digest"),
+        "digest": form.text("file-digest"),
     }
     if form.errors:
         return visit.show_again(**shown)

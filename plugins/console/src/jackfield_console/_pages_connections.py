@@ -281,7 +281,7 @@ def _free_name(visit: Visit, subject: _Subject) -> str:
 async def _save(visit: Visit, subject: _Subject) -> web.StreamResponse:
     form, sheet = visit.form, subject.sheet
     texts = posted_texts(form.names(), form.text)
-    name = subject.name or form.text("name")
+    name = subject.name or form.text("connection-name")
     posted = sheet.form.read(texts, subject.old)
     for field, fault in posted.faults.items():
         form.refuse(field, fault)
@@ -298,7 +298,7 @@ async def _save(visit: Visit, subject: _Subject) -> web.StreamResponse:
             return write_table(text, path, sheet, subject.old, posted.values)
 
         try:
-            prepared = await editor_of(visit.console).prepare(edit, base=form.text("digest"))
+            prepared = await editor_of(visit.console).prepare(edit, base=form.text("file-digest"))
         except ChangeRefusedError as error:
             placed, diff = place_mistakes(error.mistakes, ".".join(path), sheet), error.diff
             for field, words in placed.beside.items():
@@ -316,7 +316,12 @@ async def _save(visit: Visit, subject: _Subject) -> web.StreamResponse:
     sections = show_sheet(sheet, filled_again(sheet, texts, subject.old), form.errors)
     return visit.show_again(
         **_values(
-            subject, sections, general=placed.general, failure=failure, diff=diff, new_name=form.text("name")
+            subject,
+            sections,
+            general=placed.general,
+            failure=failure,
+            diff=diff,
+            new_name=form.text("connection-name"),
         )
     )
 
@@ -324,16 +329,18 @@ async def _save(visit: Visit, subject: _Subject) -> web.StreamResponse:
 def _check_name(visit: Visit, subject: _Subject, name: str) -> None:
     taken = visit.config.connections if subject.table == "connections" else visit.config.credentials
     if not name:
-        visit.form.refuse("name", "Write a name.")
+        visit.form.refuse("connection-name", "Write a name.")
     elif _NAME.fullmatch(name) is None:
-        visit.form.refuse("name", "A name has up to 80 characters, and none of : / \\ ? # % or quotes.")
+        visit.form.refuse(
+            "connection-name", "A name has up to 80 characters, and none of : / \\ ? # % or quotes."
+        )
     elif name in taken:
-        visit.form.refuse("name", f"There is a {subject.what} {name} already.")
+        visit.form.refuse("connection-name", f"There is a {subject.what} {name} already.")
 
 
 async def _try(visit: Visit, subject: _Subject, prepared: Prepared, name: str) -> CheckResult | None:
     """Make a round trip with what is about to be written; return how it failed, unless it is to be written anyway."""
-    if subject.table != "connections" or visit.form.flag("anyway"):
+    if subject.table != "connections" or visit.form.flag("write-anyway"):
         return None
     result = await try_connection(prepared.config, visit.console.host.registry, name)
     if not result.ok:
@@ -344,15 +351,18 @@ async def _try(visit: Visit, subject: _Subject, prepared: Prepared, name: str) -
 
 async def _write(visit: Visit, subject: _Subject, prepared: Prepared, name: str) -> web.StreamResponse:
     editor = editor_of(visit.console)
+    doubts = await asyncio.to_thread(editor.doubts, prepared)
     await editor.commit(prepared)
     done = "changed" if subject.name else "added"
     await visit.note_change(f"{subject.what} {done}", name, kind=next(iter(subject.sheet.fixed.values()), ""))
     checked = _checks(visit.console).get(name) if subject.table == "connections" else None
     told = (
         f" It answers: {checked.result.what}."
-        if checked is not None and not visit.form.flag("anyway")
+        if checked is not None and not visit.form.flag("write-anyway")
         else ""
     )
+    if doubts:
+        told += f" Please look at this: {'; '.join(doubts)}."
     return await visit.redirect(
         "/connections", message=f"The {subject.what} {name} was {done} and is in use.{told}"
     )

@@ -59,7 +59,7 @@ async def _restore(visit: Visit) -> web.StreamResponse:
     editor = editor_of(visit.console)
     number = visit.form.text("number")
     try:
-        await editor.restore(int(number) if number.isdecimal() else 0, base=visit.form.text("digest"))
+        await editor.restore(int(number) if number.isdecimal() else 0, base=visit.form.text("file-digest"))
     except ChangeRefusedError as error:
         visit.form.refuse("", "Nothing was changed.")
         return visit.show_again(**{**await _history(visit), "general": error.mistakes, "diff": error.diff})

@@ -154,7 +154,7 @@ async def _save(visit: Visit) -> web.StreamResponse:
     rule = await _find(visit, visit.request.match_info.get("name", ""))
     form, sheet = visit.form, rule.sheet
     texts = posted_texts(form.names(), form.text)
-    if form.flag("remove"):
+    if form.flag("remove-limit"):
         return await _remove(visit, rule)
     posted = sheet.form.read(texts, rule.old)
     for field, fault in posted.faults.items():
@@ -190,7 +190,7 @@ async def _apply(visit: Visit, edit: Any, place: Any, done: str, change: tuple[s
     """Change the file and go to the list; or return what the page shows if it is shown again."""
     editor = editor_of(visit.console)
     try:
-        await editor.commit(await editor.prepare(edit, base=visit.form.text("digest")))
+        await editor.commit(await editor.prepare(edit, base=visit.form.text("file-digest")))
     except ChangeRefusedError as error:
         placed = place(error.mistakes)
         if placed.general or error.diff:
@@ -273,7 +273,7 @@ async def _save_settings(visit: Visit) -> web.StreamResponse:
 
     def shown() -> dict[str, Any]:
         return _settings_values(
-            show_sheet(sheet, filled_again(sheet, texts, old), form.errors), form.text("digest")
+            show_sheet(sheet, filled_again(sheet, texts, old), form.errors), form.text("file-digest")
         )
 
     if form.errors:

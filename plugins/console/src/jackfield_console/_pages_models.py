@@ -164,7 +164,7 @@ async def _shown_again(visit: Visit, name: str) -> Mapping[str, Any]:
     return {
         "names": list(visit.config.connections), "name": name, "connection": connection, "rows": rows, "count": len(cards),
         "all": len(cards), "page_number": 1, "pages": 1, "wanted": "", "failure": failure,
-        "has_list": connection.models is not None, "fault": None, "digest": visit.form.text("digest"),
+        "has_list": connection.models is not None, "fault": None, "digest": visit.form.text("file-digest"),
     }  # fmt: skip
 
 
