@@ -199,10 +199,18 @@ def editor_of(console: Console) -> Editor:
     return editor
 
 
-async def try_connection(config: MeshConfig, registry: Registry, name: str) -> CheckResult:
+async def try_connection(
+    config: MeshConfig, registry: Registry, name: str, *, ask: bool = False
+) -> CheckResult:
     """Make one real round trip with a connection of a configuration that is not in use.
 
     Its middlewares stay out of it: nothing is booked, and nothing comes out of a cache.
+
+    Args:
+        config: The configuration.
+        registry: The plugins.
+        name: The connection.
+        ask: Where its service lists no models, ask a declared one for a word.
     """
     connection = config.connections[name]
     total = connection.timeout.total
@@ -210,7 +218,7 @@ async def try_connection(config: MeshConfig, registry: Registry, name: str) -> C
     alone = attrs.evolve(connection, timeout=timeout, retry=RetryPolicy(attempts=1), middlewares=())
     small = attrs.evolve(config, connections={name: alone}, aliases={}, middleware_settings={})
     async with Mesh(small, registry) as mesh:
-        return await mesh.check(name)
+        return await mesh.check(name, ask=ask)
 
 
 def users_of(content: Mapping[str, Any], connection: str) -> dict[str, list[str]]:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["PAGES"]
 
 _NAME: Final = re.compile(r"[^\s:\"'\\/?#%\x00-\x1f][^:\"'\\/?#%\x00-\x1f]{0,79}")
+_TO_TRY: Final = "; to try one, which may be billed"
+"""How the words for the command line begin, behind a service that has no list of models."""
 _RECENT: Final = 5_000
 """Rows of spend in which the last error of a connection is looked for."""
 
@@ -246,6 +248,8 @@ def _values(subject: _Subject, sections: Any, **more: Any) -> dict[str, Any]:
         "kind": next(iter(sheet.fixed.values()), ""),
         "digest": subject.digest,
         "failure": None,
+        "why": "",
+        "can_ask": False,
         "diff": "",
         "general": (),
         **more,
@@ -314,6 +318,9 @@ async def _save(visit: Visit, subject: _Subject) -> web.StreamResponse:
                 placed, diff = Placed({}, error.mistakes), error.diff
                 form.refuse("", "Nothing was changed.")
     sections = show_sheet(sheet, filled_again(sheet, texts, subject.old), form.errors)
+    why, mark, _ = ("" if failure is None or failure.error is None else failure.error.message).partition(
+        _TO_TRY
+    )
     return visit.show_again(
         **_values(
             subject,
@@ -322,6 +329,8 @@ async def _save(visit: Visit, subject: _Subject) -> web.StreamResponse:
             failure=failure,
             diff=diff,
             new_name=form.text("connection-name"),
+            why=why,
+            can_ask=bool(mark),
         )
     )
 
@@ -342,7 +351,8 @@ async def _try(visit: Visit, subject: _Subject, prepared: Prepared, name: str) -
     """Make a round trip with what is about to be written; return how it failed, unless it is to be written anyway."""
     if subject.table != "connections" or visit.form.flag("write-anyway"):
         return None
-    result = await try_connection(prepared.config, visit.console.host.registry, name)
+    ask = visit.form.flag("write-ask")
+    result = await try_connection(prepared.config, visit.console.host.registry, name, ask=ask)
     if not result.ok:
         return result
     _checks(visit.console)[name] = Checked(at=time.time(), result=result)
