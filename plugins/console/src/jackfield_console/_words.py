@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-__all__ = ["FILTERS", "money", "number", "seconds", "when"]
+__all__ = ["FILTERS", "column", "money", "number", "seconds", "when"]
 
 _SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 
@@ -29,6 +29,19 @@ def money(value: Decimal | str | None, currency: str | None = "", digits: int = 
         shown = max(digits, 1 - amount.adjusted())
     rounded = f"{amount:,.{min(shown, 18)}f}".replace(",", _SPACE)
     return f"{rounded}{_SPACE}{currency}" if currency else rounded
+
+
+def column(value: Decimal, digits: int) -> str:
+    """Write an amount in a column, all with the same digits; what would look like nothing is written as less than the least."""
+    least = Decimal(1).scaleb(-digits)
+    if 0 < abs(value) < least / 2:
+        return f"<{_SPACE}{least:f}"
+    return f"{value:,.{digits}f}".replace(",", _SPACE)
+
+
+def column_digits(highest: Decimal) -> int:
+    """Return with how many digits the amounts of a column are written, by the highest of them."""
+    return 2 if highest >= 100 else 4
 
 
 def when(value: float | None) -> Markup | str:
@@ -69,6 +82,8 @@ def breakable(value: object) -> Markup:
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "number": number,
     "money": money,
+    "column": column,
+    "column_digits": column_digits,
     "when": when,
     "seconds": seconds,
     "percent": percent,
