@@ -84,7 +84,13 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def day_rows(connection: Connection, selection: Selection) -> Sequence[Mapping[str, Any]]:
     """Return the sums of days, with their amounts."""
-    query = select(spend_days).where(*selection.conditions()).order_by(*spend_days.primary_key.columns)
+    first, last = selection.period.numbers
+    days = (spend_days.c.day >= first, spend_days.c.day <= last)
+    query = (
+        select(spend_days)
+        .where(*days, *selection.conditions(spend_days))
+        .order_by(*spend_days.primary_key.columns)
+    )
     found = []
     for row in connection.execute(query).mappings():
         amount = amount_of(row["units"], row["nanos"], row["attos"])

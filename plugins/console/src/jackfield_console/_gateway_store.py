@@ -6,17 +6,17 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Table, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from jackfield_gateway._days import DAY_COUNTS, DAY_KEYS, day_of, sum_days
+from jackfield_gateway._days import DAY_COUNTS, DAY_KEYS, day_of, sum_days, sum_months
 from jackfield_gateway._keys import Key
 from jackfield_gateway._spend import SpendRow, columns_of
 from jackfield_gateway._store import StoredKey, list_days
 
 from . import _key_rows
 from ._database import Database, open_database, read_url
-from ._schema import shared, spend, spend_days
+from ._schema import shared, spend, spend_days, spend_months
 
 __all__ = ["PostgresStore", "open_postgres"]
 
@@ -101,15 +101,18 @@ class PostgresStore:
 def _add_spend(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     query = insert(spend).on_conflict_do_nothing(index_elements=["id"]).returning(spend.c.id)
     written = set(connection.execute(query, rows).scalars())
-    sums = sum_days(row for row in rows if row["id"] in written)
-    if not sums:
-        return
+    days = sum_days(row for row in rows if row["id"] in written)
+    if days:
+        _add_sums(connection, spend_days, days)
+        _add_sums(connection, spend_months, sum_months(days))
+
+
+def _add_sums(connection: Connection, table: Table, sums: Mapping[tuple[Any, ...], Sequence[int]]) -> None:
     # In one order everywhere, so that gateways that write the same days never wait for each other in a circle.
-    values = [
-        dict(zip((*DAY_KEYS, *DAY_COUNTS), (*place, *sums[place]), strict=True)) for place in sorted(sums)
-    ]
-    adding = insert(spend_days)
-    more = {name: spend_days.c[name] + adding.excluded[name] for name in DAY_COUNTS}
+    names = (*DAY_KEYS, *DAY_COUNTS)
+    values = [dict(zip(names, (*place, *sums[place]), strict=True)) for place in sorted(sums)]
+    adding = insert(table)
+    more = {name: table.c[name] + adding.excluded[name] for name in DAY_COUNTS}
     connection.execute(adding.on_conflict_do_update(index_elements=list(DAY_KEYS), set_=more), values)
 
 

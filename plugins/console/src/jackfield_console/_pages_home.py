@@ -46,7 +46,7 @@ def _read(connection: Connection) -> _Found:
         today=add_up(sums_by(connection, "connection", now).values()),
         total=total,
         measure=measure,
-        plot=make_plot(by_day, period.days, names, "calls" if measure == "requests" else measure),
+        plot=make_plot(by_day, period, names, "calls" if measure == "requests" else measure),
         failed=list_calls(connection, CallFilter(status="not-ok")),
     )
 

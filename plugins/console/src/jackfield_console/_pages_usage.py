@@ -56,7 +56,7 @@ def _read(connection: Connection, group: Group, selection: Selection, asked: str
         rows=rows,
         total=total,
         measure=measure,
-        plot=make_plot(by_day, selection.period.days, names, "calls" if measure == "requests" else measure),
+        plot=make_plot(by_day, selection.period, names, "calls" if measure == "requests" else measure),
         choices={name: known_names(connection, name, selection.period) for name in _FILTERS},
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 import attrs
+
+from ._usage import Period
 
 __all__ = ["MOST_SERIES", "Bar", "Plot", "make_plot"]
 
@@ -19,7 +21,6 @@ _HEIGHT: Final = 240
 _LEFT: Final = 70
 _BOTTOM: Final = 26
 _TOP: Final = 12
-_MOST_BARS: Final = 100
 
 
 @attrs.frozen
@@ -71,24 +72,19 @@ class Plot:
 
 
 def make_plot(
-    values: Mapping[tuple[date, str | None], Decimal], days: Sequence[date], names: Sequence[str], unit: str
+    values: Mapping[tuple[date, str | None], Decimal], period: Period, names: Sequence[str], unit: str
 ) -> Plot | None:
     """Draw values by day and group; None if there is nothing to draw.
 
     Args:
         values: By day and group; None is all other groups.
-        days: All days, also those without a value.
+        period: The days; a long period has a bar for each month.
         names: The groups, the largest first.
         unit: What is counted.
     """
-    steps = _steps(days)
-    by_step: dict[tuple[date, str | None], Decimal] = {}
-    for (day, name), value in values.items():
-        place = steps[day], name
-        by_step[place] = by_step.get(place, Decimal(0)) + value
     series: list[tuple[int, str | None]] = [*enumerate(names, 1), (0, None)]
-    columns = sorted(set(steps.values()))
-    highest = max(sum(by_step.get((step, name), Decimal(0)) for _, name in series) for step in columns)
+    columns = period.steps
+    highest = max(sum(values.get((step, name), Decimal(0)) for _, name in series) for step in columns)
     if highest <= 0:
         return None
     top = _round_up(Decimal(highest))
@@ -98,15 +94,15 @@ def make_plot(
     bars: list[Bar] = []
     for number, step in enumerate(columns):
         y = float(floor)
-        x = round(_LEFT + number * pitch + pitch * 0.1, 2)
+        x = round(_LEFT + number * pitch + pitch * 0.1, 1)
         for of, name in series:
-            value = by_step.get((step, name), Decimal(0))
+            value = values.get((step, name), Decimal(0))
             if value <= 0:
                 continue
             height = float(value) * scale
             y -= height
-            title = f"{step:%Y-%m-%d}, {_label(name)}: {_short(value)} {unit}"
-            bars.append(Bar(x, round(y, 2), round(pitch * 0.8, 2), round(height, 2), of, title))
+            title = f"{period.label(step)}, {_label(name)}: {_short(value)} {unit}"
+            bars.append(Bar(x, round(y, 1), round(pitch * 0.8, 1), round(height, 1), of, title))
     drawn = {bar.series for bar in bars}
     return Plot(
         width=_WIDTH,
@@ -118,8 +114,8 @@ def make_plot(
         lines=[
             (round(floor - float(top) * part * scale, 2), _short(top * Decimal(part))) for part in (0, 0.5, 1)
         ],
-        labels=_labels(columns, pitch),
-        summary=f"{unit} from {days[0]} to {days[-1]}; the highest bar is {_short(highest)} {unit}.",
+        labels=_labels(period, pitch),
+        summary=f"{unit} from {period.first} to {period.last}; the highest bar is {_short(highest)} {unit}.",
     )
 
 
@@ -127,18 +123,12 @@ def _label(name: str | None) -> str:
     return "others" if name is None else name or "(none)"
 
 
-def _steps(days: Sequence[date]) -> Mapping[date, date]:
-    """Return for each day where its bar begins: that day, or where there are too many, the first of its week."""
-    if len(days) <= _MOST_BARS:
-        return {day: day for day in days}
-    return {day: max(days[0], day - timedelta(days=day.weekday())) for day in days}
-
-
-def _labels(columns: Sequence[date], pitch: float) -> Sequence[tuple[float, str]]:
-    every = max(1, round(len(columns) / 8))
+def _labels(period: Period, pitch: float) -> Sequence[tuple[float, str]]:
+    every = max(1, round(len(period.steps) / 12))
+    form = "%b %y" if period.is_long else "%d %b"
     return [
-        (round(_LEFT + (place + 0.5) * pitch, 2), f"{step:%d %b}")
-        for place, step in enumerate(columns)
+        (round(_LEFT + (place + 0.5) * pitch, 2), f"{step:{form}}")
+        for place, step in enumerate(period.steps)
         if place % every == 0
     ]
 

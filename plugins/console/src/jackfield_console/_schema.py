@@ -28,6 +28,7 @@ __all__ = [
     "shared",
     "spend",
     "spend_days",
+    "spend_months",
     "users",
 ]
 
@@ -87,28 +88,36 @@ shared = Table(
     Column("value", Text, nullable=False),
 )
 
-spend_days = Table(
-    "spend_days",
-    METADATA,
-    Column("day", Integer, primary_key=True, autoincrement=False),
-    Column("owner", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("connection", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("currency", Text, primary_key=True),
-    Column("cost", Text, primary_key=True),
-    Column("requests", BigInteger, nullable=False),
-    Column("failed", BigInteger, nullable=False),
-    Column("cancelled", BigInteger, nullable=False),
-    Column("input_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
-    Column("cached_tokens", BigInteger, nullable=False),
-    Column("reasoning_tokens", BigInteger, nullable=False),
-    Column("units", BigInteger, nullable=False),
-    Column("nanos", BigInteger, nullable=False),
-    Column("attos", BigInteger, nullable=False),
-)
+
+def _sums(name: str) -> Table:
+    return Table(
+        name,
+        METADATA,
+        Column("day", Integer, primary_key=True, autoincrement=False),
+        Column("owner", Text, primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("connection", Text, primary_key=True),
+        Column("model", Text, primary_key=True),
+        Column("currency", Text, primary_key=True),
+        Column("cost", Text, primary_key=True),
+        Column("requests", BigInteger, nullable=False),
+        Column("failed", BigInteger, nullable=False),
+        Column("cancelled", BigInteger, nullable=False),
+        Column("input_tokens", BigInteger, nullable=False),
+        Column("output_tokens", BigInteger, nullable=False),
+        Column("cached_tokens", BigInteger, nullable=False),
+        Column("reasoning_tokens", BigInteger, nullable=False),
+        Column("units", BigInteger, nullable=False),
+        Column("nanos", BigInteger, nullable=False),
+        Column("attos", BigInteger, nullable=False),
+    )
+
+
+spend_days = _sums("spend_days")
 """Sums of a day (days since 1970, UTC). An amount is units + nanos / 10^9 + attos / 10^18, so that sums are exact."""
+
+spend_months = _sums("spend_months")
+"""Sums of a month, under its first day."""
 
 users = Table(
     "console_users",

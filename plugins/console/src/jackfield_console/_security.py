@@ -71,8 +71,8 @@ def is_https(request: web.Request, declared: bool | None) -> bool:
 def is_same_origin(request: web.Request) -> bool:
     """Return whether a request comes from a page of ours, as far as the browser says where from.
 
-    Under the policy `no-referrer` browsers send `Origin: null` with forms, also from our own pages. `Sec-Fetch-Site` is sent over
-    HTTPS and to this machine; where it is absent, the CSRF token and the cookie's `SameSite` decide alone.
+    `Sec-Fetch-Site` is sent over HTTPS and to this machine; where neither it nor an origin is told, the CSRF token and the cookie's
+    `SameSite` decide alone.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:

@@ -8,11 +8,23 @@ from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Subquery,
+    Table,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
-from jackfield_gateway._days import amount_of
+from jackfield_gateway._days import amount_of, month_of
 
-from ._schema import spend_days
+from ._schema import spend_days, spend_months
 
 __all__ = [
     "GROUPS",
@@ -31,6 +43,8 @@ __all__ = [
 Group: TypeAlias = Literal["owner", "key", "model", "connection", "day"]
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 EPOCH: Final = date(1970, 1, 1)
+_LONG: Final = 100
+"""Days from which on a period is shown by month: its days are too many to look at, and to add up for each page."""
 _RECENT: Final = 14
 """Days whose names a filter offers; others can be typed."""
 _COUNTS: Final = (
@@ -68,9 +82,48 @@ class Period:
         return (self.first - EPOCH).days, (self.last - EPOCH).days
 
     @property
-    def days(self) -> Sequence[date]:
-        """Every day."""
-        return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
+    def is_long(self) -> bool:
+        """Whether it is shown by month."""
+        return (self.last - self.first).days >= _LONG
+
+    def parts(self, *, by_day: bool) -> Sequence[tuple[Table, date, date]]:
+        """Return what to read: the sums of whole months, and of the days before and after them.
+
+        Args:
+            by_day: The days are needed one by one.
+        """
+        first, last = self.first, self.last
+        start = first if first.day == 1 else _next_month(first)
+        end = _next_month(last) - timedelta(days=1)
+        if last < min(end, today()):  # the last month is not whole; one that still runs is
+            end = last.replace(day=1) - timedelta(days=1)
+        if by_day or start > end:
+            return [(spend_days, first, last)]
+        found = [(spend_months, start, end)]
+        if first < start:
+            found.append((spend_days, first, start - timedelta(days=1)))
+        if end < last:
+            found.append((spend_days, end + timedelta(days=1), last))
+        return found
+
+    @property
+    def steps(self) -> Sequence[date]:
+        """What it is shown by: every day, or the first day of every month."""
+        found, step = [], self.first
+        while step <= self.last:
+            found.append(step.replace(day=1) if self.is_long else step)
+            step = _next_month(step) if self.is_long else step + timedelta(days=1)
+        return found
+
+    def label(self, step: date) -> str:
+        """Return a step as it is written."""
+        return f"{step:%Y-%m}" if self.is_long else step.isoformat()
+
+    def within(self, step: date) -> Period:
+        """Return the days of a step that are in the period."""
+        if not self.is_long:
+            return Period(step, step)
+        return Period(max(self.first, step), min(self.last, _next_month(step) - timedelta(days=1)))
 
 
 @attrs.frozen(kw_only=True)
@@ -91,17 +144,45 @@ class Selection:
     connection: str = ""
     model: str = ""
 
-    def conditions(self) -> Sequence[ColumnElement[bool]]:
-        """Return what selects the sums."""
-        first, last = self.period.numbers
-        found: list[ColumnElement[bool]] = [spend_days.c.day >= first, spend_days.c.day <= last]
+    def conditions(self, table: Any) -> Sequence[ColumnElement[bool]]:
+        """Return what selects sums of a table, besides the days."""
+        found: list[ColumnElement[bool]] = []
         if self.owner:
-            found.append(owner_is_below(spend_days.c.owner, self.owner))
+            found.append(owner_is_below(table.c.owner, self.owner))
         for name in ("key", "connection", "model"):
             value = getattr(self, name)
             if value:
-                found.append(spend_days.c[name] == value)
+                found.append(table.c[name] == value)
         return found
+
+    def source(self, names: Sequence[str], more: Mapping[str, str] = {}) -> Subquery:
+        """Return the sums of the period, as columns to be summed further; a long period's days are those of its months.
+
+        Args:
+            names: The columns.
+            more: Values that other columns must have.
+        """
+        selects = []
+        by_day = "day" in names and not self.period.is_long
+        for table, first, last in self.period.parts(by_day=by_day):
+            columns = [table.c[name].label(name) for name in names if name != "day"]
+            if "day" in names:
+                is_edge = self.period.is_long and table is spend_days
+                day: Any = literal(month_of(number_of(first))) if is_edge else table.c.day
+                columns.append(day.label("day"))
+            days = (table.c.day >= number_of(first), table.c.day <= number_of(last))
+            exact = (table.c[name] == value for name, value in more.items())
+            selects.append(select(*columns).where(*days, *exact, *self.conditions(table)))
+        return union_all(*selects).subquery() if len(selects) > 1 else selects[0].subquery()
+
+
+def number_of(day: date) -> int:
+    """Return a day, counted from 1970."""
+    return (day - EPOCH).days
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def owner_is_below(column: ColumnElement[str], owner: str) -> ColumnElement[bool]:
@@ -204,12 +285,13 @@ def sums_by(connection: Connection, group: Group, selection: Selection) -> Mappi
         group: What they are apart by.
         selection: Which.
     """
-    columns = [spend_days.c[name] for name in (group, "currency", "cost")]
-    totals = [func.sum(spend_days.c[name]).label(name) for name in (*_COUNTS, "units", "nanos", "attos")]
-    query = select(*columns, *totals).where(*selection.conditions()).group_by(*columns)
+    places, totals = (group, "currency", "cost"), (*_COUNTS, "units", "nanos", "attos")
+    source = selection.source((*places, *totals))
+    columns = [source.c[name] for name in places]
+    query = select(*columns, *(func.sum(source.c[name]).label(name) for name in totals)).group_by(*columns)
     found: dict[Any, Sums] = {}
     for row in connection.execute(query).mappings():
-        found.setdefault(row[group], Sums()).add(row)
+        found.setdefault(row[group], Sums()).add(dict(row))
     return found
 
 
@@ -225,23 +307,18 @@ def daily_values(
         names: The groups that are shown by themselves.
         measure: requests, tokens, or a currency.
     """
-    column: ColumnElement[Any] = case((spend_days.c[group].in_(names), spend_days.c[group]), else_=None)
-    conditions = list(selection.conditions())
-    if measure == "requests":
-        totals = [func.sum(spend_days.c.requests)]
-    elif measure == "tokens":
-        totals = [func.sum(spend_days.c.input_tokens + spend_days.c.output_tokens)]
-    else:
-        totals = [func.sum(spend_days.c[name]) for name in ("units", "nanos", "attos")]
-        conditions.append(spend_days.c.currency == measure)
-    query = (
-        select(spend_days.c.day, column.label("name"), *totals)
-        .where(*conditions)
-        .group_by(spend_days.c.day, column)
+    counts = {"requests": ("requests",), "tokens": ("input_tokens", "output_tokens")}.get(
+        measure, ("units", "nanos", "attos")
     )
+    more = {} if measure in ("requests", "tokens") else {"currency": measure}
+    source = selection.source(("day", group, *counts), more)
+    of = source.c[group]
+    column: ColumnElement[Any] = case((of.in_(names), of), else_=None)
+    totals = [func.sum(source.c[name]) for name in counts]
+    query = select(source.c.day, column.label("name"), *totals).group_by(source.c.day, column)
     found = {}
     for day, name, *sums in connection.execute(query):
-        found[day, name] = Decimal(sums[0]) if len(sums) == 1 else amount_of(*map(int, sums))
+        found[day, name] = Decimal(sum(map(int, sums))) if not more else amount_of(*map(int, sums))
     return found
 
 

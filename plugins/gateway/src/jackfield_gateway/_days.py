@@ -1,4 +1,4 @@
-"""Sums of a day: what pages and `/v1/usage` read, so that nobody adds up a million rows.
+"""Sums of days and of months: what pages and `/v1/usage` read, so that nobody adds up a million rows.
 
 They are written in the transaction of the rows they sum, so both always agree. An amount is three whole numbers (units,
 thousand-millionths, and thousand-millionths of these), which databases add exactly; decimals in text they cannot add at all.
@@ -6,11 +6,22 @@ thousand-millionths, and thousand-millionths of these), which databases add exac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal, localcontext
+from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["DAY_COUNTS", "DAY_KEYS", "amount_of", "day_of", "split_amount", "sum_days"]
+__all__ = [
+    "DAY_COUNTS",
+    "DAY_KEYS",
+    "amount_of",
+    "day_of",
+    "month_of",
+    "split_amount",
+    "sum_days",
+    "sum_months",
+]
 
 DAY_KEYS: Final = ("day", "owner", "key", "connection", "model", "currency", "cost")
 """What sums are apart by."""
@@ -28,6 +39,7 @@ DAY_COUNTS: Final = (
 )
 """What is summed."""
 
+_EPOCH: Final = date(1970, 1, 1)
 _DAY: Final = 86_400
 _NANO: Final = 10**9
 _ATTO: Final = 10**18
@@ -37,6 +49,12 @@ _DIGITS: Final = 60
 def day_of(at: float) -> int:
     """Return the day (UTC) of a moment, counted from 1970."""
     return int(at // _DAY)
+
+
+@lru_cache(maxsize=1_000)
+def month_of(day: int) -> int:
+    """Return the first day of a day's month, both counted from 1970."""
+    return ((_EPOCH + timedelta(days=day)).replace(day=1) - _EPOCH).days
 
 
 def split_amount(amount: Decimal) -> tuple[int, int, int]:
@@ -93,3 +111,19 @@ def sum_days(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[in
             for number, part in enumerate(split_amount(Decimal(amount)), 7):
                 sums[number] += part
     return days
+
+
+def sum_months(days: Mapping[tuple[Any, ...], Sequence[int]]) -> dict[tuple[Any, ...], list[int]]:
+    """Sum days to months: in place of a day, the first day of its month.
+
+    Args:
+        days: As `sum_days` returns them.
+    """
+    months: dict[tuple[Any, ...], list[int]] = {}
+    for place, sums in days.items():
+        month = (month_of(place[0]), *place[1:])
+        before = months.get(month)
+        months[month] = (
+            list(sums) if before is None else [one + more for one, more in zip(before, sums, strict=True)]
+        )
+    return months

@@ -17,7 +17,7 @@ import attrs
 
 from jackfield import ConfigurationError
 
-from ._days import DAY_COUNTS, DAY_KEYS, amount_of, day_of, sum_days
+from ._days import DAY_COUNTS, DAY_KEYS, amount_of, day_of, sum_days, sum_months
 from ._keys import Key
 from ._spend import SpendRow, columns_of
 
@@ -50,14 +50,18 @@ CREATE INDEX spend_at ON spend (at);
 CREATE INDEX spend_key ON spend (key, at);
 CREATE TABLE shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_SECOND: Final = """
-CREATE TABLE spend_days (
+_SUMS: Final = """
+CREATE TABLE {table} (
     day INTEGER NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL, connection TEXT NOT NULL, model TEXT NOT NULL,
     currency TEXT NOT NULL, cost TEXT NOT NULL, requests INTEGER NOT NULL, failed INTEGER NOT NULL,
     cancelled INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
     cached_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, units INTEGER NOT NULL, nanos INTEGER NOT NULL,
     attos INTEGER NOT NULL, PRIMARY KEY (day, owner, key, connection, model, currency, cost)
 ) WITHOUT ROWID;
+"""
+_SECOND: Final = f"""
+{_SUMS.format(table="spend_days")}
+{_SUMS.format(table="spend_months")}
 CREATE INDEX spend_owner ON spend (owner, at);
 CREATE INDEX spend_not_ok ON spend (at) WHERE status <> 'ok';
 """
@@ -72,11 +76,19 @@ def _insert(columns: Sequence[str]) -> str:
 
 _INSERT: Final = _insert(_COLUMNS)
 _INSERT_FIRST: Final = _insert([name for name in _COLUMNS if name != "detail"])
-_ADD_DAY: Final = (
-    f"INSERT INTO spend_days ({', '.join((*DAY_KEYS, *DAY_COUNTS))})"  # noqa: S608 -- names of ours
-    f" VALUES ({', '.join('?' * len((*DAY_KEYS, *DAY_COUNTS)))}) ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{name} = {name} + excluded.{name}" for name in DAY_COUNTS)
-)
+
+
+def _add(table: str) -> str:
+    names = (*DAY_KEYS, *DAY_COUNTS)
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in DAY_COUNTS)
+    return (
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 -- names of ours
+        f" ON CONFLICT DO UPDATE SET {more}"
+    )
+
+
+_ADD_DAY: Final = _add("spend_days")
+_ADD_MONTH: Final = _add("spend_months")
 
 
 @attrs.frozen(kw_only=True)
@@ -298,7 +310,9 @@ class Store:
         return found
 
     def _add_days(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        self._connection.executemany(_ADD_DAY, [(*place, *sums) for place, sums in sum_days(rows).items()])
+        days = sum_days(rows)
+        for statement, found in ((_ADD_DAY, days), (_ADD_MONTH, sum_months(days))):
+            self._connection.executemany(statement, [(*place, *sums) for place, sums in found.items()])
 
     def delete_spend(self, *, before: float) -> int:
         """Delete the rows of calls on days before that of a moment, in seconds of `time.time()`; return how many.
