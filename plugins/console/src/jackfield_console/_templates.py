@@ -62,7 +62,8 @@ def render(template: str, visit: Any, values: Mapping[str, Any]) -> str:
     """
 
     def static(name: str) -> str:
-        return visit.url(STATIC, name, v=_version(name))
+        address: str = visit.url(STATIC, name, v=_version(name))
+        return address
 
     page: Page = visit.page
     context: Mapping[str, Any] = {
