@@ -44,10 +44,13 @@ class Browser:
         self.url = url
         self.http = http
 
+    def _address(self, path):
+        return f"{self.url}{path}" if isinstance(path, str) else path
+
     async def get(self, path, *, status=200, **headers):
         """Return the text of a page."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self.http.get(f"{self.url}{path}", headers=names, allow_redirects=False) as answer:
+        async with self.http.get(self._address(path), headers=names, allow_redirects=False) as answer:
             text = await answer.text()
             assert answer.status == status, (answer.status, text)
             self.headers = answer.headers
@@ -62,7 +65,7 @@ class Browser:
         csrf = token if token is not None else await self.token(page or "/")
         data = [*(fields.items() if isinstance(fields, dict) else fields), ("csrf", csrf)]
         async with self.http.post(
-            f"{self.url}{path}", data=data, headers=headers or {}, allow_redirects=False
+            self._address(path), data=data, headers=headers or {}, allow_redirects=False
         ) as answer:
             text = await answer.text()
             self.status = answer.status

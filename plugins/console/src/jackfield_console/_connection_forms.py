@@ -256,7 +256,7 @@ def _find_field(inner: str, names: Sequence[str]) -> tuple[str | None, str]:
             return name, place.removeprefix(f"{group}: ")
     words = inner.partition(": ")[2] if inner.startswith(":") else place
     # A class that checks several fields at once names them in its words.
-    told = re.match(r"(?:limit \S+: )?([\w.]+)", words)
+    told = re.match(r"(?:limit \S+: )?['\"`]?([\w.]+)", words)
     if told is not None and told[1] in names:
         return told[1], words
     return None, words
