@@ -222,3 +222,17 @@ def test_plugins_that_the_docs_show_have_a_form(name, monkeypatch):
     sheet = connection_sheet(registry, registry.provider(provider), {})
     assert {"base_url", "models", "timeout.total"} <= {field.name for field in sheet.form.leaves()}
     assert sheet.form.read({}).values == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "org-AbCdEf0123456789abcdef01", "proj_AbCdEf0123456789abcdef01", "wrkspc_01JwQvzr7rXLA5AGx3HKfFUJ",
+        "123e4567-e89b-12d3-a456-426614174000", "meta-llama/Llama-3.3-70B-Instruct-FP8-2026-11-01",
+        "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.anthropic.claude-opus-4-8",
+        "https://contoso-0123456789abcdef.openai.azure.com",
+    ],
+)  # fmt: skip
+def test_ids_are_not_taken_for_secrets(value):
+    assert FORM.read(post(host=value, names=value)).faults == {}
+    assert FORM.fill({"host": value}).texts == {"host": value}

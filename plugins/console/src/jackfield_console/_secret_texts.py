@@ -30,17 +30,20 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def looks_like_secret(text: str) -> bool:
-    """Return whether a text is probably a key or a token itself.
+    """Return whether a text in the place of a reference's name is probably a key or a token itself.
 
     A variable that is set is a name, whatever it looks like.
     """
     text = text.strip()
     if text in os.environ:
         return False
-    if _KNOWN.match(text) or text.lower().startswith(("bearer ", "basic ")):
-        return True
     found = _RANDOM.fullmatch(text)
-    return found is not None and _is_mixed(text)
+    return _is_key(text) or (found is not None and _is_mixed(text))
+
+
+def _is_key(text: str) -> bool:
+    """Return whether a text begins as keys of services do. Ids of organisations and projects are as random as keys."""
+    return _KNOWN.match(text.strip()) is not None or text.strip().lower().startswith(("bearer ", "basic "))
 
 
 def _is_mixed(text: str) -> bool:
@@ -73,8 +76,8 @@ def find_secrets(key: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, str) and not _REFERENCE.match(value):
         if _USER.search(value):
             yield key, _NO_USER
-        elif looks_like_secret(value) or (
-            _NAME.search(key.rpartition(".")[2]) and key.startswith("headers.")
+        elif _is_key(value) or (
+            key.startswith("headers.") and (_NAME.search(key) or looks_like_secret(value))
         ):
             yield key, HELP
 
@@ -93,10 +96,7 @@ def show_text(text: str) -> str:
 
 def _show_line(line: str) -> str:
     name, equals, value = line.partition("=")
-    masked = re.sub(
-        r"[A-Za-z0-9+/=_\-]{20,}", lambda found: "***" if looks_like_secret(found[0]) else found[0], line
-    )
     key = name.strip(" \t#+-\"'").rpartition(".")[2]
-    if equals and _NAME.search(key) and not re.match(r"\s*[\"']?((env|file|keyring):|none\b)", value):
-        return f"{name}{equals} ***{line[len(line.rstrip()) :]}" if re.search(r"[\"']", value) else masked
-    return masked
+    if not equals or not _NAME.search(key) or re.match(r"\s*[\"']?((env|file|keyring):|none\b)", value):
+        return line
+    return f"{name}{equals} ***{line[len(line.rstrip()) :]}"
