@@ -19,6 +19,7 @@ from __future__ import annotations
 from ._amounts import MOST_AMOUNT, SCALE
 from ._memory import MemoryStore
 from ._settings import LimitSettings, LimitsSettings
+from ._slices import SlicedStore
 from ._store import Answer, Counter, Grant, Refusal, State, Store, StoreAwayError, Take
 from ._stores import open_store
 from ._windows import Window
@@ -33,6 +34,7 @@ __all__ = [
     "LimitsSettings",
     "MemoryStore",
     "Refusal",
+    "SlicedStore",
     "State",
     "Store",
     "StoreAwayError",

@@ -7,6 +7,7 @@ from jackfield import ConfigurationError, Secret
 from ._memory import MemoryStore
 from ._postgres import PostgresStore
 from ._redis import RedisStore
+from ._slices import SlicedStore
 from ._store import Store
 
 __all__ = ["open_store"]
@@ -17,6 +18,7 @@ def open_store(address: str) -> Store:
 
     Args:
         address: `memory`, `sqlite:///PATH`, `redis://...`, `postgresql://...`; or where that stands: `env:NAME`, `file:PATH`.
+            With `?slices=true`, Redis and PostgreSQL are asked once for many calls.
 
     Raises:
         ConfigurationError: There is no such store.
@@ -26,8 +28,23 @@ def open_store(address: str) -> Store:
     if address == "memory":
         return MemoryStore()
     scheme = address.partition(":")[0]
+    address, is_sliced = _without_slices(address)
+    store: Store | None = None
     if scheme in {"redis", "rediss", "unix"}:
-        return RedisStore(address)
-    if scheme in {"postgresql", "postgres"}:
-        return PostgresStore(address)
+        store = RedisStore(address)
+    elif scheme in {"postgresql", "postgres"}:
+        store = PostgresStore(address)
+    if store is not None:
+        return SlicedStore(store) if is_sliced else store
     raise ConfigurationError(f'there is no store of limits for addresses that begin with "{scheme}:"')
+
+
+def _without_slices(address: str) -> tuple[str, bool]:
+    """Return an address without our own parameter `slices`, and whether it says true."""
+    before, mark, query = address.partition("?")
+    parameters = query.split("&")
+    others = [part for part in parameters if part.partition("=")[0] != "slices"]
+    if len(others) == len(parameters):
+        return address, False
+    rest = "&".join(others)
+    return before + (mark + rest if rest else ""), "slices=true" in parameters
