@@ -66,6 +66,10 @@ def split_amount(amount: Decimal) -> tuple[int, int, int]:
     return units, nanos, attos
 
 
+def _split_text(amount: str) -> tuple[int, int, int]:
+    return split_amount(Decimal(amount))
+
+
 def amount_of(units: int, nanos: int, attos: int) -> Decimal:
     """Return the amount of three sums, without zeros at its end."""
     with localcontext(prec=_DIGITS):
@@ -85,6 +89,7 @@ def sum_days(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[in
         By the values of `DAY_KEYS`, the sums in the order of `DAY_COUNTS`.
     """
     days: dict[tuple[Any, ...], list[int]] = {}
+    split = lru_cache(maxsize=1000)(_split_text)  # many calls cost the same
     for row in rows:
         amount = row["amount"]
         place = (
@@ -108,8 +113,10 @@ def sum_days(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[in
         sums[5] += row["cached_tokens"] or 0
         sums[6] += row["reasoning_tokens"] or 0
         if amount is not None:
-            for number, part in enumerate(split_amount(Decimal(amount)), 7):
-                sums[number] += part
+            units, nanos, attos = split(amount)
+            sums[7] += units
+            sums[8] += nanos
+            sums[9] += attos
     return days
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 import attrs
@@ -118,11 +119,15 @@ class SpendRow:
 
 
 _NAMES: Final = tuple(field.name for field in attrs.fields(SpendRow))
+_values_of: Final = attrgetter(*_NAMES)
 
 
 def columns_of(row: SpendRow) -> dict[str, Any]:
     """Return a row as a store keeps it: by the names of its columns."""
-    values = {name: _clean(getattr(row, name)) for name in _NAMES}
+    values = dict(zip(_NAMES, _values_of(row), strict=True))
+    texts = "".join([value for value in values.values() if value.__class__ is str])
+    if "\0" in texts or not texts.isascii():
+        values = {name: _clean(value) for name, value in values.items()}
     values["relayed"] = int(row.relayed)
     values["detail"] = None if row.detail is None else row.detail.as_json()
     return values

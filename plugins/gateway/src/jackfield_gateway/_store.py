@@ -296,9 +296,18 @@ class Store:
             if self._version() == _FIRST:
                 self._connection.executemany(_INSERT_FIRST, values)
                 return
-            known = self._known_ids([value["id"] for value in values])
+            before = self._connection.total_changes
             self._connection.executemany(_INSERT, values)
-            self._add_days(value for value in values if value["id"] not in known)
+            if self._connection.total_changes - before < len(
+                values
+            ):  # some are there, perhaps twice in `rows`
+                self._connection.execute("ROLLBACK")
+                self._connection.execute("BEGIN IMMEDIATE")
+                known = self._known_ids([value["id"] for value in values])
+                new = {value["id"]: value for value in reversed(values) if value["id"] not in known}
+                values = list(reversed(new.values()))
+                self._connection.executemany(_INSERT, values)
+            self._add_days(values)
 
     def _known_ids(self, ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
