@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import given, strategies as st
 
 from jackfield import JackfieldError, Started, TextDelta
+from jackfield.http import SSEFramer
 from jackfield.plugin import Frame, Wire
 from jackfield_openai import OPENAI, Dialect
 from jackfield_openai._chat_decoder import ChatDecoder
@@ -196,3 +197,84 @@ def test_a_piece_with_a_new_field_is_read_in_full():
     )
     events = decode([first, second], pieces=PieceReader())
     assert events[1] == [Started("c", "m", "flex"), TextDelta("Hi", 0)]
+
+
+def chunk(text, padding, **more):
+    choice = {"index": 0, "delta": {"content": text}, "logprobs": None, "finish_reason": None, **more}
+    event = {"id": "c1", "object": "chat.completion.chunk", "model": "m", "choices": [choice], "usage": None}
+    return event if padding is None else {**event, "obfuscation": padding}
+
+
+def read_stream(events, dialect=OPENAI):
+    """Feed a decoder with events until it has learnt their shape, and return it."""
+    decoder = ChatDecoder(dialect, STREAM)
+    for event in events:
+        decoder.feed(Frame(json.dumps(event, separators=(",", ":")).encode()))
+    return decoder
+
+
+TEXTS = st.text(min_size=1) | st.sampled_from(
+    ['"', "\\", '","', 'x"},"y":[', "\n\ndata: ", "é", "😀", "},", "data: "]
+)
+ODD = [
+    {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}},
+    {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    {"choices": [{"index": 1, "delta": {"content": "x"}, "finish_reason": None}]},
+    {"error": {"message": "no"}},
+    chunk("x", "a1", finish_reason="stop"),
+    {**chunk("x", "a1"), "usage": {"prompt_tokens": 1}},
+    chunk("", "a1"),
+    chunk("x", ""),
+    chunk("x", "-"),
+]
+EXTRA = [b": ping\n\n", b"event: x\ndata: {}\n\n", b"data: [DONE]\n\n", b"id: 1\n", b"\n", b'data: "x"\n\n']
+
+
+@given(
+    st.booleans(),
+    st.lists(st.tuples(TEXTS, st.text("ab1", min_size=1)), min_size=1, max_size=5),
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(ODD) | st.sampled_from(EXTRA)), max_size=1),
+)
+def test_a_block_is_read_as_its_events_are(padded, pieces, odd):
+    events = [chunk(text, padding if padded else None) for text, padding in pieces]
+    parts = [b"data: " + json.dumps(event, separators=(",", ":")).encode() + b"\n\n" for event in events]
+    for place, other in odd:
+        written = (
+            other
+            if isinstance(other, bytes)
+            else b"data: " + json.dumps(other, separators=(",", ":")).encode() + b"\n\n"
+        )
+        parts.insert(place, written)
+    begin = [
+        {**chunk("a", "z" if padded else None), "choices": [{"index": 0, "delta": {"role": "assistant"}}]}
+    ]
+    begin += [chunk("a", "z1" if padded else None), chunk("b", "z2" if padded else None)]
+    block = b"".join(parts)
+    got = read_stream(begin).read_block(block)
+    if not odd:
+        assert got == [TextDelta("".join(text for text, _ in pieces), 0)] or "\\ud" in repr(block)
+    if got is not None:
+        decoder, one_by_one = read_stream(begin), []
+        for frame in SSEFramer().feed(block):
+            one_by_one += decoder.feed(frame)
+        assert {type(event) for event in one_by_one} == {TextDelta}
+        assert got == [TextDelta("".join(event.text for event in one_by_one), 0)]
+
+
+def test_an_event_that_only_begins_and_ends_like_the_others_is_not_read_with_them():
+    begins = {**chunk("a", "z"), "choices": [{"index": 0, "delta": {"role": "assistant"}}]}
+    decoder = read_stream([begins, chunk("a", "z1"), chunk("b", "z2")])
+    plain = b"data: " + json.dumps(chunk("x", "z"), separators=(",", ":")).encode() + b"\n\n"
+    for hidden in (
+        b'"x","tool_calls":[1]',
+        b'"x","y"',
+        b"[]",
+        b"1",
+        b'"x"},"delta":{"content":"y"',
+        b'"x',
+        b"null",
+        b"",
+    ):
+        odd = plain.replace(b'"x"', hidden)
+        assert decoder.read_block(plain + odd + plain) is None, hidden
+    assert decoder.read_block(plain + plain) == [TextDelta("xx", 0)]

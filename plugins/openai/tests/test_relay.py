@@ -12,6 +12,7 @@ from jackfield import AuthenticationError, Mesh, Registry, Secret, StreamInterru
 from jackfield.plugin import ModelRef, RelayRequest, WatchedStream, hookimpl, relay
 from jackfield.testing import Answer, RecordingServer
 from jackfield_openai import OpenAISettings
+from jackfield_openai._chat_decoder import ChatDecoder
 
 BODY = (
     b'{ "model":"team-model" ,"messages":[{"role":"user","content":"h\\u00e9 \xf0\x9f\x98\x80"}],'
@@ -298,3 +299,51 @@ def test_what_codex_tells_of_a_device_goes_to_openai_alone(address, own):
     assert ("/srv/work" in str(dict(wire.headers))) is own
     body = b'{"model":"m","input":"hi","client_metadata":{"workspace":"/srv/work"}}'
     assert (plugin.jackfield_relay(model, "openai.responses", {}, body) is not None) is own
+
+
+def long_stream(pieces):
+    """Return the events of a stream as OpenAI writes them, with padding."""
+
+    def event(choices, usage=None):
+        told = {"id": "c1", "model": "gpt-6-luna", "choices": choices, "usage": usage, "obfuscation": "aB3"}
+        return b"data: " + json.dumps(told, separators=(",", ":")).encode() + b"\n\n"
+
+    def choice(delta, reason=None):
+        return [{"index": 0, "delta": delta, "finish_reason": reason}]
+
+    usage = {"prompt_tokens": 9, "completion_tokens": 80, "total_tokens": 89}
+    first, *rest = (
+        event(choice({"role": "assistant", "content": ""})),
+        *(event(choice({"content": one})) for one in pieces),
+    )
+    return [first, *rest, event(choice({}, "stop")), event([], usage), b"data: [DONE]\n\n"]
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20, 7])
+async def test_events_that_are_read_together_make_the_reply_that_they_make_one_by_one(
+    served, monkeypatch, size
+):
+    pieces = ["The", " sk\u00ff", ' "is"', "\nblue\\", "\U0001f600", "."] * 12
+    body = b"".join(long_stream(pieces))
+    cut = [body[at : at + size] for at in range(0, len(body), size)]
+    replies, blocks = [], []
+    real = ChatDecoder.read_block
+
+    def read_block(self, block):
+        found = real(self, block)
+        blocks.append(found)
+        return found
+
+    for reader in (read_block, lambda self, block: None):
+        monkeypatch.setattr(ChatDecoder, "read_block", reader)
+        served.answer(Answer.stream(cut, "text/event-stream"))
+        async with mesh_at(served) as mesh:
+            answer = await relay(mesh, "best", asked())
+            assert b"".join([piece async for piece in answer]) == body
+        reply = answer.response
+        replies.append(
+            (reply.choices, reply.usage, reply.cost, reply.complete, reply.ended, reply.id, reply.model)
+        )
+    assert replies[0] == replies[1]
+    assert replies[0][0][0].message.text == "".join(pieces)
+    assert any(blocks)

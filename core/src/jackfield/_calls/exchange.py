@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from jackfield._contract.protocols import Exchange, FailureInStream, Transport
+from jackfield._http.sse import Block
 from jackfield._types.capabilities import ModelRef
 from jackfield._types.errors import (
     JackfieldError,
@@ -262,7 +263,10 @@ class WireExchange:
 
     def _prepare_decoder(self) -> None:
         try:
-            self._reader = FrameReader(self._provider.decoder(self._require_model(), self._wire), self.events)
+            decoder = self._provider.decoder(self._require_model(), self._wire)
+            self._reader = FrameReader(decoder, self.events)
+            if self.copies is not None and self._wire.stream:
+                self._frames.read_block = getattr(decoder, "read_block", None)  # type: ignore[union-attr]
         except Exception as error:
             raise self._explain(error) from _find_cause(error)
 
@@ -301,6 +305,9 @@ class WireExchange:
         raise self._map_exception(error, in_stream=True) from error
 
     def _decode(self, batch: Sequence[Frame], reader: FrameReader) -> None:
+        if batch.__class__ is Block:
+            reader.take(batch)
+            return
         is_whole = not self._wire.stream
         if is_whole and not reader.has_begun and is_event_stream(batch[0].data):
             batch, reader = self._read_as_stream(batch[0].data)

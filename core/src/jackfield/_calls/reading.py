@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
@@ -113,6 +114,10 @@ class FrameReader:
                 events[before:] = self._joiner.join(events[before:])
             if fault is not None:
                 raise MalformedResponseError(fault, body=None if frame is None else _body_of(frame))
+
+    def take(self, block: Sequence[Any]) -> None:
+        """Take events that the decoder has read together."""
+        self.events += block
 
     def finish(self, stray: bytes = b"") -> None:
         """Let the decoder handle the end.

@@ -98,6 +98,10 @@ class Decoder(Protocol):
     or the marker may follow. If the body is then cut, or stays silent beyond a time limit, the core calls `finish`, and the
     answer is complete. It is looked for only then. An attribute `lacks_end`, True after `finish`, says that the service ended
     its stream and not its answer, and that the decoder accepts it all the same: such an answer is not `complete`.
+
+    It may also have a method `read_block(block: bytes) -> list[Event] | None`, for answers that are relayed, of which nobody
+    reads event by event: several whole server-sent events, each with its blank line, lines ended by LF. It returns their
+    events, where pieces of one text may be one piece, or None, having changed nothing, if they must be fed one by one.
     """
 
     def start(self, head: Head) -> list[Event]:

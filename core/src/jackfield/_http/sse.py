@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from jackfield._types.wire import Frame
 
-__all__ = ["BYTE_ORDER_MARK", "SSEFramer"]
+__all__ = ["BYTE_ORDER_MARK", "Block", "SSEFramer"]
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _CACHED_NAMES: Final = 64
 """A bound against a service that makes up names."""
 _MOST_STRAY: Final = 500
+_LARGEST_BLOCK: Final = 1 << 17
 _IGNORED: Final = frozenset({b"", b"id", b"retry"})
 """What a line begins with that means nothing here; a comment has the empty field name."""
 _BEGINNINGS: Final = frozenset({b"{", b"[", b'"', b"<"})
 _FIELD: Final = rb"[A-Za-z][A-Za-z0-9_-]*"
+
+
+class Block(list[Any]):
+    """Events of an answer in place of frames: what they were made of has been decoded already."""
+
+    __slots__ = ()
 
 
 class SSEFramer:
@@ -38,9 +46,10 @@ class SSEFramer:
     Attributes:
         stray: Text that is not part of an event, since the last event; its beginning.
         is_open: The body ended without the blank line after its last event, which may thus have been cut.
+        read_block: Reads several events together, if it can; None reads each by itself.
     """
 
-    __slots__ = ("_after_return", "_begun", "_names", "_pending", "is_open", "stray")
+    __slots__ = ("_after_return", "_begun", "_names", "_pending", "is_open", "read_block", "stray")
 
     def __init__(self) -> None:
         # What came since the last blank line. It grows in place, so that a huge event costs linear time and no more
@@ -51,9 +60,10 @@ class SSEFramer:
         self._names: dict[bytes, str] = {}
         self.stray = b""
         self.is_open = False
+        self.read_block: Callable[[bytes], Sequence[object] | None] | None = None
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Take the next bytes and return the events that they complete."""
+        """Take the next bytes and return the events that they complete, a `Block` if `read_block` has read them."""
         if self._after_return or b"\r" in chunk:
             chunk = self._to_newlines(chunk)
         pending = self._pending
@@ -69,6 +79,11 @@ class SSEFramer:
         if end < len(chunk):
             pending += chunk[end:]
             chunk = chunk[:end]
+        if self.read_block is not None and len(chunk) <= _LARGEST_BLOCK:
+            events = self.read_block(chunk)
+            if events is not None:
+                self.stray = b""
+                return Block(events)
         return self._events(chunk)
 
     def close(self) -> list[Frame]:

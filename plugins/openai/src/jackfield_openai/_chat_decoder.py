@@ -141,6 +141,11 @@ class ChatDecoder:
                 return list(answer)
         return list(self._read(exact_event(event, data)))
 
+    def read_block(self, block: bytes) -> list[Event] | None:
+        """Decode several server-sent events together, if all of them are further pieces of one text."""
+        piece = self._pieces.read_block(block) if self._streamed else None
+        return None if piece is None else [piece]
+
     def finish(self) -> list[Event]:
         """Check that nothing is missing, and finish the choices that have not ended."""
         if self._started is not None and not self._streamed and not self._choices:

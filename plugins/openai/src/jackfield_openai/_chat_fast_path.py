@@ -53,6 +53,26 @@ class _Shape(NamedTuple):
     padded: bool
     choice: int
 
+    def read_block(self, block: bytes) -> list[Any] | None:
+        """Return the texts of server-sent events that all have this shape; None if one has not."""
+        before, end = self.before, self.after if self.padded else self.between
+        if not block.startswith(b"data: "):
+            return None
+        events = block[6:-2].split(b"\n\ndata: ")
+        start, stop = len(before), -len(end)
+        inner = [event[start:stop] for event in events if event.startswith(before) and event.endswith(end)]
+        if len(inner) != len(events) or b"\n" in b"".join(inner):
+            return None
+        if self.padded:
+            parts = [one.partition(self.between) for one in inner]
+            paddings = [padding for _, _, padding in parts]
+            if not all(paddings) or not b"".join(paddings).isalnum():
+                return None
+            inner = [text for text, _, _ in parts]
+        # Each must be one whole text: what else there may be, such as another key, is no list of as many texts.
+        texts: list[Any] = orjson.loads(b"[%b]" % b",".join(inner))
+        return texts if len(texts) == len(inner) else None
+
 
 class PieceReader:
     """Recognizes events that are one piece of text and nothing else, as nearly all events of a stream are.
@@ -114,6 +134,19 @@ class PieceReader:
                     if text.__class__ is str and text:
                         return TextDelta(text, choice)
         except (AttributeError, TypeError, ValueError):
+            pass
+        return None
+
+    def read_block(self, block: bytes) -> TextDelta | None:
+        """Return the text of several server-sent events whose bytes were learnt; None if one must be read by itself."""
+        shape = self._shape
+        if shape is None:
+            return None
+        try:
+            texts = shape.read_block(block)
+            if texts and all(texts):
+                return TextDelta("".join(texts), shape.choice)
+        except (TypeError, ValueError):
             pass
         return None
 
