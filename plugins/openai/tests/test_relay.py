@@ -346,4 +346,4 @@ async def test_events_that_are_read_together_make_the_reply_that_they_make_one_b
         )
     assert replies[0] == replies[1]
     assert replies[0][0][0].message.text == "".join(pieces)
-    assert any(blocks)
+    assert any(blocks) or size > len(body)
