@@ -159,7 +159,7 @@ class RedisStore:
                 answer = await self._send("EVALSHA", digest, 1, _PREFIX, *values)
             except _NoScriptError:
                 answer = await self._send("EVAL", text, 1, _PREFIX, *values)
-            found = [_text(part) for part in answer]
+            found = _text(answer).split(" ")
             self._moments.learn(float(found[1]))
             if found[0] != "clock":
                 return found
@@ -204,7 +204,7 @@ def _text(part: Any) -> str:
 
 
 def _moment(text: str) -> float | None:
-    return float(text) if text else None
+    return None if text == "-" else float(text)
 
 
 def _states(counters: Sequence[Counter], told: Sequence[str]) -> tuple[State, ...]:
