@@ -419,6 +419,9 @@ def response_as_we_write_it(body, dialect, ours, reasons):
     if body.get("stream") is False:
         del body["stream"]
         reasons["stream: false is the default, and is not sent"] += 1
+    if body.get("store") is False and "include" not in body and "include" in ours:
+        body["include"] = ["reasoning.encrypted_content"]
+        reasons["thinking that is not kept is asked for as it can be sent back"] += 1
     if isinstance(body["input"], str):
         body["input"] = [{"role": "user", "content": body["input"]}]
         reasons["a text alone is sent as a user turn"] += 1

@@ -105,6 +105,7 @@ EXPECTED = {
             "null is the same as not given, and is not sent": 8,
             "stream: false is the default, and is not sent": 29,
             "strict is told; the service would take it as true": 7,
+            "thinking that is not kept is asked for as it can be sent back": 2,
             "type: message is the default, and is not sent": 7,
         },
         "not_rebuilt": {"a request without a model": 3, "refused: temperature (the service said 400)": 1},

@@ -180,3 +180,28 @@ async def test_only_a_whole_answer_is_continued(value, why, monkeypatch):
         with pytest.raises(ConfigurationError, match=why):
             await mesh.chat("openai:gpt-5.2-pro", [Message("user", (Text("And?"),))], continue_from=value)
         assert not server.requests
+
+
+def test_thinking_that_is_not_kept_comes_as_it_can_be_sent_back():
+    body = made("gpt-5.2", store=False, route="responses").wire.body
+    assert (body["store"], body["include"]) == (False, ["reasoning.encrypted_content"])
+    both = made(
+        "gpt-5.2",
+        store=False,
+        route="responses",
+        logprobs=True,
+        unsupported="drop",
+        extra={"openai": {"include": ["reasoning.encrypted_content"]}},
+    )
+    assert both.wire.body["include"].count("reasoning.encrypted_content") == 1
+    for kept in (made("gpt-5.2", route="responses"), made("gpt-5.2", store=True, route="responses")):
+        assert "include" not in kept.wire.body
+    assert "include" not in made("gpt-4o", store=False, route="responses").wire.body
+
+
+def test_a_service_that_keeps_nothing_need_not_be_told_to_keep_nothing():
+    other = compatible(id="acme", base_url="http://127.0.0.1:9/v1", responses_path="/responses")
+    for api in (compatible(id="acme", base_url="http://127.0.0.1:9/v1"), other):
+        told = translated(api, ModelRef("m"), ChatRequest((HELLO,), Options(store=False)))
+        assert "store" not in told.wire.body
+        assert told.report["store"].fate == "dropped"

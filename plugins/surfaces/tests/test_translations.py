@@ -1,11 +1,15 @@
 """Requests of one API for models of another: what is sent, and what is reported."""
 
+import json
+
 import pytest
 from captured_requests import of_file
+from meshes_of_fakes import mesh_of
 from reading_back import ask
 
 from jackfield import Mesh, Message, Text, Tool, ToolCall, ToolResult
-from jackfield_surfaces import SURFACES, SurfaceError
+from jackfield.testing import FakeProvider
+from jackfield_surfaces import SURFACES, SurfaceError, serve
 
 CONFIG = {
     "connections": {
@@ -387,3 +391,15 @@ def test_fields_of_a_service_reach_that_service_and_are_named_for_others(mesh):
     }  # fmt: skip
     assert {note.name for note in asked.report({"anthropic"})} == set(extra)
     assert asked.report({"openai"}) == ()
+
+
+@pytest.mark.parametrize("declared", [None, True])
+async def test_no_service_is_asked_to_keep_what_a_surface_translates(declared):
+    entry = {"id": "echo", **({} if declared is None else {"options": {"store": declared}})}
+    fake = FakeProvider(answers=["a"])
+    async with mesh_of(fake, models=[entry]) as mesh:
+        body = {"model": "best", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+        served = await serve(mesh, "POST", "/v1/messages", {}, json.dumps(body).encode())
+    assert served.status == 200
+    assert "x-jackfield-report" not in served.headers
+    assert fake.requests[0].options.store is (False if declared is None else declared)

@@ -294,6 +294,9 @@ class ParameterWriter(ReportBuilder):
             name = next(iter(self._given))
             value = self._given.pop(name)
             rule = self._rules.get(name)
+            if name == "store" and value is False:
+                self.drop(name, "the service is not known to keep answers", value)
+                continue
             self.refuse(name, (rule and rule.why) or "the service has no such parameter", value)
         return ParameterReport(tuple(self._notes))
 

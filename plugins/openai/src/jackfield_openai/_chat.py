@@ -86,7 +86,7 @@ def translate_chat(
         if not left.isdisjoint(_STATEFUL):
             from ._state import put_stateless
 
-            put_stateless(dialect, writer)
+            put_stateless(dialect, writer, options)
     if request.stream:
         body["stream"] = True
         put_usage_option(dialect, writer)

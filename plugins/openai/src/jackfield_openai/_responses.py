@@ -46,7 +46,7 @@ from ._messages import (
 )
 from ._models import rules_for
 from ._reasoning import effort_of, put_effort
-from ._state import continue_answer, put_background, uses_websocket
+from ._state import ask_for_thinking, continue_answer, put_background, uses_websocket
 from ._tools import complete_parameters, named_schema, put_with_tools
 
 __all__ = ["translate_count", "translate_response"]
@@ -82,6 +82,7 @@ def translate_response(
     elif request.stream:
         body["stream"] = True
     writer.merge_extra(request.options.extra, *dialect.ids, joined=("tools", "include"))
+    ask_for_thinking(dialect, body, capabilities)
     wire = Wire(
         path,
         body,

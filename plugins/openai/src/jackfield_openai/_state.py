@@ -6,19 +6,20 @@ import re
 from typing import Any, Final
 
 from jackfield import Message
-from jackfield.plugin import UNSET, Continuation, ModelRef, Options, ParameterWriter
+from jackfield.plugin import UNSET, Capabilities, Continuation, ModelRef, Options, ParameterWriter
 
 from ._dialect import Dialect
 
-__all__ = ["continue_answer", "put_background", "put_stateless", "uses_websocket"]
+__all__ = ["ask_for_thinking", "continue_answer", "put_background", "put_stateless", "uses_websocket"]
 
 _FAMILY: Final = re.compile(r"(?:.*/)?(?:ft:)?([a-z]+(?:-[a-z]+)*-?\d+)")
+_ENCRYPTED: Final = "reasoning.encrypted_content"
 _ONLY_RESPONSES: Final = 'only the Responses API has it; declare route = "responses" for the model'
 
 
-def put_stateless(dialect: Dialect, writer: ParameterWriter) -> None:
+def put_stateless(dialect: Dialect, writer: ParameterWriter, options: Options) -> None:
     """Write `store`, and refuse what keeps state, for chat completions."""
-    if dialect.responses_path is not None:
+    if dialect.responses_path is not None and (dialect.background or options.store is not False):
         writer.put("store")
     if writer.take("continue_from") is not UNSET:
         writer.refuse("continue_from", _ONLY_RESPONSES)
@@ -43,6 +44,18 @@ def put_background(dialect: Dialect, writer: ParameterWriter, options: Options) 
         why = "the service computes in the background only what it keeps"
         writer.default("store", "store", value=True, why=why)
     return wanted
+
+
+def ask_for_thinking(dialect: Dialect, body: dict[str, Any], capabilities: Capabilities) -> None:
+    """Ask for thinking as it can be sent back, where the service does not keep it: it would not find it by its id.
+
+    Source: OpenAI's API reference, `include` of Responses, November 2026.
+    """
+    thinks = capabilities.features.get("reasoning")
+    if body.get("store") is False and dialect.background and thinks is not None and thinks.value:
+        included = body.setdefault("include", [])
+        if _ENCRYPTED not in included:
+            body["include"] = [*included, _ENCRYPTED]
 
 
 def continue_answer(

@@ -18,11 +18,12 @@ from ._paths import find_route
 from ._relaying import relay_request
 from ._served import JSON, STREAM_HEADERS, Served
 from ._surface import SURFACES, Answer, Surface, Surfaces
-from ._targets import families_of, policy_of, resolve_target
+from ._targets import declares_option, families_of, policy_of, resolve_target
 
 __all__ = ["answer_call", "begin_stream", "collect_notes", "read_call", "serve"]
 
 _MOST_OF_REPORT: Final = 4000
+_STORE: Final = "store"
 
 
 async def serve(
@@ -145,7 +146,7 @@ async def answer_call(mesh: Mesh, asked: Asked) -> Answer:
     Raises:
         JackfieldError: As the call of the mesh.
     """
-    options: dict[str, Any] = dict(asked.options)
+    options = _options_of(mesh, asked)
     methods: Mapping[str, Any] = {
         "chat": mesh.chat,
         "completion": mesh.complete,
@@ -160,8 +161,16 @@ async def answer_call(mesh: Mesh, asked: Asked) -> Answer:
 def begin_stream(mesh: Mesh, asked: Asked) -> Stream:
     """Return the stream that a client asks for, to be entered."""
     method = mesh.stream_chat if asked.kind == "chat" else mesh.stream_complete
-    options: dict[str, Any] = dict(asked.options)
+    options = _options_of(mesh, asked)
     return method(asked.target, *asked.arguments, **options)
+
+
+def _options_of(mesh: Mesh, asked: Asked) -> dict[str, Any]:
+    """Return the options of a call. Each request holds its whole conversation, so no service needs to keep it for us."""
+    options = dict(asked.options)
+    if asked.kind == "chat" and not declares_option(mesh, asked.target, _STORE):
+        options.setdefault(_STORE, False)
+    return options
 
 
 async def _models(mesh: Mesh, asked: Asked) -> list[ModelCard]:
@@ -240,7 +249,10 @@ def collect_notes(mesh: Mesh, asked: Asked, answer: Any) -> tuple[ParameterNote,
         )
         notes = asked.report(families)
     parameters = getattr(answer, "parameters", None)
-    return notes if parameters is None else (*notes, *parameters.changed())
+    if parameters is None:
+        return notes
+    # That a service keeps nothing is no news for a client that did not ask it to.
+    return (*notes, *(note for note in parameters.changed() if note.name != _STORE))
 
 
 def _report_of(mesh: Mesh, asked: Asked, answer: Any) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jackfield import ConnectionConfig, Mesh
 from jackfield.plugin import UnsupportedPolicy, find_model
 
-__all__ = ["families_of", "policy_of", "resolve_target"]
+__all__ = ["declares_option", "families_of", "policy_of", "resolve_target"]
 
 
 def resolve_target(mesh: Mesh, name: str) -> str:
@@ -33,6 +33,17 @@ def policy_of(mesh: Mesh, target: str) -> UnsupportedPolicy:
     """Return what a connection's declaration says of what a model cannot honour; the first one of an alias counts."""
     found = _connections_of(mesh, target)
     return found[0].unsupported if found else "error"
+
+
+def declares_option(mesh: Mesh, target: str, name: str) -> bool:
+    """Return whether an administrator declares an option for a model that may answer."""
+    for one in mesh.aliases.get(target, (target,)):
+        connection, _, model = one.partition(":")
+        if connection in mesh.connections:
+            entry = find_model(mesh.connections[connection], model)
+            if entry is not None and name in entry.options:
+                return True
+    return False
 
 
 def families_of(mesh: Mesh, target: str) -> list[frozenset[str]]:
