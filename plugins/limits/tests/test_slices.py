@@ -8,7 +8,7 @@ import random
 import pytest
 from limit_stores import START, counter, take
 
-from jackfield_limits import Grant, MemoryStore, Refusal, SlicedStore, StoreAwayError, open_store
+from jackfield_limits import Grant, MemoryStore, Refusal, SlicedStore, StoreAwayError, Take, open_store
 from jackfield_limits._stores import _without_slices
 
 
@@ -111,6 +111,24 @@ async def test_with_slices_in_four_processes_a_limit_holds_and_can_be_used(share
     for store in stores:
         await store.aclose()
     assert await total(shared, most=most) == (sum(settled), 0)
+
+
+async def test_many_owners_below_one_limit_hold_no_more_of_it_than_one(shared):
+    store = SlicedStore(shared)
+    wide = counter(most=1_000_000, key="all")
+
+    async def work(owner):
+        for number in range(5):
+            own = take(10, most=1_000_000, key=owner)
+            grant = await store.reserve(f"{owner}-{number}", [own, Take(counter=wide, amount=10)], 60)
+            _, reserved = await total(shared, most=1_000_000, key="all")
+            assert reserved <= 1_000_000 / 400 + 100 * 10  # the slices, and what calls without one hold
+            await store.settle(grant, {"all": 10, owner: 10})
+
+    await asyncio.gather(*(work(f"owner-{number}") for number in range(100)))
+    await store.aclose()
+    assert not store._shared
+    assert await total(shared, most=1_000_000, key="all") == (100 * 5 * 10, 0)
 
 
 async def test_a_process_that_dies_gives_back_with_its_lease(shared):

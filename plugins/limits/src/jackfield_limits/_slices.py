@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import OrderedDict
+from collections import Counter as Counts, OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
@@ -57,6 +57,7 @@ class _Slice:
     grants_until: float
     calls: dict[str, _Held] = attrs.field(factory=dict)
     is_retired: bool = False
+    shares: list[int] = attrs.field(factory=list)  # of the amounts, what was taken for calls to come
 
     def fits(self, takes: Sequence[Take], lease: float, now: float) -> bool:
         if self.is_retired or now >= self.grants_until or now + lease > self.until:
@@ -88,6 +89,7 @@ class SlicedStore:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._slices: dict[_Kind, _Slice] = {}
+        self._shared: Counts[Counter] = Counts()  # what all slices here have of a counter
         self._retired: set[_Slice] = set()
         self._left: OrderedDict[_Kind, tuple[int | None, ...]] = OrderedDict()
         self._calls: dict[str, _Held] = {}
@@ -117,6 +119,7 @@ class SlicedStore:
                 shares = self._shares(takes)
                 if shares is None:
                     break
+                self._shared.update(dict(zip(kind, shares, strict=True)))
                 task = self._opening[kind] = asyncio.ensure_future(self._open(kind, shares, lease))
                 task.add_done_callback(lambda _: self._opening.pop(kind, None))
             await asyncio.shield(self._opening[kind])
@@ -252,36 +255,54 @@ class SlicedStore:
 
     def _shares(self, takes: Sequence[Take]) -> list[int] | None:
         """Return how much a slice for such calls has of each counter; None where it is better to ask for each call."""
-        left = self._left.get(tuple(take.counter for take in takes))
+        kind = tuple(take.counter for take in takes)
+        left = self._left.get(kind)
         if left is None:
             return None
+        earlier = self._slices.get(kind)
         calls = _CALLS
-        for take, rest in zip(takes, left, strict=True):
+        for place, (take, rest) in enumerate(zip(takes, left, strict=True)):
             if rest is None or take.amount == 0:
                 continue
-            most = take.counter.most or 0
-            calls = min(calls, rest // _PART_OF_REST // take.amount, most // _PART_OF_LIMIT // take.amount)
+            others = self._shared[take.counter] - (0 if earlier is None else earlier.shares[place])
+            room = (take.counter.most or 0) // _PART_OF_LIMIT - others
+            calls = min(calls, rest // _PART_OF_REST // take.amount, room // take.amount)
         return [take.amount * calls for take in takes] if calls >= _FEWEST else None
+
+    def _drop(self, kind: _Kind) -> _Slice | None:
+        part = self._slices.pop(kind, None)
+        if part is not None:
+            self._unshare(kind, part.shares)
+        return part
+
+    def _unshare(self, kind: _Kind, shares: Sequence[int]) -> None:
+        self._shared.subtract(dict(zip(kind, shares, strict=True)))
+        for counter in kind:
+            if not self._shared[counter]:
+                del self._shared[counter]
 
     async def _open(self, kind: _Kind, shares: list[int], lease: float) -> None:
         """Take a new slice, which also holds what calls of the earlier one hold; settle that."""
-        earlier = self._slices.pop(kind, None)
+        earlier = self._drop(kind)
         longest = 0.0 if earlier is None else self._end_leases(earlier)
         amounts = (
             shares if earlier is None else [sum(pair) for pair in zip(shares, earlier.held, strict=True)]
         )
         try:
             part = await self._reserve(kind, amounts, max(lease, longest) + _LIFE)
-        except StoreAwayError:
+        except BaseException:
+            self._unshare(kind, shares)
             if earlier is not None:
                 self._start(self._retire(earlier))
             raise
         if part is None:
+            self._unshare(kind, shares)
             self._left.pop(kind, None)
             if earlier is not None:
                 await self._retire(earlier)
             return
         self._slices[kind] = part
+        part.shares = shares
         self._learn(kind, part.grant.states)
         asyncio.get_running_loop().call_later(_LIFE * 1.25, self._look_after, part)
         if earlier is not None:
@@ -337,7 +358,7 @@ class SlicedStore:
         if part.is_retired:
             return
         if self._slices.get(part.kind) is part:
-            del self._slices[part.kind]
+            self._drop(part.kind)
         longest = self._end_leases(part)
         part.is_retired = True
         self._retired.add(part)
