@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal, localcontext
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Final
 
 __all__ = ["COUNTED", "MOST_AMOUNT", "SCALE", "as_amount", "as_quantity", "scale_of"]
@@ -16,7 +16,8 @@ COUNTED: Final = frozenset({"requests", "input_tokens", "output_tokens", "tokens
 MOST_AMOUNT: Final = 10**24
 """No amount of a store reaches this: a million million units of money."""
 
-_DIGITS: Final = 60
+_EXACTLY: Final = Context(prec=60, rounding=ROUND_CEILING)
+_SCALE: Final = Decimal(SCALE)
 
 
 def scale_of(measure: str) -> int:
@@ -29,18 +30,12 @@ def as_amount(measure: str, quantity: Decimal | int) -> int:
     scale = 1 if measure in COUNTED else SCALE
     if isinstance(quantity, int):
         return quantity * scale
-    with localcontext(prec=_DIGITS):
-        return int((quantity * scale).to_integral_value(ROUND_CEILING))
+    return int(_EXACTLY.to_integral_value(quantity if scale == 1 else _EXACTLY.multiply(quantity, _SCALE)))
 
 
 def as_quantity(measure: str, amount: int) -> Decimal:
     """Return an amount in the units that people read: `Decimal("0.25")` of a currency."""
     if measure in COUNTED:
         return Decimal(amount)
-    with localcontext(prec=_DIGITS):
-        quantity = Decimal(amount) / SCALE
-        return (
-            quantity.quantize(Decimal(1))
-            if quantity == quantity.to_integral_value()
-            else quantity.normalize()
-        )
+    whole, part = divmod(amount, SCALE)
+    return _EXACTLY.normalize(_EXACTLY.divide(Decimal(amount), _SCALE)) if part else Decimal(whole)
