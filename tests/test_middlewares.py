@@ -44,7 +44,7 @@ def test_there_are_three():
 def test_each_is_a_kind_whose_settings_are_documented(name):
     kind = loaded(name)
     assert isinstance(kind, MiddlewareKind)
-    pages = {"cache": "response-cache", "audit": "audit-log"}
+    pages = {"cache": "response-cache", "audit": "audit-log", "limits": "budgets"}
     page = (ROOT / f"docs/how-to/{pages.get(name, name)}.md").read_text("utf-8")
     for field in attrs.fields(kind.settings):
         assert f"`{field.name}`" in page

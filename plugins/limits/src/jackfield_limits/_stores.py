@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jackfield import ConfigurationError, Secret
 
 from ._memory import MemoryStore
@@ -27,7 +29,11 @@ def open_store(address: str) -> Store:
         address = Secret.parse(address, key="store").reveal().strip()
     if address == "memory":
         return MemoryStore()
-    scheme = address.partition(":")[0]
+    scheme, _, rest = address.partition(":")
+    if scheme == "sqlite":
+        from ._sqlite import SQLiteStore  # it loads sqlite3
+
+        return SQLiteStore(Path(rest.removeprefix("///")).expanduser())
     address, is_sliced = _without_slices(address)
     store: Store | None = None
     if scheme in {"redis", "rediss", "unix"}:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from jackfield_limits import Counter, Grant, MemoryStore, Refusal, Take
+from jackfield_limits._sqlite import SQLiteStore
 from jackfield_limits._windows import parse_window
 
 
@@ -19,9 +20,11 @@ def clock():
     return Clock()
 
 
-@pytest.fixture
-def store(clock):
-    return MemoryStore(clock)
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request, clock, tmp_path):
+    made = MemoryStore(clock) if request.param == "memory" else SQLiteStore(tmp_path / "limits.db", clock)
+    yield made
+    await made.aclose()
 
 
 def counter(window: str = "ever", most: int | None = 100, key: str = "a") -> Counter:
@@ -145,7 +148,8 @@ async def test_a_clock_that_goes_back_gives_nothing_back(store, clock):
     assert isinstance(await store.reserve("2", [take(1, "minute")], 60), Refusal)
 
 
-async def test_leases_of_calls_that_have_ended_take_no_memory(store):
+async def test_leases_of_calls_that_have_ended_take_no_memory(clock):
+    store = MemoryStore(clock)
     for number in range(30_000):
         grant = await store.reserve(str(number), [take(1)], 600)
         await store.settle(grant, {})
@@ -158,3 +162,26 @@ async def test_only_counters_in_use_are_found(store):
     assert await store.find("each:") == ("each:a", "each:b")
     await store.release("1")
     assert await store.find("each:") == ()
+
+
+async def test_another_kind_of_window_begins_anew(store):
+    grant = await store.reserve("1", [take(60, "day")], 60)
+    await store.settle(grant, {"a": 60})
+    assert await used(store, "day") == (60, 0)
+    assert await used(store, "hour") == (0, 0)
+
+
+async def test_amounts_may_be_large_and_stay_exact(store):
+    large = 10**23 + 1
+    grant = await store.reserve("1", [take(large, most=2 * large)], 60)
+    assert isinstance(grant, Grant)
+    await store.settle(grant, {"a": large})
+    assert await used(store, most=2 * large) == (large, 0)
+    assert isinstance(await store.reserve("2", [take(large + 1, most=2 * large)], 60), Refusal)
+    assert isinstance(await store.reserve("3", [take(large, most=2 * large)], 60), Grant)
+
+
+async def test_a_counter_without_most_only_counts(store):
+    for number in range(3):
+        assert isinstance(await store.reserve(str(number), [take(10**6, most=None)], 60), Grant)
+    assert await used(store, most=None) == (0, 3 * 10**6)
