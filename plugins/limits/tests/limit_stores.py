@@ -11,11 +11,12 @@ import time
 from jackfield_limits import Counter, MemoryStore, Take, _redis as redis_module
 from jackfield_limits._postgres import PostgresStore, schema
 from jackfield_limits._redis import RedisStore
+from jackfield_limits._sqlite import SQLiteStore
 from jackfield_limits._windows import parse_window
 
 __all__ = ["KINDS", "Place", "counter", "open_later", "open_place", "take"]
 
-KINDS = ("memory", "redis", "postgres")
+KINDS = ("memory", "sqlite", "redis", "postgres")
 
 # Later than the machine's clock, so that no key of Redis expires by that.
 START = float(int(time.time()) + 400 * 86400)
@@ -53,6 +54,15 @@ class MemoryPlace(Place):
 
     def open(self, *, skew=0.0):
         return self._store
+
+
+class SQLitePlace(Place):
+    def __init__(self, folder):
+        super().__init__()
+        self._path = folder / "limits.db"
+
+    def open(self, *, skew=0.0):
+        return SQLiteStore(self._path, lambda: self.now)
 
 
 class RedisPlace(Place):
@@ -144,6 +154,8 @@ def open_place(kind, request):
     """Return an empty place of a kind; `request` is pytest's, for its servers."""
     if kind == "memory":
         return MemoryPlace()
+    if kind == "sqlite":
+        return SQLitePlace(request.getfixturevalue("tmp_path_factory").mktemp("limits"))
     if kind == "redis":
         return RedisPlace(request.getfixturevalue("redis_server"))
     # Creating the schema takes a while, so one database serves all tests of this process.

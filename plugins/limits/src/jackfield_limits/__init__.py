@@ -20,8 +20,8 @@ from jackfield.plugin import MiddlewareKind
 
 from ._amounts import MOST_AMOUNT, SCALE
 from ._budget import Budget, budget, owner
-from ._error import LimitReachedError
-from ._limits import Limits
+from ._error import LimitReachedError, describe_moment
+from ._limits import Limits, describe_state
 from ._memory import MemoryStore
 from ._rules import Rule
 from ._settings import LimitSettings, LimitsSettings
@@ -52,6 +52,8 @@ __all__ = [
     "Take",
     "Window",
     "budget",
+    "describe_moment",
+    "describe_state",
     "open_store",
     "owner",
 ]

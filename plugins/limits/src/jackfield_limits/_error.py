@@ -8,7 +8,7 @@ from typing import Any
 
 from jackfield import QuotaExceededError
 
-__all__ = ["LimitReachedError", "describe_amount"]
+__all__ = ["LimitReachedError", "describe_amount", "describe_moment"]
 
 
 class LimitReachedError(QuotaExceededError):

@@ -25,7 +25,7 @@ from ._settings import LimitsSettings
 from ._store import Counter, Grant, Refusal, State, Store, StoreAwayError, Take
 from ._stores import open_store
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "describe_state"]
 
 logger = logging.getLogger("jackfield.limits")
 
