@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from ._contract.turns import Turn as Turn
     from ._contract.wrapped_decoder import WrappedDecoder as WrappedDecoder
     from ._hints import hint as hint, install_command as install_command, suggestion as suggestion
-    from ._input.owners import OWNER as OWNER, is_owner as is_owner
+    from ._input.owners import is_owner as is_owner
     from ._json import exact_numbers as exact_numbers, read_json as read_json, write_json as write_json
     from ._mesh import relay as relay
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from ._plugins.versions import CredentialKind as CredentialKind
     from ._text_files import read_text_file as read_text_file
     from ._types.calls import (
+        OWNER as OWNER,
         Call as Call,
         Fingerprint as Fingerprint,
         Forecast as Forecast,
@@ -163,14 +164,14 @@ else:
             "_contract.turns": "Turn",
             "_contract.wrapped_decoder": "WrappedDecoder",
             "_hints": "hint install_command suggestion",
-            "_input.owners": "OWNER is_owner",
+            "_input.owners": "is_owner",
             "_json": "exact_numbers read_json write_json",
             "_mesh": "relay",
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",
             "_text_files": "read_text_file",
-            "_types.calls": "Call Fingerprint Forecast Outcome Timings",
+            "_types.calls": "Call Fingerprint Forecast OWNER Outcome Timings",
             "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelEntry ModelRef ParameterRule",
             "_types.content": "Role parse_arguments",
             "_types.cost": "Rate RateCard",

@@ -15,8 +15,7 @@ from jackfield._contract.middleware import Handler, Middleware, chain
 from jackfield._hints import a_or_an, hint
 from jackfield._input.arguments import take_timeout
 from jackfield._input.kinds import CallKind, ReplyT
-from jackfield._input.owners import NO_LABELS, OWNER, take_owner
-from jackfield._types.calls import Call
+from jackfield._types.calls import NO_LABELS, OWNER, Call, Forecast
 from jackfield._types.errors import ConfigurationError, JackfieldError, UnknownTargetError, UnsupportedError
 from jackfield._types.policies import TimeoutPolicy
 from jackfield._types.replies import Attempt
@@ -24,7 +23,6 @@ from jackfield._types.requests import EmbedRequest, RerankRequest
 
 from .connection import Connection
 from .execution import Execution
-from .forecast import Forecaster, RelayForecaster
 
 if TYPE_CHECKING:
     from jackfield._config.connections import MeshConfig
@@ -335,6 +333,8 @@ class Pipeline:
             timeout = take_timeout(given, config.timeout)
             owner, labels = OWNER.get(), NO_LABELS
             if "owner" in given or "labels" in given:
+                from jackfield._input.owners import take_owner
+
                 owner, labels = take_owner(given, owner)
             if found.entry is not None and found.entry.options:
                 given = {**found.entry.options, **given}
@@ -360,7 +360,7 @@ class Pipeline:
             fingerprint=connection.fingerprint,
             forecaster=(connection.forecaster or _prepare_forecasts(connection))
             if relayed is None
-            else RelayForecaster(connection, relayed),
+            else _forecast_relay(connection, relayed),
         )
 
     def _check_extra(self, extra: object, connection: Connection) -> None:
@@ -430,9 +430,23 @@ class Pipeline:
         return connection
 
 
-def _prepare_forecasts(connection: Connection) -> Forecaster:
-    connection.forecaster = forecaster = Forecaster(connection)
-    return forecaster
+def _prepare_forecasts(connection: Connection) -> Callable[[Call], Forecast]:
+    def forecast(call: Call) -> Forecast:
+        from .forecasting import CallForecast  # few programs read forecasts
+
+        return CallForecast(connection, call)
+
+    connection.forecaster = forecast
+    return forecast
+
+
+def _forecast_relay(connection: Connection, asked: RelayRequest) -> Callable[[Call], Forecast]:
+    def forecast(call: Call) -> Forecast:
+        from .forecasting import RelayForecast
+
+        return RelayForecast(connection, call, asked)
+
+    return forecast
 
 
 def _is_over(timeout: TimeoutPolicy | None, began: float) -> bool:

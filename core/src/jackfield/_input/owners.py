@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Any, Final
 
 from jackfield._hints import a_or_an
+from jackfield._types.calls import NO_LABELS
 from jackfield._types.errors import ConfigurationError
 
-__all__ = ["NO_LABELS", "OWNER", "is_owner", "take_owner"]
+__all__ = ["is_owner", "take_owner"]
 
-OWNER: Final[ContextVar[str]] = ContextVar("jackfield_owner", default="")
-"""The owner of calls that name none. Set it by `is_owner` paths only; tasks that are started afterwards inherit it."""
-
-NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
-
-_OWNER: Final = re.compile(r"[\w.@-]+(/[\w.@-]+)*\Z")
 _LONGEST_OWNER: Final = 500
-_LABEL: Final = re.compile(r"[\w.-]{1,60}\Z")
 _LONGEST_VALUE: Final = 200
 
 
 def is_owner(text: str) -> bool:
     """Return whether a text is the path of an owner, such as "org/team/app"."""
-    return len(text) <= _LONGEST_OWNER and _OWNER.match(text) is not None
+    return len(text) <= _LONGEST_OWNER and re.match(r"[\w.@-]+(/[\w.@-]+)*\Z", text) is not None
 
 
 def take_owner(given: dict[str, Any], default: str) -> tuple[str, Mapping[str, str]]:
@@ -47,7 +39,7 @@ def take_owner(given: dict[str, Any], default: str) -> tuple[str, Mapping[str, s
             f"labels must be a mapping of names to texts, got {a_or_an(type(labels).__name__)}"
         )
     for name, value in labels.items():
-        if not isinstance(name, str) or _LABEL.match(name) is None:
+        if not isinstance(name, str) or re.match(r"[\w.-]{1,60}\Z", name) is None:
             raise ConfigurationError(f"the name of a label must be letters, digits, and . _ -, got {name!r}")
         if not isinstance(value, str) or len(value) > _LONGEST_VALUE or not value.isprintable():
             raise ConfigurationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 
@@ -18,10 +19,13 @@ from .replies import Attempt, Replay
 from .requests import Request
 from .usage import Usage
 
-__all__ = ["Call", "Fingerprint", "Forecast", "Outcome", "Timings"]
+__all__ = ["NO_LABELS", "OWNER", "Call", "Fingerprint", "Forecast", "Outcome", "Timings"]
 
 _NO_COST: Final = Cost()
-_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+
+OWNER: Final[ContextVar[str]] = ContextVar("jackfield_owner", default="")
+"""The owner of calls that name none: "" or a path such as "org/team/app". Tasks that are started afterwards inherit it."""
 
 
 class Forecast(Protocol):
@@ -115,7 +119,7 @@ class Call(Value):
     relayed: str | None = None
     timeout: TimeoutPolicy | None = attrs.field(default=None, repr=False)
     owner: str = ""
-    labels: Mapping[str, str] = _NO_LABELS
+    labels: Mapping[str, str] = NO_LABELS
     fingerprint: Fingerprint | None = attrs.field(default=None, repr=False, eq=False)
     forecaster: Callable[[Call], Forecast] | None = attrs.field(default=None, repr=False, eq=False)
 
