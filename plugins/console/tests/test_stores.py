@@ -1,5 +1,6 @@
 """The gateway's store on SQLite and on PostgreSQL: one behaviour, and sums that are those of the rows."""
 
+import asyncio
 import json
 import random
 import sqlite3
@@ -9,7 +10,7 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from console_running import both_stores
+from console_running import both_stores, prepare, running_console
 
 from jackfield import Attempt, ConfigurationError, Cost, CostItem
 from jackfield_console._database import open_database, read_url
@@ -21,6 +22,7 @@ from jackfield_gateway._spend import Detail, SpendRow
 from jackfield_gateway._stores import open_store
 
 DAY = 86_400
+HELLO = {"model": "best", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50}
 START = 1_790_000_000 // DAY * DAY
 
 
@@ -310,3 +312,28 @@ def test_an_address_that_is_none_is_refused_at_once(store):
 def test_a_scheme_that_nobody_serves_is_told():
     with pytest.raises(ConfigurationError, match="mysql"):
         open_store("mysql://host/db")
+
+
+@pytest.mark.real_time
+async def test_a_store_that_is_away_is_told_and_comes_back(postgres_server):
+    """Pages say so, and calls go on; no detail of the store is shown."""
+    address = postgres_server.new_database()
+    prepare(address)
+    database = address.rpartition("/")[2]
+    async with running_console(address) as running:
+        ledger = running.state.ledger
+        await running.browser.log_in()
+        postgres_server.ask(f"alter database {database} allow_connections false")
+        postgres_server.ask(
+            f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}'"
+        )
+        text = await running.browser.get("/usage", status=503)
+        assert "The store cannot be used right now" in text
+        assert database not in text
+        assert (await running.post("/v1/chat/completions", HELLO))[0] == 200
+        while not ledger.is_away:
+            await asyncio.sleep(0.05)
+        postgres_server.ask(f"alter database {database} allow_connections true")
+        while ledger.pending:
+            await asyncio.sleep(0.05)
+        assert "Total" in await running.browser.get("/usage?days=7")

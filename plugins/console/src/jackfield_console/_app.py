@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeAlias
 
 from aiohttp import web
+from sqlalchemy.exc import DBAPIError
 
 from ._console import CONSOLE, Console
 from ._cookies import login_cookie, session_cookie
@@ -84,6 +85,9 @@ async def _catch(request: web.Request, handler: _Handler) -> web.StreamResponse:
         status, why = error.status, {404: "There is no such page."}.get(error.status, error.reason)
     except ConnectionError:
         raise
+    except DBAPIError as error:
+        logger.error("%s %s: the store cannot be used: %s", request.method, request.path, error.orig)  # noqa: TRY400 -- no traceback for each page while it is away
+        status, why = 503, "The store cannot be used right now. Try again later."
     except Exception:
         logger.exception("%s %s failed", request.method, request.path)
         status, why = 500, "The console could not answer. Its log says why."

@@ -94,11 +94,15 @@ def open_engine(url: URL) -> Engine:
         ConfigurationError: The driver is not installed.
     """
     if url.drivername.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": 5.0, "check_same_thread": False})
+        engine = create_engine(
+            url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False}
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
     try:
-        return create_engine(url, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": 5})
+        return create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": 5}
+        )
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             'console.store: PostgreSQL needs psycopg: pip install "jackfield-console[postgres]"'

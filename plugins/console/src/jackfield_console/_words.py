@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-__all__ = ["FILTERS", "column", "money", "number", "seconds", "when"]
+__all__ = ["FILTERS", "column", "money", "number", "seconds", "short", "when"]
 
 _SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 
@@ -17,6 +17,14 @@ _SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 def number(value: int | None) -> str:
     """Write a whole number in groups of three; a dash for None."""
     return "–" if value is None else f"{value:,}".replace(",", _SPACE)
+
+
+def short(value: int) -> str:
+    """Write a count in few digits: 1.32 million."""
+    for size, word in ((10**9, "billion"), (10**6, "million")):
+        if value >= size:
+            return f"{value / size:.3g} {word}"
+    return number(value)
 
 
 def money(value: Decimal | str | None, currency: str | None = "", digits: int = 2) -> str:
@@ -81,6 +89,7 @@ def breakable(value: object) -> Markup:
 
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "number": number,
+    "short": short,
     "money": money,
     "column": column,
     "column_digits": column_digits,
