@@ -35,6 +35,7 @@ HOMES = {
     "google-cloud-aiplatform": {"vertex"},
     "google-genai": {"vertex"},
     "jinja2": {"console", "onnx"},
+    "joserfc": {"console"},
     "litellm": set(),
     "mistralai": set(),
     "onnx": {"onnx"},

@@ -11,6 +11,6 @@ first user. `jackfield console` serves it alone.
 
 from __future__ import annotations
 
-from ._settings import ConsoleSettings
+from ._settings import ConsoleSettings, OidcSettings
 
-__all__ = ["ConsoleSettings"]
+__all__ = ["ConsoleSettings", "OidcSettings"]

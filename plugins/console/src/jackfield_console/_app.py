@@ -139,7 +139,7 @@ def _serve(page: Page) -> _Handler:
         answer = await handler(visit)
         response = answer if isinstance(answer, web.StreamResponse) else visit.show(**answer)
         if page.is_open and not is_post and not response.prepared:
-            cookie.write(response, seed)
+            cookie.write(response, new_token() if visit.is_entered else seed)
         return response
 
     return serve

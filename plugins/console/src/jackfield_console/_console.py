@@ -11,6 +11,7 @@ from jackfield import ConfigurationError
 from jackfield_gateway._state import settings_of
 
 from ._database import Database, open_database, read_url
+from ._oidc import OidcClient
 from ._settings import ConsoleSettings
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class Console:
     Args:
         host: What runs it.
         prefix: The path below which its pages are.
+
+    Attributes:
+        settings: The table `[console]` at the start.
+        oidc: The client of the service for log-in; None without one.
     """
 
     def __init__(self, host: Host, *, prefix: str) -> None:
@@ -57,6 +62,10 @@ class Console:
         self.prefix = prefix
         self.settings = console_settings(host.config)
         self._database: Database | None = None
+        settings = self.settings
+        self.oidc: OidcClient | None = None
+        if settings.oidc is not None and settings.url is not None:
+            self.oidc = OidcClient(settings.oidc, f"{settings.url.rstrip('/')}/oidc/callback")
 
     def open(self) -> None:
         """Open the store. Blocks; call it in a thread.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Final
+from urllib.parse import urlsplit
 
 import attrs
 
-__all__ = ["ConsoleSettings"]
+from jackfield import Secret
+from jackfield.plugin import secret
+
+__all__ = ["ConsoleSettings", "OidcSettings"]
 
 _HOUR: Final = 3600.0
 
@@ -24,6 +28,46 @@ def _check_addresses(
             ) from None
 
 
+def _check_url(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    if value is None:
+        return
+    parts = urlsplit(value)
+    is_local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if (
+        not parts.hostname
+        or parts.scheme not in ("https", "http")
+        or (parts.scheme == "http" and not is_local)
+    ):
+        raise ValueError(f"{attribute.name} must be an https address, or one of this machine, not {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class OidcSettings:
+    """The table `[console.oidc]`: log-in by a service of OpenID Connect. Needs the extra `oidc`, and `[console] url`.
+
+    Attributes:
+        issuer: The service's address, as its discovery document has it.
+        client_id: The console's name there.
+        client_secret: Its secret; None for a public client. The proof key (PKCE) is sent in any case.
+        title: What the log-in page calls the service.
+        scopes: What is asked for.
+        user_claim: The claim that is the user's name.
+        group_claim: The claim with the user's groups.
+        admins: Groups and users whose role is admin.
+        viewers: Groups and users whose role is viewer; "*" is everybody whom the service knows.
+    """
+
+    issuer: str = attrs.field(validator=_check_url)
+    client_id: str
+    client_secret: Secret | None = secret()
+    title: str = "your organisation"
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    user_claim: str = "email"
+    group_claim: str = "groups"
+    admins: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
+
+
 @attrs.frozen(kw_only=True)
 class ConsoleSettings:
     """The table `[console]`.
@@ -38,6 +82,8 @@ class ConsoleSettings:
             came, or as a proxy reports it (`X-Forwarded-Proto`).
         proxies: Addresses or networks of proxies whose `X-Forwarded-For` is believed. Log-in is throttled by the address
             that it names.
+        url: The console's address as browsers know it, such as "https://gateway.example/console". Needed for `oidc` only.
+        oidc: Log-in by a service of OpenID Connect, beside passwords.
     """
 
     store: str | None = None
@@ -46,6 +92,15 @@ class ConsoleSettings:
     longest: float = attrs.field(default=12.0, validator=attrs.validators.gt(0))
     https: bool | None = None
     proxies: tuple[str, ...] = attrs.field(default=(), validator=_check_addresses)
+
+    url: str | None = attrs.field(default=None, validator=_check_url)
+    oidc: OidcSettings | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.oidc is not None and self.url is None:
+            raise ValueError(
+                'oidc needs url, the address to which the service sends browsers back: "https://HOST/console"'
+            )
 
     @property
     def idle_seconds(self) -> float:

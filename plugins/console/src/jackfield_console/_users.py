@@ -24,6 +24,7 @@ __all__ = [
     "add_user",
     "check_password",
     "find_user",
+    "keep_outside_user",
     "list_users",
     "remove_user",
     "set_password",
@@ -102,6 +103,26 @@ def add_user(connection: Connection, name: str, role: str, password: str | None)
             name=name, role=role, password=hashed, created_at=now, changed_at=now, blocked=False
         )
     )
+
+
+def keep_outside_user(connection: Connection, name: str, role: str) -> User | None:
+    """Return the user for whom another service vouches, with the role that it gives; add them if they are new.
+
+    Returns:
+        None if the name is not one, is blocked, or belongs to somebody with a password here: the service must not take over
+        their account.
+    """
+    row = connection.execute(select(users.c.password, users.c.blocked).where(users.c.name == name)).first()
+    if row is None:
+        try:
+            add_user(connection, name, role, None)
+        except ConfigurationError:
+            return None
+    elif row.blocked or row.password is not None:
+        return None
+    else:
+        connection.execute(update(users).where(users.c.name == name).values(role=role))
+    return find_user(connection, name)
 
 
 def find_user(connection: Connection, name: str) -> User | None:

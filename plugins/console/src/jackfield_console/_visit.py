@@ -38,6 +38,7 @@ class Visit:
 
     Attributes:
         messages: What the last POST left, shown once.
+        is_entered: A session was started, so what the log-in was made of is not used again.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Visit:
         self.csrf = csrf
         self.form = form if form is not None else Form()
         self.messages: Sequence[tuple[str, str]] = ()
+        self.is_entered = False
 
     @property
     def user(self) -> str:
