@@ -127,14 +127,17 @@ class OidcClient:
             from joserfc.jwk import KeySet
         except ModuleNotFoundError as error:
             raise ConfigurationError('console.oidc: pip install "jackfield-console[oidc]"') from error
-        for attempt in range(2):
+        claims = None
+        for again in (False, True):
             try:
-                keys = KeySet.import_key_set(dict(await self._read_keys(again=attempt == 1)))  # type: ignore[arg-type]
+                keys = KeySet.import_key_set(dict(await self._read_keys(again=again)))  # type: ignore[arg-type]
                 claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
                 break
             except (JoseError, ValueError) as error:  # perhaps by a key that is newer than ours
-                if attempt == 1:
+                if again:
                     raise OidcError(f"the ID token is not valid: {error}") from error
+        if claims is None:
+            raise OidcError("the ID token has no claims")
         try:
             jwt.JWTClaimsRegistry(
                 leeway=_LEEWAY,
@@ -214,7 +217,7 @@ class OidcClient:
                     raise OidcError(f"{address} answers with status {answer.status}")
                 value = json.loads(body)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise OidcError(f"{address} cannot be asked: {error or type(error).__name__}") from error
+            raise OidcError(f"{address} cannot be asked: {str(error) or type(error).__name__}") from error
         if not isinstance(value, dict):
             raise OidcError(f"{address} answers with something else than a JSON object")
         return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -28,7 +28,7 @@ def _check_addresses(
             ) from None
 
 
-def _check_url(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+def _check_url(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
     if value is None:
         return
     parts = urlsplit(value)
