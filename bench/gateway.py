@@ -182,10 +182,12 @@ async def load(port: int, request: bytes, in_flight: int, count: int) -> list[fl
     return seconds
 
 
-def measure(ports: dict[str, int], pids: dict[str, int], rounds: int) -> None:
-    """Measure every row, and print the table."""
+def measure(ports: dict[str, int], pids: dict[str, int], rounds: int, only: str) -> None:
+    """Measure the rows whose names hold a text, and print the table."""
     print(f"\n{'':38} {'ours, × by hand':>16} {'budget':>7}")
     for what, subject, form, model, in_flight, count, units, budget in ROWS:
+        if only not in what:
+            continue
         stream = model == "bulk"
         cases = {
             "floor": request_bytes("chat", model, stream=stream),
@@ -230,6 +232,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--only", default="", help="measure the rows alone whose names hold this")
     parser.add_argument(
         "--requests", type=int, default=20_000, help="for the row of memory; 100000 takes minutes"
     )
@@ -242,7 +245,9 @@ def main() -> None:
         ):
             print(f"{'until it listens':38} {time.perf_counter() - began:13.2f} s")
             ports = {"ours": int(json.loads(line)["address"].rpartition(":")[2]), "floor": int(floor_line)}
-            measure(ports, {"ours": pid, "floor": floor_pid}, options.rounds)
+            measure(ports, {"ours": pid, "floor": floor_pid}, options.rounds, options.only)
+            if options.only:
+                return
             measure_latency(ports)
             measure_memory(ports["ours"], pid, options.requests)
 
