@@ -240,11 +240,11 @@ def _charge_input(bill: _Bill, usage: Usage) -> None:
     if billed is not None:
         bill.add("input", billed)
         return
-    plain = usage.input_tokens
+    plain, details = usage.input_tokens, _counted(usage)
     for count_name, unit in _INPUT_PARTS:
         count = getattr(usage, count_name) or 0
         rest = count
-        for name, quantity in usage.details.items():
+        for name, quantity in details:
             part = name.removesuffix("_tokens")
             if name.startswith(unit) and (bill.has(part) or _is_unpriced_lifetime(bill, part)):
                 bill.add(part, quantity)  # without a rate it is missing from the bill
@@ -257,6 +257,11 @@ def _charge_input(bill: _Bill, usage: Usage) -> None:
     plain -= _charge_details(bill, usage, "input_")
     # A service that counts more cached tokens than input tokens must not lower the bill by it.
     bill.add("input", max(0, plain))
+
+
+def _counted(usage: Usage) -> list[tuple[str, int]]:
+    """Return the details that count something: services name many, and most are 0."""
+    return [detail for detail in usage.details.items() if detail[1]]
 
 
 def _is_unpriced_lifetime(bill: _Bill, unit: str) -> bool:
@@ -291,7 +296,7 @@ def _charge_output(bill: _Bill, usage: Usage) -> None:
 
 def _charge_details(bill: _Bill, usage: Usage, prefix: str) -> int:
     taken = 0
-    for name, quantity in usage.details.items():
+    for name, quantity in _counted(usage):
         unit = name.removesuffix("_tokens")
         if name.startswith(prefix) and bill.has(unit):
             bill.add(unit, quantity)

@@ -28,7 +28,10 @@ _numbers = itertools.count(time.time_ns())
 def new_request_id(headers: Mapping[str, str]) -> str:
     """Return the id of a request: the client's own if it is one, otherwise a new one."""
     given = headers.get("x-request-id") or headers.get("x-client-request-id") or ""
-    return given if _ID.match(given) else f"req_{random.getrandbits(96):024x}"
+    if given and _ID.match(given):
+        return given
+    # It begins with the time: a store that keeps ids in order writes one page for many rows, and not one for each.
+    return f"req_{time.time_ns() // 1_000_000:011x}{random.getrandbits(52):013x}"
 
 
 class Visit:
