@@ -54,7 +54,11 @@ if TYPE_CHECKING:
         Token as Token,
         Transport as Transport,
     )
-    from ._contract.relaying import pass_headers as pass_headers, replace_model as replace_model
+    from ._contract.relaying import (
+        pass_headers as pass_headers,
+        replace_model as replace_model,
+        swap_model as swap_model,
+    )
     from ._contract.secrets import secret as secret
     from ._contract.shared_tokens import SharedTokens as SharedTokens
     from ._contract.tables import DatedRates as DatedRates, load_table as load_table
@@ -156,7 +160,7 @@ else:
             "_contract.middleware": "Handler Middleware MiddlewareKind",
             "_contract.paths": "quote_path quote_segment",
             "_contract.protocols": "Auth Bearer CostContext Decoder Exchange FailureInStream HttpAccess Listing NoAuth ProviderInfo Signer StaticHeader Token Transport",
-            "_contract.relaying": "pass_headers replace_model",
+            "_contract.relaying": "pass_headers replace_model swap_model",
             "_contract.secrets": "secret",
             "_contract.shared_tokens": "SharedTokens",
             "_contract.tables": "DatedRates load_table",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from jackfield import ConfigurationError
-from jackfield.plugin import pass_headers, replace_model
+from jackfield.plugin import pass_headers, replace_model, swap_model
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 VALUES = st.recursive(
@@ -36,6 +36,8 @@ def test_only_the_models_name_is_another(before, after, name):
     assert json.loads(changed)["model"] == name
     assert changed.startswith(head.encode())
     assert changed.endswith(tail.encode())
+    swapped = swap_model(sent, "version", name)
+    assert swapped == (head + f'"version":{json.dumps(name, ensure_ascii=False)}' + tail).encode()
 
 
 def test_a_model_deeper_inside_is_not_the_model():

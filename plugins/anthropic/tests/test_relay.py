@@ -3,8 +3,9 @@
 import pytest
 
 from jackfield import Mesh
-from jackfield.plugin import RelayRequest, relay
+from jackfield.plugin import ModelRef, RelayRequest, relay
 from jackfield.testing import Answer, RecordingServer
+from jackfield_anthropic import AnthropicSettings, jackfield_relay
 
 BODY = b'{"model": "claude-team", "max_tokens": 9, "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
 EVENTS = [
@@ -68,3 +69,19 @@ async def test_another_version_of_the_api_is_translated(served):
     async with mesh_at(served, api_version="2026-10-21") as mesh:
         answer = await relay(mesh, "claude:claude-opus-4-8", asked)
         assert b"".join([piece async for piece in answer]) == b"".join(EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "told"),
+    [
+        ("2026-10-21", {}, "2026-10-21"),
+        ("2023-06-01", {"api_version": "2026-10-21"}, "2023-06-01"),
+        ("2023-06-01", {}, None),
+        ("2030-01-01", {}, "translated"),
+        ("2026-10-21", {"base_url": "https://claude.example"}, "translated"),
+    ],
+)
+def test_the_clients_version_goes_to_anthropic_itself(version, settings, told):
+    model = ModelRef("claude-opus-4-8", settings=AnthropicSettings(**settings))
+    wire = jackfield_relay(model, "anthropic.messages", {"Anthropic-Version": version}, BODY)
+    assert ("translated" if wire is None else wire.headers.get("anthropic-version")) == told

@@ -10,7 +10,7 @@ from typing import Final
 from jackfield._json import write_json
 from jackfield._types.errors import ConfigurationError
 
-__all__ = ["pass_headers", "replace_model"]
+__all__ = ["pass_headers", "replace_model", "swap_model"]
 
 _MODEL: Final = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
 _SPELLED_OUT: Final = re.compile(rb"\\u00(?:6[4cdf5]|6[CDF])")
@@ -38,17 +38,40 @@ def replace_model(body: bytes, model: str) -> bytes:
         ConfigurationError: It is not a JSON object, or has no such key, or has it twice or in an odd spelling: then the
             service might read another model than the one that was asked for.
     """
+    _, start, end = _find_model(body)
+    return body[:start] + write_json(model) + body[end:]
+
+
+def swap_model(body: bytes, name: str, value: str) -> bytes:
+    """Return a JSON object with another member in the place of its model; every other byte is as it was.
+
+    For a service that has the model in the path, and wants something else in the body.
+
+    Args:
+        body: The object; its own key "model" is a string.
+        name: The key of the other member.
+        value: Its value.
+
+    Raises:
+        ConfigurationError: As `replace_model`.
+    """
+    start, _, end = _find_model(body)
+    return body[:start] + write_json(name) + b":" + write_json(value) + body[end:]
+
+
+def _find_model(body: bytes) -> tuple[int, int, int]:
+    """Return where the member "model" begins, and where its value begins and ends."""
     if _SPELLED_OUT.search(body) is not None:
         raise ConfigurationError(
             "the body spells plain letters as escapes, so its model cannot be replaced safely"
         )
-    places = [match.end() for match in _MODEL.finditer(body)]
-    if len(places) != 1 or not _is_first_key(body, places[0]):
-        places = _find_places(body)
-    value = _STRING.match(body, places[0]) if len(places) == 1 else None
+    keys = list(_MODEL.finditer(body))
+    if len(keys) != 1 or not _is_first_key(body, keys[0].end()):
+        keys = _find_keys(body)
+    value = _STRING.match(body, keys[0].end()) if len(keys) == 1 else None
     if value is None:
         raise ConfigurationError('the body must be a JSON object with one key "model", a string')
-    return body[: value.start()] + write_json(model) + body[value.end() :]
+    return keys[0].start(), value.start(), value.end()
 
 
 def _is_first_key(body: bytes, place: int) -> bool:
@@ -56,9 +79,9 @@ def _is_first_key(body: bytes, place: int) -> bool:
     return _BEGINNING.match(body, 0, place) is not None
 
 
-def _find_places(body: bytes) -> list[int]:
-    """Return where the values of the outermost keys "model" begin."""
-    places, depth = [], 0
+def _find_keys(body: bytes) -> list[re.Match[bytes]]:
+    """Return the outermost keys "model", each with what stands before its value."""
+    keys, depth = [], 0
     for token in _TOKEN.finditer(body):
         first = body[token.start()]
         if first in b"{[":
@@ -68,8 +91,8 @@ def _find_places(body: bytes) -> list[int]:
         elif depth == 1:
             key = _MODEL.match(body, token.start())
             if key is not None:
-                places.append(key.end())
-    return places
+                keys.append(key)
+    return keys
 
 
 def pass_headers(headers: Mapping[str, str], names: Collection[str]) -> dict[str, str]:

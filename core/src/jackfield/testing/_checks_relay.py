@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 
 from jackfield._types.capabilities import ModelRef
@@ -25,6 +26,7 @@ _BODY = (
     b'"content":"hi"}],"input":"hi","prompt":"hi","stream":%s,"stream_options":{"include_usage":true},'
     b'"tools":[{"parameters":{"model":"inner"}}], "model": "of the client" }'
 )
+_MODEL = b'"model": "of the client"'
 _SURFACES = ("openai.chat", "openai.completions", "openai.responses", "anthropic.messages")
 
 
@@ -46,19 +48,32 @@ def _wires(subject: Subject) -> Iterator[tuple[str, bytes, bool, ModelRef, Wire]
 
 @check(
     "relay.bytes",
-    law="What is relayed is the client's body byte for byte, but for the name of the model.",
-    remedy="make the body with jackfield.plugin.replace_model; return None for a request that must be translated",
+    law="What is relayed is the client's body byte for byte, but for the model or, if the path names it, what stands in its place.",
+    remedy="make the body with jackfield.plugin.replace_model or swap_model; return None for a request that must be translated",
     applies=_relays,
 )
 def bytes_go_through(subject: Subject) -> Iterable[str]:
     for label, body, stream, model, wire in _wires(subject):
         named = body.replace(b'"of the client"', b'"%s"' % model.id.encode())
-        if wire.body not in (named, body):
+        if wire.body not in (named, body) and not _is_swapped(body, wire, model):
             yield f"{label}: the body is another one: {wire.body!r}"
         elif wire.body == body and model.id not in wire.path:
             yield f"{label}: neither body nor path names the model {model.id!r}"
         if wire.stream is not stream:
             yield f"{label}: the wire has stream={wire.stream}"
+
+
+def _is_swapped(body: bytes, wire: Wire, model: ModelRef) -> bool:
+    """Return whether one other member stands in the place of the model, which the path names."""
+    before, _, after = body.partition(_MODEL)
+    sent = wire.body
+    if not isinstance(sent, bytes) or not (sent.startswith(before) and sent.endswith(after)):
+        return False
+    try:
+        member = json.loads(b"{%s}" % sent[len(before) : len(sent) - len(after)])
+    except ValueError:
+        return False
+    return len(member) == 1 and model.id in wire.path
 
 
 @check(

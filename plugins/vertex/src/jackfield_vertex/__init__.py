@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -86,6 +87,14 @@ def jackfield_translate(model: ModelRef, request: Request, capabilities: Capabil
     from ._routes import translate
 
     return translate(model, request, capabilities)
+
+
+@hookimpl
+def jackfield_relay(model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes) -> Wire | None:
+    """Hand a request of Anthropic's messages on to Claude."""
+    from ._routes import relay
+
+    return relay(model, surface, headers, body)
 
 
 @hookimpl

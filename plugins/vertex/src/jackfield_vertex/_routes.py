@@ -22,12 +22,13 @@ from jackfield.plugin import (
     Wire,
     unserved,
 )
-from jackfield_anthropic import decoder as claude_decoder, translate as claude_translate
+from jackfield_anthropic import Dialect, decoder as claude_decoder, translate as claude_translate
+from jackfield_anthropic.dialect import relay as claude_relay
 
 from ._dialect import claude
 from ._names import family_of, path_of
 
-__all__ = ["decoder", "translate"]
+__all__ = ["decoder", "relay", "translate"]
 
 
 def translate(model: ModelRef, request: Request, capabilities: Capabilities) -> Translation:
@@ -67,16 +68,32 @@ def _translate_claude(
         options = attrs.evolve(options, extra={"anthropic": extra})
     messages = tuple(map(_for_claude, request.messages))
     request = attrs.evolve(request, messages=messages, options=options)
-    dialect = claude(
-        path_of(model, "rawPredict"),
-        path_of(model, "streamRawPredict"),
-        path_of(attrs.evolve(model, id="publishers/anthropic/models/count-tokens"), "rawPredict"),
-    )
-    translation = claude_translate(dialect, model, request, capabilities)
+    translation = claude_translate(_claude_at(model), model, request, capabilities)
     wire = attrs.evolve(translation.wire, meta={**translation.wire.meta, "family": "claude"})
     if isinstance(request, CountRequest):  # one path counts for all models, so the body names the model
         wire = attrs.evolve(wire, body={**wire.body, "model": model.id})
     return Translation(wire, translation.report)
+
+
+def _claude_at(model: ModelRef) -> Dialect:
+    """Return Claude's dialect with the paths of a model."""
+    return claude(
+        path_of(model, "rawPredict"),
+        path_of(model, "streamRawPredict"),
+        path_of(attrs.evolve(model, id="publishers/anthropic/models/count-tokens"), "rawPredict"),
+    )
+
+
+def relay(model: ModelRef, surface: str, headers: Mapping[str, str], body: bytes) -> Wire | None:
+    """Return the wire that hands a request on to Claude; None if it must be translated.
+
+    The body's model, which stands in the path, gives its place to the service's version; the answer is the model's own.
+    Source: Claude on Vertex AI, 2026.
+    """
+    if family_of(model.known_as) != "claude":
+        return None
+    wire = claude_relay(_claude_at(model), model, surface, headers, body)
+    return None if wire is None else attrs.evolve(wire, meta={**wire.meta, "family": "claude"})
 
 
 def _for_claude(message: Message) -> Message:
