@@ -8,11 +8,10 @@ from configuring import FILE, Theirs, configured, fields_of_page
 from console_running import messages_of
 
 from jackfield import Registry
-from jackfield.plugin import MiddlewareKind
 from jackfield.testing import FakeProvider
-from jackfield_console import _pages_limits
-from jackfield_limits import Counter, LimitsSettings, MemoryStore, StoreAwayError, Take
+from jackfield_limits import LIMITS, Counter, StoreAwayError, Take, find_store
 
+USED = FILE.replace("[console]", '[console]\n\n[defaults]\nmiddlewares = ["limits"]')
 RULES = """
 [middleware.limits]
 store = "memory"
@@ -35,30 +34,19 @@ window = "ever"
 """
 
 
-def make(settings):
-    async def pass_on(call, proceed):
-        return await proceed(call)
-
-    return pass_on
-
-
-def plugins():
-    return Registry.of(
-        Theirs("theirs", models=("m",)), middlewares={"limits": MiddlewareKind(LimitsSettings, make)}
-    )
+def plugins(fake):
+    return Registry.of(fake, Theirs("theirs", models=("m",)), middlewares={"limits": LIMITS})
 
 
 @pytest.fixture
-def store(monkeypatch):
+def store(running):
     """The store of the mesh."""
-    store = MemoryStore()
-    monkeypatch.setattr(_pages_limits, "_live_store", lambda visit: store)
-    return store
+    return find_store(running.state.current.config.middleware_settings["limits"])
 
 
 @pytest.fixture
-async def running(tmp_path, store):
-    async with configured(tmp_path, FILE + RULES, registry=plugins()) as running:
+async def running(tmp_path):
+    async with configured(tmp_path, USED + RULES, registry=plugins(FakeProvider())) as running:
         yield running
 
 
@@ -86,12 +74,36 @@ async def test_what_is_used_and_reserved_is_shown(running, store):
     assert 'width="74.94"' in page
 
 
-async def test_limits_that_hold_for_no_call_say_so(running):
+async def test_limits_that_hold_for_no_call_say_so(tmp_path):
+    async with configured(tmp_path, FILE + RULES, registry=plugins(FakeProvider())) as running:
+        page = await running.browser.get("/limits")
+        assert "hold for no call yet" in page
+        await running.browser.post("/limits/use")
+        assert tomllib.loads(running.path.read_text())["defaults"]["middlewares"] == ["limits"]
+        assert "hold for no call" not in await running.browser.get("/limits")
+
+
+async def test_what_was_counted_outlives_a_change_of_the_file(running):
+    call = {"target": "fake:echo", "message": "hi", "ask": "yes"}
+    await running.browser.post("/try", call, status=200)
     page = await running.browser.get("/limits")
-    assert "hold for no call yet" in page
-    await running.browser.post("/limits/use")
-    assert tomllib.loads(running.path.read_text())["defaults"]["middlewares"] == ["limits"]
-    assert "hold for no call" not in await running.browser.get("/limits")
+    assert "console/alice" in page
+    assert "1 used" in page
+    old = running.state.current
+    fields = fields_of_page(await running.browser.get("/connections/edit/fake"))
+    await running.browser.post("/connections/edit/fake", {**fields, "max_parallel": "4"})
+    assert running.state.current is not old
+    await running.browser.post("/try", call, status=200)
+    assert "2 used" in await running.browser.get("/limits")
+
+
+async def test_a_limit_that_is_reached_is_told_on_the_page_try(running):
+    fields = fields_of_page(await running.browser.get("/limits/edit/requests"))
+    await running.browser.post("/limits/edit/requests", {**fields, "most": "1"})
+    call = {"target": "fake:echo", "message": "hi", "ask": "yes"}
+    await running.browser.post("/try", call, status=200)
+    page = await running.browser.post("/try", call, status=200)
+    assert "requests" in page.partition('class="message problem">')[2].partition("</div>")[0]
 
 
 async def test_a_limit_is_added_changed_and_removed(running):

@@ -65,16 +65,15 @@ class States:
     why: str | None = None
 
 
-async def read_states(settings: LimitsSettings, store: Store | None) -> States:
+async def read_states(settings: LimitsSettings) -> States:
     """Read the counters of all rules.
 
     Args:
-        settings: The table `[middleware.limits]`.
-        store: The store that the gateway uses; None opens the one that is declared.
+        settings: The table `[middleware.limits]` of the configuration in use.
     """
-    from jackfield_limits import StoreAwayError, open_store
+    from jackfield_limits import StoreAwayError, find_store, open_store
 
-    opened = None
+    store, opened = find_store(settings), None
     try:
         if store is None:
             store = opened = open_store(settings.store)

@@ -63,7 +63,7 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
     rules = list(getattr(settings, "limit", ()))
     states = States()
     if settings is not None and rules:
-        states = await read_states(settings, _live_store(visit))
+        states = await read_states(settings)
     users = [name for name, one in visit.config.connections.items() if _NAME in one.middlewares]
     return {
         "installed": installed,
@@ -76,11 +76,6 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
         "used": users,
         "fault": await editor_of(visit.console).find_fault(),
     }
-
-
-def _live_store(visit: Visit) -> Any:
-    """Return the store of the mesh in use, which alone knows what is counted in memory."""
-    return None
 
 
 # One rule

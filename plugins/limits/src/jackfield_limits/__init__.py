@@ -22,6 +22,7 @@ from ._amounts import MOST_AMOUNT, SCALE
 from ._budget import Budget, budget, owner
 from ._error import LimitReachedError, describe_moment
 from ._limits import Limits, describe_state
+from ._live import find_store
 from ._memory import MemoryStore
 from ._rules import Rule
 from ._settings import LimitSettings, LimitsSettings
@@ -54,6 +55,7 @@ __all__ = [
     "budget",
     "describe_moment",
     "describe_state",
+    "find_store",
     "open_store",
     "owner",
 ]

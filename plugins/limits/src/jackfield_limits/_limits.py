@@ -18,12 +18,12 @@ from jackfield.plugin import Call, CountRequest, Handler, StreamSource, WatchedS
 
 from ._amounts import as_amount, as_quantity
 from ._error import LimitReachedError, describe_amount, describe_moment
+from ._live import enter, leave
 from ._measures import Measured, Meter, UnmeasurableError
 from ._memory import MemoryStore
 from ._rules import Rule, RuleBook
 from ._settings import LimitsSettings
 from ._store import Counter, Grant, Refusal, State, Store, StoreAwayError, Take
-from ._stores import open_store
 
 __all__ = ["Limits", "describe_state"]
 
@@ -67,7 +67,7 @@ class Limits:
     ) -> None:
         self._settings = settings
         self._book = RuleBook([Rule.of(limit) for limit in settings.limit] if rules is None else rules)
-        self._store: Store = open_store(settings.store) if store is None else store
+        self._store: Store = enter(self, settings) if store is None else store
         self._at_once = type(self._store) is MemoryStore
         self._meter = Meter(
             expected=settings.reserve == "expected",
@@ -134,6 +134,7 @@ class Limits:
         """Wait until everything is settled, and close the store."""
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        leave(self)
         await self._store.aclose()
 
     # Before a call
