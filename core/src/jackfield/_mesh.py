@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ._config.connections import ConnectionConfig, MeshConfig
     from ._plugins.registry import Registry
 
-__all__ = ["Mesh", "relay"]
+__all__ = ["Mesh", "explain_middlewares", "relay"]
 
 
 class Mesh:
@@ -224,6 +224,15 @@ class Mesh:
 
         return make_plan(connection, connection.find_target(model_id, kind), call)
 
+    async def _explain_middlewares(self, plan: Plan) -> dict[str, Any]:
+        self._require_open()
+        told: dict[str, Any] = {}
+        for middleware in self._around.list_around(self._config.connections[plan.connection]):
+            explain = getattr(middleware, "explain", None)
+            if explain is not None and plan.call is not None:
+                told.update(await explain(plan.call))
+        return told
+
     async def _relay(self, target: str, asked: RelayRequest, **options: object) -> RelayedAnswer | None:
         self._require_open()
         return await self._pipeline.relay(target, asked, options)
@@ -314,6 +323,19 @@ async def relay(mesh: Mesh, target: str, asked: RelayRequest, **options: object)
         JackfieldError: The call failed before anything came.
     """
     return await mesh._relay(target, asked, **options)  # noqa: SLF001 -- its one entry, which programs need not know
+
+
+async def explain_middlewares(mesh: Mesh, plan: Plan) -> dict[str, Any]:
+    """Return what the middlewares around a call say of it before it is made: those that have `async explain(call)`.
+
+    Args:
+        mesh: The mesh, open.
+        plan: From its `explain`.
+
+    Returns:
+        JSON-able data by name, such as "limits": which concern the call, and what it would reserve.
+    """
+    return await mesh._explain_middlewares(plan)  # noqa: SLF001 -- no program needs to know
 
 
 show_in("jackfield", Mesh)

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from ._hints import hint as hint, install_command as install_command, suggestion as suggestion
     from ._input.owners import is_owner as is_owner
     from ._json import exact_numbers as exact_numbers, read_json as read_json, write_json as write_json
-    from ._mesh import relay as relay
+    from ._mesh import explain_middlewares as explain_middlewares, relay as relay
     from ._plugins.capabilities import resolve_capabilities as resolve_capabilities
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
@@ -170,7 +170,7 @@ else:
             "_hints": "hint install_command suggestion",
             "_input.owners": "is_owner",
             "_json": "exact_numbers read_json write_json",
-            "_mesh": "relay",
+            "_mesh": "explain_middlewares relay",
             "_plugins.capabilities": "resolve_capabilities",
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",

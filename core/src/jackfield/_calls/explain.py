@@ -55,6 +55,7 @@ class Plan(Value):
         cost: An estimate: from no output to `max_tokens`. Its `amount` is the least.
         most_cost: The estimate if all of `max_tokens` is used, as it is on the wire, even if the caller gave
             none; None if none is sent.
+        call: The call, as middlewares would see it.
     """
 
     connection: str
@@ -70,6 +71,7 @@ class Plan(Value):
     input_tokens: TokenCount
     cost: Cost
     most_cost: Cost | None = None
+    call: Call | None = attrs.field(default=None, repr=False)
 
 
 def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
@@ -103,6 +105,7 @@ def make_plan(connection: Connection, target: Target, call: Call) -> Plan:
         input_tokens=count,
         cost=least,
         most_cost=most,
+        call=call,
     )
 
 

@@ -81,6 +81,11 @@ class RelayedAnswer:
         """The reply as far as it was read: usage, cost, attempts."""
         return self._source.response
 
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What middlewares say of the answer that has begun, by their names."""
+        return getattr(self._source, "metadata", {})
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._source.__aiter__()  # type: ignore[return-value]  # `RelayStream` iterates over bytes
 

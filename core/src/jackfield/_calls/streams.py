@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Final, NoReturn, Protocol, Self, TypeAlias
+from typing import Any, Final, NoReturn, Protocol, Self, TypeAlias
 
 import attrs
 
@@ -304,6 +304,11 @@ class WatchedStream:
     def response(self) -> Reply:
         """The reply as far as it was read."""
         return self._source.response
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What middlewares say of the answer that has begun, by their names."""
+        return getattr(self._source, "metadata", {})
 
     def map(self, change: EventMap) -> StreamSource:
         """Return a stream whose events are changed; it is still watched."""

@@ -22,7 +22,8 @@ Middleware: TypeAlias = Callable[[Call, Handler], Awaitable[Any]]
 One that a configuration names may be an object with `__call__` and `async aclose()`, which the mesh awaits when it is left,
 after its connections are closed. With an attribute `needs_content = False` it also stands around calls whose bytes are relayed:
 their request holds no content, what `proceed` gives iterates over bytes, and the middleware must return that or a
-`WatchedStream` of it. Others keep calls from being relayed.
+`WatchedStream` of it. Others keep calls from being relayed. A method `async explain(call)` returns what it has to say of a call
+before that is made, as JSON-able data by name.
 """
 
 

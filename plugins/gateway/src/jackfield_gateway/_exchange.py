@@ -51,6 +51,7 @@ class Visit:
         reply: What came, as far as it came.
         error: What went wrong.
         relayed: The bytes went through untranslated.
+        metadata: What middlewares say of an answer that has begun.
         first_event: Seconds until the first event.
         answered_by: Connection and model, where they are known before the reply is.
     """
@@ -67,6 +68,7 @@ class Visit:
         self.reply: object = None
         self.error: BaseException | None = None
         self.relayed = False
+        self.metadata: Mapping[str, Any] = {}
         self.first_event: float | None = None
         self.answered_by: tuple[str, str] | None = None
         self._at = time.time()
@@ -107,6 +109,11 @@ class Visit:
         report = describe_notes(self.notes)
         if report:
             headers["x-jackfield-report"] = _as_header(report)
+        metadata = getattr(self.reply, "metadata", None) or self.metadata
+        if metadata or self.error is not None:
+            from ._limit_headers import limit_headers
+
+            headers.update(limit_headers(metadata.get("limits"), self.error))
         return headers
 
     def cost_headers(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ import attrs
 from aiohttp import web
 
 from jackfield import JackfieldError, ModelCard
-from jackfield.plugin import write_json
+from jackfield.plugin import explain_middlewares, write_json
 from jackfield_surfaces import SurfaceError, parse_body
 
 from . import _kept_pages
@@ -112,9 +112,9 @@ async def _explain(request: web.Request) -> web.Response:
         target = generation.targets.resolve(content.get("model"), key)
         asked = state.surface(name, key.owner).read(request.headers, content)
         kind: Any = asked.kind
-        plan = generation.mesh.explain(
-            target, *asked.arguments, kind=kind, stream=asked.stream, **dict(asked.options)
-        )
+        options = {**asked.options, **key.who}
+        plan = generation.mesh.explain(target, *asked.arguments, kind=kind, stream=asked.stream, **options)
+        told = await explain_middlewares(generation.mesh, plan)
     return _json(
         {
             "object": "explanation",
@@ -126,9 +126,10 @@ async def _explain(request: web.Request) -> web.Response:
             "parameters": [
                 {"name": note.name, "fate": note.fate, "why": note.why} for note in plan.parameters
             ],
-            "input_tokens": plan.input_tokens,
+            "input_tokens": plan.input_tokens.input_tokens,
             "least_cost": _money(plan.cost),
             "most_cost": _money(plan.most_cost),
+            **told,
         }
     )
 

@@ -241,6 +241,7 @@ class Service:
         return answer_whole(request, headers, body)
 
     async def _pass_stream_on(self, request: web.BaseRequest, answer: RelayedAnswer) -> web.StreamResponse:
+        self._visit.metadata = answer.metadata
         response = web.StreamResponse(headers={**_passed_headers(answer), **self._visit.headers()})
         await response.prepare(request)
         try:

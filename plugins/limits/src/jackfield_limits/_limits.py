@@ -110,7 +110,7 @@ class Limits:
         if call.stream:
             return _SettledStream(answer, booking)
         await booking.end(answer, None)
-        booking.note(answer)
+        booking.note(answer.metadata)
         return answer
 
     async def explain(self, call: Call) -> dict[str, Any]:
@@ -364,9 +364,8 @@ class _Booking:
             self.renewing.cancel()
         await self._limits.finish(self._limits.settle(self, answer, error))
 
-    def note(self, answer: Any) -> None:
-        """Write into an answer what was reserved and settled."""
-        metadata = answer.metadata
+    def note(self, metadata: dict[str, Any]) -> None:
+        """Write into the metadata of an answer what was reserved and settled."""
         known = metadata.get("limits")
         if not isinstance(known, Summary):
             known = metadata["limits"] = Summary()
@@ -381,10 +380,17 @@ class _SettledStream(WatchedStream):
         self._booking = booking
 
     @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What was reserved, and the state of the limits, as soon as the answer has begun."""
+        metadata = dict(super().metadata)
+        self._booking.note(metadata)
+        return metadata
+
+    @property
     def response(self) -> Reply:
         """The reply as far as it was read, with what was reserved and settled."""
         response = super().response
-        self._booking.note(response)
+        self._booking.note(response.metadata)
         return response
 
 

@@ -108,6 +108,7 @@ _ROWS: Final[tuple[tuple[type[Exception], _Row], ...]] = (
     (jf.TimeoutError, _Row(504, "server_error", None, 504, "timeout_error")),
     (jf.JackfieldError, _Row(502, "server_error", None, 502, "api_error")),
 )
+_RATE: Final = _Row(429, "requests", "rate_limit_exceeded", 429, "rate_limit_error")
 _FAULT: Final = _Row(500, "server_error", None, 500, "api_error", "an internal error occurred")
 _QUEUE: Final = _Row(503, "server_error", "server_is_overloaded", 529, "overloaded_error")
 _TOO_LONG: Final = ("prompt is too long", "input length and `max_tokens` exceed context limit")
@@ -141,7 +142,7 @@ def describe_error(
     if envelope == "anthropic":
         message = _in_their_words(error, message, param)
     told = getattr(error, "retry_after", None)
-    limited = isinstance(error, jf.RateLimitError) and not isinstance(error, jf.QuotaExceededError)
+    limited = row.code == _RATE.code
     return ErrorWords(
         status,
         row.type if envelope == "openai" else row.anthropic_type,
@@ -198,6 +199,8 @@ def _own_error(error: SurfaceError, envelope: Envelope) -> ErrorWords:
 def _row_of(error: BaseException) -> _Row:
     if isinstance(error, jf.TimeoutError) and error.phase == "queue":
         return _QUEUE
+    if isinstance(error, jf.QuotaExceededError) and error.is_retryable:
+        return _RATE  # a limit whose window ends soon: clients shall wait
     return next((row for kind, row in _ROWS if isinstance(error, kind)), _FAULT)
 
 
