@@ -155,7 +155,7 @@ def code_lines(path: Path) -> int:
 # Plugins that are more than a translation; docs/explanation/decisions.md says why (D3, D12, D13, D18, D21, D22, D48 to D57).
 LARGER_PLUGINS = {
     "anthropic": 2_100, "bedrock": 2_700, "cohere": 1_700, "console": 6_600, "databricks": 1_100, "limits": 3_200, "openai": 3_780, "onnx": 6_900, "sagemaker": 1_700, "snowflake": 2_100,
-    "gateway": 3_700, "surfaces": 4_700, "vertex": 1_910,
+    "gateway": 3_800, "surfaces": 4_700, "vertex": 1_910,
 }  # fmt: skip
 
 
