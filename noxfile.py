@@ -191,7 +191,7 @@ def together(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the budgets beside other libraries. `-- --no-peers`, `--write`, `local` and `gateway` choose what is done."""
+    """Measure the budgets beside other libraries. `-- --no-peers`, `--write`, `local`, `gateway` and `pace` choose what is done."""
     install(session, editable=workspace.needs_of_benchmark(session.posargs))
     session.run("python", "-m", "tools.peers", session.create_tmp(), *session.posargs)
 

@@ -37,7 +37,7 @@ from jackfield._types.capabilities import FEATURES, Limits, ModelEntry
 from jackfield._types.failures import Failure, error_from_status
 from jackfield._types.option_rules import option_rules
 from jackfield._types.options import Options
-from jackfield._types.policies import _STREAM_FIRST_EVENT, RetryPolicy, TimeoutPolicy
+from jackfield._types.policies import _STREAM_FIRST_EVENT, PacePolicy, RetryPolicy, TimeoutPolicy
 from jackfield._types.requests import EmbedRequest, RerankRequest
 from jackfield.cli._failures import exit_code
 from jackfield.testing import checks
@@ -314,6 +314,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "defaults",
             "doubts",
             "sizes",
+            "policies",
         ),
         "models": ("capabilities",),
         "requests": (
@@ -804,6 +805,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "shared keys": lambda: key_table(_shared_keys.SharedKeys),
     "timeout": timeout_table,
     "retry": lambda: key_table(RetryPolicy),
+    "pace": lambda: key_table(PacePolicy),
     "connection keys": connection_table,
     "model keys": entry_table,
     "limits": lambda: key_table(Limits),

@@ -328,6 +328,7 @@ def test_a_benchmark_without_peers_installs_only_our_packages(tmp_path, ran, eve
     peers.main([str(tmp_path), "--no-peers", "--rounds", "3", "--write"])
     peers.main([str(tmp_path), "local", "--no-peers", "--models", "a", "b"])
     peers.main([str(tmp_path), "gateway", "--rounds", "2"])
+    peers.main([str(tmp_path), "pace", "--minutes", "2"])
     install_ours, *benchmarks = ran
     assert install_ours[:3] == [everything[1], "-m", "tools.install"]
     assert "--editable=./core" in install_ours
@@ -336,6 +337,7 @@ def test_a_benchmark_without_peers_installs_only_our_packages(tmp_path, ran, eve
         ["bench/run.py", "--rounds", "3", "--write", *everything, "--no-peers"],
         ["bench/local.py", "--models", "a", "b"],
         ["bench/gateway.py", "--rounds", "2"],
+        ["bench/pace.py", "--minutes", "2"],
     ]
 
 

@@ -1,8 +1,8 @@
 """Install what a benchmark compares, each group in an environment of its own, and run it.
 
-    python -m tools.peers FOLDER [local | gateway] [--no-peers] [ARGUMENT ...]
+    python -m tools.peers FOLDER [local | gateway | pace] [--no-peers] [ARGUMENT ...]
 
-The program is bench/run.py, bench/local.py after the word `local`, or bench/gateway.py after `gateway`; other arguments go to it. One environment has all
+The program is bench/run.py, bench/local.py after the word `local`, bench/gateway.py after `gateway`, or bench/pace.py after `pace`; other arguments go to it. One environment has all
 packages of this repository, to measure what plugins cost that are installed and not used. Others have other libraries, which
 pin what they like, so they come without our constraints. The environments stay in the folder, for the next run.
 """
@@ -74,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = given.folder.resolve()
     if others[:1] == ["local"]:
         run(sys.executable, "bench/local.py", *others[1:], *([] if given.no_peers else _local(folder)))
-    elif others[:1] == ["gateway"]:
-        run(sys.executable, "bench/gateway.py", *others[1:])
+    elif others[:1] in (["gateway"], ["pace"]):
+        run(sys.executable, f"bench/{others[0]}.py", *others[1:])
     else:
         peers = ["--no-peers"] if given.no_peers else _clouds(folder)
         run(sys.executable, "bench/run.py", *others, *_everything(folder), *peers)

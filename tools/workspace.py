@@ -180,6 +180,8 @@ def needs_of_benchmark(arguments: Sequence[str]) -> list[str]:
     """
     if arguments[:1] == ["local"]:
         return ["./core", "./plugins/onnx[cpu,convert]"]
+    if arguments[:1] == ["pace"]:
+        return ["./core", "./plugins/openai"]
     if arguments[:1] == ["gateway"]:
         _, *needed, _ = (f"./{path}" for path in siblings(Path("plugins/gateway")))
         return ["./core[cli]", *needed, "./plugins/openai", "./plugins/gateway"]

@@ -14,15 +14,15 @@ import time
 
 __all__ = ["VirtualTimeLoop", "pytest_asyncio_loop_factories"]
 
-# Real seconds without any event after which nothing more is expected before the next timer.
 _QUIET = 0.01
 
 
 class _Selector(selectors.DefaultSelector):
     """Waits for events; where none comes before a timer is due, sets the clock of its loop instead."""
 
-    def __init__(self):
+    def __init__(self, quiet):
         super().__init__()
+        self.quiet = quiet
         self.now = 0.0
         self.jobs = 0
 
@@ -35,17 +35,21 @@ class _Selector(selectors.DefaultSelector):
             self.now += min(timeout, time.monotonic() - began) if events else timeout
             return events
         # Asked twice: what came while this process waited for a processor is here now.
-        events = super().select(min(_QUIET, timeout)) or super().select(0)
+        events = super().select(min(self.quiet, timeout)) or super().select(0)
         if not events:
             self.now += timeout
         return events
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop with virtual time; see the module."""
+    """An event loop with virtual time; see the module.
 
-    def __init__(self):
-        self._clock = _Selector()
+    Args:
+        quiet: Real seconds without any event after which nothing more is expected before the next timer.
+    """
+
+    def __init__(self, quiet=_QUIET):
+        self._clock = _Selector(quiet)
         super().__init__(self._clock)
 
     def time(self):

@@ -122,6 +122,7 @@ if TYPE_CHECKING:
     )
     from ._types.options import Continuation as Continuation, Options as Options
     from ._types.parameters import Translation as Translation
+    from ._types.policies import PacePolicy as PacePolicy
     from ._types.replies import Replay as Replay
     from ._types.requests import (
         ChatRequest as ChatRequest,
@@ -186,6 +187,7 @@ else:
             "_types.option_rules": "UNSET Maybe Unset UnsupportedPolicy",
             "_types.options": "Continuation Options",
             "_types.parameters": "Translation",
+            "_types.policies": "PacePolicy",
             "_types.replies": "Replay",
             "_types.requests": "ChatRequest CompletionRequest CountRequest EmbedRequest InputType Request RerankRequest SummarizeRequest Truncate",
             "_types.sizes": "parse_size",

@@ -24,6 +24,7 @@ from jackfield.plugin import (
     Capability,
     Limits,
     ModelRef,
+    PacePolicy,
     ParameterRule,
     ProviderInfo,
     Rate,
@@ -369,6 +370,24 @@ class TestSharedKeys:
     def test_a_number_of_seconds_is_the_total(self):
         assert connection({"timeout": 30}).timeout.total == 30
 
+    def test_a_pace_is_taken_from_the_defaults_as_a_whole(self):
+        loaded = load(
+            {
+                "defaults": {"pace": {"requests": 500, "tokens": 9000}},
+                "connections": {
+                    "a": {"provider": "acme"},
+                    "b": {"provider": "acme", "pace": {"tokens": 10, "per": "second"}},
+                    "c": {"provider": "acme", "pace": {"requests": float("inf")}},
+                },
+            }
+        )
+        paces = [loaded.connections[name].pace for name in "abc"]
+        assert paces == [PacePolicy(requests=500, tokens=9000), PacePolicy(tokens=10, per="second"), None]
+
+    def test_an_entry_of_models_may_have_a_pace(self):
+        read = connection({"models": ["m", {"id": "n", "pace": {"requests": 3, "per": "day"}}]})
+        assert [entry.pace for entry in read.models] == [None, PacePolicy(requests=3, per="day")]
+
     def test_headers_may_hold_references(self):
         headers = connection({"headers": {"X-Key": "env:KEY", "X-Plain": "text"}}).headers
         assert headers == {"X-Key": Secret(reference="env:KEY"), "X-Plain": "text"}
@@ -383,6 +402,18 @@ class TestSharedKeys:
             ({"retry": {"attempts": True}}, "retry.attempts: must be a whole number, not true"),
             ({"unsupported": "ignore"}, 'unsupported: must be one of "error", "drop", not "ignore"'),
             ({"max_parallel": True}, "max_parallel: must be a whole number"),
+            ({"pace": 500}, "pace: must be a table, not 500: pace = { requests = 500"),
+            ({"pace": {}}, "pace: names no limit; write requests, tokens or both"),
+            ({"pace": {"per": "hour"}}, "pace: names no limit"),
+            ({"pace": {"request": 1}}, "pace.request: unknown key; did you mean 'requests'?"),
+            ({"pace": {"requests": 0}}, "pace.requests: must be 1 or more, not 0"),
+            ({"pace": {"requests": True}}, "pace.requests: must be a whole number"),
+            ({"pace": {"tokens": 1.5}}, "pace.tokens: must be a whole number"),
+            ({"pace": {"tokens": 9, "per": "week"}}, 'pace.per: must be one of "second", "minute"'),
+            (
+                {"models": [{"id": "m", "pace": {"tokens": "9"}}]},
+                "models[0].pace.tokens: must be a whole number",
+            ),
             ({"proxy": "localhost:3128"}, 'proxy: must begin with "http://"'),
             ({"ca_bundle": "/no/such/file.pem"}, "ca_bundle: there is no file /no/such/file.pem"),
             ({"max_response": "64"}, 'max_response: must be a size such as "256 MiB"'),

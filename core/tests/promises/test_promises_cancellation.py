@@ -150,7 +150,7 @@ async def test_while_sending():
 
 
 async def test_inside_the_pause_before_another_attempt(server):
-    server.answer(Answer.retry_after_seconds(30))
+    server.answer(Answer.json({}, 503, headers={"Retry-After": "30"}))
     async with nothing_left(server), mesh_for(server.url, max_parallel=1) as mesh:
         task = asyncio.create_task(mesh.chat("c:m", "hi"))
         await server.wait_requests()

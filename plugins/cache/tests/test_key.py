@@ -147,6 +147,8 @@ async def test_a_changed_configuration_gets_no_old_answer_and_the_old_one_still_
         {"timeout": {"total": 5}},
         {"retry": {"attempts": 1}},
         {"max_parallel": 2},
+        {"pace": {"requests": 100}},
+        {"models": ["other", {"id": "m", "pace": {"requests": 100}}]},
         {"models": ["other", {"id": "m", "price": {"input": "1", "output": "2"}}]},
         {"rate": {"hour": "1"}},
         {"middlewares": ["guard", "cache"]},

@@ -8,26 +8,42 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from jackfield._contract.keys import add_unsent_key
-from jackfield._types.capabilities import Kind, ModelRef
-from jackfield._types.errors import AuthenticationError, JackfieldError
+from jackfield._types.capabilities import Kind
+from jackfield._types.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    JackfieldError,
+    QuotaExceededError,
+    RateLimitError,
+    TimeoutError,
+)
+from jackfield._types.events import UsageUpdate
 from jackfield._types.parameters import Translation
 from jackfield._types.replies import Attempt
+from jackfield._types.usage import Usage
 
+from .connection import NOT_SEEN
 from .exchange import WireExchange
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from jackfield._contract.protocols import Transport
+    from jackfield._types.allowances import AllowanceHeaders
+    from jackfield._types.calls import Call
+    from jackfield._types.events import Event
     from jackfield._types.wire import Wire
 
-    from .connection import Connection
+    from .connection import Connection, Target
+    from .pace import Pacer, Permit
+    from .pace_window import Need
     from .watchdog import Watchdog
 
     Read: TypeAlias = Callable[[WireExchange, float | None], Awaitable[None]]
@@ -41,30 +57,38 @@ class Attempts:
     Args:
         connection: Where to.
         watchdog: Limits the whole.
-        model: The model that is called; None for a listing.
-        earlier: Attempts made before, on other targets of an alias.
+        target: The model that is called; None for a listing.
+        call: The call; None for a listing.
 
     Attributes:
         made: Every attempt so far.
         exchange: That of the last attempt; None before its transport was open.
+        permit: That of the last attempt to start; None where nothing holds attempts back.
         sent_at: When the last attempt began to send, in seconds of `time.perf_counter()`; None before.
     """
 
-    __slots__ = ("_connection", "_model", "_refreshed", "_watchdog", "exchange", "made", "sent_at")
+    __slots__ = (
+        "_call", "_connection", "_estimate", "_model", "_refreshed", "_target", "_watchdog", "exchange", "made", "permit",
+        "sent_at",
+    )  # fmt: skip
 
     def __init__(
         self,
         connection: Connection,
         watchdog: Watchdog,
         *,
-        model: ModelRef | None,
-        earlier: tuple[Attempt, ...] = (),
+        target: Target | None,
+        call: Call | None,
     ) -> None:
         self._connection = connection
         self._watchdog = watchdog
-        self._model = model
+        self._target = target
+        self._call = call
+        self._model = None if target is None else target.model
         self._refreshed = False
-        self.made = list(earlier)
+        self._estimate: Need | None = None
+        self.permit: Permit | None = None
+        self.made = [] if call is None else list(call.earlier)
         self.exchange: WireExchange | None = None
         self.sent_at: float | None = None
 
@@ -103,7 +127,7 @@ class Attempts:
     ) -> WireExchange:
         """Make one attempt and record it; make it once more with fresh credentials if they were refused."""
         began = time.perf_counter()
-        self.sent_at = self.exchange = transport = None
+        self.sent_at = self.exchange = self.permit = transport = None
         try:
             connection, watchdog = self._connection, self._watchdog
             transport = connection.transport
@@ -117,10 +141,15 @@ class Attempts:
             if prepare is not None:  # nothing is sent yet, so only the limit of the whole call counts
                 with watchdog("total", None):
                     await exchange.prepare(prepare)
+            if connection.pacer is not None:
+                await self._wait_for_pace(connection.pacer, translation)
             self.sent_at = began = time.perf_counter()
             await read(exchange, limit)
         except JackfieldError as error:
             self._explain(error, transport, translation.wire)
+            if isinstance(error, TimeoutError) and error.phase == "queue":
+                raise  # nothing was sent: it is no attempt
+            self._heed_failure(error, began)
             refreshed = False
             try:
                 refreshed = await self._refresh(error, transport, translation.wire)
@@ -134,7 +163,68 @@ class Attempts:
             raise
         head = exchange.head
         self._record(translation, began, waited, None, None if head is None else head.status)
+        target = self._target
+        if target is not None and target.limit_headers and head is not None:
+            self._heed_headers(target, head.headers)
         return exchange
+
+    def settle(self) -> None:
+        """Correct what was booked for the last attempt by what it used; the call is over. May be called twice."""
+        permit, exchange = self.permit, self.exchange
+        if permit is None or self._estimate is None or exchange is None:
+            return
+        used = reduce(_update_usage, exchange.events, Usage())
+        permit.settle(used, self._estimate, self._connection.provider.info.pace_counts)
+
+    async def _wait_for_pace(self, pacer: Pacer, translation: Translation) -> None:
+        """Wait until the pace of the connection and the model lets the attempt start."""
+        from .pace_window import Need
+
+        call, target, need = self._call, self._target, Need()
+        if call is None or target is None:
+            lane = pacer.lane("", None)
+        else:
+            lane = pacer.lane(target.model.id, target.entry)
+            if lane.counts_tokens:
+                from .pace_need import estimate_need
+
+                if self._estimate is None:
+                    self._estimate = estimate_need(call, translation)
+                need = lane.expect(self._estimate, self._connection.provider.info.pace_counts)
+        began = next((one.sent_at for one in self.made if one.sent_at is not None), None)
+        self.permit = await pacer.enter(lane, need, began, self._watchdog)
+
+    def _heed_failure(self, error: JackfieldError, began: float) -> None:
+        """Hold back the calls of a model that its service refuses, and give back the tokens of a request without an answer."""
+        permit, target, connection = self.permit, self._target, self._connection
+        if permit is not None and (error.status is not None or isinstance(error, ConnectionFailedError)):
+            permit.free()
+        if not isinstance(error, RateLimitError) or isinstance(error, QuotaExceededError):
+            return  # to wait does not help where a quota is used up
+        pacer = connection.require_pacer()
+        entry = None if target is None else target.entry
+        lane = pacer.lane("" if target is None else target.model.id, entry) if permit is None else permit.lane
+        pacer.heed_refusal(lane, permit, error.retry_after, time.perf_counter() - began)
+        if target is not None and error.headers is not None:
+            if not target.limit_headers or target.limit_headers is NOT_SEEN:
+                target.limit_headers = _find_limit_headers(error.headers)
+            pacer.heed_headers(lane, permit, target.limit_headers, error.headers)
+
+    def _heed_headers(self, target: Target, headers: Mapping[str, str]) -> None:
+        """Heed what an answer tells of limits, once little is left."""
+        names = target.limit_headers
+        if names is NOT_SEEN:
+            names = target.limit_headers = _find_limit_headers(headers)
+        permit = self.permit
+        if permit is None or permit.lane.learnt is None:
+            for one in names:
+                if one.is_low(headers):
+                    break
+            else:
+                return
+        pacer = self._connection.require_pacer()
+        lane = pacer.lane(target.model.id, target.entry) if permit is None else permit.lane
+        pacer.heed_headers(lane, permit, names, headers)
 
     def _explain(self, error: JackfieldError, transport: Transport | None, wire: Wire) -> None:
         """Complete an error before anything else happens: a service may echo the credentials it refused."""
@@ -167,21 +257,34 @@ class Attempts:
         refreshed: bool = False,
     ) -> None:
         error = failure if isinstance(failure, JackfieldError) else None
-        self.made.append(
-            Attempt(
-                connection=self._connection.name,
-                model="" if self._model is None else self._model.id,
-                status=status,
-                error=None if failure is None else type(failure).__name__,
-                message=None if error is None else error.message,
-                retry_after=None if error is None else error.retry_after,
-                waited=waited,
-                duration=time.perf_counter() - began,
-                sent_at=self.sent_at,
-                refreshed=refreshed,
-                parameters=translation.report,
-            )
+        made = Attempt(
+            connection=self._connection.name,
+            model="" if self._model is None else self._model.id,
+            status=status,
+            error=None if failure is None else type(failure).__name__,
+            message=None if error is None else error.message,
+            retry_after=None if error is None else error.retry_after,
+            waited=waited,
+            duration=time.perf_counter() - began,
+            sent_at=self.sent_at,
+            refreshed=refreshed,
+            parameters=translation.report,
         )
+        if self.permit is not None:
+            made = attrs.evolve(made, queued=self.permit.waited)
+        self.made.append(made)
+
+
+def _find_limit_headers(headers: Mapping[str, str]) -> tuple[AllowanceHeaders, ...]:
+    if not any("limit" in name.lower() for name in headers):
+        return ()
+    from jackfield._types.allowances import find_allowance_headers  # many services tell nothing
+
+    return find_allowance_headers(headers)
+
+
+def _update_usage(usage: Usage, event: Event) -> Usage:
+    return usage.updated(event.usage) if type(event) is UsageUpdate else usage
 
 
 def add_address(error: JackfieldError, settings: Any, transport: Any, wire: Wire, kind: Kind | None) -> None:

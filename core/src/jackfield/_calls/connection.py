@@ -36,26 +36,33 @@ if TYPE_CHECKING:
     from jackfield._config.connections import ConnectionConfig
     from jackfield._plugins.registry import Provider, Registry
     from jackfield._pricing.price_file import PriceTable
+    from jackfield._types.allowances import AllowanceHeaders
     from jackfield._types.calls import Call, Forecast
     from jackfield._types.capabilities import ModelEntry
 
     from .fingerprint import Layer
+    from .pace import Pacer
     from .redaction import Redaction
 
-__all__ = ["Connection", "Target", "preload"]
+__all__ = ["NOT_SEEN", "Connection", "Target", "preload"]
 
 logger = logging.getLogger("jackfield")
+
+NOT_SEEN: Any = ("not seen",)
+"""Stands for the headers of a service that has not answered yet."""
 
 
 class Target:
     """A model of a connection, as one kind of request sees it; made once and kept."""
 
-    __slots__ = ("capabilities", "entry", "model")
+    __slots__ = ("capabilities", "entry", "limit_headers", "model")
 
     def __init__(self, model: ModelRef, capabilities: Capabilities, entry: ModelEntry | None) -> None:
         self.model = model
         self.capabilities = capabilities
         self.entry = entry
+        # The headers by which answers tell of limits; before the first answer one that none has.
+        self.limit_headers: tuple[AllowanceHeaders, ...] = NOT_SEEN
 
 
 class Connection:
@@ -82,6 +89,10 @@ class Connection:
         self._targets: dict[tuple[str, Kind], Target] = {}
         self.slots = asyncio.Semaphore(config.max_parallel) if config.max_parallel else None
         self.timers = Timers()
+        # What holds attempts back; None until something does, so that other connections pay nothing for it.
+        self.pacer: Pacer | None = None
+        if config.pace is not None or any(entry.pace is not None for entry in config.models or ()):
+            self.require_pacer()
         self._pricing: Pricing | None = None
 
     @property
@@ -106,6 +117,14 @@ class Connection:
         if self._pricing is None:
             self._pricing = Pricing(self.provider, self.config.rate, self._registry, self._prices)
         return self._pricing
+
+    def require_pacer(self) -> Pacer:
+        """Return what holds attempts back; from now on each attempt asks it."""
+        if self.pacer is None:
+            from .pace import Pacer
+
+            self.pacer = Pacer(self.config)
+        return self.pacer
 
     def find_target(self, model_id: str, kind: Kind) -> Target:
         """Look up a model, and keep the result for later calls.
@@ -220,6 +239,8 @@ class Connection:
         """Close the transport for good; what is just being opened is waited for and closed."""
         self._closed = True
         self.timers.close()
+        if self.pacer is not None:
+            self.pacer.close()
         async with self._opening:
             transport, self.transport = self.transport, None
             if transport is not None:

@@ -60,7 +60,7 @@ class Execution(Generic[ReplyT]):
         self._call = call
         self._timeout = call.timeout or connection.config.timeout
         self._watchdog = Watchdog(self._timeout.total, connection.timers)
-        self._attempts = Attempts(connection, self._watchdog, model=target.model, earlier=call.earlier)
+        self._attempts = Attempts(connection, self._watchdog, target=target, call=call)
         self._translation: Translation | None = None
         self._slot = False
         self._queued_at = time.perf_counter()
@@ -143,6 +143,8 @@ class Execution(Generic[ReplyT]):
     def _release(self) -> None:
         """Release timer and slot; may be called twice."""
         self._watchdog.stop()
+        if self._attempts.permit is not None:
+            self._attempts.settle()
         if self._slot:
             self._slot = False
             slots = self._connection.slots

@@ -29,7 +29,7 @@ _DEEPEST: Final = 24
 """Deeper objects are distinguished by their identity, not by their values."""
 _BY_THE_CORE: Final = frozenset({*SHARED_KEYS, "models"}) - {"headers", "proxy", "ca_bundle"}
 """Fields of settings that the core fills in. Limits and retries change no answer, and each entry counts for its own calls."""
-_OF_MONEY: Final = frozenset({"price", "rate"})
+_CHANGES_NO_ANSWER: Final = frozenset({"price", "rate", "pace"})
 
 
 class Layer:
@@ -253,7 +253,7 @@ def _read_fields(value: Any) -> dict[str, Any] | None:
     """Return the fields of a value that shows them; None if it does not."""
     cls: Any = type(value)
     if attrs.has(cls):
-        left_out = _OF_MONEY if isinstance(value, ModelEntry) else ()
+        left_out = _CHANGES_NO_ANSWER if isinstance(value, ModelEntry) else ()
         names = [field.name for field in attrs.fields(cls) if field.name not in left_out]
         fields = {name: getattr(value, name, None) for name in names}
         if isinstance(value, ModelEntry):

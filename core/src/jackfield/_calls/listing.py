@@ -178,7 +178,7 @@ class _Pages:
         self._connection = connection
         self._listing = listing
         self._watchdog = Watchdog(connection.config.timeout.total, connection.timers)
-        self._attempts = Attempts(connection, self._watchdog, model=None)
+        self._attempts = Attempts(connection, self._watchdog, target=None, call=None)
 
     async def read(self) -> list[ModelCard]:
         """Return the models of all pages.
@@ -249,7 +249,7 @@ async def _add_details(
             return card
         async with slots:
             watchdog = Watchdog(connection.config.timeout.total, connection.timers)
-            attempts = Attempts(connection, watchdog, model=None)
+            attempts = Attempts(connection, watchdog, target=None, call=None)
             limit = connection.config.timeout.first_event
             try:
                 exchange = await attempts.run(Translation(wire), WireExchange.read_body, limit)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jackfield._types.errors import JackfieldError
+from jackfield._types.errors import JackfieldError, TimeoutError
 from jackfield._types.policies import RetryPolicy
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ async def try_again(
 def _is_worth_retrying(error: BaseException, policy: RetryPolicy) -> bool:
     if not isinstance(error, JackfieldError) or not error.is_retryable:
         return False
+    if isinstance(error, TimeoutError) and error.phase == "queue":
+        return False  # the call has waited as long as it may, and nothing was sent
     return error.retry_after is None or error.retry_after <= policy.retry_after_cap
 
 

@@ -14,7 +14,7 @@ from jackfield._types.capabilities import ModelEntry
 from jackfield._types.cost import RateCard
 from jackfield._types.errors import JackfieldError
 from jackfield._types.option_rules import UnsupportedPolicy
-from jackfield._types.policies import RetryPolicy, TimeoutPolicy
+from jackfield._types.policies import PacePolicy, RetryPolicy, TimeoutPolicy
 from jackfield._types.sizes import MAX_RESPONSE
 from jackfield._values import Value
 
@@ -41,6 +41,7 @@ class ConnectionConfig(Value):
         timeout: Seconds per phase.
         retry: When to try again.
         max_parallel: Most calls at once; None is no limit.
+        pace: How fast the service may be asked, for all of its models together; None is no limit.
         proxy: Address of a proxy.
         ca_bundle: File of certificate authorities.
         headers: Sent with every request.
@@ -61,6 +62,7 @@ class ConnectionConfig(Value):
     timeout: TimeoutPolicy = attrs.field(factory=TimeoutPolicy)
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     max_parallel: int | None = None
+    pace: PacePolicy | None = None
     proxy: str | None = attrs.field(default=None, repr=False)
     ca_bundle: str | None = None
     headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)

@@ -15,11 +15,11 @@ from jackfield._contract.secrets import Secret
 from jackfield._contract.settings import INVALID, Reader, describe_value, join
 from jackfield._faces import show_in
 from jackfield._types.option_rules import UnsupportedPolicy
-from jackfield._types.policies import RetryPolicy, TimeoutPolicy
+from jackfield._types.policies import PacePeriod, PacePolicy, RetryPolicy, TimeoutPolicy
 from jackfield._types.sizes import MAX_RESPONSE, parse_size, show_size
 from jackfield._values import Value
 
-__all__ = ["SHARED_KEYS", "SharedKeys", "read_shared_keys"]
+__all__ = ["SHARED_KEYS", "SharedKeys", "read_pace", "read_shared_keys"]
 
 P = TypeVar("P", TimeoutPolicy, RetryPolicy)
 
@@ -39,6 +39,7 @@ class SharedKeys(Value):
         retry: When to try again.
         middlewares: Names, outermost first.
         max_parallel: Most calls at once, for each connection; None is no limit.
+        pace: How fast the service may be asked, for each connection; None is no limit.
         proxy: Address of a proxy.
         ca_bundle: File of certificate authorities.
         headers: Sent with every request.
@@ -51,6 +52,7 @@ class SharedKeys(Value):
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     middlewares: tuple[str, ...] = ()
     max_parallel: int | None = None
+    pace: PacePolicy | None = None
     proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
     ca_bundle: str | None = None
     headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
@@ -121,6 +123,45 @@ def _middlewares(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
 
 
 def _max_parallel(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
+    number = reader.value(int | None, value, where)
+    if number is not INVALID and number is not None and number < 1:
+        return reader.wrong(where, f"must be 1 or more, not {number}")
+    return number
+
+
+def _pace(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
+    return read_pace(reader, value, where)
+
+
+def read_pace(reader: Reader, value: Any, where: str) -> Any:
+    """Read a pace, of a connection or of an entry of its `models`; a pace without any limit is None.
+
+    Unlike `timeout` and `retry` it is not merged with that of `[defaults]`: a number means nothing without its period.
+    """
+    if value is None or isinstance(value, PacePolicy):
+        return value
+    if not isinstance(value, Mapping):
+        example = 'pace = { requests = 500, per = "minute" }'
+        return reader.wrong(where, f"must be a table, not {describe_value(value)}: {example}")
+    before = len(reader.problems)
+    reader.unknown_keys(value, [field.name for field in attrs.fields(PacePolicy)], where)
+    read = {
+        key: _most(reader, value[key], join(where, key)) for key in ("requests", "tokens") if key in value
+    }
+    if "per" in value:
+        read["per"] = reader.value(PacePeriod, value["per"], join(where, "per"))
+    if not read.keys() & {"requests", "tokens"}:
+        reader.wrong(where, "names no limit; write requests, tokens or both")
+    if len(reader.problems) > before:
+        return INVALID
+    pace = PacePolicy(**read)
+    return None if pace.requests is None and pace.tokens is None else pace
+
+
+def _most(reader: Reader, value: Any, where: str) -> Any:
+    """Read a limit of a pace; `inf` is TOML's way to say that there is none."""
+    if isinstance(value, float) and value == math.inf:
+        return None
     number = reader.value(int | None, value, where)
     if number is not INVALID and number is not None and number < 1:
         return reader.wrong(where, f"must be 1 or more, not {number}")
@@ -198,6 +239,7 @@ _READERS: Final = {
     "retry": _retry,
     "middlewares": _middlewares,
     "max_parallel": _max_parallel,
+    "pace": _pace,
     "proxy": _proxy,
     "ca_bundle": _ca_bundle,
     "headers": _headers,

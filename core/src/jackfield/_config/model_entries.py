@@ -15,6 +15,8 @@ from jackfield._input.arguments import DECLARABLE, option_fault
 from jackfield._pricing.declared import read_price, read_rate
 from jackfield._types.capabilities import FEATURES, Kind, Limits, ModelEntry
 
+from .defaults import read_pace
+
 __all__ = ["read_entries"]
 
 KEYS: Final = (
@@ -28,6 +30,7 @@ KEYS: Final = (
     "capabilities",
     "limits",
     "options",
+    "pace",
 )
 
 
@@ -78,6 +81,8 @@ def _read_entry(reader: Reader, value: Any, where: str, info: ProviderInfo | Non
         read["limits"] = reader.settings(Limits, value["limits"], join(where, "limits"))
     if "options" in value:
         read["options"] = _options(reader, value["options"], join(where, "options"))
+    if "pace" in value:
+        read["pace"] = read_pace(reader, value["pace"], join(where, "pace"))
     read["own"] = _own(reader, value, where, info)
     return ModelEntry(raw=dict(value), **read) if len(reader.problems) == before else None
 

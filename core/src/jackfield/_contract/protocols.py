@@ -13,6 +13,7 @@ from jackfield._types.capabilities import Kind, ModelCard
 from jackfield._types.errors import MalformedResponseError
 from jackfield._types.events import Event
 from jackfield._types.failures import Failure
+from jackfield._types.policies import PaceCounts
 from jackfield._types.wire import Frame, Head, Wire
 from jackfield._values import Value
 
@@ -61,6 +62,9 @@ class ProviderInfo(Value):
         preload: Names of the plugin's own modules that its hooks import when they are first called. The core imports
             them off the event loop when a mesh with a connection of this provider is entered, so that the first
             call waits for none. No SDK: those load when a connection opens.
+        pace_counts: What the service counts of a request against a limit of tokens: "used", what the answer used;
+            "reserved", input and the most output that was asked for, until the answer shows what it used; "asked", both,
+            whatever was used; "larger", the larger of both. A declared `pace` is kept by it.
         units: What its usage counts, or its prices are in, besides tokens, requests and seconds ("search_unit", "DBU"):
             price files and declared prices may name them, and slips in them are found.
         default_configuration: What a program without a configuration gets, in the shape of the file: the local provider,
@@ -78,6 +82,7 @@ class ProviderInfo(Value):
     related: tuple[str, ...] = ()
     docs: str | None = None
     preload: tuple[str, ...] = ()
+    pace_counts: PaceCounts = "used"
     units: tuple[str, ...] = ()
     default_configuration: Mapping[str, Any] | None = None
 

@@ -14,6 +14,7 @@ from jackfield._values import Value
 
 from .content import Message
 from .cost import RateCard
+from .policies import PacePolicy
 
 __all__ = [
     "FEATURES",
@@ -278,6 +279,8 @@ class ModelEntry(Value):
         capabilities: Declared features, by name.
         limits: Declared sizes.
         options: Given with each call that does not say otherwise.
+        pace: How fast the service may be asked for the models that the entry names, all together; a table as of the
+            connection, whose own pace holds as well.
         own: The plugin's own keys, read into its `model_keys`; None if it has none.
         raw: The entry as it is written.
     """
@@ -291,6 +294,7 @@ class ModelEntry(Value):
     capabilities: Mapping[str, bool] = attrs.field(factory=dict)
     limits: Limits | None = None
     options: Mapping[str, Any] = attrs.field(factory=dict)
+    pace: PacePolicy | None = None
     own: Any = None
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
 

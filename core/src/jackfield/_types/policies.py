@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal, TypeAlias
+
 import attrs
 
 from jackfield._faces import show_in
 from jackfield._values import Value
 
-__all__ = ["RetryPolicy", "TimeoutPolicy"]
+__all__ = ["PACE_PERIODS", "PaceCounts", "PacePeriod", "PacePolicy", "RetryPolicy", "TimeoutPolicy"]
+
+PacePeriod: TypeAlias = Literal["second", "minute", "hour", "day"]
+
+PaceCounts: TypeAlias = Literal["used", "reserved", "asked", "larger"]
+"""What a service counts against a limit of tokens; see `ProviderInfo.pace_counts`."""
+
+PACE_PERIODS: Final[dict[PacePeriod, float]] = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+"""The seconds of each."""
 
 
 _STREAM_FIRST_EVENT = 120.0
@@ -56,4 +66,22 @@ class RetryPolicy(Value):
     retry_after_cap: float = 120.0
 
 
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class PacePolicy(Value):
+    """How fast a service may be asked. What would be more waits in the queue.
+
+    Attributes:
+        requests: Most requests in any such period; None is no limit.
+        tokens: Most tokens in any such period, input and output together; None is no limit. They are estimated when a
+            request is sent and corrected when the answer tells them.
+        per: The period: "second", "minute", "hour" or "day".
+    """
+
+    requests: int | None = None
+    tokens: int | None = None
+    per: PacePeriod = "minute"
+
+
+attrs.resolve_types(PacePolicy)  # while its types are looked up here: forms are made of them
 show_in("jackfield", RetryPolicy, TimeoutPolicy)
+show_in("jackfield.plugin", PacePolicy)

@@ -33,6 +33,7 @@ class Attempt(Value):
         message: The error's message.
         retry_after: Seconds that the service asked for.
         waited: Seconds waited before this try.
+        queued: Seconds that it was held back then: by the declared pace, or because the service refused other calls.
         duration: Seconds that the try took, until its first event or its failure.
         sent_at: When it began to send, in seconds of `time.perf_counter()`; None if it did not come so far.
         refreshed: It was sent again with fresh credentials; does not count against `attempts`.
@@ -46,6 +47,7 @@ class Attempt(Value):
     message: str | None = None
     retry_after: float | None = None
     waited: float = 0.0
+    queued: float = 0.0
     duration: float = 0.0
     sent_at: float | None = attrs.field(default=None, repr=False)
     refreshed: bool = False

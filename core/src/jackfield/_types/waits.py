@@ -9,7 +9,14 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["delay_in", "reset_seconds", "retry_after_seconds", "seconds_of", "wait_in_headers"]
+__all__ = [
+    "delay_in",
+    "read_reset",
+    "reset_seconds",
+    "retry_after_seconds",
+    "seconds_of",
+    "wait_in_headers",
+]
 
 _UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART: Final = (
@@ -73,7 +80,7 @@ def reset_seconds(headers: Mapping[str, str]) -> float | None:
             match = _RESET.fullmatch(low)
             if match is None:
                 continue
-            wait = _reset(value, headers)
+            wait = read_reset(value, headers)
             left = headers.get(low.replace("reset", "remaining"))
         if wait is not None and (left is None or not _number(left)):
             waits.append(wait)
@@ -104,7 +111,8 @@ def delay_in(text: str) -> float | None:
     return None
 
 
-def _reset(value: str, headers: Mapping[str, str]) -> float | None:
+def read_reset(value: str, headers: Mapping[str, str]) -> float | None:
+    """Return the seconds until a limit is reset: a number, a duration, a moment as a number, or a date; None if it is none."""
     number = _number(value)
     if number is not None:
         if number < _EPOCH:

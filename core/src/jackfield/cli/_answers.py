@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ._session import Session
 
 __all__ = ["Question", "answer", "note_parameters", "reply_as_dict"]
+
+_LONG_WAIT: Final = 0.1
+"""Seconds from which on it is told that a call was held back."""
 
 
 @attrs.frozen
@@ -199,6 +202,9 @@ def _note_reply(session: Session, reply: Reply) -> None:
         parts.append(f"ended by {reply.finish_reason or 'a break'}")
     if len(reply.attempts) > 1:
         parts.append(f"{len(reply.attempts)} attempts")
+    queued = sum(attempt.queued for attempt in reply.attempts)
+    if queued >= _LONG_WAIT:
+        parts.append(f"held back for {queued:.1f} s")
     if reply.replay is not None:
         parts.append(replay_words(reply.replay))
     session.note(", ".join(parts))

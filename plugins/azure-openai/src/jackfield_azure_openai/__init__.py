@@ -40,6 +40,7 @@ def jackfield_provider() -> ProviderInfo:
         related=("openai",),
         preload=("jackfield_azure_openai._routes", "jackfield_azure_openai._errors"),
         docs="https://learn.microsoft.com/azure/foundry/openai/",
+        pace_counts="asked",  # page "Manage quota": the prompt's estimate and max_tokens, whatever is used
     )
 
 

@@ -41,6 +41,7 @@ def jackfield_provider() -> ProviderInfo:
             "jackfield_bedrock._errors",
         ),
         docs="https://docs.aws.amazon.com/bedrock/latest/userguide",
+        pace_counts="reserved",  # page "Token burndown": input and maxTokens, corrected at the end
     )
 
 

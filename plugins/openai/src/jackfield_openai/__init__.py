@@ -68,6 +68,7 @@ def jackfield_provider() -> ProviderInfo:
         kinds=frozenset({"chat", "completion", "embedding"}),
         credentials=("openai",),
         docs="https://platform.openai.com/docs/api-reference",
+        pace_counts="larger",  # guide "Rate limits": the most of max_tokens and the estimated tokens
     )
 
 
