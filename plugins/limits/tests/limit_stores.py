@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from jackfield_limits import Counter, MemoryStore, Take, _redis as redis_module
 from jackfield_limits._postgres import PostgresStore, schema
@@ -137,6 +138,8 @@ def open_later(address, seconds):
         store = _TimedRedisStore(address)
         store.clock = f"{{ tostring(redis.call('TIME')[1] + {seconds}), '0' }}"
         return store
+    if address.startswith("sqlite:///"):
+        return SQLiteStore(Path(address.removeprefix("sqlite:///")), lambda: time.time() + seconds)
     import psycopg
 
     with psycopg.connect(address, autocommit=True) as connection:

@@ -19,8 +19,10 @@ CALLS = 250
 PROCESSES = 4
 
 
-@pytest.fixture(params=["redis", "postgres"])
+@pytest.fixture(params=["sqlite", "redis", "postgres"])
 def address(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/limits.db"
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
         server.clear()
