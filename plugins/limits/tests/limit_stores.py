@@ -112,6 +112,10 @@ class PostgresPlace(Place):
             "create or replace function jackfield_limits.moment() returns double precision "
             "language sql volatile as 'select now from test_clock'"
         )
+        self._connection.execute(  # not sometimes: always
+            "create or replace function jackfield_limits.sweep_sometimes() returns void "
+            "language sql as 'select jackfield_limits.sweep()'"
+        )
         super().__init__()
 
     def clear(self):
