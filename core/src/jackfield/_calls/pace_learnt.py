@@ -30,6 +30,8 @@ So the rate that was refused is tried again after two hundred requests, and doub
 _SPREAD: Final = 0.1
 _CERTAIN: Final = 0.98
 """The part of the rate at which an allowance is seen to grow back that is counted on."""
+_NEARLY: Final = 20
+"""The part of an allowance, one in so many, with which it counts as used up."""
 _WHOLE_SECONDS: Final = 1.0
 """How exact resets are: many services write whole seconds."""
 _SHORTEST_STEP, _LONGEST_STEP = 0.05, 2.0
@@ -322,6 +324,8 @@ class _KnownAllowance:
         started = _sum_of(self._measure, sums)
         if started < self._sum:
             return  # a later request has told already
+        if started == self._sum and now < self._ends and told.remaining > self._remaining:
+            return  # of requests that were sent before anything was counted, the one that saw the least was the last
         if now >= self._ends or told.limit != self._limit:
             self._anchor = None
         ends = now + told.reset
@@ -355,13 +359,15 @@ class _KnownAllowance:
         )
 
     def roll(self, now: float, sums: _Sums) -> bool:
-        """Begin anew if the allowance is whole again; return whether it is."""
-        if now < self._ends or self._ends == math.inf or not math.isfinite(self._ends):
+        """Begin anew if the allowance is whole again; return whether it is after it was nearly used up."""
+        if now < self._ends or not math.isfinite(self._ends):
             return False
+        left = self._remaining - (_sum_of(self._measure, sums) - self._sum)
+        was_short = not self._grows and left * _NEARLY <= (self._limit or _NEARLY)
         self._remaining = math.inf if self._limit is None else self._limit
         self._at, self._ends, self._anchor = now, math.inf, None
         self._sum = _sum_of(self._measure, sums)
-        return True
+        return was_short
 
 
 def _sum_of(measure: Measure, sums: _Sums) -> int:
