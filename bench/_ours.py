@@ -157,6 +157,13 @@ class WithSDK(JackfieldSubject):
         super().__init__(address)
 
 
+_LIMITS = (
+    {"name": "requests", "measure": "requests", "most": "1000000000", "window": "month"},
+    {"name": "tokens", "measure": "tokens", "most": "1000000000000", "window": "day"},
+    {"name": "money", "measure": "money", "most": "1000000", "currency": "USD", "window": "month"},
+)
+"""All of which concern each call."""
+
 NOTHING_CONFIGURED = "everything installed, nothing configured"
 WITH_SDK = "otel, with an SDK"
 
@@ -168,6 +175,10 @@ PLUGINS_AT_WORK = {
     "cache in memory, hit": partial(JackfieldSubject, middlewares={"cache": {}}),
     "cache in memory, miss": partial(Varied, middlewares={"cache": {}}),
     "cache in a file, hit": partial(WithFile, name="cache"),
+    "limits in memory, requests and tokens": partial(
+        JackfieldSubject, middlewares={"limits": {"limit": _LIMITS[:2]}}
+    ),
+    "limits in memory, money as well": partial(JackfieldSubject, middlewares={"limits": {"limit": _LIMITS}}),
     "pii, nothing found": partial(JackfieldSubject, middlewares={"pii": {}}),
     "pii, an address and a number found": WithPersonalData,
     WITH_SDK: WithSDK,
