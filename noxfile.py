@@ -1,7 +1,6 @@
 """Run the checks of the repository: `nox -l` lists them, `nox -s NAME` runs one, arguments follow `--`.
 
-Only nox and pip are needed; versions come from constraints.txt. What a session runs besides other people's programs is in
-tools/, and packages are found there by looking, so a new plugin needs no edit here.
+Versions come from constraints.txt. Programs of ours are in tools/, which finds packages by looking: a new one needs no edit here.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ from tools import workspace
 from tools.workspace import PACKAGES, group, with_extras
 
 nox.needs_version = ">=2024.10.9"
-nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["tests", "lint", "types", "docs"]
 
 PINS, PIP = "constraints.txt", ("--quiet", "--disable-pip-version-check", "--constraint")
@@ -98,14 +95,20 @@ def gateway(session: nox.Session) -> None:
 
 
 @nox.session
+def console(session: nox.Session) -> None:
+    """Use the administrator's console in Chromium; `-- --write` takes the pictures of the docs anew."""
+    install_for_tests(session, *group("browser"), arguments=["plugins/console/tests"])
+    session.run("python", "-m", "tools.browser", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run the fast tests under coverage and print what no test reaches."""
     install_for_tests(session)
     names = ",".join(map(workspace.import_name, PACKAGES))
-    session.run("coverage", "erase")
-    session.run("coverage", "run", f"--source={names}", "-m", "pytest", *FAST, *session.posargs)
-    session.run("coverage", "combine")
-    session.run("coverage", "report")
+    tests = ["run", f"--source={names}", "-m", "pytest", *FAST, *session.posargs]
+    for arguments in (["erase"], tests, ["combine"], ["report"]):
+        session.run("coverage", *arguments)
 
 
 @nox.session
@@ -123,10 +126,8 @@ def types(session: nox.Session) -> None:
     install_for_tests(session, *group("types"))
     sources = [f"{package}/src/{workspace.import_name(package)}" for package in PACKAGES]
     session.run("mypy", *sources, "tools", "noxfile.py", *session.posargs)
-    # One run each: the folders hold modules of the same name.
-    for folder in workspace.folders_of_types():
+    for folder in workspace.folders_of_types():  # one run each: they hold modules of the same name
         session.run("mypy", folder, *session.posargs)
-    # It runs on a Node.js of its own, which may hang on an unusual machine.
     python = shutil.which("python", path=session.bin) or "python"
     session.run("python", "-m", "tools.limited", "300", "basedpyright", "--pythonpath", python)
 
@@ -177,8 +178,7 @@ def lowest(session: nox.Session) -> None:
     for package in workspace.closure(PACKAGES):  # what a package builds on comes before it: no index has it
         session.install(*PIP, pins, "--no-build-isolation", "--editable", with_extras(package))
     session.install(*PIP, pins, *group("lowest"))
-    # Left out: comparisons with the official SDKs, which are always the newest; no plugin needs any of them.
-    # Old releases may warn on a newer Python; that is not the question here.
+    # Left out: comparisons with the official SDKs, always the newest. Old releases may warn on a newer Python.
     options = ("--ignore-glob=*oracle*.py", *FAST, "-W", "default")
     session.run("python", "-m", "pytest", *(session.posargs or [*options, *workspace.folders_of_tests()]))
 

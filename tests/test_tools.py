@@ -11,6 +11,7 @@ import pytest
 
 from tools import (
     alone,
+    browser,
     commands,
     constraints,
     examples,
@@ -155,13 +156,13 @@ def test_paths_of_tests_select_packages(arguments, expected):
 def test_tests_of_one_package_need_few_others():
     packages, requirements = workspace.needs_of_tests([Path("plugins/mistral")])
     assert packages == [CORE, Path("plugins/openai"), Path("plugins/mistral")]
-    assert requirements == ["coverage", "mistralai"]
+    assert requirements == ["coverage", "mistralai", "pytest-xdist"]
 
 
 def test_a_package_may_test_itself_with_another_of_the_repository():
     packages, requirements = workspace.needs_of_tests([CORE])
     assert packages == [CORE, Path("plugins/cache"), Path("plugins/openai")]
-    assert requirements == ["coverage"], "no index has a package of ours"
+    assert requirements == ["coverage", "pytest-xdist"], "no index has a package of ours"
 
 
 def test_the_code_of_pages_has_what_it_needs_where_it_is_run():
@@ -385,3 +386,28 @@ def test_a_limited_command_is_ended(capsys):
     code = "import signal; signal.pause()"
     assert limited.main(["0.2", sys.executable, "-c", code]) == 124
     assert "did not end within 0.2 s" in capsys.readouterr().err
+
+
+def test_the_console_is_walked_by_a_chromium_that_is_named(monkeypatch):
+    asked = []
+
+    def run(command, *, env, check):
+        asked.append((command[2:], env["JACKFIELD_CHROMIUM"], env.get("JACKFIELD_WRITE_PICTURES")))
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr(browser.subprocess, "run", run)
+    monkeypatch.setenv("JACKFIELD_CHROMIUM", "/opt/chromium")
+    assert browser.main(["--write", "-x"]) == 3
+    assert browser.main([]) == 3
+    assert asked == [
+        (["pytest", "-q", "-x"], "/opt/chromium", "1"),
+        (["pytest", "-q", browser.TESTS], "/opt/chromium", None),
+    ]
+
+
+@pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 1)])
+def test_without_chromium_nothing_is_run_and_ci_fails(monkeypatch, ci, status):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.delenv("JACKFIELD_CHROMIUM", raising=False)
+    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
+    assert browser.main([]) == status

@@ -1,4 +1,7 @@
-"""Run a command and end it after some seconds: `python -m tools.limited SECONDS COMMAND [ARGUMENT ...]`."""
+"""Run a command and end it after some seconds, as what may hang on an unusual machine needs.
+
+python -m tools.limited SECONDS COMMAND [ARGUMENT ...]
+"""
 
 from __future__ import annotations
 

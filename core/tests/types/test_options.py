@@ -16,7 +16,7 @@ TYPED = [(ChatOptions, Options), (EmbedOptions, EmbedRequest), (RerankOptions, R
 
 @pytest.mark.parametrize(("typed", "cls"), TYPED, ids=lambda one: one.__name__)
 def test_type_checkers_see_every_option(typed, cls):
-    assert set(typed.__annotations__) == {*option_rules(cls), "timeout"}
+    assert set(typed.__annotations__) == {*option_rules(cls), "timeout", "owner", "labels"}
 
 
 def test_the_kit_has_a_value_for_every_option():

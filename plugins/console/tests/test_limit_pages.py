@@ -134,6 +134,20 @@ def _digest(page):
     return page.partition('name="file-digest" value="')[2].partition('"')[0]
 
 
+async def test_the_currency_of_the_form_is_left_out_of_what_is_not_money(running):
+    fields = {**fields_of_page(await running.browser.get("/limits/new")), "name": "few"}
+    assert (fields["measure"], fields["currency"]) == ("money", "USD")
+    await running.browser.post(
+        "/limits/new", {**fields, "measure": "requests", "most": "3"}, page="/limits/new"
+    )
+    assert "currency" not in rules_in(running.path)[-1]
+    await running.browser.post(
+        "/limits/new", {**fields, "name": "more", "measure": "requests", "most": "3", "currency": "EUR"},
+        page="/limits/new", status=None,
+    )  # fmt: skip
+    assert [rule["name"] for rule in rules_in(running.path)][-1] == "few"
+
+
 async def test_mistakes_of_a_limit_stand_beside_their_field(running):
     browser, before = running.browser, running.path.read_bytes()
     fields = fields_of_page(await browser.get("/limits/new"))

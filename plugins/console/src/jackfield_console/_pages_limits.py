@@ -28,6 +28,8 @@ __all__ = ["PAGES"]
 _NAME: Final = "limits"
 _RULES: Final = ("middleware", _NAME, "limit")
 _TABLE: Final = ("middleware", _NAME)
+_USUAL: Final = {"measure": "money", "currency": "USD", "window": "month"}
+"""With what the form of a new limit begins."""
 _FIRST: Final = ("name", "owner", "measure", "most", "currency", "window", "action", "each")
 _PARENT: Final = "/limits"
 
@@ -126,9 +128,7 @@ async def _show(visit: Visit) -> Mapping[str, Any]:
     rule = await _find(visit, visit.request.match_info.get("name", ""))
     filled = rule.sheet.form.fill(rule.old)
     if not rule.name:
-        filled = Filled(
-            {"measure": "money", "currency": "USD", "window": "month", "owner": visit.query("owner")}
-        )
+        filled = Filled({**_USUAL, "owner": visit.query("owner")})
     return _values(rule, show_sheet(rule.sheet, filled, {}))
 
 
@@ -151,6 +151,8 @@ async def _save(visit: Visit) -> web.StreamResponse:
     texts = posted_texts(form.names(), form.text)
     if form.flag("remove-limit"):
         return await _remove(visit, rule)
+    if not rule.name and texts.get("measure") != "money" and texts.get("currency") == _USUAL["currency"]:
+        texts = {**texts, "currency": ""}  # the form's own, which belongs to money: nobody typed it
     posted = sheet.form.read(texts, rule.old)
     for field, fault in posted.faults.items():
         form.refuse(field, fault)
