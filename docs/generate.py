@@ -147,7 +147,8 @@ def constructor(cls: Any) -> str:
     """Write how an object of a class is made."""
     if not attrs.has(cls):
         return parameters_of(cls.__init__).removesuffix(" -> None")
-    taken = cls.__init__.__annotations__  # where a field has a converter, what that takes
+    # Where a field has a converter, what that takes.
+    taken = {name: one.annotation for name, one in inspect.signature(cls).parameters.items()}
     positional, keyword = [], []
     for field in attrs.fields(cls):
         if field.init and not field.name.startswith("_"):
@@ -290,7 +291,7 @@ def _forward(hint: object) -> str:
 TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "jackfield": {
         "the mesh": ("mesh", "explain", "check"),
-        "options": ("arguments", "options"),
+        "options": ("option_types", "options"),
         "messages": ("content",),
         "replies": ("replies", "parameters", "streams", "usage"),
         "models": ("capabilities",),

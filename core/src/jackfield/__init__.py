@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._config.connections import ConnectionConfig as ConnectionConfig, MeshConfig as MeshConfig
     from ._config.loader import load_config as load_config
     from ._contract.secrets import Secret as Secret
-    from ._input.arguments import (
+    from ._input.option_types import (
         ChatOptions as ChatOptions,
         EmbedOptions as EmbedOptions,
         RerankOptions as RerankOptions,
@@ -107,7 +107,7 @@ else:
             "_config.connections": "ConnectionConfig MeshConfig",
             "_config.loader": "load_config",
             "_contract.secrets": "Secret",
-            "_input.arguments": "ChatOptions EmbedOptions RerankOptions",
+            "_input.option_types": "ChatOptions EmbedOptions RerankOptions",
             "_mesh": "Mesh",
             "_plugins.registry": "Registry",
             "_types.capabilities": "ModelCard",

@@ -12,11 +12,9 @@ from ._calls.connection import Connection, preload
 from ._calls.home import Home
 from ._calls.middlewares import Middlewares
 from ._calls.pipeline import Pipeline
-from ._calls.streams import Stream, StreamSource
 from ._contract.middleware import Middleware
 from ._faces import show_in
 from ._hints import hint
-from ._input.arguments import ChatOptions, EmbedOptions, RerankOptions
 from ._input.kinds import (
     CHAT,
     COMPLETION,
@@ -38,7 +36,9 @@ if TYPE_CHECKING:
     from ._calls.explain import Plan
     from ._calls.listing import ModelLists
     from ._calls.relay import RelayedAnswer, RelayRequest
+    from ._calls.streams import Stream, StreamSource
     from ._config.connections import ConnectionConfig, MeshConfig
+    from ._input.option_types import ChatOptions, EmbedOptions, RerankOptions
     from ._plugins.registry import Registry
 
 __all__ = ["Mesh", "explain_middlewares", "relay"]
@@ -276,6 +276,8 @@ class Mesh:
     def _stream(
         self, target: str, what: CallKind[Reply], content: object, options: Mapping[str, object]
     ) -> Stream:
+        from ._calls.streams import Stream
+
         def start() -> Awaitable[StreamSource]:
             self._require_open()
             return self._pipeline.begin(target, what, content, options)

@@ -25,7 +25,9 @@ from jackfield import (
 )
 from jackfield._calls.fold import fold
 from jackfield._calls.halves import HalfJoiner
+from jackfield._calls.reading import FrameReader
 from jackfield._json import read_json
+from jackfield._types.wire import Frame
 
 HIGH, LOW, EMOJI, LOST = "\ud83d", "\ude00", "\U0001f600", "\ufffd"
 
@@ -35,18 +37,34 @@ def joined(*events):
     return [*joiner.join(events), *joiner.flush()]
 
 
-def test_it_is_needed_from_the_first_half_on():
-    joiner = HalfJoiner()
-    assert not joiner.is_needed
+class Given:
+    """A decoder whose frames are events."""
+
+    def start(self, head):
+        return []
+
+    def feed(self, frame):
+        return list(frame.data)
+
+    def finish(self):
+        return []
+
+
+def test_events_are_looked_at_from_the_first_half_on():
+    events = []
+    reader = FrameReader(Given(), events)
+    reader.feed([Frame([TextDelta("a" + HIGH)])])
+    assert events.pop() == TextDelta("a" + HIGH)  # not one that was read
     read_json(rb'["\ud83d"]', halves=True)
-    assert joiner.is_needed
-    joiner.join([TextDelta("a")])
-    assert joiner.is_needed  # the decoder may have kept it for a part that comes later
-    joiner.join([TextDelta("a" + HIGH)])
-    assert joiner.join([TextDelta(LOW)]) == [TextDelta(EMOJI)]
-    assert joiner.join([PartAdded(RawPart("p", {"a": "b" + HIGH}))]) == [
-        PartAdded(RawPart("p", {"a": "b" + LOST}))
-    ]
+    reader.feed([Frame([TextDelta("a")])])
+    reader.feed([Frame([TextDelta("a" + HIGH)])])  # the decoder kept it for a part that comes later
+    reader.feed([Frame([TextDelta(LOW)])])
+    reader.feed([Frame([PartAdded(RawPart("p", {"a": "b" + HIGH}))])])
+    part = PartAdded(RawPart("p", {"a": "b" + LOST}))
+    assert events == [TextDelta("a"), TextDelta("a"), TextDelta(EMOJI), part]
+    reader.feed([Frame([TextDelta("c" + HIGH)])])
+    reader.finish()
+    assert events[4:] == [TextDelta("c"), TextDelta(LOST)]
 
 
 @pytest.mark.parametrize(

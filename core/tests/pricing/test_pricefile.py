@@ -9,7 +9,7 @@ import pytest
 
 from jackfield import ConfigurationError, Usage
 from jackfield._pricing.price_file import PriceTable
-from jackfield._types.cost import compute_cost
+from jackfield._types.billing import compute_cost
 from jackfield.plugin import Rate
 
 HEADER = "provider,model,unit,per,rate,currency,from,source\n"

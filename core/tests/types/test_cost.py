@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from jackfield import Cost, Usage
-from jackfield._types.cost import compute_cost, sum_costs
+from jackfield._types.billing import compute_cost, sum_costs
 from jackfield.plugin import Rate, RateCard
 
 COUNTS = st.integers(0, 10**9)

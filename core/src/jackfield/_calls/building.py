@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
 from jackfield._plugins.hooks import plugin_fault
@@ -148,6 +147,8 @@ def build_replay(
 
 
 def _explain_no_cost(replay: Replay) -> Cost:
+    from decimal import Decimal
+
     zero = Decimal(0)
     saved = replay.cost
     why = f"{replay.by}: the service was not asked"

@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from jackfield._faces import show_in
 from jackfield._types.errors import ConfigurationError, JackfieldError
-from jackfield._values import Value
+from jackfield._values import Value, frozen
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -26,7 +24,7 @@ _REACHED = (
 )
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class CheckResult(Value):
     """How a check went.
 

@@ -26,13 +26,13 @@ from .attempts import Attempts
 from .building import build_reply, check_reply, fold_decoded, fold_read
 from .exchange import WireExchange
 from .fold import MANY_EVENTS, Folded, GrowingFold
-from .streams import EventMap, MappedStream
 from .tiers import requested_choices, requested_tier
 from .translation import translate
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from .connection import Connection, Target
+    from .streams import EventMap, MappedStream
 
 __all__ = ["Execution", "LiveStream"]
 
@@ -396,6 +396,8 @@ class LiveStream:
 
     def map(self, change: EventMap) -> MappedStream:
         """Return a stream whose events are changed."""
+        from .streams import MappedStream
+
         return MappedStream(self, change, self._rebuild)
 
     def _rebuild(self, response: Reply, folded: Folded) -> Reply:

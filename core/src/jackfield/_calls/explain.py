@@ -12,10 +12,11 @@ import attrs
 from jackfield._config.extra_ids import keep_own_extra
 from jackfield._contract.protocols import Bearer, CostContext, HttpAccess, Signer, StaticHeader
 from jackfield._faces import show_in
+from jackfield._types.billing import compute_cost
 from jackfield._types.calls import Call
 from jackfield._types.capabilities import Capabilities
 from jackfield._types.content import Message, Text, ToolResult
-from jackfield._types.cost import Cost, compute_cost
+from jackfield._types.cost import Cost
 from jackfield._types.errors import JackfieldError
 from jackfield._types.option_rules import UNSET
 from jackfield._types.parameters import ParameterReport, Translation
@@ -23,7 +24,7 @@ from jackfield._types.replies import TokenCount
 from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Wire
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .tiers import requested_choices, requested_tier
 from .translation import translate
@@ -36,7 +37,7 @@ __all__ = ["Plan", "estimate_tokens", "make_plan"]
 _CHARACTERS_A_TOKEN = 4
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class Plan(Value):
     """The result of `mesh.explain`.
 
@@ -61,7 +62,7 @@ class Plan(Value):
     connection: str
     provider: str
     model: str
-    capabilities: Capabilities = attrs.field(repr=False)
+    capabilities: Capabilities = field(repr=False)
     wire: Wire
     method: str
     url: str | None
@@ -71,7 +72,7 @@ class Plan(Value):
     input_tokens: TokenCount
     cost: Cost
     most_cost: Cost | None = None
-    call: Call | None = attrs.field(default=None, repr=False)
+    call: Call | None = field(default=None, repr=False)
 
 
 def make_plan(connection: Connection, target: Target, call: Call) -> Plan:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from jackfield._json import Halves, whole_text
+from jackfield._json import whole_text
 from jackfield._types import events as ev
 
 __all__ = ["HalfJoiner"]
@@ -28,30 +28,20 @@ _BESIDE = (ev.LogprobsDelta, ev.CitationDelta)
 class HalfJoiner:
     """Make sure that no event of one answer holds half a character.
 
-    A half at the end of a text waits for the next piece of this text; what has no other half becomes U+FFFD. Texts are
-    looked at only after `read_json` kept a half, so this costs nothing otherwise.
+    A half at the end of a text waits for the next piece of this text; what has no other half becomes U+FFFD. It is made when
+    `read_json` has kept a half, and then looks at all events: a decoder may have kept it for a part that comes later.
 
     Attributes:
-        seen: The value of `Halves.kept` when texts were last looked at.
-        met: A half has been read. From then on, events are looked at: a decoder may have kept it for a part that comes later.
         held: The halves that wait for the other, by the text that they belong to.
     """
 
-    __slots__ = ("held", "met", "seen")
+    __slots__ = ("held",)
 
     def __init__(self) -> None:
-        self.seen = Halves.kept
-        self.met = False
         self.held: dict[Key, str] = {}
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether a half was read."""
-        return self.met or Halves.kept != self.seen
 
     def join(self, events: Iterable[ev.Event]) -> list[ev.Event]:
         """Return events without halves."""
-        self.seen, self.met = Halves.kept, True
         joined: list[ev.Event] = []
         for event in events:
             name = _TEXTS.get(type(event))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -15,8 +15,10 @@ from jackfield._types.events import Event, Finish, TextDelta
 from jackfield._types.failures import Failure
 from jackfield._types.wire import Frame, Head, Headers
 
-from .halves import HalfJoiner
 from .soundness import EventChecker
+
+if TYPE_CHECKING:
+    from .halves import HalfJoiner
 
 __all__ = ["FrameReader", "corrected", "find_failure", "is_cut_json", "is_event_stream"]
 
@@ -46,6 +48,7 @@ class FrameReader:
         "_checker",
         "_decoder",
         "_joiner",
+        "_kept",
         "_tells_end",
         "ended",
         "events",
@@ -58,7 +61,8 @@ class FrameReader:
     def __init__(self, decoder: Decoder, events: list[Event]) -> None:
         self._decoder = decoder
         self._checker = EventChecker()
-        self._joiner = HalfJoiner()
+        self._joiner: HalfJoiner | None = None
+        self._kept = Halves.kept
         self._tells_end = hasattr(decoder, "ended")
         self.events = events
         self.has_begun = False
@@ -110,14 +114,21 @@ class FrameReader:
                 ):
                     fault = self._checker.check(events, before)
                     break
-            if Halves.kept != self._joiner.seen or self._joiner.met:  # `is_needed`, without its call
-                events[before:] = self._joiner.join(events[before:])
+            if Halves.kept != self._kept:  # a half has come: from now on, events are looked at
+                events[before:] = self._find_joiner().join(events[before:])
             if fault is not None:
                 raise MalformedResponseError(fault, body=None if frame is None else _body_of(frame))
 
     def take(self, block: Sequence[Any]) -> None:
         """Take events that the decoder has read together."""
         self.events += block
+
+    def _find_joiner(self) -> HalfJoiner:
+        if self._joiner is None:
+            from .halves import HalfJoiner  # hardly any answer has half a character
+
+            self._joiner = HalfJoiner()
+        return self._joiner
 
     def finish(self, stray: bytes = b"") -> None:
         """Let the decoder handle the end.
@@ -147,8 +158,9 @@ class FrameReader:
                 f"the stream ended in something that is not an event: {_show(stray)}"
             )
         fault = self._checker.check(ending, 0) if ending else None
-        if self._joiner.is_needed:
-            ending = self._joiner.join(ending) + self._joiner.flush()
+        if Halves.kept != self._kept:
+            joiner = self._find_joiner()
+            ending = joiner.join(ending) + joiner.flush()
         self.lacks_end = getattr(self._decoder, "lacks_end", False)
         self.events += ending
         if fault is not None:

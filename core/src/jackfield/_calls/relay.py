@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from jackfield._faces import show_in
 from jackfield._hints import hint
 from jackfield._input.kinds import CallKind
@@ -21,7 +19,7 @@ from jackfield._types.parameters import Translation
 from jackfield._types.replies import Reply
 from jackfield._types.requests import ChatRequest, CompletionRequest, Request
 from jackfield._types.wire import Head
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .exchange import WireExchange
 from .execution import Execution, LiveStream
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["RelayRequest", "RelayStream", "RelayedAnswer", "find_kind", "find_wire", "send"]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class RelayRequest(Value):
     """What a client asks, in the words of a surface.
 
@@ -53,10 +51,10 @@ class RelayRequest(Value):
 
     surface: str
     kind: Kind
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     stream: bool = False
-    parsed: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    parsed: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 class RelayedAnswer:

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 import attrs
 
+from jackfield._types.billing import sum_costs
 from jackfield._types.capabilities import Limits
-from jackfield._types.cost import sum_costs
 from jackfield._types.option_rules import UNSET
 from jackfield._types.replies import EmbedReply, Ranking, RerankReply
 from jackfield._types.requests import EmbedRequest, RerankRequest

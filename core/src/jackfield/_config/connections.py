@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from jackfield._contract.secrets import Secret
 from jackfield._faces import show_in
 from jackfield._types.capabilities import ModelEntry
@@ -16,7 +14,7 @@ from jackfield._types.errors import JackfieldError
 from jackfield._types.option_rules import UnsupportedPolicy
 from jackfield._types.policies import PacePolicy, RetryPolicy, TimeoutPolicy
 from jackfield._types.sizes import MAX_RESPONSE
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .defaults import SharedKeys
 
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionConfig", "MeshConfig", "find_model", "is_allowed"]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class ConnectionConfig(Value):
     """A declared connection.
 
@@ -56,16 +54,16 @@ class ConnectionConfig(Value):
     name: str
     provider: Provider | None = None
     provider_id: str
-    settings: Any = attrs.field(default=None, repr=False)
-    identity: Any = attrs.field(default=None, repr=False)
+    settings: Any = field(default=None, repr=False)
+    identity: Any = field(default=None, repr=False)
     models: tuple[ModelEntry, ...] | None = None
-    timeout: TimeoutPolicy = attrs.field(factory=TimeoutPolicy)
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    timeout: TimeoutPolicy = field(factory=TimeoutPolicy)
+    retry: RetryPolicy = field(factory=RetryPolicy)
     max_parallel: int | None = None
     pace: PacePolicy | None = None
-    proxy: str | None = attrs.field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
-    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str | Secret] = field(factory=dict, repr=False)
     max_response: int | None = MAX_RESPONSE
     unsupported: UnsupportedPolicy = "error"
     middlewares: tuple[str, ...] = ()
@@ -73,7 +71,7 @@ class ConnectionConfig(Value):
     failure: JackfieldError | None = None
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class MeshConfig(Value):
     """Everything that is declared.
 
@@ -88,12 +86,12 @@ class MeshConfig(Value):
         path: The file it was read from; None for a mapping.
     """
 
-    connections: Mapping[str, ConnectionConfig] = attrs.field(factory=dict)
-    aliases: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
-    defaults: SharedKeys = attrs.field(factory=SharedKeys)
-    middleware_settings: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
-    credentials: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
-    tables: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    connections: Mapping[str, ConnectionConfig] = field(factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    defaults: SharedKeys = field(factory=SharedKeys)
+    middleware_settings: Mapping[str, Any] = field(factory=dict, repr=False)
+    credentials: Mapping[str, Any] = field(factory=dict, repr=False)
+    tables: Mapping[str, Any] = field(factory=dict, repr=False)
     prices: PriceTable | None = None
     path: Path | None = None
 

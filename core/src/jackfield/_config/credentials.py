@@ -12,7 +12,7 @@ from jackfield._contract.settings import INVALID, Reader, join
 from jackfield._hints import hint
 from jackfield._plugins.hooks import PASSED_ON
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 if TYPE_CHECKING:
     from jackfield._plugins.registry import CredentialKind, Registry
@@ -32,11 +32,11 @@ class _Identity:
         self.failure = failure
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Credentials(Value):
     """The tables `[credentials.NAME]`: one object each, shared by all connections that name it."""
 
-    by_name: Mapping[str, _Identity | None] = attrs.field(factory=dict)
+    by_name: Mapping[str, _Identity | None] = field(factory=dict)
 
     def find(self, reader: Reader, value: Any, where: str, info: ProviderInfo) -> Any:
         """Return the identity that a connection names; `INVALID` if something is wrong with it.

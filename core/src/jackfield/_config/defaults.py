@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_type_hints
 
-import attrs
-
 from jackfield._contract.addresses import address_fault
 from jackfield._contract.secrets import Secret
 from jackfield._contract.settings import INVALID, Reader, describe_value, join
@@ -17,7 +15,7 @@ from jackfield._faces import show_in
 from jackfield._types.option_rules import UnsupportedPolicy
 from jackfield._types.policies import PacePeriod, PacePolicy, RetryPolicy, TimeoutPolicy
 from jackfield._types.sizes import MAX_RESPONSE, parse_size, show_size
-from jackfield._values import Value
+from jackfield._values import Value, evolve, field, field_names, frozen, resolve_types
 
 __all__ = ["SHARED_KEYS", "SharedKeys", "read_pace", "read_shared_keys"]
 
@@ -29,7 +27,7 @@ _INSIDE: Final = r"\w+ +(env|file|keyring):\S"
 _SHELL: Final = r"\$\{\w+\}"
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class SharedKeys(Value):
     """What `[defaults]` and a connection may both say.
 
@@ -48,20 +46,18 @@ class SharedKeys(Value):
     """
 
     unsupported: UnsupportedPolicy = "error"
-    timeout: TimeoutPolicy = attrs.field(factory=TimeoutPolicy)
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    timeout: TimeoutPolicy = field(factory=TimeoutPolicy)
+    retry: RetryPolicy = field(factory=RetryPolicy)
     middlewares: tuple[str, ...] = ()
     max_parallel: int | None = None
     pace: PacePolicy | None = None
-    proxy: str | None = attrs.field(default=None, repr=False)  # may hold a password
+    proxy: str | None = field(default=None, repr=False)  # may hold a password
     ca_bundle: str | None = None
-    headers: Mapping[str, str | Secret] = attrs.field(factory=dict, repr=False)
-    max_response: int | None = attrs.field(
-        default=MAX_RESPONSE, metadata={"written": show_size(MAX_RESPONSE)}
-    )
+    headers: Mapping[str, str | Secret] = field(factory=dict, repr=False)
+    max_response: int | None = field(default=MAX_RESPONSE, metadata={"written": show_size(MAX_RESPONSE)})
 
 
-SHARED_KEYS: Final = tuple(field.name for field in attrs.fields(SharedKeys))
+SHARED_KEYS: Final = field_names(SharedKeys)
 
 
 def read_shared_keys(reader: Reader, table: Mapping[str, Any], where: str, above: SharedKeys) -> SharedKeys:
@@ -72,7 +68,7 @@ def read_shared_keys(reader: Reader, table: Mapping[str, Any], where: str, above
             value = _READERS[key](reader, table[key], join(where, key), above)
             if value is not INVALID:
                 read[key] = value
-    return attrs.evolve(above, **read)
+    return evolve(above, **read)
 
 
 def _unsupported(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
@@ -115,7 +111,7 @@ def _policy(reader: Reader, value: Any, where: str, above: P) -> P:
             read[key] = None  # TOML's way to say "no limit"
         else:
             read[key] = number
-    return attrs.evolve(above, **read)
+    return evolve(above, **read)
 
 
 def _middlewares(reader: Reader, value: Any, where: str, _: SharedKeys) -> Any:
@@ -144,7 +140,7 @@ def read_pace(reader: Reader, value: Any, where: str) -> Any:
         example = 'pace = { requests = 500, per = "minute" }'
         return reader.wrong(where, f"must be a table, not {describe_value(value)}: {example}")
     before = len(reader.problems)
-    reader.unknown_keys(value, [field.name for field in attrs.fields(PacePolicy)], where)
+    reader.unknown_keys(value, field_names(PacePolicy), where)
     read = {
         key: _most(reader, value[key], join(where, key)) for key in ("requests", "tokens") if key in value
     }
@@ -246,5 +242,7 @@ _READERS: Final = {
     "max_response": _max_response,
 }
 
-attrs.resolve_types(SharedKeys)  # forms are made of its types, which its public module does not know by name
+resolve_types(
+    SharedKeys, globals()
+)  # forms are made of its types, which its public module does not know by name
 show_in("jackfield.plugin", SharedKeys)

@@ -16,19 +16,19 @@ from jackfield._contract.paths import model_id_fault
 from jackfield._contract.settings import INVALID, Reader, join
 from jackfield._hints import hint
 from jackfield._plugins.capabilities import find_underlying
-from jackfield._pricing.declared import read_rate
 from jackfield._types.capabilities import ModelEntry, ModelRef
 from jackfield._types.cost import RateCard
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
+from jackfield._values import evolve
 
 from .connections import ConnectionConfig, MeshConfig, is_allowed
 from .credentials import Credentials, read_credentials
 from .defaults import SHARED_KEYS, SharedKeys, read_shared_keys
 from .document import read_document
 from .extra_ids import find_declared_faults
-from .model_entries import read_entries
 
 if TYPE_CHECKING:
+    from jackfield._contract.protocols import ProviderInfo
     from jackfield._plugins.registry import Provider, Registry
     from jackfield._pricing.price_file import PriceTable
 
@@ -57,7 +57,7 @@ def load_config(source: str | Path | Mapping[str, Any] | None, registry: Registr
     document = read_document(source, registry)
     folder = document.path.parent if document.path is not None else None
     loader = _Loader(registry, Reader(folder))
-    loaded = attrs.evolve(loader.load(document.content), path=document.path)
+    loaded = evolve(loader.load(document.content), path=document.path)
     loader.reader.raise_problems(str(document.path) if document.path is not None else None)
     return loaded
 
@@ -135,7 +135,7 @@ class _Loader:
         except PluginError as error:
             failure = PluginError(error.message, provider=provider_id, connection=name)
             failure.__cause__ = error.__cause__ or error
-            return attrs.evolve(config, middlewares=(), failure=failure, **self._without_plugin(value, where))
+            return evolve(config, middlewares=(), failure=failure, **self._without_plugin(value, where))
         except ConfigurationError as error:
             self.reader.wrong(where, error.message)
             self._without_plugin(value, where)
@@ -145,13 +145,22 @@ class _Loader:
         """Read what can be read of money and models without their plugin."""
         read: dict[str, Any] = {"rate": self._rate(table, where, ())}
         if "models" in table:
-            read["models"] = read_entries(self.reader, table["models"], join(where, "models"), None)
+            read["models"] = self._entries(table, where, None)
         return read
 
     def _rate(self, table: Mapping[str, Any], where: str, units: tuple[str, ...]) -> RateCard | None:
         if "rate" not in table:
             return None
+        from jackfield._pricing.declared import read_rate  # few connections declare one
+
         return read_rate(self.reader, table["rate"], join(where, "rate"), units)
+
+    def _entries(
+        self, table: Mapping[str, Any], where: str, info: ProviderInfo | None
+    ) -> tuple[ModelEntry, ...] | None:
+        from .model_entries import read_entries
+
+        return read_entries(self.reader, table["models"], join(where, "models"), info)
 
     def _provider_id(self, table: Mapping[str, Any], where: str) -> str | None:
         if "provider" not in table:
@@ -172,11 +181,11 @@ class _Loader:
             PluginError: The plugin, or one that this connection names, cannot be used.
         """
         provider = self.registry.provider(config.provider_id)
-        config = attrs.evolve(config, rate=self._rate(table, where, provider.info.units))
+        config = evolve(config, rate=self._rate(table, where, provider.info.units))
         settings = self._settings(config, provider, table, where)
         models = None
         if "models" in table:
-            models = read_entries(self.reader, table["models"], join(where, "models"), provider.info)
+            models = self._entries(table, where, provider.info)
         elif provider.info.requires_models:
             self.reader.wrong(
                 join(where, "models"),
@@ -184,7 +193,7 @@ class _Loader:
                 'models = [{ id = "name", underlying = "model" }]',
             )
         identity = self.credentials.declared(table.get("credentials"))
-        config = attrs.evolve(config, provider=provider, settings=settings, identity=identity)
+        config = evolve(config, provider=provider, settings=settings, identity=identity)
         if models is not None and settings is not None:
             models = tuple(
                 self._check_entry(config, provider, entry, f"{where}.models[{entry.id}]") for entry in models
@@ -198,7 +207,7 @@ class _Loader:
             settings, faults = settle_keys(settings, table)
             for key, fault in faults:
                 self.reader.wrong(join(where, key), fault)
-        return attrs.evolve(config, settings=settings, models=models)
+        return evolve(config, settings=settings, models=models)
 
     def _settings(
         self, config: ConnectionConfig, provider: Provider, table: Mapping[str, Any], where: str
@@ -265,7 +274,7 @@ class _Loader:
         except JackfieldError as error:
             raise PluginError(f"its table of models failed: {error.message}") from error
         if found is not None:
-            return attrs.evolve(entry, underlying=found[1])
+            return evolve(entry, underlying=found[1])
         if not (entry.capabilities or entry.kinds) or (entry.price is None and rate is None):
             self.reader.wrong(where, _unknown_deployment(entry, provider.info.id))
         return entry

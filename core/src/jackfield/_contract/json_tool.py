@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import attrs
-
 from jackfield._faces import show_in
 from jackfield._types.content import Tool
 from jackfield._types.option_rules import UNSET
-from jackfield._values import Value
+from jackfield._values import Value, frozen
 
 from .translating import ReportBuilder
 
 __all__ = ["JSONTool", "json_tool"]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class JSONTool(Value):
     """The tool whose arguments are the answer.
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import attrs
-
 from jackfield._faces import show_in
 from jackfield._types.calls import Call
-from jackfield._values import Value
+from jackfield._values import Value, frozen
 
 __all__ = ["Handler", "Middleware", "MiddlewareKind", "chain"]
 
@@ -27,7 +25,7 @@ before that is made, as JSON-able data by name.
 """
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class MiddlewareKind(Value):
     """A middleware with checked settings. What an entry point of `jackfield.middlewares.v1` best names.
 

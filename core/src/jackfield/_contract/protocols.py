@@ -15,7 +15,7 @@ from jackfield._types.events import Event
 from jackfield._types.failures import Failure
 from jackfield._types.policies import PaceCounts
 from jackfield._types.wire import Frame, Head, Wire
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .secrets import Secret
 
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class ProviderInfo(Value):
     """Who a provider is. Given by `jackfield_provider`.
 
@@ -138,7 +138,7 @@ class FailureInStream(Exception):  # noqa: N818 -- says where, is never shown to
         self.failure = attrs.evolve(failure, in_stream=True)
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Exchange(Value):
     """An answer that has begun.
 
@@ -199,7 +199,7 @@ class Transport(Protocol):
         ...
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Token(Value):
     """A bearer token.
 
@@ -208,16 +208,16 @@ class Token(Value):
         expires_at: Seconds since the epoch; None if it does not end.
     """
 
-    value: str = attrs.field(repr=False)
+    value: str = field(repr=False)
     expires_at: float | None = None
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class NoAuth(Value):
     """The service wants no authentication."""
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class StaticHeader(Value):
     """A header that holds a secret.
 
@@ -234,7 +234,7 @@ class StaticHeader(Value):
     optional: bool = False
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Bearer(Value):
     """A token that is fetched and renewed.
 
@@ -270,7 +270,7 @@ class Signer(Protocol):
 Auth: TypeAlias = NoAuth | StaticHeader | Bearer | Signer
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class HttpAccess(Value):
     """How to reach a service over HTTP. Given by `jackfield_transport`.
 
@@ -285,10 +285,10 @@ class HttpAccess(Value):
     """
 
     base_url: str
-    auth: Auth = attrs.field(factory=NoAuth)
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    named_auth: Mapping[str, Auth] = attrs.field(factory=dict)
-    named_transports: Mapping[str, Callable[[Any], Transport]] = attrs.field(factory=dict)
+    auth: Auth = field(factory=NoAuth)
+    headers: Mapping[str, str] = field(factory=dict)
+    named_auth: Mapping[str, Auth] = field(factory=dict)
+    named_transports: Mapping[str, Callable[[Any], Transport]] = field(factory=dict)
 
     @classmethod
     def with_bearer(cls, base_url: str, key: Secret | None) -> HttpAccess:
@@ -302,7 +302,7 @@ class HttpAccess(Value):
         return cls(base_url=base_url.rstrip("/"), auth=auth)
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Listing(Value):
     """A live listing of models. Given by `jackfield_discover`.
 
@@ -353,7 +353,7 @@ class Listing(Value):
         return cls(first, parse)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class CostContext(Value):
     """What a price may depend on.
 
@@ -382,7 +382,7 @@ class CostContext(Value):
     batch: bool = False
     duration: float | None = None
     raw_usage: Any = None
-    requested: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    requested: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 show_in(

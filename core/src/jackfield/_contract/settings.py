@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import collections.abc
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -33,17 +33,16 @@ _WORDS: Final[dict[Any, str]] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
-    Decimal: 'a number in a string ("0.25")',
     Path: "a path (a string)",
     Secret: 'a reference to a secret ("env:NAME")',
     type(None): "nothing",
 }
+_DECIMAL: Final = 'a number in a string ("0.25")'
 _EXAMPLES: Final[dict[Any, str]] = {
     str: '"..."',
     int: "1",
     float: "1.0",
     bool: "true",
-    Decimal: '"0.25"',
     Path: '"path"',
     Secret: '"env:NAME"',
 }
@@ -284,7 +283,7 @@ class Reader:
         return INVALID if any(item is INVALID for item in read.values()) else read
 
     def _scalar(self, kind: Any, value: Any, where: str) -> Any:
-        if kind is Decimal:
+        if _is_decimal(kind):
             return self.decimal(value, where)
         if kind is Path and isinstance(value, str | Path):
             return self.path(value)
@@ -306,12 +305,14 @@ class Reader:
             return self.wrong(
                 where, f'{value} is a float, which is not exact; write it as a string: "{value}"'
             )
+        from decimal import Decimal, InvalidOperation
+
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            return self.wrong(where, f"must be {_WORDS[Decimal]}, not {describe_value(value)}")
+            return self.wrong(where, f"must be {_DECIMAL}, not {describe_value(value)}")
         try:
             number = Decimal(value)
         except InvalidOperation:
-            return self.wrong(where, f"must be {_WORDS[Decimal]}, not {_shown(value)}")
+            return self.wrong(where, f"must be {_DECIMAL}, not {_shown(value)}")
         return number if number.is_finite() else self.wrong(where, "must be a finite number")
 
 
@@ -334,6 +335,8 @@ def _word(kind: Any) -> str:
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(f'"{choice}"' for choice in typing.get_args(kind))
     plain = typing.get_origin(kind) or kind
+    if _is_decimal(plain):
+        return _DECIMAL
     if plain in _WORDS:
         return _WORDS[plain]
     if plain in _LISTS:
@@ -351,7 +354,13 @@ def example_of(kind: Any) -> str:
     plain = origin or kind
     if plain in _LISTS:
         return '["..."]'
-    return _EXAMPLES.get(plain, "{ ... }")
+    return '"0.25"' if _is_decimal(plain) else _EXAMPLES.get(plain, "{ ... }")
+
+
+def _is_decimal(kind: Any) -> bool:
+    """Return whether a type is `Decimal`: whoever names that has imported its module, which is slow to import."""
+    module = sys.modules.get("decimal")
+    return module is not None and kind is module.Decimal
 
 
 def _others(kind: Any) -> str:

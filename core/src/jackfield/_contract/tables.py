@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
-from typing import Any, Final
-
-import attrs
+from typing import TYPE_CHECKING, Any, Final
 
 from jackfield._faces import show_in
 from jackfield._types.cost import RateCard
 from jackfield._types.errors import PluginError
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = ["DatedRates", "load_table"]
 
@@ -53,7 +53,7 @@ def load_table(module: str, name: str) -> Mapping[str, Any]:
     return table
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class DatedRates(Value):
     """Rates of one model as a table writes them: rows by the day from which they hold.
 
@@ -69,9 +69,7 @@ class DatedRates(Value):
 
     rows: Sequence[Mapping[str, Any]]
     long_prompt: int | None = None
-    _cards: dict[tuple[object, ...], RateCard | None] = attrs.field(
-        factory=dict, init=False, eq=False, repr=False
-    )
+    _cards: dict[tuple[object, ...], RateCard | None] = field(factory=dict, init=False, eq=False, repr=False)
 
     def card(
         self,
@@ -120,6 +118,8 @@ class DatedRates(Value):
         begun = [row for row in self.rows if row.get("from", "") <= day]
         if not begun:
             return None
+        from decimal import Decimal  # most calls have no price
+
         is_long = self.long_prompt is not None and (input_tokens or 0) > self.long_prompt
         return {
             unit: Decimal(amount if isinstance(amount, str) else amount[is_long])

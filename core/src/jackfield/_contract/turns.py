@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import attrs
-
 from jackfield._faces import show_in
 from jackfield._hints import a_or_an
 from jackfield._types.content import Message, RawPart, Role, Text, Thinking, ToolCall, ToolResult
-from jackfield._values import Value
+from jackfield._values import Value, frozen
 
 __all__ = ["Turn", "turns_of"]
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Turn(Value):
     """One turn of a conversation: what somebody said, or the result of one tool call.
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
-import attrs
-
-from jackfield._faces import show_in
 from jackfield._hints import a_or_an, hint
-from jackfield._types.content import Message, MessageLike, Tool
+from jackfield._types.content import Message, MessageLike
 from jackfield._types.errors import ConfigurationError
 from jackfield._types.option_rules import UNSET, UNSUPPORTED, OptionRule, UnsupportedPolicy, option_rules
 from jackfield._types.options import Options, options_of
@@ -24,14 +21,12 @@ from jackfield._types.requests import (
     RerankRequest,
     SummarizeRequest,
 )
+from jackfield._values import evolve, field_names
 
 from .messages import normalise_messages
 
 __all__ = [
     "DECLARABLE",
-    "ChatOptions",
-    "EmbedOptions",
-    "RerankOptions",
     "chat_request",
     "completion_request",
     "count_request",
@@ -47,72 +42,7 @@ _FORMS_OF_SERVICES: Final = ("json_schema", "json_object", "text")
 """Types of `response_format` of services' own, of which none is a type of JSON Schema."""
 
 
-class ChatOptions(TypedDict, total=False):
-    """The keyword options of `chat`, `complete`, `summarize`, their streams, `count_tokens` and `explain`.
-
-    What is not given is not sent; 0, False, "" and [] are given. See `Options` for their meaning. Never sent are `timeout`, and
-    for whom the call is made: `owner`, a path such as "org/team/app", and `labels`, texts by name. Limits, logs and traces use
-    them.
-    """
-
-    system: str
-    max_tokens: int
-    temperature: float
-    top_p: float
-    top_k: int
-    stop: str | Sequence[str]
-    seed: int
-    presence_penalty: float
-    frequency_penalty: float
-    logit_bias: Mapping[str, float] | Mapping[int, float]
-    logprobs: bool
-    top_logprobs: int
-    n: int
-    tools: Sequence[Tool | Mapping[str, Any]]
-    tool_choice: str
-    parallel_tool_calls: bool
-    response_format: str | Mapping[str, Any]
-    reasoning: str | Mapping[str, Any]
-    user: str
-    suffix: str
-    store: bool
-    continue_from: Reply
-    background: bool
-    extra: Mapping[str, Mapping[str, Any]]
-    timeout: float | Mapping[str, float]
-    owner: str
-    labels: Mapping[str, str]
-    unsupported: UnsupportedPolicy
-    emulate: bool
-
-
-class EmbedOptions(TypedDict, total=False):
-    """The keyword options of `embed`."""
-
-    dimensions: int
-    input_type: str
-    truncate: str
-    user: str
-    extra: Mapping[str, Mapping[str, Any]]
-    timeout: float | Mapping[str, float]
-    owner: str
-    labels: Mapping[str, str]
-    unsupported: UnsupportedPolicy
-
-
-class RerankOptions(TypedDict, total=False):
-    """The keyword options of `rerank`."""
-
-    top_n: int
-    truncate: str
-    extra: Mapping[str, Mapping[str, Any]]
-    timeout: float | Mapping[str, float]
-    owner: str
-    labels: Mapping[str, str]
-    unsupported: UnsupportedPolicy
-
-
-_KNOWN_TIMEOUTS: Final = tuple(field.name for field in attrs.fields(TimeoutPolicy))
+_KNOWN_TIMEOUTS: Final = field_names(TimeoutPolicy)
 
 _OF_CHAT: Final = option_rules(Options)
 _OF_EMBED: Final = option_rules(EmbedRequest)
@@ -212,8 +142,8 @@ def take_timeout(given: dict[str, Any], policy: TimeoutPolicy) -> TimeoutPolicy:
         for phase in value:
             if phase not in _KNOWN_TIMEOUTS:
                 raise ConfigurationError(f"timeout has no phase {phase!r}{hint(phase, _KNOWN_TIMEOUTS)}")
-        return attrs.evolve(policy, **{phase: _seconds(limit, phase) for phase, limit in value.items()})
-    return attrs.evolve(policy, total=_seconds(value, None))
+        return evolve(policy, **{phase: _seconds(limit, phase) for phase, limit in value.items()})
+    return evolve(policy, total=_seconds(value, None))
 
 
 def _seconds(value: Any, phase: str | None) -> float | None:
@@ -246,7 +176,7 @@ def _place(options: Options, messages: Sequence[Message], given: Mapping[str, An
         raise ConfigurationError(
             "messages end with the answer that is continued; add what is said now behind it, or pass that alone"
         )
-    return attrs.evolve(options, continue_from=attrs.evolve(options.continue_from, seen=seen))
+    return evolve(options, continue_from=evolve(options.continue_from, seen=seen))
 
 
 def _check_words(options: Options) -> None:
@@ -324,6 +254,3 @@ def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise ConfigurationError(f"{where} must be a string, got {a_or_an(type(value).__name__)}")
     return value
-
-
-show_in("jackfield", ChatOptions, EmbedOptions, RerankOptions)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
-import attrs
-
-from jackfield._values import Value
+from jackfield._values import Declared, Value, frozen
 
 from .entry_points import FoundEntryPoint, find_entry_points
 
@@ -28,8 +26,8 @@ GROUPS: Final[dict[PluginKind, str]] = {
 _KIND_BY_GROUP: Final = {group: kind for kind, group in GROUPS.items()}
 
 
-@attrs.frozen(eq=False)
-class InstalledPlugin:
+@frozen
+class InstalledPlugin(Declared):
     """A name under which something can be loaded.
 
     Attributes:
@@ -66,7 +64,7 @@ class InstalledPlugin:
         return label if self.distribution is None else f"{label} ({self.distribution} {self.version})"
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class PluginState(Value):
     """One line of the list of plugins.
 

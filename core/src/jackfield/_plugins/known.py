@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
-import attrs
-
 from jackfield._contract.tables import load_table
-from jackfield._values import Value
+from jackfield._values import Value, frozen
 
 __all__ = ["KnownPlugins", "known_plugins"]
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class KnownPlugins(Value):
     """Packages of this project, installed or not.
 

@@ -17,6 +17,7 @@ from jackfield._types.parameters import Translation
 from jackfield._types.requests import Request
 from jackfield._types.usage import Usage
 from jackfield._types.wire import Wire
+from jackfield._values import Declared, field, frozen
 
 from .hooks import bind_hooks, plugin_fault
 
@@ -42,8 +43,8 @@ def _no_models(*_: object) -> Sequence[str]:
     return ()
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class Provider:
+@frozen(kw_only=True)
+class Provider(Declared):
     """A plugin's hooks, as plain functions. Hooks that the plugin does not implement return None.
 
     Attributes:
@@ -63,15 +64,15 @@ class Provider:
     """
 
     info: ProviderInfo
-    capabilities: Callable[[ModelRef], Capabilities] = attrs.field(repr=False)
-    discover: Callable[[Any], Listing | None] = attrs.field(repr=False)
-    translate: Callable[[ModelRef, Request, Capabilities], Translation] = attrs.field(repr=False)
-    decoder: Callable[[ModelRef, Wire], Decoder] = attrs.field(repr=False)
-    error: Callable[[ModelRef | None, Failure], JackfieldError | None] = attrs.field(repr=False)
-    cost: Callable[[ModelRef, Usage, CostContext], RateCard | Cost | None] = attrs.field(repr=False)
-    transport: Callable[[Any], HttpAccess | Transport] = attrs.field(repr=False)
-    table: Callable[[Any], Sequence[str]] = attrs.field(default=_no_models, repr=False)
-    relay: Callable[[ModelRef, str, Mapping[str, str], bytes], Wire | None] | None = attrs.field(
+    capabilities: Callable[[ModelRef], Capabilities] = field(repr=False)
+    discover: Callable[[Any], Listing | None] = field(repr=False)
+    translate: Callable[[ModelRef, Request, Capabilities], Translation] = field(repr=False)
+    decoder: Callable[[ModelRef, Wire], Decoder] = field(repr=False)
+    error: Callable[[ModelRef | None, Failure], JackfieldError | None] = field(repr=False)
+    cost: Callable[[ModelRef, Usage, CostContext], RateCard | Cost | None] = field(repr=False)
+    transport: Callable[[Any], HttpAccess | Transport] = field(repr=False)
+    table: Callable[[Any], Sequence[str]] = field(default=_no_models, repr=False)
+    relay: Callable[[ModelRef, str, Mapping[str, str], bytes], Wire | None] | None = field(
         default=None, repr=False
     )
     distribution: str | None = None
@@ -162,9 +163,9 @@ def _read_info(hook: Callable[[], Any], who: str) -> ProviderInfo:
     for kind in info.kinds:
         if kind not in KINDS:
             raise PluginError(f"{who} serves the unknown kind {kind!r}{hint(kind, KINDS)}")
-    for field, value in (("settings", info.settings), ("model_keys", info.model_keys)):
-        if not (isinstance(value, type) and attrs.has(value)) and (field, value) != ("model_keys", None):
-            raise PluginError(f"{who}: ProviderInfo.{field} must be an attrs class (@attrs.frozen)")
+    for name, value in (("settings", info.settings), ("model_keys", info.model_keys)):
+        if not (isinstance(value, type) and attrs.has(value)) and (name, value) != ("model_keys", None):
+            raise PluginError(f"{who}: ProviderInfo.{name} must be an attrs class (@attrs.frozen)")
     if info.credentials and "credentials" not in attrs.fields_dict(info.settings):
         raise PluginError(
             f"{who} takes credentials ({', '.join(info.credentials)}), but its settings class "

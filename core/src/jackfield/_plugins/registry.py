@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jackfield._contract.protocols import CostContext
 from jackfield._faces import show_in
@@ -15,11 +15,13 @@ from jackfield._types.capabilities import ModelRef
 from jackfield._types.cost import RateCard
 from jackfield._types.errors import ConfigurationError, JackfieldError, PluginError
 
-from .extensions import Extensions
 from .hooks import PASSED_ON, plugin_fault
 from .installed import GROUPS, InstalledPlugin, PluginKind, PluginState, read_entry_points
 from .provider import Provider, bind_provider
 from .versions import Contract, CredentialKind, list_contracts
+
+if TYPE_CHECKING:
+    from .extensions import Extensions
 
 __all__ = ["CredentialKind", "PluginState", "Provider", "Registry"]
 
@@ -311,6 +313,8 @@ class Registry:
 
     def _bind_extensions(self) -> Extensions:
         if self._extensions is None:
+            from .extensions import Extensions
+
             loaded = []
             for name in self.names("extension"):
                 try:

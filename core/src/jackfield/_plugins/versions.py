@@ -16,16 +16,15 @@ import attrs
 from jackfield._contract.middleware import MiddlewareKind
 from jackfield._faces import show_in
 from jackfield._types.errors import PluginError
-from jackfield._values import Value
+from jackfield._values import Declared, Value, frozen
 
-from .extensions import bind_extension
 from .installed import InstalledPlugin
 from .provider import Provider, bind_provider
 
 __all__ = ["Contract", "CredentialKind", "list_contracts"]
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class CredentialKind(Value):
     """A kind of `[credentials]`. What an entry point of `jackfield.credentials.v1` names.
 
@@ -49,6 +48,8 @@ def _bind_provider(plugin: object, installed: InstalledPlugin) -> Provider:
 
 
 def _bind_extension(plugin: object, installed: InstalledPlugin) -> dict[str, Callable[..., Any]]:
+    from .extensions import bind_extension  # calls without extensions need it not
+
     return bind_extension(plugin, installed.label)
 
 
@@ -84,8 +85,8 @@ def _check_table(plugin: object, installed: InstalledPlugin) -> type:
     return plugin
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class Contract:
+@frozen(kw_only=True)
+class Contract(Declared):
     """One version: how what an entry point names becomes what the core works with. Each raises `PluginError`.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from jackfield._types.capabilities import ModelEntry, ModelRef
-from jackfield._types.cost import Cost, RateCard, compute_cost
+from jackfield._types.cost import Cost, RateCard
 from jackfield._types.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Pricing:
             if isinstance(answer, Cost):
                 return answer
             card = answer or self._extension_card(model, usage, context)
+        from jackfield._types.billing import compute_cost  # a cost is computed when it is read
+
         return compute_cost(_complete_usage(usage, card, context), card)
 
     def card(

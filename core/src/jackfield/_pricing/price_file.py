@@ -9,12 +9,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
-
 from jackfield._hints import hint, suggestion
 from jackfield._types.cost import Rate, RateCard
 from jackfield._types.errors import ConfigurationError
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .names import currency_fault, unit_fault
 
@@ -28,7 +26,7 @@ _MILLION: Final = 1_000_000
 _ALWAYS: Final = date.min
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class _Row(Value):
     line: int
     key: tuple[str, str]
@@ -37,7 +35,7 @@ class _Row(Value):
     since: date
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class PriceTable(Value):
     """Rates by provider and model.
 
@@ -45,7 +43,7 @@ class PriceTable(Value):
         rows: In the order of the days from which they hold.
     """
 
-    rows: Mapping[tuple[str, str], tuple[_Row, ...]] = attrs.field(repr=False)
+    rows: Mapping[tuple[str, str], tuple[_Row, ...]] = field(repr=False)
 
     @classmethod
     def read(cls, path: str | Path, units: Collection[str] = ()) -> PriceTable:

@@ -7,10 +7,8 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .capabilities import Kind, ModelRef
 from .cost import Cost
@@ -82,7 +80,7 @@ class Fingerprint(Protocol):
 
 
 # One a call: without slots it is made in half the time.
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+@frozen(kw_only=True, slots=False)
 class Call(Value):
     """One call of the mesh, before it is translated. Frozen: a middleware passes on `attrs.evolve(call, ...)`.
 
@@ -112,16 +110,16 @@ class Call(Value):
     connection: str
     provider: str
     model: ModelRef
-    request: Request = attrs.field(repr=False)
+    request: Request = field(repr=False)
     stream: bool = False
-    metadata: Mapping[str, Any] = attrs.field(factory=dict)
-    earlier: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
+    metadata: Mapping[str, Any] = field(factory=dict)
+    earlier: tuple[Attempt, ...] = field(default=(), repr=False)
     relayed: str | None = None
-    timeout: TimeoutPolicy | None = attrs.field(default=None, repr=False)
+    timeout: TimeoutPolicy | None = field(default=None, repr=False)
     owner: str = ""
     labels: Mapping[str, str] = NO_LABELS
-    fingerprint: Fingerprint | None = attrs.field(default=None, repr=False, eq=False)
-    forecaster: Callable[[Call], Forecast] | None = attrs.field(default=None, repr=False, eq=False)
+    fingerprint: Fingerprint | None = field(default=None, repr=False, eq=False)
+    forecaster: Callable[[Call], Forecast] | None = field(default=None, repr=False, eq=False)
 
     @property
     def forecast(self) -> Forecast | None:
@@ -135,7 +133,7 @@ class Call(Value):
 
 
 # One an observed call, as is `Outcome`: without slots they are made in half the time.
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+@frozen(kw_only=True, slots=False)
 class Timings(Value):
     """Moments of a call, in seconds of `time.perf_counter()`; None if it did not come so far.
 
@@ -152,7 +150,7 @@ class Timings(Value):
     finished: float | None = None
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+@frozen(kw_only=True, slots=False)
 class Outcome(Value):
     """How a call ended.
 
@@ -172,15 +170,15 @@ class Outcome(Value):
 
     status: Literal["ok", "error", "cancelled"]
     error: BaseException | None = None
-    usage: Usage = attrs.field(factory=Usage)
-    _cost: Cost | None = attrs.field(default=None, repr=False)
+    usage: Usage = field(factory=Usage)
+    _cost: Cost | None = field(default=None, repr=False)
     attempts: tuple[Attempt, ...] = ()
     timings: Timings | None = None
     model: str | None = None
     finish_reasons: tuple[str, ...] = ()
     response_id: str | None = None
     replay: Replay | None = None
-    reply: object = attrs.field(default=None, repr=False)
+    reply: object = field(default=None, repr=False)
 
     @property
     def cost(self) -> Cost:

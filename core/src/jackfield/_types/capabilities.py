@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
-import attrs
-
 from jackfield._faces import show_in
 from jackfield._hints import hint
-from jackfield._values import Value
+from jackfield._values import Value, evolve, field, field_names, frozen
 
 from .content import Message
 from .cost import RateCard
@@ -52,7 +50,7 @@ FEATURES: Final[Mapping[str, str]] = {
 """Every feature that a plugin may speak of, and what it means."""
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Capability(Value):
     """One answer to "can it?".
 
@@ -68,7 +66,7 @@ class Capability(Value):
 UNKNOWN: Final = Capability()
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class ParameterRule(Value):
     """How a model treats one option. A row of a plugin's table.
 
@@ -96,7 +94,7 @@ class ParameterRule(Value):
     source: str = "unknown"
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class Limits(Value):
     """Sizes; None is unknown.
 
@@ -117,7 +115,7 @@ class Limits(Value):
     dimensions: int | None = None
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, slots=False)  # for `lacking`, which is kept
 class Capabilities(Value):
     """What is known of a model.
 
@@ -136,9 +134,9 @@ class Capabilities(Value):
 
     known: bool = False
     kinds: frozenset[Kind] = frozenset()
-    features: Mapping[str, Capability] = attrs.field(factory=dict)
-    parameters: Mapping[str, ParameterRule] = attrs.field(factory=dict)
-    limits: Limits = attrs.field(factory=Limits)
+    features: Mapping[str, Capability] = field(factory=dict)
+    parameters: Mapping[str, ParameterRule] = field(factory=dict)
+    limits: Limits = field(factory=Limits)
     chat_prompt: Callable[[tuple[Message, ...]], tuple[str, tuple[str, ...]]] | None = None
     chat_prompt_name: str | None = None
     retired: str | None = None
@@ -164,7 +162,7 @@ class Capabilities(Value):
         for what, names, known in (
             ("kind", kinds, KINDS),
             ("feature", features, FEATURES),
-            ("limit", sizes, [field.name for field in attrs.fields(Limits)]),
+            ("limit", sizes, field_names(Limits)),
         ):
             for name in names:
                 if name not in known:
@@ -199,14 +197,14 @@ class Capabilities(Value):
     def with_features(self, source: str, /, **values: bool | None) -> Capabilities:
         """Return a copy in which these features have these values and this source."""
         added = {name: Capability(value, source) for name, value in values.items()}
-        return attrs.evolve(self, features={**self.features, **added})
+        return evolve(self, features={**self.features, **added})
 
 
 def _freeze_sequences(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(rule[name]) for name in ("choices", "excludes") if rule.get(name) is not None}
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class ModelRef(Value):
     """A model as a hook sees it.
 
@@ -223,8 +221,8 @@ class ModelRef(Value):
     connection: str = ""
     kind: Kind | None = None
     underlying: str | None = None
-    declared: Mapping[str, Any] = attrs.field(factory=dict)
-    settings: Any = attrs.field(default=None, repr=False)
+    declared: Mapping[str, Any] = field(factory=dict)
+    settings: Any = field(default=None, repr=False)
 
     @property
     def known_as(self) -> str:
@@ -234,7 +232,7 @@ class ModelRef(Value):
         return self.underlying.partition(":")[2] or self.underlying
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class ModelCard(Value):
     """What `mesh.models` says of a model.
 
@@ -255,17 +253,17 @@ class ModelCard(Value):
     id: str
     connection: str = ""
     kinds: frozenset[Kind] = frozenset()
-    capabilities: Capabilities = attrs.field(factory=Capabilities)
-    limits: Limits = attrs.field(factory=Limits)
+    capabilities: Capabilities = field(factory=Capabilities)
+    limits: Limits = field(factory=Limits)
     price: RateCard | None = None
     underlying: str | None = None
     title: str | None = None
     retired: str | None = None
     allowed: bool = True
-    data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    data: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class ModelEntry(Value):
     """One entry of `models`.
 
@@ -291,12 +289,12 @@ class ModelEntry(Value):
     route: str | None = None
     price: RateCard | None = None
     rate: RateCard | None = None
-    capabilities: Mapping[str, bool] = attrs.field(factory=dict)
+    capabilities: Mapping[str, bool] = field(factory=dict)
     limits: Limits | None = None
-    options: Mapping[str, Any] = attrs.field(factory=dict)
+    options: Mapping[str, Any] = field(factory=dict)
     pace: PacePolicy | None = None
     own: Any = None
-    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    raw: Mapping[str, Any] = field(factory=dict, repr=False)
 
     def matches(self, model_id: str) -> bool:
         """Return whether this entry names a model: exactly, or by what stands before its `*`."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .dicts import check_keys, dict_at, optional_text_at, text_at
 
@@ -39,7 +37,7 @@ ProviderData: TypeAlias = Mapping[str, Any]
 """What one provider wants back as it gave it, by provider id; other providers never see it."""
 
 
-@attrs.frozen(slots=False, eq=False, repr=False)
+@frozen(slots=False)
 class Text(Value):
     """Plain text.
 
@@ -56,7 +54,7 @@ class Text(Value):
     provider_data: ProviderData | None = None
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Image(Value):
     """A picture, as bytes or by address (exactly one of the two).
 
@@ -68,7 +66,7 @@ class Image(Value):
         cache: See `Text.cache`.
     """
 
-    data: bytes | None = attrs.field(default=None, repr=False)
+    data: bytes | None = field(default=None, repr=False)
     url: str | None = None
     media_type: str | None = None
     detail: str | None = None
@@ -78,7 +76,7 @@ class Image(Value):
         _exactly_one_source(self.data, self.url, "Image")
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Audio(Value):
     """A recording, as bytes or by address.
 
@@ -88,7 +86,7 @@ class Audio(Value):
         media_type: Such as "audio/wav" or "audio/mpeg".
     """
 
-    data: bytes | None = attrs.field(default=None, repr=False)
+    data: bytes | None = field(default=None, repr=False)
     url: str | None = None
     media_type: str | None = None
 
@@ -96,7 +94,7 @@ class Audio(Value):
         _exactly_one_source(self.data, self.url, "Audio")
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Document(Value):
     """A document: a file's bytes, an address, or plain text (exactly one of the three).
 
@@ -110,7 +108,7 @@ class Document(Value):
         cache: See `Text.cache`.
     """
 
-    data: bytes | None = attrs.field(default=None, repr=False)
+    data: bytes | None = field(default=None, repr=False)
     url: str | None = None
     text: str | None = None
     media_type: str | None = None
@@ -124,7 +122,7 @@ class Document(Value):
             raise ValueError(msg)
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Thinking(Value):
     """A model's thinking, tied to the model that thought it.
 
@@ -140,10 +138,10 @@ class Thinking(Value):
     text: str
     provider: str | None = None
     model: str | None = None
-    data: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    data: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class ToolCall(Value):
     """A model's wish to have a tool called.
 
@@ -159,7 +157,7 @@ class ToolCall(Value):
     name: str
     arguments: Mapping[str, Any]
     arguments_raw: str | None = None
-    provider_data: ProviderData | None = attrs.field(default=None, repr=False)
+    provider_data: ProviderData | None = field(default=None, repr=False)
 
 
 def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
@@ -188,7 +186,7 @@ def parse_arguments(text: str) -> tuple[Mapping[str, Any], str | None]:
     return {}, None if value in _NO_ARGUMENTS else whole_text(text)
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class ToolResult(Value):
     """What a tool gave.
 
@@ -214,7 +212,7 @@ class ToolResult(Value):
         return "".join(part.text for part in self.content if isinstance(part, Text))
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class RawPart(Value):
     """A part that only one provider understands, as its wire shows it.
 
@@ -247,7 +245,7 @@ def _parts(value: str | Part | Iterable[str | Part]) -> tuple[Part, ...]:
     return (value,)
 
 
-@attrs.frozen(slots=False, eq=False, repr=False)
+@frozen(slots=False)
 class Message(Value):
     """One turn of a conversation.
 
@@ -258,7 +256,7 @@ class Message(Value):
     """
 
     role: Role
-    parts: tuple[Part, ...] = attrs.field(converter=_parts)
+    parts: tuple[Part, ...] = field(converter=_parts)
     name: str | None = None
 
     @property
@@ -275,7 +273,7 @@ class Message(Value):
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Tool(Value):
     """A tool that a model may ask for.
 
@@ -289,7 +287,7 @@ class Tool(Value):
 
     name: str
     description: str | None = None
-    parameters: Mapping[str, Any] = attrs.field(factory=lambda: {"type": "object", "properties": {}})
+    parameters: Mapping[str, Any] = field(factory=lambda: {"type": "object", "properties": {}})
     strict: bool | None = None
     cache: str | None = None
 

@@ -14,11 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-import attrs
-
 from jackfield._faces import show_in
 from jackfield._json import read_json
-from jackfield._values import Value
+from jackfield._values import Value, frozen
 
 from .waits import delay_in, seconds_of, wait_in_headers
 
@@ -81,7 +79,7 @@ _LONGEST_PAGE: Final = 200_000
 _LONGEST_EXCERPT: Final = 200
 
 
-@attrs.frozen(repr=False)
+@frozen
 class ErrorBody(Value):
     """What the body of an error says, whatever its form.
 

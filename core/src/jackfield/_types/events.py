@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Record, Value
+from jackfield._values import Record, Value, define, field, frozen
 
 from .content import RawPart
 from .usage import Usage
@@ -41,7 +39,7 @@ FinishReason: TypeAlias = Literal[
 ]
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class Started(Record):
     """The answer began; says what the service calls it and which model answers.
 
@@ -62,7 +60,7 @@ class Started(Record):
     stored: bool | None = None
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class TextDelta(Record):
     """A piece of text.
 
@@ -79,7 +77,7 @@ class TextDelta(Record):
     provider_data: Mapping[str, Any] | None = None
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class RefusalDelta(Record):
     """A piece of the text in which a model declines."""
 
@@ -87,7 +85,7 @@ class RefusalDelta(Record):
     choice: int = 0
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class ThinkingDelta(Record):
     """A piece of thinking.
 
@@ -104,7 +102,7 @@ class ThinkingDelta(Record):
     data: Mapping[str, Any] | None = None
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class ToolCallStart(Record):
     """A tool call began. `index` numbers the calls of one choice."""
 
@@ -115,7 +113,7 @@ class ToolCallStart(Record):
     provider_data: Mapping[str, Any] | None = None
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class ToolCallDelta(Record):
     """A piece of a tool call's arguments: JSON text."""
 
@@ -124,7 +122,7 @@ class ToolCallDelta(Record):
     choice: int = 0
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class ToolCallEnd(Record):
     """A tool call's arguments are whole.
 
@@ -139,7 +137,7 @@ class ToolCallEnd(Record):
     provider_data: Mapping[str, Any] | None = None
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Citation(Value):
     """Where a statement comes from.
 
@@ -159,10 +157,10 @@ class Citation(Value):
     start: int | None = None
     end: int | None = None
     source_id: str | None = None
-    data: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    data: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class CitationDelta(Record):
     """A citation of what was said."""
 
@@ -170,7 +168,7 @@ class CitationDelta(Record):
     choice: int = 0
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class TokenLogprob(Value):
     """One token's log probability and the alternatives to it."""
 
@@ -180,7 +178,7 @@ class TokenLogprob(Value):
     top: tuple[TokenLogprob, ...] = ()
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class LogprobsDelta(Record):
     """Log probabilities of the tokens said since the last."""
 
@@ -188,7 +186,7 @@ class LogprobsDelta(Record):
     choice: int = 0
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class PartAdded(Record):
     """A whole part that came at once and has no neutral form; kept in the message."""
 
@@ -196,7 +194,7 @@ class PartAdded(Record):
     choice: int = 0
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class UsageUpdate(Record):
     """Usage so far: running totals, never increments; the last value of each count stands.
 
@@ -209,7 +207,7 @@ class UsageUpdate(Record):
     raw: Any = None
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class Finish(Record):
     """A choice is finished. Once per choice.
 
@@ -226,7 +224,7 @@ class Finish(Record):
     detail: Any = None
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class EmbeddingData(Record):
     """One embedding.
 
@@ -239,7 +237,7 @@ class EmbeddingData(Record):
     vector: Any
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class RerankScore(Record):
     """How well one document fits the query."""
 
@@ -247,14 +245,14 @@ class RerankScore(Record):
     score: float
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class TokensCounted(Record):
     """The answer of a token-counting endpoint."""
 
     input_tokens: int
 
 
-@attrs.define(eq=False, repr=False)
+@define
 class RawEvent(Record):
     """Something that has no event of its own, kept as it came."""
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .errors import (
     AuthenticationError,
@@ -55,7 +53,7 @@ _LONGEST_WORDS = 4000
 _GATEWAYS = range(500, 600)
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Failure(Value):
     """What went wrong, as data, for `jackfield_error`.
 
@@ -70,7 +68,7 @@ class Failure(Value):
     """
 
     status: int | None = None
-    headers: Mapping[str, str] = attrs.field(factory=Headers)
+    headers: Mapping[str, str] = field(factory=Headers)
     body: bytes = b""
     exception: BaseException | None = None
     in_stream: bool = False

@@ -6,9 +6,8 @@ import enum
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
-import attrs
-
 from jackfield._faces import show_in
+from jackfield._values import field, noted_metadata
 
 __all__ = [
     "UNSET",
@@ -90,18 +89,21 @@ def option(
     choices: tuple[str, ...] = (),
     keywords: tuple[str, ...] = (),
     normalise: Callable[[Any], object] | None = None,
+    factory: Callable[[], Any] | None = None,
 ) -> Any:
-    """Make a field that is an option; arguments but `default` are those of its `OptionRule`."""
+    """Make a field that is an option; arguments but `default` and `factory` are those of its `OptionRule`."""
     rule = OptionRule(
         words=words, types=types, minimum=minimum, choices=choices, keywords=keywords, normalise=normalise
     )
-    return attrs.field(default=default, metadata={OptionRule: rule})
+    if factory is not None:
+        return field(factory=factory, metadata={OptionRule: rule})
+    return field(default=default, metadata={OptionRule: rule})
 
 
-def option_rules(cls: type[attrs.AttrsInstance]) -> Mapping[str, OptionRule]:
+def option_rules(cls: type) -> Mapping[str, OptionRule]:
     """Return the rules of a class's options by name."""
     return {
-        field.name: field.metadata[OptionRule] for field in attrs.fields(cls) if OptionRule in field.metadata
+        name: metadata[OptionRule] for name, metadata in noted_metadata(cls).items() if OptionRule in metadata
     }
 
 
@@ -110,7 +112,7 @@ UNSUPPORTED: Final = ("error", "drop")
 
 def extra_option() -> Any:
     """Make the field `extra`."""
-    return option("a mapping of provider id to a mapping", Mapping, default=attrs.Factory(dict))
+    return option("a mapping of provider id to a mapping", Mapping, factory=dict)
 
 
 def unsupported_option() -> Any:

@@ -6,11 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import attrs
-
 from jackfield._faces import show_in
 from jackfield._hints import hint
-from jackfield._values import Value
+from jackfield._values import Value, field_names, frozen
 
 from .content import Tool, ToolCall
 from .dicts import describe
@@ -29,7 +27,7 @@ from .replies import Reply
 __all__ = ["PARAMETER_NAMES", "Continuation", "Options", "Reasoning", "options_of"]
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Reasoning(Value):
     """How much a model shall think, normalised from `reasoning=`.
 
@@ -44,7 +42,7 @@ class Reasoning(Value):
     summary: str | bool | None = None
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class Continuation(Value):
     """An answer that the service keeps and that a call continues, out of `continue_from=`.
 
@@ -94,7 +92,7 @@ def normalise_continuation(value: Reply | Continuation) -> Continuation:
     )
 
 
-_REASONING: Final = tuple(field.name for field in attrs.fields(Reasoning))
+_REASONING: Final = field_names(Reasoning)
 
 
 def normalise_stop(stop: str | Sequence[str]) -> tuple[str, ...]:
@@ -165,8 +163,8 @@ def _tool(tool: object, where: str) -> Tool:
 
 
 # One a call: setting this many slots of a frozen object takes thrice as long.
-@attrs.frozen(kw_only=True, slots=False)
-class Options:
+@frozen(kw_only=True, slots=False)
+class Options(Value):
     """The options of one call; each is `UNSET` unless the caller gave it.
 
     Attributes:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .wire import Wire
 
@@ -17,7 +15,7 @@ __all__ = ["Fate", "ParameterNote", "ParameterReport", "Translation"]
 Fate: TypeAlias = Literal["sent", "renamed", "defaulted", "clamped", "dropped", "emulated", "refused"]
 
 
-@attrs.frozen(slots=False, eq=False, repr=False)  # one an option: without slots it is made in half the time
+@frozen(slots=False)  # one an option: without slots it is made in half the time
 class ParameterNote(Value):
     """What became of one parameter.
 
@@ -32,11 +30,11 @@ class ParameterNote(Value):
     name: str
     fate: Fate
     wire: str | None = None
-    value: Any = attrs.field(default=None, repr=False)
+    value: Any = field(default=None, repr=False)
     why: str | None = None
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class ParameterReport(Value):
     """What became of every parameter of one attempt, in order."""
 
@@ -59,12 +57,12 @@ class ParameterReport(Value):
         return tuple(note for note in self.notes if note.fate not in {"sent", "renamed"})
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Translation(Value):
     """What `jackfield_translate` returns: exactly one wire and the report."""
 
     wire: Wire
-    report: ParameterReport = attrs.field(factory=ParameterReport)
+    report: ParameterReport = field(factory=ParameterReport)
 
 
 show_in("jackfield", ParameterNote, ParameterReport)

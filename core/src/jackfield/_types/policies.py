@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Value, frozen, resolve_types
 
 __all__ = ["PACE_PERIODS", "PaceCounts", "PacePeriod", "PacePolicy", "RetryPolicy", "TimeoutPolicy"]
 
@@ -23,7 +21,7 @@ PACE_PERIODS: Final[dict[PacePeriod, float]] = {"second": 1.0, "minute": 60.0, "
 _STREAM_FIRST_EVENT = 120.0
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class TimeoutPolicy(Value):
     """Seconds that each phase of a call may take; None is no limit.
 
@@ -48,7 +46,7 @@ class TimeoutPolicy(Value):
         return self.first_event
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class RetryPolicy(Value):
     """When to try again.
 
@@ -66,7 +64,7 @@ class RetryPolicy(Value):
     retry_after_cap: float = 120.0
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class PacePolicy(Value):
     """How fast a service may be asked. What would be more waits in the queue.
 
@@ -82,6 +80,6 @@ class PacePolicy(Value):
     per: PacePeriod = "minute"
 
 
-attrs.resolve_types(PacePolicy)  # while its types are looked up here: forms are made of them
+resolve_types(PacePolicy, globals())  # its public module does not know their names: forms are made of them
 show_in("jackfield", RetryPolicy, TimeoutPolicy)
 show_in("jackfield.plugin", PacePolicy)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Declared, Value, define, field, field_names, frozen
 
 from .content import Message, Text, Thinking, ToolCall
 from .cost import UNKNOWN_COST, Cost
@@ -21,7 +19,7 @@ __all__ = ["Attempt", "Choice", "EmbedReply", "Ranking", "Replay", "Reply", "Rer
 
 
 # One a call: without slots it is made in half the time.
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+@frozen(kw_only=True, slots=False)
 class Attempt(Value):
     """One try to get an answer.
 
@@ -49,13 +47,13 @@ class Attempt(Value):
     waited: float = 0.0
     queued: float = 0.0
     duration: float = 0.0
-    sent_at: float | None = attrs.field(default=None, repr=False)
+    sent_at: float | None = field(default=None, repr=False)
     refreshed: bool = False
-    parameters: ParameterReport = attrs.field(factory=ParameterReport, repr=False)
+    parameters: ParameterReport = field(factory=ParameterReport, repr=False)
 
 
 # One a call: without slots it is made in half the time.
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
+@frozen(kw_only=True, slots=False)
 class Choice(Value):
     """One of the answers to one request.
 
@@ -87,7 +85,7 @@ def _empty_choice() -> Choice:
     return Choice(index=0, message=Message("assistant", ()))
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class Replay(Value):
     """A recorded answer was given again, without asking the service.
 
@@ -100,12 +98,12 @@ class Replay(Value):
 
     by: str
     recorded_at: float | None = None
-    usage: Usage = attrs.field(factory=Usage)
-    cost: Cost = attrs.field(default=UNKNOWN_COST)
+    usage: Usage = field(factory=Usage)
+    cost: Cost = field(default=UNKNOWN_COST)
 
 
-@attrs.define(kw_only=True, eq=False)
-class _Answer:
+@define(kw_only=True)
+class _Answer(Declared):
     """What all replies share.
 
     Attributes:
@@ -126,15 +124,15 @@ class _Answer:
     model: str | None = None
     connection: str | None = None
     provider: str | None = None
-    usage: Usage = attrs.field(factory=Usage)
-    parameters: ParameterReport = attrs.field(factory=ParameterReport, repr=False)
-    attempts: tuple[Attempt, ...] = attrs.field(default=(), repr=False)
+    usage: Usage = field(factory=Usage)
+    parameters: ParameterReport = field(factory=ParameterReport, repr=False)
+    attempts: tuple[Attempt, ...] = field(default=(), repr=False)
     complete: bool = True
     ended: bool = True
     replay: Replay | None = None
-    _cost: Cost | Callable[[], Cost] = attrs.field(default=UNKNOWN_COST, repr=False)
-    _raw: Any = attrs.field(default=None, repr=False)
-    _metadata: dict[str, Any] | None = attrs.field(default=None, repr=False)
+    _cost: Cost | Callable[[], Cost] = field(default=UNKNOWN_COST, repr=False)
+    _raw: Any = field(default=None, repr=False)
+    _metadata: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -164,14 +162,14 @@ class _Answer:
 
     def __getstate__(self) -> dict[str, Any]:
         _ = self.cost  # a closure does not travel
-        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        return {name: getattr(self, name) for name in field_names(type(self))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
 
 
-@attrs.define(kw_only=True, eq=False, getstate_setstate=False)  # inherited: a cost may be a closure
+@define(kw_only=True)  # inherited: a cost may be a closure
 class Reply(_Answer):
     """The answer to a chat, a completion or a summary. `text` and its siblings mean choice 0.
 
@@ -182,7 +180,7 @@ class Reply(_Answer):
 
     choices: tuple[Choice, ...] = ()
     stored: bool | None = None
-    _schema: Any = attrs.field(default=None, repr=False)
+    _schema: Any = field(default=None, repr=False)
 
     @property
     def _first(self) -> Choice:
@@ -254,7 +252,7 @@ class Reply(_Answer):
             ) from error
 
 
-@attrs.define(kw_only=True, eq=False, getstate_setstate=False)  # inherited: a cost may be a closure
+@define(kw_only=True)  # inherited: a cost may be a closure
 class EmbedReply(_Answer):
     """Embeddings.
 
@@ -263,14 +261,14 @@ class EmbedReply(_Answer):
             installed, else `array("f")`.
     """
 
-    embeddings: Sequence[Any] = attrs.field(default=(), repr=False)
+    embeddings: Sequence[Any] = field(default=(), repr=False)
 
     def lists(self) -> list[list[float]]:
         """Return the embeddings as lists of floats."""
         return [vector.tolist() for vector in self.embeddings]
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Ranking(Value):
     """How well one document fits: its index among the documents, and its score (more is better)."""
 
@@ -278,7 +276,7 @@ class Ranking(Value):
     score: float
 
 
-@attrs.define(kw_only=True, eq=False, getstate_setstate=False)  # inherited: a cost may be a closure
+@define(kw_only=True)  # inherited: a cost may be a closure
 class RerankReply(_Answer):
     """Documents by how well they fit.
 
@@ -289,7 +287,7 @@ class RerankReply(_Answer):
     results: tuple[Ranking, ...] = ()
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class TokenCount(Value):
     """How many tokens an input has.
 
@@ -302,7 +300,7 @@ class TokenCount(Value):
     input_tokens: int
     exact: bool
     source: str
-    data: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    data: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 show_in("jackfield", Attempt, Choice, EmbedReply, Ranking, Reply, RerankReply, TokenCount)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
 
 from .content import Message
 from .option_rules import (
@@ -40,34 +38,34 @@ InputType: TypeAlias = Literal["query", "document", "classification", "clusterin
 Truncate: TypeAlias = Literal["error", "start", "end"]
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class ChatRequest(Value):
     """A conversation to go on with."""
 
     messages: tuple[Message, ...]
-    options: Options = attrs.field(factory=Options)
+    options: Options = field(factory=Options)
     stream: bool = False
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class CompletionRequest(Value):
     """A text to go on with."""
 
     prompt: str
-    options: Options = attrs.field(factory=Options)
+    options: Options = field(factory=Options)
     stream: bool = False
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class SummarizeRequest(Value):
     """A text to sum up."""
 
     text: str
-    options: Options = attrs.field(factory=Options)
+    options: Options = field(factory=Options)
     stream: bool = False
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class EmbedRequest(Value):
     """Texts to embed.
 
@@ -96,7 +94,7 @@ class EmbedRequest(Value):
         return _given(self, EMBED_OPTIONS)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True)
 class RerankRequest(Value):
     """Documents to order by how well they fit a query.
 
@@ -136,12 +134,12 @@ def _given(request: EmbedRequest | RerankRequest, names: tuple[str, ...]) -> dic
     return {name: value for name in names if (value := getattr(request, name)) is not UNSET}
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class CountRequest(Value):
     """A conversation whose input tokens are to be counted."""
 
     messages: tuple[Message, ...]
-    options: Options = attrs.field(factory=Options)
+    options: Options = field(factory=Options)
     stream: bool = False
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
 from functools import reduce
 from operator import itemgetter, or_
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Value, field, frozen
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = ["Usage", "read_count", "read_quantity"]
 
@@ -20,7 +22,7 @@ _TOO_LARGE: Final = 18
 """The first power of ten that no quantity has."""
 
 
-@attrs.frozen(slots=False, eq=False, repr=False)  # one a call: without slots it is made in half the time
+@frozen(slots=False)  # one a call: without slots it is made in half the time
 class Usage(Value):
     """Count what an answer used; None means that the provider did not say, never 0.
 
@@ -43,8 +45,8 @@ class Usage(Value):
     cached_input_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
-    details: Mapping[str, int] = attrs.field(factory=dict)
-    units: Mapping[str, Decimal] = attrs.field(factory=dict)
+    details: Mapping[str, int] = field(factory=dict)
+    units: Mapping[str, Decimal] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         own = self.__dict__
@@ -82,6 +84,8 @@ class Usage(Value):
 
     def __add__(self, other: Usage) -> Usage:
         """Sum two usages; a count that either does not know is unknown in the sum."""
+        from decimal import Decimal  # most answers count nothing in it
+
         sums: dict[str, int | None] = {}
         for name in _COUNTS:
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -124,6 +128,8 @@ def read_count(value: Any) -> int | None:
         return value if 0 <= value < _TOO_MANY else None
     if value is None or isinstance(value, bool):
         return None
+    from decimal import Decimal
+
     if isinstance(value, Decimal):
         value = format(value, "f")
     if isinstance(value, str):
@@ -144,6 +150,8 @@ def read_quantity(value: Any) -> Decimal | None:
     Args:
         value: What the service sent: a number, or its text; None if it sent nothing.
     """
+    from decimal import Decimal, InvalidOperation
+
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import attrs
-
 from jackfield._faces import show_in
-from jackfield._values import Value
+from jackfield._values import Record, Value, define, field, frozen
 
 __all__ = ["Frame", "Head", "Headers", "Wire"]
 
@@ -48,8 +46,8 @@ class Headers(Mapping[str, str]):
         return f"Headers({self._values!r})"
 
 
-@attrs.define(slots=True, eq=True)
-class Frame:
+@define
+class Frame(Record):
     """One framed piece of an answer, as it came.
 
     Mutable and slotted because one is made for each event of a stream.
@@ -65,7 +63,7 @@ class Frame:
     headers: Mapping[str, object] | None = None
 
 
-@attrs.frozen(eq=False, repr=False)
+@frozen
 class Head(Value):
     """What comes before the body of an answer.
 
@@ -75,10 +73,10 @@ class Head(Value):
     """
 
     status: int | None
-    headers: Mapping[str, str] = attrs.field(factory=Headers)
+    headers: Mapping[str, str] = field(factory=Headers)
 
 
-@attrs.frozen(slots=False, eq=False, repr=False)  # one a call: without slots it is made in half the time
+@frozen(slots=False)  # one a call: without slots it is made in half the time
 class Wire(Value):
     """A provider-shaped request as data, before anything is sent.
 
@@ -100,13 +98,13 @@ class Wire(Value):
     path: str
     body: Any = None
     method: str = "POST"
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    query: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict)
+    query: Mapping[str, str] = field(factory=dict)
     stream: bool = False
     framing: str | None = None
     auth: str | None = None
     transport: str | None = None
-    meta: Mapping[str, Any] = attrs.field(factory=dict)
+    meta: Mapping[str, Any] = field(factory=dict)
 
 
 show_in("jackfield.plugin", Frame, Head, Headers, Wire)

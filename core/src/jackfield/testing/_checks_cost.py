@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from jackfield._contract.protocols import CostContext
+from jackfield._types.billing import compute_cost
 from jackfield._types.capabilities import ModelRef
-from jackfield._types.cost import Cost, RateCard, compute_cost
+from jackfield._types.cost import Cost, RateCard
 from jackfield._types.usage import Usage
 
 from ._check import check

@@ -11,9 +11,10 @@ from jackfield._calls.fold import Folded, fold
 from jackfield._calls.translation import kind_of, translate
 from jackfield._input.messages import normalise_messages
 from jackfield._plugins.provider import Provider, bind_provider
+from jackfield._types.billing import compute_cost
 from jackfield._types.capabilities import Capabilities, ModelRef
 from jackfield._types.content import Message, MessageLike
-from jackfield._types.cost import Cost, compute_cost
+from jackfield._types.cost import Cost
 from jackfield._types.events import Event
 from jackfield._types.parameters import Translation
 from jackfield._types.requests import Request

@@ -93,7 +93,6 @@ def _make_settings(base_url: str | None, api_key_env: str | None) -> type:
     return CompatibleSettings
 
 
-@attrs.frozen(eq=False)
 class CompatiblePlugin:
     """A provider plugin as an object.
 
@@ -103,9 +102,10 @@ class CompatiblePlugin:
         needs_key: A call without a key is refused.
     """
 
-    info: ProviderInfo
-    dialect: Dialect
-    needs_key: bool = False
+    def __init__(self, info: ProviderInfo, dialect: Dialect, *, needs_key: bool = False) -> None:
+        self.info = info
+        self.dialect = dialect
+        self.needs_key = needs_key
 
     @hookimpl
     def jackfield_provider(self) -> ProviderInfo:

@@ -26,7 +26,9 @@ def _read_no_source(_: Mapping[str, Any]) -> Citation | None:
     return None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(
+    kw_only=True, eq=False, repr=False
+)  # there are few, and each method takes a millisecond to make
 class Dialect:
     """How one service uses the dialect.
 

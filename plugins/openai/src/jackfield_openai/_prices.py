@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -91,5 +90,7 @@ def reported_cost(path: str, context: CostContext) -> Cost | None:
     amount = read_quantity(value)
     if amount is None:
         return None
+    from decimal import Decimal
+
     item = CostItem("request", Decimal(1), amount, 1, amount, "reported by the service")
     return Cost("complete", amount, "USD", (item,))
