@@ -38,6 +38,7 @@ async def test_a_key_is_created_used_rotated_and_blocked(store):
         assert first not in page
         assert hash_key(first) not in page
         assert 'value="2099-01-31"' in page
+        assert " key of org/build<" in await browser.get("/owners")
         second = shown_key(await browser.post("/keys/ci/rotate", {"grace": "0"}, status=200))
         assert await status_of(running, first) == 401
         assert await status_of(running, second) == 200

@@ -13,6 +13,13 @@ class Reached(QuotaExceededError):
     """A refusal, as of a middleware of limits."""
 
     limit, measure, currency, most, largest, resets_at = "monthly", "money", "USD", "250", "0.18", None
+    asked = "0.48"
+
+
+class Unmeasurable(Reached):
+    """A refusal of a call that cannot be counted, before the store was asked."""
+
+    largest, asked = "0", None
 
 
 class Limit:
@@ -92,3 +99,12 @@ async def test_explaining_a_call_tells_which_limits_concern_it():
         status, _, told = await gateway.post("/v1/explain", BODY, x_api_key=key)
     assert status == 200
     assert told["limits"] == [{"limit": "a", "owner": "org/a"}]
+
+
+async def test_a_call_that_cannot_be_counted_does_not_tell_that_nothing_is_left():
+    served, key = gateway_of(Limit(Unmeasurable("limit monthly cannot count this call: pass max_tokens=")))
+    async with served as gateway:
+        status, headers, _ = await gateway.post("/v1/chat/completions", BODY, x_api_key=key)
+    assert status == 429
+    assert headers["x-jackfield-limit"] == "monthly; USD"
+    assert not {name for name in headers if name.lower().startswith("ratelimit-")}

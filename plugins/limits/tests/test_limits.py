@@ -323,7 +323,10 @@ async def test_another_currency_is_no_known_price():
 
 async def test_output_that_nothing_limits_is_assumed_or_refused():
     for settings, message in (
-        ({}, "nothing limits its output"),
+        (
+            {},
+            r"limit t cannot count this call: nothing limits its output; .* assume_output of \[middleware.limits\]",
+        ),
         ({"assume_output": 700}, "may use 700 output tokens"),
     ):
         setup = Setup(rule("t", measure="output_tokens", most="500"), **settings)
@@ -543,6 +546,32 @@ async def test_explaining_says_what_would_be_reserved():
         (row,) = (await setup.made[0].explain(seen[0]))["limits"]
     assert row["limit"] == "t"
     assert (row["would_reserve"], row["passes"], row["most"]) == ("100", True, "500")
+
+
+class Unread(MemoryStore):
+    async def read(self, counters):
+        raise StoreAwayError("no route")
+
+
+@pytest.mark.parametrize("store_away", ["refuse", "serve"])
+async def test_explaining_says_that_the_store_is_away(store_away, caplog):
+    setup = Setup(rule("t", measure="output_tokens", most="500"), store_away=store_away)
+    setup.store = Unread()
+    async with setup.mesh as mesh:
+        seen = []
+
+        async def keep(call, proceed):
+            seen.append(call)
+            return await proceed(call)
+
+        with around_calls(keep):
+            await mesh.chat("f:echo", "hi", max_tokens=100)
+        (row,) = (await setup.made[0].explain(seen[0]))["limits"]
+    assert (row["limit"], row["most"], row["would_reserve"]) == ("t", "500", "100")
+    assert [row[name] for name in ("used", "reserved", "remaining", "resets_at")] == [None] * 4
+    assert row["passes"] is (store_away == "serve")
+    assert "the store of limits is away" in row["why"]
+    assert "no route" in caplog.text
 
 
 def test_settings_are_documented_in_the_class():

@@ -146,3 +146,23 @@ def test_addresses(monkeypatch, tmp_path):
     assert open_store(f"sqlite:///{tmp_path}/x.db")._path == tmp_path / "x.db"
     with pytest.raises(ConfigurationError, match="no store of limits"):
         open_store("mysql://host")
+
+
+async def test_only_its_owner_reads_a_new_file(tmp_path):
+    path = tmp_path / "limits.db"
+    store = SQLiteStore(path)
+    await store.read([COUNTER])
+    found = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    await store.aclose()
+    assert "limits.db" in found
+    assert set(found.values()) == {0o600}
+
+
+async def test_the_mode_of_a_file_that_is_there_is_left_to_whoever_set_it(tmp_path):
+    path = tmp_path / "limits.db"
+    path.touch(0o640)
+    path.chmod(0o640)
+    store = SQLiteStore(path)
+    await store.read([COUNTER])
+    await store.aclose()
+    assert path.stat().st_mode & 0o777 == 0o640

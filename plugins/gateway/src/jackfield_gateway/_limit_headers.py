@@ -22,6 +22,8 @@ def limit_headers(
     name = getattr(error, "limit", None)
     if isinstance(name, str):
         told: Any = error
+        if getattr(error, "asked", "") is None:  # the call cannot be counted: what is left was not looked up
+            return {"x-jackfield-limit": _name(name, told.measure, told.currency)}
         return _headers(name, told.measure, told.currency, told.most, told.largest, told.resets_at)
     if not limits:
         return {}
@@ -45,8 +47,12 @@ def _headers(
     headers = {
         "ratelimit-limit": f"{Decimal(str(most)):f}",
         "ratelimit-remaining": f"{Decimal(str(left)):f}",
-        "x-jackfield-limit": "".join(c if " " <= c <= "~" else "?" for c in f"{name}; {currency or measure}"),
+        "x-jackfield-limit": _name(name, measure, currency),
     }
     if resets_at is not None:
         headers["ratelimit-reset"] = str(max(0, -int(-(resets_at - time.time()) // 1)))
     return headers
+
+
+def _name(name: str, measure: str, currency: str | None) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in f"{name}; {currency or measure}")

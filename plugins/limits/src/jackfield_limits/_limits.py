@@ -114,21 +114,43 @@ class Limits:
         return answer
 
     async def explain(self, call: Call) -> dict[str, Any]:
-        """Return which limits concern a call, what it would reserve of each, and whether that passes now."""
+        """Return which limits concern a call, what it would reserve of each, and whether that passes now.
+
+        While the store is away, `used`, `reserved`, `remaining` and `resets_at` are None.
+        """
         found = self._book.find(call)
-        states = await self._store.read([counter for _, counter in found])
         rows: list[dict[str, Any]] = []
-        for (rule, counter), state in zip(found, states, strict=True):
-            row = describe_state(rule, state)
+        for (rule, counter), state in zip(
+            found, await self._look([counter for _, counter in found]), strict=True
+        ):
+            row = describe_state(rule, state or _nothing(counter))
+            if state is None:
+                row |= dict.fromkeys(("used", "reserved", "remaining", "resets_at"))
             try:
                 amount = self._meter.most(rule, call)
             except UnmeasurableError as error:
                 row |= {"would_reserve": None, "passes": False, "why": error.why}
             else:
-                passes = counter.most is None or state.used + state.reserved + amount <= counter.most
-                row |= {"would_reserve": str(as_quantity(rule.measure, amount)), "passes": passes}
+                row |= {"would_reserve": str(as_quantity(rule.measure, amount))}
+                row |= self._pass(counter, state, amount)
             rows.append(row)
         return {"limits": rows}
+
+    async def _look(self, counters: Sequence[Counter]) -> Sequence[State | None]:
+        """Return the states of counters; None for each while the store is away."""
+        try:
+            return await self._store.read(counters)
+        except StoreAwayError as error:
+            logger.warning("the store of limits is away: %s", error)
+            return [None] * len(counters)
+
+    def _pass(self, counter: Counter, state: State | None, amount: int) -> dict[str, Any]:
+        """Return whether an amount passes now, as `explain` tells it."""
+        if state is not None:
+            return {"passes": counter.most is None or state.used + state.reserved + amount <= counter.most}
+        serves = self._settings.store_away == "serve"
+        why = "calls are made uncounted" if serves else "calls are refused until it is back"
+        return {"passes": serves, "why": f"the store of limits is away, and {why}"}
 
     async def aclose(self) -> None:
         """Wait until everything is settled, and close the store."""
@@ -167,7 +189,7 @@ class Limits:
             return self._meter.most(rule, call)
         except UnmeasurableError as error:
             raise LimitReachedError(
-                f"limit {rule.name}: {error.why}",
+                f"limit {rule.name} cannot count this call: {error.why}",
                 limit=rule.name,
                 measure=rule.measure,
                 currency=rule.currency,
@@ -453,6 +475,10 @@ def describe_state(rule: Rule, state: State) -> dict[str, Any]:
         "resets_at": state.resets_at,
     }
     return row
+
+
+def _nothing(counter: Counter) -> State:
+    return State(key=counter.key, begin=0, used=0, reserved=0)
 
 
 def _place(call: Call) -> dict[str, Any]:

@@ -106,7 +106,8 @@ class Meter:
         if most is None:
             if self._assume is None:
                 raise UnmeasurableError(
-                    "nothing limits its output; pass max_tokens=, declare the model's max_output_tokens, or set assume_output"
+                    "nothing limits its output; pass max_tokens=, declare the model's max_output_tokens, "
+                    "or set assume_output of [middleware.limits]"
                 )
             return self._assume * forecast.choices
         return most
