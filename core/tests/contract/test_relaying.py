@@ -56,6 +56,10 @@ def test_a_model_deeper_inside_is_not_the_model():
         b'{"x":{"model":"a"}}',
         rb'{"mod\u0065l":"b","model":"a"}',
         rb'{"model":"a","\u006Dodel":"b"}',
+        rb'{"model":"a","\u004dodel":"b"}',
+        b'{"model":"a","Model":"b"}',
+        b'{"MODEL" :"b","model":"a"}',
+        b'{"Model":"a"}',
     ],
 )
 def test_a_body_whose_model_is_not_plain_is_refused(body):

@@ -167,3 +167,5 @@ async def test_a_header_cannot_be_broken_by_a_name(gateway):
     assert "x-evil" not in headers
     status, headers, _ = await gateway.post("/v1/chat/completions", HELLO, x_request_id='a"b<script>')
     assert headers["x-request-id"].startswith("req_")
+    status, headers, _ = await gateway.post("/v1/chat/completions", HELLO, x_request_id="n\u00e9")
+    assert headers["x-request-id"].startswith("req_")

@@ -354,6 +354,7 @@ class Service:
 
     def __init__(self, server, *, keeps=True):
         self.requests = []
+        self.bodies = []
         self.kept = {}
         self.keeps = keeps
         server.route("POST", "/v1/responses", self.answer)
@@ -361,6 +362,7 @@ class Service:
     def answer(self, request):
         body = json.loads(request.body)
         self.requests.append(body)
+        self.bodies.append(request.body.decode())
         previous = body.get("previous_response_id")
         if previous is not None and previous not in self.kept:
             error = {
@@ -514,6 +516,34 @@ async def test_several_owners_cannot_use_what_a_service_keeps_if_nobody_knows_wh
         first = await ask(alice, "one")
         await ask(alice, "two", previous_response_id=first.id)
         assert service.requests[1]["previous_response_id"] == first.id
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("kept", ["7 days", None])
+async def test_a_service_reads_no_other_request_than_the_one_that_was_checked(path, kept):
+    """Of two equal keys readers take the first or the last; some take a key in capitals, too."""
+    plain = '"model":"best","store":false,"input":[{"role":"user","content":"hi"}]}'
+    twice = (
+        '{"previous_response_id":"resp_x","previous_response_id":null,' + plain,
+        '{"conversation":"conv_x","conversation":null,' + plain,
+        '{"model":"best","input":[{"type":"item_reference","type":"message","role":"user","content":"hi"}]}',
+    )
+    refused = (
+        '{"Previous_Response_ID":"resp_x",' + plain,
+        '{"model":"best","input":[{"id":"msg_x","role":null}]}',
+        '{"model":"best","input":[{"id":"msg_x","type":""}]}',
+        '{"model":"best","input":[{"Type":"item_reference","ID":"msg_x","role":"user","content":"a"}]}',
+        '{"model":"best","input":[],"Input":[{"type":"item_reference","id":"msg_x"}]}',
+    )
+    headers = {"authorization": f"Bearer {KEYS['bob']}", "content-type": "application/json"}
+    async with relaying(path, keep_responses=kept) as (gateway, _alice, _bob, service):
+        for body in (*twice, *refused):
+            async with gateway.http.post(f"{gateway.url}/v1/responses", data=body, headers=headers) as answer:
+                assert answer.status == (200 if body in twice else 400), body
+        assert len(service.bodies) == len(twice)
+        for text in service.bodies:
+            assert "_x" not in text
+            assert "item_reference" not in text
 
 
 async def test_a_websocket_continues_what_is_kept(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -38,10 +39,20 @@ _OF_TOOLS: Final = 1_000
 _MEDIA: Final = 5_000
 """Tokens of an image or a page of which only an address is known, or whose few bytes are many tokens."""
 _CACHE: Final = "cache"
-_MOST_TOKENS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
-"""Their names in the bodies of the surfaces that are relayed."""
-_STORED: Final = ("previous_response_id", "conversation")
-"""Fields by which the service adds to the input what it has stored."""
+_MOST_TOKENS: Final[Mapping[str, tuple[str, ...]]] = {
+    "openai.chat": ("max_completion_tokens", "max_tokens"),
+    "openai.responses": ("max_output_tokens",),
+}
+"""Their names in the bodies of the surfaces that are relayed: what another surface calls so, a service may pass over."""
+_MAX_TOKENS: Final = ("max_tokens",)
+_CHOICES: Final = ("n", "best_of")
+_STORED: Final = ("previous_response_id", "conversation", "prompt")
+"""Fields of Responses by which the service adds to the input what it has stored."""
+_MAY_ADD: Final = re.compile(rb'\\u00|url"|"(?:file_id|file_data|data|id)"')
+"""What a body has that lets the service read more than the body; or a letter as an escape, which hides it."""
+_INLINE: Final = ("data", "file_data")
+_ELSEWHERE: Final = ("item_reference", "image_generation_call")
+_NAMED_ALONE: Final = frozenset({"id", "type"})
 
 
 class CallForecast:
@@ -165,8 +176,8 @@ class RelayForecast(CallForecast):
     @cached_property
     def choices(self) -> int:
         """See `Forecast`."""
-        asked = self._body.get("n")
-        return asked if isinstance(asked, int) and asked > 0 else 1
+        asked = max(1, *(_count(self._body.get(name)) for name in _CHOICES))
+        return asked * _count_prompts(self._body.get("prompt")) if self._call.kind == "completion" else asked
 
     @cached_property
     def _body(self) -> Mapping[str, Any]:
@@ -186,14 +197,66 @@ class RelayForecast(CallForecast):
         return b'"cache_control"' in self._asked.body
 
     def _asked_output(self) -> int | None:
-        asked = [value for name in _MOST_TOKENS if isinstance(value := self._body.get(name), int)]
-        return max(asked) if asked else None
+        # 0 and less are no limit: some services read them as "without end".
+        names = _MOST_TOKENS.get(self._asked.surface, _MAX_TOKENS)
+        return max((_count(self._body.get(name)) for name in names), default=0) or None
 
     def _bound_of_input(self) -> int | None:
         body = self._asked.body
-        if any(self._body.get(name) for name in _STORED) or b'url":"http' in body or b'url": "http' in body:
+        if self._asked.surface == "openai.responses" and any(self._body.get(name) for name in _STORED):
             return None
-        return len(body) + _OF_REQUEST + (_OF_TOOLS if self._body.get("tools") else 0)
+        media = _count_media(self._body) if _MAY_ADD.search(body) is not None else 0
+        if media is None:
+            return None
+        return len(body) + media * _MEDIA + _OF_REQUEST + (_OF_TOOLS if self._body.get("tools") else 0)
+
+
+def _count(value: object) -> int:
+    """Return a count that a client wrote as a service may read it: lenient ones take texts and floats, too."""
+    try:
+        return max(0, int(float(value))) if isinstance(value, int | float | str) and value is not True else 0
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _count_prompts(prompt: object) -> int:
+    """Return how many prompts a client of completions sends in one request: texts, or lists of tokens."""
+    if not isinstance(prompt, list) or not prompt:
+        return 1
+    return 1 if isinstance(prompt[0], int) else len(prompt)
+
+
+def _count_media(body: Mapping[str, Any]) -> int | None:
+    """Return how many pictures and documents a body holds; None if the service fetches some, or has them already."""
+    found, left = 0, [body]
+    while left:
+        value = left.pop()
+        kind = value.get("type")
+        if kind in _ELSEWHERE or "file_id" in value or ("id" in value and value.keys() <= _NAMED_ALONE):
+            return None
+        for name, one in value.items():
+            if one.__class__ is str:
+                if name.endswith("url") and one[:6].lower().startswith("http"):
+                    return None
+                found += name in _INLINE or (name.endswith("url") and one.startswith("data:"))
+            elif one.__class__ is dict:
+                if kind != "tool_use" or name != "input":  # what a model wants a tool to do
+                    left.append(one)
+            elif one.__class__ is list:
+                left += _mappings_in(one)
+    return found
+
+
+def _mappings_in(values: list[Any]) -> list[Any]:
+    """Return the objects of a list, those of lists in it included."""
+    found, left = [], [values]
+    while left:
+        for one in left.pop():
+            if one.__class__ is dict:
+                found.append(one)
+            elif one.__class__ is list:
+                left.append(one)
+    return found
 
 
 def _extra_of(request: Request) -> Mapping[str, Mapping[str, Any]]:

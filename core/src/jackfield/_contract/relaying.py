@@ -13,8 +13,11 @@ from jackfield._types.errors import ConfigurationError
 __all__ = ["pass_headers", "replace_model", "swap_model"]
 
 _MODEL: Final = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
-_SPELLED_OUT: Final = re.compile(rb"\\u00(?:6[4cdf5]|6[CDF])")
+_LIKE_MODEL: Final = re.compile(rb'"model"[ \t\r\n]*:', re.IGNORECASE)
+"""Some readers, such as those of Go, take a key in capitals, too, and the last one counts."""
+_SPELLED_OUT: Final = re.compile(rb"\\u00[46][45cdfCDF]")
 """A letter of "model" as an escape. No library writes one; somebody may, so that two readers see two models."""
+_KEY: Final = b'"model"'
 _BEGINNING: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"model"[ \t\r\n]*:[ \t\r\n]*\Z')
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
@@ -66,9 +69,10 @@ def _find_model(body: bytes) -> tuple[int, int, int]:
             "the body spells plain letters as escapes, so its model cannot be replaced safely"
         )
     keys = list(_MODEL.finditer(body))
-    if len(keys) != 1 or not _is_first_key(body, keys[0].end()):
+    if len(keys) != 1 or _has_capitals(body) or not _is_first_key(body, keys[0].end()):
         keys = _find_keys(body)
-    value = _STRING.match(body, keys[0].end()) if len(keys) == 1 else None
+    key = _MODEL.match(body, keys[0].start()) if len(keys) == 1 else None
+    value = None if key is None else _STRING.match(body, key.end())
     if value is None:
         raise ConfigurationError('the body must be a JSON object with one key "model", a string')
     return keys[0].start(), value.start(), value.end()
@@ -79,8 +83,13 @@ def _is_first_key(body: bytes, place: int) -> bool:
     return _BEGINNING.match(body, 0, place) is not None
 
 
+def _has_capitals(body: bytes) -> bool:
+    """Return whether a key "model" may be written with capitals somewhere."""
+    return body.lower().count(_KEY) != body.count(_KEY)
+
+
 def _find_keys(body: bytes) -> list[re.Match[bytes]]:
-    """Return the outermost keys "model", each with what stands before its value."""
+    """Return the outermost keys "model", however they are written."""
     keys, depth = [], 0
     for token in _TOKEN.finditer(body):
         first = body[token.start()]
@@ -89,7 +98,7 @@ def _find_keys(body: bytes) -> list[re.Match[bytes]]:
         elif first in b"}]":
             depth -= 1
         elif depth == 1:
-            key = _MODEL.match(body, token.start())
+            key = _LIKE_MODEL.match(body, token.start())
             if key is not None:
                 keys.append(key)
     return keys

@@ -18,7 +18,7 @@ from ._spend import Detail, SpendRow
 
 __all__ = ["Visit", "describe_notes", "new_request_id"]
 
-_ID: Final = re.compile(r"[\w.:-]{1,128}\Z")
+_ID: Final = re.compile(r"[\w.:-]{1,128}\Z", re.ASCII)
 _PLAIN: Final = re.compile(r"[ -~]*\Z")
 _LONGEST_REPORT: Final = 2_000
 _LONGEST_NAME: Final = 200

@@ -20,6 +20,8 @@ __all__ = ["Conversation", "Keeper", "refuse_foreign"]
 logger = logging.getLogger("jackfield.gateway")
 
 ID_PREFIX: Final = "resp_jf"
+_REFERRING: Final = frozenset({"conversation", "id", "input", "previous_response_id", "type"})
+"""Keys that refer to what a service keeps, or tell that an item does."""
 
 
 @attrs.frozen(kw_only=True)
@@ -184,6 +186,9 @@ def refuse_foreign(content: Mapping[str, Any], *, kept: bool) -> None:
     Raises:
         SurfaceError: The request refers to such a thing.
     """
+    given = content.get("input")
+    items = [item for item in given if isinstance(item, Mapping)] if isinstance(given, list) else []
+    _refuse_disguised(content, items)
     if content.get("conversation") is not None:
         raise SurfaceError(
             "conversation is not served: the service keeps conversations of all owners under one key",
@@ -199,7 +204,6 @@ def refuse_foreign(content: Mapping[str, Any], *, kept: bool) -> None:
             parameter="previous_response_id",
             kind="previous_response_not_found",
         )
-    given = content.get("input")
     for place, item in enumerate(given if isinstance(given, list) else ()):
         if isinstance(item, Mapping) and _is_reference(item):
             raise SurfaceError(
@@ -209,9 +213,21 @@ def refuse_foreign(content: Mapping[str, Any], *, kept: bool) -> None:
             )
 
 
+def _refuse_disguised(content: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse keys that refer to something, and that only some readers understand, such as `Previous_Response_ID`."""
+    for mapping in (content, *items):
+        for name in mapping:
+            if name not in _REFERRING and name.casefold() in _REFERRING:
+                raise SurfaceError(
+                    f"the key {name!r} is not known: write {name.casefold()!r}",
+                    parameter=name,
+                    kind="unknown_parameter",
+                )
+
+
 def _is_reference(item: Mapping[str, Any]) -> bool:
     kind = item.get("type")
-    return kind == "item_reference" or (kind is None and "role" not in item and "id" in item)
+    return kind == "item_reference" or (not kind and not item.get("role") and "id" in item)
 
 
 def _resolved(

@@ -36,6 +36,8 @@ class ResponsesService(Service):
         state, visit, keeper = self._state, self._visit, self._state.keeper
         if state.is_shared:
             refuse_foreign(content, kept=keeper is not None)
+            # A key may stand in it twice: the service then reads what was checked here, and not the other one.
+            body = write_json(content)
         if keeper is None:
             return await super()._carry_out(request, generation, content, body)
         talk = await keeper.begin(content, visit.key.owner, generation.targets.connection_of(visit.target))
