@@ -147,6 +147,8 @@ class Window:
             found = self.page.evaluate(
                 """() => {
                     const one = document.activeElement;
+                    // A date has a stop for each of its parts.
+                    if (one && one === window.reached.at(-1)) return ['', true];
                     if (!one || one === document.body || window.reached.includes(one)) return null;
                     window.reached.push(one);
                     const style = getComputedStyle(one);
@@ -167,7 +169,7 @@ class Window:
             """() => {
                 const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')];
                 const usable = all.filter(one => !one.disabled && one.type !== 'hidden' && one.tabIndex >= 0
-                    && one.getClientRects().length > 0);
+                    && one.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true}));
                 // Of the radio buttons of one name, Tab reaches one.
                 const radios = new Set(usable.filter(one => one.type === 'radio').map(one => one.name));
                 return usable.filter(one => one.type !== 'radio').length + radios.size;
