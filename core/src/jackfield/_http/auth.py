@@ -25,6 +25,8 @@ class Authenticator(Protocol):
     """One way to authenticate, with its secrets resolved."""
 
     can_refresh: bool
+    may_expire: bool
+    """`ready` must be asked before each attempt; else after a refusal only."""
     per_request: bool
     """Each attempt has headers of its own; else `headers` returns the same object until it is renewed."""
 
@@ -64,6 +66,7 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 class _Nothing:
     can_refresh = False
+    may_expire = False
     per_request = False
 
     async def open(self) -> None:
@@ -98,6 +101,8 @@ class _Static(_Nothing):
         self._lock = asyncio.Lock()
         secret = auth.secret
         self.can_refresh = secret is not None and secret.reference is not None and not secret.is_none
+        # Of files alone it can be seen that they changed.
+        self.may_expire = self.can_refresh and str(secret and secret.reference).startswith("file:")
 
     async def open(self) -> None:
         auth = self._auth
@@ -217,6 +222,7 @@ class _Fetched(_Nothing):
     """A token that is fetched in a thread, by one caller at a time, and renewed before it ends."""
 
     can_refresh = True
+    may_expire = True
 
     def __init__(self, auth: Bearer) -> None:
         self._auth = auth
@@ -260,6 +266,7 @@ class _Signed(_Nothing):
     """A signer; `prepare` runs in a thread, one at a time."""
 
     can_refresh = True
+    may_expire = True
     per_request = True
 
     def __init__(self, signer: Signer) -> None:

@@ -294,7 +294,7 @@ class HttpTransport:
         address = self.address(wire)
         body = _serialise(wire.body)
         authenticator = self._authenticator_of(wire)
-        if authenticator.can_refresh:
+        if authenticator.may_expire:
             await authenticator.ready(refresh=False)
         if self._declared.can_refresh:
             await self._renew_headers(refresh=False)
