@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from gateway_running import CONFIG, running
 
-from jackfield import ServerError
+from jackfield import Registry, ServerError
 from jackfield.plugin import RateCard
-from jackfield.testing import FakeAnswer, FakeProvider
+from jackfield.testing import Answer, FakeAnswer, FakeProvider, RecordingServer
 from jackfield_gateway._keys import hash_key, make_key
 from jackfield_gateway._spend import Ledger, SpendRow
 
@@ -176,3 +176,44 @@ async def test_metrics_count_calls_and_name_nobody(path):
     assert 'jackfield_refused_total{reason="key"} 1.0' in text
     assert "jackfield_spend_pending" in text
     assert "alice" not in text
+
+
+@pytest.mark.real_time
+async def test_a_row_has_the_kind_of_its_surface_also_relayed_or_refused(path):
+    choice = {"index": 0, "text": "ok", "finish_reason": "stop", "logprobs": None}
+    usage = {"prompt_tokens": 4, "completion_tokens": 1, "total_tokens": 5}
+    told = {
+        "id": "c",
+        "object": "text_completion",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+    }
+    async with RecordingServer() as server:
+        server.route("POST", "/v1/completions", Answer.json(told))
+        up = {"provider": "openai", "base_url": f"{server.url}/v1", "api_key": "none"}
+        config = {"connections": {"up": up}}
+        async with running(config, registry=Registry.installed(), **settings(path)) as gateway:
+            asked = {"model": "up:gpt-3.5-turbo-instruct", "prompt": ["a", "b"]}
+            status, _, _ = await gateway.post("/v1/completions", asked, x_api_key=KEY)
+            assert status == 200
+            asked = {"model": "up:gpt-6", "input": "hi", "previous_response_id": "resp_x"}
+            await gateway.post("/v1/responses/input_tokens", asked, x_api_key=KEY)
+            await asyncio.sleep(1)
+    found = [(row["kind"], row["relayed"], row["status"], row["input_tokens"]) for row in rows(path)]
+    assert found == [("completion", 1, "ok", 4), ("count", 0, "error", None)]
+
+
+async def test_a_name_of_a_megabyte_is_refused_at_once_and_not_told(path):
+    config = {"connections": {"fake": {"provider": "fake", "models": [{"id": "gpt-*"}]}}}
+    async with running(config, FakeProvider(), **settings(path)) as gateway:
+        for name in ("m" * 900_000, "gpt-" + "m" * 900_000, "fake:" + "m" * 900_000):
+            status, _, told = await gateway.post(
+                "/v1/chat/completions", {**HELLO, "model": name}, x_api_key=KEY
+            )
+            assert status == 404
+            assert len(told["error"]["message"]) < 500
+        status, _, _ = await gateway.post("/v1/chat/completions", {**HELLO, "model": "gpt-6"}, x_api_key=KEY)
+        assert status == 200
+        assert gateway.state.current.targets._by_id.keys() == {"gpt-6"}

@@ -76,3 +76,35 @@ async def test_many_relays_never_use_more_than_there_is(mesh):
         used = await asyncio.gather(*(one() for _ in range(100)))
         assert 0 < sum(used) <= 1000
         assert tokens.used == sum(used)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": 9, "completion_tokens": None},
+        {"prompt_tokens": 1e30, "completion_tokens": 2, "total_tokens": 11},
+        {"completion_tokens": 2},
+    ],
+)
+async def test_a_count_that_is_not_told_is_booked_as_it_was_reserved(service, monkeypatch, usage):
+    pytest.importorskip("jackfield_openai")
+    monkeypatch.setenv("KEY", "sk-upstream")
+    choice = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
+    told = {"id": "c", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
+    service.route("POST", "/v1/chat/completions", Answer.json(told))
+    connection = {
+        "provider": "openai",
+        "base_url": f"{service.url}/v1",
+        "api_key": "env:KEY",
+        "models": [{"id": "m", "price": {"input": "1000", "output": "1000", "currency": "USD"}}],
+    }
+    body = b'{"model":"m","max_tokens":40,"messages":[{"role":"user","content":"hi"}]}'
+    whole = RelayRequest(surface="openai.chat", kind="chat", headers={}, body=body)
+    mesh = Mesh.from_config({"connections": {"o": connection}})
+    async with mesh, budget("5 USD") as money:
+        answer = await relay(mesh, "o:m", whole)
+        async for _ in answer:
+            pass
+        await answer.aclose()
+    # A thousand dollars for a million tokens: 40 of output, and at most one of input for each byte.
+    assert (40 + len(body)) / 1000 <= money.used <= (40 + len(body) + 100) / 1000

@@ -22,6 +22,14 @@ _ID: Final = re.compile(r"[\w.:-]{1,128}\Z", re.ASCII)
 _PLAIN: Final = re.compile(r"[ -~]*\Z")
 _LONGEST_REPORT: Final = 2_000
 _LONGEST_NAME: Final = 200
+_KINDS: Final[Mapping[str, str]] = {
+    "openai.completions": "completion",
+    "openai.embeddings": "embedding",
+    "cohere.rerank": "rerank",
+    "openai.input_tokens": "count",
+    "anthropic.count_tokens": "count",
+}
+"""The kinds of calls of surfaces other than chats."""
 _numbers = itertools.count(time.time_ns())
 
 
@@ -62,7 +70,7 @@ class Visit:
         self.surface = surface
         self.asked = ""
         self.content: Mapping[str, Any] = {}
-        self.kind = "chat"
+        self.kind = _KINDS.get(surface, "chat")
         self.target = ""
         self.notes: tuple[ParameterNote, ...] = ()
         self.reply: object = None

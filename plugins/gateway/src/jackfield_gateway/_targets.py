@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from jackfield import ConnectionConfig, MeshConfig, ModelNotAllowedError, UnknownTargetError
 from jackfield.plugin import find_model, hint
@@ -10,6 +11,9 @@ from jackfield.plugin import find_model, hint
 from ._keys import Key
 
 __all__ = ["Targets"]
+
+_LONGEST: Final = 1_000
+"""Characters of a name; longer ones are not looked for, nor told."""
 
 
 class Targets:
@@ -32,6 +36,10 @@ class Targets:
         """
         if not isinstance(name, str) or not name:
             raise UnknownTargetError('"model" must be the name of a model: an alias, or "connection:model"')
+        if len(name) > _LONGEST:
+            raise UnknownTargetError(
+                f"there is no model {name[:40] + '...'!r}: it has {len(name)} characters"
+            )
         target = self._find(name)
         if not key.allows(target) and not (target != name and key.allows(name)):
             raise ModelNotAllowedError(f"this key may not use {name!r}")

@@ -252,6 +252,8 @@ class Measured:
         usage = answer.usage
         if measure == "money":
             cost = answer.cost
+            if cost.status == "partial" and usage.total_tokens is None:
+                return None  # a count is not told, so what it costs is not known
             if cost.amount is not None and cost.currency == rule.currency:
                 return as_amount("money", cost.amount)
             return 0 if usage.total_tokens is not None else None  # told, and without a price
