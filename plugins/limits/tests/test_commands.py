@@ -77,3 +77,17 @@ def test_without_limits_it_says_so(tmp_path, capsys):
     path.write_text("")
     run("--config", str(path), "limits", "list")
     assert "no limits are declared" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_a_file_that_is_not_there_is_told_and_not_made(tmp_path, capsys, json_wanted):
+    path = tmp_path / "else" / "limits.db"
+    (tmp_path / "jackfield.toml").write_text(CONFIG.format(path=path), "utf-8")
+    run("--config", str(tmp_path / "jackfield.toml"), *(["--json"] if json_wanted else []), "limits", "list")
+    told = capsys.readouterr()
+    assert not path.parent.exists()
+    if json_wanted:
+        assert (json.loads(told.out)["limits"][0]["used"], told.err) == ("0", "")
+    else:
+        assert "monthly" in told.out
+        assert f"{path} does not exist" in told.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -37,8 +38,9 @@ def list_(session: Any) -> None:
         else:
             session.note(_NONE)
         return
+    missing = _missing_file(settings.store)
     try:
-        rows = asyncio.run(_read(settings))
+        rows = asyncio.run(_read(settings, "memory" if missing else settings.store))
     except StoreAwayError as error:
         raise click.ClickException(f"the store of limits cannot be read: {error}") from error
     if session.json:
@@ -46,16 +48,28 @@ def list_(session: Any) -> None:
         return
     if settings.store == "memory":
         session.note("the store is memory: what running processes have used is not known here")
+    if missing:
+        session.note(
+            f"{missing} does not exist: nothing was counted yet, or the gateway was started in another folder, "
+            "where a relative path begins; declare an absolute one (sqlite:////var/lib/limits.db)"
+        )
     table = [_COLUMNS, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for cells in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
 
 
-async def _read(settings: LimitsSettings) -> list[dict[str, Any]]:
+def _missing_file(store: str) -> Path | None:
+    """Return the file of a store if it is not there: to list limits makes no file."""
+    scheme, _, rest = store.partition(":")
+    path = Path(rest.removeprefix("///")).expanduser().absolute()
+    return path if scheme == "sqlite" and not path.exists() else None
+
+
+async def _read(settings: LimitsSettings, address: str) -> list[dict[str, Any]]:
     from jackfield_limits import Rule, describe_state, open_store
 
-    store = open_store(settings.store)
+    store = open_store(address)
     rows = []
     try:
         for limit in settings.limit:
