@@ -1,5 +1,7 @@
 """Extensions may add commands, and cannot break the others."""
 
+import json
+
 import click
 
 from jackfield._contract.hookspecs import hookimpl
@@ -39,6 +41,39 @@ def test_an_extension_adds_a_command(command):
     command.extensions = [Good()]
     assert "greet" in command("--help").stdout
     assert command("greet").stdout == "hello from a\n"
+
+
+class Nested:
+    """An extension with a group, one of whose commands has an option of its own that is called as a common one."""
+
+    @hookimpl
+    def jackfield_commands(self, cli):
+        @cli.group("herd")
+        def herd():
+            """Look after sheep."""
+
+        @herd.command("count")
+        @click.pass_obj
+        def count(session):
+            """Count them."""
+            session.write_json({"sheep": 3}) if session.json else click.echo("3 sheep")
+
+        @herd.command("keep")
+        @click.option("--json", "place")
+        @click.pass_obj
+        def keep(session, place):
+            """Keep them."""
+            click.echo(f"{place} {session.json} {session.config_path}")
+
+
+def test_commands_of_extensions_take_the_common_options_behind_their_name(command):
+    command.extensions = [Nested()]
+    assert command("herd", "count").stdout == "3 sheep\n"
+    for words in (("herd", "count", "--json"), ("herd", "--json", "count"), ("--json", "herd", "count")):
+        assert json.loads(command(*words).stdout) == {"sheep": 3}
+    assert "--config" in command("herd", "count", "--help").stdout
+    kept = command("herd", "keep", "--json", "barn", "--config", "other.toml").stdout
+    assert kept == "barn False other.toml\n"
 
 
 def test_a_broken_extension_is_named_and_breaks_nothing(command):

@@ -66,7 +66,7 @@ def test_limits_are_listed_with_what_is_used_of_them(tmp_path, capsys):
     assert head.split() == ["LIMIT", "MEASURE", "WINDOW", "USED", "RESERVED", "MOST", "ACTION", "RESETS"]
     assert monthly.split()[:7] == ["monthly", "USD", "month", "0.5", "1", "250", "refuse"]
     assert people.split() == ["people:org/a", "requests", "ever", "1", "0", "10", "refuse"]
-    run("--config", str(path), "--json", "limits", "list")
+    run("limits", "list", "--config", str(path), "--json")
     rows = json.loads(capsys.readouterr().out)["limits"]
     expected = [("monthly", "0.5", "248.5"), ("people:org/a", "1", "9")]
     assert [(row["limit"], row["used"], row["remaining"]) for row in rows] == expected

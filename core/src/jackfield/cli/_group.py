@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._session import Group, Helpless, Session, shared
+from ._session import Group, Helpless, Session, share, shared
 
 if TYPE_CHECKING:
     from jackfield import Registry
@@ -177,6 +177,8 @@ class Commands(Group):
             if self.commands.get(name) is not command:
                 logger.warning("an extension may not replace the command %s; it stays Jackfield's", name)
                 self.commands[name] = command
+        for name in self.commands.keys() - ours.keys():
+            share(self.commands[name])
 
 
 def _extensions_installed() -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from jackfield import Mesh, MeshConfig, Registry, Reply
 
-__all__ = ["Group", "Helpless", "Session", "shared"]
+__all__ = ["Group", "Helpless", "Session", "share", "shared"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -130,6 +130,16 @@ def shared(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def share(command: click.Command) -> None:
+    """Add the common options to a command of an extension and to all below it; options of its own stay."""
+    common = click.Command(None)
+    shared(common)
+    own = {name for parameter in command.params for name in (parameter.name, *parameter.opts)}
+    command.params += [option for option in common.params if own.isdisjoint((option.name, *option.opts))]
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        share(below)
 
 
 def _set(context: click.Context, parameter: click.Parameter, value: Any) -> None:
