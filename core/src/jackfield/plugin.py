@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from ._plugins.registry import PluginState as PluginState, Provider as Provider
     from ._plugins.versions import CredentialKind as CredentialKind
     from ._text_files import read_text_file as read_text_file
+    from ._types.bookings import BOOKINGS as BOOKINGS, Bookings as Bookings
     from ._types.calls import (
         OWNER as OWNER,
         Call as Call,
@@ -176,6 +177,7 @@ else:
             "_plugins.registry": "PluginState Provider",
             "_plugins.versions": "CredentialKind",
             "_text_files": "read_text_file",
+            "_types.bookings": "BOOKINGS Bookings",
             "_types.calls": "Call Fingerprint Forecast OWNER Outcome Timings",
             "_types.capabilities": "FEATURES Capabilities Capability Kind Limits ModelEntry ModelRef ParameterRule",
             "_types.content": "Role parse_arguments",

@@ -7,11 +7,12 @@ import json
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from jackfield import Attempt, ParameterNote
-from jackfield.plugin import write_json
+from jackfield import Attempt, Cost, ParameterNote
+from jackfield.plugin import BOOKINGS, Bookings, write_json
 
 from ._keys import Key
 from ._spend import Detail, SpendRow
@@ -79,6 +80,7 @@ class Visit:
         self.metadata: Mapping[str, Any] = {}
         self.first_event: float | None = None
         self.answered_by: tuple[str, str] | None = None
+        self._bookings = Bookings()
         self._at = time.time()
         self._began = time.perf_counter()
 
@@ -86,6 +88,26 @@ class Visit:
         """Note that the answer has begun."""
         if self.first_event is None:
             self.first_event = time.perf_counter() - self._began
+
+    @contextmanager
+    def booked(self) -> Iterator[None]:
+        """Learn what middlewares book for the calls that are made inside."""
+        token = BOOKINGS.set(self._bookings)
+        try:
+            yield
+        finally:
+            BOOKINGS.reset(token)
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the request cost: what the reply tells, or the estimate by which limits were settled."""
+        place = self.place
+        return self._bookings.settle(getattr(self._answer, "cost", None), None if place is None else place[0])
+
+    @property
+    def _answer(self) -> object:
+        """The reply, or the part of it that came before an error."""
+        return self.reply if self.reply is not None else getattr(self.error, "partial", None)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -126,15 +148,14 @@ class Visit:
 
     def cost_headers(self) -> dict[str, str]:
         """Return the header with the cost of a whole answer."""
-        cost = getattr(self.reply, "cost", None)
+        cost = self.cost
         if cost is None or cost.amount is None:
             return {"x-jackfield-cost": "unknown"}
         return {"x-jackfield-cost": f"{cost.amount:f} {cost.currency}; {cost.status}"}
 
     def row(self) -> SpendRow:
         """Return the row of spend."""
-        reply = self.reply if self.reply is not None else getattr(self.error, "partial", None)
-        usage, cost = getattr(reply, "usage", None), getattr(reply, "cost", None)
+        usage, cost = getattr(self._answer, "usage", None), self.cost
         connection, model = self.place or (None, None)
         attempts = self.attempts
         return SpendRow(

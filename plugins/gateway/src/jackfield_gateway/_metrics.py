@@ -109,7 +109,7 @@ class Metrics:
         _of(self._seconds, surface, _Histogram).observe(duration)
         if visit.first_event is not None:
             _of(self._first, surface, _Histogram).observe(visit.first_event)
-        usage, cost = getattr(visit.reply, "usage", None), getattr(visit.reply, "cost", None)
+        usage, cost = getattr(visit.reply, "usage", None), visit.cost
         used = _of(self._used, connection, _Used)
         if usage is not None:
             used.inputs += usage.input_tokens or 0

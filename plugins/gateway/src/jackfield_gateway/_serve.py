@@ -136,7 +136,7 @@ class Service:
         visit, metrics = self._visit, self._state.metrics
         metrics.running.inc()
         try:
-            with self._state.use() as generation:
+            with visit.booked(), self._state.use() as generation:
                 return await self._answer(request, generation)
         except JackfieldError as error:
             visit.error = error

@@ -83,7 +83,7 @@ class Turns:
         state.metrics.running.inc()
         error: BaseException | None = None
         try:
-            with state.use() as generation:
+            with visit.booked(), state.use() as generation:
                 self._last = await turn.run(generation, content, self._take(content)) or self._last
         except JackfieldError as failed:
             error = visit.error = failed

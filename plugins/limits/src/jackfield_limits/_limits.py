@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from jackfield import OverloadedError, Reply
-from jackfield.plugin import Call, CountRequest, Handler, StreamSource, WatchedStream
+from jackfield.plugin import BOOKINGS, Call, CountRequest, Handler, StreamSource, WatchedStream
 
 from ._amounts import as_amount, as_quantity
 from ._error import LimitReachedError, describe_amount, describe_moment
@@ -35,6 +35,7 @@ _UNLIMITED: Final = 300.0
 """Seconds of a lease of a call without a total time limit; it is renewed until the call has ended."""
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 1.0
+_NOTHING: Final = (Decimal(0), False)
 _TRIES: Final = 5
 """To settle in a store that is away, with growing pauses."""
 
@@ -280,11 +281,18 @@ class Limits:
         call, grant = booking.call, booking.grant
         measured = Measured(call, answer, error, time.perf_counter() - booking.began)
         used: dict[str, int] = {}
+        costs: dict[str, tuple[Decimal, bool]] = {}
         for (rule, counter), take in zip(booking.found, grant.takes, strict=True):
-            amount = measured.used(rule, take.amount)
+            amount, estimated = measured.used(rule, take.amount)
             used[counter.key] = amount
+            if rule.currency is not None and booking.bookings is not None:
+                money = as_quantity(rule.measure, amount)
+                costs[rule.currency] = max(costs.get(rule.currency, _NOTHING), (money, estimated))
             if error is None and not measured.free:
                 self._meter.learn(rule, call, take.amount, amount, measured.usage)
+        for currency, (money, estimated) in costs.items():
+            assert booking.bookings is not None
+            booking.bookings.add(call.connection, currency, self._store, money, estimated=estimated)
         if measured.free and not any(used.values()):
             states: Sequence[State] = grant.states
             await _quietly(self._store.release(grant.call_id))
@@ -360,7 +368,7 @@ async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
 class _Booking:
     """A call under way, and what it has reserved."""
 
-    __slots__ = ("_limits", "began", "call", "ended", "estimated", "found", "grant", "renewing", "used")
+    __slots__ = ("_limits", "began", "bookings", "call", "ended", "estimated", "found", "grant", "renewing", "used")
 
     def __init__(
         self, limits: Limits, call: Call, found: Sequence[tuple[Rule, Counter]], grant: Grant, began: float
@@ -374,6 +382,8 @@ class _Booking:
         self.used: Mapping[str, int] | None = None
         self.estimated = False
         self.renewing: asyncio.Task[Any] | None = None
+        # Taken now: whoever ends a stream may be another task, or the garbage collector.
+        self.bookings = BOOKINGS.get()
         if call.timeout is None or call.timeout.total is None:
             limits.renew(self)
 

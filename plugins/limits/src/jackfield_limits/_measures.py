@@ -170,7 +170,7 @@ class Measured:
 
     Attributes:
         sent: Whether anything was sent.
-        estimated: Whether a part of what was used is an estimate, because nobody told.
+        estimated: Whether a part of what was used, as far as it was asked for, is an estimate, because nobody told.
         free: Nothing was used: nothing was sent, or the answer was there already.
         usage: What the service told; None if it told nothing.
     """
@@ -201,32 +201,38 @@ class Measured:
             self._untold, self.sent, self.free = 0, False, True
         self.estimated = self._untold > 0
 
-    def used(self, rule: Rule, reserved: int) -> int:
+    def used(self, rule: Rule, reserved: int) -> tuple[int, bool]:
         """Return what the call used of a limit: what the service told, and what was reserved where nobody told.
 
         Args:
             rule: The limit.
             reserved: What was reserved for one attempt.
+
+        Returns:
+            How much, and whether a part of that is an estimate.
         """
         measure = rule.measure
         if self.free or measure == "parallel":
-            return 0
+            return 0, False
         if measure == "requests":
-            return 1
+            return 1, False
         if measure == _SECOND:
             told = self._told(rule)
-            return as_amount(measure, Decimal(str(round(self._seconds, 6)))) if told is None else told
+            taken = as_amount(measure, Decimal(str(round(self._seconds, 6)))) if told is None else told
+            return taken, False
+        estimated = self._untold > 0
         told = 0 if self._answer is None else self._told(rule)
         if isinstance(self._answer, Reply) and not self._answer.complete:
             # Services tell the output at the end: of what was left before, at least what has come is billed.
             come = self._estimate(rule, self._answer)
             if come is not None and (told is None or come > told):
-                self.estimated = True
+                estimated = True
                 told = come
         if told is None:
-            self.estimated = True
+            estimated = True
             told = reserved
-        return told + self._untold * reserved
+        self.estimated |= estimated
+        return told + self._untold * reserved, estimated
 
     def _estimate(self, rule: Rule, answer: Reply) -> int | None:
         """Return what a part of an answer used at least: its input, and the text that has come."""
