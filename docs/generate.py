@@ -346,7 +346,16 @@ TOPICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "media",
             "text_files",
         ),
-        "middlewares": ("middleware", "middlewares", "owners", "replay", "streams", "calls", "replies"),
+        "middlewares": (
+            "middleware",
+            "middlewares",
+            "owners",
+            "bookings",
+            "replay",
+            "streams",
+            "calls",
+            "replies",
+        ),
         "relays": ("mesh", "relay", "relaying"),
     },
     "jackfield.testing": {

@@ -87,7 +87,9 @@ def messages_of(text):
 
 
 @asynccontextmanager
-async def running_console(store, *, config=CONFIG, fake=None, console=None, path=None, **settings):
+async def running_console(
+    store, *, config=CONFIG, fake=None, console=None, path=None, registry=None, **settings
+):
     """Run a gateway with a console; the store is prepared.
 
     Args:
@@ -96,11 +98,12 @@ async def running_console(store, *, config=CONFIG, fake=None, console=None, path
         fake: The provider.
         console: The table `[console]`.
         path: A configuration file to load instead.
+        registry: The plugins; without it, the provider alone.
         settings: For `[gateway]`.
     """
     fake = fake if fake is not None else FakeProvider()
     tables = {"gateway": GatewaySettings, "console": ConsoleSettings}
-    registry = Registry.of(fake, tables=tables)
+    registry = Registry.of(fake, tables=tables) if registry is None else registry
     content = {**config, "gateway": {"port": 0, "store": store, **settings}, "console": console or {}}
     loaded = load_config(content if path is None else path, registry)
     async with State(loaded, registry) as state:

@@ -35,7 +35,9 @@ _OF_REQUEST: Final = 64
 _OF_MESSAGE: Final = 16
 _OF_TOOL: Final = 32
 _OF_TOOLS: Final = 1_000
-"""Tokens that services add: marks of turns, and the prompt that explains tools (Anthropic's documentation names up to 804)."""
+"""Tokens that services add: marks of turns, and the prompt that explains tools. Assumptions, on the high side: no service promises
+a bound. For the prompt of tools, Anthropic's page https://docs.anthropic.com/es/docs/tool-use-pricing-and-tokens lists up to 530
+tokens (Claude 3 Opus)."""
 _MEDIA: Final = 5_000
 """Tokens of an image or a page of which only an address is known, or whose few bytes are many tokens."""
 _CACHE: Final = "cache"

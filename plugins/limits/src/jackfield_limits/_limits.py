@@ -368,7 +368,18 @@ async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
 class _Booking:
     """A call under way, and what it has reserved."""
 
-    __slots__ = ("_limits", "began", "bookings", "call", "ended", "estimated", "found", "grant", "renewing", "used")
+    __slots__ = (
+        "_limits",
+        "began",
+        "bookings",
+        "call",
+        "ended",
+        "estimated",
+        "found",
+        "grant",
+        "renewing",
+        "used",
+    )
 
     def __init__(
         self, limits: Limits, call: Call, found: Sequence[tuple[Rule, Counter]], grant: Grant, began: float
