@@ -8,6 +8,8 @@ from typing import Final
 
 import attrs
 
+from jackfield._faces import show_in
+
 from .cost import UNKNOWN_COST, Cost, CostItem
 
 __all__ = ["BOOKINGS", "Bookings"]
@@ -88,3 +90,5 @@ class Bookings:
 
 BOOKINGS: Final[ContextVar[Bookings | None]] = ContextVar("jackfield_bookings", default=None)
 """Where middlewares note what they book for the calls that are made now; None if nobody asks."""
+
+show_in("jackfield.plugin", Bookings)

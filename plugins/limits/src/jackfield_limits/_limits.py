@@ -290,9 +290,9 @@ class Limits:
                 costs[rule.currency] = max(costs.get(rule.currency, _NOTHING), (money, estimated))
             if error is None and not measured.free:
                 self._meter.learn(rule, call, take.amount, amount, measured.usage)
-        for currency, (money, estimated) in costs.items():
-            assert booking.bookings is not None
-            booking.bookings.add(call.connection, currency, self._store, money, estimated=estimated)
+        if booking.bookings is not None:
+            for currency, (money, estimated) in costs.items():
+                booking.bookings.add(call.connection, currency, self._store, money, estimated=estimated)
         if measured.free and not any(used.values()):
             states: Sequence[State] = grant.states
             await _quietly(self._store.release(grant.call_id))
