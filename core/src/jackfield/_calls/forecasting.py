@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
@@ -57,6 +56,22 @@ _ELSEWHERE: Final = ("item_reference", "image_generation_call")
 _NAMED_ALONE: Final = frozenset({"id", "type"})
 
 
+_T = TypeVar("_T")
+
+
+class _once(Generic[_T]):  # noqa: N801 -- a decorator
+    """A property that is computed when it is first read. That of `functools` takes a lock in Python 3.11, for each forecast."""
+
+    def __init__(self, compute: Callable[[Any], _T]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: object, owner: type | None = None) -> _T:
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
+
+
 class CallForecast:
     """The forecast of a call that is translated."""
 
@@ -65,14 +80,14 @@ class CallForecast:
         self._call = call
         self._target = connection.find_target(call.model.id, call.kind)
 
-    @cached_property
+    @_once
     def input_tokens(self) -> int:
         """See `Forecast`."""
         from .explain import estimate_tokens
 
         return estimate_tokens(self._call.request).input_tokens
 
-    @cached_property
+    @_once
     def most_input_tokens(self) -> int:
         """See `Forecast`."""
         bound, limits = self._bound_of_input(), self._target.capabilities.limits
@@ -83,7 +98,7 @@ class CallForecast:
             return window if window is not None else self.input_tokens + _MEDIA
         return bound if window is None else min(bound, window)
 
-    @cached_property
+    @_once
     def most_output_tokens(self) -> int | None:
         """See `Forecast`."""
         if isinstance(self._call.request, EmbedRequest | RerankRequest | CountRequest):
@@ -94,7 +109,7 @@ class CallForecast:
             asked = limits.context_window if limits.max_output_tokens is None else limits.max_output_tokens
         return None if asked is None else asked * self.choices
 
-    @cached_property
+    @_once
     def choices(self) -> int:
         """See `Forecast`."""
         options: Options | None = getattr(self._call.request, "options", None)
@@ -121,7 +136,7 @@ class CallForecast:
                 return other
         return cost
 
-    @cached_property
+    @_once
     def most_cost(self) -> Cost | None:
         """See `Forecast`."""
         if self.most_output_tokens is None:
@@ -140,13 +155,13 @@ class CallForecast:
         )
         return connection.pricing.cost(target.model, target.entry, usage, context)
 
-    @cached_property
+    @_once
     def _choices_of_price(self) -> Mapping[str, Any]:
         """What the caller adds to the body, on which a price may depend."""
         extra = _extra_of(self._call.request)
         return {name: value for part in extra.values() for name, value in part.items()} if extra else {}
 
-    @cached_property
+    @_once
     def _may_write_cache(self) -> bool:
         request = self._call.request
         return any(
@@ -170,18 +185,18 @@ class RelayForecast(CallForecast):
         super().__init__(connection, call)
         self._asked = asked
 
-    @cached_property
+    @_once
     def input_tokens(self) -> int:
         """See `Forecast`."""
         return -(-len(self._asked.body) // 4)
 
-    @cached_property
+    @_once
     def choices(self) -> int:
         """See `Forecast`."""
         asked = max(1, *(_count(self._body.get(name)) for name in _CHOICES))
         return asked * _count_prompts(self._body.get("prompt")) if self._call.kind == "completion" else asked
 
-    @cached_property
+    @_once
     def _body(self) -> Mapping[str, Any]:
         if self._asked.parsed is not None:
             return self._asked.parsed
@@ -194,7 +209,7 @@ class RelayForecast(CallForecast):
     def _choices_of_price(self) -> Mapping[str, Any]:
         return {name: value for name, value in self._body.items() if isinstance(value, str | dict)}
 
-    @cached_property
+    @_once
     def _may_write_cache(self) -> bool:
         return b'"cache_control"' in self._asked.body
 
