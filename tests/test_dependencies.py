@@ -16,7 +16,7 @@ PACKAGES = sorted(
 )
 
 CORE_DISTRIBUTIONS = 14
-CORE_BYTES = 13_500_000  # see decision D43
+CORE_BYTES = 13_600_000  # see decision D43
 
 # Who may ask for what; an empty set: nobody, the service is spoken to over HTTP.
 HOMES = {
