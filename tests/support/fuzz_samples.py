@@ -19,7 +19,7 @@ import recordings
 from mutations import Body, in_envelope, is_envelope, out_of_envelope
 
 from jackfield import ConfigurationError, Cost, Message, Usage
-from jackfield._types.cost import compute_cost
+from jackfield._types.billing import compute_cost
 from jackfield.plugin import (
     ChatRequest,
     CompletionRequest,

@@ -71,6 +71,16 @@ async def watch(store, highest):
         await asyncio.sleep(0.005)
 
 
+async def in_the_midst(workers):
+    """Wait for a process that has settled calls and still runs: which one comes first is the system's to say."""
+    while running := [worker for worker in workers if worker.lines[-1:] != [["done"]]]:
+        for worker in running:
+            if worker.process.returncode is None and sum(line[0] == "settled" for line in worker.lines) >= 3:
+                return worker
+        await asyncio.sleep(0.001)
+    raise AssertionError("every process ended before one of them could be killed")
+
+
 @pytest.mark.real_time
 async def test_a_budget_holds_and_can_be_used_whole(address):
     store = open_store(address)
@@ -81,9 +91,7 @@ async def test_a_budget_holds_and_can_be_used_whole(address):
     listening = [asyncio.ensure_future(worker.listen()) for worker in workers]
     for worker in workers:
         worker.go()
-    killed = workers[0]
-    while sum(line[0] == "settled" for line in killed.lines) < 3 and not listening[0].done():
-        await asyncio.sleep(0.001)
+    killed = await in_the_midst(workers)
     killed.process.send_signal(signal.SIGKILL)
     await asyncio.gather(*listening, *(worker.process.wait() for worker in workers))
     await asyncio.sleep(0)
@@ -92,7 +100,7 @@ async def test_a_budget_holds_and_can_be_used_whole(address):
         await watching
     assert len(highest) > 3
     assert not [line for worker in workers for line in worker.lines if line[0] == "failed"]
-    assert all(worker.lines[-1] == ["done"] for worker in workers[1:])
+    assert all(worker.lines[-1] == ["done"] for worker in workers if worker is not killed)
     refused = sum(line[0] == "refused" for worker in workers for line in worker.lines)
     assert refused > 100
 
