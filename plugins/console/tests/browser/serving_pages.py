@@ -10,16 +10,21 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 from console_running import PASSWORD, prepare
 
+from jackfield import Registry, load_config
 from jackfield.testing import Answer, RecordingServer
 from jackfield_gateway._keys import Key, hash_key, make_key
 from jackfield_gateway._spend import SpendRow
 from jackfield_gateway._stores import open_store
+from jackfield_limits import Counter, Take
+from jackfield_limits._stores import open_store as open_store_of_limits
 
 __all__ = ["PASSWORD", "Served", "loopback_service", "served_console"]
 
@@ -180,6 +185,24 @@ def _row(pick, number, keys):
     )
 
 
+async def use_limits(path):
+    """Count what a month has used, in the store that a configuration names."""
+    rules = load_config(path, Registry.installed()).middleware_settings["limits"]
+    store = open_store_of_limits(rules.store)
+    for rule, part, held in zip(
+        rules.limit, (Fraction(3, 4), Fraction(1, 8)), (Fraction(1, 20), 0), strict=True
+    ):
+        counter = Counter(key=rule.name, window=rule.time, most=rule.amount)
+        for number, share in enumerate((part, held)):
+            amount = int(rule.amount * share)
+            grant = await store.reserve(
+                f"{rule.name}-{number}", [Take(counter=counter, amount=amount)], 600.0
+            )
+            if share is part:
+                await store.settle(grant, {rule.name: amount})
+    await store.aclose()
+
+
 @contextmanager
 def served_console(folder: Path, service, store=None, *, filled=True):
     """Start `jackfield serve` with a console.
@@ -196,6 +219,9 @@ def served_console(folder: Path, service, store=None, *, filled=True):
         fill(store)
     path = folder / "jackfield.toml"
     path.write_text(CONFIG.format(service=service, folder=folder, store=store), "utf-8")
+    if filled:
+        with ThreadPoolExecutor(1) as aside:  # Playwright's own loop runs in this thread
+            aside.submit(lambda: asyncio.run(use_limits(path))).result()
     environment = {
         **os.environ,
         "PYTHONUNBUFFERED": "1",
