@@ -40,6 +40,7 @@ from jackfield._types.options import Options
 from jackfield._types.policies import _STREAM_FIRST_EVENT, PacePolicy, RetryPolicy, TimeoutPolicy
 from jackfield._types.requests import EmbedRequest, RerankRequest
 from jackfield.cli._failures import exit_code
+from jackfield.plugin import attribute_meanings
 from jackfield.testing import checks
 
 DOCS = Path(__file__).parent
@@ -75,15 +76,6 @@ def section(thing: object, name: str) -> dict[str, str]:
             entries[last] = entry[2]
         elif last:
             entries[last] = f"{entries[last]} {line.strip()}".strip()
-    return entries
-
-
-def described(cls: type) -> dict[str, str]:
-    """Return the described attributes of a class, inherited ones included."""
-    entries: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        if base.__module__.startswith("jackfield"):
-            entries |= section(base, "Attributes")
     return entries
 
 
@@ -593,7 +585,7 @@ def toml(value: object) -> str:
 
 def key_table(cls: Any, *, left_out: tuple[str, ...] = ()) -> str:
     """Describe the keys that an attrs class reads."""
-    words = described(cls)
+    words = attribute_meanings(cls)
     rows = ["| key | default | meaning |", "|---|---|---|"]
     for field in attrs.fields(cls):
         if field.init and field.name not in left_out:
@@ -605,7 +597,7 @@ def key_table(cls: Any, *, left_out: tuple[str, ...] = ()) -> str:
 
 def described_elsewhere(name: str) -> str:
     """Describe a key that many settings classes have and need not describe."""
-    known = {**described(ConnectionConfig), **described(_shared_keys.SharedKeys)}
+    known = {**attribute_meanings(ConnectionConfig), **attribute_meanings(_shared_keys.SharedKeys)}
     usual = {"api_key": "A reference to the key.", "base_url": "Where the service is."}
     return usual.get(name) or known.get(name) or ""
 
@@ -621,7 +613,7 @@ def timeout_table() -> str:
 def connection_table() -> str:
     """Describe the keys that every connection has."""
     words = {
-        **described(ConnectionConfig),
+        **attribute_meanings(ConnectionConfig),
         "provider": "The provider's id.",
         "credentials": "The name of a table `[credentials.NAME]`, where the provider takes one.",
         "models": "The allow-list: ids, patterns that end in `*`, tables (below). Absent allows all, `[]` none.",
@@ -639,7 +631,7 @@ def connection_table() -> str:
 
 def entry_table() -> str:
     """Describe the keys of an entry in `models`."""
-    words = {**described(ModelEntry)}
+    words = {**attribute_meanings(ModelEntry)}
     words["kind"] = "The kind of request it is declared to serve; `kinds` for several."
     rows = ["| key | meaning |", "|---|---|"]
     rows += [f"| `{key}` | {words[key]} |" for key in _entries.KEYS]
