@@ -159,12 +159,12 @@ class Permit:
         self._correct(self._need.tokens if is_less else used.tokens)
 
     def free(self) -> None:
-        """Give the tokens back: the request was refused, or did not reach the service."""
+        """Return the tokens to the allowance: the request was refused, or did not reach the service."""
         if not self._is_settled:
             self._correct(0)
 
     def undo(self) -> None:
-        """Give everything back: the attempt did not start."""
+        """Return everything to the allowance: the attempt did not start."""
         for window, booking in self._bookings:
             window.correct(booking, -self._need.tokens, -1)
         if self.lane.learnt is not None and self.start is not None:

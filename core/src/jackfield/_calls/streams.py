@@ -363,7 +363,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def _end_dropped(stream: WatchedStream) -> None:
-    """Tell the end of a stream that was dropped; the stream below it closes itself, and warns."""
+    """Announce the end of a stream that was dropped; the stream below it closes itself, and warns."""
     task = asyncio.ensure_future(stream._end(None))  # noqa: SLF001 -- in the same module
     _ending.add(task)
     task.add_done_callback(_ending.discard)

@@ -278,7 +278,7 @@ def diff_of(old: str, new: str) -> str:
 
 
 def _make_alike(handle: int, like: os.stat_result) -> None:
-    """Give a new file mode and owner of another."""
+    """Copy mode and owner of a file to a new one."""
     own = os.fstat(handle)
     if (own.st_uid, own.st_gid) != (like.st_uid, like.st_gid):
         os.fchown(handle, like.st_uid, like.st_gid)

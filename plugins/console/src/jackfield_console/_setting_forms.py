@@ -282,7 +282,7 @@ def _hints(cls: type) -> Mapping[str, Any]:
 
 
 def _default_words(field: attrs.Attribute[Any]) -> str:
-    """Say in words what holds if a key is left out; "" where only its meaning can say it."""
+    """Return in words what holds if a key is left out; "" where only its meaning can say it."""
     written = field.metadata.get("written")
     if isinstance(written, str):
         return written

@@ -34,7 +34,7 @@ def empty(request, service, tmp_path_factory):
 
 
 def ask(url, key, body=HELLO):
-    """Ask the gateway as a client would; return status and body."""
+    """Send a request to the gateway as a client would; return status and body."""
     request = urllib.request.Request(
         f"{url}/v1/chat/completions",
         data=json.dumps(body).encode(),

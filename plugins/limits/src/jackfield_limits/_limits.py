@@ -199,7 +199,7 @@ class Limits:
             ) from None
 
     async def _ask(self, call_id: str, takes: Sequence[Take], lease: float) -> Grant | Refusal | None:
-        """Ask the store; None if it is away and calls go on without it."""
+        """Reserve in the store; None if it is away and calls go on without it."""
         try:
             return await self._store.reserve(call_id, takes, lease)
         except StoreAwayError as error:

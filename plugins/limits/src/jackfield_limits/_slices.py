@@ -218,7 +218,7 @@ class SlicedStore:
         return grant
 
     def _forget(self, held: _Held) -> None:
-        """Give back to its slice what a call holds; the last call of a retired slice settles it."""
+        """Return to its slice what a call holds; the last call of a retired slice settles it."""
         part = held.slice
         del self._calls[held.grant.call_id]
         del part.calls[held.grant.call_id]
@@ -354,7 +354,7 @@ class SlicedStore:
         earlier.calls.clear()
 
     async def _retire(self, part: _Slice) -> None:
-        """Give back what a slice has left. What its calls hold goes to one that has no more than that."""
+        """Return what a slice has left to the store. What its calls hold goes to one that has no more than that."""
         if part.is_retired:
             return
         if self._slices.get(part.kind) is part:

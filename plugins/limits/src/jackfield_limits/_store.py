@@ -147,7 +147,7 @@ class Store(Protocol):
         """
 
     async def release(self, call_id: str) -> None:
-        """Give back what a call reserved, and book nothing. Also ends an id whose reservation has not arrived yet."""
+        """Free what a call reserved, and book nothing. Also ends an id whose reservation has not arrived yet."""
 
     async def renew(self, call_id: str, lease: float) -> bool:
         """Let a lease end so many seconds from now.

@@ -47,7 +47,7 @@ def put_background(dialect: Dialect, writer: ParameterWriter, options: Options) 
 
 
 def ask_for_thinking(dialect: Dialect, body: dict[str, Any], capabilities: Capabilities) -> None:
-    """Ask for thinking as it can be sent back, where the service does not keep it: it would not find it by its id.
+    """Request thinking in the form that can be sent back, where the service does not keep it: it would not find it by its id.
 
     Source: OpenAI's API reference, `include` of Responses, November 2026.
     """
