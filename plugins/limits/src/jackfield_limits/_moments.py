@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
-from ._store import Counter
+from ._store import Counter, Store
 from ._windows import Window
 
-__all__ = ["Moments", "counter_name", "counter_of", "kind_of"]
+__all__ = ["Moments", "counter_name", "counter_of", "find_used", "kind_of"]
+
+_AT_ONCE: Final = 200
+"""Counters that are read in one round trip."""
 
 _KNOWN: Final = 1_000
 """Windows that are remembered: as many as limits have different ones, so this is never reached in practice."""
@@ -69,3 +73,12 @@ def counter_of(name: str) -> Counter:
     if kind == "rolling":
         return Counter(key=key, window=Window(kind="rolling", length=int(detail)))
     return Counter(key=key, window=Window(kind=kind, zone=detail))  # type: ignore[arg-type]  # a name of ours
+
+
+async def find_used(store: Store, counters: Sequence[Counter]) -> tuple[str, ...]:
+    """Return the keys of those counters in whose current window something is used or reserved, sorted."""
+    found: set[str] = set()
+    for first in range(0, len(counters), _AT_ONCE):
+        states = await store.read(counters[first : first + _AT_ONCE])
+        found.update(state.key for state in states if state.used or state.reserved)
+    return tuple(sorted(found))

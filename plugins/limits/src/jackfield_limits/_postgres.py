@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from jackfield import ConfigurationError
 
-from ._moments import Moments, counter_name, counter_of, kind_of
+from ._moments import Moments, counter_name, counter_of, find_used, kind_of
 from ._store import Answer, Counter, Grant, Refusal, State, StoreAwayError, Take
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = ["PostgresStore", "schema"]
 _VERSION: Final = 1
 _CONNECTIONS: Final = 8
 _BURST: Final = 3
-_FOUND: Final = 200
 _CREATING: Final = 0x4A46_4C4D  # "JFLM": the lock under which the schema is created
 _REPEATED: Final = {"40001", "40P01"}
 """SQL states after which a transaction is repeated: a server whose default isolation is stricter may answer so."""
@@ -133,11 +132,7 @@ class PostgresStore:
             "select name from jackfield_limits.counters where starts_with(key, %s) order by name", [prefix]
         )
         counters = [counter_of(name) for (name,) in rows]
-        found: set[str] = set()
-        for first in range(0, len(counters), _FOUND):
-            states = await self.read(counters[first : first + _FOUND])
-            found.update(state.key for state in states if state.used or state.reserved)
-        return tuple(sorted(found))
+        return await find_used(self, counters)
 
     async def aclose(self) -> None:
         """See `Store`. Closes the connections of the running event loop."""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from jackfield import ConfigurationError
 
-from ._moments import Moments, counter_name, counter_of, kind_of
+from ._moments import Moments, counter_name, counter_of, find_used, kind_of
 from ._store import Answer, Counter, Grant, Refusal, State, StoreAwayError, Take
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _PREFIX: Final = "{jackfield-limits:1}:"
 
 _CONNECTIONS: Final = 16
 _BURST: Final = 3
-_FOUND: Final = 200
 _FIELDS: Final = 4
 """What a script tells of a counter: begin, used, reserved, resets_at."""
 
@@ -133,11 +132,7 @@ class RedisStore:
             if cursor == 0:
                 break
         counters = [counter for name in sorted(names) if (counter := counter_of(name)).key.startswith(prefix)]
-        found: set[str] = set()
-        for first in range(0, len(counters), _FOUND):
-            states = await self.read(counters[first : first + _FOUND])
-            found.update(state.key for state in states if state.used or state.reserved)
-        return tuple(sorted(found))
+        return await find_used(self, counters)
 
     async def aclose(self) -> None:
         """See `Store`. Closes the connections of the running event loop."""
