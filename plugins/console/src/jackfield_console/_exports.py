@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from jackfield_gateway._days import amount_of
+from jackfield_gateway._days import COUNTS, EPOCH, amount_of
 
 from ._schema import spend_days
-from ._usage import EPOCH, Selection
+from ._usage import Selection
 
 __all__ = ["FOCUS_COLUMNS", "USAGE_COLUMNS", "day_rows", "focus_row", "usage_row", "write_csv"]
 
@@ -28,13 +28,7 @@ USAGE_COLUMNS: Final = (
     "key",
     "connection",
     "model",
-    "requests",
-    "failed",
-    "cancelled",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "reasoning_tokens",
+    *COUNTS,
     "amount",
     "currency",
     "cost",

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from sqlalchemy import Connection
 
+from jackfield_gateway._days import EPOCH
+
 from ._calls import CallFilter, CallPage, list_calls
 from ._pages import Page
 from ._plot import MOST_SERIES, Plot, make_plot
-from ._usage import EPOCH, Period, Selection, Sums, add_up, daily_values, sums_by
+from ._usage import Period, Selection, Sums, add_up, daily_values, sums_by
 
 if TYPE_CHECKING:
     from ._visit import Visit

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from aiohttp import web
 
+from jackfield_gateway._days import EPOCH
+
 from ._exports import FOCUS_COLUMNS, USAGE_COLUMNS, day_rows, focus_row, usage_row, write_csv
 from ._pages import Page
 from ._plot import MOST_SERIES, Plot, make_plot
 from ._selecting import PERIODS, read_selection, selection_query
-from ._usage import EPOCH, GROUPS, Group, Period, Selection, Sums, add_up, daily_values, known_names, sums_by
+from ._usage import GROUPS, Group, Period, Selection, Sums, add_up, daily_values, known_names, sums_by
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -22,7 +22,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from jackfield_gateway._days import amount_of, month_of
+from jackfield_gateway._days import COUNTS, DAY_COUNTS, EPOCH, amount_of, month_of
 
 from ._schema import spend_days, spend_months
 
@@ -42,20 +42,10 @@ __all__ = [
 
 Group: TypeAlias = Literal["owner", "key", "model", "connection", "day"]
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
-EPOCH: Final = date(1970, 1, 1)
 _LONG: Final = 100
 """Days from which on a period is shown by month: its days are too many to look at, and to add up for each page."""
 _RECENT: Final = 14
 """Days whose names a filter offers; others can be typed."""
-_COUNTS: Final = (
-    "requests",
-    "failed",
-    "cancelled",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "reasoning_tokens",
-)
 
 
 def today() -> date:
@@ -229,7 +219,7 @@ class Sums:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Add a sum as the store has it."""
-        for name in _COUNTS:
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + int(row[name]))
         cost = row["cost"]
         setattr(self, cost, getattr(self, cost) + int(row["requests"]))
@@ -243,7 +233,7 @@ class Sums:
 
     def join(self, other: Sums) -> None:
         """Add the sums of another group."""
-        for name in (*_COUNTS, "complete", "partial", "unknown"):
+        for name in (*COUNTS, "complete", "partial", "unknown"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for currency, money in other.money.items():
             mine = self.money.setdefault(currency, Money())
@@ -285,7 +275,7 @@ def sums_by(connection: Connection, group: Group, selection: Selection) -> Mappi
         group: What they are apart by.
         selection: Which.
     """
-    places, totals = (group, "currency", "cost"), (*_COUNTS, "units", "nanos", "attos")
+    places, totals = (group, "currency", "cost"), DAY_COUNTS
     source = selection.source((*places, *totals))
     columns = [source.c[name] for name in places]
     query = select(*columns, *(func.sum(source.c[name]).label(name) for name in totals)).group_by(*columns)

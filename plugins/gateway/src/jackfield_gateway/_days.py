@@ -13,8 +13,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 __all__ = [
+    "COUNTS",
     "DAY_COUNTS",
     "DAY_KEYS",
+    "EPOCH",
     "amount_of",
     "day_of",
     "month_of",
@@ -25,7 +27,7 @@ __all__ = [
 
 DAY_KEYS: Final = ("day", "owner", "key", "connection", "model", "currency", "cost")
 """What sums are apart by."""
-DAY_COUNTS: Final = (
+COUNTS: Final = (
     "requests",
     "failed",
     "cancelled",
@@ -33,13 +35,12 @@ DAY_COUNTS: Final = (
     "output_tokens",
     "cached_tokens",
     "reasoning_tokens",
-    "units",
-    "nanos",
-    "attos",
 )
-"""What is summed."""
+"""What is counted of calls."""
+DAY_COUNTS: Final = (*COUNTS, "units", "nanos", "attos")
+"""What is summed: counts, and the parts of an amount (see `split_amount`)."""
 
-_EPOCH: Final = date(1970, 1, 1)
+EPOCH: Final = date(1970, 1, 1)
 _DAY: Final = 86_400
 _NANO: Final = 10**9
 _ATTO: Final = 10**18
@@ -54,7 +55,7 @@ def day_of(at: float) -> int:
 @lru_cache(maxsize=1_000)
 def month_of(day: int) -> int:
     """Return the first day of a day's month, both counted from 1970."""
-    return ((_EPOCH + timedelta(days=day)).replace(day=1) - _EPOCH).days
+    return ((EPOCH + timedelta(days=day)).replace(day=1) - EPOCH).days
 
 
 def split_amount(amount: Decimal) -> tuple[int, int, int]:

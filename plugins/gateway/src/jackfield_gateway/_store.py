@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,7 @@ import attrs
 
 from jackfield import ConfigurationError
 
-from ._days import DAY_COUNTS, DAY_KEYS, amount_of, day_of, sum_days, sum_months
+from ._days import DAY_COUNTS, DAY_KEYS, EPOCH, amount_of, day_of, sum_days, sum_months
 from ._keys import Key
 from ._spend import SpendRow, columns_of
 
@@ -32,7 +32,6 @@ _FIRST: Final = 1
 _APPLICATION: Final = 0x4A46_4757  # "JFGW"
 _TRIES: Final = 100
 _DAY: Final = 86_400
-_EPOCH: Final = date(1970, 1, 1)
 _COLUMNS: Final = tuple(field.name for field in attrs.fields(SpendRow))
 _SCHEMA: Final = """
 CREATE TABLE keys (
@@ -379,7 +378,7 @@ def list_days(days: Mapping[tuple[Any, ...], Sequence[int]]) -> list[Mapping[str
         entry = found.setdefault(
             (of, currency),
             {
-                "day": (_EPOCH + timedelta(days=of)).isoformat(),
+                "day": (EPOCH + timedelta(days=of)).isoformat(),
                 "requests": 0,
                 "input_tokens": 0,
                 "output_tokens": 0,
